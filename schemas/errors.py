@@ -1,0 +1,114 @@
+"""Everything that can go wrong, drawn as a tree. Catch `OctavoError` to catch all of it.
+
+    OctavoError                 1   the root; never raised itself
+      SettingsError             1   a flag, file, variable or name is wrong or missing
+        SchemaError             1   a schema cannot be compiled; names the place and the keyword
+        ModelRetired            1   the model id is gone; names its successor
+      DocumentError             2   one file cannot be read; the run goes on
+      RequestError              2   one request got no usable reply; the run goes on
+        RequestRefused          2   the provider will never take it as it is (too long, filtered, malformed)
+        ProviderUnavailable     2   no reply within the retry time (network, overload, rate limit)
+      BudgetReached             2   the cap would be passed; what is done is committed
+      StorageError             74   the output folder cannot be written
+      Locked                   75   another run holds the output folder
+      AccessRefused            77   the provider refused the key or the balance is gone; nothing more is sent
+      Interrupted         130, 143   a person or the system asked the run to end (128 + the number of the signal)
+
+The number is the exit code of the command that ends with it (sysexits.h where it has a meaning there).
+Each message is a sentence that says what happened and why; `next_step` says what to do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class OctavoError(Exception):
+    """Root of all errors. `about` names the document, request or setting it concerns; `next_step` what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, about: str = "", next_step: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.about = about
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.next_step}".strip()
+
+
+class SettingsError(OctavoError):
+    """A flag, file, variable or name is wrong or missing."""
+
+
+class SchemaError(SettingsError):
+    """A schema cannot be compiled; the message names the place and the keyword."""
+
+
+class ModelRetired(SettingsError):
+    """The model id no longer answers; the message names its successor."""
+
+
+class DocumentError(OctavoError):
+    """One file cannot be read. `reason` is the class that stands in `documents.reason`, such as `encrypted`."""
+
+    exit_code = 2
+
+    def __init__(self, reason: str, message: str, *, about: str = "", next_step: str = "") -> None:
+        super().__init__(message, about=about, next_step=next_step)
+        self.args = (reason, message)  # what unpickling calls the class with when the error comes from a worker process
+        self.reason = reason
+
+
+class RequestError(OctavoError):
+    """One request got no usable reply. `reason` is the class that stands in `rejects.reason`."""
+
+    exit_code = 2
+    reason: ClassVar[str] = "request_failed"
+
+
+class RequestRefused(RequestError):
+    """The provider will never take this request as it is: too long, filtered or malformed."""
+
+    reason = "refused"
+
+
+class ProviderUnavailable(RequestError):
+    """No reply within the retry time: network, overload or rate limit."""
+
+    reason = "unavailable"
+
+
+class BudgetReached(OctavoError):
+    """The next request could cost more than the cap leaves."""
+
+    exit_code = 2
+    reason: ClassVar[str] = "budget"
+
+
+class StorageError(OctavoError):
+    """The output folder cannot be written."""
+
+    exit_code = 74
+
+
+class Locked(OctavoError):
+    """Another run holds the output folder."""
+
+    exit_code = 75
+
+
+class AccessRefused(OctavoError):
+    """The provider refused the key, or the balance is gone. Nothing more is sent."""
+
+    exit_code = 77
+
+
+class Interrupted(OctavoError):
+    """SIGINT or SIGTERM asked the run to end. What was in flight is finished and committed."""
+
+    def __init__(self, signal_number: int) -> None:
+        """`signal_number` as in the standard library's `signal`."""
+        super().__init__("The run was asked to end.", next_step="Run it again: it goes on where it stopped.")
+        self.exit_code = 128 + signal_number  # type: ignore[misc] # the one class whose code is known only now

@@ -1,0 +1,45 @@
+"""The job: one thing seen four ways, as flags of `octavo run`, a YAML file, parameters of a deployment, and a row in `runs`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SummaryStyle = Literal["", "one-paragraph", "bullets", "executive"]
+
+
+class Job(BaseModel):
+    """Which folder, which questions, which model, and how fast and dear it may be."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    inbox: str = Field(description="Folder to read, below which every file gets a row.")
+    out: str = Field(default="out", description="Folder that receives warehouse.duckdb, tables/ and the ledger.")
+    extract: list[str] = Field(
+        default_factory=list,
+        description="Schemas to fill: a shipped name (invoice), FILE.py:Model, or a JSON Schema file.",
+    )
+    summarize: SummaryStyle = Field(default="", description="Style of summary; empty for none.")
+    provider: str = Field(default="moonshot", description="Provider in the catalogue.")
+    base_url: str = Field(default="", description="Address of the API; empty for the provider's own.")
+    model: str = Field(default="", description="Model id; empty for the provider's default.")
+    tier: int = Field(default=1, ge=0, le=5, description="Account tier, which sets the limits below.")
+    concurrency: int = Field(default=0, ge=0, description="Calls in flight; 0 for the tier's.")
+    rpm: int = Field(default=0, ge=0, description="Requests a minute; 0 for the tier's.")
+    tpm: int = Field(default=0, ge=0, description="Tokens a minute, prompt and reply budget; 0 for the tier's.")
+    tpd: int = Field(default=0, ge=0, description="Tokens a day; 0 for the tier's.")
+    budget_usd: float = Field(default=0, ge=0, description="Most that this run may cost in USD; 0 for no cap.")
+    offline: bool = Field(default=False, description="Answer by rules on this machine: free, draft quality.")
+    max_documents_per_window: int = Field(default=20, ge=1, le=500, description="Quality bound of packing.")
+    key_env: str = Field(default="MOONSHOT_API_KEY", description="Environment variable that holds the key.")
+    key_secret: str = Field(default="", description="Prefect Secret block that holds the key; wins over key_env.")
+    timeout_s: float = Field(default=30, gt=0, description="Seconds that reading one file may take.")
+    memory_bytes: int = Field(default=1 << 30, ge=1 << 28, description="Memory of a process that reads files.")
+    max_file_bytes: int = Field(default=200_000_000, ge=1, description="Largest file that is read.")
+    max_pages: int = Field(default=2_000, ge=1, description="Most pages of a document that is read.")
+    max_pixels: int = Field(default=50_000_000, ge=1, description="Most pixels, width x height, of a picture that is read.")
+    max_unpacked_bytes: int = Field(default=200_000_000, ge=1, description="Most that the parts of a Word file may unpack to.")
+    max_entry_bytes: int = Field(default=60_000_000, ge=1, description="Most that one part of a Word file may unpack to.")
+    max_entries: int = Field(default=10_000, ge=1, description="Most parts of a Word file.")
+    max_depth: int = Field(default=64, ge=1, description="Most folders below one another in the inbox.")

@@ -1,0 +1,178 @@
+"""The nouns, in the order in which they flow.
+
+    Document --read--> Page --pack--> Part, Window --ask--> Request, Reply --check--> Record, Evidence, Reject
+
+All are values: frozen, equal when their content is equal, without clocks and invented ids. Ids are hashes of content.
+Pages count from 1; spans are half-open character offsets into the text of their page; money is USD; sizes name their unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+NOT_APPLICABLE = "not_applicable"  # reason of a reject that is no trouble: the document is not of the kind that was asked about
+
+Status = Literal["ok", "empty", "skipped", "error"]
+Grade = Literal["exact", "loose", "missing"]
+Kind = Literal["text", "choice", "date", "datetime", "integer", "number", "decimal", "boolean", "record", "list"]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One path found below the inbox, whatever became of it."""
+
+    path: str  # below the inbox, "/" between parts, undecodable bytes and controls escaped for display
+    path_bytes: bytes  # the same as the file system has it
+    sha256: str = ""  # of the bytes that were read: the document's id; "" when they could not be read
+    media_type: str = ""  # by content, such as "application/pdf"; "" when not known
+    size_bytes: int = 0
+    status: Status = "ok"
+    reason: str = ""  # class of the trouble, such as "encrypted"; "" when status is "ok"
+    detail: str = ""  # the sentence for a person
+    page_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a document: its text, or the picture that has to be looked at instead."""
+
+    document: str  # sha256
+    number: int  # from 1
+    text: str
+    image_px: tuple[int, int] | None = None  # width, height of the picture when the page has to be seen
+    image: bytes | None = None  # JPEG, filled in only when it is about to be sent
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A slice of a page that goes into a window."""
+
+    document: str
+    page: int
+    pages: int  # how many pages the document has
+    start: int  # inclusive, in characters of the page
+    end: int  # exclusive
+    text: str
+    tokens: int
+    image_px: tuple[int, int] | None = None
+    image: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What one request shows the model: parts in document and page order."""
+
+    parts: tuple[Part, ...]
+    tokens: int  # of the parts with their markers, without instruction and question
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """The documents in the window, each once, in order."""
+        return tuple(dict.fromkeys(part.document for part in self.parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a compiled schema. `record` has `fields`, `list` has `item`, `decimal` has `scale`, `choice` has `choices`."""
+
+    name: str
+    kind: Kind
+    description: str = ""
+    nullable: bool = True
+    choices: tuple[str, ...] = ()
+    scale: int = 4  # digits after the point of a decimal
+    fields: tuple[Field, ...] = ()
+    item: Field | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about every document: a compiled schema, or a style of summary."""
+
+    name: str  # the table the answers go to, such as "invoice"
+    instruction: str  # the words in the prompt
+    fields: tuple[Field, ...]
+    json_schema: Mapping[str, Any] = field(repr=False)  # one record, in the subset Kimi's strict mode takes
+    reply_tokens: int  # expected for one document
+    fingerprint: str  # SHA-256 over all of the above
+    model: type[BaseModel] = field(repr=False, compare=False)  # validates one normalised record
+    evidence: tuple[str, ...] = ()  # top-level fields whose values must stand in the document; () means all
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Exactly what is sent, and its name: `fingerprint` is the SHA-256 of model, messages and reply format."""
+
+    fingerprint: str
+    question: Question
+    window: Window
+    ids: Mapping[str, str]  # short id in the prompt -> document
+    body: Mapping[str, Any] = field(repr=False)  # the JSON of the call
+    prompt_tokens: int
+    reply_tokens: int  # the most the reply may have
+    round: int = 0  # 0 the first time, 1 for what is asked again
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a call used and cost. `cached` is a part of `prompt`; None where the provider did not say."""
+
+    prompt_tokens: int
+    reply_tokens: int
+    cached_tokens: int | None = None
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for a request, as it was stored in the ledger."""
+
+    request: str  # fingerprint
+    text: str
+    finish_reason: str
+    usage: Usage
+    model: str
+    engine: str  # "moonshot", ..., or "offline"
+    seconds: float
+    attempts: int = 1
+    from_ledger: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where one value stands in its own document. `field` is a path such as `line_items[0].amount`."""
+
+    field: str
+    value: str
+    grade: Grade
+    page: int | None = None
+    start: int | None = None
+    end: int | None = None
+    quote: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One answer about one document, validated, with the evidence of each value."""
+
+    document: str
+    question: str  # name of the table
+    value: Mapping[str, Any]
+    evidence: tuple[Evidence, ...]
+    request: str  # fingerprint of the request that gave it
+    conflicts: tuple[str, ...] = ()  # fields on which the parts of a long document disagreed
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Why one document has no record for a question."""
+
+    document: str
+    question: str
+    request: str
+    reason: str  # class, such as "missing_in_reply", "invalid", "contamination", "truncated"
+    detail: str  # the sentence for a person, and what is told to the model when it is asked again
