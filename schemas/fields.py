@@ -1,0 +1,27 @@
+"""Words that a schema may use beside pydantic's own: nothing comes in, types and marks for fields go out.
+
+    total: Money | None = Field(default=None, description="Amount to pay.")
+    currency: str = Field(description="ISO 4217 code.", json_schema_extra=IMPLIED)
+
+In a JSON Schema file the same is `"multipleOf": 0.01` and `"grounded": false`. Fields of one record are proved or exempt one by
+one at the top level only, because evidence is required by column.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.config import JsonDict
+
+Money = Annotated[Decimal, Field(decimal_places=2)]
+"""An amount of money: DECIMAL with two digits after the point. More digits are an error, never rounded away."""
+
+IMPLIED: JsonDict = {"grounded": False}
+"""Marks a field whose value may be implied by the document (EUR by the sign) and so need not stand in it word for word."""
+
+
+def lengthy(tokens: int) -> JsonDict:
+    """Marks a text that is longer than a name or a line: about `tokens` tokens are expected in the reply."""
+    return {"expected_tokens": tokens}

@@ -1,0 +1,288 @@
+"""The tables: their names, keys, typed columns and meanings, and the functions that turn nouns into their rows.
+
+In: the nouns of `schemas.pipeline`. Out: plain dicts, and strict Arrow tables. Nothing here reads or writes.
+
+    documents --path--> pages, <question> --document--> evidence --request--> requests
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from re import fullmatch
+from typing import Any
+
+import pyarrow as pa
+
+from schemas.columns import MOMENT, REAL, TEXT, WHOLE, Column, Table, arrow, column_of, native_record, refuse_twins
+from schemas.errors import SchemaError
+from schemas.pipeline import Document, Page, Question, Record, Reject, Reply, Request
+
+Row = dict[str, Any]
+
+__all__ = ["FIXED", "META", "Column", "Row", "Table", "arrow", "question_table", "row_order"]  # and the tables and rows below
+
+
+def _columns(*specs: tuple[str, pa.DataType, str]) -> tuple[Column, ...]:
+    return tuple(Column(*spec) for spec in specs)
+
+
+_DOCUMENT = ("document", TEXT, "SHA-256 of the document's bytes")
+_QUESTION = ("question", TEXT, "Name of the question, which is the name of its table")
+_REQUEST = ("request", TEXT, "Fingerprint of the request that gave the answer; see requests")
+_ENGINE = ("engine", TEXT, "What answered: a provider, or offline for rules on this machine")
+_MODEL = ("model", TEXT, "Model id")
+
+DOCUMENTS = Table(
+    "documents",
+    ("path",),
+    _columns(
+        ("path", TEXT, "Path below the inbox, undecodable bytes escaped"),
+        ("path_bytes", pa.binary(), "The same path as the file system has it"),
+        ("document", TEXT, "SHA-256 of the bytes that were read; null when they could not be read"),
+        ("media_type", TEXT, "Type by content, such as application/pdf"),
+        ("size_bytes", WHOLE, "Size of the file in bytes"),
+        ("status", TEXT, "ok, empty, skipped or error"),
+        ("reason", TEXT, "Class of the trouble, such as encrypted; empty when status is ok"),
+        ("detail", TEXT, "The sentence for a person"),
+        ("page_count", WHOLE, "Number of pages"),
+        ("reader", TEXT, "Version of the reader that made the pages"),
+    ),
+    "Every path found below the inbox, one row each, whatever became of it",
+)
+
+PAGES = Table(
+    "pages",
+    ("document", "page"),
+    _columns(
+        _DOCUMENT,
+        ("page", WHOLE, "Page number, from 1"),
+        ("text", TEXT, "Text of the page"),
+        ("chars", WHOLE, "Length of the text in characters"),
+        ("tokens", WHOLE, "Length of the text in tokens of the model"),
+        ("image_width_px", WHOLE, "Width of the picture in pixels, when the page has to be seen"),
+        ("image_height_px", WHOLE, "Height of the picture in pixels, when the page has to be seen"),
+    ),
+    "The text of every page that was read",
+)
+
+EVIDENCE = Table(
+    "evidence",
+    ("document", "question"),
+    _columns(
+        _DOCUMENT,
+        _QUESTION,
+        ("field", TEXT, "Path of the field, such as line_items[0].amount"),
+        ("value", TEXT, "The value as text"),
+        ("grade", TEXT, "exact, loose, or missing when the value does not stand in the document"),
+        ("page", WHOLE, "Page on which the value stands, from 1"),
+        ("span_start", WHOLE, "First character of the value on its page, from 0"),
+        ("span_end", WHOLE, "One past the last character of the value on its page"),
+        ("quote", TEXT, "The characters of the span"),
+        _REQUEST,
+    ),
+    "Where each value stands in its own document",
+    order=("field", "page", "span_start", "span_end", "value", "grade"),
+)
+
+REQUESTS = Table(
+    "requests",
+    ("request",),
+    _columns(
+        ("request", TEXT, "Fingerprint: SHA-256 of exactly what was sent"),
+        _QUESTION,
+        _ENGINE,
+        ("provider", TEXT, "Provider in the catalogue"),
+        _MODEL,
+        ("documents", pa.list_(TEXT), "Documents in the window, in order"),
+        ("round", WHOLE, "0 the first time, 1 and up for what was asked again"),
+        ("prompt_tokens", WHOLE, "Tokens sent"),
+        ("reply_tokens", WHOLE, "Tokens received"),
+        ("cached_tokens", WHOLE, "Part of the prompt that was billed as cached; null when the provider did not say"),
+        ("cost_usd", REAL, "Cost in USD"),
+        ("seconds", REAL, "Seconds from sending to the last byte"),
+        ("attempts", WHOLE, "How often it was sent until a reply came"),
+        ("finish_reason", TEXT, "Why the reply ended: stop, length, ..."),
+        ("sent_at", MOMENT, "When it was sent, UTC"),
+    ),
+    "Every call and what it cost",
+)
+
+REJECTS = Table(
+    "rejects",
+    ("document", "question"),
+    _columns(
+        _DOCUMENT,
+        _QUESTION,
+        ("request", TEXT, "Fingerprint of the request whose answer was not accepted, or that was not sent"),
+        ("reason", TEXT, "Class of the trouble, such as missing_in_reply"),
+        ("detail", TEXT, "The sentence for a person"),
+        _ENGINE,
+        _MODEL,
+        ("question_fingerprint", TEXT, "Fingerprint of the question as it was asked"),
+    ),
+    "Documents that have no accepted answer to a question, and why",
+)
+
+RUNS = Table(
+    "runs",
+    ("run",),
+    _columns(
+        ("run", TEXT, "Name of the run"),
+        ("started_at", MOMENT, "When it began, UTC"),
+        ("ended_at", MOMENT, "When it ended, UTC"),
+        ("job", TEXT, "The job as JSON"),
+        _ENGINE,
+        _MODEL,
+        ("documents", WHOLE, "Paths found"),
+        ("ok", WHOLE, "Documents that ended well"),
+        ("failed", WHOLE, "Documents that did not"),
+        ("asked", WHOLE, "Requests sent"),
+        ("from_ledger", WHOLE, "Replies taken from the ledger, free"),
+        ("cost_usd", REAL, "Cost in USD"),
+        ("exit_code", WHOLE, "Exit code of the command"),
+        ("outcome", TEXT, "The sentence that ended the run"),
+    ),
+    "Every run that changed something, and how it ended",
+)
+
+FIXED = {table.name: table for table in (DOCUMENTS, PAGES, EVIDENCE, REQUESTS, REJECTS, RUNS)}
+
+_BEFORE = _columns(_DOCUMENT)
+_AFTER = _columns(
+    _ENGINE,
+    _MODEL,
+    ("question", TEXT, "Fingerprint of the question as it was asked"),
+    _REQUEST,
+    ("conflicts", pa.list_(TEXT), "Fields on which the parts of a long document disagreed"),
+)
+META = frozenset(column.name for column in (*_BEFORE, *_AFTER))
+
+
+def question_table(question: Question) -> Table:
+    """The table for a question's answers: its name, `document` as key, a column a field, then who answered.
+
+    Raises SchemaError for a name that is no SQL identifier or is taken, and for a field that collides with a column of ours.
+    """
+    if not fullmatch(r"[a-z_][a-z0-9_]{0,62}", question.name):
+        raise SchemaError(f"{question.name!r} cannot name a table.", about=question.name, next_step="Use a-z, 0-9 and _, at most 63.")
+    if question.name in FIXED:
+        raise SchemaError(f"The table {question.name!r} is Octavo's own.", about=question.name, next_step="Name the schema otherwise.")
+    for field in question.fields:
+        if field.name.lower() in META:
+            message = f"The field {field.name!r} of {question.name!r} collides with a column that every answer has."
+            raise SchemaError(message, about=field.name, next_step="Name the field otherwise.")
+    refuse_twins(question.fields, question.name)
+    fields = tuple(column_of(field) for field in question.fields)
+    meaning = question.instruction.strip().partition("\n")[0]
+    return Table(question.name, ("document",), (*_BEFORE, *fields, *_AFTER), meaning)
+
+
+def row_order(name: str) -> tuple[str, ...]:
+    """The columns that put the rows of a table in order. Tables of questions are ordered by document."""
+    table = FIXED.get(name)
+    return (*table.key, *table.order) if table else ("document",)
+
+
+def document_row(document: Document, reader: str) -> Row:
+    """One row of `documents`; `reader` is the version of the reader."""
+    return {
+        "path": document.path,
+        "path_bytes": document.path_bytes,
+        "document": document.sha256 or None,
+        "media_type": document.media_type,
+        "size_bytes": document.size_bytes,
+        "status": document.status,
+        "reason": document.reason,
+        "detail": document.detail,
+        "page_count": document.page_count,
+        "reader": reader,
+    }
+
+
+def page_row(page: Page, tokens: int) -> Row:
+    """One row of `pages`."""
+    width, height = page.image_px or (None, None)
+    return {
+        "document": page.document,
+        "page": page.number,
+        "text": page.text,
+        "chars": len(page.text),
+        "tokens": tokens,
+        "image_width_px": width,
+        "image_height_px": height,
+    }
+
+
+def record_row(record: Record, question: Question, engine: str, model: str) -> Row:
+    """One row of a question's table. Values may be native (`date`, `Decimal`) or their JSON form (`"2024-01-31"`, `"9.50"`).
+
+    Raises SchemaError, about the document, when a value does not fit its column; nothing is cut or rounded to make it fit.
+    """
+    try:
+        values = native_record(question.fields, record.value, "")
+    except SchemaError as error:
+        error.about = record.document
+        raise
+    return {
+        "document": record.document,
+        **values,
+        "engine": engine,
+        "model": model,
+        "question": question.fingerprint,
+        "request": record.request,
+        "conflicts": list(record.conflicts),
+    }
+
+
+def evidence_rows(record: Record) -> list[Row]:
+    """The rows of `evidence` for one record, one a value."""
+    return [
+        {
+            "document": record.document,
+            "question": record.question,
+            "field": evidence.field,
+            "value": evidence.value,
+            "grade": evidence.grade,
+            "page": evidence.page,
+            "span_start": evidence.start,
+            "span_end": evidence.end,
+            "quote": evidence.quote,
+            "request": record.request,
+        }
+        for evidence in record.evidence
+    ]
+
+
+def reject_row(reject: Reject, question: Question, engine: str, model: str) -> Row:
+    """One row of `rejects`."""
+    return {
+        "document": reject.document,
+        "question": reject.question,
+        "request": reject.request,
+        "reason": reject.reason,
+        "detail": reject.detail,
+        "engine": engine,
+        "model": model,
+        "question_fingerprint": question.fingerprint,
+    }
+
+
+def request_row(request: Request, reply: Reply, provider: str, sent_at: datetime) -> Row:
+    """One row of `requests`."""
+    return {
+        "request": request.fingerprint,
+        "question": request.question.name,
+        "engine": reply.engine,
+        "provider": provider,
+        "model": reply.model,
+        "documents": list(request.window.documents),
+        "round": request.round,
+        "prompt_tokens": reply.usage.prompt_tokens,
+        "reply_tokens": reply.usage.reply_tokens,
+        "cached_tokens": reply.usage.cached_tokens,
+        "cost_usd": reply.usage.cost_usd,
+        "seconds": reply.seconds,
+        "attempts": reply.attempts,
+        "finish_reason": reply.finish_reason,
+        "sent_at": sent_at,
+    }

@@ -1,0 +1,38 @@
+"""What every test has: no real provider, no key, no Prefect server by accident, and the folders of shared material where there are any."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile("octavo", deadline=None)  # machines are noisy, and no test is timed
+hypothesis.settings.load_profile("octavo")
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's settings reaches a test, least of all a key with money behind it."""
+    for name in ("MOONSHOT_API_KEY", "MOONSHOT_BASE_URL", "PREFECT_API_URL", "OCTAVO_TOKENIZER"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def corpus() -> Path:
+    """The folder of real documents, which users of the project do not have."""
+    if not (SHARED / "corpus").is_dir():
+        pytest.skip("the corpus of real documents is not on this machine")
+    return SHARED / "corpus"
+
+
+@pytest.fixture(scope="session")
+def vocabulary() -> bytes:
+    """The Kimi vocabulary, which users fetch for themselves."""
+    path = SHARED / "tokenizer" / "kimi_k2.tiktoken.model"
+    if not path.is_file():
+        pytest.skip("the Kimi vocabulary is not on this machine")
+    return path.read_bytes()
