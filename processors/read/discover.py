@@ -1,0 +1,176 @@
+"""A folder in; out come `Found` files and, for every path that is no readable regular file, a `Document` with its reason.
+
+Looks with lstat only: no link is followed and nothing is opened, so a pipe, a device or a sparse giant cannot hold a run up.
+Streams one folder at a time in byte order of the names, so two walks over the same tree give the same sequence.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.errors import DocumentError, SettingsError
+from schemas.pipeline import Document, Status
+
+IGNORE_FILE = ".octavoignore"  # in the inbox: a pattern a line, matched against the path and against the name; "#" begins a comment
+
+_UNSAFE = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+_KINDS = (
+    (stat.S_ISLNK, "symlink", "It is a symbolic link; links are not followed. Put the file itself into the inbox."),
+    (stat.S_ISFIFO, "fifo", "It is a named pipe and holds no file."),
+    (stat.S_ISSOCK, "socket", "It is a socket and holds no file."),
+    (stat.S_ISCHR, "device", "It is a device and holds no file."),
+    (stat.S_ISBLK, "device", "It is a device and holds no file."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A regular file below the inbox, not opened yet."""
+
+    inbox: bytes
+    path_bytes: bytes  # below the inbox, as the file system has it
+    size_bytes: int
+    known: str = ""  # SHA-256 under which the caller has its pages already; the same bytes are not parsed again
+
+    @property
+    def path(self) -> str:
+        """The path for display, one to one with `path_bytes`."""
+        return display(self.path_bytes)
+
+
+def walk(inbox: Path, max_file_bytes: int, max_depth: int, skip: Path | None = None) -> Iterator[Found | Document]:
+    """Every path below `inbox` once, except the folder `skip` (our own output). Raises SettingsError when `inbox` is no folder."""
+    root = os.fsencode(inbox)
+    if not inbox.is_dir():
+        raise SettingsError(f"There is no folder {display(root)}.", about="inbox", next_step="Name the folder that holds the documents.")
+    own = os.path.realpath(os.fsencode(skip)) if skip else None
+    passed_over = _ignored(inbox)
+    pending = [iter([b""])]
+    while pending:
+        path = next(pending[-1], None)
+        if path is None:
+            pending.pop()
+            continue
+        if pattern := passed_over(path):
+            yield _refused(path, "skipped", "ignored", f"A line of {IGNORE_FILE} passes it over: {pattern}")
+            continue
+        found = _look(root, path, max_file_bytes, own)
+        if isinstance(found, list) and len(pending) > max_depth:
+            yield _refused(path, "skipped", "too_deep", f"The folder lies deeper than max_depth = {max_depth}; raise it to read on.")
+        elif isinstance(found, list):
+            pending.append(iter(found))
+        elif found is not None:
+            yield found
+
+
+def _ignored(inbox: Path) -> Callable[[bytes], str]:
+    """A function that gives the pattern of the ignore file that a path meets, "" for none."""
+    try:
+        lines = (inbox / IGNORE_FILE).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return lambda _: ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{IGNORE_FILE} cannot be read: {error}.", about="inbox", next_step="Correct or remove it.") from error
+    patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+    def met(path: bytes) -> str:
+        names = (display(path), display(path.rpartition(b"/")[2]))
+        return next((pattern for pattern in patterns if any(fnmatch.fnmatchcase(name, pattern) for name in names)), "")
+
+    return met
+
+
+def display(path: bytes) -> str:
+    r"""A name that is safe to print: bytes that are no UTF-8, controls, direction marks and the backslash are escaped.
+
+    >>> display(b"caf\xe9\n.pdf")
+    'caf\\xe9\\x0a.pdf'
+    """
+    return "".join(_escape(piece) for piece in path.decode("utf-8", "surrogateescape"))
+
+
+def open_below(inbox: bytes, path: bytes) -> int:
+    """Descriptor of a file, following no link on the way down from `inbox`, without waiting for a pipe to be written."""
+    folder = os.open(inbox, os.O_RDONLY | os.O_DIRECTORY)
+    *folders, name = path.split(b"/")
+    try:
+        for part in folders:
+            upper, folder = folder, os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(upper)
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def take(found: Found, max_bytes: int) -> bytes:
+    """The bytes of a file, read once. Raises DocumentError: vanished, unreadable, changed, or not_regular."""
+    try:
+        descriptor = open_below(found.inbox, found.path_bytes)
+    except FileNotFoundError as error:
+        raise DocumentError("vanished", "It was there when the folder was listed and is gone now.") from error
+    except OSError as error:
+        raise DocumentError("unreadable", f"It cannot be opened: {error.strerror}.", next_step="Check its permissions.") from error
+    with os.fdopen(descriptor, "rb") as file:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise DocumentError("not_regular", "It was a file when the folder was listed and is none now.")
+        try:
+            data = file.read(max_bytes + 1)
+        except OSError as error:
+            raise DocumentError("unreadable", f"It cannot be read to its end: {error.strerror}.") from error
+        if _version(os.fstat(descriptor)) != _version(before):
+            raise DocumentError("changed", "It was written to while it was read.", next_step="Run again when it is complete.")
+    return data
+
+
+def _version(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _look(root: bytes, path: bytes, max_file_bytes: int, own: bytes | None) -> Found | Document | list[bytes] | None:
+    """What `path` is: a file, a refusal, the sorted content of a folder, or None for our own output."""
+    place = root + b"/" + path  # for the inbox itself this ends in a slash, which follows a link: its name was given by a person
+    try:
+        status = os.lstat(place)
+        if path.rpartition(b"/")[2].startswith(b"."):
+            return _refused(path, "skipped", "hidden", "Its name begins with a dot; rename it to have it read.")
+        if stat.S_ISDIR(status.st_mode):
+            if own is not None and os.path.realpath(place) == own:
+                return None
+            with os.scandir(place) as entries:
+                return sorted(path + b"/" + entry.name if path else entry.name for entry in entries)
+    except FileNotFoundError:
+        return _refused(path, "error", "vanished", "It was there when its folder was listed and is gone now.")
+    except OSError as error:
+        return _refused(path, "error", "unreadable", f"It cannot be looked at: {error.strerror}. Check its permissions.")
+    return _file(root, path, status, max_file_bytes)
+
+
+def _file(root: bytes, path: bytes, status: os.stat_result, max_file_bytes: int) -> Found | Document:
+    for is_kind, reason, sentence in _KINDS:
+        if is_kind(status.st_mode):
+            return _refused(path, "skipped", reason, sentence)
+    if status.st_size > max_file_bytes:
+        sentence = f"It has {status.st_size:,} bytes; the limit max_file_bytes is {max_file_bytes:,}. Raise it to read the file."
+        return _refused(path, "error", "too_large", sentence, status.st_size)
+    return Found(inbox=root, path_bytes=path, size_bytes=status.st_size)
+
+
+def _refused(path: bytes, status: Status, reason: str, detail: str, size_bytes: int = 0) -> Document:
+    return Document(path=display(path), path_bytes=path, size_bytes=size_bytes, status=status, reason=reason, detail=detail)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    if not _UNSAFE.match(character):
+        return character
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -1,0 +1,169 @@
+"""HTML in; one leaf out: its text block by block, a table row on one line with " | " between the cells, the title first.
+
+Imports `leaf`, the nouns the readers share, and `text`, because HTML is decoded as text before it is HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from processors.read import text
+from processors.read.leaf import Content, Leaf, Source, clean
+
+_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
+_DROPPED = frozenset({"script", "style", "noscript", "template", "head", "svg", "math", "iframe", "object", "select", "-comment"})
+_BLOCKS = frozenset(
+    re.findall(
+        r"\w+",
+        "address article aside blockquote body caption center dd details div dl dt fieldset figcaption figure footer form"
+        " h1 h2 h3 h4 h5 h6 header hr legend li main nav ol option p pre section summary table tbody tfoot thead tr ul",
+    ),
+)
+_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_CELLS = frozenset({"td", "th"})
+
+
+def read(source: Source) -> Content:
+    """The visible text as one page. Raises nothing of its own: every byte sequence is some HTML."""
+    return Content((Leaf(clean(plain(decode(source.data)))),))
+
+
+def decode(data: bytes) -> str:
+    """The markup of HTML bytes: the page's own charset where it names one that fits, else as any text."""
+    named = _CHARSET.search(data[:4096])
+    if named and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return data.decode(_web_name(named[1].decode("ascii")))
+        except (UnicodeDecodeError, LookupError):
+            pass  # the page names a charset it is not in: judge by its bytes
+    return text.decode(data)[0]
+
+
+def plain(markup: str) -> str:
+    r"""The visible text of HTML, its title first.
+
+    >>> plain("<title>Bill</title><table><tr><td>Total<td><p>12.00</table>")
+    'Bill\nTotal | 12.00'
+    """
+    parser = LexborHTMLParser(markup)
+    lines = _Lines()
+    title = parser.css_first("title")
+    if title is not None:
+        lines.say(title.text())
+        lines.end()
+    for node, entering in _steps(parser.body):
+        _step(lines, node, entering=entering)
+    return lines.joined()
+
+
+def _web_name(charset: str) -> str:
+    """Browsers read the labels latin-1 and gb2312 as their supersets (WHATWG Encoding Standard, 2026-11)."""
+    wider = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "ascii": "cp1252", "us-ascii": "cp1252"}
+    wider |= {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932"}
+    return wider.get(charset.lower(), charset)
+
+
+def _steps(root: LexborNode | None) -> Iterator[tuple[LexborNode, bool]]:
+    """Every node at its start (True) and its end (False). No recursion: pages nest 20,000 deep."""
+    node = root
+    end = root.mem_id if root is not None else 0  # subtle: == between nodes compares their HTML
+    while node is not None:
+        yield node, True
+        inner = None if _unseen(node) else node.child
+        while inner is None:
+            yield node, False
+            if node.mem_id == end:
+                return
+            inner, parent = node.next, node.parent
+            if inner is None and parent is None:
+                return
+            node = node if inner is not None or parent is None else parent
+        node = inner
+
+
+def _unseen(node: LexborNode) -> bool:
+    """Whether a browser shows nothing of this node and what it holds."""
+    if node.tag in _DROPPED:
+        return True
+    attributes = node.attributes if node.is_element_node else {}
+    return "hidden" in attributes or bool(_HIDDEN.search(attributes.get("style") or ""))
+
+
+def _step(lines: _Lines, node: LexborNode, *, entering: bool) -> None:
+    tag = node.tag or ""
+    if tag == "-text":
+        if entering:
+            lines.say(node.text_content or "", keep=lines.preformatted > 0)
+    elif tag == "pre":
+        lines.preformatted += 1 if entering else -1
+        lines.end()
+    elif tag in _CELLS:
+        lines.cell(entering=entering, loose=entering and node.css_first("table") is not None)
+    elif tag == "br" and entering:
+        lines.end()
+    elif tag in _BLOCKS:
+        if tag == "tr":
+            lines.row()
+        lines.end()
+        if tag == "li" and entering:
+            lines.say("- ")
+
+
+class _Lines:
+    """Lines under construction. Inside a table cell a block ends with a space, unless the cell holds a whole table (layout)."""
+
+    def __init__(self) -> None:
+        self.preformatted = 0
+        self._done: list[str] = []
+        self._line: list[str] = []
+        self._cells: list[bool] = []  # open cells, True where the cell is loose
+        self._fresh_row = True
+
+    def say(self, words: str, *, keep: bool = False) -> None:
+        """Add words to the line; white space is one space unless it is to be kept."""
+        if keep and not self._tight:
+            first, *rest = words.split("\n")
+            self._line.append(first)
+            for line in rest:
+                self.end()
+                self._line.append(line)
+        else:
+            self._line.append(re.sub(r"[ \t\r\n\f]+", " ", words))
+
+    def end(self) -> None:
+        """End the line, or inside a cell only the word."""
+        if self._tight:
+            self._line.append(" ")
+            return
+        line = "".join(self._line).rstrip()
+        if line.strip(" |"):
+            self._done.append(line if self.preformatted else re.sub(" {2,}", " ", line).strip())
+        self._line = []
+
+    def row(self) -> None:
+        """A row begins or ends: the next cell is the first of its row."""
+        self._fresh_row = True
+
+    def cell(self, *, entering: bool, loose: bool) -> None:
+        """Open or close a cell; all but the first of a row stand after a bar."""
+        if not entering:
+            if self._cells:
+                self._cells.pop()
+            return
+        if not self._fresh_row:
+            self._line.append(" | ")
+        self._fresh_row = False
+        self._cells.append(loose)
+
+    def joined(self) -> str:
+        """All lines as one text."""
+        self._cells = []
+        self.end()
+        return "\n".join(self._done)
+
+    @property
+    def _tight(self) -> bool:
+        return bool(self._cells) and not self._cells[-1]

@@ -1,0 +1,148 @@
+"""A function and its arguments in; its result out, from a worker process that may hang, crash or run out of memory alone.
+
+Workers are forked from a server process (forkserver), are used again, hold no key in their environment and live under a
+memory limit. What a worker cannot survive comes out as DocumentError: timeout, crashed or memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Any, NoReturn, Self, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from schemas.errors import DocumentError
+
+T = TypeVar("T")
+
+SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
+_OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit
+_starting = threading.Lock()
+
+
+class Sandbox:
+    """Owns the worker processes; use it as a context manager."""
+
+    def __init__(self, workers: int, memory_bytes: int, preload: tuple[str, ...] = ()) -> None:
+        self._workers = workers
+        self._memory_bytes = memory_bytes
+        self._preload = preload
+        self._pool: ProcessPool | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop every worker, whatever it is doing."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()  # type: ignore[no-untyped-call]
+            pool.join()
+
+    async def run(self, function: Callable[..., T], *args: Any, timeout_s: float) -> T:
+        """The result of `function(*args)` in a worker. Raises what it raises, or DocumentError: timeout, crashed, memory."""
+        for _ in range(2):
+            pool = self._started()
+            try:
+                return await asyncio.wrap_future(pool.schedule(function, args=args, timeout=timeout_s))
+            except BrokenProcessPool:
+                self._drop(pool)  # the pool lost an idle worker and gave up: a new one takes the task
+            except TimeoutError as error:
+                message = f"Reading it took longer than {timeout_s:g} s and was stopped."
+                raise DocumentError("timeout", message, next_step="Raise the limit timeout_s, or split the file.") from error
+            except ProcessExpired as error:
+                _raise_expired(error)
+        raise DocumentError("crashed", "The worker processes cannot be started.", next_step="Check the memory limit memory_bytes.")
+
+    def _started(self) -> ProcessPool:
+        if self._pool is None:
+            context = _Context()
+            context.set_forkserver_preload(list(self._preload))
+            with _starting, _without_secrets():
+                forkserver.ensure_running()
+            self._pool = ProcessPool(self._workers, initializer=_enter, initargs=(self._memory_bytes,), context=context)
+        return self._pool
+
+    def _drop(self, pool: ProcessPool) -> None:
+        if self._pool is pool:
+            self.close()
+
+
+def out_of_memory() -> NoReturn:
+    """End this worker with the code that says so; its memory may be in pieces, a fresh one takes its place."""
+    os._exit(_OUT_OF_MEMORY)
+
+
+def _raise_expired(error: ProcessExpired) -> NoReturn:
+    if error.exitcode == _OUT_OF_MEMORY:
+        message = "Reading it needs more memory than a worker may have."
+        raise DocumentError("memory", message, next_step="Raise the limit memory_bytes, or split the file.") from error
+    name = signal.Signals(-error.exitcode).name if -error.exitcode in set(signal.Signals) else f"exit code {error.exitcode}"
+    message = f"The parser died on it ({name}), for lack of memory or by a fault the file provokes."
+    raise DocumentError("crashed", message, next_step="Open it in a viewer and save it again.") from error
+
+
+def _enter(memory_bytes: int) -> None:
+    """First act of a worker: bounded memory, no core dump, no keys, and nothing of its parsers' noise on the user's terminal."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for name in filter(_is_secret, list(os.environ)):
+        del os.environ[name]
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    os.close(quiet)
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.upper() for word in SECRET_WORDS)
+
+
+@contextmanager
+def _without_secrets() -> Iterator[None]:
+    """The environment without keys while the server process starts, so that /proc/PID/environ of a worker has none either."""
+    hidden = {name: os.environ.pop(name) for name in filter(_is_secret, list(os.environ))}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """No path to the program's main module: a worker would import it, which for a Prefect run costs seconds and its memory."""
+    main = sys.modules["__main__"]
+    spec, file = main.__spec__, getattr(main, "__file__", None)
+    main.__spec__, main.__file__ = None, None
+    try:
+        yield
+    finally:
+        main.__spec__, main.__file__ = spec, file
+
+
+class _Process(ForkServerProcess):
+    """A worker process that does not import the program's main module."""
+
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802  # the name multiprocessing calls
+        with _starting, _without_main():
+            return ForkServerProcess._Popen(process_obj)  # noqa: SLF001
+
+
+class _Context(ForkServerContext):
+    Process = _Process

@@ -1,0 +1,234 @@
+"""The reading room as a whole: real files through real workers."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from processors.read.pages import READERS, Found, Limits, Reader, Reading, discover
+from schemas.errors import DocumentError
+from schemas.pipeline import Document
+from tests.documents import hostile, make
+
+DOCUMENTS = Path(__file__).parent / "documents"
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    """One reader for all tests that need no limit of their own."""
+    with Reader(Limits(workers=1)) as one:
+        yield one
+
+
+def found(inbox: Path) -> list[Found]:
+    """The files of a folder."""
+    return [entry for entry in discover(inbox, Limits()) if isinstance(entry, Found)]
+
+
+def read(reader: Reader, inbox: Path) -> dict[str, Reading]:
+    """Path -> reading of every file in a folder."""
+    return {reading.document.path: reading for reading in asyncio.run(reader.read(found(inbox)))}
+
+
+def filled(folder: Path, **files: bytes) -> Path:
+    """A folder with these files; a `_` in a name stands for its point."""
+    for name, data in files.items():
+        (folder / name.replace("_", ".")).write_bytes(data)
+    return folder
+
+
+def test_own_documents_are_read(reader: Reader) -> None:
+    """Every document of our own that has a reader comes out ok, its pages numbered from 1 and named by its hash."""
+    readings = read(reader, DOCUMENTS)
+    for name in make.documents():
+        document, pages = readings[name].document, readings[name].pages
+        assert (document.status, document.page_count) == ("ok", len(pages)), name
+        assert [(page.document, page.number) for page in pages] == [(document.sha256, n) for n in range(1, len(pages) + 1)]
+        assert document.media_type in READERS
+        assert document.size_bytes == (DOCUMENTS / name).stat().st_size
+    assert readings["mixed.pdf"].pages[1].image_px == (1241, 1754)
+
+
+def test_table_names_every_document() -> None:
+    """The table in documents/README.md names every stored document."""
+    table = (DOCUMENTS / "README.md").read_text(encoding="utf-8")
+    assert {name for name in make.documents() if f"| {name} |" not in table} == set()
+
+
+def test_same_bytes_read_the_same(reader: Reader) -> None:
+    """Reading is a function of the bytes: twice gives equal values."""
+    assert read(reader, DOCUMENTS) == read(reader, DOCUMENTS)
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "reason", "words"),
+    [
+        (b"", "empty", "zero_bytes", "no bytes"),
+        (b" \n\n", "empty", "no_text", "no text"),
+        (make.pdf(lambda canvas: canvas.showPage()), "empty", "no_text", "1 page"),
+        (make.zipped({"xl/workbook.xml": b"<w/>"}), "skipped", "unsupported", "Excel"),
+        (bytes(range(256)) * 4, "skipped", "unsupported", "no type"),
+        (hostile.ole_encrypted(), "error", "encrypted", "password"),
+        (hostile.locked_pdf("x"), "error", "encrypted", "password"),
+        (make.documents()["contract.docx"][:1500], "error", "corrupt", "damaged"),
+        (b"%PDF-1.7\nnothing", "error", "corrupt", "damaged"),
+        (hostile.page_loop(), "error", "corrupt", "page"),
+        (hostile.many_pages(), "error", "too_many_pages", "max_pages"),
+        (hostile.zip_bomb(), "error", "bomb", "max_unpacked_bytes"),
+        (hostile.crowded_zip(), "error", "bomb", "max_entries"),
+        (hostile.lying_zip(), "error", "corrupt", "damaged"),
+        (hostile.entity_bomb(), "error", "corrupt", "document"),
+        (hostile.outside_entity("/etc/passwd"), "error", "corrupt", "document type"),
+        (hostile.large_png(), "error", "too_large", "max_pixels"),
+    ],
+)
+def test_what_cannot_be_read_says_why(reader: Reader, tmp_path: Path, data: bytes, status: str, reason: str, words: str) -> None:
+    """A broken, locked, hostile, empty or unknown file has no text, a status, a reason and a sentence; never ok, never a crash."""
+    (reading,) = read(reader, filled(tmp_path, file_bin=data)).values()
+    document = reading.document
+    assert (document.status, document.reason) == (status, reason)
+    assert words in document.detail
+    assert not any(page.text for page in reading.pages)
+
+
+def test_one_bad_file_costs_only_itself(tmp_path: Path) -> None:
+    """A file that kills the parser and one that takes too long share a task with good ones: all good ones are read."""
+    good = {f"good{number}_txt": b"hello %d" % number for number in range(5)}
+    filled(tmp_path, bomb_pdf=hostile.flate_bomb(1_000_000_000), slow_docx=hostile.many_paragraphs(400_000), **good)
+    with Reader(Limits(workers=2, timeout_s=2.4, memory_bytes=600 << 20)) as reader:
+        readings = read(reader, tmp_path)
+    assert {path: reading.document.status for path, reading in readings.items() if path.startswith("good")} == dict.fromkeys(
+        (name.replace("_", ".") for name in good), "ok"
+    )
+    assert readings["bomb.pdf"].document.reason in {"crashed", "memory", "timeout"}
+    assert readings["slow.docx"].document.reason in {"timeout", "memory"}
+
+
+def test_limits_are_settings(tmp_path: Path) -> None:
+    """The refusal names the setting, and the setting lifts it."""
+    filled(tmp_path, a_pdf=make.documents()["invoice.pdf"])
+    with Reader(Limits(workers=1, max_pages=1)) as reader:
+        document = read(reader, tmp_path)["a.pdf"].document
+    assert (document.reason, "max_pages" in document.detail) == ("too_many_pages", True)
+
+
+def test_passwords_open(tmp_path: Path) -> None:
+    """A PDF opens with one of the passwords that were given."""
+    filled(tmp_path, a_pdf=hostile.locked_pdf("open sesame"))
+    with Reader(Limits(workers=1), passwords=["wrong", "open sesame"]) as reader:
+        assert read(reader, tmp_path)["a.pdf"].pages[0].text == "Secret terms"
+
+
+def test_content_decides_and_not_the_name(reader: Reader, tmp_path: Path) -> None:
+    """A PDF named .docx is a PDF, an HTML page named .pdf is HTML."""
+    documents = make.documents()
+    filled(tmp_path, a_docx=documents["invoice.pdf"], b_pdf=documents["prices.html"])
+    readings = read(reader, tmp_path)
+    assert [readings[name].document.media_type for name in ("a.docx", "b.pdf")] == ["application/pdf", "text/html"]
+
+
+def images(reader: Reader, inbox: Path, name: str, numbers: Sequence[int]) -> dict[int, Image.Image]:
+    """Pages of a document as pictures."""
+    document = read(reader, inbox)[name].document
+    pictures = asyncio.run(reader.images(inbox, document, numbers))
+    return {number: Image.open(io.BytesIO(data)) for number, data in pictures.items()}
+
+
+@pytest.mark.parametrize("name", ["mixed.pdf", "sideways.jpg", "palette.png", "fax.tiff"])
+def test_pictures_have_the_size_that_was_said(reader: Reader, name: str) -> None:
+    """A page's picture is an RGB JPEG of exactly the pixels that its page told the planner, and within 2048."""
+    for page in read(reader, DOCUMENTS)[name].pages:
+        if page.image_px:
+            picture = images(reader, DOCUMENTS, name, [page.number])[page.number]
+            assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", page.image_px)
+            assert max(picture.size) <= 2048
+
+
+def test_sideways_photo_is_upright(reader: Reader) -> None:
+    """The picture is turned as its EXIF data says: the print stands at the upper left, and the file says so no more."""
+    picture = images(reader, DOCUMENTS, "sideways.jpg", [1])[1]
+    assert picture.size == (800, 500)
+    darkest = [picture.convert("L").crop(corner).getextrema()[0] for corner in ((0, 0, 400, 200), (400, 300, 800, 500))]
+    assert darkest[0] < 100
+    assert darkest[1] > 200
+    assert picture.getexif().get(0x0112, 1) == 1
+
+
+def test_a_huge_page_makes_a_bounded_picture(reader: Reader, tmp_path: Path) -> None:
+    """A page of ten million points is scaled before it is drawn."""
+    picture = images(reader, filled(tmp_path, a_pdf=hostile.giant_page()), "a.pdf", [1])[1]
+    assert max(picture.size) <= 2048
+
+
+def test_pictures_of_a_changed_file_are_refused(reader: Reader, tmp_path: Path) -> None:
+    """A file that changed after it was read yields no picture, since its text was another."""
+    filled(tmp_path, a_pdf=make.documents()["mixed.pdf"])
+    document = read(reader, tmp_path)["a.pdf"].document
+    filled(tmp_path, a_pdf=make.documents()["invoice.pdf"])
+    with pytest.raises(DocumentError) as caught:
+        asyncio.run(reader.images(tmp_path, document, [2]))
+    assert caught.value.reason == "changed"
+
+
+def test_vanished_file_is_a_row(reader: Reader, tmp_path: Path) -> None:
+    """A file that is gone between the listing and the reading is an error row, not an exception."""
+    (reading,) = asyncio.run(reader.read([Found(os.fsencode(tmp_path), b"gone.pdf", 5)]))
+    assert (reading.document.status, reading.document.reason) == ("error", "vanished")
+
+
+def test_parent_imports_no_document_library() -> None:
+    """Importing the room is light: the heavy libraries come in the workers only."""
+    script = (
+        "import sys, processors.read.pages\n"
+        "heavy = {'pypdfium2', 'pypdf', 'pikepdf', 'docx', 'lxml', 'PIL', 'selectolax', 'rapidocr', 'onnxruntime', 'cv2', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=DOCUMENTS.parents[1], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+NOT_READ_YET = ("doc", "xls", "xlsx", "xlsm", "ppt", "pptx", "odt", "rtf", "msg", "heic")
+
+
+def as_expected(expected: str, reading: Reading) -> bool:
+    """Whether a reading is what the corpus says about its file; "empty" of a photo takes OCR to see."""
+    document, pages = reading.document, reading.pages
+    text, picture = any(page.text.strip() for page in pages), any(page.image_px for page in pages)
+    if document.reason == "unsupported":
+        return True
+    outcomes = {
+        "text": document.status == "ok" and (text or picture),
+        "ocr": document.status == "ok" and picture,
+        "empty": document.status == "empty" or (document.status == "ok" and not text),
+        "error:password": document.reason == "encrypted",
+        "error:corrupt": document.reason == "corrupt",
+        "error:empty": document.reason == "zero_bytes",
+        "error:too-large": document.reason == "bomb",
+        "any": True,
+    }
+    words = expected.replace("(by content) ", "").split(" or ")
+    return any(outcomes.get(word, False) for word in words)
+
+
+def test_corpus_ends_as_its_manifest_says(corpus: Path) -> None:
+    """Every file of the corpus, broken ones too, has one reading that agrees with the manifest; only later formats are skipped."""
+    with (corpus / "manifest.csv").open(encoding="utf-8", newline="") as file:
+        expected = {row["path"]: row["expected"] for row in csv.DictReader(file)}
+    limits = Limits(workers=2)
+    entries = [entry for entry in discover(corpus, limits) if entry.path in expected]
+    assert not [entry for entry in entries if isinstance(entry, Document)]
+    with Reader(limits) as reader:
+        readings = asyncio.run(reader.read([entry for entry in entries if isinstance(entry, Found)]))
+    assert {reading.document.path for reading in readings} == set(expected)
+    assert not [r.document for r in readings if not as_expected(expected[r.document.path], r)]
+    skipped = [r.document.path for r in readings if r.document.reason == "unsupported" and not r.document.path.startswith("broken/")]
+    assert not [path for path in skipped if path.rpartition(".")[2] not in NOT_READ_YET]

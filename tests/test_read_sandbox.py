@@ -1,0 +1,78 @@
+"""The sandbox: a worker may die in any way, and its parent only gets an error."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from processors.read.sandbox import Sandbox, out_of_memory
+from schemas.errors import DocumentError
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """One worker with half a gigabyte, started while a key stands in the environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CANARY_API_KEY", "sk-canary")
+        with Sandbox(1, 512 << 20) as box:
+            asyncio.run(box.run(os.getpid, timeout_s=30))
+            yield box
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [((os.abort,), "crashed"), ((os._exit, 3), "crashed"), ((time.sleep, 60), "timeout"), ((out_of_memory,), "memory")],
+)
+def test_a_dead_worker_is_an_error_and_the_next_task_runs(sandbox: Sandbox, call: tuple[object, ...], reason: str) -> None:
+    """Abort, exit, hang and memory each become a DocumentError with its reason, and a new worker takes the next task."""
+    with pytest.raises(DocumentError) as caught:
+        asyncio.run(sandbox.run(*call, timeout_s=2))  # type: ignore[arg-type]
+    assert caught.value.reason == reason
+    assert asyncio.run(sandbox.run(abs, -1, timeout_s=30)) == 1
+
+
+def test_memory_is_bounded(sandbox: Sandbox) -> None:
+    """A worker cannot take more than its limit, and says so as Python does."""
+    with pytest.raises(MemoryError):
+        asyncio.run(sandbox.run(bytes, 1 << 30, timeout_s=30))
+
+
+def test_workers_hold_no_key(sandbox: Sandbox) -> None:
+    """No variable that looks like a key reaches a worker, neither in os.environ nor in what the kernel keeps of its start."""
+    assert os.environ["CANARY_API_KEY"] == "sk-canary"
+    assert asyncio.run(sandbox.run(os.getenv, "CANARY_API_KEY", timeout_s=30)) is None
+    assert asyncio.run(sandbox.run(os.getenv, "PATH", timeout_s=30)) is not None
+
+
+def test_kernel_keeps_no_key() -> None:
+    """A program that starts its first sandbox with a key set has no worker whose /proc/PID/environ shows it."""
+    script = (
+        "import asyncio, pathlib\n"
+        "from processors.read.sandbox import Sandbox\n"
+        "with Sandbox(1, 1 << 30) as box:\n"
+        "    environ = asyncio.run(box.run(pathlib.Path.read_bytes, pathlib.Path('/proc/self/environ'), timeout_s=30))\n"
+        "assert b'PATH=' in environ and b'sk-canary' not in environ, environ\n"
+    )
+    environment = os.environ | {"CANARY_API_KEY": "sk-canary"}
+    subprocess.run([sys.executable, "-c", script], env=environment, cwd=Path(__file__).parents[1], check=True)
+
+
+def test_workers_do_not_import_the_program(tmp_path: Path) -> None:
+    """A worker does not run the main module again, which for a Prefect run would cost seconds."""
+    (tmp_path / "program.py").write_text(
+        "import asyncio, os, pathlib\n"
+        "pathlib.Path('starts').open('a').write('x')\n"
+        "from processors.read.sandbox import Sandbox\n"
+        "with Sandbox(1, 1 << 30) as box:\n"
+        "    assert asyncio.run(box.run(os.getpid, timeout_s=30)) != os.getpid()\n",
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "program.py"], env=environment, cwd=tmp_path, check=True)
+    assert (tmp_path / "starts").read_text() == "x"
