@@ -1,0 +1,1 @@
+"""Pages in, windows out. `windows` leads. Pure: no disk, no network, no clock."""
