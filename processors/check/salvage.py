@@ -1,0 +1,76 @@
+"""The text of a reply comes in; the whole entries that stand in it go out, with the place where it broke off.
+
+Prose and code fences around the JSON are passed over. What is cut is never completed: an entry counts when its last brace is there.
+
+    salvage('Here: {"documents":[{"id":"k1","record":{}},{"id":"k2","rec').entries[0].value    {"id": "k1", "record": {}}
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+# Where a list of entries may begin: after the key that was asked for, else a bare list or a bare entry.
+_BEGINNING = re.compile(r'"documents"\s*:\s*\[|\[(?=\s*\{\s*"id"\s*:)|(?=\{\s*"id"\s*:)')
+_SPACE = re.compile(r"\s*")
+# Subtle: not strict, because models put raw line breaks into strings; NaN becomes a word, which no field of numbers takes.
+_DECODER = json.JSONDecoder(strict=False, parse_float=Decimal, parse_constant=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One JSON object that stands whole in a reply, at a half-open span in characters; its numbers are exact."""
+
+    start: int
+    end: int
+    value: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What a reply holds. `whole` says that the list of entries is closed; `found`, that there is one; `end`, where reading ended."""
+
+    entries: tuple[Entry, ...]
+    whole: bool
+    found: bool
+    end: int
+
+
+def salvage(text: str) -> Salvaged:
+    """The entries of the last closed list in the reply, else of the longest one that was cut.
+
+    Subtle: behind an object that is cut nothing is searched, because what follows lies inside of it.
+    """
+    lists: list[Salvaged] = []
+    begin = 0
+    while match := _BEGINNING.search(text, begin):
+        lists.append(_entries(text, match.end()))
+        begin = max(lists[-1].end, match.start() + 1)
+        if not lists[-1].whole and text.startswith("{", lists[-1].end):
+            break
+    closed = [one for one in lists if one.whole]
+    return closed[-1] if closed else max(lists, key=lambda one: len(one.entries), default=Salvaged((), whole=False, found=False, end=0))
+
+
+def _entries(text: str, begin: int) -> Salvaged:
+    """Objects from `begin` to the bracket that closes their list, or to the first that does not end."""
+    entries: list[Entry] = []
+    here = _skip(text, begin)
+    while text.startswith("{", here):
+        try:
+            value, end = _DECODER.raw_decode(text, here)
+        except (ValueError, RecursionError):
+            break
+        entries.append(Entry(here, end, value))
+        here = _skip(text, end)
+        if text.startswith(",", here):
+            here = _skip(text, here + 1)
+    return Salvaged(tuple(entries), whole=text.startswith("]", here), found=True, end=here)
+
+
+def _skip(text: str, begin: int) -> int:
+    space = _SPACE.match(text, begin)
+    return space.end() if space else begin

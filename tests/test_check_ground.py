@@ -1,0 +1,179 @@
+"""Grounding: where each value stands in its own document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.check.ground import evidence, ground
+from processors.check.source import Source
+from schemas.pipeline import Evidence, Field, Kind, Part
+from schemas.values import amounts_in, dates_in
+
+LINE = Field(
+    "lines", "list", item=Field("line", "record", fields=(Field("what", "text"), Field("count", "integer"), Field("amount", "decimal")))
+)
+
+
+def part(text: str, *, page: int = 1, start: int = 0, document: str = "d1") -> Part:
+    """A part that shows `text` of a page from `start` on."""
+    return Part(document, page, 9, start, start + len(text), text, 0)
+
+
+def prove(fields: tuple[Field, ...], value: Mapping[str, Any], *parts: Part, document: str = "d1") -> list[Evidence]:
+    """The evidence of a record over these parts."""
+    source = Source(parts)
+    return [evidence(leaf, source, document) for leaf in ground(fields, value, source, document)]
+
+
+def prove_one(kind: Kind, value: Any, text: str) -> Evidence:
+    """The evidence of one value over one page."""
+    return prove((Field("it", kind),), {"it": value}, part(text))[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "grade", "quote"),
+    [
+        ("Müller GmbH", "An Müller GmbH, Ulm", "exact", "Müller GmbH"),
+        ("Müller GmbH", "An MÜLLER\nGMBH, Ulm", "loose", "MÜLLER\nGMBH"),
+        ("Müller", "An Mu\u0308ller, Ulm", "loose", "Mu\u0308ller"),
+        ("office file", "the oﬃce ﬁle is", "loose", "oﬃce ﬁle"),
+        ("Versicherungsnummer", "die Versiche-\nrungsnummer lautet", "loose", "Versiche-\nrungsnummer"),
+        ("Weena 664, 3012 CN Rotterdam", "Coolblue\nWeena 664\n3012 CN Rotterdam\n", "loose", "Weena 664\n3012 CN Rotterdam"),
+        ("O'Neil", "by O’Neil", "loose", "O’Neil"),
+        ("INV001", "ＩＮＶ００１", "loose", "ＩＮＶ００１"),
+        ("北京华信科技有限公司", "购买方：北京华信科技\n有限公司税号", "loose", "北京华信科技\n有限公司"),
+        ("INV-001234", "NumberINV-001234Date", "loose", "INV-001234"),
+        ("Acme Holding", "SellerAcme HoldingBuyer", "loose", "Acme Holding"),
+        ("2026-03-05", "am 5. März 2026", "loose", "5. März 2026"),
+        ("cat", "concatenate", "missing", ""),
+        ("12", "2012", "missing", ""),
+        ("Nobody Ltd", "Somebody Ltd", "missing", ""),
+    ],
+)
+def test_texts(value: str, text: str, grade: str, quote: str) -> None:
+    """A text is proved as it stands, or with white space, hyphens, case, accents and forms of letters levelled; never inside a word."""
+    found = prove_one("text", value, text)
+    assert (found.grade, found.quote) == (grade, quote)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text", "grade", "quote"),
+    [
+        ("date", date(2026, 3, 5), "on 2026-03-05.", "exact", "2026-03-05"),
+        ("date", date(2026, 3, 5), "vom 05.03.2026", "loose", "05.03.2026"),
+        ("date", date(2026, 3, 5), "le 5 mars 2026", "loose", "5 mars 2026"),
+        ("date", date(2026, 3, 5), "开票日期：2026年3月5日", "loose", "2026年3月5日"),
+        ("date", date(2026, 3, 5), "due 03/05/2026", "loose", "03/05/2026"),
+        ("date", date(2026, 3, 5), "in March 2026", "missing", ""),
+        ("decimal", Decimal("1234.56"), "Total 1234.56", "exact", "1234.56"),
+        ("decimal", Decimal("1234.56"), "Summe 1.234,56 EUR", "loose", "1.234,56 EUR"),
+        ("decimal", Decimal("1234.56"), "Total 1 234,56", "loose", "1 234,56"),
+        ("decimal", Decimal(12800), "￥12,800.00", "loose", "￥12,800.00"),
+        ("decimal", Decimal("-1.12"), "Steuer in EUR -\n1,12", "loose", "-\n1,12"),
+        ("decimal", Decimal("-12.50"), "12.50-", "loose", "12.50-"),
+        ("decimal", Decimal("-12.50"), "12.50", "missing", ""),
+        ("decimal", Decimal("1.234"), "1.234 kg", "exact", "1.234"),
+        ("decimal", Decimal(9), "19.00 or 9.50", "missing", ""),
+        ("integer", 12, "12kg of A12", "exact", "12"),
+        ("integer", 12, "A12", "missing", ""),
+        ("integer", 2019, "bis 05.2019", "exact", "2019"),
+        ("number", 0.5, "0,5 Liter", "loose", "0,5"),
+        ("boolean", True, "True", "missing", ""),
+        ("choice", "monthly", "Paid MONTHLY", "loose", "MONTHLY"),
+    ],
+)
+def test_other_kinds(kind: Kind, value: Any, text: str, grade: str, quote: str) -> None:
+    """A date or number is proved by its own spelling or by an equal one in any form; a whole number never by a piece of another."""
+    found = prove_one(kind, value, text)
+    assert (found.grade, found.quote) == (grade, quote)
+
+
+def test_spans_are_offsets_of_the_page() -> None:
+    """A part may begin in the middle of its page: spans count from the page's beginning, and never reach into another part."""
+    parts = [part("Seller: Acme", page=2, start=100), part("Inc.\nTotal 9.50", page=3, start=50)]
+    total, seller = prove((Field("total", "decimal"), Field("seller", "text")), {"total": Decimal("9.50"), "seller": "Acme Inc."}, *parts)
+    assert (total.page, total.start, total.end, total.quote) == (3, 61, 65, "9.50")
+    assert seller.grade == "missing"
+
+
+def test_only_the_own_document_proves() -> None:
+    """A value that stands in a neighbour of the window is missing in its own document."""
+    fields = (Field("number", "text"),)
+    parts = [part("Invoice INV-7781"), part("Invoice INV-9902", document="d2")]
+    assert prove(fields, {"number": "INV-9902"}, *parts)[0].grade == "missing"
+    assert prove(fields, {"number": "INV-9902"}, *parts, document="d2")[0].grade == "exact"
+
+
+def test_rows_of_a_table_prove_their_own_values() -> None:
+    """Equal values in several rows point each at its own row, also when the first column stands before the longest text."""
+    text = "Pos  Item  Sum\n2 Large blue widget 10.00\n2 Large red widget 10.00\n2 Large red widget 10.00\nTotal 30.00"
+    lines = [
+        {"what": what, "count": 2, "amount": Decimal("10.00")} for what in ("Large blue widget", "Large red widget", "Large red widget")
+    ]
+    found = prove((LINE,), {"lines": lines}, part(text))
+    rows = {row: [text.count("\n", 0, item.start) for item in found if item.field.startswith(f"lines[{row}]")] for row in range(3)}
+    assert rows == {0: [1, 1, 1], 1: [2, 2, 2], 2: [3, 3, 3]}
+
+
+def test_columns_prove_in_order() -> None:
+    """Where a table was read column by column, equal values are taken one after the other."""
+    text = "Blue widget\nRed widget\n10.00\n10.00\n20.00"
+    lines = [{"what": "Blue widget", "amount": Decimal("10.00")}, {"what": "Red widget", "amount": Decimal("10.00")}]
+    found = prove((LINE,), {"lines": lines}, part(text))
+    assert [text.count("\n", 0, item.start) for item in found] == [0, 2, 1, 3]
+
+
+def test_repeated_texts_are_taken_in_order() -> None:
+    """A list of equal texts points at one place after the other, and starts again when there are no more."""
+    field = Field("names", "list", item=Field("name", "text"))
+    found = prove((field,), {"names": ["Ann", "Bob", "Ann", "Ann"]}, part("Ann, Bob, Ann"))
+    assert [item.start for item in found] == [0, 5, 10, 0]
+    assert [item.field for item in found] == ["names[0]", "names[1]", "names[2]", "names[3]"]
+
+
+def test_a_picture_has_a_page_and_no_span() -> None:
+    """A document that is one page without text says at least which page it was."""
+    found = prove((Field("total", "decimal"),), {"total": Decimal("9.50")}, part("", page=4))[0]
+    assert (found.grade, found.page, found.start) == ("missing", 4, None)
+
+
+def test_nulls_have_no_evidence() -> None:
+    """What a document does not say needs no proof; every scalar that is there has exactly one evidence."""
+    value = {"lines": [{"what": "A", "count": None, "amount": Decimal(1)}, {"what": None, "count": None, "amount": None}]}
+    assert [item.field for item in prove((LINE,), value, part(""))] == ["lines[0].what", "lines[0].amount"]
+
+
+pages = st.text(alphabet=st.sampled_from("ab AB\n-.,0123456789/ﬁéＡ中 "), max_size=80)
+
+
+@given(st.lists(pages, min_size=1, max_size=3), st.data())
+def test_what_stands_in_the_text_is_found_there(texts: list[str], data: st.DataObject) -> None:
+    """Any words, dates and amounts taken from a page are proved by characters that mean the same."""
+    parts = [part(text, page=number, start=7 * number) for number, text in enumerate(texts, start=1)]
+    taken = data.draw(st.sampled_from(texts))
+    words = [word.strip(".,-/") for word in taken.split()]
+    fields = (
+        Field("words", "list", item=Field("word", "text")),
+        Field("days", "list", item=Field("day", "date")),
+        Field("amounts", "list", item=Field("amount", "decimal")),
+    )
+    value = {
+        "words": [word for word in words if word],
+        "days": [hit.value for hit in dates_in(taken)],
+        "amounts": [hit.value for hit in amounts_in(taken)],
+    }
+    for found in prove(fields, value, *parts):
+        assert found.grade != "missing"
+        assert found.page is not None
+        assert found.start is not None
+        assert found.end is not None
+        offset = 7 * found.page
+        assert texts[found.page - 1][found.start - offset : found.end - offset] == found.quote
+        assert found.quote == found.value or found.grade == "loose" or Decimal(found.quote) == Decimal(found.value)

@@ -1,0 +1,132 @@
+"""Merging: the records of a long document's windows become one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.check.merge import merge
+from schemas.pipeline import Evidence, Record
+
+
+def record(value: dict[str, Any], evidence: Sequence[Evidence] = (), *, request: str = "r1", question: str = "invoice") -> Record:
+    """What one window said about document d1."""
+    return Record("d1", question, value, tuple(evidence), request)
+
+
+def proof(field: str, page: int, start: int = 0) -> Evidence:
+    """Evidence of a value that is one character long."""
+    return Evidence(field, "x", "exact", page, start, start + 1, "x")
+
+
+def row(what: str, amount: str = "1.00") -> dict[str, Any]:
+    """One line item."""
+    return {"what": what, "amount": Decimal(amount)}
+
+
+def test_scalars_come_from_the_first_part_that_has_them() -> None:
+    """The first value in reading order wins, null never does, and a disagreement is named; case and white space are no disagreement."""
+    first = record({"number": None, "seller": "ACME  Inc.", "total": Decimal(5), "buyer": {"name": "Bob", "city": None}})
+    second = record({"number": "7", "seller": "Acme Inc.", "total": Decimal(6), "buyer": {"name": "Bib", "city": "Ulm"}}, request="r2")
+    merged = merge([(9, second), (1, first)])
+    assert merged.value == {"number": "7", "seller": "ACME  Inc.", "total": Decimal(5), "buyer": {"name": "Bob", "city": "Ulm"}}
+    assert merged.conflicts == ("total", "buyer.name")
+    assert merged.request == "r1"
+
+
+def test_lists_are_joined_and_renumbered() -> None:
+    """Items stand in reading order, and the evidence of each follows it to its new number; evidence of a value that lost is left behind."""
+    first = record(
+        {"total": 5, "lines": [row("a"), row("b")]}, [proof("total", 1, 50), proof("lines[0].what", 1), proof("lines[1].what", 1, 9)]
+    )
+    second = record({"total": 6, "lines": [row("c")]}, [proof("total", 2, 50), proof("lines[0].what", 2), proof("lines[0].amount", 2, 5)])
+    merged = merge([(1, first), (2, second)])
+    assert [line["what"] for line in merged.value["lines"]] == ["a", "b", "c"]
+    assert [(item.field, item.page) for item in merged.evidence] == [
+        ("total", 1),
+        ("lines[0].what", 1),
+        ("lines[1].what", 1),
+        ("lines[2].what", 2),
+        ("lines[2].amount", 2),
+    ]
+
+
+def test_items_doubled_at_the_seam_are_taken_once() -> None:
+    """What one list ends with and the next begins with is one thing, when nothing or the same place proves it."""
+    first = record({"lines": [row("a"), row("b"), row("c")]}, [proof("lines[2].what", 2, 30)])
+    second = record({"lines": [row("b"), row("c"), row("d")]}, [proof("lines[1].what", 2, 30), proof("lines[2].what", 2, 60)])
+    merged = merge([(1, first), (2, second)])
+    assert [line["what"] for line in merged.value["lines"]] == ["a", "b", "c", "d"]
+    assert [(item.field, item.start) for item in merged.evidence] == [("lines[2].what", 30), ("lines[3].what", 60)]
+
+
+def test_equal_items_at_different_places_are_two() -> None:
+    """A list may hold equal items: where each is proved at a place of its own, both stay."""
+    first, second = record({"lines": [row("a")]}, [proof("lines[0].what", 1)]), record({"lines": [row("a")]}, [proof("lines[0].what", 2)])
+    assert len(merge([(1, first), (2, second)]).value["lines"]) == 2
+
+
+def test_texts_of_a_summary_are_joined() -> None:
+    """The parts of a summary continue one another: texts by an empty line, points and quotes as lists."""
+    parts = [
+        (n, record({"text": f"Part {n}.", "points": [f"p{n}"], "quotes": None}, [proof("text", n)], question="summary")) for n in (2, 1)
+    ]
+    merged = merge(parts)
+    assert merged.value == {"text": "Part 1.\n\nPart 2.", "points": ["p1", "p2"], "quotes": None}
+    assert not merged.conflicts
+    assert [item.page for item in merged.evidence] == [1, 2]
+
+
+def test_windows_that_begin_on_one_page_are_told_apart_by_their_evidence() -> None:
+    """A page that was cut in two gives two parts with the same position; what is proved first stands first."""
+    upper, lower = (
+        record({"number": "A"}, [proof("number", 3, 10)], request="z"),
+        record({"number": "B"}, [proof("number", 3, 900)], request="a"),
+    )
+    assert merge([(3, lower), (3, upper)]).value == {"number": "A"}
+
+
+scalars = st.none() | st.integers(0, 3) | st.sampled_from(["a", "A ", "b"])
+record_values = st.fixed_dictionaries(
+    {
+        "number": scalars,
+        "buyer": st.none() | st.fixed_dictionaries({"name": scalars}),
+        "lines": st.none() | st.lists(st.fixed_dictionaries({"what": scalars}), max_size=3),
+    }
+)
+
+
+@st.composite
+def records(draw: st.DrawFn) -> Record:
+    """A record with evidence for some of its items."""
+    value = draw(record_values)
+    lines = value["lines"] or []
+    chosen = [number for number in range(len(lines)) if draw(st.booleans())]
+    evidence = [proof(f"lines[{number}].what", draw(st.integers(1, 3)), draw(st.integers(0, 9))) for number in chosen]
+    return record(value, evidence, request=draw(st.sampled_from(["r1", "r2", "r3"])))
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), records()), min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_merging_is_order_free_and_idempotent(parts: list[tuple[int, Record]], random: Any) -> None:
+    """The order in which windows came back changes nothing, and merging what is merged changes nothing."""
+    merged = merge(parts)
+    shuffled = list(parts)
+    random.shuffle(shuffled)
+    assert merge(shuffled) == merged
+    assert merge([(1, merged)]) == merged
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), records()), min_size=1, max_size=4))
+def test_merging_invents_and_loses_nothing(parts: list[tuple[int, Record]]) -> None:
+    """Every value comes from a part, every item of a part is in the whole, and evidence names items that exist."""
+    merged = merge(parts)
+    lines = merged.value["lines"] or []
+    given_lines = [line for _, part in parts for line in part.value["lines"] or []]
+    assert all(line in given_lines for line in lines)
+    assert all(line in lines for line in given_lines)
+    assert merged.value["number"] in [part.value["number"] for _, part in parts]
+    assert all(int(item.field[6:].partition("]")[0]) < len(lines) for item in merged.evidence)

@@ -1,0 +1,312 @@
+"""Checking: a reply in, for each document of its window one record or one reject out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from processors.check.records import ask_again, check
+from schemas.pipeline import Field, Part, Question, Record, Reject, Reply, Request, Usage, Window
+
+
+class Item(BaseModel):
+    """One line of a bill."""
+
+    what: str | None = None
+    amount: Decimal | None = None
+
+
+class Bill(BaseModel):
+    """A bill."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: str
+    day: date | None = None
+    moment: datetime | None = None
+    total: Decimal | None = None
+    count: int | None = None
+    weight: float | None = None
+    paid: bool | None = None
+    way: str | None = None
+    items: list[Item] = []
+
+    @field_validator("number")
+    @classmethod
+    def _has_digits(cls, number: str) -> str:
+        if not any(character.isdigit() for character in number):
+            raise ValueError("a number has digits")
+        return number
+
+
+FIELDS = (
+    Field("number", "text", nullable=False),
+    Field("day", "date"),
+    Field("moment", "datetime"),
+    Field("total", "decimal", scale=2),
+    Field("count", "integer"),
+    Field("weight", "number"),
+    Field("paid", "boolean"),
+    Field("way", "choice", choices=("cash", "Card", "none")),
+    Field(
+        "items", "list", nullable=False, item=Field("item", "record", fields=(Field("what", "text"), Field("amount", "decimal", scale=2)))
+    ),
+)
+QUESTION = Question("bill", "", FIELDS, {}, 100, "q", Bill)
+TEXTS = {
+    "d1": "Bill B-1001 of 05.03.2026\nTotal 12,50 EUR",
+    "d2": "Bill B-2002 of 06.03.2026\nTotal 99,75 EUR",
+    "d3": "Bill B-3003\nTotal 7,25 EUR",
+}
+
+
+def request_for(texts: Mapping[str, str] = TEXTS, *, question: Question = QUESTION, round_: int = 0, seen: bool = False) -> Request:
+    """A request that shows one page a document, with the ids k1, k2, ..."""
+    parts = tuple(Part(document, 1, 1, 0, len(text), text, 10, image_px=(9, 9) if seen else None) for document, text in texts.items())
+    ids = {f"k{number}": document for number, document in enumerate(texts, start=1)}
+    return Request("f", question, Window(parts, 13 * len(texts)), ids, {}, 0, 0, round_)
+
+
+def reply_of(text: str, finish_reason: str = "stop") -> Reply:
+    """A reply with this text."""
+    return Reply("f", text, finish_reason, Usage(0, 0), "m", "e", 0.0)
+
+
+def judged(records: Mapping[str, Any], request: Request | None = None) -> tuple[dict[str, Record], dict[str, Reject]]:
+    """Records and rejects by document, for a reply that answers these ids."""
+    text = json.dumps({"documents": [{"id": key, "record": record} for key, record in records.items()]})
+    accepted, rejected = check(request or request_for(), reply_of(text))
+    return {record.document: record for record in accepted}, {reject.document: reject for reject in rejected}
+
+
+def problem(record: Mapping[str, Any]) -> str:
+    """What is said about one record; empty when it is accepted."""
+    _, rejected = judged({"k1": record}, request_for({"d1": TEXTS["d1"]}))
+    return f"{rejected['d1'].reason}: {rejected['d1'].detail}" if rejected else ""
+
+
+def value_of(**record: Any) -> Mapping[str, Any]:
+    """The accepted value of one record, pictures shown, so that nothing has to be proved."""
+    accepted, _ = judged({"k1": {"number": "B-1001", **record}}, request_for({"d1": ""}, seen=True))
+    return accepted["d1"].value
+
+
+def test_a_good_reply_becomes_records_with_evidence() -> None:
+    """Each document gets its record with native values, and each value its page, span and grade."""
+    accepted, rejected = judged(
+        {"k1": {"number": "B-1001", "day": "2026-03-05", "total": 12.50}, "k2": {"number": "B-2002"}, "k3": {"number": "B-3003"}}
+    )
+    assert not rejected
+    assert accepted["d1"].value["day"] == date(2026, 3, 5)
+    assert accepted["d1"].value["total"] == Decimal("12.5")
+    assert [(item.field, item.grade, item.page, item.quote) for item in accepted["d1"].evidence] == [
+        ("number", "exact", 1, "B-1001"),
+        ("day", "loose", 1, "05.03.2026"),
+        ("total", "loose", 1, "12,50 EUR"),
+    ]
+    assert accepted["d1"].request == "f"
+    assert accepted["d1"].question == "bill"
+
+
+@pytest.mark.parametrize(
+    ("field", "given_value", "expected"),
+    [
+        ("day", "5. März 2026", date(2026, 3, 5)),
+        ("moment", "2026-03-05T12:30:00", datetime(2026, 3, 5, 12, 30)),  # noqa: DTZ001 - documents name no time zone
+        ("moment", "05.03.2026", datetime(2026, 3, 5)),  # noqa: DTZ001 - the same
+        ("total", "1.234,56 €", Decimal("1234.56")),
+        ("total", "(12.50)", Decimal("-12.50")),
+        ("total", 12.5000, Decimal("12.5")),
+        ("count", "1,200", 1200),
+        ("count", 3.0, 3),
+        ("weight", "0,5", 0.5),
+        ("paid", "Yes", True),
+        ("way", "CARD", "Card"),
+        ("way", "none", "none"),
+        ("number", 1001, "1001"),
+        ("day", "N/A", None),
+        ("total", "", None),
+        ("count", "null", None),
+        ("items", None, []),
+        ("items", [None, {"what": "A"}], [{"what": "A", "amount": None}]),
+    ],
+)
+def test_values_become_native(field: str, given_value: object, expected: object) -> None:
+    """What a model writes for a kind is read as that kind; words for nothing become null."""
+    assert value_of(**{field: given_value})[field] == expected
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"number": "B-1001", "day": "soon"}, "invalid: day: 'soon' is no full date"),
+        ({"number": "B-1001", "total": 12.505}, "total: 12.505 has more than 2 digits after the point"),
+        ({"number": "B-1001", "total": 1e30}, "is too large"),
+        ({"number": "B-1001", "total": "about ten"}, "total: 'about ten' is no number"),
+        ({"number": "B-1001", "count": 2.5}, "count: 2.5 is no whole number"),
+        ({"number": "B-1001", "count": 2**70}, "is no whole number that fits in 64 bits"),
+        ({"number": "B-1001", "count": True}, "count: True is no number"),
+        ({"number": "B-1001", "weight": float("nan")}, "weight: 'NaN' is no number"),
+        ({"number": "B-1001", "paid": "perhaps"}, "paid: 'perhaps' is neither true nor false"),
+        ({"number": "B-1001", "way": "cheque"}, "way: 'cheque' is none of cash, Card, none"),
+        ({"number": "B-1001", "items": "none yet"}, "items: must be a list, not 'none yet'"),
+        ({"number": "B-1001", "items": [{"what": "A"}, {"amount": "x"}]}, "items[1].amount: 'x' is no number"),
+        ({"number": "B-1001", "items": [{"colour": "red"}]}, "items[0].colour: is no field of the schema"),
+        ({"number": "B-1001", "secret": 1}, "secret: is no field of the schema"),
+        ({"number": "B-\ud800"}, "is no text that can be stored"),
+        ({"number": ["B-1001"]}, "is no text that can be stored"),
+        ({"number": "none"}, "number: Field required"),
+        ({"number": "one"}, "number: Value error, a number has digits, not 'one'"),
+        ("B-1001", "record: must be an object, not 'B-1001'"),
+    ],
+)
+def test_what_does_not_fit_is_named(record: Any, words: str) -> None:
+    """A record that breaks the schema is rejected in words that name the field and say what is wrong with it."""
+    assert words in problem(record)
+
+
+def test_every_problem_is_named_once() -> None:
+    """A reject names all fields that are wrong, each once, so that one more try can mend them all."""
+    detail = problem({"number": "x", "day": "soon", "count": "many"})
+    assert [detail.count(name) for name in ("number:", "day:", "count:")] == [1, 1, 1]
+
+
+def test_one_bad_record_costs_only_its_document() -> None:
+    """A reject of one document leaves the others' records alone."""
+    accepted, rejected = judged({"k1": {"number": "B-1001"}, "k2": {"number": "none"}, "k3": {"number": "B-3003"}})
+    assert (sorted(accepted), sorted(rejected)) == (["d1", "d3"], ["d2"])
+
+
+def test_what_was_not_answered_is_rejected() -> None:
+    """A document without an entry is missing, one with two is a conflict, and an id that was never given is told without a document."""
+    entries = [{"id": "k1", "record": {"number": "B-1001"}}, {"id": "k1", "record": {"number": "B-1002"}}, {"id": "k9", "record": {}}]
+    accepted, rejected = check(request_for(), reply_of(json.dumps({"documents": entries})))
+    assert not accepted
+    assert [(reject.document, reject.reason) for reject in rejected] == [
+        ("d1", "duplicate_in_reply"),
+        ("d2", "missing_in_reply"),
+        ("d3", "missing_in_reply"),
+        ("", "unknown_id"),
+    ]
+    assert all("k9" in reject.detail for reject in rejected[1:])
+
+
+def test_a_cut_reply_keeps_its_whole_records() -> None:
+    """Records that arrived whole are accepted; the others are rejected as truncated, also the one that was cut."""
+    text = '{"documents":[{"id":"k1","record":{"number":"B-1001"}},{"id":"k2","record":{"number":"B-20'
+    accepted, rejected = check(request_for(), reply_of(text, "length"))
+    assert [record.document for record in accepted] == ["d1"]
+    assert [(reject.document, reject.reason) for reject in rejected] == [("d2", "truncated"), ("d3", "truncated")]
+
+
+@pytest.mark.parametrize(("finish_reason", "reason"), [("stop", "invalid_json"), ("length", "truncated")])
+def test_a_reply_without_json(finish_reason: str, reason: str) -> None:
+    """Prose alone is rejected for every document; when the reply was cut, that is the reason."""
+    _, rejected = check(request_for(), reply_of("I am sorry, but", finish_reason))
+    assert [reject.reason for reject in rejected] == [reason] * 3
+
+
+@pytest.mark.parametrize(
+    ("field", "neighbours", "own"),
+    [("number", "B-2002", "B-1001"), ("day", "2026-03-06", "2026-03-05"), ("total", 99.75, 12.5), ("moment", "2026-03-06", None)],
+)
+def test_a_value_of_a_neighbour_is_contamination(field: str, neighbours: object, own: object) -> None:
+    """A value that stands in another document of the window and not in its own is rejected, and named."""
+    _, rejected = judged({"k1": {"number": "B-1001", field: neighbours}})
+    assert rejected["d1"].reason == "contamination"
+    assert rejected["d1"].detail.startswith(f"{field}: ")
+    accepted, _ = judged({"k1": {"number": "B-1001", field: own}})
+    assert "d1" in accepted
+
+
+def test_one_telling_place_is_enough() -> None:
+    """An amount that a neighbour prints in full is telling, even where the same number stands there as a small count first."""
+    texts = {"d1": "Bill B-1001", "d2": "Bill B-2002: 22 pieces, EUR 22,00"}
+    _, rejected = judged({"k1": {"number": "B-1001", "total": 22}, "k2": {"number": "B-2002"}}, request_for(texts))
+    assert rejected["d1"].reason == "contamination"
+
+
+def test_common_values_are_no_contamination() -> None:
+    """Short texts, zero, small numbers, choices and truths stand in many documents, so a neighbour proves nothing."""
+    texts = {"d1": "Bill B-1001", "d2": "Bill B-2002 cash 12 pieces EUR 0.00 true"}
+    accepted, _ = judged({"k1": {"number": "B-1001", "total": 0.00, "count": 12, "way": "cash", "paid": True}}, request_for(texts))
+    assert {item.field: item.grade for item in accepted["d1"].evidence if item.field != "number"} == dict.fromkeys(
+        ("total", "count", "paid", "way"), "missing"
+    )
+
+
+def test_a_value_that_stands_nowhere_is_marked() -> None:
+    """What stands in no document of the window is kept and marked missing: it may be wrong, but it came from no neighbour."""
+    accepted, _ = judged({"k1": {"number": "B-7777"}})
+    assert accepted["d1"].evidence[0].grade == "missing"
+
+
+def test_only_required_evidence_is_compared() -> None:
+    """Fields whose values need not stand in the document are never contaminated; a picture may say more than its text."""
+    implied = Question("bill", "", FIELDS, {}, 100, "q", Bill, evidence=("day",))
+    assert judged({"k1": {"number": "B-2002"}}, request_for(question=implied))[0]
+    assert judged({"k1": {"number": "B-2002"}}, request_for(seen=True))[0]
+    assert not judged({"k1": {"number": "B-2002"}})[0]
+
+
+def test_asking_again() -> None:
+    """Contaminated and doubled documents are asked alone, the others together, with what was wrong; accepted ones not at all."""
+    request = request_for({f"d{number}": f"Bill B-{number}00{number}" for number in range(1, 7)})
+    entries = [
+        {"id": "k1", "record": {"number": "B-2002"}},
+        {"id": "k2", "record": {"number": "B-2002"}},
+        {"id": "k3", "record": {"number": "B-3003", "day": "soon"}},
+        {"id": "k4", "record": {"number": "none"}},
+        {"id": "k5", "record": {"number": "B-5005"}},
+        {"id": "k5", "record": {"number": "B-5005"}},
+        {"id": "k7", "record": {"number": "B-6006"}},
+    ]
+    _, rejected = check(request, reply_of(json.dumps({"documents": entries})))
+    again = ask_again(request, reversed(rejected))
+    assert [window.documents for window, _ in again] == [("d1",), ("d5",), ("d3", "d4", "d6")]
+    assert [window.tokens for window, _ in again] == [13, 13, 39]
+    assert "'B-2002' does not stand in this document" in again[0][1]
+    assert all(words in again[2][1] for words in ("day: 'soon'", "number: Field required", "no entry"))
+
+
+def test_a_reply_without_room_is_asked_in_halves() -> None:
+    """When not one document was answered before the reply was cut, the window is asked again in two; a single document as it is."""
+    request = request_for()
+    _, rejected = check(request, reply_of('{"documents":[{"id":"k1","rec', "length"))
+    assert [window.documents for window, _ in ask_again(request, rejected)] == [("d1",), ("d2", "d3")]
+    alone = request_for({"d1": ""})
+    assert [window.documents for window, _ in ask_again(alone, check(alone, reply_of("", "length"))[1])] == [("d1",)]
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
+    | st.sampled_from(["2026-03-05", "12,50", "B-1001", "N/A"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["what", "amount", "x"]), inner, max_size=3),
+    max_leaves=6,
+)
+names = st.sampled_from([field.name for field in FIELDS] + ["extra"])
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries({"id": st.sampled_from(["k1", "k2", "k3", "k9"]), "record": st.dictionaries(names, json_values)}), max_size=5
+    )
+)
+def test_every_document_has_one_outcome(entries: list[dict[str, Any]]) -> None:
+    """Whatever comes back, each document of the window ends as exactly one record or reject, and every reject says why."""
+    accepted, rejected = check(request_for(), reply_of(json.dumps({"documents": entries})))
+    outcomes = [record.document for record in accepted] + [reject.document for reject in rejected if reject.document]
+    assert sorted(outcomes) == ["d1", "d2", "d3"]
+    assert all(reject.reason and reject.detail for reject in rejected)

@@ -1,0 +1,85 @@
+"""Salvage: what stands whole in a reply is kept, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.check.salvage import salvage
+
+ONE, TWO = {"id": "k1", "record": {"a": "x"}}, {"id": "k2", "record": {"a": [1, {"b": "}]"}]}}
+WHOLE = json.dumps({"documents": [ONE, TWO]})
+
+values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.just("documents"), inner, max_size=3),
+    max_leaves=8,
+)
+replies = st.lists(
+    st.fixed_dictionaries({"id": st.text(max_size=4), "record": st.dictionaries(st.text(max_size=5), values, max_size=3)}), max_size=4
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WHOLE,
+        json.dumps({"documents": [ONE, TWO]}, indent=2),
+        f"```json\n{WHOLE}\n```",
+        f"Here is what {{I}} found [2 documents]: {WHOLE} I hope it helps.",
+        json.dumps([ONE, TWO]),
+        f"{json.dumps(ONE)}\n{json.dumps(TWO)}",
+        f'First I thought {{"documents": [{json.dumps(ONE)}]}}, but it is {WHOLE}',
+        '{"documents": [' + json.dumps(ONE) + ", " + json.dumps(TWO) + ",]}",
+    ],
+)
+def test_entries_in_any_wrapping(text: str) -> None:
+    """Fences, prose, drafts, a missing envelope and a comma too many do not hide the entries."""
+    assert [entry.value for entry in salvage(text).entries] == [ONE, TWO]
+
+
+@pytest.mark.parametrize("text", ["", "I cannot read this.", "{}", "null", '{"answer": 5}', "[" * 100_000])
+def test_a_reply_without_entries(text: str) -> None:
+    """A reply without entries gives none, and says that there is no list."""
+    assert not salvage(text).entries
+    assert not salvage(text).found
+
+
+def test_a_cut_reply_keeps_whole_entries() -> None:
+    """Wherever a reply is cut, the entries whose last brace arrived are kept and the list counts as not closed."""
+    for length in range(len(WHOLE) - 2):
+        salvaged = salvage(WHOLE[:length])
+        assert not salvaged.whole
+        assert [entry.value for entry in salvaged.entries] == [
+            one for one in (ONE, TWO) if WHOLE.index(json.dumps(one)) + len(json.dumps(one)) <= length
+        ]
+
+
+def test_nothing_is_taken_from_inside_a_cut_entry() -> None:
+    """What looks like a list of entries inside a cut record is a part of that record."""
+    inner = json.dumps({"documents": [{"id": "k2", "record": {}}]})
+    assert not salvage('{"documents": [{"id": "k1", "record": {"note": ' + inner + ', "x": ').entries
+
+
+def test_numbers_are_exact() -> None:
+    """Numbers arrive as they were written, not as the nearest float; what is no JSON number stays a word."""
+    record = (
+        salvage('[{"id": "k1", "record": {"a": 0.10, "b": 12345678901234567.89, "c": NaN, "d": "two\nlines"}}]').entries[0].value["record"]
+    )
+    assert record == {"a": Decimal("0.10"), "b": Decimal("12345678901234567.89"), "c": "NaN", "d": "two\nlines"}
+    assert str(record["a"]) == "0.10"
+
+
+@given(replies, st.text(max_size=20), st.integers(min_value=0), st.sampled_from([None, 1]))
+def test_salvage_never_invents(entries: list[dict[str, Any]], around: str, cut: int, indent: int | None) -> None:
+    """Every entry stands whole at its span in the reply and is one that the model wrote, however the reply is cut."""
+    text = around + json.dumps({"documents": entries}, indent=indent)
+    text = text[: cut % (len(text) + 1)]
+    for entry in salvage(text).entries:
+        assert json.loads(text[entry.start : entry.end]) == entry.value
+        assert entry.value in entries
