@@ -1,0 +1,1 @@
+"""Rows in, committed tables out (DuckDB and Parquet). `warehouse` leads."""

@@ -1,0 +1,135 @@
+"""What a warehouse file holds, and the words of SQL to ask it.
+
+In: the path of a warehouse file, or an open connection. Out: connections, names, shapes, generations.
+Subtle: a file is attached to a database in memory and never opened by `duckdb.connect(path)`. Within one process DuckDB gives the
+second who connects to a path the database of the first, and so the rows from before a rename (measured with 2.0.0, 2026-11-23).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import duckdb
+
+from schemas.errors import StorageError
+from schemas.tables import FIXED, Column, Table, row_order
+
+SLOTS = 256
+SHAPE = -1  # the slot that stands for the columns of a table
+
+Shape = list[tuple[str, str, str]]  # name, DuckDB type and meaning of each column, in order
+
+
+@contextmanager
+def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in which the file at `path` is in use, as `warehouse`. Raises StorageError when DuckDB or the disk refuses it.
+
+    Times are UTC, and nothing is spilled to other files.
+    """
+    connection = duckdb.connect(":memory:", config={"temp_directory": ""})
+    try:
+        connection.execute(f"ATTACH {literal(str(path))} AS warehouse{' (READ_ONLY)' if read_only else ''}")
+        connection.execute("USE warehouse")
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+    except (duckdb.OperationalError, duckdb.FatalException) as error:
+        message = f"{path} cannot be read or written: {str(error).partition(chr(10))[0]}"
+        step = "Free some space if the disk is full. If the file is damaged, move it away and run again: stored replies are not paid twice."
+        raise StorageError(message, about=str(path), next_step=step) from error
+    finally:
+        connection.close()
+
+
+def tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The names of all tables, sorted; our own bookkeeping lies in another schema."""
+    query = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'warehouse' AND schema_name = 'main' ORDER BY 1"
+    return [name for (name,) in connection.execute(query).fetchall()]
+
+
+def names(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The names of all tables and views, sorted."""
+    query = "SELECT view_name FROM duckdb_views() WHERE database_name = 'warehouse' AND schema_name = 'main' AND NOT internal"
+    return sorted([*tables(connection), *(name for (name,) in connection.execute(query).fetchall())])
+
+
+def shape(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[str, Shape] | None:
+    """Meaning and columns of a table or view as they are; None when there is none of that name."""
+    where = "WHERE database_name = 'warehouse' AND schema_name = 'main' AND NOT internal"
+    meaning = """SELECT coalesce(comment, '') FROM duckdb_tables() $where AND table_name = $$1
+                 UNION ALL SELECT coalesce(comment, '') FROM duckdb_views() $where AND view_name = $$1"""
+    columns = """SELECT column_name, data_type, coalesce(comment, '') FROM duckdb_columns() $where AND table_name = $$1
+                 ORDER BY column_index"""
+    found = connection.execute(fill(meaning, where=where), [name]).fetchall()
+    return (found[0][0], connection.execute(fill(columns, where=where), [name]).fetchall()) if found else None
+
+
+def row_count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+    """How many rows a table or view has."""
+    return int(scalar(connection, fill("SELECT count(*) FROM $table", table=quoted(name))))
+
+
+def keep_books(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make our bookkeeping in a file that is new: which slot changed when, and which views are ours."""
+    connection.execute("CREATE SCHEMA IF NOT EXISTS octavo")
+    connection.execute("CREATE TABLE IF NOT EXISTS octavo.slots (table_name TEXT, slot BIGINT, generation BIGINT)")
+    connection.execute("CREATE TABLE IF NOT EXISTS octavo.views (name TEXT, fingerprint TEXT)")
+
+
+def generations(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[int, int]]:
+    """For each table the generation in which each of its slots last changed; empty in a file that is new."""
+    if not scalar(connection, "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'warehouse' AND schema_name = 'octavo'"):
+        return {}
+    rows = connection.execute("SELECT table_name, slot, generation FROM octavo.slots ORDER BY ALL").fetchall()
+    return {table: {slot: generation for _, slot, generation in group} for table, group in groupby(rows, key=lambda row: row[0])}
+
+
+def generation(connection: duckdb.DuckDBPyConnection) -> int:
+    """The generation of the warehouse: that of its newest slot, 0 when it is new."""
+    return max((number for slots in generations(connection).values() for number in slots.values()), default=0)
+
+
+def stored_table(connection: duckdb.DuckDBPyConnection, name: str) -> Table:
+    """A table as it is in the file, for a change that only takes rows away."""
+    meaning, columns = shape(connection, name) or ("", [])
+    schema = connection.sql(fill("FROM $table LIMIT 0", table=quoted(name))).to_arrow_table().schema
+    described = (Column(name, schema.field(name).type, text) for name, _, text in columns)
+    key = FIXED[name].key if name in FIXED else ("document",)
+    return Table(name, key, tuple(described), meaning)
+
+
+# --- words of SQL --------------------------------------------------------------------------------------------------
+
+
+def fill(query: str, **parts: str) -> str:
+    """Put ready parts of SQL (quoted names, conditions) in the places of a query: `$table` and the like; `$$` stays as `$`."""
+    return Template(query).substitute(parts)
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes it: `due date` becomes `"due date"`."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL writes it; DuckDB takes no parameters in COMMENT and ATTACH."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def slot(table: str) -> str:
+    """The slot of a row, 0 to 255, as SQL. MD5, because DuckDB's own `hash` may differ between versions."""
+    return f"('0x' || md5({quoted(row_order(table)[0])})[:2])::BIGINT"
+
+
+def ordering(table: str, columns: Sequence[str]) -> str:
+    """What puts the rows of a table in order, as SQL: its key; for a view of unknown shape, all that it has."""
+    return ", ".join(quoted(name) for name in row_order(table)) if table in FIXED or "document" in columns else "ALL"
+
+
+def scalar(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    """The one value that a query gives."""
+    return connection.execute(query).fetchall()[0][0]

@@ -1,0 +1,154 @@
+"""What one commit does to the tables, as SQL: find out what would change, then change it.
+
+In: an open DuckDB connection with the warehouse in use, and changes. Out: the slots that differ, or the tables changed.
+Copying and renaming is the lead's business. Imports the helper `catalog` for its words of SQL.
+
+Rows are counted into 256 slots by a hash of their first key column. `octavo.slots` keeps, for each table and slot, the generation
+in which it last changed (slot -1: the table's columns), and from that the Parquet files know whether they are up to date.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from processors.store import catalog
+from schemas.errors import SchemaError
+from schemas.tables import Table, arrow
+
+_log = logging.getLogger("octavo.store")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """New rows for a table, and keys that have none any more.
+
+    Every row whose key is in `rows` or in `gone` is deleted, then `rows` are inserted. A tuple in `gone` that is shorter than the
+    key stands for all keys that begin with it: `{(document,)}` removes all pages of a document.
+    """
+
+    table: Table
+    rows: Sequence[Mapping[str, Any]] | pa.Table = ()
+    gone: set[tuple[Any, ...]] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A change made ready: strict Arrow rows, and for each length of key the keys that it touches."""
+
+    table: Table
+    rows: pa.Table
+    touched: Mapping[int, pa.Table]
+
+
+def staged(change: Change) -> Staged:
+    """Make a change ready. Raises SchemaError when a row does not fit its table or a key in `gone` is too long."""
+    rows = arrow(change.table, change.rows)
+    kinds = [rows.schema.field(name) for name in change.table.key]
+    present = rows.select(change.table.key)
+    gone = {length: _keys(change, kinds[:length], length) for length in {len(key) for key in change.gone}}
+    whole = pa.concat_tables([present, gone.get(len(kinds), present.slice(0, 0))])
+    return Staged(change.table, rows, {**gone, len(kinds): whole})
+
+
+def _keys(change: Change, kinds: list[pa.Field], length: int) -> pa.Table:
+    """The keys of one length in `gone`, as Arrow."""
+    if not 0 < length <= len(change.table.key):
+        raise SchemaError(f"A key of {change.table.name} has 1 to {len(change.table.key)} parts, not {length}.", about=change.table.name)
+    keys = [key for key in change.gone if len(key) == length]
+    return pa.Table.from_pydict({kind.name: [key[place] for key in keys] for place, kind in enumerate(kinds)}, schema=pa.schema(kinds))
+
+
+# --- what would change ---------------------------------------------------------------------------------------------
+
+
+def difference(connection: duckdb.DuckDBPyConnection, change: Staged) -> set[int]:
+    """The slots in which the change would alter a row; {catalog.SHAPE} when the table is missing or its columns or meanings differ."""
+    _register(connection, change)
+    if catalog.shape(connection, change.table.name) != _wanted_shape(connection, change.table):
+        return {catalog.SHAPE}
+    query = """
+        WITH before AS (SELECT $columns FROM $table WHERE $touched), after AS (SELECT $columns FROM __rows)
+        SELECT DISTINCT $slot FROM ((FROM before EXCEPT ALL FROM after) UNION ALL (FROM after EXCEPT ALL FROM before))"""
+    return {slot for (slot,) in connection.execute(_filled(query, change)).fetchall()}
+
+
+def _register(connection: duckdb.DuckDBPyConnection, change: Staged) -> None:
+    """Show the rows to SQL as `__rows` and the keys of length n as `__touched_n`."""
+    connection.register("__rows", change.rows)
+    for length, keys in change.touched.items():
+        connection.register(f"__touched_{length}", keys)
+
+
+def _filled(query: str, change: Staged) -> str:
+    keys = [catalog.quoted(name) for name in change.table.key]
+    return catalog.fill(
+        query,
+        table=catalog.quoted(change.table.name),
+        kept=f"temp.{catalog.quoted('__kept_' + change.table.name)}",
+        columns=", ".join(catalog.quoted(column.name) for column in change.table.columns),
+        touched=" OR ".join(f"({', '.join(keys[:length])}) IN (FROM __touched_{length})" for length in change.touched),
+        slot=catalog.slot(change.table.name),
+        order=catalog.ordering(change.table.name, change.rows.column_names),
+    )
+
+
+def _wanted_shape(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[str, catalog.Shape]:
+    types = connection.execute("DESCRIBE FROM __rows").fetchall()
+    return table.meaning, [(column.name, kind[1], column.meaning) for column, kind in zip(table.columns, types, strict=True)]
+
+
+# --- changing it ---------------------------------------------------------------------------------------------------
+
+
+def keep(connection: duckdb.DuckDBPyConnection, change: Staged) -> None:
+    """Before the transaction: when the table will get other columns, set its rows aside as the temporary table `__kept`.
+
+    Rows are kept, with nulls in new columns, unless an old value does not fit its new type. Then they are dropped with a warning:
+    their documents count as not yet answered.
+    """
+    _register(connection, change)
+    connection.execute(_filled("CREATE OR REPLACE TEMP TABLE $kept AS FROM __rows LIMIT 0", change))
+    stored, wanted = catalog.shape(connection, change.table.name), _wanted_shape(connection, change.table)
+    if stored is None or _types(stored[1]) == _types(wanted[1]):
+        return
+    before = {name for name, _, _ in stored[1]}
+    casts = [f"CAST({catalog.quoted(name)} AS {kind}) AS {catalog.quoted(name)}" for name, kind, _ in wanted[1] if name in before]
+    try:
+        connection.execute(_filled(catalog.fill("INSERT INTO $$kept BY NAME SELECT $casts FROM $$table", casts=", ".join(casts)), change))
+    except (duckdb.ConversionException, duckdb.BinderException, duckdb.ParserException, duckdb.OutOfRangeException) as error:
+        _log.warning("The rows of %s do not fit its new columns and are dropped, to be asked again: %s", change.table.name, error)
+
+
+def apply(connection: duckdb.DuckDBPyConnection, change: Staged) -> None:
+    """Make the change, inside the caller's transaction; makes the table first, or gives it other columns."""
+    _register(connection, change)
+    stored, wanted = catalog.shape(connection, change.table.name), _wanted_shape(connection, change.table)
+    if stored is None or _types(stored[1]) != _types(wanted[1]):
+        connection.execute(_filled("CREATE OR REPLACE TABLE $table AS FROM $kept", change))
+    if stored != wanted:
+        _comment(connection, change.table)
+    connection.execute(_filled("DELETE FROM $table WHERE $touched", change))
+    connection.execute(_filled("INSERT INTO $table BY NAME SELECT * FROM __rows ORDER BY $order", change))
+
+
+def _types(shape: catalog.Shape) -> list[tuple[str, str]]:
+    return [(name, kind) for name, kind, _ in shape]
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    name = catalog.quoted(table.name)
+    connection.execute(f"COMMENT ON TABLE {name} IS {catalog.literal(table.meaning)}")
+    for column in table.columns:
+        connection.execute(f"COMMENT ON COLUMN {name}.{catalog.quoted(column.name)} IS {catalog.literal(column.meaning)}")
+
+
+def stamp(connection: duckdb.DuckDBPyConnection, table: str, slots: set[int], generation: int) -> None:
+    """Note that the slots of a table changed in `generation`."""
+    connection.execute("DELETE FROM octavo.slots WHERE table_name = ? AND slot IN (SELECT unnest(?::BIGINT[]))", [table, sorted(slots)])
+    connection.execute("INSERT INTO octavo.slots SELECT ?, unnest(?::BIGINT[]), ?", [table, sorted(slots), generation])

@@ -1,0 +1,89 @@
+"""What flows ask of the tables: pages to pack, documents that are answered, rows that no document in the inbox has any more.
+
+In: an open connection and, where it matters, which tables there are. Out: nouns, names and keys.
+Imports the helper `catalog` for its words of SQL, and `changes` because forgetting a document is a change like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from processors.store import catalog
+from processors.store.changes import Change
+from schemas.pipeline import Document, Page
+from schemas.tables import REQUESTS, RUNS, Row
+
+TRANSIENT = ("unavailable", "budget", "not_asked", "access")  # reasons in `rejects` that another run may not meet
+_PAGES_AT_ONCE = 2_000  # pages held in memory
+
+
+def document(row: Row) -> Document:
+    """The noun of a row of `documents`."""
+    fields = [name for name in Document.__dataclass_fields__ if name != "sha256"]
+    return Document(sha256=row["document"] or "", **{name: row[name] for name in fields})
+
+
+def pages_of(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> Iterator[Page]:
+    """The pages of the documents, in the order given and by number."""
+    for group in _groups(connection, documents):
+        found = _pages(connection, group)
+        for one in group:
+            yield from found.get(one, ())
+
+
+def _groups(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> Iterator[list[str]]:
+    """The documents in groups that have at most so many pages together, or one document."""
+    query = "SELECT document, count(*) FROM pages WHERE document IN (SELECT unnest(?::TEXT[])) GROUP BY document"
+    counts = dict(connection.execute(query, [list(documents)]).fetchall())
+    group: list[str] = []
+    held = 0
+    for one in documents:
+        held += counts.get(one, 0)
+        if group and held > _PAGES_AT_ONCE:
+            yield group
+            group, held = [], counts.get(one, 0)
+        group.append(one)
+    yield group
+
+
+def _pages(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> dict[str, list[Page]]:
+    query = """SELECT document, page, text, image_width_px, image_height_px FROM pages
+               WHERE document IN (SELECT unnest(?::TEXT[])) ORDER BY document, page"""
+    found: dict[str, list[Page]] = {}
+    for one, number, text, width, height in connection.execute(query, [list(documents)]).fetchall():
+        found.setdefault(one, []).append(Page(one, number, text, None if width is None else (width, height)))
+    return found
+
+
+def answered(connection: duckdb.DuckDBPyConnection, question: str, asked: Sequence[str]) -> set[str]:
+    """The documents with an accepted answer in the table `question`; `asked` is the question's fingerprint, model, engine."""
+    query = "SELECT document FROM $table WHERE question = ? AND model = ? AND engine = ?"
+    found = connection.execute(catalog.fill(query, table=catalog.quoted(question)), list(asked)).fetchall()
+    return {one for (one,) in found}
+
+
+def rejected(connection: duckdb.DuckDBPyConnection, question: str, asked: Sequence[str]) -> set[str]:
+    """The documents that were rejected for good when `question` was asked like this; see `TRANSIENT`."""
+    query = """SELECT document FROM rejects WHERE question = ? AND question_fingerprint = ? AND model = ? AND engine = ?
+               AND reason NOT IN (SELECT unnest(?::TEXT[]))"""
+    return {one for (one,) in connection.execute(query, [question, *asked, list(TRANSIENT)]).fetchall()}
+
+
+def gone(connection: duckdb.DuckDBPyConnection, paths: Iterable[str]) -> list[Change]:
+    """The changes that leave only `paths` in `documents`, and in the other tables only what these paths hold.
+
+    `requests` and `runs` stay: they say what was paid and done. A document that another path still holds stays too.
+    """
+    connection.register("__paths", pa.table({"path": pa.array(sorted(paths), pa.string())}))
+    lost = connection.execute("SELECT path FROM documents WHERE path NOT IN (FROM __paths)").fetchall()
+    changes = [Change(catalog.stored_table(connection, "documents"), (), set(lost))] if lost else []
+    query = """SELECT DISTINCT document FROM $table
+               WHERE document NOT IN (SELECT document FROM documents WHERE document IS NOT NULL AND path IN (FROM __paths))"""
+    for name in catalog.generations(connection):
+        if name not in {"documents", REQUESTS.name, RUNS.name}:
+            orphans = connection.execute(catalog.fill(query, table=catalog.quoted(name))).fetchall()
+            changes += [Change(catalog.stored_table(connection, name), (), set(orphans))] if orphans else []
+    return changes

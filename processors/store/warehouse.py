@@ -1,0 +1,266 @@
+"""The warehouse: one DuckDB file that is replaced whole, and the same rows as Parquet beside it.
+
+In: changes of rows. Out: `DIR/warehouse.duckdb`, `DIR/tables/<table>/*.parquet`, and rows, pages and answers read back.
+
+    with hold(folder) as warehouse:
+        warehouse.commit([Change(DOCUMENTS, [document_row(document, reader)])])
+
+The commit point is one rename: the file is copied aside, changed in one transaction, synced and renamed. A reader keeps the file it
+opened; a kill leaves the old file or the new one, and the next holder brings the Parquet files up to date.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from processors.store import catalog, changes, disk, lookup, parquet, views
+from processors.store.changes import Change
+from schemas.errors import SettingsError, StorageError
+from schemas.pipeline import Document, Page
+from schemas.tables import Row, Table
+
+__all__ = ["Change", "ColumnInfo", "TableInfo", "Warehouse", "hold"]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnInfo:
+    """One column as it is in the warehouse; `type` as DuckDB writes it."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """One table or view as it is in the warehouse."""
+
+    name: str
+    rows: int
+    columns: tuple[ColumnInfo, ...]
+    meaning: str
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def hold(folder: Path, clock: Callable[[], datetime] = _utc_now) -> Iterator[Warehouse]:
+    """Hold the output folder alone, clear away what a killed run left, and give its warehouse.
+
+    Raises Locked (exit 75), naming the process that holds it, and StorageError (exit 74) when the folder cannot be written.
+    """
+    with disk.locked(folder, clock()):
+        warehouse = Warehouse(folder)
+        warehouse.heal()
+        yield warehouse
+
+
+class Warehouse:
+    """The tables of one output folder. Anyone may read; only who holds the folder (`hold`) may commit."""
+
+    def __init__(self, folder: Path, shipped_views: Path = views.SHIPPED) -> None:
+        self.folder = folder
+        self.path = folder / "warehouse.duckdb"
+        self.tables_folder = folder / "tables"
+        self._views = views.load(shipped_views)
+        self._committing = threading.Lock()
+
+    # --- writing ---
+
+    def commit(self, batch: Sequence[Change]) -> bool:
+        """Make all changes at once, or none. False when they change nothing: then the file stays as it is, byte for byte.
+
+        A table whose columns differ from the stored ones (the schema was edited) gets its new columns: the rows of other documents
+        stay, with nulls in new columns, unless an old value does not fit its new type; then they are dropped and a warning is logged.
+        Raises SchemaError for rows that do not fit their table, StorageError when the disk refuses; what was committed stays.
+        """
+        views.refuse_namesakes(self._views, (change.table.name for change in batch))
+        staged = [changes.staged(change) for change in batch]
+        with self._committing, disk.voiced(self.folder):
+            differs = self._difference(staged)
+            if differs is not None:
+                self._replace(staged, differs)
+            self._publish()
+        return differs is not None
+
+    def keep_only(self, paths: Collection[str]) -> bool:
+        """Forget every path but these, and every answer, page and reject of documents that no path of these holds.
+
+        Gives whether anything changed. What was paid (`requests`) and done (`runs`) is never forgotten.
+        """
+        if self._shape("documents") is None:
+            return False
+        with self._open() as connection:
+            gone = lookup.gone(connection, paths)
+        return bool(gone) and self.commit(gone)
+
+    def heal(self) -> None:
+        """Remove what a killed commit left unfinished, and bring the Parquet files up to the warehouse."""
+        with disk.voiced(self.folder):
+            disk.sweep(self.folder)
+            self._publish()
+
+    def _difference(self, staged: Sequence[changes.Staged]) -> dict[str, set[int]] | None:
+        """The slots of each table that would change; empty when only views would, None when nothing would."""
+        if not self.path.exists():
+            return {change.table.name: {catalog.SHAPE} for change in staged}
+        self._refuse_log()
+        differs: dict[str, set[int]] = {}
+        with self._open() as connection:
+            for change in staged:
+                if slots := changes.difference(connection, change):
+                    differs.setdefault(change.table.name, set()).update(slots)
+            return differs if differs or views.stale(connection, self._views) else None
+
+    def _replace(self, staged: Sequence[changes.Staged], differs: dict[str, set[int]]) -> None:
+        """Copy, change, sync, rename: the new file is there whole or not at all."""
+        temporary = self.folder / f"{disk.TEMPORARY}{self.path.name}"
+        disk.sweep(self.folder)
+        try:
+            if self.path.exists():
+                shutil.copyfile(self.path, temporary)
+            with catalog.attached(temporary, read_only=False) as connection:
+                self._change(connection, [change for change in staged if change.table.name in differs], differs)
+            disk.replace(temporary, self.path)
+        finally:
+            disk.sweep(self.folder)
+
+    def _change(self, connection: duckdb.DuckDBPyConnection, staged: Sequence[changes.Staged], differs: dict[str, set[int]]) -> None:
+        for change in staged:
+            changes.keep(connection, change)
+        connection.begin()
+        catalog.keep_books(connection)
+        generation = 1 + max(catalog.generation(connection), parquet.newest(self.tables_folder))
+        for change in staged:
+            changes.apply(connection, change)
+        for table, slots in differs.items():
+            changes.stamp(connection, table, slots, generation)
+        views.create(connection, self._views)
+        connection.commit()
+        connection.execute("CHECKPOINT warehouse")
+
+    def _publish(self) -> None:
+        """Write the Parquet files that are not as the warehouse has them, and remove those that it does not have."""
+        if not self.path.exists():
+            return
+        with self._open() as connection:
+            parquet.publish(connection, self.tables_folder)
+
+    def _refuse_log(self) -> None:
+        log = self.path.with_name(f"{self.path.name}.wal")
+        if log.exists():
+            message = f"Another program is writing to {self.path}, or died while it did: {log.name} lies beside it."
+            step = "Close that program; if none is left, open the file once with DuckDB and close it."
+            raise StorageError(message, about=str(self.path), next_step=step)
+
+    # --- reading ---
+
+    def rows(self, table: str, columns: Sequence[str] | None = None) -> list[Row]:
+        """All rows of a table in the order of its key, as dicts with native values; none when there is no such table yet."""
+        shape = self._shape(table)
+        if shape is None:
+            return []
+        chosen = ", ".join(catalog.quoted(name) for name in columns) if columns else "*"
+        order = catalog.ordering(table, [name for name, _, _ in shape])
+        query = catalog.fill("SELECT $columns FROM $table ORDER BY $order", columns=chosen, table=catalog.quoted(table), order=order)
+        return list(self.query(query).to_pylist())
+
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """The result of one of our own statements, with `?` for parameters. For SQL of others there is `query/sql`."""
+        with self._open() as connection:
+            return connection.sql(statement, params=list(parameters)).to_arrow_table()
+
+    def documents(self) -> list[Document]:
+        """Every path that was found, in the order of paths."""
+        return [lookup.document(row) for row in self.rows("documents")]
+
+    def document(self, sha256: str) -> Document:
+        """The document with these bytes, under the first of its paths. Raises KeyError when there is none."""
+        found = self.query("SELECT * FROM documents WHERE document = ? ORDER BY path LIMIT 1", [sha256]).to_pylist()
+        if not found:
+            raise KeyError(sha256)
+        return lookup.document(found[0])
+
+    def readable(self) -> set[str]:
+        """The documents that were read and have pages."""
+        if self._shape("documents") is None or self._shape("pages") is None:
+            return set()
+        query = "SELECT DISTINCT document FROM documents WHERE status = 'ok' AND document IN (SELECT document FROM pages)"
+        return set(self.query(query)["document"].to_pylist())
+
+    def pages_of(self, documents: Sequence[str]) -> Iterator[Page]:
+        """The pages of the documents, in the order given and by number, a few thousand in memory at a time."""
+        if not documents or self._shape("pages") is None:
+            return
+        with self._open() as connection:
+            yield from lookup.pages_of(connection, documents)
+
+    def answered(self, question: str, fingerprint: str, model: str, engine: str) -> set[str]:
+        """The documents that need not be asked: answered by this very question, model and engine, or rejected for good.
+
+        `question` is the table, `fingerprint` the question's. Rejects that another run may not meet (`TRANSIENT`) do not count.
+        """
+        if not self.path.exists():
+            return set()
+        asked = (fingerprint, model, engine)
+        with self._open() as connection:
+            there = catalog.tables(connection)
+            answered = lookup.answered(connection, question, asked) if question in there else set()
+            return answered | (lookup.rejected(connection, question, asked) if "rejects" in there else set())
+
+    def size(self, table: str) -> int:
+        """How many rows a table or view has; 0 when it is not there yet."""
+        if self._shape(table) is None:
+            return 0
+        with self._open() as connection:
+            return catalog.row_count(connection, table)
+
+    def counts(self, table: Table, column: str) -> list[Row]:
+        """How many rows have each value of a column: `[{"status": "ok", "n": 12}, ...]`, by value."""
+        if self._shape(table.name) is None:
+            return []
+        query = catalog.fill(
+            "SELECT $column, count(*) AS n FROM $table GROUP BY ALL ORDER BY ALL",
+            column=catalog.quoted(column),
+            table=catalog.quoted(table.name),
+        )
+        return list(self.query(query).to_pylist())
+
+    def tables(self) -> list[TableInfo]:
+        """Every table and view by name, with rows, columns and meanings."""
+        if not self.path.exists():
+            return []
+        with self._open() as connection:
+            return [_info(connection, name) for name in catalog.names(connection)]
+
+    @contextmanager
+    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        if not self.path.exists():
+            raise SettingsError(f"There is no warehouse in {self.folder}.", about=str(self.folder), next_step="Run octavo run first.")
+        with catalog.attached(self.path, read_only=True) as connection:
+            yield connection
+
+    def _shape(self, table: str) -> catalog.Shape | None:
+        """The columns of a table; None when there is none of that name, or no warehouse yet."""
+        if not self.path.exists():
+            return None
+        with self._open() as connection:
+            found = catalog.shape(connection, table)
+            return found[1] if found else None
+
+
+def _info(connection: duckdb.DuckDBPyConnection, name: str) -> TableInfo:
+    meaning, columns = catalog.shape(connection, name) or ("", [])
+    return TableInfo(name, catalog.row_count(connection, name), tuple(ColumnInfo(*column) for column in columns), meaning)

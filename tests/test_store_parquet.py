@@ -1,0 +1,126 @@
+"""Rules of `store/parquet`: the same rows as the warehouse, described, and only the files that changed are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from processors.store.warehouse import Change, Warehouse, hold
+from schemas import tables
+from schemas.pipeline import Page
+from tests import rows
+
+
+def pages(count: int, text: str = "text") -> list[Change]:
+    """One page each of so many documents."""
+    return [Change(tables.PAGES, [tables.page_row(Page(rows.sha(str(number)), 1, text), number) for number in range(count)])]
+
+
+def files(warehouse: Warehouse, table: str) -> dict[str, int]:
+    """The Parquet files of a table and when they were written."""
+    return {path.name: path.stat().st_mtime_ns for path in (warehouse.tables_folder / table).iterdir()}
+
+
+def read(warehouse: Warehouse, table: str) -> list[dict[str, object]]:
+    """All rows of a table in its Parquet files, in order of the document."""
+    found = pq.read_table(warehouse.tables_folder / table).to_pylist()
+    return sorted(found, key=lambda row: str(row["document"]))
+
+
+def test_parquet_holds_the_same_rows_in_the_same_order(tmp_path: Path) -> None:
+    """Every table is there with every value of every type, sorted by its key."""
+    with hold(tmp_path) as warehouse:
+        warehouse.commit([*rows.read("b", "a", "c"), *rows.answers("c", "a")])
+        for info in warehouse.tables():
+            if info.name != "evidence_quality":
+                assert pq.read_table(warehouse.tables_folder / info.name).to_pylist() == warehouse.rows(info.name)
+
+
+def test_parquet_says_what_columns_mean(tmp_path: Path) -> None:
+    """The types are those of the table, the meanings stand in the metadata of the fields, and zstd packs them."""
+    with hold(tmp_path) as warehouse:
+        warehouse.commit(rows.answers("a"))
+        (path,) = (warehouse.tables_folder / "invoice").iterdir()
+    schema = pq.read_schema(path)
+    assert schema.field("total").metadata == {b"meaning": b"Amount to pay"}
+    assert schema.metadata[b"meaning"] == b"Read the invoice."
+    assert schema.field("total").type == pa.decimal128(18, 2)
+    assert schema.field("issued").type == pa.date32()
+    assert pq.read_metadata(path).row_group(0).column(0).compression == "ZSTD"
+
+
+def test_times_are_utc(tmp_path: Path) -> None:
+    """A moment is stored as UTC, whatever the machine's clock is set to."""
+    with hold(tmp_path) as warehouse:
+        warehouse.commit([Change(tables.RUNS)])
+        assert pq.read_table(warehouse.tables_folder / "runs").schema.field("started_at").type == pa.timestamp("us", tz="UTC")
+
+
+def test_only_tables_that_changed_are_written(tmp_path: Path) -> None:
+    """A commit that touches one table leaves the files of the others alone."""
+    with hold(tmp_path) as warehouse:
+        warehouse.commit([*rows.read("a"), *rows.answers("a")])
+        before = {name: files(warehouse, name) for name in ("documents", "pages", "invoice")}
+        warehouse.commit([*rows.read("a"), *rows.answers("a", number="R-2")])
+        after = {name: files(warehouse, name) for name in ("documents", "pages", "invoice")}
+    assert before["documents"] == after["documents"]
+    assert before["pages"] == after["pages"]
+    assert before["invoice"] != after["invoice"]
+
+
+def test_a_large_table_is_spread_and_only_its_changed_files_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the bound a table has 2, 4, 8, ... files by hash of the document; one document changes one file."""
+    monkeypatch.setattr("processors.store.parquet.BUCKET_ROWS", 50)
+    with hold(tmp_path) as warehouse:
+        warehouse.commit(pages(50))
+        assert list(files(warehouse, "pages")) == ["000-of-001.parquet"]
+        warehouse.commit(pages(300))
+        before = files(warehouse, "pages")
+        assert sorted(before) == [f"{number:03d}-of-008.parquet" for number in range(8)]
+        warehouse.commit(pages(1, text="other"))
+        after = files(warehouse, "pages")
+        assert sum(before[name] != after[name] for name in before) == 1
+        assert read(warehouse, "pages") == warehouse.rows("pages")
+        warehouse.commit([Change(tables.PAGES, (), {(rows.sha(str(number)),) for number in range(10, 300)})])
+        assert list(files(warehouse, "pages")) == ["000-of-001.parquet"]
+        assert read(warehouse, "pages") == warehouse.rows("pages")
+
+
+def test_files_of_others_stay(tmp_path: Path) -> None:
+    """Only what carries our mark is removed from the folder of tables."""
+    with hold(tmp_path) as warehouse:
+        warehouse.commit(pages(1))
+        theirs = warehouse.tables_folder / "pages" / "mine.parquet"
+        pq.write_table(pa.table({"a": [1]}), theirs)
+        (warehouse.tables_folder / "notes.txt").write_text("a note")
+        warehouse.commit(pages(2))
+        assert theirs.exists()
+        assert (warehouse.tables_folder / "notes.txt").exists()
+
+
+def test_files_of_an_earlier_warehouse_are_not_taken_for_ours(tmp_path: Path) -> None:
+    """When the warehouse was deleted, a new one with other rows replaces all Parquet files, though it counts from the start."""
+    with hold(tmp_path) as warehouse:
+        warehouse.commit([*pages(3), *rows.answers("a")])
+        warehouse.path.unlink()
+    with hold(tmp_path) as warehouse:
+        assert files(warehouse, "pages"), "what is left of the old rows is kept until there are new ones"
+        warehouse.commit(pages(1, text="new"))
+        assert read(warehouse, "pages") == warehouse.rows("pages")
+        assert not files(warehouse, "invoice")
+
+
+def test_files_of_a_restored_warehouse_are_its_own(tmp_path: Path) -> None:
+    """When an older copy of the warehouse is put back, the Parquet files go back with it, and stay right after the next commit."""
+    with hold(tmp_path) as warehouse:
+        warehouse.commit(pages(3))
+        copy = warehouse.path.read_bytes()
+        warehouse.commit(pages(3, text="later"))
+    warehouse.path.write_bytes(copy)
+    with hold(tmp_path) as warehouse:
+        assert read(warehouse, "pages") == warehouse.rows("pages")
+        warehouse.commit(pages(3, text="other"))
+        assert read(warehouse, "pages") == warehouse.rows("pages")
