@@ -1,0 +1,1 @@
+"""Windows and a question in, replies out, each paid once. `replies` leads."""

@@ -1,0 +1,215 @@
+"""Totals and line items: a sheet in; amounts of its text out, chosen by label and by arithmetic, never computed.
+
+It imports `offline_sheet`, since every rule asks a sheet where labels stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import combinations, pairwise
+
+from processors.ask.offline_sheet import Hit, Sheet
+from schemas.values import Found, currency_in
+
+CENT = Decimal("0.01")
+MOST_CANDIDATES = 40  # amounts of one concept that are compared: enough for any bill, and arithmetic on them stays quick
+MOST_ITEMS = 500
+MOST_COLUMNS = 6  # numbers at the end of a row among which quantity and price are looked for
+LONGEST_ROW = 200  # characters
+
+_WORDS = re.compile(r"[^\W\d_]{4,}")
+_QUANTITY_FIRST = re.compile(r"(\d{1,4})\s*[x×]\s+", re.IGNORECASE)
+_UNIT = re.compile(r"(?:stk|stck|stuks|pcs?|pieces?|units?|ea|kg|std|hrs?|hours?|uur|satz|fahrt|pz|ud|st|h|[*@€$£])\.?", re.IGNORECASE)
+_CODE = re.compile(r"^(?=[A-Z./-]*\d|[A-Z]+-)[A-Z\d][A-Z\d./-]+\s+")
+_POSITION = re.compile(r"^\d{1,3}[.)]?\s+(?=\D|\d+[-.]\d)")
+_NO_ITEM = re.compile(
+    r"\b(?:sub ?-?totals?|totals?|totalt|summe|gesamt|totaal|totale|nettobetrag|rechnungsbetrag|mwst|ust|vat|gst|tva|btw|iva|mva|tax|"
+    r"change|cash|rounding|balance|iban|tel|phone|fax|page|seite|due|paid|carried|brought|übertrag)\b|合计|总计|税",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The sums of a bill, each as it stands in the text, or None."""
+
+    net: Decimal | None
+    tax: Decimal | None
+    grand: Decimal | None
+
+
+def totals(sheet: Sheet) -> Totals:
+    """Net, tax and grand total. Where labels leave a choice, the one is taken in which net and tax add up to the grand total."""
+    nets, taxes, grands = (_candidates(sheet, concept) for concept in ("net_total", "tax_total", "grand_total"))
+    grand = _grand(sheet, grands)
+    net, tax = _fitting(nets, taxes, grand) or _beside(sheet, grand) or _surest(nets, taxes, grand)
+    return Totals(net, tax, grand)
+
+
+def labelled_amount(sheet: Sheet, concept: str) -> Decimal | None:
+    """The number behind the surest label of a concept, which need not be money, or None."""
+    return next((amount for _, hit in sheet.of(concept) if (amount := _amount_at(sheet, hit, money_only=False)) is not None), None)
+
+
+def currency(sheet: Sheet) -> str | None:
+    """ISO 4217 code: behind a label such as "Currency", else the one that the text names most often."""
+    labelled = (currency_in(sheet.rest(hit)) for _, hit in sheet.of("currency"))
+    return next(filter(None, labelled), None) or currency_in(sheet.text)
+
+
+def _candidates(sheet: Sheet, concept: str) -> list[tuple[int, Decimal]]:
+    """Amounts behind the labels of a concept, with the tier of the label, the surest first."""
+    found: list[tuple[int, Decimal]] = []
+    money_only = any(map(_is_money, sheet.amounts))
+    for rank, hit in sheet.of(concept):
+        amount = _amount_at(sheet, hit, money_only=money_only)
+        if amount is not None:
+            found.append((rank, amount))
+        if len(found) == MOST_CANDIDATES:
+            break
+    return found
+
+
+def _amount_at(sheet: Sheet, hit: Hit, *, money_only: bool) -> Decimal | None:
+    """The amount of a label: the last behind it in its line, else one without words in its column, its block or the next line."""
+    for start, end in sheet.places(hit):
+        if start != hit.end and _WORDS.search(sheet.text, start, end):
+            continue
+        best = _best(sheet.within(sheet.amounts, start, end), money_only=money_only)
+        if best is not None:
+            return best
+    return None
+
+
+def _best(amounts: Sequence[Found[Decimal]], *, money_only: bool) -> Decimal | None:
+    """The last amount that is written as money is, with decimals or a sign; else the last number, unless the document writes money so."""
+    money = [found.value for found in amounts if _is_money(found)]
+    if money:
+        return money[-1]
+    return amounts[-1].value if amounts and not money_only else None
+
+
+def _is_money(found: Found[Decimal]) -> bool:
+    return bool(re.search(r"[.,]\d\d?(?!\d)|[^\d\s.,'()-]", found.text))
+
+
+def _grand(sheet: Sheet, grands: Sequence[tuple[int, Decimal]]) -> Decimal | None:
+    """What was paid less the change, where that stands in the text; else the largest amount of the surest tier."""
+    values = {amount for _, amount in grands} or {found.value for found in sheet.amounts}
+    for _, paid in _candidates(sheet, "paid"):
+        for _, change in _candidates(sheet, "change"):
+            if paid - change in values and paid > change > 0:
+                return paid - change
+    first = min((rank for rank, _ in grands), default=0)
+    return max((amount for rank, amount in grands if rank == first), key=abs, default=None)
+
+
+def _fitting(
+    nets: Sequence[tuple[int, Decimal]], taxes: Sequence[tuple[int, Decimal]], grand: Decimal | None
+) -> tuple[Decimal, Decimal] | None:
+    """Labelled net and tax that add up to the grand total."""
+    pairs = ((net, tax) for _, net in nets for _, tax in taxes)
+    return next(((net, tax) for net, tax in pairs if grand is not None and abs(net + tax - grand) <= CENT), None)
+
+
+def _beside(sheet: Sheet, grand: Decimal | None) -> tuple[Decimal, Decimal] | None:
+    """Net and tax in one row of totals, such as `Total 24.99 5.00 29.99`: two amounts side by side that add up to the grand total."""
+    for _, hit in sheet.of("grand_total"):
+        row = [found.value for found in sheet.within(sheet.pieces, hit.end, sheet.ends(hit.line))][-MOST_COLUMNS:]
+        for net, tax in pairwise(row):
+            if net + tax == grand and net > tax > 0:
+                return net, tax
+    return None
+
+
+def _surest(
+    nets: Sequence[tuple[int, Decimal]], taxes: Sequence[tuple[int, Decimal]], grand: Decimal | None
+) -> tuple[Decimal | None, Decimal | None]:
+    """Net and tax of the surest labels that do not pass the grand total; a net total beside a tax is not the grand total itself."""
+    net, tax = (next((amount for _, amount in some if grand is None or abs(amount) <= abs(grand)), None) for some in (nets, taxes))
+    if grand is not None and tax == grand:
+        tax = None
+    return (None if tax and net == grand else net), tax
+
+
+# --- line items ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One billed position as its line has it."""
+
+    description: str
+    quantity: Decimal | None
+    unit_price: Decimal | None
+    amount: Decimal
+
+    def cells(self) -> Mapping[str, str | Decimal | None]:
+        """The row by the names of the shipped schemas."""
+        return {"description": self.description, "quantity": self.quantity, "unit_price": self.unit_price, "amount": self.amount}
+
+
+def line_items(sheet: Sheet) -> list[Row]:
+    """Rows whose quantity times unit price is their amount; other rows only if all together add up to a total of the document."""
+    rows = [row for number in range(len(sheet.lines)) if (row := _row(sheet, number))]
+    proved = [row for row in rows if row.unit_price is not None]
+    return (rows if rows and _adds_up(sheet, rows) else proved)[:MOST_ITEMS]
+
+
+def _adds_up(sheet: Sheet, rows: Sequence[Row]) -> bool:
+    sums = totals(sheet)
+    return sum(row.amount for row in rows) in {sums.net, sums.grand} and (len(rows) > 1 or rows[0].quantity is not None)
+
+
+def _row(sheet: Sheet, number: int) -> Row | None:
+    """The row of a line: words, then numbers of which the last is an amount of money."""
+    start, end = sheet.starts[number], sheet.ends(number)
+    line = sheet.text[start:end]
+    if end - start > LONGEST_ROW or number in sheet.labelled or _NO_ITEM.search(line):
+        return None
+    for numbers in (sheet.within(sheet.amounts, start, end), sheet.within(sheet.pieces, start, end)):
+        last = numbers[-1] if numbers else None
+        if last is None or not re.search(r"[.,]\d\d\D*$", last.text) or re.search(r"\w{4}", sheet.text[last.end : end]):
+            return None
+        if factors := next(_factors(numbers[-MOST_COLUMNS:]), None):
+            return _with_factors(sheet, start, *factors)
+    return _without_factors(line[: numbers[-1].start - start], numbers[-1].value)
+
+
+def _factors(numbers: Sequence[Found[Decimal]]) -> Iterator[tuple[Found[Decimal], Found[Decimal], Decimal]]:
+    """Two numbers of a row and the amount behind them that is their product; from the end, since descriptions hold numbers too."""
+    for third in range(len(numbers) - 1, 1, -1):
+        amount = numbers[third].value
+        for first, second in reversed(list(combinations(numbers[:third], 2))):
+            if amount and abs(first.value * second.value - amount) <= CENT / 2:
+                yield first, second, amount
+
+
+def _with_factors(sheet: Sheet, start: int, first: Found[Decimal], second: Found[Decimal], amount: Decimal) -> Row | None:
+    """A row with quantity and price. Subtle: of `2,0000  6,5 Stk` the number with fewer decimals is the quantity, though it stands last."""
+    quantity, price = (second, first) if _digits(first.value) > _digits(second.value) else (first, second)
+    before, between = sheet.text[start : first.start], sheet.text[first.end : second.start]
+    description = _described(before) or _described(between)
+    return Row(description, quantity.value, price.value, amount) if description else None
+
+
+def _without_factors(before: str, amount: Decimal) -> Row | None:
+    leading = _QUANTITY_FIRST.match(before.lstrip())
+    description = _described(before.lstrip()[leading.end() :] if leading else before)
+    return Row(description, Decimal(leading[1]) if leading else None, None, amount) if description else None
+
+
+def _described(text: str) -> str:
+    """A description without position, article code and unit around it; "" when no word is left."""
+    text = _CODE.sub("", _POSITION.sub("", text.strip(" \t|*"), count=1), count=1)
+    text = re.sub(rf"(?<!\d)(?<!\bper)(?<!\bpro)(?<!\bpar)\s+{_UNIT.pattern}$", "", text.strip(" \t|:;,*€$£"), flags=re.IGNORECASE).strip(
+        " \t|:;,*"
+    )
+    return text if re.search(r"[^\W\d_]{2}", text) and not _UNIT.fullmatch(text) else ""
+
+
+def _digits(value: Decimal) -> int:
+    return max(0, -int(value.as_tuple().exponent))

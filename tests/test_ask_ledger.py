@@ -1,0 +1,101 @@
+"""The ledger: on disk before anything looks at it, and still there after kill -9."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processors.ask.ledger import Ledger
+from schemas.errors import StorageError
+
+
+def row(name: str) -> dict[str, Any]:
+    """A request as the ledger takes it."""
+    plain = {"question": "invoice", "question_fingerprint": "f", "engine": "moonshot", "provider": "moonshot", "model": "kimi-k2.6"}
+    return {"request": name, **plain, "round": 0, "window": "[]", "ids": "{}", "prompt_tokens": 10, "reply_limit": 5}
+
+
+async def pay(ledger: Ledger, name: str) -> None:
+    """One call with a reply, in the ledger's order."""
+    attempt = await ledger.sent(row(name), run="r", sent_at="2026-11-23T00:00:00+00:00", reserved_usd=0.5)
+    await ledger.arrived(attempt, name, '{"raw": 1}', seconds=1.5, arrived_at="2026-11-23T00:00:01+00:00")
+    await ledger.billed(attempt, name, 0.25)
+
+
+async def test_a_reply_is_found_again(tmp_path: Path) -> None:
+    """What arrived is there under the request's fingerprint, with its bill, also after closing and opening."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    await pay(ledger, "a")
+    ledger.close()
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    stored = ledger.reply("a")
+    assert stored is not None
+    assert (stored["raw"], stored["cost_usd"], stored["attempts"]) == ('{"raw": 1}', 0.25, 1)
+    assert ledger.reply("b") is None
+    assert [found["request"] for found in ledger.answered("f", "moonshot", "kimi-k2.6")] == ["a"]
+    ledger.close()
+
+
+async def test_sent_without_reply_is_maybe_paid(tmp_path: Path) -> None:
+    """A call that left and was never heard of again is counted with its worst case; a refused one is not."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    await ledger.sent(row("lost"), run="r", sent_at="2026-11-23T00:00:00+00:00", reserved_usd=0.5)
+    refused = await ledger.sent(row("refused"), run="r", sent_at="2026-11-23T00:00:00+00:00", reserved_usd=0.5)
+    await ledger.failed(refused, "429", billed_usd=0.0)
+    await pay(ledger, "paid")
+    assert ledger.maybe_paid() == (1, 0.5)
+    ledger.close()
+
+
+async def test_the_secret_stays(tmp_path: Path) -> None:
+    """The secret of an output folder is made once, so that a rerun sends the same marks."""
+    first = Ledger(tmp_path / "ledger.sqlite")
+    first.close()
+    second = Ledger(tmp_path / "ledger.sqlite")
+    second.close()
+    other = Ledger(tmp_path / "other.sqlite")
+    other.close()
+    assert first.secret == second.secret != other.secret
+
+
+async def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    """A ledger that cannot be opened is a StorageError, exit code 74, that names the file."""
+    with pytest.raises(StorageError, match=r"ledger\.sqlite") as caught:
+        Ledger(tmp_path / "nowhere" / "ledger.sqlite")
+    assert caught.value.exit_code == 74
+
+
+KILLED = """
+import asyncio, os, signal, sys
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from processors.ask.ledger import Ledger
+from tests.test_ask_ledger import pay
+async def main():
+    ledger = Ledger(Path({path!r}))
+    for n in range(20):
+        await pay(ledger, str(n))
+        print(n, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    """Every reply that the ledger said it had is on disk after the process is killed at once."""
+    root, path = Path(__file__).resolve().parents[1], tmp_path / "ledger.sqlite"
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED.format(root=str(root), path=str(path))], check=False, capture_output=True, text=True, env=os.environ
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with sqlite3.connect(path) as connection:
+        stored = {name for (name,) in connection.execute("SELECT request FROM replies")}
+    connection.close()
+    assert stored == set(done.stdout.split())

@@ -1,0 +1,177 @@
+"""Asking, over HTTP through the real SDK: paid once, paced, within the budget, and every trouble told apart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flows import settings
+from processors.ask.replies import Account, Asker, look_up
+from processors.pack import windows as pack
+from schemas.compiler import compile_question
+from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable
+from schemas.job import Job
+from schemas.pipeline import Page, Question, Window
+from tests.emulator.config import Config, Fault
+from tests.emulator.fixture import Running, running
+from tests.emulator.oracle import labelled_lines
+
+
+@pytest.fixture
+def kimi() -> Iterator[Running]:
+    """A Kimi that answers at once from lines such as `invoice number: 7`."""
+    with running(Config(tier=5, timing=False, oracle=labelled_lines)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def question() -> Question:
+    """The question about invoices."""
+    return compile_question("invoice")
+
+
+def account_of(kimi: Running, **changes: object) -> Account:
+    """An account at the emulator."""
+    job = Job.model_validate({"inbox": ".", "base_url": kimi.base_url, "tier": 5, **changes})
+    return settings.account(job, {}, key=kimi.key)
+
+
+def window(*texts: str) -> Window:
+    """A window with one document a text."""
+    pages = [Page(f"{number:064x}", 1, text) for number, text in enumerate(texts)]
+    (packed,) = pack.windows(pages, pack.counter(None), pack.Bounds(100_000, 50))
+    return packed
+
+
+def asker(kimi: Running, folder: Path, **changes: object) -> Asker:
+    """An asker with a ledger in that folder."""
+    return Asker(account_of(kimi, **changes), folder / "ledger.sqlite", run="test", count=pack.counter(None))
+
+
+async def test_a_request_is_paid_once(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """The same request is asked once, also by another process later: the second reply comes from the ledger and costs nothing."""
+    shown = window("invoice number: 7\nseller name: Acme Ltd")
+    async with asker(kimi, tmp_path) as first:
+        paid = await first.ask(first.request(shown, question))
+    async with asker(kimi, tmp_path) as second:
+        known = await second.ask(second.request(shown, question))
+    assert '"Acme Ltd"' in paid.text
+    assert (paid.from_ledger, known.from_ledger, known.text) == (False, True, paid.text)
+    assert len(kimi.paid()) == 1
+    assert second.budget.spent_usd == 0
+
+
+async def test_the_bill_is_the_providers(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """What we write down as spent is what the provider bills."""
+    async with asker(kimi, tmp_path) as asking:
+        replies = [await asking.ask(asking.request(window(f"invoice number: {n}"), question)) for n in range(3)]
+        billed_usd = sum(entry.cost_usd for entry in kimi.paid())
+        assert asking.budget.spent_usd == pytest.approx(billed_usd)
+        bills = list(asking.bills([reply.request for reply in replies]))
+    assert sum(row["cost_usd"] for row in bills) == pytest.approx(billed_usd)
+    assert {row["attempts"] for row in bills} == {1}
+
+
+async def test_the_documents_stand_before_the_question(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """A second question over the same window finds the documents in the provider's cache."""
+    shown = window("invoice number: 7\n" + "text " * 2_000)
+    async with asker(kimi, tmp_path) as asking:
+        await asking.ask(asking.request(shown, question))
+        second = await asking.ask(asking.request(shown, compile_question("letter")))
+    assert second.usage.cached_tokens is not None
+    assert second.usage.cached_tokens > 0.7 * second.usage.prompt_tokens
+
+
+async def test_the_request_keeps_the_models_rules(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """The call has thinking off, no sampling, a strict schema in the subset that the provider takes, and an explicit reply limit."""
+    async with asker(kimi, tmp_path) as asking:
+        body = asking.request(window("invoice number: 7"), question).body
+        await asking.ask(asking.request(window("invoice number: 7"), question))
+    assert body["model"] == "kimi-k2.6"
+    assert body["thinking"] == {"type": "disabled"}
+    assert body["response_format"]["json_schema"]["strict"] is True
+    assert body["max_completion_tokens"] > 0
+    assert not {"temperature", "top_p", "n"} & set(body)
+    assert [entry.status for entry in kimi.journal] == [200]
+
+
+async def test_overload_is_waited_out(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """A 429 that asks to wait is tried again, is no cost, and the reply is paid once."""
+    kimi.config.faults.append(Fault("overloaded", attempts=1))
+    async with asker(kimi, tmp_path) as asking:
+        reply = await asking.ask(asking.request(window("invoice number: 7"), question))
+    assert reply.attempts == 2
+    assert [entry.status for entry in kimi.journal] == [429, 200]
+    assert asking.budget.spent_usd == pytest.approx(kimi.journal[1].cost_usd)
+
+
+async def test_a_broken_connection_is_maybe_paid(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """When the connection breaks before the reply, the call is made again, and the lost one is counted with its worst case."""
+    kimi.config.faults.append(Fault("reset_before", attempts=1))
+    async with asker(kimi, tmp_path) as asking:
+        await asking.ask(asking.request(window("invoice number: 7"), question))
+        lost, lost_usd = asking.ledger.maybe_paid()
+        assert (lost, lost_usd > 0) == (1, True)
+        assert asking.budget.spent_usd > lost_usd
+
+
+@pytest.mark.parametrize("key", ["sk-of-another-region", ""])
+async def test_a_refused_key_ends_all_asking(kimi: Running, question: Question, tmp_path: Path, key: str) -> None:
+    """A key that the provider refuses is exit code 77 with the key not shown, and nothing more is sent."""
+    account = replace(account_of(kimi), key=key)
+    async with Asker(account, tmp_path / "ledger.sqlite", run="test", count=pack.counter(None)) as asking:
+        for text in ("invoice number: 7", "invoice number: 8"):
+            with pytest.raises(AccessRefused) as caught:
+                await asking.ask(asking.request(window(text), question))
+            assert caught.value.exit_code == 77
+            assert "another-region" not in str(caught.value)
+    assert len(kimi.journal) == 1
+
+
+async def test_no_money_ends_all_asking(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """A 429 that means an empty account is not waited out: exit code 77."""
+    kimi.config.balance_usd = 0.0
+    async with asker(kimi, tmp_path) as asking:
+        with pytest.raises(AccessRefused, match="account"):
+            await asking.ask(asking.request(window("invoice number: 7"), question))
+    assert len(kimi.journal) == 1
+
+
+async def test_the_budget_stops_before_the_call(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """A call that could pass the cap is not made."""
+    async with asker(kimi, tmp_path, budget_usd=0.000001) as asking:
+        with pytest.raises(BudgetReached):
+            await asking.ask(asking.request(window("invoice number: 7"), question))
+    assert kimi.journal == []
+
+
+async def test_the_accounts_limits_are_kept(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """Many requests at once never run into the account's concurrency: the journal knows of no refusal."""
+    kimi.config.tier, kimi.config.timing, kimi.config.time_scale = 1, True, 50
+    async with asker(kimi, tmp_path, tier=1) as asking:
+        await asyncio.gather(*(asking.ask(asking.request(window(f"invoice number: {n}"), question)) for n in range(60)))
+    assert kimi.breaches() == []
+    assert max(entry.in_flight for entry in kimi.journal) == 15
+
+
+async def test_an_address_that_nobody_answers_is_a_sentence(
+    kimi: Running, question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When no connection can be made within the retry time, the request ends as ProviderUnavailable and was not paid."""
+    monkeypatch.setattr("processors.ask.replies.RETRY_TIME_S", 0.2)
+    account = replace(account_of(kimi), base_url="http://127.0.0.1:9/v1")
+    async with Asker(account, tmp_path / "ledger.sqlite", run="test", count=pack.counter(None)) as asking:
+        with pytest.raises(ProviderUnavailable, match="tried"):
+            await asking.ask(asking.request(window("invoice number: 7"), question))
+        assert asking.ledger.maybe_paid() == (0, 0.0)
+
+
+async def test_the_doctor_sees_models_and_balance(kimi: Running) -> None:
+    """Models with their context and the balance are read as the provider gives them."""
+    served, balance = await look_up(account_of(kimi))
+    assert served["kimi-k2.6"] == 262_144
+    assert balance == pytest.approx(100.0)
