@@ -1,0 +1,43 @@
+# Two commands do everything: `make demo` shows the main job, `make test` proves it. Both set up first.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint prove lock samples clean
+
+demo: $(READY)
+	@rm -rf out/demo
+	@$(BIN)/octavo run data/samples --offline --extract invoice receipt contract resume paper letter --summarize --out out/demo || test $$? -eq 2
+	@$(BIN)/python -m data.demo out/demo
+
+test: $(READY)
+	$(BIN)/pytest -m "not prove"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+prove: $(READY)
+	$(BIN)/pytest -m prove
+
+# A virtual environment with exactly the versions of the lock, each checked by its hash.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Octavo needs Python 3.11 or newer; name one with PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make virtual environments here: apt-get install python3-venv, then try again."; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# New versions for the lock. Needs uv.
+lock:
+	uv pip compile pyproject.toml --extra ocr --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --quiet --upgrade --output-file requirements.lock
+
+samples: $(READY)
+	$(BIN)/python -m data.make_samples
+
+clean:
+	rm -rf $(VENV) out

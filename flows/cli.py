@@ -1,0 +1,163 @@
+"""The command line: every command is one short function; what it does lives elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flows import jobs, settings, show
+from flows.batches import Halt
+from schemas.errors import Interrupted, OctavoError, SettingsError
+from schemas.job import Job
+
+Result = TypeVar("Result")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit code (see schemas/errors.py). Trouble is a sentence on standard error."""
+    try:
+        args = parser().parse_args(argv)
+        code: int = args.command(args)
+    except OctavoError as error:
+        show.trouble(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # whoever read our output has left, so there is no one to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their flags."""
+    top = argparse.ArgumentParser(prog="octavo", description="Folders of documents in, checked SQL tables out.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for name, function in (("run", run), ("plan", plan)):
+        command = _command(commands, name, function)
+        jobs.add_flags(command)
+        command.add_argument("--yes", action="store_true", help="Do not ask before spending.")
+        command.add_argument("--prefect", action="store_true", help="Report to Prefect (also done when PREFECT_API_URL is set).")
+    sql_command = _command(commands, "sql", sql)
+    sql_command.add_argument("statement", help='One SELECT, such as "FROM invoice".')
+    sql_command.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="How rows are written.")
+    for command in (sql_command, _command(commands, "tables", tables), _command(commands, "doctor", doctor)):
+        command.add_argument("--out", default="out", help="Output folder of the runs.")
+    _command(commands, "models", models)
+    serve_command = _command(commands, "serve", serve)
+    serve_command.add_argument("--host", default="127.0.0.1", help="Address of the Prefect server.")
+    serve_command.add_argument("--port", type=int, default=4200, help="Port of the Prefect server.")
+    return top
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read a folder, ask about every document, and write tables."""
+    job = jobs.from_flags(args)
+    halt = Halt()
+    approve = show.approve(ask=not (args.yes or job.offline))
+    with show.progress() as tell:
+        if args.prefect or os.environ.get("PREFECT_API_URL"):
+            from flows.reporting import report_to_prefect
+
+            work = report_to_prefect(job, tell, approve=approve, halt=halt)
+        else:
+            from flows import order
+
+            work = order.run(job, settings.account(job), settings.vocabulary(), tell=tell, approve=approve, halt=halt)
+        outcome = _until_signalled(work, halt)
+    show.outcome(outcome, job)
+    return outcome.exit_code
+
+
+def plan(args: argparse.Namespace) -> int:
+    """Say what a run would cost, and make no call."""
+    from flows import order
+
+    job = jobs.from_flags(args)
+    account = settings.account(job, key_needed=False)
+    with show.progress() as tell:
+        estimate = asyncio.run(order.plan(job, account, settings.vocabulary(), tell=tell))
+    show.estimate(estimate, account)
+    return 0
+
+
+def sql(args: argparse.Namespace) -> int:
+    """Query the tables, read-only."""
+    from processors.query import sql as query
+
+    table = query.select(Path(args.out), args.statement)
+    query.write(table, args.format, sys.stdout.buffer)
+    if (cut := query.truncation(table)) and args.format != "table":
+        show.note(cut)
+    return 0
+
+
+def tables(args: argparse.Namespace) -> int:
+    """Show tables, what their columns mean, and how many rows they have."""
+    from processors.store.warehouse import Warehouse
+
+    found = Warehouse(Path(args.out)).tables()
+    if not found:
+        raise SettingsError(f"There is no warehouse in {args.out}.", about="out", next_step="`octavo run INBOX --out DIR` makes one.")
+    show.tables(found)
+    return 0
+
+
+def models(_: argparse.Namespace) -> int:
+    """Show the catalogue: models, prices, and what became of retired ones."""
+    show.models(settings.catalogue())
+    return 0
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Check key, provider, tokenizer, OCR, Prefect and output folder, and say what to do."""
+    from flows.doctor import examine
+
+    findings = asyncio.run(examine(Job(inbox=".", out=args.out)))
+    show.findings(findings)
+    return 0 if all(finding.ok for finding in findings if finding.needed) else 1
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Start the Prefect UI with all deployments and a worker; Ctrl-C ends it."""
+    from flows.serve import serve as start
+
+    return start(args.host, args.port)
+
+
+def _until_signalled(work: Coroutine[Any, Any, Result], halt: Halt) -> Result:
+    """Run to the end. The first SIGINT or SIGTERM lets what is in flight finish and commit; a second one stops at once."""
+
+    async def guarded() -> Result:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+
+        def hear(number: int) -> None:
+            if halt.error:
+                task.cancel()
+            halt.error = Interrupted(number)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, hear, number)
+        return await task
+
+    try:
+        return asyncio.run(guarded())
+    except asyncio.CancelledError:
+        raise halt.error or Interrupted(signal.SIGTERM) from None
+
+
+def _command(commands: Any, name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+    command.set_defaults(command=function)
+    return command
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""What `octavo doctor` looks at: each finding is a line that says how it is and what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows import settings
+from processors.ask.replies import Account, look_up
+from processors.read import pages as read
+from processors.store.warehouse import hold
+from schemas.errors import OctavoError
+from schemas.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. Without a `needed` one a run with a model cannot work."""
+
+    name: str
+    ok: bool
+    sentence: str
+    needed: bool = True
+
+
+async def examine(job: Job, environ: Mapping[str, str] = os.environ) -> list[Finding]:
+    """Look at everything; nothing is asked of a model, and no key is shown."""
+    account = settings.account(job, environ, key_needed=False)
+    return [
+        _key(job, account),
+        *await _provider(account),
+        _tokenizer(environ),
+        _ocr(),
+        _prefect(environ),
+        _folder(Path(job.out)),
+    ]
+
+
+def _key(job: Job, account: Account) -> Finding:
+    if account.key:
+        return Finding("key", ok=True, sentence=f"{job.key_env} is set.")
+    return Finding("key", ok=False, sentence=f"{job.key_env} is not set. Set it to a key of {account.base_url}, or run with --offline.")
+
+
+async def _provider(account: Account) -> list[Finding]:
+    """Base URL, models and balance, as far as they can be asked for without a key."""
+    address = Finding("base URL", ok=True, sentence=f"{account.base_url} ({account.provider.name}).", needed=False)
+    if not account.key:
+        return [address, Finding("models", ok=False, sentence="Not asked for, since there is no key.", needed=False)]
+    try:
+        served, balance = await look_up(account)
+    except OctavoError as error:
+        return [address, Finding("models", ok=False, sentence=str(error))]
+    return [address, _models(account, served), _balance(account, balance)]
+
+
+def _models(account: Account, served: Mapping[str, int]) -> Finding:
+    if account.model.id not in served:
+        sentence = f"{account.model.id} is not among the models served: {', '.join(served) or 'none'}. Choose one with --model."
+        return Finding("models", ok=False, sentence=sentence)
+    context = served[account.model.id]
+    if context and context != account.model.context_tokens:
+        sentence = f"{account.model.id} has {context:,} tokens here, and {account.model.context_tokens:,} in the catalogue."
+        return Finding("models", ok=False, sentence=f"{sentence} Update catalogue.toml.", needed=False)
+    return Finding("models", ok=True, sentence=f"{account.model.id} is served, with {len(served) - 1} others.")
+
+
+def _balance(account: Account, balance: float | None) -> Finding:
+    if balance is None:
+        return Finding("balance", ok=True, sentence=f"{account.provider.name} does not tell.", needed=False)
+    if balance <= 0:
+        return Finding("balance", ok=False, sentence=f"{balance:.2f} {account.provider.currency}: top up in the provider's console.")
+    return Finding("balance", ok=True, sentence=f"{balance:.2f} {account.provider.currency}.")
+
+
+def _tokenizer(environ: Mapping[str, str]) -> Finding:
+    try:
+        path = settings.tokenizer_path(environ)
+    except OctavoError as error:
+        return Finding("tokenizer", ok=False, sentence=str(error))
+    if path:
+        return Finding("tokenizer", ok=True, sentence=f"Tokens are counted exactly, with {path}.", needed=False)
+    place = settings.cache_folder(environ) / "tiktoken.model"
+    sentence = f"Tokens are estimated. Put `tiktoken.model` of moonshotai/Kimi-K2-Instruct at {place}, or name it in OCTAVO_TOKENIZER."
+    return Finding("tokenizer", ok=False, sentence=sentence, needed=False)
+
+
+def _ocr() -> Finding:
+    if read.ocr_available():
+        return Finding("OCR", ok=True, sentence="Scans can be read on this machine.", needed=False)
+    sentence = "Scans go to a vision model; with --offline they cannot be read. `pip install octavo[ocr]` reads them here."
+    return Finding("OCR", ok=False, sentence=sentence, needed=False)
+
+
+def _prefect(environ: Mapping[str, str]) -> Finding:
+    if importlib.util.find_spec("prefect") is None:
+        return Finding("Prefect", ok=False, sentence="Not installed. `octavo run` works without; flows and the UI do not.", needed=False)
+    if address := environ.get("PREFECT_API_URL"):
+        return Finding("Prefect", ok=True, sentence=f"Runs are reported to {address}.", needed=False)
+    return Finding("Prefect", ok=True, sentence="Installed, no server set. `octavo serve` starts one.", needed=False)
+
+
+def _folder(out: Path) -> Finding:
+    try:
+        with hold(out):
+            return Finding("output", ok=True, sentence=f"{out} can be written.")
+    except OctavoError as error:
+        return Finding("output", ok=False, sentence=str(error))

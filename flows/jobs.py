@@ -1,0 +1,74 @@
+"""A job from flags and from a YAML file: both are made from the fields of `Job`, so that no flag is forgotten."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import ValidationError
+
+from schemas.errors import SettingsError
+from schemas.job import Job, SummaryStyle
+
+STYLES = [style for style in get_args(SummaryStyle) if style]
+
+
+def add_flags(command: argparse.ArgumentParser) -> None:
+    """Give a command one flag a field of `Job`, and `--job` for a file that sets several."""
+    command.add_argument("inbox", nargs="?", default=argparse.SUPPRESS, help=Job.model_fields["inbox"].description)
+    command.add_argument("--job", metavar="FILE.yaml", help="A job in a file; flags win over it.")
+    for name, field in Job.model_fields.items():
+        if name != "inbox":
+            flag = f"--{name.replace('_', '-')}"
+            command.add_argument(flag, default=argparse.SUPPRESS, help=field.description, **_shape(name, field.annotation))
+
+
+def from_flags(args: argparse.Namespace) -> Job:
+    """The job that flags and file describe. Raises SettingsError that names each wrong field."""
+    given = {name: value for name, value in vars(args).items() if name in Job.model_fields}
+    values = {**(_from_file(Path(args.job)) if args.job else {}), **given}
+    _give_back_inbox(values)
+    try:
+        return Job(**values)
+    except ValidationError as error:
+        raise SettingsError(" ".join(_said(error)), about="job", next_step="`octavo run --help` lists the flags.") from None
+
+
+def _shape(name: str, annotation: Any) -> dict[str, Any]:
+    """How argparse takes a field: lists take several words, a style may be left out, switches take none."""
+    if name == "extract":
+        return {"nargs": "+", "action": "extend", "metavar": "SCHEMA"}
+    if name == "summarize":
+        return {"nargs": "?", "const": STYLES[0], "metavar": "STYLE"}
+    if annotation is bool:
+        return {"action": "store_true"}
+    return {"type": annotation, "metavar": {int: "N", float: "X"}.get(annotation, "TEXT")}
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"The job file {path} cannot be read: {error}.", about="job", next_step="Check its path and YAML.") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"The job file {path} has no fields.", about="job", next_step="Write lines such as `inbox: scans`.")
+    return values
+
+
+def _give_back_inbox(values: dict[str, Any]) -> None:
+    """subtle: in `--extract invoice INBOX` and `--summarize INBOX` argparse takes the folder for one more value of the flag."""
+    if "inbox" in values:
+        return
+    if len(values.get("extract", [])) > 1 and Path(values["extract"][-1]).is_dir():
+        *values["extract"], values["inbox"] = values["extract"]
+    elif values.get("summarize") and values["summarize"] not in STYLES and Path(values["summarize"]).is_dir():
+        values["inbox"], values["summarize"] = values["summarize"], STYLES[0]
+
+
+def _said(error: ValidationError) -> Iterator[str]:
+    for trouble in error.errors():
+        field = ".".join(map(str, trouble["loc"])) or "job"
+        yield "No inbox: name the folder to read." if trouble["type"] == "missing" else f"{field}: {trouble['msg']}."

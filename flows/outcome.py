@@ -1,0 +1,110 @@
+"""How a run ended: numbers that also stand in `runs`, an exit code, and sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flows.asking import Desk
+from schemas.pipeline import NOT_APPLICABLE
+from schemas.tables import DOCUMENTS, REJECTS
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended. `exit_code` as in the tree of schemas/errors.py: 0 all well, 2 when a document or an answer failed."""
+
+    run: str
+    engine: str
+    statuses: Mapping[str, int]  # ok, empty, skipped, error -> paths
+    rows: Mapping[str, int]  # table of each question -> rows
+    rejects: int  # answers that were not accepted
+    not_applicable: int  # documents that are not of the kind a question is about
+    asked: int  # calls that were answered
+    recalled: int  # replies taken from the ledger, free
+    cost_usd: float
+    maybe_paid: int  # calls of this folder that were sent and never answered
+    strays: int  # replies that also spoke of documents nobody asked about; that part was dropped
+    changed: bool  # whether the tables differ from before
+    stopped: str  # why nothing more was sent; "" when nothing stopped it
+    exit_code: int
+
+    @property
+    def paths(self) -> int:
+        """Paths found below the inbox."""
+        return sum(self.statuses.values())
+
+    @property
+    def sentences(self) -> list[str]:
+        """What a person should know about the run."""
+        return list(_sentences(self))
+
+
+def outcome(desk: Desk, run: str, *, changed: bool) -> Outcome:
+    """Count what stands in the tables now."""
+    warehouse = desk.warehouse
+    statuses = {str(row["status"]): int(row["n"]) for row in warehouse.counts(DOCUMENTS, "status")}
+    names = [question.name for question in desk.questions]
+    reasons = [row["reason"] for row in warehouse.rows(REJECTS.name, ["question", "reason"]) if row["question"] in names]
+    rejects = sum(reason != NOT_APPLICABLE for reason in reasons)
+    return Outcome(
+        run=run,
+        engine=desk.asker.account.engine if names else "",
+        statuses=statuses,
+        rows={name: warehouse.size(name) for name in names},
+        rejects=rejects,
+        not_applicable=len(reasons) - rejects,
+        asked=desk.asked,
+        recalled=desk.recalled,
+        cost_usd=desk.asker.budget.spent_usd,
+        maybe_paid=desk.asker.ledger.maybe_paid()[0],
+        strays=desk.strays,
+        changed=changed,
+        stopped=str(desk.halt.error or ""),
+        exit_code=desk.halt.error.exit_code if desk.halt.error else 2 if statuses.get("error") or rejects else 0,
+    )
+
+
+def run_row(desk: Desk, ended: Outcome, started: datetime) -> dict[str, Any]:
+    """The row in `runs`. The job stands there as it was given; it never holds a key."""
+    return {
+        "run": ended.run,
+        "started_at": started,
+        "ended_at": datetime.now(UTC),
+        "job": desk.job.model_dump_json(),
+        "engine": ended.engine,
+        "model": desk.asker.account.model.id if ended.engine else "",
+        "documents": ended.paths,
+        "ok": ended.statuses.get("ok", 0),
+        "failed": ended.statuses.get("error", 0),
+        "asked": ended.asked,
+        "from_ledger": ended.recalled,
+        "cost_usd": ended.cost_usd,
+        "exit_code": ended.exit_code,
+        "outcome": " ".join(ended.sentences),
+    }
+
+
+def _sentences(ended: Outcome) -> Iterator[str]:
+    files = ", ".join(f"{count} {'failed' if status == 'error' else status}" for status, count in sorted(ended.statuses.items()))
+    yield f"{ended.paths} files: {files}." if ended.paths else "The inbox is empty."
+    if ended.rows:
+        yield ", ".join(f"{name} has {rows} rows" for name, rows in ended.rows.items()) + "."
+    if ended.not_applicable:
+        yield f"{ended.not_applicable} times a document was not of the kind that was asked about."
+    if ended.rejects:
+        yield f"{ended.rejects} answers were not accepted; `octavo sql 'FROM rejects'` says why."
+    if ended.engine == "offline":
+        yield "Offline rules, draft quality: no model was asked, and what the rules did not find is null."
+    elif ended.engine:
+        yield f"{ended.asked} calls, {ended.recalled} replies from the ledger, ${ended.cost_usd:.4f}."
+    if ended.maybe_paid and ended.engine != "offline":
+        yield f"{ended.maybe_paid} calls were sent and never answered, so they may have been paid."
+    if ended.strays:
+        yield f"{ended.strays} replies also spoke of documents that were not in their window; that part was dropped."
+    if ended.stopped:
+        yield f"Stopped early: {ended.stopped}"
+    if not ended.changed:
+        yield "Nothing changed since the last run."

@@ -1,0 +1,93 @@
+"""Checked answers that wait for the next commit, as rows of the tables they go to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from processors.ask.replies import Asker
+from processors.check import records as check
+from processors.store.warehouse import Change, Warehouse
+from schemas import tables
+from schemas.errors import SchemaError
+from schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject
+
+COMMIT_EVERY_S = 60.0
+
+Row = dict[str, Any]
+
+
+class Shelf:
+    """Answers since the last commit. A document has a record or a reject for each question, never both."""
+
+    def __init__(self, warehouse: Warehouse, asker: Asker, questions: Mapping[str, Question]) -> None:
+        """Start empty."""
+        self.settled = 0
+        self.changed = False
+        self._warehouse, self._asker, self._questions = warehouse, asker, questions
+        self._records: list[tuple[Record, Row]] = []
+        self._rejects: list[Reject] = []
+        self._requests: set[str] = set()
+        self._committed_at = time.monotonic()
+
+    def put(self, records: Iterable[tuple[int, Record]], rejects: Iterable[Reject], requests: Iterable[str]) -> None:
+        """Take answers: the parts of a long document are merged, and half an answer is none."""
+        records = list(records)
+        said = {(record.question, record.document) for _, record in records}
+        failed: dict[tuple[str, str], Reject] = {}
+        for reject in rejects:
+            key = (reject.question, reject.document)
+            if reject.reason != NOT_APPLICABLE:
+                failed[key] = reject
+            elif key not in said:  # a part without an answer is no trouble when another part has one
+                failed.setdefault(key, reject)
+        ordered = sorted(records, key=lambda item: (item[1].question, item[1].document, item[0]))
+        for key, group in groupby(ordered, key=lambda item: (item[1].question, item[1].document)):
+            if key not in failed and (misfit := self._take(check.merge(list(group)))):
+                failed[key] = misfit
+        self.settled += len({*said, *failed})
+        self._rejects += failed.values()
+        self._requests |= set(requests)
+
+    def _take(self, record: Record) -> Reject | None:
+        """Keep a record as the row it will be; a value that its column cannot hold makes it a reject."""
+        account = self._asker.account
+        try:
+            row = tables.record_row(record, self._questions[record.question], account.engine, account.model.id)
+        except SchemaError as error:
+            return Reject(record.document, record.question, record.request, "invalid", error.message)
+        self._records.append((record, row))
+        return None
+
+    async def commit_when_due(self) -> None:
+        """Commit when the last one is long ago, so that a long run can be read while it goes on."""
+        if time.monotonic() - self._committed_at > COMMIT_EVERY_S:
+            await self.commit()
+
+    async def commit(self) -> None:
+        """Commit all rows in one step."""
+        changes = [change for question in self._questions.values() for change in self._changes(question)]
+        changes.append(Change(tables.REQUESTS, list(self._asker.bills(sorted(self._requests)))))
+        self._records, self._rejects, self._requests = [], [], set()
+        self._committed_at = time.monotonic()
+        self.changed |= await asyncio.to_thread(self._warehouse.commit, changes)
+
+    def _changes(self, question: Question) -> Sequence[Change]:
+        account = self._asker.account
+        kept = [(record, row) for record, row in self._records if record.question == question.name]
+        rejects = [reject for reject in self._rejects if reject.question == question.name]
+        done = {(record.document, question.name) for record, _ in kept}
+        lost = {(reject.document, question.name) for reject in rejects}
+        evidence = [row for record, _ in kept for row in tables.evidence_rows(record)]
+        return [
+            Change(tables.question_table(question), [row for _, row in kept], {(document,) for document, _ in lost}),
+            Change(tables.EVIDENCE, evidence, done | lost),
+            Change(
+                tables.REJECTS,
+                [tables.reject_row(reject, question, account.engine, account.model.id) for reject in rejects],
+                done,
+            ),
+        ]

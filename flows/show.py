@@ -1,0 +1,136 @@
+"""What people see in the terminal: progress, prices, tables and troubles. Results go to standard output, the rest to standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from flows.batches import Tell
+from schemas.errors import OctavoError
+from schemas.job import Job
+
+if TYPE_CHECKING:
+    from flows.doctor import Finding
+    from flows.outcome import Outcome
+    from flows.plan import Approve, Estimate
+    from processors.ask.providers import Catalogue
+    from processors.ask.replies import Account
+    from processors.store.warehouse import TableInfo
+
+STAGES = {"read": "Reading files", "ask": "Asking questions"}
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def trouble(error: OctavoError) -> None:
+    """One sentence for what happened, one for what to do."""
+    err.print(f"[bold red]octavo:[/] {escape(error.message)} {escape(error.next_step)}".rstrip(), soft_wrap=True)
+
+
+def note(sentence: str) -> None:
+    """A remark that is no part of the result."""
+    err.print(escape(sentence), soft_wrap=True)
+
+
+@contextmanager
+def progress() -> Iterator[Tell]:
+    """A bar for each stage while it lasts."""
+    columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err) as bars:
+        tasks = {stage: bars.add_task(title, total=None, visible=False) for stage, title in STAGES.items()}
+
+        def tell(stage: str, done: int, total: int | None) -> None:
+            bars.update(tasks[stage], completed=done, total=total, visible=True)
+
+        yield tell
+
+
+def outcome(ended: Outcome, job: Job) -> None:
+    """How a run ended, and where the tables lie."""
+    for sentence in ended.sentences:
+        err.print(escape(sentence), soft_wrap=True)
+    folder = Path(job.out)
+    err.print(escape(f"Tables: {folder / 'warehouse.duckdb'} and {folder / 'tables'}/*/*.parquet"), soft_wrap=True)
+
+
+def approve(*, ask: bool) -> Approve:
+    """Say the price before anything is spent; on a terminal wait for a yes, elsewhere go on (the budget holds there)."""
+
+    def approved(estimate: Estimate) -> bool:
+        if not estimate.windows or not estimate.cost.worst_usd:
+            return True
+        err.print(escape(price(estimate)), soft_wrap=True)
+        if not (ask and sys.stdin.isatty() and err.is_terminal):
+            return True
+        return err.input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+
+    return approved
+
+
+def price(estimate: Estimate) -> str:
+    """The price in one line."""
+    cost = estimate.cost
+    return (
+        f"{cost.requests} calls, {cost.prompt_tokens:,} tokens in, about {cost.reply_tokens:,} out: "
+        f"${cost.usd:.2f} (${cost.worst_usd:.2f} at the most), {_duration(cost.minutes)}."
+    )
+
+
+def estimate(found: Estimate, account: Account) -> None:
+    """What `octavo plan` says."""
+    grid = Table(box=None, show_header=False)
+    counted = "counted with the model's vocabulary" if found.exact else "estimated; `octavo doctor` says how to count exactly"
+    for name, value in (
+        ("Model", f"{account.model.id} at {account.base_url}"),
+        ("Files", f"{found.files:,} with {found.pages:,} pages"),
+        ("To ask", f"{found.tokens:,} tokens in {found.windows:,} windows ({counted})"),
+        ("Known", f"{found.remembered:,} replies in the ledger, free"),
+        ("Calls", f"{found.cost.requests:,}"),
+        ("Tokens", f"{found.cost.prompt_tokens:,} in, of which {found.cost.cached_tokens:,} cached; about {found.cost.reply_tokens:,} out"),
+        ("Price", f"${found.cost.usd:.2f}, ${found.cost.worst_usd:.2f} at the most"),
+        ("Time", _duration(found.cost.minutes)),
+    ):
+        grid.add_row(f"[bold]{name}[/]", escape(value))
+    out.print(grid)
+
+
+def tables(found: Iterable[TableInfo]) -> None:
+    """Every table with its columns and what they mean."""
+    for table in found:
+        grid = Table("column", "type", "meaning", title=f"[bold]{escape(table.name)}[/]  {table.rows:,} rows", title_justify="left")
+        grid.caption, grid.caption_justify = escape(table.meaning), "left"
+        for column in table.columns:
+            grid.add_row(escape(column.name), escape(column.type), escape(column.meaning))
+        out.print(grid)
+
+
+def models(catalogue: Catalogue) -> None:
+    """The catalogue: what can be asked, at which price per million tokens, and what is gone."""
+    grid = Table("model", "providers", "context", "in", "cached", "out", "vision", "thinking", "state", title="USD per million tokens")
+    for model in catalogue.models.values():
+        prices = (f"{price:.2f}" for price in (model.price_in, model.price_cached, model.price_out))
+        vision = "yes" if model.vision else "no"
+        grid.add_row(model.id, ", ".join(model.providers), f"{model.context_tokens:,}", *prices, vision, model.thinking, "live")
+    for gone in catalogue.retired.values():
+        grid.add_row(gone.id, *[""] * 7, f"retired {gone.on:%Y-%m-%d}, use {gone.successor}", style="dim")
+    out.print(grid)
+
+
+def findings(found: Iterable[Finding]) -> None:
+    """What the doctor found, a line each."""
+    for finding in found:
+        mark = "[green]ok[/]  " if finding.ok else "[red]no[/]  " if finding.needed else "[yellow]--[/]  "
+        out.print(f"{mark}[bold]{finding.name:<10}[/] {escape(finding.sentence)}", soft_wrap=True)
+
+
+def _duration(minutes: float) -> str:
+    return f"about {minutes:.0f} min" if minutes >= 1 else f"about {max(1, round(minutes * 60))} s"

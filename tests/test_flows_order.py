@@ -1,0 +1,266 @@
+"""The order of a job, end to end against the emulator: exactly once, never paid twice, only what changed, proved or marked."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import order, settings
+from flows.outcome import Outcome
+from processors.store.warehouse import Warehouse
+from schemas.job import Job
+from tests.emulator.config import Config
+from tests.emulator.fixture import Running, running
+from tests.emulator.oracle import labelled_lines
+
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMA = {
+    "type": "object",
+    "description": "A parcel that was sent.",
+    "properties": {
+        "sender": {"type": "string", "description": "Who sent it"},
+        "sent on": {"type": "string", "format": "date"},
+        "weight": {"type": "number", "multipleOf": 0.01},
+    },
+}
+
+
+@pytest.fixture
+def kimi() -> Iterator[Running]:
+    """A Kimi that answers from lines such as `sender: Acme`."""
+    with running(Config(tier=5, timing=False, keep_bodies=True, oracle=labelled_lines)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """A folder with five slips and the schema beside it."""
+    schema = json.loads(json.dumps(SCHEMA).replace("sent on", "sent_on"))
+    (tmp_path / "parcel.json").write_text(json.dumps(schema), encoding="utf-8")
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    for number in range(5):
+        write_slip(folder, number)
+    return folder
+
+
+def write_slip(folder: Path, number: int, weight: str = "") -> None:
+    """One document."""
+    text = f"Parcel slip {number}\nsender: Sender Number {number} Ltd\nsent_on: 2026-03-0{number + 1}\nweight: {weight or number + 0.25}\n"
+    (folder / f"slip{number}.txt").write_text(text, encoding="utf-8")
+
+
+def job_of(kimi: Running, inbox: Path, **changes: Any) -> Job:
+    """The job that asks about parcels."""
+    plain = {"inbox": str(inbox), "out": str(inbox.parent / "out"), "extract": [str(inbox.parent / "parcel.json")]}
+    return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 5, **changes})
+
+
+async def run(kimi: Running, job: Job) -> Outcome:
+    """Do the job as `octavo run` does."""
+    return await order.run(job, settings.account(job, {}, key=kimi.key))
+
+
+def parcels(job: Job) -> list[dict[str, Any]]:
+    """What a person asks for: values by path."""
+    query = "SELECT path, sender, sent_on, weight FROM parcel JOIN documents USING (document) ORDER BY path"
+    return list(Warehouse(Path(job.out)).query(query).to_pylist())
+
+
+async def test_a_folder_becomes_tables(kimi: Running, inbox: Path) -> None:
+    """Every document has its row with typed values, every value its evidence, and the call its bill."""
+    job = job_of(kimi, inbox)
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.asked, ended.rows) == (0, 1, {"parcel": 5})
+    assert [(row["path"], str(row["sent_on"]), str(row["weight"])) for row in parcels(job)][3] == ("slip3.txt", "2026-03-04", "3.25")
+    evidence = Warehouse(Path(job.out)).rows("evidence")
+    assert {(row["grade"], row["page"]) for row in evidence} == {("exact", 1)}
+    assert len(evidence) == 15
+    (bill,) = Warehouse(Path(job.out)).rows("requests")
+    assert bill["cost_usd"] == pytest.approx(kimi.paid()[0].cost_usd)
+
+
+async def test_a_rerun_asks_nothing_and_changes_nothing(kimi: Running, inbox: Path) -> None:
+    """The same job again makes no call and leaves the warehouse as it is, byte for byte."""
+    job = job_of(kimi, inbox)
+    await run(kimi, job)
+    before = (Path(job.out) / "warehouse.duckdb").read_bytes()
+    ended = await run(kimi, job)
+    assert (ended.changed, ended.asked, ended.exit_code) == (False, 0, 0)
+    assert (Path(job.out) / "warehouse.duckdb").read_bytes() == before
+    assert len(kimi.paid()) == 1
+
+
+async def test_only_what_changed_is_asked(kimi: Running, inbox: Path) -> None:
+    """A changed file replaces its row, a new one adds one, a vanished one takes its rows along; the others are not asked again."""
+    job = job_of(kimi, inbox)
+    await run(kimi, job)
+    write_slip(inbox, 1, weight="77.5")
+    (inbox / "slip4.txt").unlink()
+    write_slip(inbox, 7)
+    ended = await run(kimi, job)
+    assert ended.asked == 1
+    assert [row["path"] for row in parcels(job)] == ["slip0.txt", "slip1.txt", "slip2.txt", "slip3.txt", "slip7.txt"]
+    assert str(parcels(job)[1]["weight"]) == "77.50"
+    shown = json.dumps(kimi.journal[-1].body)
+    assert ("Sender Number 7" in shown, "Sender Number 0" in shown) == (True, False)
+    documents = {row["document"] for row in Warehouse(Path(job.out)).rows("documents")}
+    for table in ("pages", "evidence", "parcel"):
+        assert {row["document"] for row in Warehouse(Path(job.out)).rows(table)} == documents
+
+
+async def test_duplicates_are_asked_once(kimi: Running, inbox: Path) -> None:
+    """Two paths with the same bytes are one document: asked once, found under both."""
+    (inbox / "copy.txt").write_bytes((inbox / "slip0.txt").read_bytes())
+    job = job_of(kimi, inbox)
+    ended = await run(kimi, job)
+    assert ended.rows == {"parcel": 5}
+    assert len(parcels(job)) == 6
+    assert json.dumps(kimi.journal[0].body).count("Sender Number 0") == 1
+
+
+async def test_a_lost_table_is_made_again_from_the_ledger(kimi: Running, inbox: Path) -> None:
+    """Replies that are in the ledger are not bought again, also when the warehouse is gone."""
+    job = job_of(kimi, inbox)
+    await run(kimi, job)
+    before = parcels(job)
+    (Path(job.out) / "warehouse.duckdb").unlink()
+    ended = await run(kimi, job)
+    assert (parcels(job), ended.asked, ended.recalled) == (before, 0, 1)
+    assert len(kimi.paid()) == 1
+
+
+async def test_a_value_from_a_neighbour_is_rejected_and_asked_alone(kimi: Running, inbox: Path) -> None:
+    """A model that carries a value over from another document is caught, and the document is asked again without its neighbours."""
+
+    def mixed(body: dict[str, Any]) -> Any:
+        answer = labelled_lines(body)
+        assert isinstance(answer, dict)
+        if len(answer["documents"]) > 1:
+            answer["documents"][0]["record"]["sender"] = answer["documents"][1]["record"]["sender"]
+        return answer
+
+    kimi.config.oracle = mixed
+    job = job_of(kimi, inbox)
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.asked) == (0, 2)
+    assert sorted(row["sender"] for row in parcels(job)) == [f"Sender Number {n} Ltd" for n in range(5)]
+
+
+async def test_a_wrong_answer_is_asked_once_more_and_then_a_row(kimi: Running, inbox: Path) -> None:
+    """What fails its check twice is no value and no silence: a row in `rejects` with the reason, and exit code 2."""
+
+    def wrong(body: dict[str, Any]) -> Any:
+        answer = labelled_lines(body)
+        assert isinstance(answer, dict)
+        for entry in answer["documents"]:
+            if entry["record"]["sender"] == "Sender Number 2 Ltd":
+                entry["record"]["sent_on"] = "some day"
+        return answer
+
+    kimi.config.oracle = wrong
+    job = job_of(kimi, inbox)
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.rejects, ended.asked, ended.rows) == (2, 1, 2, {"parcel": 4})
+    (reject,) = Warehouse(Path(job.out)).rows("rejects")
+    assert reject["reason"] == "invalid"
+    assert "sent_on" in reject["detail"]
+    assert "some day" in json.dumps(kimi.journal[1].body)
+    again = await run(kimi, job)
+    assert (again.exit_code, again.asked, again.changed) == (2, 0, False)
+
+
+async def test_a_reached_budget_keeps_what_is_done(kimi: Running, inbox: Path) -> None:
+    """A cap ends the run cleanly: what is answered is committed, the rest is listed, and a run with more money goes on."""
+    job = job_of(kimi, inbox, max_documents_per_window=1, concurrency=1, budget_usd=0.004)
+    ended = await run(kimi, job)
+    assert ended.exit_code == 2
+    assert 0 < ended.rows["parcel"] < 5
+    assert ended.rows["parcel"] + ended.rejects == 5
+    assert {row["reason"] for row in Warehouse(Path(job.out)).rows("rejects")} == {"not_asked"}
+    assert "budget" in ended.stopped
+    assert ended.cost_usd <= 0.004
+    more = await run(kimi, job.model_copy(update={"budget_usd": 1.0}))
+    assert (more.exit_code, more.rows, more.rejects) == (0, {"parcel": 5}, 0)
+    assert len(kimi.paid()) == 5
+    assert kimi.asked_twice() == []
+
+
+async def test_a_refused_key_is_77(kimi: Running, inbox: Path) -> None:
+    """A key that the provider refuses ends the run with exit code 77; the documents are read all the same."""
+    job = job_of(kimi, inbox)
+    ended = await order.run(job, settings.account(job, {}, key="sk-wrong-key-canary"))
+    assert ended.exit_code == 77
+    assert ended.statuses == {"ok": 5}
+    assert "canary" not in " ".join(ended.sentences)
+
+
+async def test_the_key_is_nowhere(kimi: Running, inbox: Path) -> None:
+    """The key is in no file that a run leaves behind."""
+    job = job_of(kimi, inbox)
+    await run(kimi, job)
+    for path in Path(job.out).rglob("*"):
+        assert not path.is_file() or kimi.key.encode() not in path.read_bytes(), path
+
+
+def start(kimi: Running, job: Job) -> subprocess.Popen[str]:
+    """`octavo run` as a process of its own."""
+    flags = [job.inbox, "--out", job.out, "--extract", *job.extract, "--base-url", kimi.base_url, "--max-documents-per-window", "1"]
+    flags += ["--concurrency", str(job.concurrency)]
+    environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key}
+    command = [sys.executable, "-m", "flows.cli", "run", *flags]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def until(happened: Any, timeout_s: float = 60) -> None:
+    """Wait for something."""
+    ends = time.monotonic() + timeout_s
+    while not happened():
+        assert time.monotonic() < ends, "it did not happen"
+        time.sleep(0.02)
+
+
+async def test_kill_9_in_the_middle_then_the_same_tables(kimi: Running, inbox: Path) -> None:
+    """A run that is killed and run again ends in the tables of an undisturbed one, and pays again only for what was in flight."""
+    for number in range(5, 9):
+        write_slip(inbox, number)
+    kimi.config.timing, kimi.config.tokens_per_s = True, 100.0
+    job = job_of(kimi, inbox, max_documents_per_window=1, concurrency=2)
+    killed = start(kimi, job)
+    until(lambda: len(kimi.paid()) >= 3)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    kimi.config.timing = False
+    arrived = len(kimi.paid())
+    assert arrived < 9
+    ended = await run(kimi, job)
+    assert ended.exit_code == 0
+    assert [str(row["weight"]) for row in parcels(job)] == [f"{n}.25" for n in range(9)]
+    assert len(kimi.asked_twice()) <= 2  # in flight at the kill
+
+
+async def test_two_runs_on_one_folder(kimi: Running, inbox: Path) -> None:
+    """The second run on an output folder ends at once with exit code 75 and says who holds it."""
+    kimi.config.timing, kimi.config.tokens_per_s = True, 10.0
+    job = job_of(kimi, inbox, concurrency=1)
+    first = start(kimi, job)
+    until(lambda: kimi.journal)
+    second = start(kimi, job)
+    _, said = second.communicate(timeout=60)
+    assert second.returncode == 75
+    assert str(first.pid) in said
+    first.terminate()
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 143
+    assert "goes on where it stopped" in said

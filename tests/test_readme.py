@@ -1,0 +1,105 @@
+"""README is true: it names everything there is, and its commands run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows import cli, deployments
+from flows.settings import catalogue
+from processors.read import pages
+from processors.store import views
+from schemas import tables
+from schemas.compiler import shipped
+from schemas.job import Job
+from tests.emulator.config import Config
+from tests.emulator.fixture import Running, running
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every shell command in README, with continued lines joined."""
+    lines = "\n".join(text for language, text in BLOCKS if language == "sh").replace("\\\n", " ").splitlines()
+    return [re.sub(r"\s+", " ", line.split("  #")[0]).strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+@pytest.fixture(scope="module")
+def kimi() -> Iterator[Running]:
+    """A Kimi for README's commands."""
+    with running(Config(timing=False)) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where README's commands run: a folder with an inbox and the files that the examples name."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "inbox").mkdir()
+    for name in ("invoice_de.pdf", "letter.docx"):
+        shutil.copy(ROOT / "data" / "samples" / name, folder / "inbox" / name)
+    for path, text in re.findall(r"<!-- file: (\S+) -->\s*```\w+\n(.*?)```", README, re.DOTALL):
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if ".venv/bin/octavo" in command and "serve" not in command])
+def test_command_works(command: str, kimi: Running, place: Path) -> None:
+    """Every octavo command in README ends with exit code 0, asked of an emulator instead of Kimi."""
+    words = command.replace(".venv/bin/octavo", f"{sys.executable} -m flows.cli")
+    environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key, "MOONSHOT_BASE_URL": kimi.base_url, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", words], cwd=place, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode in ({0, 2} if " run " in command else {0}), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if ".venv/bin/octavo" not in command])
+def test_other_command_is_run_elsewhere(command: str) -> None:
+    """A command that is none of octavo's is run by CI or by the tests of deployments."""
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    deployed = (ROOT / "tests" / "test_flows_deployments.py").read_text(encoding="utf-8")
+    assert command in ci or command.startswith("export ") or " ".join(command.split()[:4]) in deployed, command
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *shipped(),
+        *catalogue().providers,
+        *tables.FIXED,
+        *(view.name for view in views.load(views.SHIPPED)),
+        *(deployment.flow for deployment in deployments.DEPLOYMENTS),
+        *pages.READERS,
+        *(f"OCTAVO_{name}" for name in ("TOKENIZER",)),
+    ],
+)
+def test_everything_is_named(name: str) -> None:
+    """Every schema, provider, table, view, flow and format is named in README."""
+    assert f"`{name}`" in README
+
+
+def test_every_command_and_flag_is_named() -> None:
+    """Every command of octavo, and every flag of each, is named in README."""
+    (subparsers,) = (
+        action for action in cli.parser()._actions if action.dest == "command" or (hasattr(action, "choices") and action.choices)
+    )
+    assert subparsers.choices is not None
+    for name, command in dict(subparsers.choices).items():  # type: ignore[call-overload]
+        assert f"octavo {name}" in README
+        for action in command._actions:
+            for flag in action.option_strings:
+                assert flag in {"-h", "--help"} or f"`{flag}" in README, (name, flag)
+
+
+def test_every_field_of_a_job_is_a_flag() -> None:
+    """The flags of `octavo run` are the fields of the job, so that YAML, deployment and command line say the same."""
+    for field in Job.model_fields:
+        assert field == "inbox" or f"`--{field.replace('_', '-')}" in README
