@@ -35,6 +35,7 @@ class Limits:
     max_entries: int = 10_000  # in a zip container
     max_depth: int = 64  # folders below the inbox
     workers: int = field(default_factory=lambda: min(os.cpu_count() or 1, 4))
+    ocr_workers: int = field(default_factory=lambda: min(os.cpu_count() or 1, 2))
     ocr_timeout_s: float = 60.0  # wall time for one page
     ocr_memory_bytes: int = 2 << 30  # address space; 0.8 GB of it resident on a page of 1200 x 1600, measured 2026-11
 

@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 import importlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -83,7 +83,7 @@ class Reader:
         self._limits = limits or Limits()
         self._passwords = tuple(passwords)
         self._sandbox = Sandbox(self._limits.workers, self._limits.memory_bytes, _PRELOAD)
-        self._ocr = Sandbox(1, self._limits.ocr_memory_bytes, _PRELOAD) if ocr else None
+        self._ocr = Sandbox(self._limits.ocr_workers, self._limits.ocr_memory_bytes, _PRELOAD) if ocr else None
 
     @property
     def version(self) -> str:
@@ -98,13 +98,13 @@ class Reader:
         if self._ocr is not None:
             self._ocr.close()
 
-    async def read(self, batch: Sequence[Found]) -> list[Reading]:
-        """A Reading for each file, in order. Raises nothing for a file: what goes wrong stands in its Document."""
-        groups = await asyncio.gather(*(self._read_group(group) for group in _groups(batch)))
-        readings = [reading for group in groups for reading in group]
-        if self._ocr is not None:
-            readings = [await self._with_ocr(entry, reading) for entry, reading in zip(batch, readings, strict=True)]
-        return readings
+    async def read(self, batch: Sequence[Found], tell: Callable[[int], None] = lambda _: None) -> list[Reading]:
+        """A Reading for each file, in order. Raises nothing for a file: what goes wrong stands in its Document.
+
+        `tell` hears how many more files are done, each time some are.
+        """
+        groups = await asyncio.gather(*(self._read_whole(group, tell) for group in _groups(batch)))
+        return [reading for group in groups for reading in group]
 
     async def images(self, inbox: Path, document: Document, numbers: Sequence[int]) -> dict[int, bytes]:
         """Pages (from 1) as JPEG: 150 dpi, RGB, upright, at most 2048 px. A number that is no page is left out.
@@ -112,6 +112,14 @@ class Reader:
         Raises DocumentError: changed when the file no longer has the bytes of `document`, else as reading does.
         """
         return await self._render(Found(os.fsencode(inbox), document.path_bytes, document.size_bytes), document.sha256, numbers)
+
+    async def _read_whole(self, group: Sequence[Found], tell: Callable[[int], None]) -> list[Reading]:
+        """A group with the text of its pictures, where local OCR is on."""
+        readings = await self._read_group(group)
+        if self._ocr is not None:
+            readings = [await self._with_ocr(found, reading) for found, reading in zip(group, readings, strict=True)]
+        tell(len(group))
+        return readings
 
     async def _read_group(self, group: Sequence[Found]) -> list[Reading]:
         """One task; when several files share it and it fails, each is tried again alone, so that one costs only itself."""
