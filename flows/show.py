@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from flows.batches import Tell
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 STAGES = {"read": "Reading files", "ask": "Asking questions"}
 
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # 160: a pipe has no width of its own
 err = Console(stderr=True, highlight=False)
 
 
@@ -43,15 +43,22 @@ def note(sentence: str) -> None:
 
 @contextmanager
 def progress() -> Iterator[Tell]:
-    """A bar for each stage while it lasts."""
+    """A bar for each stage, from the moment when it begins."""
     columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err) as bars:
-        tasks = {stage: bars.add_task(title, total=None, visible=False) for stage, title in STAGES.items()}
+    bars = Progress(*columns, console=err)
+    tasks: dict[str, TaskID] = {}
 
-        def tell(stage: str, done: int, total: int | None) -> None:
-            bars.update(tasks[stage], completed=done, total=total, visible=True)
+    def tell(stage: str, done: int, total: int | None) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(STAGES[stage], total=total)
+            bars.start()
+        bars.update(tasks[stage], completed=done, total=total)
 
+    try:
         yield tell
+    finally:
+        if tasks:
+            bars.stop()
 
 
 def outcome(ended: Outcome, job: Job) -> None:
@@ -106,23 +113,29 @@ def estimate(found: Estimate, account: Account) -> None:
 def tables(found: Iterable[TableInfo]) -> None:
     """Every table with its columns and what they mean."""
     for table in found:
-        grid = Table("column", "type", "meaning", title=f"[bold]{escape(table.name)}[/]  {table.rows:,} rows", title_justify="left")
-        grid.caption, grid.caption_justify = escape(table.meaning), "left"
+        meaning = table.meaning.rstrip(".")
+        out.print(f"\n[bold]{escape(table.name)}[/]  {table.rows:,} rows. {escape(meaning)}.")
+        grid = Table(box=None, show_header=False, padding=(0, 2))
         for column in table.columns:
-            grid.add_row(escape(column.name), escape(column.type), escape(column.meaning))
+            grid.add_row(escape(column.name), f"[dim]{escape(column.type)}[/]", escape(column.meaning))
         out.print(grid)
 
 
 def models(catalogue: Catalogue) -> None:
-    """The catalogue: what can be asked, at which price per million tokens, and what is gone."""
-    grid = Table("model", "providers", "context", "in", "cached", "out", "vision", "thinking", "state", title="USD per million tokens")
+    """The catalogue: what can be asked, at which price per million tokens, and what became of retired ids."""
+    live = Table(box=None, title="Models, USD per million tokens", title_justify="left", pad_edge=False)
+    for name in ("model", "context", "in", "cached", "out", "vision", "thinking", "state"):
+        live.add_column(name, no_wrap=True, justify="right" if name in {"context", "in", "cached", "out"} else "left")
     for model in catalogue.models.values():
         prices = (f"{price:.2f}" for price in (model.price_in, model.price_cached, model.price_out))
         vision = "yes" if model.vision else "no"
-        grid.add_row(model.id, ", ".join(model.providers), f"{model.context_tokens:,}", *prices, vision, model.thinking, "live")
-    for gone in catalogue.retired.values():
-        grid.add_row(gone.id, *[""] * 7, f"retired {gone.on:%Y-%m-%d}, use {gone.successor}", style="dim")
-    out.print(grid)
+        live.add_row(model.id, f"{model.context_tokens:,}", *prices, vision, model.thinking, "live")
+    gone = Table(box=None, title="\nRetired", title_justify="left", pad_edge=False)
+    for name in ("model", "since", "use instead"):
+        gone.add_column(name, no_wrap=True)
+    for retired in catalogue.retired.values():
+        gone.add_row(retired.id, f"{retired.on:%Y-%m-%d}", retired.successor)
+    out.print(live, gone)
 
 
 def findings(found: Iterable[Finding]) -> None:
