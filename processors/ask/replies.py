@@ -78,9 +78,9 @@ class Asker:
     async def __aenter__(self) -> Self:
         transport = None
         if self.account.engine == "offline":
-            from processors.ask import offline  # its rules take a while to load, and most runs ask a model
+            from processors.ask.offline import provider  # its rules take a while to load, and most runs ask a model
 
-            transport = offline.transport()
+            transport = provider.transport()
         self.chat = Chat(self.account.base_url, self.account.key, concurrency=self.account.limits.concurrency, transport=transport)
         return self
 
