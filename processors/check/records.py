@@ -106,7 +106,7 @@ def _judge(request: Request, document: str, answer: Mapping[str, Any], source: S
     """One answer: normalised, validated, grounded in its own document, and compared with the neighbours."""
     question = request.question
     if _is_empty(answer.get("record", "")):
-        return _reject(request, document, NOT_APPLICABLE, f"The document holds no {question.name}.")
+        return _reject(request, document, NOT_APPLICABLE, f"Nothing in the document answers the question {question.name}.")
     problems = [f"{shown(key, quoted=False)}: does not belong beside id and record" for key in answer if key not in ("id", "record")]
     value = _validated(question, normalise(question.fields, answer.get("record"), problems), problems)
     if problems:
