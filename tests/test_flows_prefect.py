@@ -292,3 +292,17 @@ def test_ui_shows_the_run(server: Server, inbox: Path, tmp_path: Path) -> None:
         address = f"{server.url.removesuffix('/api')}/{page}"
         done = subprocess.run([chromium, *flags, "--dump-dom", address], check=False, capture_output=True, text=True, timeout=120)
         assert not [word for word in words if word not in done.stdout], done.stdout
+
+
+def test_the_commands_of_readme_work(server: Server, tmp_path: Path) -> None:
+    """Every prefect command in README works as it stands there; only the output folder is another."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ").replace('"out/samples"', f'"{tmp_path / "out"}"')
+    commands = [line for line in readme.splitlines() if line.startswith("prefect ")]
+    assert len(commands) >= 2
+    for command in commands:
+        done = subprocess.run(
+            ["sh", "-c", command.replace("prefect ", f"{sys.executable} -m prefect ", 1)],
+            cwd=ROOT, env=server.environ, check=False, capture_output=True, text=True, timeout=400,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert len(Warehouse(tmp_path / "out").rows("invoice")) == 7
