@@ -182,4 +182,4 @@ def test_every_module_imports() -> None:
     for floor in FLOORS:
         package = importlib.import_module(floor)
         for module in pkgutil.walk_packages(package.__path__, f"{floor}."):
-            importlib.import_module(module.name)
+            assert importlib.import_module(module.name).__doc__, module.name

@@ -51,7 +51,7 @@ def test_schedules_in_comments_would_work() -> None:
 def test_examples_in_comments_name_jobs() -> None:
     """The command in the comments of prefect.yaml passes a job that Job takes."""
     (example,) = re.findall(r"job='(\{.*\})'", YAML)
-    Job.model_validate_json(example)
+    assert Job.model_validate_json(example).inbox == "data/samples"
 
 
 def test_doors_import_no_prefect() -> None:

@@ -53,5 +53,8 @@ def test_idle_flows_are_refused(step: str, more: dict[str, object], words: str, 
 
 
 def test_ingest_is_never_idle(tmp_path: Path) -> None:
-    """A job without questions is fine as long as it reads the folder."""
-    refuse_idle(Job(inbox=str(tmp_path)), ["ingest", "extract", "summarize"])
+    """A job without questions is fine as long as it reads the folder; without reading it is refused."""
+    job = Job(inbox=str(tmp_path))
+    refuse_idle(job, ["ingest", "extract", "summarize"])
+    with pytest.raises(SettingsError):
+        refuse_idle(job, ["extract"])
