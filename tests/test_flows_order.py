@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -264,3 +266,33 @@ async def test_two_runs_on_one_folder(kimi: Running, inbox: Path) -> None:
     _, said = first.communicate(timeout=60)
     assert first.returncode == 143
     assert "goes on where it stopped" in said
+
+
+async def test_a_scan_goes_to_the_model_as_a_picture(kimi: Running, tmp_path: Path) -> None:
+    """A page without text is sent as a JPEG in base64 to a model with vision, between the marks of its document, and gets its row."""
+    kimi.config.oracle = None
+    (tmp_path / "inbox").mkdir()
+    shutil.copy(ROOT / "data" / "samples" / "receipt_scan.jpg", tmp_path / "inbox")
+    job = Job(inbox=str(tmp_path / "inbox"), out=str(tmp_path / "out"), summarize="bullets", base_url=kimi.base_url)
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.rows) == (0, {"summary": 1})
+    body = kimi.journal[0].body
+    assert body is not None
+    parts = body["messages"][1]["content"]
+    assert [part["type"] for part in parts] == ["text", "text", "image_url", "text"]
+    picture = base64.b64decode(parts[2]["image_url"]["url"].removeprefix("data:image/jpeg;base64,"))
+    assert picture.startswith(b"\xff\xd8")
+
+
+async def test_a_scan_is_a_reason_where_nothing_can_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offline and without local OCR a scan is read as a picture, gets no answer, and its row says what to install; exit code 2."""
+    monkeypatch.setattr("flows.order.read.ocr_available", lambda: False)
+    (tmp_path / "inbox").mkdir()
+    shutil.copy(ROOT / "data" / "samples" / "receipt_scan.jpg", tmp_path / "inbox")
+    job = Job(inbox=str(tmp_path / "inbox"), out=str(tmp_path / "out"), extract=["receipt"], offline=True)
+    ended = await order.run(job, settings.account(job, {}))
+    (reject,) = Warehouse(tmp_path / "out").rows("rejects")
+    assert (ended.exit_code, ended.statuses, reject["reason"]) == (2, {"ok": 1}, "needs_ocr")
+    assert "octavo[ocr]" in reject["detail"]
+    again = await order.run(job, settings.account(job, {}))
+    assert (again.changed, again.exit_code) == (False, 2)

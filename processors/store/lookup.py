@@ -16,7 +16,8 @@ from processors.store.changes import Change
 from schemas.pipeline import Document, Page
 from schemas.tables import REQUESTS, RUNS, Row
 
-TRANSIENT = ("unavailable", "budget", "not_asked", "access")  # reasons in `rejects` that another run may not meet
+# Reasons in `rejects` that another run may not meet: nothing was asked, or the picture of a page could not be made.
+TRANSIENT = ("unavailable", "not_asked", "needs_ocr", "changed", "vanished", "unreadable", "timeout", "memory", "crashed")
 _PAGES_AT_ONCE = 2_000  # pages held in memory
 
 
