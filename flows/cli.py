@@ -49,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
     sql_command.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="How rows are written.")
     for command in (sql_command, _command(commands, "tables", tables), _command(commands, "doctor", doctor)):
         command.add_argument("--out", default="out", help="Output folder of the runs.")
-    _command(commands, "models", models)
+    models_command = _command(commands, "models", models)
+    jobs.add_provider_flags(models_command)
+    models_command.add_argument("--check", action="store_true", help="Compare with what the provider serves; needs its key.")
     serve_command = _command(commands, "serve", serve)
     serve_command.add_argument("--host", default="127.0.0.1", help="Address of the Prefect server.")
     serve_command.add_argument("--port", type=int, default=4200, help="Port of the Prefect server.")
@@ -109,19 +111,22 @@ def tables(args: argparse.Namespace) -> int:
     return 0
 
 
-def models(_: argparse.Namespace) -> int:
-    """Show the catalogue: models, prices, and what became of retired ones."""
-    show.models(settings.catalogue())
-    return 0
+def models(args: argparse.Namespace) -> int:
+    """Show the catalogue: models, prices, and what became of retired ones; or compare it with what the provider serves."""
+    job = jobs.from_flags(args)
+    if not args.check:
+        show.models(settings.catalogue(job.catalogue))
+        return 0
+    from flows.doctor import compare
+
+    return show.findings(asyncio.run(compare(job)))
 
 
 def doctor(args: argparse.Namespace) -> int:
     """Check key, provider, tokenizer, OCR, Prefect and output folder, and say what to do."""
     from flows.doctor import examine
 
-    findings = asyncio.run(examine(Job(inbox=".", out=args.out)))
-    show.findings(findings)
-    return 0 if all(finding.ok for finding in findings if finding.needed) else 1
+    return show.findings(asyncio.run(examine(Job(inbox=".", out=args.out))))
 
 
 def serve(args: argparse.Namespace) -> int:

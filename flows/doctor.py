@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,10 +39,33 @@ async def examine(job: Job, environ: Mapping[str, str] = os.environ) -> list[Fin
     ]
 
 
+async def compare(job: Job, environ: Mapping[str, str] = os.environ) -> list[Finding]:
+    """The catalogue beside what the provider serves: the model that would be asked, then what differs.
+
+    Raises SettingsError, AccessRefused and ProviderUnavailable.
+    """
+    account = settings.account(job, environ)
+    served, _ = await look_up(account)
+    listed = {model.id: model.context_tokens for model in settings.catalogue(job.catalogue).models_of(account.provider)}
+    return [_models(account, served), *_differences(listed, served, account.model.id)]
+
+
+def _differences(listed: Mapping[str, int], served: Mapping[str, int], asked: str) -> Iterator[Finding]:
+    for name in sorted(listed.keys() - served.keys()):
+        yield Finding("missing", ok=False, sentence=f"{name} is in the catalogue and not served.", needed=False)
+    for name in sorted(served.keys() - listed.keys() - {asked}):
+        yield Finding("new", ok=False, sentence=f"{name} is served and not in the catalogue.", needed=False)
+    for name in sorted(served.keys() & listed.keys() - {asked}):
+        if served[name] not in (0, listed[name]):
+            sentence = f"{name} has {served[name]:,} tokens here, and {listed[name]:,} in the catalogue."
+            yield Finding("context", ok=False, sentence=sentence, needed=False)
+
+
 def _key(job: Job, account: Account) -> Finding:
+    variable = job.key_env or account.provider.key_env
     if account.key:
-        return Finding("key", ok=True, sentence=f"{job.key_env} is set.")
-    return Finding("key", ok=False, sentence=f"{job.key_env} is not set. Set it to a key of {account.base_url}, or run with --offline.")
+        return Finding("key", ok=True, sentence=f"{variable} is set.")
+    return Finding("key", ok=False, sentence=f"{variable} is not set. Set it to a key of {account.base_url}, or run with --offline.")
 
 
 async def _provider(account: Account) -> list[Finding]:
