@@ -46,15 +46,16 @@ async def compare(job: Job, environ: Mapping[str, str] = os.environ) -> list[Fin
     """
     account = settings.account(job, environ)
     served, _ = await look_up(account)
-    listed = {model.id: model.context_tokens for model in settings.catalogue(job.catalogue).models_of(account.provider)}
-    return [_models(account, served), *_differences(listed, served, account.model.id)]
+    return [_models(account, served), *_differences(settings.catalogue(job.catalogue), account, served)]
 
 
-def _differences(listed: Mapping[str, int], served: Mapping[str, int], asked: str) -> Iterator[Finding]:
+def _differences(catalogue: settings.Catalogue, account: Account, served: Mapping[str, int]) -> Iterator[Finding]:
+    listed, asked = {model.id: model.context_tokens for model in catalogue.models_of(account.provider)}, account.model.id
     for name in sorted(listed.keys() - served.keys()):
         yield Finding("missing", ok=False, sentence=f"{name} is in the catalogue and not served.", needed=False)
     for name in sorted(served.keys() - listed.keys() - {asked}):
-        yield Finding("new", ok=False, sentence=f"{name} is served and not in the catalogue.", needed=False)
+        state = "retired" if name in catalogue.models else "not"
+        yield Finding("new", ok=False, sentence=f"{name} is served and {state} in the catalogue.", needed=False)
     for name in sorted(served.keys() & listed.keys() - {asked}):
         if served[name] not in (0, listed[name]):
             sentence = f"{name} has {served[name]:,} tokens here, and {listed[name]:,} in the catalogue."

@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from processors.ask.providers import Limits, Provider, catalogue
+from processors.ask.providers import Catalogue, Limits, Provider, catalogue
 from processors.ask.replies import Account
 from schemas.errors import SettingsError
 from schemas.job import Job
 
-__all__ = ["account", "cache_folder", "catalogue", "limits", "provider_of", "tokenizer_path", "vocabulary"]
+__all__ = ["Catalogue", "account", "cache_folder", "catalogue", "limits", "provider_of", "tokenizer_path", "vocabulary"]
 
 
 def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "", key_needed: bool = True) -> Account:
