@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from flows import jobs, settings, show
 from flows.batches import Halt
 from schemas.errors import Interrupted, OctavoError, SettingsError
-from schemas.job import Job
 
 Result = TypeVar("Result")
 
@@ -47,7 +46,9 @@ def parser() -> argparse.ArgumentParser:
     sql_command = _command(commands, "sql", sql)
     sql_command.add_argument("statement", help='One SELECT, such as "FROM invoice".')
     sql_command.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="How rows are written.")
-    for command in (sql_command, _command(commands, "tables", tables), _command(commands, "doctor", doctor)):
+    doctor_command = _command(commands, "doctor", doctor)
+    jobs.add_provider_flags(doctor_command)
+    for command in (sql_command, _command(commands, "tables", tables), doctor_command):
         command.add_argument("--out", default="out", help="Output folder of the runs.")
     models_command = _command(commands, "models", models)
     jobs.add_provider_flags(models_command)
@@ -71,7 +72,10 @@ def run(args: argparse.Namespace) -> int:
         else:
             from flows import order
 
-            work = order.run(job, settings.account(job), settings.vocabulary(), tell=tell, approve=approve, halt=halt)
+            account = settings.account(job)
+            if not account.model.priced:
+                show.note(f"No price of {account.model.id} is known, so what this run costs is not counted.")
+            work = order.run(job, account, settings.vocabulary(), tell=tell, approve=approve, halt=halt)
         outcome = _until_signalled(work, halt)
     show.outcome(outcome, job)
     return outcome.exit_code
@@ -126,7 +130,7 @@ def doctor(args: argparse.Namespace) -> int:
     """Check key, provider, tokenizer, OCR, Prefect and output folder, and say what to do."""
     from flows.doctor import examine
 
-    return show.findings(asyncio.run(examine(Job(inbox=".", out=args.out))))
+    return show.findings(asyncio.run(examine(jobs.from_flags(args))))
 
 
 def serve(args: argparse.Namespace) -> int:

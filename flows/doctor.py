@@ -64,6 +64,8 @@ def _differences(catalogue: settings.Catalogue, account: Account, served: Mappin
 
 def _key(job: Job, account: Account) -> Finding:
     variable = job.key_env or account.provider.key_env
+    if not (account.key or account.provider.key_needed):
+        return Finding("key", ok=True, sentence=f"{variable} is not set, and {account.provider.name} may need none.", needed=False)
     if account.key:
         return Finding("key", ok=True, sentence=f"{variable} is set.")
     return Finding("key", ok=False, sentence=f"{variable} is not set. Set it to a key of {account.base_url}, or run with --offline.")
@@ -72,7 +74,7 @@ def _key(job: Job, account: Account) -> Finding:
 async def _provider(account: Account) -> list[Finding]:
     """Base URL, models and balance, as far as they can be asked for without a key."""
     address = Finding("base URL", ok=True, sentence=f"{account.base_url} ({account.provider.name}).", needed=False)
-    if not account.key:
+    if not account.key and account.provider.key_needed:
         return [address, Finding("models", ok=False, sentence="Not asked for, since there is no key.", needed=False)]
     try:
         served, balance = await look_up(account)

@@ -217,6 +217,18 @@ def test_zais_stream() -> None:
     assert chunks[-1]["usage"]["prompt_tokens_details"] == {"cached_tokens": 0}
 
 
+def test_a_doctor_for_a_machine_of_ones_own(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`octavo doctor` looks at any provider, and where no key is needed it asks without one."""
+    with running(Config(dialect="vllm", timing=False)) as emulator:
+        flags = ["--provider", "vllm", "--base-url", emulator.base_url, "--model", "moonshotai/Kimi-K2.6", "--out", str(tmp_path)]
+        cli.main(["doctor", *flags])
+        emulator.config.keys["none"] = "org-emulator"
+        cli.main(["doctor", *flags])
+    said = capsys.readouterr().out
+    assert "refused the key" in said
+    assert "moonshotai/Kimi-K2.6 is served" in said
+
+
 def check_models(emulator: Running, monkeypatch: pytest.MonkeyPatch, *flags: str) -> int:
     """`octavo models --check` at the emulator."""
     monkeypatch.setenv("MOONSHOT_API_KEY", emulator.key)

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from processors.ask.chat import trouble
 from processors.ask.providers import catalogue
@@ -177,6 +179,26 @@ def test_a_date_without_a_date_of_the_answer() -> None:
     moonshot = catalogue().provider("moonshot")
     assert refusal(429, "", headers, moonshot, now_s=95.0).wait_s == 5.0
     assert refusal(429, "", headers, moonshot).wait_s is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["error", "code", "type", "message", "msg", "detail"]), inner),
+)
+
+
+@given(status=st.integers(300, 999), body=st.text() | JSON.map(json.dumps), header=st.text(), date=st.text())
+def test_any_answer_means_something(status: int, body: str, header: str, date: str) -> None:
+    """Whatever a host or a gateway sends, it is told apart without an error, and no wait is endless."""
+    found = read(status, body, "zai", retry_after=header, date=date)
+    assert found.wait_s is None or 0 <= found.wait_s < 1e12
+    hidden(body, catalogue().provider("zai"))
+
+
+@pytest.mark.parametrize("header", ["inf", "nan", "-1", "1e400"])
+def test_a_senseless_wait_is_none(header: str) -> None:
+    """A header that names no moment is as good as none."""
+    assert read(429, "", retry_after=header).wait_s is None
 
 
 def test_no_key_is_shown() -> None:

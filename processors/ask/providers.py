@@ -171,9 +171,15 @@ class Catalogue:
         )
 
 
-@lru_cache(maxsize=4)
 def catalogue(path: str = "") -> Catalogue:
     """The catalogue that ships, with a user's file laid over it, field by field. Raises SettingsError."""
+    own = Path(path)
+    return _catalogue(path, own.stat().st_mtime_ns if path and own.is_file() else 0)
+
+
+@lru_cache(maxsize=4)
+def _catalogue(path: str, _changed_ns: int) -> Catalogue:
+    """Read once for each state of the file, since a worker lives longer than that."""
     data = tomllib.loads(files("processors.ask").joinpath("catalogue.toml").read_text(encoding="utf-8"))
     if path:
         data = _laid_over(data, _read(Path(path)))

@@ -88,6 +88,7 @@ LIMITS: Mapping[str, re.Pattern[str]] = {
     "tpd": re.compile(r"TPD rate limit, current: ?\d+, limit: ?(\d+)|\(TPD\): Limit ([\d,]+)"),
 }
 WAIT = re.compile(r"\b(?:after|in) (?:(\d+)h)?(?:(\d+)m(?!s))?(\d+(?:\.\d+)?) ?(ms|s|seconds?)\b", re.IGNORECASE)
+SECONDS = re.compile(r"\d{1,9}(?:\.\d+)?")
 PAGE = re.compile(r"\s*(?:<!doctype html|<html)", re.IGNORECASE)
 TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
@@ -182,15 +183,14 @@ def _wait_s(message: str, headers: Mapping[str, str], now_s: float | None) -> fl
 
 def _header_s(header: str, date: str, now_s: float | None) -> float | None:
     """subtle: a date is taken against the answer's own date, so that clocks which differ do no harm."""
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        until, sent = _moment(header), _moment(date) or now_s
-        return None if until is None or sent is None else max(0.0, until - sent)
+    if SECONDS.fullmatch(header):
+        return float(header)
+    until, sent = _moment(header), _moment(date) or now_s
+    return None if until is None or sent is None else max(0.0, until - sent)
 
 
 def _moment(date: str) -> float | None:
     try:
         return parsedate_to_datetime(date).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one that no clock will show
         return None
