@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from flows import jobs, settings, show
 from flows.batches import Halt
 from schemas.errors import Interrupted, OctavoError, SettingsError
-from schemas.job import Job
 
 Result = TypeVar("Result")
 
@@ -47,9 +46,13 @@ def parser() -> argparse.ArgumentParser:
     sql_command = _command(commands, "sql", sql)
     sql_command.add_argument("statement", help='One SELECT, such as "FROM invoice".')
     sql_command.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="How rows are written.")
-    for command in (sql_command, _command(commands, "tables", tables), _command(commands, "doctor", doctor)):
+    doctor_command = _command(commands, "doctor", doctor)
+    jobs.add_provider_flags(doctor_command)
+    for command in (sql_command, _command(commands, "tables", tables), doctor_command):
         command.add_argument("--out", default="out", help="Output folder of the runs.")
-    _command(commands, "models", models)
+    models_command = _command(commands, "models", models)
+    jobs.add_provider_flags(models_command)
+    models_command.add_argument("--check", action="store_true", help="Compare with what the provider serves; needs its key.")
     serve_command = _command(commands, "serve", serve)
     serve_command.add_argument("--host", default="127.0.0.1", help="Address of the Prefect server.")
     serve_command.add_argument("--port", type=int, default=4200, help="Port of the Prefect server.")
@@ -69,7 +72,10 @@ def run(args: argparse.Namespace) -> int:
         else:
             from flows import order
 
-            work = order.run(job, settings.account(job), settings.vocabulary(), tell=tell, approve=approve, halt=halt)
+            account = settings.account(job)
+            if not account.model.priced:
+                show.note(f"No price of {account.model.id} is known, so what this run costs is not counted.")
+            work = order.run(job, account, settings.vocabulary(), tell=tell, approve=approve, halt=halt)
         outcome = _until_signalled(work, halt)
     show.outcome(outcome, job)
     return outcome.exit_code
@@ -109,19 +115,22 @@ def tables(args: argparse.Namespace) -> int:
     return 0
 
 
-def models(_: argparse.Namespace) -> int:
-    """Show the catalogue: models, prices, and what became of retired ones."""
-    show.models(settings.catalogue())
-    return 0
+def models(args: argparse.Namespace) -> int:
+    """Show the catalogue: models, prices, and what became of retired ones; or compare it with what the provider serves."""
+    job = jobs.from_flags(args)
+    if not args.check:
+        show.models(settings.catalogue(job.catalogue))
+        return 0
+    from flows.doctor import compare
+
+    return show.findings(asyncio.run(compare(job)))
 
 
 def doctor(args: argparse.Namespace) -> int:
     """Check key, provider, tokenizer, OCR, Prefect and output folder, and say what to do."""
     from flows.doctor import examine
 
-    findings = asyncio.run(examine(Job(inbox=".", out=args.out)))
-    show.findings(findings)
-    return 0 if all(finding.ok for finding in findings if finding.needed) else 1
+    return show.findings(asyncio.run(examine(jobs.from_flags(args))))
 
 
 def serve(args: argparse.Namespace) -> int:

@@ -6,33 +6,50 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from processors.ask.providers import Limits, catalogue
+from processors.ask.providers import Catalogue, Limits, Provider, catalogue
 from processors.ask.replies import Account
 from schemas.errors import SettingsError
 from schemas.job import Job
 
-__all__ = ["account", "cache_folder", "catalogue", "limits", "tokenizer_path", "vocabulary"]
-
-OFFLINE_CONCURRENCY = 4  # rules answer in this process, so more at once gain nothing
+__all__ = ["Catalogue", "account", "cache_folder", "catalogue", "limits", "provider_of", "tokenizer_path", "vocabulary"]
 
 
 def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "", key_needed: bool = True) -> Account:
     """Who is asked, with which key and how fast. `key` wins over the environment. Raises SettingsError and ModelRetired."""
-    provider = catalogue().provider("offline" if job.offline else job.provider)
-    base_url = provider.base_url if job.offline else (job.base_url or environ.get("MOONSHOT_BASE_URL") or provider.base_url)
-    model = catalogue().model(provider.default_model if job.offline else job.model or provider.default_model, provider, base_url)
-    if provider.key_env and not (key := key or environ.get(job.key_env, "")) and key_needed:
-        message = f"No key: set {job.key_env} to a key of {base_url},"
+    provider = provider_of(job)
+    base_url, variable = provider.base_url, ""
+    if provider.name != "offline":
+        base_url = (job.base_url or environ.get(provider.base_url_env) or provider.base_url).rstrip("/")
+        variable = job.key_env or provider.key_env
+    model = catalogue(job.catalogue).model(_model_id(job, provider), provider, base_url)
+    if variable and not (key := key or environ.get(variable, "")) and key_needed and provider.key_needed:
+        message = f"No key: set {variable} to a key of {base_url},"
         raise SettingsError(message, about="key", next_step="or use --offline to answer by rules on this machine, free and without a key.")
-    return Account(provider, model, base_url.rstrip("/"), limits(job), key if provider.key_env else "", job.budget_usd)
+    if job.budget_usd and not model.priced and not job.unpriced:
+        message = f"No price of {model.id} at {provider.name} is known, so a budget of ${job.budget_usd:.2f} cannot be held."
+        raise SettingsError(message, about="budget_usd", next_step="Give its prices in --catalogue FILE.toml, or go on with --unpriced.")
+    return Account(provider, model, base_url, limits(job), key if variable else "", job.budget_usd)
+
+
+def provider_of(job: Job) -> Provider:
+    """The provider that a job asks. Raises SettingsError."""
+    return catalogue(job.catalogue).provider("offline" if job.offline else job.provider)
 
 
 def limits(job: Job) -> Limits:
-    """The limits of the account: each by hand where the job names it, else by tier. Offline there are none but the machine's."""
-    if job.offline:
-        return Limits(concurrency=OFFLINE_CONCURRENCY, rpm=0, tpm=0, tpd=0)
-    tier = catalogue().tiers[job.tier]
-    return Limits(job.concurrency or tier.concurrency, job.rpm or tier.rpm, job.tpm or tier.tpm, job.tpd or tier.tpd)
+    """The limits of the account: each by hand where the job names it, else the provider's, else by tier. Offline they are the machine's."""
+    provider = provider_of(job)
+    given = provider.limits or catalogue(job.catalogue).tiers[job.tier]
+    if provider.name == "offline":
+        return given
+    return Limits(job.concurrency or given.concurrency, job.rpm or given.rpm, job.tpm or given.tpm, job.tpd or given.tpd)
+
+
+def _model_id(job: Job, provider: Provider) -> str:
+    named = "" if job.offline else job.model
+    if not (named or provider.default_model):
+        raise SettingsError(f"{provider.name} has no default model.", about="model", next_step="Name one with --model.")
+    return named or provider.default_model
 
 
 def tokenizer_path(environ: Mapping[str, str] = os.environ) -> Path | None:

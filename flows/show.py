@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flows.doctor import Finding
     from flows.outcome import Outcome
     from flows.plan import Approve, Estimate
-    from processors.ask.providers import Catalogue
+    from processors.ask.providers import Catalogue, Model
     from processors.ask.replies import Account
     from processors.store.warehouse import TableInfo
 
@@ -103,7 +103,7 @@ def estimate(found: Estimate, account: Account) -> None:
         ("Known", f"{found.remembered:,} replies in the ledger, free"),
         ("Calls", f"{found.cost.requests:,}"),
         ("Tokens", f"{found.cost.prompt_tokens:,} in, of which {found.cost.cached_tokens:,} cached; about {found.cost.reply_tokens:,} out"),
-        ("Price", f"${found.cost.usd:.2f}, ${found.cost.worst_usd:.2f} at the most"),
+        ("Price", f"${found.cost.usd:.2f}, ${found.cost.worst_usd:.2f} at the most" if account.model.priced else "not in the catalogue"),
         ("Time", _duration(found.cost.minutes)),
     ):
         grid.add_row(f"[bold]{name}[/]", escape(value))
@@ -122,27 +122,46 @@ def tables(found: Iterable[TableInfo]) -> None:
 
 
 def models(catalogue: Catalogue) -> None:
-    """The catalogue: what can be asked, at which price per million tokens, and what became of retired ids."""
-    live = Table(box=None, title="Models, USD per million tokens", title_justify="left", pad_edge=False)
-    for name in ("model", "context", "in", "cached", "out", "vision", "thinking", "state"):
-        live.add_column(name, no_wrap=True, justify="right" if name in {"context", "in", "cached", "out"} else "left")
+    """The catalogue: what can be asked where, at which price per million tokens, and what is gone."""
+    gone = Table("model", "retired", "use instead", box=None, title="[bold]No longer served[/]", title_justify="left", style="dim")
+    grids: dict[tuple[str, ...], Table] = {}
     for model in catalogue.models.values():
-        prices = (f"{price:.2f}" for price in (model.price_in, model.price_cached, model.price_out))
-        vision = "yes" if model.vision else "no"
-        live.add_row(model.id, f"{model.context_tokens:,}", *prices, vision, model.thinking, "live")
-    gone = Table(box=None, title="\nRetired", title_justify="left", pad_edge=False)
-    for name in ("model", "since", "use instead"):
-        gone.add_column(name, no_wrap=True)
-    for retired in catalogue.retired.values():
-        gone.add_row(retired.id, f"{retired.on:%Y-%m-%d}", retired.successor)
-    out.print(live, gone)
+        if model.retired:
+            gone.add_row(model.id, f"{model.retired:%Y-%m-%d}", model.successor)
+        else:
+            grids.setdefault(model.providers, _models_grid(model.providers)).add_row(*_model_cells(model))
+    for grid in (*grids.values(), gone):
+        out.print(grid)
+        out.print()
+    anything = ", ".join(provider.name for provider in catalogue.providers.values() if provider.any_model)
+    out.print(f"Prices are USD per million tokens. Any other model may be asked for at {anything}.", soft_wrap=True)
 
 
-def findings(found: Iterable[Finding]) -> None:
-    """What the doctor found, a line each."""
+def _models_grid(providers: Sequence[str]) -> Table:
+    grid = Table(box=None, title=f"[bold]{escape(', '.join(providers))}[/]", title_justify="left")
+    grid.add_column("model", no_wrap=True)
+    for name in ("context", "in", "cached", "out", "write 5m/1h", "batch"):
+        grid.add_column(name, justify="right")
+    for name in ("vision", "thinks"):
+        grid.add_column(name)
+    return grid
+
+
+def _model_cells(model: Model) -> Iterator[str]:
+    yield from (model.id, f"{model.context_tokens:,}")
+    for price in (model.price_in, model.price_cached, model.price_out):
+        yield (f"{price:.2f}" if price == round(price, 2) else f"{price:g}") if model.priced else "?"
+    yield f"{model.price_cache_write_5m:.2f}/{model.price_cache_write_1h:.2f}" if model.price_cache_write_5m else ""
+    yield f"x {model.batch_factor:g}" if model.batch_factor else ""
+    yield from ("yes" if model.vision else "", {"none": "", "switchable": "off", "always": "always"}[model.thinking])
+
+
+def findings(found: Sequence[Finding]) -> int:
+    """What was found, a line each. Gives the exit code: 1 when something that is needed is not as it should be."""
     for finding in found:
         mark = "[green]ok[/]  " if finding.ok else "[red]no[/]  " if finding.needed else "[yellow]--[/]  "
         out.print(f"{mark}[bold]{finding.name:<10}[/] {escape(finding.sentence)}", soft_wrap=True)
+    return 0 if all(finding.ok for finding in found if finding.needed) else 1
 
 
 def _duration(minutes: float) -> str:

@@ -1,13 +1,14 @@
 """One call of a chat model through the OpenAI SDK: JSON in, raw JSON out, and every trouble told apart by its meaning.
 
-The SDK's own retries are off: a retry it made would be a request that nobody paced, paid or wrote down.
+The SDK's own retries are off: a retry it made would be a request that nobody paced, paid or wrote down. What an answer means is
+read by `refusals`, with the codes of the provider in `providers`; here it becomes an error.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -15,17 +16,24 @@ from typing import Any, Self
 import httpx2
 import openai
 
+from processors.ask.providers import Provider
+from processors.ask.refusals import Refusal, hidden, refusal
 from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
 from schemas.pipeline import Usage
 
 CONNECT_TIMEOUT_S = 20.0
 READ_TIMEOUT_S = 930.0  # the gateway cuts a silent call after 900 s (documentation of 2026-08-13)
-AGAIN_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 529})  # what Moonshot's own client tries again (2026-09)
-NO_MONEY = re.compile(
-    r"exceeded_current_quota|current (token )?quota|account balance|insufficient balance|recharge|in arrears|suspended", re.IGNORECASE
-)
-AFTER_SECONDS = re.compile(r"after (\d+(?:\.\d+)?) seconds?", re.IGNORECASE)
-SECRET = re.compile(r"(sk-|Bearer\s+)[A-Za-z0-9_\-.]{6,}")
+FINISH_REASONS = {"sensitive": "content_filter", "model_context_window_exceeded": "length"}  # Z.ai's words for what others say (2026-08-31)
+ENDS_ALL: Mapping[str, tuple[str, str]] = {  # kind of refusal -> what happened, what to do
+    "key": ("The provider refused the key", "Check the key and that it belongs to this base URL."),
+    "no_money": ("The provider refuses this account", "Check balance and permissions in its console."),
+    "not_served": ("The provider does not serve this model or address", "`octavo models --check` lists what is served."),
+}
+ENDS_REQUEST: Mapping[str, tuple[str, str]] = {  # kind of refusal -> what happened, reason in `rejects`
+    "too_long": ("The request is too long for the provider", "too_long"),
+    "filtered": ("The provider's content filter refused the request", "content_filter"),
+    "malformed": ("The provider refused the request", "refused"),
+}
 
 
 class TryLater(OctavoError):
@@ -38,12 +46,21 @@ class TryLater(OctavoError):
 
     exit_code = 2
 
-    def __init__(self, message: str, *, wait_s: float | None = None, shared: bool = False, maybe_paid: bool = False) -> None:
-        """`shared` is true when all calls should wait, not only this one."""
+    def __init__(
+        self,
+        message: str,
+        *,
+        wait_s: float | None = None,
+        shared: bool = False,
+        maybe_paid: bool = False,
+        refusal: Refusal | None = None,
+    ) -> None:
+        """`shared` is true when all calls should wait, not only this one; `refusal` is what the provider said, if it said anything."""
         super().__init__(message)
         self.wait_s = wait_s
         self.shared = shared
         self.maybe_paid = maybe_paid
+        self.refusal = refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +75,11 @@ class Completion:
 class Chat:
     """A connection to one provider. Owns its sockets: use it in an `async with` block."""
 
-    def __init__(self, base_url: str, key: str, *, concurrency: int, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        """`transport` replaces the network, for the provider that answers in this process."""
+    def __init__(
+        self, base_url: str, key: str, *, provider: Provider, concurrency: int, transport: httpx2.AsyncBaseTransport | None = None
+    ) -> None:
+        """`provider` tells how to read a refusal; `transport` replaces the network, for the provider that answers in this process."""
+        self._provider = provider
         limits = httpx2.Limits(max_connections=max(concurrency, 1) + 2, max_keepalive_connections=max(concurrency, 1) + 2)
         timeout = httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         http = httpx2.AsyncClient(transport=transport, limits=limits, timeout=timeout, trust_env=transport is None)
@@ -76,10 +96,15 @@ class Chat:
         try:
             reply = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body))
         except openai.APIStatusError as error:
-            raise trouble(error.status_code, error.response.text, error.response.headers) from None
+            raise trouble(self._meaning(error)) from None
         except openai.APIConnectionError as error:
             raise TryLater(_connection_sentence(error), maybe_paid=_had_left(error)) from None
+        if refused := hidden(reply.text, self._provider):
+            raise trouble(refused)
         return reply.text
+
+    def _meaning(self, error: openai.APIStatusError) -> Refusal:
+        return refusal(error.status_code, error.response.text, error.response.headers, self._provider, now_s=time.time())
 
     async def get(self, path: str) -> Any:
         """The JSON of a GET, such as `/models` or the balance. Raises like `send`."""
@@ -87,26 +112,29 @@ class Chat:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 return (await self._client.get(path, cast_to=httpx2.Response)).json()
         except openai.APIStatusError as error:
-            raise trouble(error.status_code, error.response.text, error.response.headers) from None
+            raise trouble(self._meaning(error)) from None
         except (openai.APIConnectionError, TimeoutError) as error:
             raise ProviderUnavailable(f"{self._client.base_url} does not answer ({type(error).__name__}).") from None
         except json.JSONDecodeError:
             raise ProviderUnavailable(f"{self._client.base_url} answers {path} with something that is no JSON.") from None
 
 
-def trouble(status: int, body: str, headers: Mapping[str, str]) -> OctavoError:
-    """The error of an HTTP answer that is not 2xx, by its meaning (Moonshot's error page, 2026-08-13)."""
-    kind, message = _error_of(body)
-    said = SECRET.sub("[key]", f"{status} {kind}: {message}".strip(": "))
-    if status == 401:
-        return AccessRefused(f"The provider refused the key ({said}).", next_step="Check the key and that it belongs to this base URL.")
-    if status in {402, 403} or (status == 429 and NO_MONEY.search(f"{kind} {message}")):
-        return AccessRefused(f"The provider refuses this account ({said}).", next_step="Check balance and permissions in its console.")
-    if status == 404:
-        return AccessRefused(f"The provider does not serve this model or address ({said}).", next_step="`octavo models` lists models.")
-    if status in AGAIN_STATUS:
-        return TryLater(f"The provider asks to try later ({said}).", wait_s=_wait_s(message, headers), shared=status in {429, 503, 529})
-    return RequestRefused(f"The provider refused the request ({said}).")
+def trouble(refused: Refusal) -> OctavoError:
+    """The error of a refusal. A gateway that lost patience may have cut off work that is billed."""
+    kind, said = refused.kind, refused.message
+    if kind in ENDS_ALL:
+        what, next_step = ENDS_ALL[kind]
+        return AccessRefused(f"{what} ({said}).", next_step=next_step)
+    if kind in ENDS_REQUEST:
+        what, reason = ENDS_REQUEST[kind]
+        return RequestRefused(f"{what} ({said}).", reason=reason)
+    return TryLater(
+        f"The provider asks to try later ({said}).",
+        wait_s=refused.wait_s,
+        shared=kind in {"rate", "overload"},
+        maybe_paid=kind == "gateway",
+        refusal=refused,
+    )
 
 
 def read_completion(raw: str) -> Completion:
@@ -114,7 +142,7 @@ def read_completion(raw: str) -> Completion:
     try:
         data = json.loads(raw)
         choice = data["choices"][0]
-        return Completion(choice["message"].get("content") or "", str(choice.get("finish_reason")), _usage(data, choice))
+        return Completion(choice["message"].get("content") or "", _finish_reason(choice), _usage(data, choice))
     except (ValueError, LookupError, TypeError, AttributeError):
         return Completion("", "unreadable", Usage(prompt_tokens=0, reply_tokens=0))
 
@@ -125,23 +153,9 @@ def _usage(data: Mapping[str, Any], choice: Mapping[str, Any]) -> Usage:
     return Usage(int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0)), None if cached is None else int(cached))
 
 
-def _error_of(body: str) -> tuple[str, str]:
-    """Type and message of an error body; gateways answer with HTML, of which the title is enough."""
-    try:
-        error = json.loads(body).get("error") or {}
-        return str(error.get("type") or error.get("code") or ""), str(error.get("message") or "")
-    except (ValueError, AttributeError):
-        title = re.search(r"<title>(.*?)</title>", body, re.IGNORECASE | re.DOTALL)
-        return "gateway", (title.group(1) if title else body[:200]).strip()
-
-
-def _wait_s(message: str, headers: Mapping[str, str]) -> float | None:
-    """What the provider asks to wait: the header `Retry-After` in seconds, else "after N seconds" in the message."""
-    header = headers.get("retry-after", "")
-    if header.replace(".", "", 1).isdigit():
-        return float(header)
-    found = AFTER_SECONDS.search(message)
-    return float(found.group(1)) if found else None
+def _finish_reason(choice: Mapping[str, Any]) -> str:
+    said = str(choice.get("finish_reason"))
+    return FINISH_REASONS.get(said, said)
 
 
 def _connection_sentence(error: openai.APIConnectionError) -> str:

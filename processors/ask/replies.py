@@ -81,7 +81,10 @@ class Asker:
             from processors.ask.offline import provider  # its rules take a while to load, and most runs ask a model
 
             transport = provider.transport()
-        self.chat = Chat(self.account.base_url, self.account.key, concurrency=self.account.limits.concurrency, transport=transport)
+        account = self.account
+        self.chat = Chat(
+            account.base_url, account.key, provider=account.provider, concurrency=account.limits.concurrency, transport=transport
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -94,6 +97,7 @@ class Asker:
         schema = prompts.envelope(question)
         prompt_tokens = window.tokens + self.overhead_tokens(question, len(window.documents)) + self._count(complaint)
         wanted = self.reply_tokens(window, question) * (AGAIN_FACTOR if round_ else 1)
+        wanted = min(wanted, self.account.model.max_output_tokens or wanted)
         reply_tokens = min(wanted, self.account.model.context_tokens - prompt_tokens - WINDOW_MARGIN_TOKENS)
         body = providers.call_body(self.account.model, self.account.provider, messages, schema, reply_tokens)
         return Request(_fingerprint(body), question, window, ids, body, prompt_tokens, reply_tokens, round_)
@@ -263,8 +267,9 @@ async def look_up(account: Account) -> tuple[dict[str, int], float | None]:
 
     Raises AccessRefused and ProviderUnavailable.
     """
-    async with Chat(account.base_url, account.key, concurrency=1) as chat:
-        served = {model["id"]: int(model.get("context_length") or 0) for model in (await chat.get("/models"))["data"]}
+    async with Chat(account.base_url, account.key, provider=account.provider, concurrency=1) as chat:
+        listed = (await chat.get("/models"))["data"]
+        served = {model["id"]: int(model.get("context_length") or model.get("max_model_len") or 0) for model in listed}  # Kimi's, vLLM's
         if not account.provider.balance_path:
             return served, None
         try:
