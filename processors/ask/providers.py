@@ -28,6 +28,7 @@ class Provider:
     reply_limit_field: str
     balance_path: str  # "" when there is none
     currency: str
+    partial: bool = False  # whether its chat has Partial Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Model:
     json_mode: Literal["json_schema", "json_object"]
     tokens_per_second: float
     price_cache_write: float = 0.0
+    partial: Literal["", "text", "json_schema"] = ""  # Partial Mode: with a text, together with a strict schema, or not at all
     extra: Mapping[str, Any] = field(default_factory=dict)  # goes into every call as it is
 
     @property
