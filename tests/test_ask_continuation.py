@@ -127,6 +127,19 @@ async def test_a_cut_stream_costs_its_missing_part_only(
     assert kimi.journal[1].reply_tokens <= 1.1 * missing * needed
 
 
+@pytest.mark.parametrize("threshold", [0, 1_000_000])
+async def test_a_flood_of_white_space_is_cut_off(
+    kimi: Running, question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threshold: int
+) -> None:
+    """A reply that ends in white space without end is gone on with from its last word, streamed or not."""
+    monkeypatch.setattr(stream, "STREAM_FROM_TOKENS", threshold)
+    kimi.config.faults.append(Fault("whitespace", times=1))
+    async with asker(account_of(kimi), tmp_path) as asking:
+        reply = await asking.ask(asking.request(window(), question))
+    assert numbers(reply) == [str(number) for number in range(DOCUMENTS)]
+    assert len(kimi.journal) == 2
+
+
 async def test_steps_are_recalled_without_asking(kimi: Running, question: Question, tmp_path: Path) -> None:
     """A rerun puts the steps of a reply together from the ledger, as they were, and asks nothing; each step has its bill."""
     async with asker(account_of(kimi), tmp_path) as first:

@@ -165,6 +165,7 @@ async def test_a_rerun_knows_what_was_learned(kimi: Running, question: Question,
 async def test_a_limit_that_changed_asks_nothing_again(kimi: Running, question: Question, tmp_path: Path) -> None:
     """A request keeps its name when more is known about the length of replies, or when it is streamed, so its reply is found."""
     async with asker(kimi, tmp_path) as asking:
+        room = asking.room([question], 20)
         request = asking.request(window(invoice(0)), question)
         again = asking.request(window(invoice(0)), question, round_=1, complaint="It was wrong.")
         for number in range(10):
@@ -173,6 +174,7 @@ async def test_a_limit_that_changed_asks_nothing_again(kimi: Running, question: 
         later = asking.request(window(invoice(0)), question)
         later_again = asking.request(window(invoice(0)), question, round_=1, complaint="It was wrong.")
         replies = [await asking.ask(one) for one in (later, later_again)]
+        assert asking.room([question], 20) == room  # else windows would be packed otherwise, and be other requests
     assert later.reply_tokens < request.reply_tokens
     assert (later.fingerprint, later_again.fingerprint) == (request.fingerprint, again.fingerprint)
     assert [reply.from_ledger for reply in replies] == [True, True]
