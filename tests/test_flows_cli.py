@@ -98,7 +98,7 @@ def test_a_retired_model_names_its_successor() -> None:
 
 def test_an_unknown_model_names_the_nearest() -> None:
     """An id that the provider's own address does not know is refused with the nearest one."""
-    with pytest.raises(SettingsError, match="kimi-k9.*kimi-k3"):
+    with pytest.raises(SettingsError, match=r"kimi-k9.*kimi-k3"):
         settings.account(Job(inbox=".", model="kimi-k9"), {"MOONSHOT_API_KEY": "k"})
 
 

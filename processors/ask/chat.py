@@ -1,7 +1,8 @@
 """One call of a chat model through the OpenAI SDK: JSON in, raw JSON out, and every trouble told apart by its meaning.
 
 The SDK's own retries are off: a retry it made would be a request that nobody paced, paid or wrote down. What an answer means is
-read by `refusals`, with the codes of the provider in `providers`; here it becomes an error.
+read by `refusals`, with the codes of the provider in `providers`; here it becomes an error. It also imports `stream`,
+which puts the frames of a streamed reply together.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import httpx2
 import openai
 
+from processors.ask import stream
 from processors.ask.providers import Provider
 from processors.ask.refusals import Refusal, hidden, refusal
 from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
@@ -70,6 +72,7 @@ class Completion:
     text: str
     finish_reason: str
     usage: Usage
+    reasoning: str = ""
 
 
 class Chat:
@@ -92,16 +95,42 @@ class Chat:
         await self._client.close()
 
     async def send(self, body: Mapping[str, Any]) -> str:
-        """Make one call and give the raw JSON of the reply. Raises TryLater, RequestRefused and AccessRefused."""
+        """Make one call and give the raw JSON of the reply, also of a stream, and of one that was cut after its first words.
+
+        Raises TryLater, RequestRefused and AccessRefused.
+        """
         try:
-            reply = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body))
+            reply = await self._post(body)
         except openai.APIStatusError as error:
             raise trouble(self._meaning(error)) from None
         except openai.APIConnectionError as error:
             raise TryLater(_connection_sentence(error), maybe_paid=_had_left(error)) from None
-        if refused := hidden(reply.text, self._provider):
-            raise trouble(refused)
-        return reply.text
+        kind = reply.headers.get("content-type", "")
+        if "text/event-stream" in kind:
+            return self._kept(await stream.collect(reply, limit_tokens=stream.limit_of(body)), reply.headers)
+        text = await _text(reply)
+        if refused := hidden(text, self._provider):
+            raise _begun(trouble(refused))
+        return text
+
+    async def _post(self, body: Mapping[str, Any]) -> httpx2.Response:
+        """The response to a call; of one that asks for a stream the body is still to be read."""
+        if not body.get("stream"):
+            return await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body))
+        kind = openai.AsyncStream[object]
+        reply: Any = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body), stream=True, stream_cls=kind)
+        return cast("httpx2.Response", reply)  # the SDK gives the response itself when a response is asked for
+
+    def _kept(self, made: stream.Assembly, headers: Mapping[str, str]) -> str:
+        """The raw JSON of a stream. Raises what its error frame means, or TryLater, when there is nothing in it worth keeping."""
+        if made.whole or made.has_text:
+            return made.raw()
+        if made.error is None:
+            raise TryLater(f"The reply is not whole: {made.trouble or 'it ended without [DONE]'}.", maybe_paid=True)
+        error = trouble(refusal(made.status, json.dumps(made.error), headers, self._provider, now_s=time.time()))
+        if isinstance(error, RequestRefused):  # a filter that stopped the reply: what it had written is paid
+            return made.raw()
+        raise _begun(error)
 
     def _meaning(self, error: openai.APIStatusError) -> Refusal:
         return refusal(error.status_code, error.response.text, error.response.headers, self._provider, now_s=time.time())
@@ -142,9 +171,27 @@ def read_completion(raw: str) -> Completion:
     try:
         data = json.loads(raw)
         choice = data["choices"][0]
-        return Completion(choice["message"].get("content") or "", _finish_reason(choice), _usage(data, choice))
+        said = choice["message"]
+        thought = str(said.get("reasoning_content") or "")
+        return Completion(said.get("content") or "", _finish_reason(choice), _usage(data, choice), thought)
     except (ValueError, LookupError, TypeError, AttributeError):
         return Completion("", "unreadable", Usage(prompt_tokens=0, reply_tokens=0))
+
+
+def _begun(error: OctavoError) -> OctavoError:
+    """An error that came after the provider had begun to answer: nobody knows whether that was billed."""
+    if isinstance(error, TryLater):
+        error.maybe_paid = True
+    return error
+
+
+async def _text(reply: httpx2.Response) -> str:
+    """The body of a response. Raises TryLater when it does not come whole."""
+    try:
+        await reply.aread()
+    except httpx2.HTTPError as error:
+        raise TryLater(f"The connection to the provider broke ({type(error).__name__}).", maybe_paid=True) from None
+    return reply.text
 
 
 def _usage(data: Mapping[str, Any], choice: Mapping[str, Any]) -> Usage:

@@ -116,6 +116,15 @@ class Ledger:
             (question_fingerprint, engine, model),
         )
 
+    def latest(self, question_fingerprint: str, engine: str, model: str, most: int) -> list[sqlite3.Row]:
+        """The last first-round requests of a question that have a reply, the latest first: request, window."""
+        rows: list[sqlite3.Row] = self._reader.execute(
+            "SELECT q.request, q.window FROM requests q JOIN replies r USING (request)"
+            " WHERE question_fingerprint = ? AND engine = ? AND model = ? AND round = 0 ORDER BY q.rowid DESC LIMIT ?",
+            (question_fingerprint, engine, model, most),
+        ).fetchall()
+        return rows
+
     def bill(self, request: str) -> sqlite3.Row | None:
         """A request that has a reply, with raw reply, cost, seconds, number of attempts and time of the last one."""
         row = self._reader.execute(

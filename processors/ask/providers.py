@@ -97,6 +97,7 @@ class Model:
     tokens_per_second: float = 40.0  # output speed that `octavo plan` assumes
     retired: date | None = None  # since then its own providers do not answer
     successor: str = ""
+    partial: Literal["", "text", "json_schema"] = ""  # how a cut reply is carried on: without a format, with a strict schema, or not
     extra: Mapping[str, Any] = field(default_factory=dict)  # goes into every call as it is
 
     @property

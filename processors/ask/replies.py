@@ -9,32 +9,28 @@ The order of a call is the ledger's: pace, reserve, `sent` on disk, call, raw re
 
 from __future__ import annotations
 
-import hashlib
 import json
-import sqlite3
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import tenacity
 
-from processors.ask import prompts, providers
+from processors.ask import continuation, expect, prompts, providers, stream
 from processors.ask.budget import Budget
 from processors.ask.chat import Chat, TryLater, read_completion
+from processors.ask.fingerprint import fingerprint
 from processors.ask.ledger import Ledger
 from processors.ask.pace import Pace
-from schemas.errors import AccessRefused, ProviderUnavailable, RequestRefused
+from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable, RequestError, RequestRefused
 from schemas.pipeline import Part, Question, Reply, Request, Window
 
 RETRY_TIME_S = 600.0  # how long one request is tried; a limit by time, not by count, since waiting is what a full minute asks for
 BACKOFF_S = 1.0  # first pause when the provider names none; doubled each time, with jitter
 BACKOFF_MAX_S = 60.0
-REPLY_MARGIN_TOKENS = 256  # for the envelope and what the estimate misses
-LENGTH_SHARE_TOKENS = 4_000  # most that a document's length adds to its share of the reply budget
 WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = 0.02, 512  # kept free of every window, since counts are not the provider's own
 AGAIN_FACTOR = 3  # a reply asked for again may be longer, since being cut short is one reason for it
 
@@ -60,6 +56,11 @@ class Account:
         """What the rows say: `offline` for rules, else the provider."""
         return self.provider.name
 
+    @property
+    def partial(self) -> str:
+        """How a reply that was cut short is carried on: `text`, `json_schema`, or "" where it cannot be."""
+        return self.model.partial if self.provider.partial == "partial" else ""
+
 
 class Asker:
     """Asks, and remembers. Owns the ledger, the connection, the pace and the budget of one run: use it in an `async with` block."""
@@ -73,6 +74,7 @@ class Asker:
         limits = account.limits
         self.pace = pace or Pace(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, tpd=limits.tpd)
         self.budget = Budget(account.budget_usd)
+        self.expected = expect.Expectation(self._latest, self._count if account.model.thinking_tokens else None)
         self._refused: AccessRefused | None = None
 
     async def __aenter__(self) -> Self:
@@ -100,7 +102,10 @@ class Asker:
         wanted = min(wanted, self.account.model.max_output_tokens or wanted)
         reply_tokens = min(wanted, self.account.model.context_tokens - prompt_tokens - WINDOW_MARGIN_TOKENS)
         body = providers.call_body(self.account.model, self.account.provider, messages, schema, reply_tokens)
-        return Request(_fingerprint(body), question, window, ids, body, prompt_tokens, reply_tokens, round_)
+        if reply_tokens >= stream.STREAM_FROM_TOKENS:
+            body.update(stream.SWITCHES)
+        name = fingerprint(body, self.account.provider.reply_limit_field)
+        return Request(name, question, window, ids, body, prompt_tokens, reply_tokens, round_)
 
     def overhead_tokens(self, question: Question, documents: int) -> int:
         """Prompt tokens of a request beside its documents: instruction, question, and the schema, which is counted once more as format."""
@@ -108,26 +113,38 @@ class Asker:
         return self._count(prompts.INSTRUCTION) + self._count(question.instruction) + 2 * schema + 8 * documents + 64
 
     def reply_tokens(self, window: Window, question: Question) -> int:
-        """The most a reply may have. A longer document may need more, such as an invoice of many lines."""
-        sizes: Counter[str] = Counter()
-        for part in window.parts:
-            sizes[part.document] += part.tokens
-        share = sum(question.reply_tokens + min(size // 2, LENGTH_SHARE_TOKENS) for size in sizes.values())
-        return share + REPLY_MARGIN_TOKENS + self.account.model.thinking_tokens
+        """The most a reply may have: what replies to this question had so far, or what its schema lets expect, and room to think."""
+        return self.expected.tokens(question, window) + self.account.model.thinking_tokens
 
     def room(self, questions: Sequence[Question], max_documents: int) -> tuple[int, int]:
         """Tokens that a window may have, replies included, and of these the tokens to keep free for the reply about one document."""
         overhead = max(self.overhead_tokens(question, max_documents) for question in questions)
         model = self.account.model
         usable = int(model.context_tokens * (1 - WINDOW_MARGIN)) - WINDOW_MARGIN_TOKENS
-        reply = max(question.reply_tokens for question in questions) + LENGTH_SHARE_TOKENS
-        return usable - overhead - REPLY_MARGIN_TOKENS - model.thinking_tokens, reply
+        reply = max(question.reply_tokens for question in questions) + expect.LENGTH_SHARE_TOKENS
+        return usable - overhead - expect.REPLY_MARGIN_TOKENS - model.thinking_tokens, reply
 
     async def ask(self, request: Request) -> Reply:
-        """The reply to a request. Raises RequestRefused, ProviderUnavailable, BudgetReached, AccessRefused and StorageError."""
-        stored = self.ledger.reply(request.fingerprint)
-        if stored is not None:
-            return self._reply(request.fingerprint, stored, from_ledger=True)
+        """The reply to a request, carried on when it was cut short.
+
+        Raises RequestRefused, ProviderUnavailable, BudgetReached, AccessRefused and StorageError.
+        """
+        fresh = await self._pay(request)
+        found = continuation.links(request.fingerprint, self.ledger.reply)
+        while (step := self._step(request, found)) is not None:
+            try:
+                fresh |= await self._pay(step)
+            except (RequestError, BudgetReached, AccessRefused):
+                break  # written down as failed; what is whole is used, and asking for the rest meets the same trouble or none
+            found = continuation.links(request.fingerprint, self.ledger.reply)
+        reply = self._reply(found, from_ledger=not fresh)
+        self.expected.note(request, reply)
+        return reply
+
+    async def _pay(self, request: Request) -> bool:
+        """See to it that the ledger has the reply to a request; gives whether it was paid now."""
+        if self.ledger.reply(request.fingerprint) is not None:
+            return False
         attempts = 0
         try:
             async for attempt in _retrying():
@@ -136,9 +153,12 @@ class Asker:
                     await self._call(request)
         except TryLater as error:
             raise ProviderUnavailable(f"{error.message} It was tried {attempts} times.", about=request.fingerprint) from None
-        arrived = self.ledger.reply(request.fingerprint)
-        assert arrived is not None
-        return self._reply(request.fingerprint, arrived, from_ledger=False)
+        return True
+
+    def _step(self, request: Request, found: Sequence[continuation.Link]) -> Request | None:
+        """What is still to be asked for a request whose reply was cut short."""
+        room = self.account.model.context_tokens - request.prompt_tokens - WINDOW_MARGIN_TOKENS
+        return continuation.step(request, found, partial=self.account.partial, room=room, count=self._count)
 
     def remembered(self, question: Question) -> Iterator[tuple[str, Mapping[str, str], list[Part]]]:
         """First-round requests with a reply: fingerprint, ids, and the parts they showed (without text), for whole documents only."""
@@ -148,17 +168,12 @@ class Asker:
 
     def recall(self, fingerprint: str) -> Reply:
         """A reply that is in the ledger. Raises KeyError when it is not."""
-        stored = self.ledger.reply(fingerprint)
-        if stored is None:
-            raise KeyError(fingerprint)
-        return self._reply(fingerprint, stored, from_ledger=True)
+        return self._reply(continuation.links(fingerprint, self.ledger.reply), from_ledger=True)
 
     def bills(self, fingerprints: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """Requests with a reply and what they used and cost, as rows for the table `requests`."""
-        for row in map(self.ledger.bill, fingerprints):
-            if row is None:
-                continue
-            done = read_completion(row["raw"])
+        """Requests with a reply, each step of them, and what they used and cost, as rows for the table `requests`."""
+        for link in (link for name in fingerprints for link in continuation.links(name, self.ledger.bill)):
+            row, done = link.row, link.completion
             yield {
                 **{name: row[name] for name in ("request", "question", "engine", "provider", "model", "round", "attempts", "seconds")},
                 "documents": sorted(set(json.loads(row["ids"]).values())),
@@ -216,11 +231,13 @@ class Asker:
             return worst_usd
         return self.account.model.cost_usd(usage.prompt_tokens, usage.reply_tokens, usage.cached_tokens or 0)
 
-    def _reply(self, fingerprint: str, stored: sqlite3.Row, *, from_ledger: bool) -> Reply:
-        done = read_completion(stored["raw"])
-        usage = replace(done.usage, cost_usd=stored["cost_usd"])
-        model, engine = self.account.model.id, self.account.engine
-        return Reply(fingerprint, done.text, done.finish_reason, usage, model, engine, stored["seconds"], stored["attempts"], from_ledger)
+    def _reply(self, found: Sequence[continuation.Link], *, from_ledger: bool) -> Reply:
+        return continuation.reply(found, model=self.account.model.id, engine=self.account.engine, from_ledger=from_ledger)
+
+    def _latest(self, question: str) -> Iterator[tuple[str, Reply]]:
+        """Windows of the latest requests about a question, as the ledger has them, and the replies; the oldest first."""
+        for row in reversed(self.ledger.latest(question, self.account.engine, self.account.model.id, expect.RECENT)):
+            yield row["window"], self.recall(row["request"])
 
     def _ledger_row(self, request: Request) -> dict[str, Any]:
         parts = [(part.document, part.page, part.pages, part.start, part.end) for part in request.window.parts]
@@ -251,11 +268,6 @@ def _retrying() -> tenacity.AsyncRetrying:
     return tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception_type(TryLater), wait=wait_s, stop=tenacity.stop_after_delay(RETRY_TIME_S), reraise=True
     )
-
-
-def _fingerprint(body: Mapping[str, Any]) -> str:
-    canonical = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _now() -> str:
