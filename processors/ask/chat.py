@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import httpx2
 import openai
@@ -81,6 +82,26 @@ class Chat:
             raise TryLater(_connection_sentence(error), maybe_paid=_had_left(error)) from None
         return reply.text
 
+    async def fetch(self, path: str) -> bytes:
+        """What an address of the API answers to a GET, however large. Raises like `send`."""
+        with _told_apart():
+            return (await self._client.get(path, cast_to=httpx2.Response)).content
+
+    async def post(self, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """What an address of the API answers to a POST, such as `/batches`. Raises like `send`."""
+        with _told_apart():
+            return (await self._client.post(path, cast_to=httpx2.Response, body=body and dict(body))).content
+
+    async def upload(self, name: str, content: IO[bytes], purpose: str) -> str:
+        """Upload a file; gives its id. Raises like `send`."""
+        with _told_apart():
+            return (await self._client.files.create(file=(name, content), purpose=purpose)).id  # type: ignore[arg-type] # purposes differ
+
+    async def delete(self, path: str) -> None:
+        """Delete what an address names. Raises like `send`."""
+        with _told_apart():
+            await self._client.delete(path, cast_to=httpx2.Response)
+
     async def get(self, path: str) -> Any:
         """The JSON of a GET, such as `/models` or the balance. Raises like `send`."""
         try:
@@ -92,6 +113,17 @@ class Chat:
             raise ProviderUnavailable(f"{self._client.base_url} does not answer ({type(error).__name__}).") from None
         except json.JSONDecodeError:
             raise ProviderUnavailable(f"{self._client.base_url} answers {path} with something that is no JSON.") from None
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """Turn the SDK's errors into ours."""
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise trouble(error.status_code, error.response.text, error.response.headers) from None
+    except openai.APIConnectionError as error:
+        raise TryLater(_connection_sentence(error), maybe_paid=_had_left(error)) from None
 
 
 def trouble(status: int, body: str, headers: Mapping[str, str]) -> OctavoError:

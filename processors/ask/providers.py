@@ -28,6 +28,7 @@ class Provider:
     reply_limit_field: str
     balance_path: str  # "" when there is none
     currency: str
+    batch: Mapping[str, Any] = field(default_factory=dict)  # how batches are ordered, see `batch.Rules`; empty when there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Model:
     json_mode: Literal["json_schema", "json_object"]
     tokens_per_second: float
     price_cache_write: float = 0.0
+    batch: bool = False  # whether the model answers batches
+    batch_factor: float = 1.0  # share of the price that is paid in a batch
     extra: Mapping[str, Any] = field(default_factory=dict)  # goes into every call as it is
 
     @property

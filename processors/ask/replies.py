@@ -23,12 +23,17 @@ from typing import Any, Self
 import tenacity
 
 from processors.ask import prompts, providers
+from processors.ask.batch import Batches
+from processors.ask.batch_calls import BatchCalls, Rules, cancel
 from processors.ask.budget import Budget
 from processors.ask.chat import Chat, TryLater, read_completion
 from processors.ask.ledger import Ledger
+from processors.ask.orders import Order, Orders, pending
 from processors.ask.pace import Pace
 from schemas.errors import AccessRefused, ProviderUnavailable, RequestRefused
 from schemas.pipeline import Part, Question, Reply, Request, Window
+
+__all__ = ["Account", "Asker", "Order", "cancel", "look_up", "pending"]
 
 RETRY_TIME_S = 600.0  # how long one request is tried; a limit by time, not by count, since waiting is what a full minute asks for
 BACKOFF_S = 1.0  # first pause when the provider names none; doubled each time, with jitter
@@ -135,6 +140,17 @@ class Asker:
         arrived = self.ledger.reply(request.fingerprint)
         assert arrived is not None
         return self._reply(request.fingerprint, arrived, from_ledger=False)
+
+    def batches(self, halted: Callable[[], bool], tell: Callable[[int, int], None]) -> Batches:
+        """The second way to send, which puts replies into the ledger at the price of a batch."""
+        account = self.account
+        orders = Orders(self.ledger.path, provider=account.engine, model=account.model.id, base_url=account.base_url, run=self.run)
+        calls = BatchCalls(self.chat, Rules(**account.provider.batch), _retrying)
+        return Batches(calls, orders, self.budget, account.model, self._ledger_row, self.known, halted, tell)
+
+    def known(self, fingerprint: str) -> bool:
+        """Whether a request has a reply in the ledger."""
+        return self.ledger.reply(fingerprint) is not None
 
     def remembered(self, question: Question) -> Iterator[tuple[str, Mapping[str, str], list[Part]]]:
         """First-round requests with a reply: fingerprint, ids, and the parts they showed (without text), for whole documents only."""
