@@ -47,7 +47,10 @@ def parser() -> argparse.ArgumentParser:
     sql_command = _command(commands, "sql", sql)
     sql_command.add_argument("statement", help='One SELECT, such as "FROM invoice".')
     sql_command.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="How rows are written.")
-    for command in (sql_command, _command(commands, "tables", tables), _command(commands, "doctor", doctor)):
+    batch_command = _command(commands, "batch", batch)
+    batch_command.add_argument("--cancel", metavar="ID", default="", help="End this batch; what it has answered by then is paid and kept.")
+    batch_command.add_argument("--key-env", default="MOONSHOT_API_KEY", help=Job.model_fields["key_env"].description)
+    for command in (sql_command, batch_command, _command(commands, "tables", tables), _command(commands, "doctor", doctor)):
         command.add_argument("--out", default="out", help="Output folder of the runs.")
     _command(commands, "models", models)
     serve_command = _command(commands, "serve", serve)
@@ -106,6 +109,18 @@ def tables(args: argparse.Namespace) -> int:
     if not found:
         raise SettingsError(f"There is no warehouse in {args.out}.", about="out", next_step="`octavo run INBOX --out DIR` makes one.")
     show.tables(found)
+    return 0
+
+
+def batch(args: argparse.Namespace) -> int:
+    """List the batches that wait at the provider, or end one of them."""
+    from flows import asking_in_bulk as bulk
+
+    if args.cancel:
+        status = asyncio.run(bulk.cancel(Path(args.out), args.cancel, os.environ, args.key_env))
+        show.note(f"{args.cancel} is {status}. The next run on this folder fetches what it has answered.")
+    else:
+        show.batches(bulk.waiting(Path(args.out)))
     return 0
 
 

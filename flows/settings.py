@@ -21,6 +21,9 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     provider = catalogue().provider("offline" if job.offline else job.provider)
     base_url = provider.base_url if job.offline else (job.base_url or environ.get("MOONSHOT_BASE_URL") or provider.base_url)
     model = catalogue().model(provider.default_model if job.offline else job.model or provider.default_model, provider, base_url)
+    if job.mode != "live" and not (model.batch and provider.batch):
+        message = f"{model.id} at {provider.name} takes no batches."
+        raise SettingsError(message, about="mode", next_step="Use --mode live, or --model kimi-k2.6 at moonshot.")
     if provider.key_env and not (key := key or environ.get(job.key_env, "")) and key_needed:
         message = f"No key: set {job.key_env} to a key of {base_url},"
         raise SettingsError(message, about="key", next_step="or use --offline to answer by rules on this machine, free and without a key.")

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from flows.outcome import Outcome
     from flows.plan import Approve, Estimate
     from processors.ask.providers import Catalogue
-    from processors.ask.replies import Account
+    from processors.ask.replies import Account, Order
     from processors.store.warehouse import TableInfo
 
-STAGES = {"read": "Reading files", "ask": "Asking questions"}
+STAGES = {"read": "Reading files", "batch": "Waiting for batches", "ask": "Asking questions"}
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # 160: a pipe has no width of its own
 err = Console(stderr=True, highlight=False)
@@ -136,6 +136,14 @@ def models(catalogue: Catalogue) -> None:
     for retired in catalogue.retired.values():
         gone.add_row(retired.id, f"{retired.on:%Y-%m-%d}", retired.successor)
     out.print(live, gone)
+
+
+def batches(waiting: Iterable[Order]) -> None:
+    """Batches that are not over."""
+    grid = Table("batch", "model", "ordered at", "requests", "at the most", box=None)
+    for order in waiting:
+        grid.add_row(order.batch or "not made", order.model, order.made_at[:19], f"{order.requests:,}", f"${order.reserved_usd:.2f}")
+    out.print(grid if grid.row_count else "No batch is waiting.")
 
 
 def findings(found: Iterable[Finding]) -> None:
