@@ -58,12 +58,13 @@ def _refuse_to_pay_twice(left: list[replies.Order]) -> None:
 
 def _say_how_to_go_on(error: OctavoError, left: list[replies.Order]) -> None:
     if not isinstance(error, SettingsError):
-        error.next_step = f"{_counted(left)} stay with the provider: run the same again to fetch them, nothing of it is paid twice."
+        stay = f"{_counted(left)} stay with the provider: run the same again to fetch them, nothing of it is paid twice."
+        error.next_step = f"{error.next_step} {stay}".strip()
 
 
 def _counted(left: list[replies.Order]) -> str:
     requests = sum(order.requests for order in left)
-    return f"{len(left)} batches with {requests} requests"
+    return f"{requests} requests in {len(left)} {'batch' if len(left) == 1 else 'batches'}"
 
 
 def waiting(out: Path) -> list[replies.Order]:

@@ -229,12 +229,65 @@ async def test_an_interrupted_wait_says_how_to_go_on(kimi: Running, inbox: Path)
     halt.error = Interrupted(signal.SIGINT)
     ended = await working
     assert ended.exit_code == 130
-    assert "1 batches with 6 requests stay with the provider" in ended.stopped
+    assert "6 requests in 1 batch stay with the provider" in ended.stopped
     assert (ended.cost_usd, ended.maybe_paid, count(kimi, "chat")) == (0, 0, 0)
     refused = await run(kimi, job.model_copy(update={"mode": "live"}))
     assert refused.exit_code == 1
     assert "--mode batch" in refused.stopped
     assert (count(kimi, "batch_create"), kimi.paid()) == (1, [])
+
+
+async def test_ctrl_c_leaves_the_batch_where_it_is(kimi: Running, inbox: Path) -> None:
+    """`octavo run --mode batch` hears a signal within a second or so, ends with 130, and tells how the batch is fetched."""
+    kimi.config.batch_step_s = LATER
+    job = job_of(kimi, inbox)
+    flags = [job.inbox, "--out", job.out, "--extract", *job.extract, "--base-url", kimi.base_url, "--mode", "batch", "--yes"]
+    command = [sys.executable, "-m", "flows.cli", "run", *flags]
+    environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key}
+    started = subprocess.Popen(  # noqa: ASYNC220 - starting takes no time
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    await until(lambda: count(kimi, "batch_get"))
+    started.send_signal(signal.SIGINT)
+    _, said = await asyncio.to_thread(started.communicate, timeout=60)
+    assert started.returncode == 130
+    assert "run the same again" in said
+    assert count(kimi, "batch_cancel") == 0
+
+
+async def test_a_batch_that_vanished_is_maybe_paid(kimi: Running, inbox: Path) -> None:
+    """When the provider no longer knows a batch, nobody knows the bill: the worst is counted, and all is asked live."""
+    kimi.config.batch_step_s = LATER
+    job, halt = job_of(kimi, inbox), Halt()
+    working = asyncio.create_task(run(kimi, job, halt))
+    await until(lambda: count(kimi, "batch_get"))
+    halt.error = Interrupted(signal.SIGINT)
+    await working
+    (waiting,) = pending(ledger(job))
+    kimi.emulator.state.batches.clear()
+    ended = await run(kimi, job.model_copy(update={"mode": "live"}))
+    assert (ended.exit_code, ended.maybe_paid, count(kimi, "chat")) == (0, 6, 6)
+    assert ended.cost_usd == pytest.approx(waiting.reserved_usd + sum(entry.cost_usd for entry in kimi.paid()))
+
+
+async def test_a_document_of_many_windows_is_ordered_once(kimi: Running, inbox: Path) -> None:
+    """The parts of a document that is longer than a window go into one batch, and their answers become one row."""
+    lines = "".join(f"line {number} of a long slip\n" for number in range(4_000))
+    (inbox / "slip0.txt").write_text(f"sender: Sender 0 Ltd\n{lines}weight: 0.25\n", encoding="utf-8")
+    job = job_of(kimi, inbox)
+    account = account_of(kimi, job)
+    ended = await order.run(job, replace(account, model=replace(account.model, context_tokens=16_000)))
+    assert ended.asked > 6
+    assert (ended.exit_code, ended.asked, count(kimi, "chat"), count(kimi, "batch_create")) == (0, len(kimi.paid()), 0, 1)
+    assert (parcels(job)[0]["sender"], str(parcels(job)[0]["weight"])) == ("Sender 0 Ltd", "0.25")
+
+
+async def test_the_plan_is_at_the_batch_price(kimi: Running, inbox: Path) -> None:
+    """The price that is told before is that of the batch."""
+    job = job_of(kimi, inbox)
+    live = await order.plan(job.model_copy(update={"mode": "live"}), account_of(kimi, job))
+    batch = await order.plan(job, account_of(kimi, job))
+    assert (batch.cost.usd, batch.cost.worst_usd) == (pytest.approx(0.6 * live.cost.usd), pytest.approx(0.6 * live.cost.worst_usd))
 
 
 async def test_a_batch_can_be_ended(kimi: Running, inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:

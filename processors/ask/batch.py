@@ -59,7 +59,7 @@ class Batches:
     async def collect(self, *, wait: bool = True) -> None:
         """Take up what earlier runs ordered, wait for it (or only look), and keep what came back. Raises like `order`."""
         found = [await self._attached(order) for order in self.orders.open()]
-        await asyncio.gather(*(self._finish(order, None, wait=wait) for order in found if order))
+        await _together([asyncio.create_task(self._finish(order, None, wait=wait)) for order in found if order])
 
     async def order(self, requests: AsyncIterable[Request]) -> None:
         """Order requests in as few batches as they fit into, wait, and keep what came back. Known ones are passed over.
@@ -72,11 +72,10 @@ class Batches:
             async for spool in self._spools(requests):
                 async for order in self._submit(spool):
                     waiting.append(asyncio.create_task(self._finish(order, order.reserved_usd)))  # noqa: PERF401 - known before the next one
-            await asyncio.gather(*waiting)
-        finally:
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+        except BaseException:
+            await _given_up(waiting)
+            raise
+        await _together(waiting)
 
     async def _spools(self, requests: AsyncIterable[Request]) -> AsyncIterator[Spool]:
         """Files that are neither too large nor too long. A request that cannot be a line is left out."""
@@ -196,6 +195,21 @@ class Batches:
 
     def _usd(self, *tokens: int) -> float:
         return self.model.batch_factor * self.model.cost_usd(*tokens)
+
+
+async def _together(tasks: list[asyncio.Task[None]]) -> None:
+    """Wait for all; the first error ends the others."""
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        await _given_up(tasks)
+
+
+async def _given_up(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
 
 def _why(batch: Mapping[str, Any]) -> str:
     """Why a request of a batch has no line."""

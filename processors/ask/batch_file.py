@@ -26,13 +26,9 @@ class Spool:
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`, later than any block here could
         self.rows: list[Mapping[str, Any]] = []  # the requests as rows of the ledger
         self.worst: list[float] = []  # what each may cost at the most, in USD
-        self._sizes: list[int] = []
+        self.size_bytes = 0
+        self._sizes: list[int] = []  # of each line, in bytes
         self._hash = hashlib.sha256()
-
-    @property
-    def size_bytes(self) -> int:
-        """Size of all lines."""
-        return sum(self._sizes)
 
     @property
     def worst_usd(self) -> float:
@@ -50,6 +46,7 @@ class Spool:
         self.rows.append(row)
         self.worst.append(worst_usd)
         self._sizes.append(len(line))
+        self.size_bytes += len(line)
         self._hash.update(line)
 
     def halves(self) -> Iterator[Spool]:
