@@ -61,6 +61,7 @@ class Desk:
     asked: int = 0
     recalled: int = 0
     strays: int = 0
+    bought: set[str] = field(default_factory=set)  # requests whose reply came by batch in this run
 
     async def answer(self, *, each: Each, tell: Tell) -> bool:
         """Answer every question about every document that is readable and not answered yet; gives whether that changed the tables."""
@@ -71,9 +72,10 @@ class Desk:
         for tasks in (self.remembered(pending), self.fresh(pending)):
             async for answers in each("ask", self.answer_batch, _batches(tasks)):
                 shelf.put(answers.records, answers.rejects, answers.requests)
-                self.asked += answers.asked
+                asked = answers.asked + len(self.bought.intersection(answers.requests))
+                self.asked += asked
                 self.strays += len(answers.strays)
-                self.recalled += len(answers.requests) - answers.asked
+                self.recalled += len(answers.requests) - asked
                 tell("ask", shelf.settled, total)
                 await shelf.commit_when_due()
         await shelf.commit()
@@ -124,7 +126,7 @@ class Desk:
     async def _answer_task(self, task: Task) -> Answers:
         answers = Answers()
         if task.recalled is None:
-            task = await self._seen(task, answers)
+            task = await self.seen(task, answers)
         for question in self.questions:
             if wanted := task.wanted.get(question.name):
                 await self._answer_question(task, question, wanted, answers)
@@ -143,9 +145,10 @@ class Desk:
 
     async def _ask(self, request: Request, wanted: frozenset[str], answers: Answers) -> None:
         """Ask and check; what cannot be asked becomes a reject with its reason."""
+        if why_not := str(self.halt.error or "") or self._not_live(request):
+            answers.rejects += _rejected(request, wanted, "not_asked", why_not)
+            return
         try:
-            if self.halt.error:
-                raise self.halt.error
             reply = await self.asker.ask(request)
         except (BudgetReached, AccessRefused, Interrupted) as error:
             self.halt.error = error
@@ -155,6 +158,10 @@ class Desk:
         else:
             answers.asked += not reply.from_ledger
             await self._check(request, reply, wanted, answers)
+
+    def _not_live(self, request: Request) -> str:
+        """Why a request must not be sent now, if the job says so."""
+        return NOT_LIVE if self.job.mode == "batch-only" and not self.asker.known(request.fingerprint) else ""
 
     async def _check(self, request: Request, reply: Reply, wanted: frozenset[str], answers: Answers) -> None:
         """Check a reply; what fails is asked again once, and rejected when it fails again."""
@@ -172,7 +179,7 @@ class Desk:
             again = self.asker.request(window, request.question, round_=1, complaint=complaint)
             await self._ask(again, frozenset(window.documents), answers)
 
-    async def _seen(self, task: Task, answers: Answers) -> Task:
+    async def seen(self, task: Task, answers: Answers) -> Task:
         """The task with the pictures of its image pages; documents that only show pictures to a model that cannot see are rejected."""
         window, blind = task.window, frozenset[str]()
         if self.asker.account.model.vision:
@@ -206,6 +213,7 @@ class Desk:
         return [part for document in documents for part in pack.whole(list(self.warehouse.pages_of([document])), self.count)]
 
 
+NOT_LIVE = "No batch answered it, and --mode batch-only asks nothing else. Run again with --mode batch to ask it live."
 BLIND = "Its pages are pictures and this engine reads text only. Install octavo[ocr], or ask a model with vision."
 
 

@@ -48,7 +48,10 @@ def parser() -> argparse.ArgumentParser:
     sql_command.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="How rows are written.")
     doctor_command = _command(commands, "doctor", doctor)
     jobs.add_provider_flags(doctor_command)
-    for command in (sql_command, _command(commands, "tables", tables), doctor_command):
+    batch_command = _command(commands, "batch", batch)
+    batch_command.add_argument("--cancel", metavar="ID", default="", help="End this batch; what it has answered by then is paid and kept.")
+    jobs.add_provider_flags(batch_command)
+    for command in (sql_command, batch_command, _command(commands, "tables", tables), doctor_command):
         command.add_argument("--out", default="out", help="Output folder of the runs.")
     models_command = _command(commands, "models", models)
     jobs.add_provider_flags(models_command)
@@ -112,6 +115,18 @@ def tables(args: argparse.Namespace) -> int:
     if not found:
         raise SettingsError(f"There is no warehouse in {args.out}.", about="out", next_step="`octavo run INBOX --out DIR` makes one.")
     show.tables(found)
+    return 0
+
+
+def batch(args: argparse.Namespace) -> int:
+    """List the batches that wait at the provider, or end one of them."""
+    from flows import asking_in_bulk as bulk
+
+    if args.cancel:
+        status = asyncio.run(bulk.cancel(jobs.from_flags(args), args.cancel, os.environ))
+        show.note(f"{args.cancel} is {status}. The next run on this folder fetches what it has answered.")
+    else:
+        show.batches(bulk.waiting(Path(args.out)))
     return 0
 
 

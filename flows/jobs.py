@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
@@ -54,6 +54,8 @@ def _shape(name: str, annotation: Any) -> dict[str, Any]:
         return {"nargs": "+", "action": "extend", "metavar": "SCHEMA"}
     if name == "summarize":
         return {"nargs": "?", "const": STYLES[0], "metavar": "STYLE"}
+    if get_origin(annotation) is Literal:
+        return {"choices": get_args(annotation)}
     if annotation is bool:
         return {"action": "store_true"}
     return {"type": annotation, "metavar": {int: "N", float: "X"}.get(annotation, "TEXT")}

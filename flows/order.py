@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from flows.asking import Desk
+from flows.asking_in_bulk import fill_ledger
 from flows.batches import Each, Halt, Tell, here, quiet
 from flows.outcome import Outcome, outcome, run_row
 from flows.plan import Approve, Estimate, always, estimate
@@ -57,6 +58,7 @@ async def run(
         changed = "ingest" in steps and await ingest(desk, each=each, tell=tell)
         if asked and not desk.halt.error:
             if approve(estimate(desk)):
+                await fill_ledger(desk, tell=tell)
                 changed |= await desk.answer(each=each, tell=tell)
             else:
                 desk.halt.error = SettingsError("Not approved, so nothing was asked.", next_step="--yes goes on without the question.")

@@ -37,6 +37,7 @@ def estimate(desk: Desk) -> Estimate:
     remembered = sum(1 for _ in desk.remembered(pending))
     account = desk.asker.account
     model, limits = account.model, account.limits
+    factor = 1.0 if desk.job.mode == "live" else model.batch_factor
     windows = tokens = 0
     requests: list[tuple[int, int, int, int]] = []
     for task in desk.fresh(pending):
@@ -52,7 +53,7 @@ def estimate(desk: Desk) -> Estimate:
         exact=desk.exact,
         cost=pack.cost(
             requests=requests,
-            prices_usd=(model.price_in, model.price_cached, model.price_out),
+            prices_usd=(factor * model.price_in, factor * model.price_cached, factor * model.price_out),
             tokens_per_second=model.tokens_per_second,
             limits=(limits.concurrency, limits.rpm, limits.tpm),
         ),

@@ -22,6 +22,9 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
         base_url = (job.base_url or environ.get(provider.base_url_env) or provider.base_url).rstrip("/")
         variable = job.key_env or provider.key_env
     model = catalogue(job.catalogue).model(_model_id(job, provider), provider, base_url)
+    if job.mode != "live" and not (model.batch_factor and provider.batch):
+        message = f"{model.id} at {provider.name} takes no batches."
+        raise SettingsError(message, about="mode", next_step="Use --mode live, or --model kimi-k2.6 at moonshot.")
     if variable and not (key := key or environ.get(variable, "")) and key_needed and provider.key_needed:
         message = f"No key: set {variable} to a key of {base_url},"
         raise SettingsError(message, about="key", next_step="or use --offline to answer by rules on this machine, free and without a key.")

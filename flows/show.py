@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from flows.outcome import Outcome
     from flows.plan import Approve, Estimate
     from processors.ask.providers import Catalogue, Model
-    from processors.ask.replies import Account
+    from processors.ask.replies import Account, Order
     from processors.store.warehouse import TableInfo
 
-STAGES = {"read": "Reading files", "ask": "Asking questions"}
+STAGES = {"read": "Reading files", "batch": "Waiting for batches", "ask": "Asking questions"}
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # 160: a pipe has no width of its own
 err = Console(stderr=True, highlight=False)
@@ -154,6 +154,14 @@ def _model_cells(model: Model) -> Iterator[str]:
     yield f"{model.price_cache_write_5m:.2f}/{model.price_cache_write_1h:.2f}" if model.price_cache_write_5m else ""
     yield f"x {model.batch_factor:g}" if model.batch_factor else ""
     yield from ("yes" if model.vision else "", {"none": "", "switchable": "off", "always": "always"}[model.thinking])
+
+
+def batches(waiting: Iterable[Order]) -> None:
+    """Batches that are not over."""
+    grid = Table("batch", "model", "ordered at", "requests", "at the most", box=None)
+    for order in waiting:
+        grid.add_row(order.batch or "not made", order.model, order.made_at[:19], f"{order.requests:,}", f"${order.reserved_usd:.2f}")
+    out.print(grid if grid.row_count else "No batch is waiting.")
 
 
 def findings(found: Sequence[Finding]) -> int:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Mode = Literal["live", "batch", "batch-only"]
 SummaryStyle = Literal["", "one-paragraph", "bullets", "executive"]
 
 
@@ -32,6 +33,10 @@ class Job(BaseModel):
     tpd: int = Field(default=0, ge=0, description="Tokens a day; 0 for the tier's.")
     budget_usd: float = Field(default=0, ge=0, description="Most that this run may cost in USD; 0 for no cap.")
     unpriced: bool = Field(default=False, description="Ask a model of unknown price in spite of a budget, which counts it as 0.")
+    mode: Mode = Field(
+        default="live",
+        description="live: call by call. batch: in batches, which may take a day and cost less, and the rest live. batch-only: no rest.",
+    )
     offline: bool = Field(default=False, description="Answer by rules on this machine: free, draft quality.")
     max_documents_per_window: int = Field(default=20, ge=1, le=500, description="Quality bound of packing.")
     key_env: str = Field(default="", description="Environment variable that holds the key; empty for the provider's, MOONSHOT_API_KEY.")

@@ -39,5 +39,11 @@ class Budget:
             self.spent_usd += billed_usd
             self._settled.notify_all()
 
+    async def charge(self, billed_usd: float) -> None:
+        """Add the bill of what an earlier run reserved and ordered."""
+        async with self._settled:
+            self.spent_usd += billed_usd
+            self._settled.notify_all()
+
     def _fits(self, worst_usd: float) -> bool:
         return not self.cap_usd or self.spent_usd + self.reserved_usd + worst_usd <= self.cap_usd

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import IO, Any, Self, cast
 
 import httpx2
 import openai
@@ -99,12 +100,8 @@ class Chat:
 
         Raises TryLater, RequestRefused and AccessRefused.
         """
-        try:
+        with self._told_apart():
             reply = await self._post(body)
-        except openai.APIStatusError as error:
-            raise trouble(self._meaning(error)) from None
-        except openai.APIConnectionError as error:
-            raise TryLater(_connection_sentence(error), maybe_paid=_had_left(error)) from None
         kind = reply.headers.get("content-type", "")
         if "text/event-stream" in kind:
             return self._kept(await stream.collect(reply, limit_tokens=stream.limit_of(body)), reply.headers)
@@ -132,8 +129,38 @@ class Chat:
             return made.raw()
         raise _begun(error)
 
+    @contextmanager
+    def _told_apart(self) -> Iterator[None]:
+        """Turn the SDK's errors into ours."""
+        try:
+            yield
+        except openai.APIStatusError as error:
+            raise trouble(self._meaning(error)) from None
+        except openai.APIConnectionError as error:
+            raise TryLater(_connection_sentence(error), maybe_paid=_had_left(error)) from None
+
     def _meaning(self, error: openai.APIStatusError) -> Refusal:
         return refusal(error.status_code, error.response.text, error.response.headers, self._provider, now_s=time.time())
+
+    async def fetch(self, path: str) -> bytes:
+        """What an address of the API answers to a GET, however large. Raises like `send`."""
+        with self._told_apart():
+            return (await self._client.get(path, cast_to=httpx2.Response)).content
+
+    async def post(self, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """What an address of the API answers to a POST, such as `/batches`. Raises like `send`."""
+        with self._told_apart():
+            return (await self._client.post(path, cast_to=httpx2.Response, body=body and dict(body))).content
+
+    async def upload(self, name: str, content: IO[bytes], purpose: str) -> str:
+        """Upload a file; gives its id. Raises like `send`."""
+        with self._told_apart():
+            return (await self._client.files.create(file=(name, content), purpose=purpose)).id  # type: ignore[arg-type] # purposes differ
+
+    async def delete(self, path: str) -> None:
+        """Delete what an address names. Raises like `send`."""
+        with self._told_apart():
+            await self._client.delete(path, cast_to=httpx2.Response)
 
     async def get(self, path: str) -> Any:
         """The JSON of a GET, such as `/models` or the balance. Raises like `send`."""

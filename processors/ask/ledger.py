@@ -31,6 +31,12 @@ CREATE TABLE IF NOT EXISTS attempts (
 CREATE TABLE IF NOT EXISTS replies (
     request TEXT PRIMARY KEY, raw TEXT NOT NULL, seconds REAL NOT NULL, arrived_at TEXT NOT NULL, cost_usd REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS attempts_of_request ON attempts (request);
+CREATE TABLE IF NOT EXISTS batches (
+    intent TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, base_url TEXT NOT NULL, run TEXT NOT NULL, made_at TEXT NOT NULL,
+    sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, requests INTEGER NOT NULL, reserved_usd REAL NOT NULL, file TEXT NOT NULL,
+    batch TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('intended', 'uploaded', 'ordered', 'done', 'dropped')), said TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS batch_lines (
+    intent TEXT NOT NULL, request TEXT NOT NULL, attempt INTEGER NOT NULL, PRIMARY KEY (intent, request)) WITHOUT ROWID;
 """
 QUEUE_COMMIT = 256  # writes that share one commit at the most
 
@@ -135,11 +141,15 @@ class Ledger:
         return row if isinstance(row, sqlite3.Row) else None
 
     def maybe_paid(self) -> tuple[int, float]:
-        """Attempts that were sent and never heard of again: how many, and what they may have cost in USD."""
+        """Attempts that were sent and never heard of again: how many, and what they may have cost in USD.
+
+        What waits in a batch that is not over was heard of: it is there to be fetched.
+        """
         count, usd = self._reader.execute(
             "SELECT count(*), coalesce(sum(reserved_usd), 0) FROM attempts a"
             " WHERE (state = 'failed' AND billed_usd IS NULL)"
-            " OR (state = 'sent' AND NOT EXISTS (SELECT 1 FROM replies r WHERE r.request = a.request))"
+            " OR (state = 'sent' AND NOT EXISTS (SELECT 1 FROM replies r WHERE r.request = a.request)"
+            " AND attempt NOT IN (SELECT attempt FROM batch_lines JOIN batches USING (intent) WHERE batches.state = 'ordered'))"
         ).fetchone()
         return int(count), float(usd)
 

@@ -72,6 +72,7 @@ class Provider:
     estimate_path: str = ""  # where it counts the tokens of a prompt; "" when it does not
     partial: Literal["", "partial", "continue_final_message"] = ""  # how a reply is continued: a mark on the last message, or flags
     currency: str = "USD"
+    batch: Mapping[str, Any] = field(default_factory=dict)  # how batches are ordered, see `batch_calls.Rules`; empty when there are none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)

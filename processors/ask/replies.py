@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -20,13 +19,19 @@ from typing import Any, Self
 import tenacity
 
 from processors.ask import continuation, expect, prompts, providers, stream
+from processors.ask.account import Account, look_up
+from processors.ask.batch import Batches
+from processors.ask.batch_calls import BatchCalls, Rules, cancel
 from processors.ask.budget import Budget
 from processors.ask.chat import Chat, TryLater, read_completion
 from processors.ask.fingerprint import fingerprint
 from processors.ask.ledger import Ledger
+from processors.ask.orders import Order, Orders, pending
 from processors.ask.pace import Pace
-from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable, RequestError, RequestRefused
+from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable, RequestError
 from schemas.pipeline import Part, Question, Reply, Request, Window
+
+__all__ = ["Account", "Asker", "Order", "cancel", "look_up", "pending"]
 
 RETRY_TIME_S = 600.0  # how long one request is tried; a limit by time, not by count, since waiting is what a full minute asks for
 BACKOFF_S = 1.0  # first pause when the provider names none; doubled each time, with jitter
@@ -35,31 +40,6 @@ WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = 0.02, 512  # kept free of every window, si
 AGAIN_FACTOR = 3  # a reply asked for again may be longer, since being cut short is one reason for it
 
 Count = Callable[[str], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Who is asked, with which key and how fast. `key` is a secret: it is in no repr."""
-
-    provider: providers.Provider
-    model: providers.Model
-    base_url: str
-    limits: providers.Limits
-    key: str = ""
-    budget_usd: float = 0.0
-
-    def __repr__(self) -> str:
-        return f"Account({self.provider.name}, {self.model.id}, {self.base_url})"
-
-    @property
-    def engine(self) -> str:
-        """What the rows say: `offline` for rules, else the provider."""
-        return self.provider.name
-
-    @property
-    def partial(self) -> str:
-        """How a reply that was cut short is carried on: `text`, `json_schema`, or "" where it cannot be."""
-        return self.model.partial if self.provider.partial == "partial" else ""
 
 
 class Asker:
@@ -159,6 +139,17 @@ class Asker:
         """What is still to be asked for a request whose reply was cut short."""
         room = self.account.model.context_tokens - request.prompt_tokens - WINDOW_MARGIN_TOKENS
         return continuation.step(request, found, partial=self.account.partial, room=room, count=self._count)
+
+    def batches(self, halted: Callable[[], bool], tell: Callable[[int, int], None]) -> Batches:
+        """The second way to send, which puts replies into the ledger at the price of a batch."""
+        account = self.account
+        orders = Orders(self.ledger.path, provider=account.engine, model=account.model.id, base_url=account.base_url, run=self.run)
+        calls = BatchCalls(self.chat, Rules(**account.provider.batch), _retrying)
+        return Batches(calls, orders, self.budget, account.model, self._ledger_row, self.known, halted, tell)
+
+    def known(self, fingerprint: str) -> bool:
+        """Whether a request has a reply in the ledger."""
+        return self.ledger.reply(fingerprint) is not None
 
     def remembered(self, question: Question) -> Iterator[tuple[str, Mapping[str, str], list[Part]]]:
         """First-round requests with a reply: fingerprint, ids, and the parts they showed (without text), for whole documents only."""
@@ -272,20 +263,3 @@ def _retrying() -> tenacity.AsyncRetrying:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-async def look_up(account: Account) -> tuple[dict[str, int], float | None]:
-    """The models served (id -> context in tokens, 0 when not told) and the balance (None when the provider does not tell).
-
-    Raises AccessRefused and ProviderUnavailable.
-    """
-    async with Chat(account.base_url, account.key, provider=account.provider, concurrency=1) as chat:
-        listed = (await chat.get("/models"))["data"]
-        served = {model["id"]: int(model.get("context_length") or model.get("max_model_len") or 0) for model in listed}  # Kimi's, vLLM's
-        if not account.provider.balance_path:
-            return served, None
-        try:
-            balance = await chat.get(account.provider.balance_path)
-        except (RequestRefused, AccessRefused):
-            return served, None  # another host under this address may have no balance
-        return served, float(balance["data"]["available_balance"])
