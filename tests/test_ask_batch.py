@@ -304,7 +304,7 @@ async def test_a_batch_can_be_ended(kimi: Running, inbox: Path, capsys: pytest.C
     status = await asking_in_bulk.cancel(job, waiting.batch, {"MOONSHOT_API_KEY": kimi.key})
     assert status == "cancelling"
     with pytest.raises(SettingsError, match="No batch"):
-        await asking_in_bulk.cancel(Path(job.out), "batch_other", {}, "MOONSHOT_API_KEY")
+        await asking_in_bulk.cancel(job, "batch_other", {})
     kimi.config.timing = False
     await until(lambda: [batch.status for batch in kimi.emulator.state.batches.values()] == ["cancelled"])
     answered = len(kimi.paid())
