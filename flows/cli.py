@@ -49,6 +49,11 @@ def parser() -> argparse.ArgumentParser:
     sql_command.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="How rows are written.")
     for command in (sql_command, _command(commands, "tables", tables), _command(commands, "doctor", doctor)):
         command.add_argument("--out", default="out", help="Output folder of the runs.")
+    ledger_command = _command(commands, "ledger", ledger)
+    ledger_command.add_argument("action", nargs="?", choices=("show", "replay"), default="show", help="Replay checks stored replies again.")
+    ledger_command.add_argument("--out", default="out", help="Output folder of the runs.")
+    ledger_command.add_argument("--extract", nargs="+", default=[], metavar="SCHEMA", help="Schemas of a replay, else the last run's.")
+    ledger_command.add_argument("--format", choices=("table", "json", "csv"), default="table", help="How rows are written.")
     _command(commands, "models", models)
     serve_command = _command(commands, "serve", serve)
     serve_command.add_argument("--host", default="127.0.0.1", help="Address of the Prefect server.")
@@ -107,6 +112,25 @@ def tables(args: argparse.Namespace) -> int:
         raise SettingsError(f"There is no warehouse in {args.out}.", about="out", next_step="`octavo run INBOX --out DIR` makes one.")
     show.tables(found)
     return 0
+
+
+def ledger(args: argparse.Namespace) -> int:
+    """Show what was spent by day, model, run and question, and what is maybe paid; or check all stored replies again, for nothing."""
+    from flows import money
+    from processors.query import sql as query
+
+    if args.action == "show":
+        query.write(money.spent(Path(args.out)), args.format, sys.stdout.buffer)
+        return 0
+    from flows import order
+
+    job = money.replay(Path(args.out), {"extract": args.extract} if args.extract else {})
+    halt = Halt()
+    with show.progress() as tell:
+        work = order.run(job, settings.account(job), settings.vocabulary(), steps=("extract", "summarize"), tell=tell, halt=halt)
+        outcome = _until_signalled(work, halt)
+    show.outcome(outcome, job)
+    return outcome.exit_code
 
 
 def models(_: argparse.Namespace) -> int:

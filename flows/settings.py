@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from processors.ask.providers import Limits, catalogue
-from processors.ask.replies import Account
+from processors.ask.replies import Account, Caps
 from schemas.errors import SettingsError
 from schemas.job import Job
 
-__all__ = ["account", "cache_folder", "catalogue", "limits", "tokenizer_path", "vocabulary"]
+__all__ = ["account", "cache_folder", "caps", "catalogue", "data_folder", "limits", "tokenizer_path", "vocabulary"]
 
 OFFLINE_CONCURRENCY = 4  # rules answer in this process, so more at once gain nothing
 
@@ -21,10 +21,19 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     provider = catalogue().provider("offline" if job.offline else job.provider)
     base_url = provider.base_url if job.offline else (job.base_url or environ.get("MOONSHOT_BASE_URL") or provider.base_url)
     model = catalogue().model(provider.default_model if job.offline else job.model or provider.default_model, provider, base_url)
-    if provider.key_env and not (key := key or environ.get(job.key_env, "")) and key_needed:
+    if provider.key_env and not (key := key or environ.get(job.key_env, "")) and key_needed and not job.replay:
         message = f"No key: set {job.key_env} to a key of {base_url},"
         raise SettingsError(message, about="key", next_step="or use --offline to answer by rules on this machine, free and without a key.")
-    return Account(provider, model, base_url.rstrip("/"), limits(job), key if provider.key_env else "", job.budget_usd)
+    return Account(provider, model, base_url.rstrip("/"), limits(job), key if provider.key_env else "", caps(job, environ))
+
+
+def caps(job: Job, environ: Mapping[str, str] = os.environ) -> Caps:
+    """What the job may spend, and the file in which all runs put down what they spend. Raises SettingsError."""
+    if job.budget_project_usd and not job.project:
+        message = "--budget-project-usd caps a project, and none is named."
+        raise SettingsError(message, about="project", next_step="Name it with --project.")
+    amounts = (job.budget_usd, job.budget_day_usd, job.budget_month_usd, job.budget_project_usd)
+    return Caps(*amounts, job.project, data_folder(environ) / "spending.sqlite")
 
 
 def limits(job: Job) -> Limits:
@@ -53,3 +62,10 @@ def vocabulary(environ: Mapping[str, str] = os.environ) -> bytes | None:
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Where Octavo keeps what it may fetch again."""
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "octavo"
+
+
+def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where Octavo keeps what all runs share: OCTAVO_HOME, else the user's data folder."""
+    if named := environ.get("OCTAVO_HOME"):
+        return Path(named)
+    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "octavo"

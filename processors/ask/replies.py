@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -23,11 +24,13 @@ from typing import Any, Self
 import tenacity
 
 from processors.ask import prompts, providers
-from processors.ask.budget import Budget
+from processors.ask.balance import Balance, read_balance
+from processors.ask.budget import Budget, Caps, Hear, quiet
 from processors.ask.chat import Chat, TryLater, read_completion
 from processors.ask.ledger import Ledger
 from processors.ask.pace import Pace
-from schemas.errors import AccessRefused, ProviderUnavailable, RequestRefused
+from processors.ask.statement import statement
+from schemas.errors import AccessRefused, ProviderUnavailable
 from schemas.pipeline import Part, Question, Reply, Request, Window
 
 RETRY_TIME_S = 600.0  # how long one request is tried; a limit by time, not by count, since waiting is what a full minute asks for
@@ -40,6 +43,10 @@ AGAIN_FACTOR = 3  # a reply asked for again may be longer, since being cut short
 
 Count = Callable[[str], int]
 
+__all__ = ["Account", "Asker", "Caps", "look_up", "statement"]
+
+log = logging.getLogger("octavo.ask")
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -50,7 +57,7 @@ class Account:
     base_url: str
     limits: providers.Limits
     key: str = ""
-    budget_usd: float = 0.0
+    caps: Caps = field(default_factory=Caps)
 
     def __repr__(self) -> str:
         return f"Account({self.provider.name}, {self.model.id}, {self.base_url})"
@@ -64,15 +71,18 @@ class Account:
 class Asker:
     """Asks, and remembers. Owns the ledger, the connection, the pace and the budget of one run: use it in an `async with` block."""
 
-    def __init__(self, account: Account, ledger: Path, *, run: str, count: Count, pace: Pace | None = None) -> None:
-        """`count` gives the tokens of a text; `run` is the name under which attempts are written down."""
+    def __init__(self, account: Account, ledger: Path, *, run: str, count: Count, pace: Pace | None = None, hear: Hear = quiet) -> None:
+        """`count` gives the tokens of a text; `run` is the name under which attempts are written down; `hear` gets every notice."""
         self.account = account
         self.run = run
         self._count = count
         self.ledger = Ledger(ledger)
         limits = account.limits
         self.pace = pace or Pace(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, tpd=limits.tpd)
-        self.budget = Budget(account.budget_usd)
+        self.budget = Budget(account.caps, run=run, hear=self._notice)
+        self.balance = Balance(lambda: read_balance(self.chat.get, account.provider), account.provider.currency, hear=self._notice)
+        self.notices: list[str] = []  # what a person should know about money, as it was said
+        self._hear = hear
         self._refused: AccessRefused | None = None
 
     async def __aenter__(self) -> Self:
@@ -87,6 +97,7 @@ class Asker:
     async def __aexit__(self, *_: object) -> None:
         await self.chat.__aexit__()
         self.ledger.close()
+        self.budget.close()
 
     def request(self, window: Window, question: Question, *, round_: int = 0, complaint: str = "") -> Request:
         """The request for a window: its exact JSON, its price in tokens, and the fingerprint under which it is paid once."""
@@ -136,9 +147,13 @@ class Asker:
         assert arrived is not None
         return self._reply(request.fingerprint, arrived, from_ledger=False)
 
-    def remembered(self, question: Question) -> Iterator[tuple[str, Mapping[str, str], list[Part]]]:
-        """First-round requests with a reply: fingerprint, ids, and the parts they showed (without text), for whole documents only."""
-        for row in self.ledger.answered(question.fingerprint, self.account.engine, self.account.model.id):
+    def remembered(self, question: Question, *, replay: bool = False) -> Iterator[tuple[str, Mapping[str, str], list[Part]]]:
+        """First-round requests with a reply: fingerprint, ids, and the parts they showed (without text), for whole documents only.
+
+        A replay takes all rounds, and also replies to earlier questions of the same name; the best to take comes first.
+        """
+        who = (question.fingerprint, self.account.engine, self.account.model.id)
+        for row in self.ledger.answered_ever(question.name, *who) if replay else self.ledger.answered(*who):
             parts = [Part(document, page, pages, start, end, "", 0) for document, page, pages, start, end in json.loads(row["window"])]
             yield row["request"], json.loads(row["ids"]), parts
 
@@ -172,6 +187,7 @@ class Asker:
         async with self.pace.slot(request.prompt_tokens + request.reply_tokens):
             if self._refused is not None:
                 raise self._refused
+            await self.balance.look_when_due(self.budget.spent_usd)
             await self.budget.reserve(worst_usd)
             billed_usd = worst_usd
             try:
@@ -211,6 +227,11 @@ class Asker:
         if not usage.prompt_tokens:
             return worst_usd
         return self.account.model.cost_usd(usage.prompt_tokens, usage.reply_tokens, usage.cached_tokens or 0)
+
+    def _notice(self, sentence: str) -> None:
+        self.notices.append(sentence)
+        log.warning(sentence)
+        self._hear(sentence)
 
     def _reply(self, fingerprint: str, stored: sqlite3.Row, *, from_ledger: bool) -> Reply:
         done = read_completion(stored["raw"])
@@ -265,10 +286,4 @@ async def look_up(account: Account) -> tuple[dict[str, int], float | None]:
     """
     async with Chat(account.base_url, account.key, concurrency=1) as chat:
         served = {model["id"]: int(model.get("context_length") or 0) for model in (await chat.get("/models"))["data"]}
-        if not account.provider.balance_path:
-            return served, None
-        try:
-            balance = await chat.get(account.provider.balance_path)
-        except (RequestRefused, AccessRefused):
-            return served, None  # another host under this address may have no balance
-        return served, float(balance["data"]["available_balance"])
+        return served, await read_balance(chat.get, account.provider)
