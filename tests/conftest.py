@@ -17,7 +17,7 @@ SHARED = ROOT.parent / "shared"
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the machine's settings reaches a test, least of all a key with money behind it."""
-    for name in ("MOONSHOT_API_KEY", "MOONSHOT_BASE_URL", "PREFECT_API_URL", "OCTAVO_TOKENIZER"):
+    for name in ("MOONSHOT_API_KEY", "MOONSHOT_BASE_URL", "PREFECT_API_URL", "OCTAVO_TOKENIZER", "OCTAVO_HOME"):
         monkeypatch.delenv(name, raising=False)
 
 
