@@ -198,7 +198,7 @@ async def test_a_batch_that_is_not_accepted_is_asked_live(kimi: Running, inbox: 
     ended = await run_watching(job, account, back)
     assert (ended.exit_code, count(kimi, "batch"), count(kimi, "chat")) == (0, 0, 6)
     with sqlite3.connect(ledger(job)) as connection:
-        reasons = connection.execute("SELECT DISTINCT error, billed_usd FROM attempts WHERE state = 'failed'").fetchall()
+        reasons = connection.execute("SELECT DISTINCT error, billed_nano FROM ends WHERE error IS NOT NULL").fetchall()
     assert len(reasons) == 1
     assert "cannot be used in a batch" in reasons[0][0]
     assert reasons[0][1] == 0
@@ -304,7 +304,7 @@ async def test_a_batch_can_be_ended(kimi: Running, inbox: Path, capsys: pytest.C
     status = await asking_in_bulk.cancel(job, waiting.batch, {"MOONSHOT_API_KEY": kimi.key})
     assert status == "cancelling"
     with pytest.raises(SettingsError, match="No batch"):
-        await asking_in_bulk.cancel(Path(job.out), "batch_other", {}, "MOONSHOT_API_KEY")
+        await asking_in_bulk.cancel(job, "batch_other", {})
     kimi.config.timing = False
     await until(lambda: [batch.status for batch in kimi.emulator.state.batches.values()] == ["cancelled"])
     answered = len(kimi.paid())
