@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flows.batches import Each, Halt, Tell, bounded
+from flows.replaying import stored, unfit
 from flows.shelf import Shelf
 from processors.ask.replies import Asker
 from processors.check import records as check
@@ -93,7 +94,7 @@ class Desk:
     def remembered(self, pending: dict[str, set[str]]) -> Iterator[Task]:
         """Tasks whose reply is in the ledger, in the windows of then, without text. Takes their documents out of `pending`."""
         for question in self.questions:
-            for fingerprint, ids, parts in self.asker.remembered(question):
+            for fingerprint, ids, parts in self.asker.remembered(question, replay=self.job.replay):
                 wanted = frozenset(ids.values()) & pending[question.name]
                 if wanted and _whole(parts):
                     pending[question.name] -= wanted
@@ -149,7 +150,7 @@ class Desk:
             answers.rejects += _rejected(request, wanted, "not_asked", why_not)
             return
         try:
-            reply = await self.asker.ask(request)
+            reply = await (stored(self.asker, request) if self.job.replay else self.asker.ask(request))
         except (BudgetReached, AccessRefused, Interrupted) as error:
             self.halt.error = error
             answers.rejects += _rejected(request, wanted, "not_asked", str(error))
@@ -161,17 +162,20 @@ class Desk:
 
     def _not_live(self, request: Request) -> str:
         """Why a request must not be sent now, if the job says so."""
-        return NOT_LIVE if self.job.mode == "batch-only" and not self.asker.known(request.fingerprint) else ""
+        live = self.job.mode != "batch-only" or self.job.replay
+        return "" if live or self.asker.known(request.fingerprint) else NOT_LIVE
 
     async def _check(self, request: Request, reply: Reply, wanted: frozenset[str], answers: Answers) -> None:
         """Check a reply; what fails is asked again once, and rejected when it fails again."""
         answers.requests.append(request.fingerprint)
-        records, rejects = check.check(request, reply)
+        records, rejects = check.check(request, reply, earlier=self.job.replay)
         first_pages = {part.document: part.page for part in reversed(request.window.parts)}
         answers.records += [(first_pages[record.document], record) for record in records if record.document in wanted]
         failed = [reject for reject in rejects if reject.document in wanted]
         answers.strays += [reject.detail for reject in rejects if not reject.document]
-        if request.round:
+        if self.job.replay:
+            failed = [unfit(reject) for reject in failed]
+        if request.round or self.job.replay:
             answers.rejects += failed
             return
         answers.rejects += [reject for reject in failed if reject.reason == NOT_APPLICABLE]

@@ -53,6 +53,11 @@ def parser() -> argparse.ArgumentParser:
     jobs.add_provider_flags(batch_command)
     for command in (sql_command, batch_command, _command(commands, "tables", tables), doctor_command):
         command.add_argument("--out", default="out", help="Output folder of the runs.")
+    ledger_command = _command(commands, "ledger", ledger)
+    ledger_command.add_argument("action", nargs="?", choices=("show", "replay"), default="show", help="Replay checks stored replies again.")
+    ledger_command.add_argument("--out", default="out", help="Output folder of the runs.")
+    ledger_command.add_argument("--extract", nargs="+", default=[], metavar="SCHEMA", help="Schemas of a replay, else the last run's.")
+    ledger_command.add_argument("--format", choices=("table", "json", "csv"), default="table", help="How rows are written.")
     models_command = _command(commands, "models", models)
     jobs.add_provider_flags(models_command)
     models_command.add_argument("--check", action="store_true", help="Compare with what the provider serves; needs its key.")
@@ -128,6 +133,25 @@ def batch(args: argparse.Namespace) -> int:
     else:
         show.batches(bulk.waiting(Path(args.out)))
     return 0
+
+
+def ledger(args: argparse.Namespace) -> int:
+    """Show what was spent by day, model, run and question, and what is maybe paid; or check all stored replies again, for nothing."""
+    from flows import money
+    from processors.query import sql as query
+
+    if args.action == "show":
+        query.write(money.spent(Path(args.out)), args.format, sys.stdout.buffer)
+        return 0
+    from flows import order
+
+    job = money.replay(Path(args.out), {"extract": args.extract} if args.extract else {})
+    halt = Halt()
+    with show.progress() as tell:
+        work = order.run(job, settings.account(job), settings.vocabulary(), steps=("extract", "summarize"), tell=tell, halt=halt)
+        outcome = _until_signalled(work, halt)
+    show.outcome(outcome, job)
+    return outcome.exit_code
 
 
 def models(args: argparse.Namespace) -> int:

@@ -40,7 +40,7 @@ def estimate(desk: Desk) -> Estimate:
     factor = 1.0 if desk.job.mode == "live" else model.batch_factor
     windows = tokens = 0
     requests: list[tuple[int, int, int, int]] = []
-    for task in desk.fresh(pending):
+    for task in () if desk.job.replay else desk.fresh(pending):
         windows += 1
         tokens += task.window.tokens
         requests += _requests(desk, task)

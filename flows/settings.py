@@ -7,11 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from processors.ask.providers import Catalogue, Limits, Provider, catalogue
-from processors.ask.replies import Account
+from processors.ask.replies import Account, Caps
 from schemas.errors import SettingsError
 from schemas.job import Job
 
-__all__ = ["Catalogue", "account", "cache_folder", "catalogue", "limits", "provider_of", "tokenizer_path", "vocabulary"]
+__all__ = [
+    "Catalogue",
+    "account",
+    "cache_folder",
+    "caps",
+    "catalogue",
+    "data_folder",
+    "limits",
+    "provider_of",
+    "tokenizer_path",
+    "vocabulary",
+]
 
 
 def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "", key_needed: bool = True) -> Account:
@@ -25,18 +36,28 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     if job.mode != "live" and not (model.batch_factor and provider.batch):
         message = f"{model.id} at {provider.name} takes no batches."
         raise SettingsError(message, about="mode", next_step="Use --mode live, or --model kimi-k2.6 at moonshot.")
-    if variable and not (key := key or environ.get(variable, "")) and key_needed and provider.key_needed:
+    if variable and not (key := key or environ.get(variable, "")) and key_needed and provider.key_needed and not job.replay:
         message = f"No key: set {variable} to a key of {base_url},"
         raise SettingsError(message, about="key", next_step="or use --offline to answer by rules on this machine, free and without a key.")
-    if job.budget_usd and not model.priced and not job.unpriced:
-        message = f"No price of {model.id} at {provider.name} is known, so a budget of ${job.budget_usd:.2f} cannot be held."
+    held = caps(job, environ)
+    if (most := held.lowest_usd) and not model.priced and not job.unpriced:
+        message = f"No price of {model.id} at {provider.name} is known, so a budget of ${most:.2f} cannot be held."
         raise SettingsError(message, about="budget_usd", next_step="Give its prices in --catalogue FILE.toml, or go on with --unpriced.")
-    return Account(provider, model, base_url, limits(job), key if variable else "", job.budget_usd)
+    return Account(provider, model, base_url, limits(job), key if variable else "", held)
 
 
 def provider_of(job: Job) -> Provider:
     """The provider that a job asks. Raises SettingsError."""
     return catalogue(job.catalogue).provider("offline" if job.offline else job.provider)
+
+
+def caps(job: Job, environ: Mapping[str, str] = os.environ) -> Caps:
+    """What the job may spend, and the file in which all runs put down what they spend. Raises SettingsError."""
+    if job.budget_project_usd and not job.project:
+        message = "--budget-project-usd caps a project, and none is named."
+        raise SettingsError(message, about="project", next_step="Name it with --project.")
+    amounts = (job.budget_usd, job.budget_day_usd, job.budget_month_usd, job.budget_project_usd)
+    return Caps(*amounts, job.project, data_folder(environ) / "spending.sqlite")
 
 
 def limits(job: Job) -> Limits:
@@ -73,3 +94,10 @@ def vocabulary(environ: Mapping[str, str] = os.environ) -> bytes | None:
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Where Octavo keeps what it may fetch again."""
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "octavo"
+
+
+def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where Octavo keeps what all runs share: OCTAVO_HOME, else the user's data folder."""
+    if named := environ.get("OCTAVO_HOME"):
+        return Path(named)
+    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "octavo"

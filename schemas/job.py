@@ -32,6 +32,11 @@ class Job(BaseModel):
     tpm: int = Field(default=0, ge=0, description="Tokens a minute, prompt and reply budget; 0 for the tier's.")
     tpd: int = Field(default=0, ge=0, description="Tokens a day; 0 for the tier's.")
     budget_usd: float = Field(default=0, ge=0, description="Most that this run may cost in USD; 0 for no cap.")
+    budget_day_usd: float = Field(default=0, ge=0, description="Most that all runs may cost in a UTC day, in USD; 0 for no cap.")
+    budget_month_usd: float = Field(default=0, ge=0, description="Most that all runs may cost in a month (UTC), in USD; 0 for no cap.")
+    budget_project_usd: float = Field(default=0, ge=0, description="Most that all runs of the project may cost in USD; 0 for no cap.")
+    project: str = Field(default="", max_length=100, description="Name under which runs are counted together.")
+    replay: bool = Field(default=False, description="Check stored replies again under the schemas as they are now; no call is made.")
     unpriced: bool = Field(default=False, description="Ask a model of unknown price in spite of a budget, which counts it as 0.")
     mode: Mode = Field(
         default="live",

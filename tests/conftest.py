@@ -20,7 +20,7 @@ SHARED = ROOT.parent / "shared"
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the machine's settings reaches a test, least of all a key with money behind it."""
     variables = [name for provider in catalogue().providers.values() for name in (provider.key_env, provider.base_url_env) if name]
-    for name in (*variables, "PREFECT_API_URL", "OCTAVO_TOKENIZER"):
+    for name in (*variables, "PREFECT_API_URL", "OCTAVO_TOKENIZER", "OCTAVO_HOME"):
         monkeypatch.delenv(name, raising=False)
 
 

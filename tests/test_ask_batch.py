@@ -198,7 +198,7 @@ async def test_a_batch_that_is_not_accepted_is_asked_live(kimi: Running, inbox: 
     ended = await run_watching(job, account, back)
     assert (ended.exit_code, count(kimi, "batch"), count(kimi, "chat")) == (0, 0, 6)
     with sqlite3.connect(ledger(job)) as connection:
-        reasons = connection.execute("SELECT DISTINCT error, billed_usd FROM attempts WHERE state = 'failed'").fetchall()
+        reasons = connection.execute("SELECT DISTINCT error, billed_nano FROM ends WHERE error IS NOT NULL").fetchall()
     assert len(reasons) == 1
     assert "cannot be used in a batch" in reasons[0][0]
     assert reasons[0][1] == 0

@@ -13,7 +13,7 @@ import pytest
 
 from flows import order, settings
 from processors.ask import continuation, stream
-from processors.ask.replies import Account, Asker
+from processors.ask.replies import Account, Asker, Caps
 from processors.check import records as check
 from processors.pack import windows as pack
 from processors.store.warehouse import Warehouse
@@ -178,7 +178,7 @@ async def test_what_is_whole_is_used_when_no_step_can_be_paid(kimi: Running, que
     """A budget that is reached between steps does not take away what has come."""
     async with asker(account_of(kimi), tmp_path) as asking:
         request = limited(asking.request(window(), question), 400)
-        asking.budget.cap_usd = asking.account.model.cost_usd(request.prompt_tokens, 400)
+        asking.budget.caps = Caps(run_usd=asking.account.model.cost_usd(request.prompt_tokens, 400))
         reply = await asking.ask(request)
         records, rejects = check.check(request, reply)
         with pytest.raises(BudgetReached):
@@ -290,7 +290,7 @@ async def test_a_folder_through_a_bad_line(kimi: Running, tmp_path: Path) -> Non
     found = Warehouse(Path(job.out)).query("SELECT invoice_number FROM invoice ORDER BY 1").to_pylist()
     assert [row["invoice_number"] for row in found] == [f"INV-{number:04}" for number in range(40)]
     assert kimi.asked_twice() == []
-    _nothing_twice(kimi.journal)
+    _nothing_twice(kimi.log.chats())
     again = await order.run(job, settings.account(job, {}, key=kimi.key))
     assert (again.asked, again.changed) == (0, False)
 

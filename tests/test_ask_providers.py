@@ -214,8 +214,10 @@ def test_a_budget_needs_a_price() -> None:
     asked = {"provider": "vllm", "model": "m"}
     with pytest.raises(SettingsError, match="--unpriced"):
         settings.account(job_of(**asked, budget_usd=1), {})
-    assert settings.account(job_of(**asked), {}).budget_usd == 0
-    assert settings.account(job_of(**asked, budget_usd=1, unpriced=True), {}).budget_usd == 1
+    with pytest.raises(SettingsError, match="--unpriced"):
+        settings.account(job_of(**asked, budget_day_usd=1), {})
+    assert settings.account(job_of(**asked), {}).caps.run_usd == 0
+    assert settings.account(job_of(**asked, budget_usd=1, unpriced=True), {}).caps.run_usd == 1
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ async def test_duplicates_are_asked_once(kimi: Running, inbox: Path) -> None:
     ended = await run(kimi, job)
     assert ended.rows == {"parcel": 5}
     assert len(parcels(job)) == 6
-    assert json.dumps(kimi.journal[0].body).count("Sender Number 0") == 1
+    assert json.dumps(kimi.log.chats()[0].body).count("Sender Number 0") == 1
 
 
 async def test_a_lost_table_is_made_again_from_the_ledger(kimi: Running, inbox: Path) -> None:
@@ -176,7 +176,7 @@ async def test_a_wrong_answer_is_asked_once_more_and_then_a_row(kimi: Running, i
     (reject,) = Warehouse(Path(job.out)).rows("rejects")
     assert reject["reason"] == "invalid"
     assert "sent_on" in reject["detail"]
-    assert "some day" in json.dumps(kimi.journal[1].body)
+    assert "some day" in json.dumps(kimi.log.chats()[1].body)
     again = await run(kimi, job)
     assert (again.exit_code, again.asked, again.changed) == (2, 0, False)
 
@@ -276,7 +276,7 @@ async def test_a_scan_goes_to_the_model_as_a_picture(kimi: Running, tmp_path: Pa
     job = Job(inbox=str(tmp_path / "inbox"), out=str(tmp_path / "out"), summarize="bullets", base_url=kimi.base_url)
     ended = await run(kimi, job)
     assert (ended.exit_code, ended.rows) == (0, {"summary": 1})
-    body = kimi.journal[0].body
+    body = kimi.log.chats()[0].body
     assert body is not None
     parts = body["messages"][1]["content"]
     assert [part["type"] for part in parts] == ["text", "text", "image_url", "text"]

@@ -1,15 +1,16 @@
 """Who is asked: provider, model, address, limits and key; and what the provider says about the account.
 
-Imports `providers` for the table and `chat` to ask.
+Imports `providers` for the table, `budget` for the caps, `chat` to ask, and `balance` for what is left.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from processors.ask import providers
+from processors.ask.balance import read_balance
+from processors.ask.budget import Caps
 from processors.ask.chat import Chat
-from schemas.errors import AccessRefused, RequestRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Account:
     base_url: str
     limits: providers.Limits
     key: str = ""
-    budget_usd: float = 0.0
+    caps: Caps = field(default_factory=Caps)
 
     def __repr__(self) -> str:
         return f"Account({self.provider.name}, {self.model.id}, {self.base_url})"
@@ -45,10 +46,4 @@ async def look_up(account: Account) -> tuple[dict[str, int], float | None]:
     async with Chat(account.base_url, account.key, provider=account.provider, concurrency=1) as chat:
         listed = (await chat.get("/models"))["data"]
         served = {model["id"]: int(model.get("context_length") or model.get("max_model_len") or 0) for model in listed}  # Kimi's, vLLM's
-        if not account.provider.balance_path:
-            return served, None
-        try:
-            balance = await chat.get(account.provider.balance_path)
-        except (RequestRefused, AccessRefused):
-            return served, None  # another host under this address may have no balance
-        return served, float(balance["data"]["available_balance"])
+        return served, await read_balance(chat.get, account.provider)

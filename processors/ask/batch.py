@@ -1,8 +1,8 @@
 """Batches: requests in, replies in the ledger, at the price of a batch. The second way to send, for work that may take a day.
 
 `orders` keeps what was ordered, so that a run that ended at any point is taken up again instead of paid again; `batch_file` writes and
-reads the files; `batch_calls` makes the calls. The money goes through `budget`, `providers` says what a model costs, and `chat` reads
-replies.
+reads the files; `batch_calls` makes the calls. The money goes through `budget`, in the units of `money`; `providers` says what a model
+costs, and `chat` reads replies.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from processors.ask.batch_calls import GONE, BatchCalls
 from processors.ask.batch_file import Spool, line_of, results
 from processors.ask.budget import Budget
 from processors.ask.chat import read_completion
+from processors.ask.money import nano, usd
 from processors.ask.orders import Ended, Order, Orders
 from processors.ask.providers import Model
 from schemas.errors import AccessRefused, BudgetReached, RequestRefused
@@ -176,7 +177,7 @@ class Batches:
         found = {request: (raw, reason) for file in files for request, raw, reason in results(await self.calls.content(file))}
         worst_usd = self.orders.worst_usd(order)
         missing = Ended(None, ENDED_USD[batch["status"]], _why(batch))
-        ended = {request: self._end(*found[request], usd) if request in found else missing for request, usd in worst_usd.items()}
+        ended = {request: self._end(*found[request], worst) if request in found else missing for request, worst in worst_usd.items()}
         replied = {request for request, end in ended.items() if end.raw is not None}
         said = f"{batch['status']}: {len(replied)} of {order.requests} requests have a reply."
         await asyncio.to_thread(self.orders.done, order, ended, seconds=_seconds(batch), said=said)
@@ -194,7 +195,7 @@ class Batches:
         return Ended(raw, self._usd(*used) if usage.prompt_tokens else worst_usd)
 
     def _usd(self, *tokens: int) -> float:
-        return self.model.batch_factor * self.model.cost_usd(*tokens)
+        return usd(nano(self.model.batch_factor * self.model.cost_usd(*tokens)))  # whole, so that parts add up to the sum reserved
 
 
 async def _together(tasks: list[asyncio.Task[None]]) -> None:

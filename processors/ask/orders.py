@@ -2,7 +2,8 @@
 
 The order of writing is the order of a call, once more: the intent is committed before the upload, the file's id before the batch is
 made, the batch's id before anything waits for it, and replies before anything looks at them. A request in a batch is an attempt that was
-`sent`. The tables stand in the file of the `ledger`, whose words for a request are used here; each step is one transaction.
+`sent`. The tables stand in the file of the `ledger`, whose words for a request are used here, opened by `database`; each step is one
+transaction. Orders change their state; attempts, replies and ends are only added to. Sums are whole nano-dollars (`money`).
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from processors.ask.ledger import INSERT_REQUEST, SCHEMA
+from processors.ask import database
+from processors.ask.ledger import INSERT_REQUEST, STEPS
+from processors.ask.money import nano, usd
 from schemas.errors import StorageError
 
-INSERT_ATTEMPT = "INSERT INTO attempts (request, run, sent_at, reserved_usd, state) VALUES (?, ?, ?, ?, 'sent')"
+INSERT_ATTEMPT = "INSERT INTO attempts (request, run, sent_at, reserved_nano) VALUES (?, ?, ?, ?)"
 INSERT_BATCH = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-LOCK_WAIT_S = 30.0  # how long a step waits for the ledger's own writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,8 @@ class Orders:
         with _transaction(self._path) as ledger:
             ledger.executemany(INSERT_REQUEST, rows)
             ledger.execute(INSERT_BATCH, astuple(order))
-            for row, usd in zip(rows, worst_usd, strict=True):
-                attempt = ledger.execute(INSERT_ATTEMPT, (row["request"], self._run, made_at, usd)).lastrowid
+            for row, worst in zip(rows, worst_usd, strict=True):
+                attempt = ledger.execute(INSERT_ATTEMPT, (row["request"], self._run, made_at, nano(worst))).lastrowid
                 ledger.execute("INSERT INTO batch_lines VALUES (?, ?, ?)", (order.intent, row["request"], attempt))
         return order
 
@@ -96,7 +98,7 @@ class Orders:
         """Put down that nothing came of an order before there was a batch, so that nothing of it was paid."""
         with _transaction(self._path) as ledger:
             for attempt, _ in _lines(ledger, order).values():
-                _fail(ledger, attempt, said, 0.0)
+                _end(ledger, attempt, 0.0, said)
             ledger.execute("UPDATE batches SET state = 'dropped', said = ? WHERE intent = ?", (said, order.intent))
 
     def done(self, order: Order, ended: Mapping[str, Ended], *, seconds: float, said: str) -> None:
@@ -104,12 +106,9 @@ class Orders:
         with _transaction(self._path) as ledger:
             for request, (attempt, _) in _lines(ledger, order).items():
                 end = ended[request]
-                if end.raw is None:
-                    _fail(ledger, attempt, end.reason, end.billed_usd)
-                else:
-                    reply = (request, end.raw, seconds, _now(), end.billed_usd)
-                    ledger.execute("INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, ?)", reply)
-                    ledger.execute("UPDATE attempts SET state = 'arrived', billed_usd = ? WHERE attempt = ?", (end.billed_usd, attempt))
+                if end.raw is not None:
+                    ledger.execute("INSERT INTO replies VALUES (?, ?, ?, ?, ?)", (attempt, request, end.raw, seconds, _now()))
+                _end(ledger, attempt, end.billed_usd, end.reason or None)
             ledger.execute("UPDATE batches SET state = 'done', said = ? WHERE intent = ?", (said, order.intent))
 
     def open(self) -> list[Order]:
@@ -125,29 +124,28 @@ class Orders:
 def pending(ledger: Path) -> list[Order]:
     """Orders that are not over, of any account, in the order in which they were made. Raises StorageError."""
     with _transaction(ledger) as connection:
-        connection.executescript(SCHEMA)  # a ledger of an older version has no such table
+        database.migrate(connection, STEPS, ledger)  # a ledger of an older version has no such table
         rows = connection.execute("SELECT * FROM batches WHERE state NOT IN ('done', 'dropped') ORDER BY rowid")
         return [Order(*row) for row in rows]
 
 
 def _lines(ledger: sqlite3.Connection, order: Order) -> dict[str, tuple[int, float]]:
     """The requests of an order, with the number of the attempt and the worst case in USD."""
-    sql = "SELECT request, attempt, reserved_usd FROM batch_lines JOIN attempts USING (attempt, request) WHERE intent = ?"
-    return {request: (attempt, usd) for request, attempt, usd in ledger.execute(sql, (order.intent,))}
+    sql = "SELECT request, attempt, reserved_nano FROM batch_lines JOIN attempts USING (attempt, request) WHERE intent = ?"
+    return {request: (attempt, usd(nanos)) for request, attempt, nanos in ledger.execute(sql, (order.intent,))}
 
 
-def _fail(ledger: sqlite3.Connection, attempt: int, reason: str, billed_usd: float | None) -> None:
-    ledger.execute("UPDATE attempts SET state = 'failed', error = ?, billed_usd = ? WHERE attempt = ?", (reason, billed_usd, attempt))
+def _end(ledger: sqlite3.Connection, attempt: int, billed_usd: float | None, reason: str | None) -> None:
+    """Put down how an attempt ended; the bill is None when nobody knows."""
+    ledger.execute("INSERT INTO ends VALUES (?, ?, ?)", (attempt, None if billed_usd is None else nano(billed_usd), reason))
 
 
 @contextmanager
 def _transaction(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection whose work is committed at the end. A new one each time, since steps are rare and come from any thread."""
     try:
-        with closing(sqlite3.connect(path, timeout=LOCK_WAIT_S)) as connection:
-            connection.execute("PRAGMA synchronous = FULL")
-            with connection:
-                yield connection
+        with closing(database.connect(path)) as connection, connection:
+            yield connection
     except sqlite3.Error as error:
         raise StorageError(f"The ledger {path} cannot be used: {error}.", next_step="Free space, then run again.") from error
 

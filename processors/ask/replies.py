@@ -10,6 +10,7 @@ The order of a call is the ledger's: pace, reserve, `sent` on disk, call, raw re
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,18 +21,20 @@ import tenacity
 
 from processors.ask import continuation, expect, prompts, providers, stream
 from processors.ask.account import Account, look_up
+from processors.ask.balance import Balance, read_balance
 from processors.ask.batch import Batches
 from processors.ask.batch_calls import BatchCalls, Rules, cancel
-from processors.ask.budget import Budget
+from processors.ask.budget import Budget, Caps, Hear, quiet
 from processors.ask.chat import Chat, TryLater, read_completion
 from processors.ask.fingerprint import fingerprint
 from processors.ask.ledger import Ledger
 from processors.ask.orders import Order, Orders, pending
 from processors.ask.pace import Pace
+from processors.ask.statement import statement
 from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable, RequestError
 from schemas.pipeline import Part, Question, Reply, Request, Window
 
-__all__ = ["Account", "Asker", "Order", "cancel", "look_up", "pending"]
+__all__ = ["Account", "Asker", "Caps", "Order", "cancel", "look_up", "pending", "statement"]
 
 RETRY_TIME_S = 600.0  # how long one request is tried; a limit by time, not by count, since waiting is what a full minute asks for
 BACKOFF_S = 1.0  # first pause when the provider names none; doubled each time, with jitter
@@ -41,20 +44,25 @@ AGAIN_FACTOR = 3  # a reply asked for again may be longer, since being cut short
 
 Count = Callable[[str], int]
 
+log = logging.getLogger("octavo.ask")
+
 
 class Asker:
     """Asks, and remembers. Owns the ledger, the connection, the pace and the budget of one run: use it in an `async with` block."""
 
-    def __init__(self, account: Account, ledger: Path, *, run: str, count: Count, pace: Pace | None = None) -> None:
-        """`count` gives the tokens of a text; `run` is the name under which attempts are written down."""
+    def __init__(self, account: Account, ledger: Path, *, run: str, count: Count, pace: Pace | None = None, hear: Hear = quiet) -> None:
+        """`count` gives the tokens of a text; `run` is the name under which attempts are written down; `hear` gets every notice."""
         self.account = account
         self.run = run
         self._count = count
         self.ledger = Ledger(ledger)
         limits = account.limits
         self.pace = pace or Pace(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, tpd=limits.tpd)
-        self.budget = Budget(account.budget_usd)
         self.expected = expect.Expectation(self._latest, self._count if account.model.thinking_tokens else None)
+        self.budget = Budget(account.caps, run=run, hear=self._notice)
+        self.balance = Balance(lambda: read_balance(self.chat.get, account.provider), account.provider.currency, hear=self._notice)
+        self.notices: list[str] = []  # what a person should know about money, as it was said
+        self._hear = hear
         self._refused: AccessRefused | None = None
 
     async def __aenter__(self) -> Self:
@@ -72,6 +80,7 @@ class Asker:
     async def __aexit__(self, *_: object) -> None:
         await self.chat.__aexit__()
         self.ledger.close()
+        self.budget.close()
 
     def request(self, window: Window, question: Question, *, round_: int = 0, complaint: str = "") -> Request:
         """The request for a window: its exact JSON, its price in tokens, and the fingerprint under which it is paid once."""
@@ -151,11 +160,24 @@ class Asker:
         """Whether a request has a reply in the ledger."""
         return self.ledger.reply(fingerprint) is not None
 
-    def remembered(self, question: Question) -> Iterator[tuple[str, Mapping[str, str], list[Part]]]:
-        """First-round requests with a reply: fingerprint, ids, and the parts they showed (without text), for whole documents only."""
-        for row in self.ledger.answered(question.fingerprint, self.account.engine, self.account.model.id):
+    def remembered(self, question: Question, *, replay: bool = False) -> Iterator[tuple[str, Mapping[str, str], list[Part]]]:
+        """First-round requests with a reply: fingerprint, ids, and the parts they showed (without text), for whole documents only.
+
+        A replay takes all rounds, and also replies to earlier questions of the same name; the best to take comes first.
+        """
+        who = (question.fingerprint, self.account.engine, self.account.model.id)
+        steps = self._steps(question) if replay else frozenset[str]()
+        for row in self.ledger.answered_ever(question.name, *who) if replay else self.ledger.answered(*who):
+            if row["request"] in steps:
+                continue
             parts = [Part(document, page, pages, start, end, "", 0) for document, page, pages, start, end in json.loads(row["window"])]
             yield row["request"], json.loads(row["ids"]), parts
+
+    def _steps(self, question: Question) -> frozenset[str]:
+        """Requests that only carried another one on, so that their replies are no answers of their own."""
+        rows = self.ledger.answered_ever(question.name, question.fingerprint, self.account.engine, self.account.model.id)
+        chains = (continuation.links(row["request"], self.ledger.reply) for row in rows)
+        return frozenset(link.fingerprint for chain in chains for link in chain[1:])
 
     def recall(self, fingerprint: str) -> Reply:
         """A reply that is in the ledger. Raises KeyError when it is not."""
@@ -182,6 +204,7 @@ class Asker:
         async with self.pace.slot(request.prompt_tokens + request.reply_tokens):
             if self._refused is not None:
                 raise self._refused
+            await self.balance.look_when_due(self.budget.spent_usd)
             await self.budget.reserve(worst_usd)
             billed_usd = worst_usd
             try:
@@ -221,6 +244,11 @@ class Asker:
         if not usage.prompt_tokens:
             return worst_usd
         return self.account.model.cost_usd(usage.prompt_tokens, usage.reply_tokens, usage.cached_tokens or 0)
+
+    def _notice(self, sentence: str) -> None:
+        self.notices.append(sentence)
+        log.warning(sentence)
+        self._hear(sentence)
 
     def _reply(self, found: Sequence[continuation.Link], *, from_ledger: bool) -> Reply:
         return continuation.reply(found, model=self.account.model.id, engine=self.account.engine, from_ledger=from_ledger)
