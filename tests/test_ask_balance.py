@@ -100,7 +100,8 @@ async def test_who_does_not_tell_is_not_asked_again() -> None:
     balance = Balance(read, "USD", hear=pytest.fail, clock=lambda: float(next(clock)))
     await balance.begin(1.0)
     await balance.look_when_due(0.0)
-    await balance.begin(1.0)
+    assert replies == []
+    await balance.begin(1.0)  # what `read` raises now ends no run
 
 
 async def test_another_currency_is_not_compared(kimi: Running) -> None:
