@@ -13,7 +13,7 @@ from flows import settings
 from processors.ask.replies import Account, Asker, look_up
 from processors.pack import windows as pack
 from schemas.compiler import compile_question
-from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable
+from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable, RequestRefused
 from schemas.job import Job
 from schemas.pipeline import Page, Question, Window
 from tests.emulator.config import Config, Fault
@@ -130,6 +130,16 @@ async def test_a_refused_key_ends_all_asking(kimi: Running, question: Question, 
             assert caught.value.exit_code == 77
             assert "another-region" not in str(caught.value)
     assert len(kimi.journal) == 1
+
+
+async def test_a_refused_request_costs_nothing(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """A request that the provider's filter refuses is not tried again, is not counted as spent, and is not "maybe paid"."""
+    kimi.config.faults.append(Fault("content_filter"))
+    async with asker(kimi, tmp_path) as asking:
+        with pytest.raises(RequestRefused):
+            await asking.ask(asking.request(window("invoice number: 7"), question))
+        assert (asking.budget.spent_usd, asking.budget.reserved_usd, asking.ledger.maybe_paid()) == (0.0, 0.0, (0, 0.0))
+    assert [entry.status for entry in kimi.journal] == [400]
 
 
 async def test_no_money_ends_all_asking(kimi: Running, question: Question, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from processors.ask.ledger import Ledger
 from processors.ask.orders import Order, Orders, pending
 from processors.ask.pace import Pace
 from processors.ask.statement import statement
-from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable, RequestError
+from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable, RequestError, RequestRefused
 from schemas.pipeline import Part, Question, Reply, Request, Window
 
 __all__ = ["Account", "Asker", "Caps", "Order", "cancel", "look_up", "pending", "statement"]
@@ -214,6 +214,9 @@ class Asker:
                 if error.shared:
                     self.pace.pause(BACKOFF_S if error.wait_s is None else error.wait_s)
                 raise
+            except RequestRefused:
+                billed_usd = 0.0
+                raise
             except AccessRefused as error:
                 self._refused, billed_usd = error, 0.0
                 raise
@@ -229,8 +232,11 @@ class Asker:
         except TryLater as error:
             await self.ledger.failed(attempt, error.message, billed_usd=None if error.maybe_paid else 0.0)
             raise
-        except Exception as error:
+        except (RequestRefused, AccessRefused) as error:
             await self.ledger.failed(attempt, str(error), billed_usd=0.0)
+            raise
+        except Exception as error:  # our own mistake: nobody knows how far the call got
+            await self.ledger.failed(attempt, str(error), billed_usd=None)
             raise
         seconds = time.monotonic() - started
         await self.ledger.arrived(attempt, request.fingerprint, raw, seconds=seconds, arrived_at=_now())
