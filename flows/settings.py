@@ -43,7 +43,7 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     if (most := held.lowest_usd) and not model.priced and not job.unpriced:
         message = f"No price of {model.id} at {provider.name} is known, so a budget of ${most:.2f} cannot be held."
         raise SettingsError(message, about="budget_usd", next_step="Give its prices in --catalogue FILE.toml, or go on with --unpriced.")
-    return Account(provider, model, base_url, limits(job), key if variable else "", held)
+    return Account(provider, model, base_url, limits(job), key if variable else "", held, job.plain_json)
 
 
 def provider_of(job: Job) -> Provider:
