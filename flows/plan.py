@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from flows import settings
 from flows.asking import Desk, Task
 from processors.pack import windows as pack
 from schemas.tables import DOCUMENTS, PAGES
@@ -36,7 +37,7 @@ def estimate(desk: Desk) -> Estimate:
     pending = desk.pending()
     remembered = sum(1 for _ in desk.remembered(pending))
     account = desk.asker.account
-    model, limits = account.model, account.limits
+    model, limits = account.model, settings.assumed(account.limits)
     windows = tokens = 0
     requests: list[tuple[int, int, int, int]] = []
     for task in desk.fresh(pending):

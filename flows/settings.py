@@ -11,7 +11,7 @@ from processors.ask.replies import Account
 from schemas.errors import SettingsError
 from schemas.job import Job
 
-__all__ = ["account", "cache_folder", "catalogue", "limits", "tokenizer_path", "vocabulary"]
+__all__ = ["account", "assumed", "cache_folder", "catalogue", "limits", "tokenizer_path", "vocabulary"]
 
 OFFLINE_CONCURRENCY = 4  # rules answer in this process, so more at once gain nothing
 
@@ -28,11 +28,22 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
 
 
 def limits(job: Job) -> Limits:
-    """The limits of the account: each by hand where the job names it, else by tier. Offline there are none but the machine's."""
+    """The limits of the account: each by hand where the job names it, else by tier; without a tier 0, which is "to be found out".
+
+    Offline there are none but the machine's.
+    """
     if job.offline:
         return Limits(concurrency=OFFLINE_CONCURRENCY, rpm=0, tpm=0, tpd=0)
-    tier = catalogue().tiers[job.tier]
+    tier = Limits(0, 0, 0, 0) if job.tier < 0 else catalogue().tiers[job.tier]
     return Limits(job.concurrency or tier.concurrency, job.rpm or tier.rpm, job.tpm or tier.tpm, job.tpd or tier.tpd)
+
+
+def assumed(limits: Limits) -> Limits:
+    """What to reckon a plan's minutes with: the limits as told, those of tier 1 where none are told."""
+    if limits.concurrency:
+        return limits
+    tier = catalogue().tiers[1]
+    return Limits(tier.concurrency, limits.rpm or tier.rpm, limits.tpm or tier.tpm, limits.tpd or tier.tpd)
 
 
 def tokenizer_path(environ: Mapping[str, str] = os.environ) -> Path | None:

@@ -19,6 +19,7 @@ from schemas.pipeline import Page, Question, Window
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
+from tests.false_time import fast
 
 
 @pytest.fixture
@@ -151,8 +152,9 @@ async def test_the_budget_stops_before_the_call(kimi: Running, question: Questio
 
 async def test_the_accounts_limits_are_kept(kimi: Running, question: Question, tmp_path: Path) -> None:
     """Many requests at once never run into the account's concurrency: the journal knows of no refusal."""
-    kimi.config.tier, kimi.config.timing, kimi.config.time_scale = 1, True, 50
-    async with asker(kimi, tmp_path, tier=1) as asking:
+    kimi.config.tier, kimi.config.timing, kimi.config.time_scale = 1, True, 20
+    account = account_of(kimi, tier=1)
+    async with Asker(account, tmp_path / "ledger.sqlite", run="test", count=pack.counter(None), pace=fast(account.limits, 20)) as asking:
         await asyncio.gather(*(asking.ask(asking.request(window(f"invoice number: {n}"), question)) for n in range(60)))
     assert kimi.breaches() == []
     assert max(entry.in_flight for entry in kimi.journal) == 15

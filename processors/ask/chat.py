@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -58,11 +58,24 @@ class Completion:
 class Chat:
     """A connection to one provider. Owns its sockets: use it in an `async with` block."""
 
-    def __init__(self, base_url: str, key: str, *, concurrency: int, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        """`transport` replaces the network, for the provider that answers in this process."""
+    def __init__(
+        self,
+        base_url: str,
+        key: str,
+        *,
+        concurrency: int,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        heard: Callable[[Mapping[str, str]], None] = lambda _: None,
+    ) -> None:
+        """`transport` replaces the network, for the provider that answers in this process; `heard` is given the headers of each reply."""
+
+        async def hear(response: httpx2.Response) -> None:
+            heard(response.headers)
+
         limits = httpx2.Limits(max_connections=max(concurrency, 1) + 2, max_keepalive_connections=max(concurrency, 1) + 2)
         timeout = httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
-        http = httpx2.AsyncClient(transport=transport, limits=limits, timeout=timeout, trust_env=transport is None)
+        hooks = {"response": [hear]}
+        http = httpx2.AsyncClient(transport=transport, limits=limits, timeout=timeout, trust_env=transport is None, event_hooks=hooks)
         self._client = openai.AsyncOpenAI(base_url=base_url, api_key=key or "none", max_retries=0, http_client=http)
 
     async def __aenter__(self) -> Self:

@@ -134,6 +134,15 @@ class Ledger:
         ).fetchone()
         return int(count), float(usd)
 
+    def tokens_since(self, provider: str, sent_at: str) -> int:
+        """Tokens (prompt and reply limit) of the attempts that left at that time or later, without those that were surely refused."""
+        (tokens,) = self._reader.execute(
+            "SELECT coalesce(sum(q.prompt_tokens + q.reply_limit), 0) FROM attempts a JOIN requests q USING (request)"
+            " WHERE q.provider = ? AND a.sent_at >= ? AND NOT (a.state = 'failed' AND coalesce(a.billed_usd, 1) = 0)",
+            (provider, sent_at),
+        ).fetchone()
+        return int(tokens)
+
     def _queue(self, sql: str, values: _Values) -> Future[int]:
         landed: Future[int] = Future()
         self._writes.put((sql, values, landed))

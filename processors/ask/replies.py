@@ -22,7 +22,7 @@ from typing import Any, Self
 
 import tenacity
 
-from processors.ask import prompts, providers
+from processors.ask import pace_limits, prompts, providers
 from processors.ask.budget import Budget
 from processors.ask.chat import Chat, TryLater, read_completion
 from processors.ask.ledger import Ledger
@@ -72,6 +72,8 @@ class Asker:
         self.ledger = Ledger(ledger)
         limits = account.limits
         self.pace = pace or Pace(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, tpd=limits.tpd)
+        if pace is None:
+            self.pace.spent_today(self.ledger.tokens_since(account.provider.name, pace_limits.day_began()))
         self.budget = Budget(account.budget_usd)
         self._refused: AccessRefused | None = None
 
@@ -81,7 +83,7 @@ class Asker:
             from processors.ask import offline  # its rules take a while to load, and most runs ask a model
 
             transport = offline.transport()
-        self.chat = Chat(self.account.base_url, self.account.key, concurrency=self.account.limits.concurrency, transport=transport)
+        self.chat = Chat(self.account.base_url, self.account.key, concurrency=self.pace.most, transport=transport, heard=self.pace.heard)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -115,7 +117,8 @@ class Asker:
         """Tokens that a window may have, replies included, and of these the tokens to keep free for the reply about one document."""
         overhead = max(self.overhead_tokens(question, max_documents) for question in questions)
         model = self.account.model
-        usable = int(model.context_tokens * (1 - WINDOW_MARGIN)) - WINDOW_MARGIN_TOKENS
+        fitting = pace_limits.fitting(model.context_tokens, self.account.limits.tpm)
+        usable = min(int(model.context_tokens * (1 - WINDOW_MARGIN)), fitting) - WINDOW_MARGIN_TOKENS
         reply = max(question.reply_tokens for question in questions) + LENGTH_SHARE_TOKENS
         return usable - overhead - REPLY_MARGIN_TOKENS - model.thinking_tokens, reply
 
@@ -126,10 +129,10 @@ class Asker:
             return self._reply(request.fingerprint, stored, from_ledger=True)
         attempts = 0
         try:
-            async for attempt in _retrying():
+            async for attempt in _retrying(self.pace):
                 with attempt:
                     attempts += 1
-                    await self._call(request)
+                    await self._call(request, again=attempts > 1)
         except TryLater as error:
             raise ProviderUnavailable(f"{error.message} It was tried {attempts} times.", about=request.fingerprint) from None
         arrived = self.ledger.reply(request.fingerprint)
@@ -166,31 +169,33 @@ class Asker:
                 "sent_at": datetime.fromisoformat(row["sent_at"]),
             }
 
-    async def _call(self, request: Request) -> None:
+    async def _call(self, request: Request, *, again: bool) -> None:
         """One attempt, from the pace to the bill."""
         worst_usd = self.account.model.cost_usd(request.prompt_tokens, request.reply_tokens)
-        async with self.pace.slot(request.prompt_tokens + request.reply_tokens):
+        async with self.pace.slot(request.prompt_tokens + request.reply_tokens, self.run, again=again) as place:
             if self._refused is not None:
                 raise self._refused
             await self.budget.reserve(worst_usd)
             billed_usd = worst_usd
             try:
-                billed_usd = await self._send(request, worst_usd)
+                billed_usd = await self._send(request, worst_usd, place)
             except TryLater as error:
                 billed_usd = worst_usd if error.maybe_paid else 0.0
                 if error.shared:
-                    self.pace.pause(BACKOFF_S if error.wait_s is None else error.wait_s)
+                    self.pace.refused(place, error, error.wait_s)
                 raise
             except AccessRefused as error:
                 self._refused, billed_usd = error, 0.0
+                self.pace.give_up(error)
                 raise
             finally:
                 await self.budget.settle(worst_usd, billed_usd)
 
-    async def _send(self, request: Request, worst_usd: float) -> float:
+    async def _send(self, request: Request, worst_usd: float, place: pace_limits.Place) -> float:
         """Write down, call, write down; gives what the call cost in USD."""
         attempt = await self.ledger.sent(self._ledger_row(request), run=self.run, sent_at=_now(), reserved_usd=worst_usd)
         started = time.monotonic()
+        self.pace.left(place)
         try:
             raw = await self.chat.send(request.body)
         except TryLater as error:
@@ -200,6 +205,8 @@ class Asker:
             await self.ledger.failed(attempt, str(error), billed_usd=0.0)
             raise
         seconds = time.monotonic() - started
+        prompt_tokens = read_completion(raw).usage.prompt_tokens
+        self.pace.came(place, prompt_tokens + request.reply_tokens if prompt_tokens else 0)
         await self.ledger.arrived(attempt, request.fingerprint, raw, seconds=seconds, arrived_at=_now())
         billed_usd = self._cost_usd(raw, worst_usd)
         await self.ledger.billed(attempt, request.fingerprint, billed_usd)
@@ -235,18 +242,23 @@ class Asker:
         }
 
 
-def _retrying() -> tenacity.AsyncRetrying:
-    """Retry what may succeed later, for so long in all, waiting as told or with growing, jittered pauses."""
+def _retrying(pace: Pace) -> tenacity.AsyncRetrying:
+    """Retry what may succeed later, for so long from its first failure on. What concerns all waits in the pace, else pauses grow."""
     growing = tenacity.wait_random_exponential(multiplier=BACKOFF_S, max=BACKOFF_MAX_S)
+    failures: list[float] = []
 
     def wait_s(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, TryLater) and error.shared:
+            return 0.0
         told = error.wait_s if isinstance(error, TryLater) else None
         return growing(state) if told is None else told
 
-    return tenacity.AsyncRetrying(
-        retry=tenacity.retry_if_exception_type(TryLater), wait=wait_s, stop=tenacity.stop_after_delay(RETRY_TIME_S), reraise=True
-    )
+    def stop(_: tenacity.RetryCallState) -> bool:
+        failures.append(pace.clock())
+        return failures[-1] - failures[0] >= RETRY_TIME_S
+
+    return tenacity.AsyncRetrying(sleep=pace.sleep, retry=tenacity.retry_if_exception_type(TryLater), wait=wait_s, stop=stop, reraise=True)
 
 
 def _fingerprint(body: Mapping[str, Any]) -> str:
