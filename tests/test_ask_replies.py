@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,6 @@ from schemas.pipeline import Page, Question, Window
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
-from tests.false_time import fast
 
 
 @pytest.fixture
@@ -148,16 +146,6 @@ async def test_the_budget_stops_before_the_call(kimi: Running, question: Questio
         with pytest.raises(BudgetReached):
             await asking.ask(asking.request(window("invoice number: 7"), question))
     assert kimi.journal == []
-
-
-async def test_the_accounts_limits_are_kept(kimi: Running, question: Question, tmp_path: Path) -> None:
-    """Many requests at once never run into the account's concurrency: the journal knows of no refusal."""
-    kimi.config.tier, kimi.config.timing, kimi.config.time_scale = 1, True, 20
-    account = account_of(kimi, tier=1)
-    async with Asker(account, tmp_path / "ledger.sqlite", run="test", count=pack.counter(None), pace=fast(account.limits, 20)) as asking:
-        await asyncio.gather(*(asking.ask(asking.request(window(f"invoice number: {n}"), question)) for n in range(60)))
-    assert kimi.breaches() == []
-    assert max(entry.in_flight for entry in kimi.journal) == 15
 
 
 async def test_an_address_that_nobody_answers_is_a_sentence(

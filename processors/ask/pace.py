@@ -112,28 +112,32 @@ class Pace:
 
         Raises RequestRefused when the request is larger than a whole minute of the account, so that it could never leave.
         """
-        name, allowed = what_was_refused(error)
+        told = what_was_refused(error)
         now, new_wave = self.clock(), place.at > self._refused_at
         self._refused_at = now if new_wave else self._refused_at
-        if name:
-            self._recount(place, 0)  # it was not let in, so it holds no tokens
-        match name:
+        match told.limit:
             case "concurrency":
-                self._slots.limit.find(allowed, now)
+                self._slots.limit.find(told.allowed, now)
                 self._crowded(wait_s, now, new_wave=new_wave)
-            case "rpm" | "tpm":
-                news = (self._rpm if name == "rpm" else self._tpm).find(allowed, now)
+            case "rpm":
+                news = self._rpm.find(told.allowed, now)
                 if new_wave:
                     self.pause(wait_s or 0.0 if news else self._backoff_s(wait_s))
+            case "tpm":
+                self._tpm.find(told.allowed, now)
+                self._minute.others(told.used, now)
+                self.pause(wait_s or 0.0 if told.used else self._backoff_s(wait_s))
             case "tpd":
-                self._tpd.find(allowed, now)
-                self._day.tokens = max(self._day.tokens, self._tpd.now - place.asked_tokens + 1)
+                self._tpd.find(told.allowed, now)
+                self._day.tokens = max(self._day.tokens, told.used)
             case _ if new_wave:
                 self._slots.shrink(self._slots.in_flight / 2, now, again=self._waves > 0)
                 self.pause(self._backoff_s(wait_s))
-        if name == "tpm" and 0 < allowed < place.asked_tokens:
-            message = f"A request of {place.asked_tokens:,} tokens is more than the account's {allowed:,} tokens a minute."
-            raise RequestRefused(message, next_step=f"Name the limit, so that windows are made to fit: --tpm {allowed}")
+        if told.limit:
+            self._recount(place, 0)  # it was not let in, so it holds no tokens
+        if told.limit == "tpm" and 0 < told.allowed < place.asked_tokens:
+            message = f"A request of {place.asked_tokens:,} tokens is more than the account's {told.allowed:,} tokens a minute."
+            raise RequestRefused(message, next_step=f"Name the limit, so that windows are made to fit: --tpm {told.allowed}")
 
     def heard(self, headers: Mapping[str, str]) -> None:
         """Take limits from the headers of a reply, where nobody told them."""

@@ -30,18 +30,25 @@ MISCOUNT = 2.0  # our counts of tokens are corrected by at most this factor
 
 # Moonshot's error page, 2026-08-13, and captured texts: "max concurrency: 15", "max organization concurrency: 1", "max RPM: 100",
 # "TPM rate limit, current:563653, limit:500000", "TPD rate limit, current: 1505241, limit: 1500000".
-REFUSED_LIMIT = re.compile(
-    r"\b(concurrency|RPM)\s*:\s*(\d+)|\b(TPM|TPD)\b[^:]*(?:current\s*:\s*\d+\s*,\s*)?limit\s*:\s*(\d+)", re.IGNORECASE
-)
+CALLS_REFUSED = re.compile(r"\b(concurrency|RPM)\s*:\s*(?P<allowed>\d+)", re.IGNORECASE)
+TOKENS_REFUSED = re.compile(r"\b(TPM|TPD)\b[^:]*current\s*:\s*(?P<used>\d+)\s*,\s*limit\s*:\s*(?P<allowed>\d+)", re.IGNORECASE)
 
 
-def what_was_refused(error: OctavoError) -> tuple[str, int]:
-    """The limit that a refusal names ("concurrency", "rpm", "tpm", "tpd") and its number; ("", 0) when it names none: an overload."""
-    found = REFUSED_LIMIT.search(error.message)
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What a refusal says: "concurrency", "rpm", "tpm", "tpd", or "" for an overload; then numbers, 0 where it gives none."""
+
+    limit: str = ""
+    allowed: int = 0
+    used: int = 0  # tokens, with those of the request that was refused
+
+
+def what_was_refused(error: OctavoError) -> Refused:
+    """The limit that a refusal names, and its numbers."""
+    found = CALLS_REFUSED.search(error.message) or TOKENS_REFUSED.search(error.message)
     if found is None:
-        return "", 0
-    name, number = found.group(1) or found.group(3), found.group(2) or found.group(4)
-    return name.lower(), int(number)
+        return Refused()
+    return Refused(found.group(1).lower(), int(found["allowed"]), int(found.groupdict().get("used") or 0))
 
 
 def rpm_in(headers: Mapping[str, str]) -> int:
@@ -133,6 +140,13 @@ class Minute:
         if place.counted:
             self.tokens += tokens - place.tokens
         place.tokens = tokens
+
+    def others(self, used: int, now: float) -> None:
+        """Take the provider's word for the tokens of this minute: what we do not know of is somebody else's, and just left."""
+        if used > self.tokens:
+            stranger = Place(used - self.tokens, 0, 0)
+            self.enter(stranger)
+            self.leave(stranger, now)
 
     def forget(self, now: float) -> None:
         """Drop what left longer ago than a minute."""
