@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flows.batches import Each, Halt, Tell, bounded
+from flows.replaying import stored, unfit
 from flows.shelf import Shelf
 from processors.ask.replies import Asker
 from processors.check import records as check
@@ -61,6 +62,7 @@ class Desk:
     asked: int = 0
     recalled: int = 0
     strays: int = 0
+    bought: set[str] = field(default_factory=set)  # requests whose reply came by batch in this run
 
     async def answer(self, *, each: Each, tell: Tell) -> bool:
         """Answer every question about every document that is readable and not answered yet; gives whether that changed the tables."""
@@ -71,9 +73,10 @@ class Desk:
         for tasks in (self.remembered(pending), self.fresh(pending)):
             async for answers in each("ask", self.answer_batch, _batches(tasks)):
                 shelf.put(answers.records, answers.rejects, answers.requests)
-                self.asked += answers.asked
+                asked = answers.asked + len(self.bought.intersection(answers.requests))
+                self.asked += asked
                 self.strays += len(answers.strays)
-                self.recalled += len(answers.requests) - answers.asked
+                self.recalled += len(answers.requests) - asked
                 tell("ask", shelf.settled, total)
                 await shelf.commit_when_due()
         await shelf.commit()
@@ -91,7 +94,7 @@ class Desk:
     def remembered(self, pending: dict[str, set[str]]) -> Iterator[Task]:
         """Tasks whose reply is in the ledger, in the windows of then, without text. Takes their documents out of `pending`."""
         for question in self.questions:
-            for fingerprint, ids, parts in self.asker.remembered(question):
+            for fingerprint, ids, parts in self.asker.remembered(question, replay=self.job.replay):
                 wanted = frozenset(ids.values()) & pending[question.name]
                 if wanted and _whole(parts):
                     pending[question.name] -= wanted
@@ -124,7 +127,7 @@ class Desk:
     async def _answer_task(self, task: Task) -> Answers:
         answers = Answers()
         if task.recalled is None:
-            task = await self._seen(task, answers)
+            task = await self.seen(task, answers)
         for question in self.questions:
             if wanted := task.wanted.get(question.name):
                 await self._answer_question(task, question, wanted, answers)
@@ -143,10 +146,11 @@ class Desk:
 
     async def _ask(self, request: Request, wanted: frozenset[str], answers: Answers) -> None:
         """Ask and check; what cannot be asked becomes a reject with its reason."""
+        if why_not := str(self.halt.error or "") or self._not_live(request):
+            answers.rejects += _rejected(request, wanted, "not_asked", why_not)
+            return
         try:
-            if self.halt.error:
-                raise self.halt.error
-            reply = await self.asker.ask(request)
+            reply = await (stored(self.asker, request) if self.job.replay else self.asker.ask(request))
         except (BudgetReached, AccessRefused, Interrupted) as error:
             self.halt.error = error
             answers.rejects += _rejected(request, wanted, "not_asked", str(error))
@@ -156,15 +160,22 @@ class Desk:
             answers.asked += not reply.from_ledger
             await self._check(request, reply, wanted, answers)
 
+    def _not_live(self, request: Request) -> str:
+        """Why a request must not be sent now, if the job says so."""
+        live = self.job.mode != "batch-only" or self.job.replay
+        return "" if live or self.asker.known(request.fingerprint) else NOT_LIVE
+
     async def _check(self, request: Request, reply: Reply, wanted: frozenset[str], answers: Answers) -> None:
         """Check a reply; what fails is asked again once, and rejected when it fails again."""
         answers.requests.append(request.fingerprint)
-        records, rejects = check.check(request, reply)
+        records, rejects = check.check(request, reply, earlier=self.job.replay)
         first_pages = {part.document: part.page for part in reversed(request.window.parts)}
         answers.records += [(first_pages[record.document], record) for record in records if record.document in wanted]
         failed = [reject for reject in rejects if reject.document in wanted]
         answers.strays += [reject.detail for reject in rejects if not reject.document]
-        if request.round:
+        if self.job.replay:
+            failed = [unfit(reject) for reject in failed]
+        if request.round or self.job.replay:
             answers.rejects += failed
             return
         answers.rejects += [reject for reject in failed if reject.reason == NOT_APPLICABLE]
@@ -172,7 +183,7 @@ class Desk:
             again = self.asker.request(window, request.question, round_=1, complaint=complaint)
             await self._ask(again, frozenset(window.documents), answers)
 
-    async def _seen(self, task: Task, answers: Answers) -> Task:
+    async def seen(self, task: Task, answers: Answers) -> Task:
         """The task with the pictures of its image pages; documents that only show pictures to a model that cannot see are rejected."""
         window, blind = task.window, frozenset[str]()
         if self.asker.account.model.vision:
@@ -206,6 +217,7 @@ class Desk:
         return [part for document in documents for part in pack.whole(list(self.warehouse.pages_of([document])), self.count)]
 
 
+NOT_LIVE = "No batch answered it, and --mode batch-only asks nothing else. Run again with --mode batch to ask it live."
 BLIND = "Its pages are pictures and this engine reads text only. Install octavo[ocr], or ask a model with vision."
 
 

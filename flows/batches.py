@@ -34,6 +34,9 @@ class Tell(Protocol):
         ...
 
 
+Hear = Callable[[str], None]  # gets a sentence that a person should know while the work goes on
+
+
 @dataclass(slots=True)
 class Halt:
     """Whether a run should send nothing more: `error` says why. Set from outside by a signal, from inside by a budget or a refusal."""
@@ -42,6 +45,10 @@ class Halt:
 
 
 def quiet(stage: str, done: int, total: int | None) -> None:
+    """Hear and say nothing."""
+
+
+def unheard(sentence: str) -> None:
     """Hear and say nothing."""
 
 

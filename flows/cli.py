@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from flows import jobs, settings, show
 from flows.batches import Halt
 from schemas.errors import Interrupted, OctavoError, SettingsError
-from schemas.job import Job
 
 Result = TypeVar("Result")
 
@@ -47,9 +46,21 @@ def parser() -> argparse.ArgumentParser:
     sql_command = _command(commands, "sql", sql)
     sql_command.add_argument("statement", help='One SELECT, such as "FROM invoice".')
     sql_command.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="How rows are written.")
-    for command in (sql_command, _command(commands, "tables", tables), _command(commands, "doctor", doctor)):
+    doctor_command = _command(commands, "doctor", doctor)
+    jobs.add_provider_flags(doctor_command)
+    batch_command = _command(commands, "batch", batch)
+    batch_command.add_argument("--cancel", metavar="ID", default="", help="End this batch; what it has answered by then is paid and kept.")
+    jobs.add_provider_flags(batch_command)
+    for command in (sql_command, batch_command, _command(commands, "tables", tables), doctor_command):
         command.add_argument("--out", default="out", help="Output folder of the runs.")
-    _command(commands, "models", models)
+    ledger_command = _command(commands, "ledger", ledger)
+    ledger_command.add_argument("action", nargs="?", choices=("show", "replay"), default="show", help="Replay checks stored replies again.")
+    ledger_command.add_argument("--out", default="out", help="Output folder of the runs.")
+    ledger_command.add_argument("--extract", nargs="+", default=[], metavar="SCHEMA", help="Schemas of a replay, else the last run's.")
+    ledger_command.add_argument("--format", choices=("table", "json", "csv"), default="table", help="How rows are written.")
+    models_command = _command(commands, "models", models)
+    jobs.add_provider_flags(models_command)
+    models_command.add_argument("--check", action="store_true", help="Compare with what the provider serves; needs its key.")
     serve_command = _command(commands, "serve", serve)
     serve_command.add_argument("--host", default="127.0.0.1", help="Address of the Prefect server.")
     serve_command.add_argument("--port", type=int, default=4200, help="Port of the Prefect server.")
@@ -69,7 +80,10 @@ def run(args: argparse.Namespace) -> int:
         else:
             from flows import order
 
-            work = order.run(job, settings.account(job), settings.vocabulary(), tell=tell, approve=approve, halt=halt)
+            account = settings.account(job)
+            if not account.model.priced:
+                show.note(f"No price of {account.model.id} is known, so what this run costs is not counted.")
+            work = order.run(job, account, settings.vocabulary(), tell=tell, approve=approve, halt=halt)
         outcome = _until_signalled(work, halt)
     show.outcome(outcome, job)
     return outcome.exit_code
@@ -109,19 +123,53 @@ def tables(args: argparse.Namespace) -> int:
     return 0
 
 
-def models(_: argparse.Namespace) -> int:
-    """Show the catalogue: models, prices, and what became of retired ones."""
-    show.models(settings.catalogue())
+def batch(args: argparse.Namespace) -> int:
+    """List the batches that wait at the provider, or end one of them."""
+    from flows import asking_in_bulk as bulk
+
+    if args.cancel:
+        status = asyncio.run(bulk.cancel(jobs.from_flags(args), args.cancel, os.environ))
+        show.note(f"{args.cancel} is {status}. The next run on this folder fetches what it has answered.")
+    else:
+        show.batches(bulk.waiting(Path(args.out)))
     return 0
+
+
+def ledger(args: argparse.Namespace) -> int:
+    """Show what was spent by day, model, run and question, and what is maybe paid; or check all stored replies again, for nothing."""
+    from flows import money
+    from processors.query import sql as query
+
+    if args.action == "show":
+        query.write(money.spent(Path(args.out)), args.format, sys.stdout.buffer)
+        return 0
+    from flows import order
+
+    job = money.replay(Path(args.out), {"extract": args.extract} if args.extract else {})
+    halt = Halt()
+    with show.progress() as tell:
+        work = order.run(job, settings.account(job), settings.vocabulary(), steps=("extract", "summarize"), tell=tell, halt=halt)
+        outcome = _until_signalled(work, halt)
+    show.outcome(outcome, job)
+    return outcome.exit_code
+
+
+def models(args: argparse.Namespace) -> int:
+    """Show the catalogue: models, prices, and what became of retired ones; or compare it with what the provider serves."""
+    job = jobs.from_flags(args)
+    if not args.check:
+        show.models(settings.catalogue(job.catalogue))
+        return 0
+    from flows.doctor import compare
+
+    return show.findings(asyncio.run(compare(job)))
 
 
 def doctor(args: argparse.Namespace) -> int:
     """Check key, provider, tokenizer, OCR, Prefect and output folder, and say what to do."""
     from flows.doctor import examine
 
-    findings = asyncio.run(examine(Job(inbox=".", out=args.out)))
-    show.findings(findings)
-    return 0 if all(finding.ok for finding in findings if finding.needed) else 1
+    return show.findings(asyncio.run(examine(jobs.from_flags(args))))
 
 
 def serve(args: argparse.Namespace) -> int:

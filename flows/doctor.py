@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,16 +39,42 @@ async def examine(job: Job, environ: Mapping[str, str] = os.environ) -> list[Fin
     ]
 
 
+async def compare(job: Job, environ: Mapping[str, str] = os.environ) -> list[Finding]:
+    """The catalogue beside what the provider serves: the model that would be asked, then what differs.
+
+    Raises SettingsError, AccessRefused and ProviderUnavailable.
+    """
+    account = settings.account(job, environ)
+    served, _ = await look_up(account)
+    return [_models(account, served), *_differences(settings.catalogue(job.catalogue), account, served)]
+
+
+def _differences(catalogue: settings.Catalogue, account: Account, served: Mapping[str, int]) -> Iterator[Finding]:
+    listed, asked = {model.id: model.context_tokens for model in catalogue.models_of(account.provider)}, account.model.id
+    for name in sorted(listed.keys() - served.keys()):
+        yield Finding("missing", ok=False, sentence=f"{name} is in the catalogue and not served.", needed=False)
+    for name in sorted(served.keys() - listed.keys() - {asked}):
+        state = "retired" if name in catalogue.models else "not"
+        yield Finding("new", ok=False, sentence=f"{name} is served and {state} in the catalogue.", needed=False)
+    for name in sorted(served.keys() & listed.keys() - {asked}):
+        if served[name] not in (0, listed[name]):
+            sentence = f"{name} has {served[name]:,} tokens here, and {listed[name]:,} in the catalogue."
+            yield Finding("context", ok=False, sentence=sentence, needed=False)
+
+
 def _key(job: Job, account: Account) -> Finding:
+    variable = job.key_env or account.provider.key_env
+    if not (account.key or account.provider.key_needed):
+        return Finding("key", ok=True, sentence=f"{variable} is not set, and {account.provider.name} may need none.", needed=False)
     if account.key:
-        return Finding("key", ok=True, sentence=f"{job.key_env} is set.")
-    return Finding("key", ok=False, sentence=f"{job.key_env} is not set. Set it to a key of {account.base_url}, or run with --offline.")
+        return Finding("key", ok=True, sentence=f"{variable} is set.")
+    return Finding("key", ok=False, sentence=f"{variable} is not set. Set it to a key of {account.base_url}, or run with --offline.")
 
 
 async def _provider(account: Account) -> list[Finding]:
     """Base URL, models and balance, as far as they can be asked for without a key."""
     address = Finding("base URL", ok=True, sentence=f"{account.base_url} ({account.provider.name}).", needed=False)
-    if not account.key:
+    if not account.key and account.provider.key_needed:
         return [address, Finding("models", ok=False, sentence="Not asked for, since there is no key.", needed=False)]
     try:
         served, balance = await look_up(account)

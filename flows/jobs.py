@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
@@ -13,17 +13,28 @@ from pydantic import ValidationError
 from schemas.errors import SettingsError
 from schemas.job import Job, SummaryStyle
 
+PROVIDER_FLAGS = ("provider", "base_url", "model", "catalogue", "key_env")
 STYLES = [style for style in get_args(SummaryStyle) if style]
 
 
 def add_flags(command: argparse.ArgumentParser) -> None:
     """Give a command one flag a field of `Job`, and `--job` for a file that sets several."""
     command.add_argument("inbox", nargs="?", default=argparse.SUPPRESS, help=Job.model_fields["inbox"].description)
+    _add(command, [name for name in Job.model_fields if name != "inbox"])
+
+
+def add_provider_flags(command: argparse.ArgumentParser) -> None:
+    """Give a command that reads no inbox the flags which say who is asked."""
+    command.set_defaults(inbox=".")
+    _add(command, PROVIDER_FLAGS)
+
+
+def _add(command: argparse.ArgumentParser, names: Iterable[str]) -> None:
     command.add_argument("--job", metavar="FILE.yaml", help="A job in a file; flags win over it.")
-    for name, field in Job.model_fields.items():
-        if name != "inbox":
-            flag = f"--{name.replace('_', '-')}"
-            command.add_argument(flag, default=argparse.SUPPRESS, help=field.description, **_shape(name, field.annotation))
+    for name in names:
+        field = Job.model_fields[name]
+        flag = f"--{name.replace('_', '-')}"
+        command.add_argument(flag, default=argparse.SUPPRESS, help=field.description, **_shape(name, field.annotation))
 
 
 def from_flags(args: argparse.Namespace) -> Job:
@@ -43,6 +54,8 @@ def _shape(name: str, annotation: Any) -> dict[str, Any]:
         return {"nargs": "+", "action": "extend", "metavar": "SCHEMA"}
     if name == "summarize":
         return {"nargs": "?", "const": STYLES[0], "metavar": "STYLE"}
+    if get_origin(annotation) is Literal:
+        return {"choices": get_args(annotation)}
     if annotation is bool:
         return {"action": "store_true"}
     return {"type": annotation, "metavar": {int: "N", float: "X"}.get(annotation, "TEXT")}

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Literal
 
 from flows.asking import Desk
-from flows.batches import Each, Halt, Tell, here, quiet
+from flows.asking_in_bulk import fill_ledger
+from flows.batches import Each, Halt, Hear, Tell, here, quiet, unheard
 from flows.outcome import Outcome, outcome, run_row
 from flows.plan import Approve, Estimate, always, estimate
 from flows.reading import ingest
@@ -26,7 +27,7 @@ from processors.read import pages as read
 from processors.store.warehouse import Change, hold
 from schemas import tables
 from schemas.compiler import compile_question, compile_summary
-from schemas.errors import SettingsError
+from schemas.errors import AccessRefused, SettingsError
 from schemas.job import Job
 from schemas.pipeline import Question
 
@@ -34,7 +35,7 @@ Step = Literal["ingest", "extract", "summarize"]
 ALL: tuple[Step, ...] = ("ingest", "extract", "summarize")
 
 
-async def run(
+async def run(  # noqa: PLR0913 - six of them have a default, and each is a different way to take part
     job: Job,
     account: Account,
     vocabulary: bytes | None = None,
@@ -44,19 +45,25 @@ async def run(
     tell: Tell = quiet,
     halt: Halt | None = None,
     approve: Approve = always,
+    hear: Hear = unheard,
 ) -> Outcome:
     """Do a job, from the folder to the tables.
 
     `vocabulary` is the Kimi vocabulary, without which tokens are estimated. `approve` sees the price before anything is asked and
-    may say no. `halt` can be set by a signal. Raises SettingsError before anything is read, Locked when another run holds the
-    folder, and StorageError. Trouble with single documents and with the provider is in the outcome instead.
+    may say no. `halt` can be set by a signal. `hear` gets a sentence when a budget or the balance runs low. Raises SettingsError
+    before anything is read, Locked when another run holds the folder, and StorageError. Trouble with single documents and with the
+    provider is in the outcome instead.
     """
     asked = questions(job, steps)
     started = datetime.now(UTC)
-    async with open_desk(job, account, vocabulary, asked, run=run_name(job, started), halt=halt or Halt()) as desk:
+    async with open_desk(job, account, vocabulary, asked, run=run_name(job, started), halt=halt or Halt(), hear=hear) as desk:
         changed = "ingest" in steps and await ingest(desk, each=each, tell=tell)
         if asked and not desk.halt.error:
-            if approve(estimate(desk)):
+            found = estimate(desk)
+            await _look_at_balance(desk, found)
+            if desk.halt.error or job.replay or approve(found):
+                if not (desk.halt.error or job.replay):
+                    await fill_ledger(desk, tell=tell)
                 changed |= await desk.answer(each=each, tell=tell)
             else:
                 desk.halt.error = SettingsError("Not approved, so nothing was asked.", next_step="--yes goes on without the question.")
@@ -76,7 +83,7 @@ async def plan(job: Job, account: Account, vocabulary: bytes | None = None, *, t
 
 @asynccontextmanager
 async def open_desk(
-    job: Job, account: Account, vocabulary: bytes | None, asked: Sequence[Question], *, run: str, halt: Halt
+    job: Job, account: Account, vocabulary: bytes | None, asked: Sequence[Question], *, run: str, halt: Halt, hear: Hear = unheard
 ) -> AsyncIterator[Desk]:
     """All that a run works with, held and open: the output folder, the warehouse, the ledger, the connection, the sandbox."""
     out = Path(job.out)
@@ -84,7 +91,7 @@ async def open_desk(
     limits = read.Limits(**{field.name: getattr(job, field.name) for field in fields(read.Limits) if field.name in Job.model_fields})
     local_ocr = account.engine == "offline" and read.ocr_available()
     with hold(out) as warehouse, read.Reader(limits, ocr=local_ocr) as reader:
-        async with Asker(account, out / "ledger.sqlite", run=run, count=count) as asker:
+        async with Asker(account, out / "ledger.sqlite", run=run, count=count, hear=hear) as asker:
             yield Desk(job, asked, limits, warehouse, asker, reader, count, vocabulary is not None, halt)
 
 
@@ -97,6 +104,15 @@ def questions(job: Job, steps: Sequence[Step] = ALL) -> list[Question]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SettingsError(f"Two questions are named {', '.join(twice)}.", about="extract", next_step="Rename or drop one of them.")
     return asked
+
+
+async def _look_at_balance(desk: Desk, found: Estimate) -> None:
+    """Say early that the balance will not do; when nothing is left, nothing is asked, and what is in the ledger is used all the same."""
+    if found.windows:
+        try:
+            await desk.asker.balance.begin(found.cost.usd)
+        except AccessRefused as error:
+            desk.halt.error = error
 
 
 def run_name(job: Job, started: datetime) -> str:

@@ -27,6 +27,8 @@ class Outcome:
     cost_usd: float
     maybe_paid: int  # calls of this folder that were sent and never answered
     strays: int  # replies that also spoke of documents nobody asked about; that part was dropped
+    replay: bool  # whether stored replies were checked again, and no call made
+    notices: tuple[str, ...]  # what was said about budget and balance
     changed: bool  # whether the tables differ from before
     stopped: str  # why nothing more was sent; "" when nothing stopped it
     exit_code: int
@@ -61,6 +63,8 @@ def outcome(desk: Desk, run: str, *, changed: bool) -> Outcome:
         cost_usd=desk.asker.budget.spent_usd,
         maybe_paid=desk.asker.ledger.maybe_paid()[0],
         strays=desk.strays,
+        replay=desk.job.replay,
+        notices=tuple(desk.asker.notices),
         changed=changed,
         stopped=str(desk.halt.error or ""),
         exit_code=desk.halt.error.exit_code if desk.halt.error else 2 if statuses.get("error") or rejects else 0,
@@ -99,12 +103,19 @@ def _sentences(ended: Outcome) -> Iterator[str]:
     if ended.engine == "offline":
         yield "Offline rules, draft quality: no model was asked, and what the rules did not find is null."
     elif ended.engine:
-        yield f"{ended.asked} calls, {ended.recalled} replies from the ledger, ${ended.cost_usd:.4f}."
-    if ended.maybe_paid and ended.engine != "offline":
-        yield f"{ended.maybe_paid} calls were sent and never answered, so they may have been paid."
+        yield from _asked(ended)
     if ended.strays:
         yield f"{ended.strays} replies also spoke of documents that were not in their window; that part was dropped."
+    yield from (notice for notice in ended.notices if notice not in ended.stopped)
     if ended.stopped:
         yield f"Stopped early: {ended.stopped}"
     if not ended.changed:
         yield "Nothing changed since the last run."
+
+
+def _asked(ended: Outcome) -> Iterator[str]:
+    yield f"{ended.asked} calls, {ended.recalled} replies from the ledger, ${ended.cost_usd:.4f}."
+    if ended.replay:
+        yield "Replay: stored replies were checked under the schemas as they are now; fields that are new are null."
+    if ended.maybe_paid:
+        yield f"{ended.maybe_paid} calls were sent and never answered, so they may have been paid."

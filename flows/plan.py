@@ -22,6 +22,7 @@ class Estimate:
     remembered: int  # answers that the ledger holds already, free
     exact: bool  # whether tokens were counted with the model's vocabulary
     cost: pack.Cost
+    tier: int | None = None  # the tier whose limits are assumed for the minutes, when the account's are not told
 
 
 Approve = Callable[[Estimate], bool]
@@ -37,10 +38,11 @@ def estimate(desk: Desk) -> Estimate:
     pending = desk.pending()
     remembered = sum(1 for _ in desk.remembered(pending))
     account = desk.asker.account
-    model, limits = account.model, settings.assumed(account.limits)
+    model, limits = account.model, settings.assumed(desk.job)
+    factor = 1.0 if desk.job.mode == "live" else model.batch_factor
     windows = tokens = 0
     requests: list[tuple[int, int, int, int]] = []
-    for task in desk.fresh(pending):
+    for task in () if desk.job.replay else desk.fresh(pending):
         windows += 1
         tokens += task.window.tokens
         requests += _requests(desk, task)
@@ -53,10 +55,11 @@ def estimate(desk: Desk) -> Estimate:
         exact=desk.exact,
         cost=pack.cost(
             requests=requests,
-            prices_usd=(model.price_in, model.price_cached, model.price_out),
+            prices_usd=(factor * model.price_in, factor * model.price_cached, factor * model.price_out),
             tokens_per_second=model.tokens_per_second,
             limits=(limits.concurrency, limits.rpm, limits.tpm),
         ),
+        tier=None if limits == account.limits else settings.ASSUMED_TIER,
     )
 
 

@@ -6,44 +6,87 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from processors.ask.providers import Limits, catalogue
-from processors.ask.replies import Account
+from processors.ask.providers import Catalogue, Limits, Provider, catalogue
+from processors.ask.replies import Account, Caps
 from schemas.errors import SettingsError
 from schemas.job import Job
 
-__all__ = ["account", "assumed", "cache_folder", "catalogue", "limits", "tokenizer_path", "vocabulary"]
+__all__ = [
+    "Catalogue",
+    "account",
+    "assumed",
+    "cache_folder",
+    "caps",
+    "catalogue",
+    "data_folder",
+    "limits",
+    "provider_of",
+    "tokenizer_path",
+    "vocabulary",
+]
 
-OFFLINE_CONCURRENCY = 4  # rules answer in this process, so more at once gain nothing
+UNKNOWN = Limits(0, 0, 0, 0)
+ASSUMED_TIER = 1  # the first that is paid for
 
 
 def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "", key_needed: bool = True) -> Account:
     """Who is asked, with which key and how fast. `key` wins over the environment. Raises SettingsError and ModelRetired."""
-    provider = catalogue().provider("offline" if job.offline else job.provider)
-    base_url = provider.base_url if job.offline else (job.base_url or environ.get("MOONSHOT_BASE_URL") or provider.base_url)
-    model = catalogue().model(provider.default_model if job.offline else job.model or provider.default_model, provider, base_url)
-    if provider.key_env and not (key := key or environ.get(job.key_env, "")) and key_needed:
-        message = f"No key: set {job.key_env} to a key of {base_url},"
+    provider = provider_of(job)
+    base_url, variable = provider.base_url, ""
+    if provider.name != "offline":
+        base_url = (job.base_url or environ.get(provider.base_url_env) or provider.base_url).rstrip("/")
+        variable = job.key_env or provider.key_env
+    model = catalogue(job.catalogue).model(_model_id(job, provider), provider, base_url)
+    if job.mode != "live" and not (model.batch_factor and provider.batch):
+        message = f"{model.id} at {provider.name} takes no batches."
+        raise SettingsError(message, about="mode", next_step="Use --mode live, or --model kimi-k2.6 at moonshot.")
+    if variable and not (key := key or environ.get(variable, "")) and key_needed and provider.key_needed and not job.replay:
+        message = f"No key: set {variable} to a key of {base_url},"
         raise SettingsError(message, about="key", next_step="or use --offline to answer by rules on this machine, free and without a key.")
-    return Account(provider, model, base_url.rstrip("/"), limits(job), key if provider.key_env else "", job.budget_usd)
+    held = caps(job, environ)
+    if (most := held.lowest_usd) and not model.priced and not job.unpriced:
+        message = f"No price of {model.id} at {provider.name} is known, so a budget of ${most:.2f} cannot be held."
+        raise SettingsError(message, about="budget_usd", next_step="Give its prices in --catalogue FILE.toml, or go on with --unpriced.")
+    least = Limits(0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0)
+    return Account(provider, model, base_url, limits(job), key if variable else "", held, minute_tokens=limits(job, least).tpm)
 
 
-def limits(job: Job) -> Limits:
-    """The limits of the account: each by hand where the job names it, else by tier; without a tier 0, which is "to be found out".
+def provider_of(job: Job) -> Provider:
+    """The provider that a job asks. Raises SettingsError."""
+    return catalogue(job.catalogue).provider("offline" if job.offline else job.provider)
 
-    Offline there are none but the machine's.
+
+def caps(job: Job, environ: Mapping[str, str] = os.environ) -> Caps:
+    """What the job may spend, and the file in which all runs put down what they spend. Raises SettingsError."""
+    if job.budget_project_usd and not job.project:
+        message = "--budget-project-usd caps a project, and none is named."
+        raise SettingsError(message, about="project", next_step="Name it with --project.")
+    amounts = (job.budget_usd, job.budget_day_usd, job.budget_month_usd, job.budget_project_usd)
+    return Caps(*amounts, job.project, data_folder(environ) / "spending.sqlite")
+
+
+def limits(job: Job, unknown: Limits = UNKNOWN) -> Limits:
+    """The limits of the account: each by hand where the job names it, else the provider's, else by tier. Offline they are the machine's.
+
+    A provider with tiers has none of its own; without a tier its limits are `unknown`, which is 0 for "to be found".
     """
-    if job.offline:
-        return Limits(concurrency=OFFLINE_CONCURRENCY, rpm=0, tpm=0, tpd=0)
-    tier = Limits(0, 0, 0, 0) if job.tier < 0 else catalogue().tiers[job.tier]
-    return Limits(job.concurrency or tier.concurrency, job.rpm or tier.rpm, job.tpm or tier.tpm, job.tpd or tier.tpd)
+    provider = provider_of(job)
+    given = provider.limits or (unknown if job.tier < 0 else catalogue(job.catalogue).tiers[job.tier])
+    if provider.name == "offline":
+        return given
+    return Limits(job.concurrency or given.concurrency, job.rpm or given.rpm, job.tpm or given.tpm, job.tpd or given.tpd)
 
 
-def assumed(limits: Limits) -> Limits:
-    """What to reckon a plan's minutes with: the limits as told, those of tier 1 where none are told."""
-    if limits.concurrency:
-        return limits
-    tier = catalogue().tiers[1]
-    return Limits(tier.concurrency, limits.rpm or tier.rpm, limits.tpm or tier.tpm, limits.tpd or tier.tpd)
+def assumed(job: Job) -> Limits:
+    """The limits to reckon a plan's minutes with: those of tier 1 where they are to be found."""
+    return limits(job, catalogue(job.catalogue).tiers[ASSUMED_TIER])
+
+
+def _model_id(job: Job, provider: Provider) -> str:
+    named = "" if job.offline else job.model
+    if not (named or provider.default_model):
+        raise SettingsError(f"{provider.name} has no default model.", about="model", next_step="Name one with --model.")
+    return named or provider.default_model
 
 
 def tokenizer_path(environ: Mapping[str, str] = os.environ) -> Path | None:
@@ -64,3 +107,10 @@ def vocabulary(environ: Mapping[str, str] = os.environ) -> bytes | None:
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Where Octavo keeps what it may fetch again."""
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "octavo"
+
+
+def data_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where Octavo keeps what all runs share: OCTAVO_HOME, else the user's data folder."""
+    if named := environ.get("OCTAVO_HOME"):
+        return Path(named)
+    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "octavo"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from flows.batches import Tell
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from flows.doctor import Finding
     from flows.outcome import Outcome
     from flows.plan import Approve, Estimate
-    from processors.ask.providers import Catalogue
-    from processors.ask.replies import Account
+    from processors.ask.providers import Catalogue, Model
+    from processors.ask.replies import Account, Order
     from processors.store.warehouse import TableInfo
 
-STAGES = {"read": "Reading files", "ask": "Asking questions"}
+STAGES = {"read": "Reading files", "batch": "Waiting for batches", "ask": "Asking questions"}
 
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # 160: a pipe has no width of its own
 err = Console(stderr=True, highlight=False)
 
 
@@ -43,15 +43,22 @@ def note(sentence: str) -> None:
 
 @contextmanager
 def progress() -> Iterator[Tell]:
-    """A bar for each stage while it lasts."""
+    """A bar for each stage, from the moment when it begins."""
     columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err) as bars:
-        tasks = {stage: bars.add_task(title, total=None, visible=False) for stage, title in STAGES.items()}
+    bars = Progress(*columns, console=err)
+    tasks: dict[str, TaskID] = {}
 
-        def tell(stage: str, done: int, total: int | None) -> None:
-            bars.update(tasks[stage], completed=done, total=total, visible=True)
+    def tell(stage: str, done: int, total: int | None) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(STAGES[stage], total=total)
+            bars.start()
+        bars.update(tasks[stage], completed=done, total=total)
 
+    try:
         yield tell
+    finally:
+        if tasks:
+            bars.stop()
 
 
 def outcome(ended: Outcome, job: Job) -> None:
@@ -81,7 +88,7 @@ def price(estimate: Estimate) -> str:
     cost = estimate.cost
     return (
         f"{cost.requests} calls, {cost.prompt_tokens:,} tokens in, about {cost.reply_tokens:,} out: "
-        f"${cost.usd:.2f} (${cost.worst_usd:.2f} at the most), {_duration(cost.minutes)}."
+        f"${cost.usd:.2f} (${cost.worst_usd:.2f} at the most), {_time(estimate)}."
     )
 
 
@@ -96,8 +103,8 @@ def estimate(found: Estimate, account: Account) -> None:
         ("Known", f"{found.remembered:,} replies in the ledger, free"),
         ("Calls", f"{found.cost.requests:,}"),
         ("Tokens", f"{found.cost.prompt_tokens:,} in, of which {found.cost.cached_tokens:,} cached; about {found.cost.reply_tokens:,} out"),
-        ("Price", f"${found.cost.usd:.2f}, ${found.cost.worst_usd:.2f} at the most"),
-        ("Time", _duration(found.cost.minutes)),
+        ("Price", f"${found.cost.usd:.2f}, ${found.cost.worst_usd:.2f} at the most" if account.model.priced else "not in the catalogue"),
+        ("Time", _time(found)),
     ):
         grid.add_row(f"[bold]{name}[/]", escape(value))
     out.print(grid)
@@ -106,30 +113,69 @@ def estimate(found: Estimate, account: Account) -> None:
 def tables(found: Iterable[TableInfo]) -> None:
     """Every table with its columns and what they mean."""
     for table in found:
-        grid = Table("column", "type", "meaning", title=f"[bold]{escape(table.name)}[/]  {table.rows:,} rows", title_justify="left")
-        grid.caption, grid.caption_justify = escape(table.meaning), "left"
+        meaning = table.meaning.rstrip(".")
+        out.print(f"\n[bold]{escape(table.name)}[/]  {table.rows:,} rows. {escape(meaning)}.")
+        grid = Table(box=None, show_header=False, padding=(0, 2))
         for column in table.columns:
-            grid.add_row(escape(column.name), escape(column.type), escape(column.meaning))
+            grid.add_row(escape(column.name), f"[dim]{escape(column.type)}[/]", escape(column.meaning))
         out.print(grid)
 
 
 def models(catalogue: Catalogue) -> None:
-    """The catalogue: what can be asked, at which price per million tokens, and what is gone."""
-    grid = Table("model", "providers", "context", "in", "cached", "out", "vision", "thinking", "state", title="USD per million tokens")
+    """The catalogue: what can be asked where, at which price per million tokens, and what is gone."""
+    gone = Table("model", "retired", "use instead", box=None, title="[bold]No longer served[/]", title_justify="left", style="dim")
+    grids: dict[tuple[str, ...], Table] = {}
     for model in catalogue.models.values():
-        prices = (f"{price:.2f}" for price in (model.price_in, model.price_cached, model.price_out))
-        vision = "yes" if model.vision else "no"
-        grid.add_row(model.id, ", ".join(model.providers), f"{model.context_tokens:,}", *prices, vision, model.thinking, "live")
-    for gone in catalogue.retired.values():
-        grid.add_row(gone.id, *[""] * 7, f"retired {gone.on:%Y-%m-%d}, use {gone.successor}", style="dim")
-    out.print(grid)
+        if model.retired:
+            gone.add_row(model.id, f"{model.retired:%Y-%m-%d}", model.successor)
+        else:
+            grids.setdefault(model.providers, _models_grid(model.providers)).add_row(*_model_cells(model))
+    for grid in (*grids.values(), gone):
+        out.print(grid)
+        out.print()
+    anything = ", ".join(provider.name for provider in catalogue.providers.values() if provider.any_model)
+    out.print(f"Prices are USD per million tokens. Any other model may be asked for at {anything}.", soft_wrap=True)
 
 
-def findings(found: Iterable[Finding]) -> None:
-    """What the doctor found, a line each."""
+def _models_grid(providers: Sequence[str]) -> Table:
+    grid = Table(box=None, title=f"[bold]{escape(', '.join(providers))}[/]", title_justify="left")
+    grid.add_column("model", no_wrap=True)
+    for name in ("context", "in", "cached", "out", "write 5m/1h", "batch"):
+        grid.add_column(name, justify="right")
+    for name in ("vision", "thinks"):
+        grid.add_column(name)
+    return grid
+
+
+def _model_cells(model: Model) -> Iterator[str]:
+    yield from (model.id, f"{model.context_tokens:,}")
+    for price in (model.price_in, model.price_cached, model.price_out):
+        yield (f"{price:.2f}" if price == round(price, 2) else f"{price:g}") if model.priced else "?"
+    yield f"{model.price_cache_write_5m:.2f}/{model.price_cache_write_1h:.2f}" if model.price_cache_write_5m else ""
+    yield f"x {model.batch_factor:g}" if model.batch_factor else ""
+    yield from ("yes" if model.vision else "", {"none": "", "switchable": "off", "always": "always"}[model.thinking])
+
+
+def batches(waiting: Iterable[Order]) -> None:
+    """Batches that are not over."""
+    grid = Table("batch", "model", "ordered at", "requests", "at the most", box=None)
+    for order in waiting:
+        grid.add_row(order.batch or "not made", order.model, order.made_at[:19], f"{order.requests:,}", f"${order.reserved_usd:.2f}")
+    out.print(grid if grid.row_count else "No batch is waiting.")
+
+
+def findings(found: Sequence[Finding]) -> int:
+    """What was found, a line each. Gives the exit code: 1 when something that is needed is not as it should be."""
     for finding in found:
         mark = "[green]ok[/]  " if finding.ok else "[red]no[/]  " if finding.needed else "[yellow]--[/]  "
         out.print(f"{mark}[bold]{finding.name:<10}[/] {escape(finding.sentence)}", soft_wrap=True)
+    return 0 if all(finding.ok for finding in found if finding.needed) else 1
+
+
+def _time(found: Estimate) -> str:
+    """Minutes, and what they assume."""
+    assumed = "" if found.tier is None else f" with the limits of tier {found.tier}, since yours are not told (--tier)"
+    return _duration(found.cost.minutes) + assumed
 
 
 def _duration(minutes: float) -> str:

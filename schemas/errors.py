@@ -65,13 +65,15 @@ class RequestError(OctavoError):
     """One request got no usable reply. `reason` is the class that stands in `rejects.reason`."""
 
     exit_code = 2
-    reason: ClassVar[str] = "request_failed"
+    reason: str = "request_failed"
 
 
 class RequestRefused(RequestError):
-    """The provider will never take this request as it is: too long, filtered or malformed."""
+    """The provider will never take this request as it is: too long, filtered or malformed, which `reason` tells."""
 
-    reason = "refused"
+    def __init__(self, message: str, *, reason: str = "refused", about: str = "", next_step: str = "") -> None:
+        super().__init__(message, about=about, next_step=next_step)
+        self.reason = reason
 
 
 class ProviderUnavailable(RequestError):

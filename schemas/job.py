@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Mode = Literal["live", "batch", "batch-only"]
 SummaryStyle = Literal["", "one-paragraph", "bullets", "executive"]
 
 
@@ -24,15 +25,26 @@ class Job(BaseModel):
     provider: str = Field(default="moonshot", description="Provider in the catalogue.")
     base_url: str = Field(default="", description="Address of the API; empty for the provider's own.")
     model: str = Field(default="", description="Model id; empty for the provider's default.")
-    tier: int = Field(default=-1, ge=-1, le=5, description="Account tier, which sets the limits below; -1 to find them out by asking.")
+    catalogue: str = Field(default="", description="TOML file with providers, models, prices and tiers of your own, over the shipped ones.")
+    tier: int = Field(default=-1, ge=-1, le=5, description="Account tier, which sets the limits below; -1 to find them by asking.")
     concurrency: int = Field(default=0, ge=0, description="Calls in flight; 0 for the tier's.")
     rpm: int = Field(default=0, ge=0, description="Requests a minute; 0 for the tier's.")
     tpm: int = Field(default=0, ge=0, description="Tokens a minute, prompt and reply budget; 0 for the tier's.")
     tpd: int = Field(default=0, ge=0, description="Tokens a day; 0 for the tier's.")
     budget_usd: float = Field(default=0, ge=0, description="Most that this run may cost in USD; 0 for no cap.")
+    budget_day_usd: float = Field(default=0, ge=0, description="Most that all runs may cost in a UTC day, in USD; 0 for no cap.")
+    budget_month_usd: float = Field(default=0, ge=0, description="Most that all runs may cost in a month (UTC), in USD; 0 for no cap.")
+    budget_project_usd: float = Field(default=0, ge=0, description="Most that all runs of the project may cost in USD; 0 for no cap.")
+    project: str = Field(default="", max_length=100, description="Name under which runs are counted together.")
+    replay: bool = Field(default=False, description="Check stored replies again under the schemas as they are now; no call is made.")
+    unpriced: bool = Field(default=False, description="Ask a model of unknown price in spite of a budget, which counts it as 0.")
+    mode: Mode = Field(
+        default="live",
+        description="live: call by call. batch: in batches, which may take a day and cost less, and the rest live. batch-only: no rest.",
+    )
     offline: bool = Field(default=False, description="Answer by rules on this machine: free, draft quality.")
     max_documents_per_window: int = Field(default=20, ge=1, le=500, description="Quality bound of packing.")
-    key_env: str = Field(default="MOONSHOT_API_KEY", description="Environment variable that holds the key.")
+    key_env: str = Field(default="", description="Environment variable that holds the key; empty for the provider's, MOONSHOT_API_KEY.")
     key_secret: str = Field(default="", description="Prefect Secret block that holds the key; wins over key_env.")
     timeout_s: float = Field(default=30, gt=0, description="Seconds that reading one file may take.")
     memory_bytes: int = Field(default=1 << 30, ge=1 << 28, description="Memory of a process that reads files.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -17,13 +18,34 @@ from pydantic import BaseModel
 NOT_APPLICABLE = "not_applicable"  # reason of a reject that is no trouble: the document is not of the kind that was asked about
 
 Status = Literal["ok", "empty", "skipped", "error"]
+TextFrom = Literal["file", "layer", "ocr"]
 Grade = Literal["exact", "loose", "missing"]
 Kind = Literal["text", "choice", "date", "datetime", "integer", "number", "decimal", "boolean", "record", "list"]
 
 
 @dataclass(frozen=True, slots=True)
+class Heading:
+    """One line of a document's outline."""
+
+    level: int  # 1 for the outermost
+    title: str
+    page: int | None  # from 1; None when the outline does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """What a file says about itself. Empty and None where it says nothing; nobody has checked it."""
+
+    title: str = ""
+    author: str = ""
+    created_at: datetime | None = None  # with a time zone; UTC where the file names none
+    modified_at: datetime | None = None
+    outline: tuple[Heading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """One path found below the inbox, whatever became of it."""
+    """One path found below the inbox, or inside a file there, whatever became of it."""
 
     path: str  # below the inbox, "/" between parts, undecodable bytes and controls escaped for display
     path_bytes: bytes  # the same as the file system has it
@@ -34,6 +56,9 @@ class Document:
     reason: str = ""  # class of the trouble, such as "encrypted"; "" when status is "ok"
     detail: str = ""  # the sentence for a person
     page_count: int = 0
+    container: str = ""  # path of the zip, mail or PDF in which it lies; "" for a file of its own
+    flags: tuple[str, ...] = ()  # what a careful reader should know, such as "hidden_text" or "repaired"
+    properties: Properties = Properties()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +70,9 @@ class Page:
     text: str
     image_px: tuple[int, int] | None = None  # width, height of the picture when the page has to be seen
     image: bytes | None = None  # JPEG, filled in only when it is about to be sent
+    text_from: TextFrom = "file"  # "layer": OCR that somebody put behind the picture of a scan; "ocr": ours
+    repeated: tuple[tuple[int, int], ...] = ()  # spans of running headers and footers that stand on an earlier page too
+    hidden_chars: int = 0  # characters of the text that nobody sees on the page
 
 
 @dataclass(frozen=True, slots=True)

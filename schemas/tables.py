@@ -7,7 +7,7 @@ In: the nouns of `schemas.pipeline`. Out: plain dicts, and strict Arrow tables. 
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import asdict
 from re import fullmatch
 from typing import Any
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from schemas.columns import MOMENT, REAL, TEXT, WHOLE, Column, Table, arrow, column_of, native_record, refuse_twins
 from schemas.errors import SchemaError
-from schemas.pipeline import Document, Page, Question, Record, Reject, Reply, Request
+from schemas.pipeline import Document, Page, Question, Record, Reject
 
 Row = dict[str, Any]
 
@@ -25,6 +25,9 @@ __all__ = ["FIXED", "META", "Column", "Row", "Table", "arrow", "question_table",
 def _columns(*specs: tuple[str, pa.DataType, str]) -> tuple[Column, ...]:
     return tuple(Column(*spec) for spec in specs)
 
+
+_OUTLINE = pa.list_(pa.struct([("level", WHOLE), ("title", TEXT), ("page", WHOLE)]))
+_SPANS = pa.list_(pa.struct([("start", WHOLE), ("stop", WHOLE)]))
 
 _DOCUMENT = ("document", TEXT, "SHA-256 of the document's bytes")
 _QUESTION = ("question", TEXT, "Name of the question, which is the name of its table")
@@ -45,6 +48,13 @@ DOCUMENTS = Table(
         ("reason", TEXT, "Class of the trouble, such as encrypted; empty when status is ok"),
         ("detail", TEXT, "The sentence for a person"),
         ("page_count", WHOLE, "Number of pages"),
+        ("container", TEXT, "Path of the zip, mail or PDF in which it lies; empty for a file of its own"),
+        ("flags", pa.list_(TEXT), "What a careful reader should know, such as hidden_text or repaired"),
+        ("title", TEXT, "Title, as the file says"),
+        ("author", TEXT, "Author, as the file says"),
+        ("created_at", MOMENT, "When it was made, as the file says, UTC"),
+        ("modified_at", MOMENT, "When it was changed last, as the file says, UTC"),
+        ("outline", _OUTLINE, "Outline of the file: level from 1, title, page from 1"),
         ("reader", TEXT, "Version of the reader that made the pages"),
     ),
     "Every path found below the inbox, one row each, whatever became of it",
@@ -61,6 +71,9 @@ PAGES = Table(
         ("tokens", WHOLE, "Length of the text in tokens of the model"),
         ("image_width_px", WHOLE, "Width of the picture in pixels, when the page has to be seen"),
         ("image_height_px", WHOLE, "Height of the picture in pixels, when the page has to be seen"),
+        ("text_from", TEXT, "file; layer for OCR that came with a scan; ocr for the engine on this machine"),
+        ("repeated", _SPANS, "Running headers and footers that stand on an earlier page too: first character, one past the last"),
+        ("hidden_chars", WHOLE, "Characters of the text that nobody sees on the page"),
     ),
     "The text of every page that was read",
 )
@@ -195,6 +208,13 @@ def document_row(document: Document, reader: str) -> Row:
         "reason": document.reason,
         "detail": document.detail,
         "page_count": document.page_count,
+        "container": document.container,
+        "flags": list(document.flags),
+        "title": document.properties.title,
+        "author": document.properties.author,
+        "created_at": document.properties.created_at,
+        "modified_at": document.properties.modified_at,
+        "outline": [asdict(heading) for heading in document.properties.outline],
         "reader": reader,
     }
 
@@ -210,6 +230,9 @@ def page_row(page: Page, tokens: int) -> Row:
         "tokens": tokens,
         "image_width_px": width,
         "image_height_px": height,
+        "text_from": page.text_from,
+        "repeated": [{"start": start, "stop": stop} for start, stop in page.repeated],
+        "hidden_chars": page.hidden_chars,
     }
 
 
@@ -264,25 +287,4 @@ def reject_row(reject: Reject, question: Question, engine: str, model: str) -> R
         "engine": engine,
         "model": model,
         "question_fingerprint": question.fingerprint,
-    }
-
-
-def request_row(request: Request, reply: Reply, provider: str, sent_at: datetime) -> Row:
-    """One row of `requests`."""
-    return {
-        "request": request.fingerprint,
-        "question": request.question.name,
-        "engine": reply.engine,
-        "provider": provider,
-        "model": reply.model,
-        "documents": list(request.window.documents),
-        "round": request.round,
-        "prompt_tokens": reply.usage.prompt_tokens,
-        "reply_tokens": reply.usage.reply_tokens,
-        "cached_tokens": reply.usage.cached_tokens,
-        "cost_usd": reply.usage.cost_usd,
-        "seconds": reply.seconds,
-        "attempts": reply.attempts,
-        "finish_reason": reply.finish_reason,
-        "sent_at": sent_at,
     }

@@ -7,6 +7,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from processors.ask.providers import catalogue
+
 hypothesis.settings.register_profile("octavo", deadline=None)  # machines are noisy, and no test is timed
 hypothesis.settings.load_profile("octavo")
 
@@ -17,7 +19,8 @@ SHARED = ROOT.parent / "shared"
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the machine's settings reaches a test, least of all a key with money behind it."""
-    for name in ("MOONSHOT_API_KEY", "MOONSHOT_BASE_URL", "PREFECT_API_URL", "OCTAVO_TOKENIZER"):
+    variables = [name for provider in catalogue().providers.values() for name in (provider.key_env, provider.base_url_env) if name]
+    for name in (*variables, "PREFECT_API_URL", "OCTAVO_TOKENIZER", "OCTAVO_HOME"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from processors.ask.ledger import Ledger
+from processors.ask.statement import statement
 from schemas.errors import StorageError
 
 
@@ -83,6 +84,92 @@ async def test_the_days_tokens_are_those_that_left(tmp_path: Path) -> None:
     assert ledger.tokens_since("moonshot", "2026-11-23T00:30:00+00:00") == 15
     assert ledger.tokens_since("openai", "2026-11-23T00:00:00+00:00") == 0
     ledger.close()
+
+
+OLD = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE requests (
+    request TEXT PRIMARY KEY, question TEXT NOT NULL, question_fingerprint TEXT NOT NULL, engine TEXT NOT NULL, provider TEXT NOT NULL,
+    model TEXT NOT NULL, round INTEGER NOT NULL, window TEXT NOT NULL, ids TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
+    reply_limit INTEGER NOT NULL);
+CREATE TABLE attempts (
+    attempt INTEGER PRIMARY KEY, request TEXT NOT NULL, run TEXT NOT NULL, sent_at TEXT NOT NULL, reserved_usd REAL NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('sent', 'arrived', 'failed')), billed_usd REAL, error TEXT);
+CREATE TABLE replies (
+    request TEXT PRIMARY KEY, raw TEXT NOT NULL, seconds REAL NOT NULL, arrived_at TEXT NOT NULL, cost_usd REAL NOT NULL);
+CREATE INDEX attempts_of_request ON attempts (request);
+INSERT INTO meta VALUES ('secret', x'00ff');
+INSERT INTO requests VALUES ('a', 'invoice', 'f', 'moonshot', 'moonshot', 'kimi-k2.6', 0, '[]', '{}', 10, 5),
+    ('b', 'invoice', 'f', 'moonshot', 'moonshot', 'kimi-k2.6', 0, '[]', '{}', 10, 5);
+INSERT INTO attempts VALUES (1, 'a', 'r', '2026-11-22T10:00:00+00:00', 0.5, 'failed', NULL, 'broke'),
+    (2, 'a', 'r', '2026-11-22T10:00:01+00:00', 0.5, 'failed', 0, '429'),
+    (3, 'a', 'r', '2026-11-22T10:00:02+00:00', 0.5, 'arrived', 0.1, NULL),
+    (4, 'b', 'r', '2026-11-23T10:00:00+00:00', 0.25, 'sent', NULL, NULL);
+INSERT INTO replies VALUES ('a', '{"raw": 1}', 1.5, '2026-11-22T10:00:03+00:00', 0.1);
+"""
+
+
+async def test_a_folder_of_yesterday_opens_today(tmp_path: Path) -> None:
+    """A ledger from before steps were numbered is brought up to date with nothing lost, once, and goes on being written."""
+    path = tmp_path / "ledger.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(OLD)
+    connection.close()
+    for _ in range(2):
+        ledger = Ledger(path)
+        stored = ledger.bill("a")
+        assert stored is not None
+        assert (stored["raw"], stored["cost_usd"], stored["attempts"]) == ('{"raw": 1}', 0.1, 3)
+        assert (ledger.secret, ledger.maybe_paid()) == (b"\x00\xff", (2, 0.75))
+        ledger.close()
+    ledger = Ledger(path)
+    await pay(ledger, "c")
+    ledger.close()
+    total, *_, question = statement(path)
+    assert total == question | {"heading": "total", "name": "all"}
+    assert [total[name] for name in ("attempts", "answered", "free", "maybe_paid", "unheard", "in_vain")] == [5, 2, 1, 1, 1, 0]
+    assert (total["spent_usd"], total["maybe_usd"]) == (0.35, 0.75)
+
+
+def test_a_ledger_of_tomorrow_is_a_sentence(tmp_path: Path) -> None:
+    """A ledger that a newer Octavo wrote is left alone, with a sentence."""
+    path = tmp_path / "ledger.sqlite"
+    Ledger(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StorageError, match=r"newer Octavo \(schema 99"):
+        Ledger(path)
+
+
+@pytest.mark.parametrize("table", ["attempts", "replies", "ends"])
+@pytest.mark.parametrize("change", ["UPDATE {} SET attempt = 7", "DELETE FROM {}"])
+async def test_what_is_put_down_stays(tmp_path: Path, table: str, change: str) -> None:
+    """Attempts, replies and ends are only ever added to: the file itself refuses anything else."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    await pay(ledger, "a")
+    ledger.close()
+    connection = sqlite3.connect(ledger.path)
+    with pytest.raises(sqlite3.IntegrityError, match="only added to"):
+        connection.execute(change.format(table))
+    connection.close()
+
+
+async def test_every_attempt_stands_in_the_statement_once(tmp_path: Path) -> None:
+    """Under each heading the attempts add up to all there are, with dollars that are the bills."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    for name in "ab":
+        await pay(ledger, name)
+    lost = await ledger.sent(row("c"), run="s", sent_at="2026-11-24T00:00:00+00:00", reserved_usd=0.5)
+    await ledger.failed(lost, "broke", billed_usd=None)
+    await ledger.sent(row("d"), run="s", sent_at="2026-11-24T00:00:00+00:00", reserved_usd=0.5)
+    ledger.close()
+    rows = statement(ledger.path)
+    for heading in ("total", "day", "model", "run", "question"):
+        sums = [(line["attempts"], line["spent_usd"], line["maybe_usd"]) for line in rows if line["heading"] == heading]
+        assert [sum(column) for column in zip(*sums, strict=True)] == [4, 0.5, 1.0]
+    by_day = {line["name"]: (line["answered"], line["maybe_paid"], line["unheard"]) for line in rows if line["heading"] == "day"}
+    assert by_day == {"2026-11-23": (2, 0, 0), "2026-11-24": (0, 1, 1)}
 
 
 KILLED = """

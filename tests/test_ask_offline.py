@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from processors.ask import offline, prompts
+from processors.ask import prompts
+from processors.ask.offline import provider as offline
 from schemas.extraction.contract import Contract
 from schemas.extraction.invoice import Invoice
 from schemas.extraction.letter import Letter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from flows import settings
 from processors.ask.replies import Account, Asker, look_up
 from processors.pack import windows as pack
 from schemas.compiler import compile_question
-from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable
+from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable, RequestRefused
 from schemas.job import Job
 from schemas.pipeline import Page, Question, Window
 from tests.emulator.config import Config, Fault
@@ -131,6 +132,16 @@ async def test_a_refused_key_ends_all_asking(kimi: Running, question: Question, 
     assert len(kimi.journal) == 1
 
 
+async def test_a_refused_request_costs_nothing(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """A request that the provider's filter refuses is not tried again, is not counted as spent, and is not "maybe paid"."""
+    kimi.config.faults.append(Fault("content_filter"))
+    async with asker(kimi, tmp_path) as asking:
+        with pytest.raises(RequestRefused):
+            await asking.ask(asking.request(window("invoice number: 7"), question))
+        assert (asking.budget.spent_usd, asking.budget.reserved_usd, asking.ledger.maybe_paid()) == (0.0, 0.0, (0, 0.0))
+    assert [entry.status for entry in kimi.journal] == [400]
+
+
 async def test_no_money_ends_all_asking(kimi: Running, question: Question, tmp_path: Path) -> None:
     """A 429 that means an empty account is not waited out: exit code 77."""
     kimi.config.balance_usd = 0.0
@@ -148,11 +159,20 @@ async def test_the_budget_stops_before_the_call(kimi: Running, question: Questio
     assert kimi.journal == []
 
 
+async def test_the_accounts_limits_are_kept(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """Many requests at once never run into the account's concurrency: the journal knows of no refusal."""
+    kimi.config.tier, kimi.config.timing, kimi.config.time_scale = 1, True, 50
+    async with asker(kimi, tmp_path, tier=1) as asking:
+        await asyncio.gather(*(asking.ask(asking.request(window(f"invoice number: {n}"), question)) for n in range(60)))
+    assert kimi.breaches() == []
+    assert max(entry.in_flight for entry in kimi.journal) == 15
+
+
 async def test_an_address_that_nobody_answers_is_a_sentence(
     kimi: Running, question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When no connection can be made within the retry time, the request ends as ProviderUnavailable and was not paid."""
-    monkeypatch.setattr("processors.ask.replies.RETRY_TIME_S", 0.2)
+    monkeypatch.setattr("processors.ask.paying.RETRY_TIME_S", 0.2)
     account = replace(account_of(kimi), base_url="http://127.0.0.1:9/v1")
     async with Asker(account, tmp_path / "ledger.sqlite", run="test", count=pack.counter(None)) as asking:
         with pytest.raises(ProviderUnavailable, match="tried"):

@@ -310,3 +310,11 @@ def test_every_document_has_one_outcome(entries: list[dict[str, Any]]) -> None:
     outcomes = [record.document for record in accepted] + [reject.document for reject in rejected if reject.document]
     assert sorted(outcomes) == ["d1", "d2", "d3"]
     assert all(reject.reason and reject.detail for reject in rejected)
+
+
+@pytest.mark.parametrize("record", [None, {}, {"number": None, "day": None}])
+def test_a_document_of_another_kind_is_no_trouble(record: Any) -> None:
+    """An answer that says nothing, or null for the whole record, is a reason of its own and is not asked again."""
+    _, rejected = judged({"k1": record}, request_for({"d1": TEXTS["d1"]}))
+    assert rejected["d1"].reason == "not_applicable"
+    assert ask_again(request_for(), rejected.values()) == []

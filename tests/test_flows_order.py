@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -125,7 +127,7 @@ async def test_duplicates_are_asked_once(kimi: Running, inbox: Path) -> None:
     ended = await run(kimi, job)
     assert ended.rows == {"parcel": 5}
     assert len(parcels(job)) == 6
-    assert json.dumps(kimi.journal[0].body).count("Sender Number 0") == 1
+    assert json.dumps(kimi.log.chats()[0].body).count("Sender Number 0") == 1
 
 
 async def test_a_lost_table_is_made_again_from_the_ledger(kimi: Running, inbox: Path) -> None:
@@ -174,7 +176,7 @@ async def test_a_wrong_answer_is_asked_once_more_and_then_a_row(kimi: Running, i
     (reject,) = Warehouse(Path(job.out)).rows("rejects")
     assert reject["reason"] == "invalid"
     assert "sent_on" in reject["detail"]
-    assert "some day" in json.dumps(kimi.journal[1].body)
+    assert "some day" in json.dumps(kimi.log.chats()[1].body)
     again = await run(kimi, job)
     assert (again.exit_code, again.asked, again.changed) == (2, 0, False)
 
@@ -264,3 +266,33 @@ async def test_two_runs_on_one_folder(kimi: Running, inbox: Path) -> None:
     _, said = first.communicate(timeout=60)
     assert first.returncode == 143
     assert "goes on where it stopped" in said
+
+
+async def test_a_scan_goes_to_the_model_as_a_picture(kimi: Running, tmp_path: Path) -> None:
+    """A page without text is sent as a JPEG in base64 to a model with vision, between the marks of its document, and gets its row."""
+    kimi.config.oracle = None
+    (tmp_path / "inbox").mkdir()
+    shutil.copy(ROOT / "data" / "samples" / "receipt_scan.jpg", tmp_path / "inbox")
+    job = Job(inbox=str(tmp_path / "inbox"), out=str(tmp_path / "out"), summarize="bullets", base_url=kimi.base_url)
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.rows) == (0, {"summary": 1})
+    body = kimi.log.chats()[0].body
+    assert body is not None
+    parts = body["messages"][1]["content"]
+    assert [part["type"] for part in parts] == ["text", "text", "image_url", "text"]
+    picture = base64.b64decode(parts[2]["image_url"]["url"].removeprefix("data:image/jpeg;base64,"))
+    assert picture.startswith(b"\xff\xd8")
+
+
+async def test_a_scan_is_a_reason_where_nothing_can_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offline and without local OCR a scan is read as a picture, gets no answer, and its row says what to install; exit code 2."""
+    monkeypatch.setattr("flows.order.read.ocr_available", lambda: False)
+    (tmp_path / "inbox").mkdir()
+    shutil.copy(ROOT / "data" / "samples" / "receipt_scan.jpg", tmp_path / "inbox")
+    job = Job(inbox=str(tmp_path / "inbox"), out=str(tmp_path / "out"), extract=["receipt"], offline=True)
+    ended = await order.run(job, settings.account(job, {}))
+    (reject,) = Warehouse(tmp_path / "out").rows("rejects")
+    assert (ended.exit_code, ended.statuses, reject["reason"]) == (2, {"ok": 1}, "needs_ocr")
+    assert "octavo[ocr]" in reject["detail"]
+    again = await order.run(job, settings.account(job, {}))
+    assert (again.changed, again.exit_code) == (False, 2)

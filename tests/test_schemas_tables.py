@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas import tables
 from schemas.columns import arrow_type, native_record
 from schemas.errors import SchemaError
-from schemas.pipeline import Document, Evidence, Field, Page, Record, Reject, Reply, Request, Usage, Window
+from schemas.pipeline import Document, Evidence, Field, Page, Record, Reject
 from tests import rows
 
 KINDS: list[tuple[Field, pa.DataType]] = [
@@ -179,16 +179,13 @@ def test_a_row_that_lacks_a_column_is_refused() -> None:
 
 
 def test_every_noun_has_rows_that_fit_their_table() -> None:
-    """Documents, evidence, rejects and requests become rows that Arrow takes without a change."""
+    """Documents, evidence and rejects become rows that Arrow takes without a change."""
     asked = rows.question()
-    request = Request("r1", asked, Window((), 0), {}, {}, 10, 5, 1)
-    reply = Reply("r1", "{}", "stop", Usage(10, 5, None, 0.01), "kimi", "moonshot", 1.5, 2)
     record = Record("d1", "invoice", {}, (Evidence("number", "1", "exact", 1, 0, 1, "1"), Evidence("total", "2", "missing")), "r1")
     made = {
         tables.DOCUMENTS: [tables.document_row(Document("a", b"\xff"), "7")],
         tables.EVIDENCE: tables.evidence_rows(record),
         tables.REJECTS: [tables.reject_row(Reject("d1", "invoice", "r1", "invalid", "why"), asked, "moonshot", "kimi")],
-        tables.REQUESTS: [tables.request_row(request, reply, "moonshot", datetime(2026, 1, 1, tzinfo=UTC))],
     }
     for table, noun_rows in made.items():
         assert tables.arrow(table, noun_rows).to_pylist() == noun_rows

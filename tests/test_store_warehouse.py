@@ -207,10 +207,10 @@ def test_pages_keep_coming_while_others_are_committed(warehouse: Warehouse) -> N
 
 @pytest.mark.parametrize(
     ("reason", "settled"),
-    [("invalid", True), ("unavailable", False), ("budget", False), ("not_asked", False), ("access", False)],
+    [("invalid", True), ("unavailable", False), ("needs_ocr", False), ("not_asked", False), ("timeout", False)],
 )
 def test_answered_counts_answers_and_rejects_for_good(warehouse: Warehouse, reason: str, *, settled: bool) -> None:
-    """Whoever was not asked because of the net or the money is asked again; who was asked and failed is not."""
+    """Whoever was not asked, for want of net, money or a picture, is asked again; who was asked and failed is not."""
     asked = rows.question()
     rejected = Change(tables.REJECTS, [tables.reject_row(rows.reject("b", reason), asked, "offline", "rules")])
     warehouse.commit([*rows.answers("a"), rejected])

@@ -1,31 +1,42 @@
 """One call of a chat model through the OpenAI SDK: JSON in, raw JSON out, and every trouble told apart by its meaning.
 
-The SDK's own retries are off: a retry it made would be a request that nobody paced, paid or wrote down.
+The SDK's own retries are off: a retry it made would be a request that nobody paced, paid or wrote down. What an answer means is
+read by `refusals`, with the codes of the provider in `providers`; here it becomes an error. It also imports `stream`,
+which puts the frames of a streamed reply together.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import IO, Any, Self, cast
 
 import httpx2
 import openai
 
+from processors.ask import stream
+from processors.ask.providers import Provider
+from processors.ask.refusals import Refusal, hidden, refusal
 from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
 from schemas.pipeline import Usage
 
 CONNECT_TIMEOUT_S = 20.0
 READ_TIMEOUT_S = 930.0  # the gateway cuts a silent call after 900 s (documentation of 2026-08-13)
-AGAIN_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 529})  # what Moonshot's own client tries again (2026-09)
-NO_MONEY = re.compile(
-    r"exceeded_current_quota|current (token )?quota|account balance|insufficient balance|recharge|in arrears|suspended", re.IGNORECASE
-)
-AFTER_SECONDS = re.compile(r"after (\d+(?:\.\d+)?) seconds?", re.IGNORECASE)
-SECRET = re.compile(r"(sk-|Bearer\s+)[A-Za-z0-9_\-.]{6,}")
+FINISH_REASONS = {"sensitive": "content_filter", "model_context_window_exceeded": "length"}  # Z.ai's words for what others say (2026-08-31)
+ENDS_ALL: Mapping[str, tuple[str, str]] = {  # kind of refusal -> what happened, what to do
+    "key": ("The provider refused the key", "Check the key and that it belongs to this base URL."),
+    "no_money": ("The provider refuses this account", "Check balance and permissions in its console."),
+    "not_served": ("The provider does not serve this model or address", "`octavo models --check` lists what is served."),
+}
+ENDS_REQUEST: Mapping[str, tuple[str, str]] = {  # kind of refusal -> what happened, reason in `rejects`
+    "too_long": ("The request is too long for the provider", "too_long"),
+    "filtered": ("The provider's content filter refused the request", "content_filter"),
+    "malformed": ("The provider refused the request", "refused"),
+}
 
 
 class TryLater(OctavoError):
@@ -34,16 +45,28 @@ class TryLater(OctavoError):
     `wait_s` is what the provider asked for, None when it said nothing.
 
     `maybe_paid` is true when the connection broke after the request had left, so that nobody knows whether it was billed.
+    `unreached` is true when there was no connection at all.
     """
 
     exit_code = 2
 
-    def __init__(self, message: str, *, wait_s: float | None = None, shared: bool = False, maybe_paid: bool = False) -> None:
-        """`shared` is true when all calls should wait, not only this one."""
+    def __init__(
+        self,
+        message: str,
+        *,
+        wait_s: float | None = None,
+        shared: bool = False,
+        maybe_paid: bool = False,
+        unreached: bool = False,
+        refusal: Refusal | None = None,
+    ) -> None:
+        """`shared` is true when all calls should wait, not only this one; `refusal` is what the provider said, if it said anything."""
         super().__init__(message)
         self.wait_s = wait_s
         self.shared = shared
         self.maybe_paid = maybe_paid
+        self.unreached = unreached
+        self.refusal = refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +76,15 @@ class Completion:
     text: str
     finish_reason: str
     usage: Usage
+    reasoning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What one call brought: the raw JSON of a reply, and what the provider said when it broke the reply off."""
+
+    raw: str
+    refusal: Refusal | None = None
 
 
 class Chat:
@@ -63,11 +95,16 @@ class Chat:
         base_url: str,
         key: str,
         *,
+        provider: Provider,
         concurrency: int,
         transport: httpx2.AsyncBaseTransport | None = None,
         heard: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> None:
-        """`transport` replaces the network, for the provider that answers in this process; `heard` is given the headers of each reply."""
+        """`provider` tells how to read a refusal; `transport` replaces the network, for the provider that answers in this process.
+
+        `heard` is given the headers of each answer, whatever it says.
+        """
+        self._provider = provider
 
         async def hear(response: httpx2.Response) -> None:
             heard(response.headers)
@@ -84,15 +121,81 @@ class Chat:
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
 
-    async def send(self, body: Mapping[str, Any]) -> str:
-        """Make one call and give the raw JSON of the reply. Raises TryLater, RequestRefused and AccessRefused."""
+    async def send(self, body: Mapping[str, Any]) -> Arrived:
+        """Make one call and give the raw JSON of the reply, also of a stream, and of one that was cut after its first words.
+
+        Raises TryLater, RequestRefused and AccessRefused.
+        """
+        with self._told_apart():
+            reply = await self._post(body)
+        kind = reply.headers.get("content-type", "")
+        if "text/event-stream" in kind:
+            return self._kept(await stream.collect(reply, limit_tokens=stream.limit_of(body)), reply.headers)
+        text = await _text(reply)
+        if refused := hidden(text, self._provider):
+            raise _begun(trouble(refused))
+        return Arrived(text)
+
+    async def _post(self, body: Mapping[str, Any]) -> httpx2.Response:
+        """The response to a call; of one that asks for a stream the body is still to be read."""
+        if not body.get("stream"):
+            return await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body))
+        kind = openai.AsyncStream[object]
+        reply: Any = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body), stream=True, stream_cls=kind)
+        return cast("httpx2.Response", reply)  # the SDK gives the response itself when a response is asked for
+
+    def _kept(self, made: stream.Assembly, headers: Mapping[str, str]) -> Arrived:
+        """What a stream brought. Raises what its error frame means, or TryLater, when there is nothing in it worth keeping."""
+        said = refusal(made.status, json.dumps(made.error), headers, self._provider, now_s=time.time()) if made.error else None
+        if made.whole or made.has_text:
+            return Arrived(made.raw(), said)
+        if said is None:
+            raise TryLater(f"The reply is not whole: {made.trouble or 'it ended without [DONE]'}.", maybe_paid=True)
+        error = trouble(said)
+        if isinstance(error, RequestRefused):  # a filter that stopped the reply: what it had written is paid
+            return Arrived(made.raw(), said)
+        raise _begun(error)
+
+    @contextmanager
+    def _told_apart(self) -> Iterator[None]:
+        """Turn the SDK's errors into ours."""
         try:
-            reply = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body))
+            yield
         except openai.APIStatusError as error:
-            raise trouble(error.status_code, error.response.text, error.response.headers) from None
+            raise trouble(self._meaning(error)) from None
         except openai.APIConnectionError as error:
-            raise TryLater(_connection_sentence(error), maybe_paid=_had_left(error)) from None
-        return reply.text
+            raise self._broken(error) from None
+
+    def _broken(self, error: openai.APIConnectionError) -> TryLater:
+        """What it means that there is no answer. Without a connection all calls fail alike, so all wait."""
+        cause = error.__cause__ or error
+        if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
+            return TryLater(f"{self._client.base_url} cannot be reached ({_reason(cause)}).", shared=True, unreached=True)
+        sentence = f"The connection to the provider broke ({type(cause).__name__})."
+        return TryLater(sentence, maybe_paid=not isinstance(cause, httpx2.PoolTimeout))
+
+    def _meaning(self, error: openai.APIStatusError) -> Refusal:
+        return refusal(error.status_code, error.response.text, error.response.headers, self._provider, now_s=time.time())
+
+    async def fetch(self, path: str) -> bytes:
+        """What an address of the API answers to a GET, however large. Raises like `send`."""
+        with self._told_apart():
+            return (await self._client.get(path, cast_to=httpx2.Response)).content
+
+    async def post(self, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """What an address of the API answers to a POST, such as `/batches`. Raises like `send`."""
+        with self._told_apart():
+            return (await self._client.post(path, cast_to=httpx2.Response, body=body and dict(body))).content
+
+    async def upload(self, name: str, content: IO[bytes], purpose: str) -> str:
+        """Upload a file; gives its id. Raises like `send`."""
+        with self._told_apart():
+            return (await self._client.files.create(file=(name, content), purpose=purpose)).id  # type: ignore[arg-type] # purposes differ
+
+    async def delete(self, path: str) -> None:
+        """Delete what an address names. Raises like `send`."""
+        with self._told_apart():
+            await self._client.delete(path, cast_to=httpx2.Response)
 
     async def get(self, path: str) -> Any:
         """The JSON of a GET, such as `/models` or the balance. Raises like `send`."""
@@ -100,26 +203,29 @@ class Chat:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 return (await self._client.get(path, cast_to=httpx2.Response)).json()
         except openai.APIStatusError as error:
-            raise trouble(error.status_code, error.response.text, error.response.headers) from None
+            raise trouble(self._meaning(error)) from None
         except (openai.APIConnectionError, TimeoutError) as error:
             raise ProviderUnavailable(f"{self._client.base_url} does not answer ({type(error).__name__}).") from None
         except json.JSONDecodeError:
             raise ProviderUnavailable(f"{self._client.base_url} answers {path} with something that is no JSON.") from None
 
 
-def trouble(status: int, body: str, headers: Mapping[str, str]) -> OctavoError:
-    """The error of an HTTP answer that is not 2xx, by its meaning (Moonshot's error page, 2026-08-13)."""
-    kind, message = _error_of(body)
-    said = SECRET.sub("[key]", f"{status} {kind}: {message}".strip(": "))
-    if status == 401:
-        return AccessRefused(f"The provider refused the key ({said}).", next_step="Check the key and that it belongs to this base URL.")
-    if status in {402, 403} or (status == 429 and NO_MONEY.search(f"{kind} {message}")):
-        return AccessRefused(f"The provider refuses this account ({said}).", next_step="Check balance and permissions in its console.")
-    if status == 404:
-        return AccessRefused(f"The provider does not serve this model or address ({said}).", next_step="`octavo models` lists models.")
-    if status in AGAIN_STATUS:
-        return TryLater(f"The provider asks to try later ({said}).", wait_s=_wait_s(message, headers), shared=status in {429, 503, 529})
-    return RequestRefused(f"The provider refused the request ({said}).")
+def trouble(refused: Refusal) -> OctavoError:
+    """The error of a refusal. A gateway that lost patience may have cut off work that is billed."""
+    kind, said = refused.kind, refused.message
+    if kind in ENDS_ALL:
+        what, next_step = ENDS_ALL[kind]
+        return AccessRefused(f"{what} ({said}).", next_step=next_step)
+    if kind in ENDS_REQUEST:
+        what, reason = ENDS_REQUEST[kind]
+        return RequestRefused(f"{what} ({said}).", reason=reason)
+    return TryLater(
+        f"The provider asks to try later ({said}).",
+        wait_s=refused.wait_s,
+        shared=refused.shared,
+        maybe_paid=kind == "gateway",
+        refusal=refused,
+    )
 
 
 def read_completion(raw: str) -> Completion:
@@ -127,9 +233,27 @@ def read_completion(raw: str) -> Completion:
     try:
         data = json.loads(raw)
         choice = data["choices"][0]
-        return Completion(choice["message"].get("content") or "", str(choice.get("finish_reason")), _usage(data, choice))
+        said = choice["message"]
+        thought = str(said.get("reasoning_content") or "")
+        return Completion(said.get("content") or "", _finish_reason(choice), _usage(data, choice), thought)
     except (ValueError, LookupError, TypeError, AttributeError):
         return Completion("", "unreadable", Usage(prompt_tokens=0, reply_tokens=0))
+
+
+def _begun(error: OctavoError) -> OctavoError:
+    """An error that came after the provider had begun to answer: nobody knows whether that was billed."""
+    if isinstance(error, TryLater):
+        error.maybe_paid = True
+    return error
+
+
+async def _text(reply: httpx2.Response) -> str:
+    """The body of a response. Raises TryLater when it does not come whole."""
+    try:
+        await reply.aread()
+    except httpx2.HTTPError as error:
+        raise TryLater(f"The connection to the provider broke ({type(error).__name__}).", maybe_paid=True) from None
+    return reply.text
 
 
 def _usage(data: Mapping[str, Any], choice: Mapping[str, Any]) -> Usage:
@@ -138,29 +262,13 @@ def _usage(data: Mapping[str, Any], choice: Mapping[str, Any]) -> Usage:
     return Usage(int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0)), None if cached is None else int(cached))
 
 
-def _error_of(body: str) -> tuple[str, str]:
-    """Type and message of an error body; gateways answer with HTML, of which the title is enough."""
-    try:
-        error = json.loads(body).get("error") or {}
-        return str(error.get("type") or error.get("code") or ""), str(error.get("message") or "")
-    except (ValueError, AttributeError):
-        title = re.search(r"<title>(.*?)</title>", body, re.IGNORECASE | re.DOTALL)
-        return "gateway", (title.group(1) if title else body[:200]).strip()
+def _finish_reason(choice: Mapping[str, Any]) -> str:
+    said = str(choice.get("finish_reason"))
+    return FINISH_REASONS.get(said, said)
 
 
-def _wait_s(message: str, headers: Mapping[str, str]) -> float | None:
-    """What the provider asks to wait: the header `Retry-After` in seconds, else "after N seconds" in the message."""
-    header = headers.get("retry-after", "")
-    if header.replace(".", "", 1).isdigit():
-        return float(header)
-    found = AFTER_SECONDS.search(message)
-    return float(found.group(1)) if found else None
-
-
-def _connection_sentence(error: openai.APIConnectionError) -> str:
-    cause = error.__cause__
-    return f"The connection to the provider broke ({type(cause).__name__ if cause else type(error).__name__})."
-
-
-def _had_left(error: openai.APIConnectionError) -> bool:
-    return not isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+def _reason(error: BaseException) -> str:
+    """What the system says of a connection that could not be made: the deepest cause knows most."""
+    while (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+    return str(error) or type(error).__name__

@@ -2,7 +2,11 @@
 
 The order is: `sent` committed, call, raw reply committed, and only then does anything look at the reply. After a crash, an attempt
 that was sent and has no reply is "maybe paid": it is counted and asked again. Writes go through one thread that commits all that is
-queued at once (measured: 0.7-0.9 ms a reply, against 3-12 with a commit each), WAL and synchronous FULL.
+queued at once (measured: 0.7-0.9 ms a reply, against 3-12 with a commit each), WAL and synchronous FULL (`database`).
+
+Attempts, replies and ends are only ever added to, which the file itself holds by triggers. An attempt (`sent`) has a reply, or an end
+without one; its end says what was billed: 0 when surely nothing, NULL when nobody knows. No end and no reply: never heard of again,
+or in flight now. What is counted as spent is the bill, else the reservation, in whole nano-dollars (`money`).
 """
 
 from __future__ import annotations
@@ -17,9 +21,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from processors.ask import database
+from processors.ask.money import nano, usd
 from schemas.errors import StorageError
 
-SCHEMA = """
+FIRST = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS requests (
     request TEXT PRIMARY KEY, question TEXT NOT NULL, question_fingerprint TEXT NOT NULL, engine TEXT NOT NULL, provider TEXT NOT NULL,
@@ -31,7 +37,41 @@ CREATE TABLE IF NOT EXISTS attempts (
 CREATE TABLE IF NOT EXISTS replies (
     request TEXT PRIMARY KEY, raw TEXT NOT NULL, seconds REAL NOT NULL, arrived_at TEXT NOT NULL, cost_usd REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS attempts_of_request ON attempts (request);
-"""
+"""  # folders from before the steps were numbered have these tables already
+ADDED_TO_ONLY = """
+DROP INDEX attempts_of_request;
+ALTER TABLE attempts RENAME TO attempts_1;
+ALTER TABLE replies RENAME TO replies_1;
+CREATE TABLE attempts (
+    attempt INTEGER PRIMARY KEY, request TEXT NOT NULL, run TEXT NOT NULL, sent_at TEXT NOT NULL, reserved_nano INTEGER NOT NULL);
+CREATE TABLE replies (
+    attempt INTEGER PRIMARY KEY, request TEXT NOT NULL, raw TEXT NOT NULL, seconds REAL NOT NULL, arrived_at TEXT NOT NULL);
+CREATE TABLE ends (attempt INTEGER PRIMARY KEY, billed_nano INTEGER, error TEXT);
+INSERT INTO attempts SELECT attempt, request, run, sent_at, CAST(round(reserved_usd * 1e9) AS INTEGER) FROM attempts_1;
+INSERT INTO replies
+    SELECT (SELECT max(attempt) FROM attempts_1 a WHERE a.request = r.request AND state <> 'failed'), request, raw, seconds, arrived_at
+    FROM replies_1 r;
+INSERT INTO ends SELECT attempt, CAST(round(billed_usd * 1e9) AS INTEGER), error FROM attempts_1 WHERE state <> 'sent';
+DROP TABLE attempts_1;
+DROP TABLE replies_1;
+CREATE INDEX attempts_of_request ON attempts (request);
+CREATE INDEX replies_of_request ON replies (request);
+CREATE TRIGGER attempts_stay BEFORE UPDATE ON attempts BEGIN SELECT RAISE(ABORT, 'attempts are only added to'); END;
+CREATE TRIGGER replies_stay BEFORE UPDATE ON replies BEGIN SELECT RAISE(ABORT, 'replies are only added to'); END;
+CREATE TRIGGER ends_stay BEFORE UPDATE ON ends BEGIN SELECT RAISE(ABORT, 'ends are only added to'); END;
+CREATE TRIGGER attempts_last BEFORE DELETE ON attempts BEGIN SELECT RAISE(ABORT, 'attempts are only added to'); END;
+CREATE TRIGGER replies_last BEFORE DELETE ON replies BEGIN SELECT RAISE(ABORT, 'replies are only added to'); END;
+CREATE TRIGGER ends_last BEFORE DELETE ON ends BEGIN SELECT RAISE(ABORT, 'ends are only added to'); END;
+"""  # how an attempt ended is a row of its own, and money is whole nano-dollars
+BATCHES = """
+CREATE TABLE IF NOT EXISTS batches (
+    intent TEXT PRIMARY KEY, provider TEXT NOT NULL, model TEXT NOT NULL, base_url TEXT NOT NULL, run TEXT NOT NULL, made_at TEXT NOT NULL,
+    sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, requests INTEGER NOT NULL, reserved_usd REAL NOT NULL, file TEXT NOT NULL,
+    batch TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('intended', 'uploaded', 'ordered', 'done', 'dropped')), said TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS batch_lines (
+    intent TEXT NOT NULL, request TEXT NOT NULL, attempt INTEGER NOT NULL, PRIMARY KEY (intent, request)) WITHOUT ROWID;
+"""  # folders from before the steps were numbered may have these too
+STEPS = (FIRST, ADDED_TO_ONLY, BATCHES)  # of the schema; a new one goes at the end, and none is ever changed
 QUEUE_COMMIT = 256  # writes that share one commit at the most
 
 INSERT_REQUEST = (
@@ -50,8 +90,8 @@ class Ledger:
         """Open or make the file. Raises StorageError."""
         self.path = path
         try:
-            self._reader = _connect(path)
-            self._reader.executescript(SCHEMA)
+            self._reader = database.connect(path)
+            database.migrate(self._reader, STEPS, path)
             self._reader.execute("INSERT OR IGNORE INTO meta VALUES ('secret', ?)", (secrets.token_bytes(32),))
             self._reader.commit()
         except sqlite3.Error as error:
@@ -71,39 +111,38 @@ class Ledger:
         """Put down that a call is about to leave; gives the number of the attempt. `request` has the columns of `requests`."""
         first = self._queue(INSERT_REQUEST, request)
         attempt = self._queue(
-            "INSERT INTO attempts (request, run, sent_at, reserved_usd, state) VALUES (?, ?, ?, ?, 'sent')",
-            (request["request"], run, sent_at, reserved_usd),
+            "INSERT INTO attempts (request, run, sent_at, reserved_nano) VALUES (?, ?, ?, ?)",
+            (request["request"], run, sent_at, nano(reserved_usd)),
         )
         await asyncio.wrap_future(first)
         return await asyncio.wrap_future(attempt)
 
     async def arrived(self, attempt: int, request: str, raw: str, *, seconds: float, arrived_at: str) -> None:
         """Put the raw reply on disk. Its bill follows with `billed`; until then the reservation stands for it."""
-        await asyncio.wrap_future(
-            self._queue(
-                "INSERT OR REPLACE INTO replies SELECT ?, ?, ?, ?, reserved_usd FROM attempts WHERE attempt = ?",
-                (request, raw, seconds, arrived_at, attempt),
-            )
-        )
+        values = (attempt, request, raw, seconds, arrived_at)
+        await asyncio.wrap_future(self._queue("INSERT INTO replies VALUES (?, ?, ?, ?, ?)", values))
 
-    async def billed(self, attempt: int, request: str, cost_usd: float) -> None:
+    async def billed(self, attempt: int, request: str, cost_usd: float) -> None:  # noqa: ARG002 - callers know both
         """Put down what an arrived reply cost."""
-        self._queue("UPDATE replies SET cost_usd = ? WHERE request = ?", (cost_usd, request))
-        await asyncio.wrap_future(
-            self._queue("UPDATE attempts SET state = 'arrived', billed_usd = ? WHERE attempt = ?", (cost_usd, attempt))
-        )
+        await asyncio.wrap_future(self._queue("INSERT INTO ends VALUES (?, ?, NULL)", (attempt, nano(cost_usd))))
 
     async def failed(self, attempt: int, error: str, *, billed_usd: float | None) -> None:
         """Put down that a call got no reply; `billed_usd` is 0 when it was surely free, None when it is "maybe paid"."""
-        await asyncio.wrap_future(
-            self._queue("UPDATE attempts SET state = 'failed', error = ?, billed_usd = ? WHERE attempt = ?", (error, billed_usd, attempt))
-        )
+        billed = None if billed_usd is None else nano(billed_usd)
+        await asyncio.wrap_future(self._queue("INSERT INTO ends VALUES (?, ?, ?)", (attempt, billed, error)))
 
     def reply(self, request: str) -> sqlite3.Row | None:
         """The stored reply of a request: raw, seconds, cost_usd, attempts."""
+        return self.bill(request)
+
+    def bill(self, request: str) -> sqlite3.Row | None:
+        """A request that has a reply (the last one), with raw reply, cost_usd, seconds, number of attempts and time of the last one."""
         row = self._reader.execute(
-            "SELECT raw, seconds, cost_usd, (SELECT count(*) FROM attempts a WHERE a.request = r.request) AS attempts"
-            " FROM replies r WHERE request = ?",
+            "SELECT q.*, r.raw, r.seconds, coalesce(e.billed_nano, a.reserved_nano) / 1e9 AS cost_usd,"
+            " (SELECT count(*) FROM attempts WHERE request = q.request) AS attempts,"
+            " (SELECT max(sent_at) FROM attempts WHERE request = q.request) AS sent_at"
+            " FROM requests q JOIN replies r USING (request) JOIN attempts a USING (attempt) LEFT JOIN ends e USING (attempt)"
+            " WHERE q.request = ? ORDER BY r.attempt DESC LIMIT 1",
             (request,),
         ).fetchone()
         return row if isinstance(row, sqlite3.Row) else None
@@ -111,34 +150,51 @@ class Ledger:
     def answered(self, question_fingerprint: str, engine: str, model: str) -> Iterator[sqlite3.Row]:
         """First-round requests of a question that have a reply, in the order in which they were sent."""
         yield from self._reader.execute(
-            "SELECT q.* FROM requests q JOIN replies r USING (request)"
-            " WHERE question_fingerprint = ? AND engine = ? AND model = ? AND round = 0 ORDER BY q.rowid",
+            "SELECT * FROM requests q WHERE EXISTS (SELECT 1 FROM replies r WHERE r.request = q.request)"
+            " AND question_fingerprint = ? AND engine = ? AND model = ? AND round = 0 ORDER BY q.rowid",
             (question_fingerprint, engine, model),
         )
 
-    def bill(self, request: str) -> sqlite3.Row | None:
-        """A request that has a reply, with raw reply, cost, seconds, number of attempts and time of the last one."""
-        row = self._reader.execute(
-            "SELECT q.*, r.raw, r.cost_usd, r.seconds, count(a.attempt) AS attempts, max(a.sent_at) AS sent_at"
-            " FROM requests q JOIN replies r USING (request) JOIN attempts a USING (request) WHERE q.request = ? GROUP BY q.request",
-            (request,),
-        ).fetchone()
-        return row if isinstance(row, sqlite3.Row) else None
+    def latest(self, question_fingerprint: str, engine: str, model: str, most: int) -> list[sqlite3.Row]:
+        """The last first-round requests of a question that have a reply, the latest first: request, window."""
+        rows: list[sqlite3.Row] = self._reader.execute(
+            "SELECT q.request, q.window FROM requests q WHERE EXISTS (SELECT 1 FROM replies r WHERE r.request = q.request)"
+            " AND question_fingerprint = ? AND engine = ? AND model = ? AND round = 0 ORDER BY q.rowid DESC LIMIT ?",
+            (question_fingerprint, engine, model, most),
+        ).fetchall()
+        return rows
+
+    def answered_ever(self, question: str, question_fingerprint: str, engine: str, model: str) -> Iterator[sqlite3.Row]:
+        """Requests of any round with a reply to a question of that name, whatever its fingerprint was: its own first, then the newest."""
+        yield from self._reader.execute(
+            "SELECT q.*, max(r.attempt) AS newest FROM requests q JOIN replies r USING (request)"
+            " WHERE question = ? AND engine = ? AND model = ? GROUP BY q.request"
+            " ORDER BY question_fingerprint = ? DESC, newest DESC",
+            (question, engine, model, question_fingerprint),
+        )
 
     def maybe_paid(self) -> tuple[int, float]:
-        """Attempts that were sent and never heard of again: how many, and what they may have cost in USD."""
-        count, usd = self._reader.execute(
-            "SELECT count(*), coalesce(sum(reserved_usd), 0) FROM attempts a"
-            " WHERE (state = 'failed' AND billed_usd IS NULL)"
-            " OR (state = 'sent' AND NOT EXISTS (SELECT 1 FROM replies r WHERE r.request = a.request))"
+        """Attempts that were sent and never heard of again: how many, and what they may have cost in USD.
+
+        What waits in a batch that is not over was heard of: it is there to be fetched.
+        """
+        count, nanos = self._reader.execute(
+            "SELECT count(*), coalesce(sum(reserved_nano), 0) FROM attempts a LEFT JOIN ends e USING (attempt)"
+            " WHERE e.billed_nano IS NULL AND NOT EXISTS (SELECT 1 FROM replies r WHERE r.attempt = a.attempt)"
+            " AND attempt NOT IN (SELECT attempt FROM batch_lines JOIN batches USING (intent) WHERE batches.state = 'ordered')"
         ).fetchone()
-        return int(count), float(usd)
+        return int(count), usd(nanos)
 
     def tokens_since(self, provider: str, sent_at: str) -> int:
-        """Tokens (prompt and reply limit) of the attempts that left at that time or later, without those that were surely refused."""
+        """Tokens (prompt and reply limit) of the calls that left at that time or later, without those that were surely refused.
+
+        What went in batches is not among them: no source says that it counts for the day (documentation of 2026-08-13).
+        """
         (tokens,) = self._reader.execute(
-            "SELECT coalesce(sum(q.prompt_tokens + q.reply_limit), 0) FROM attempts a JOIN requests q USING (request)"
-            " WHERE q.provider = ? AND a.sent_at >= ? AND NOT (a.state = 'failed' AND coalesce(a.billed_usd, 1) = 0)",
+            "SELECT coalesce(sum(q.prompt_tokens + q.reply_limit), 0)"
+            " FROM attempts a JOIN requests q USING (request) LEFT JOIN ends e USING (attempt)"
+            " WHERE q.provider = ? AND a.sent_at >= ? AND attempt NOT IN (SELECT attempt FROM batch_lines)"
+            " AND (e.billed_nano IS NOT 0 OR EXISTS (SELECT 1 FROM replies r WHERE r.attempt = a.attempt))",
             (provider, sent_at),
         ).fetchone()
         return int(tokens)
@@ -150,7 +206,7 @@ class Ledger:
 
     def _write_all(self) -> None:
         """The writer thread: take what is queued, write it, commit once, then tell those who wait."""
-        connection = _connect(self.path)
+        connection = database.connect(self.path)
         while (first := self._writes.get()) is not None:
             batch = [first, *self._more()]
             try:
@@ -179,11 +235,3 @@ class Ledger:
                 break
             more.append(write)
         return more
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=30, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection

@@ -2,7 +2,7 @@
 
 One Pace for one account: jobs that share it leave in turn. Nobody polls: each event (a reply, a departure, the end of a wait) lets go
 whoever may leave then. The provider charges prompt + reply budget against its tokens a minute, whatever is generated, and counts every
-attempt as a request (documentation of 2026-08-13). The books are kept by `pace_limits`.
+attempt as a request (documentation of 2026-08-13). The books are kept by `pace_limits`; what a refusal says is read by `refusals`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from processors.ask.pace_limits import (
     Place,
     Slots,
     rpm_in,
-    what_was_refused,
 )
+from processors.ask.refusals import Refusal
 from schemas.errors import BudgetReached, OctavoError, RequestRefused
 
 BACKOFF_S = 1.0  # first pause when the provider names none; doubled with each wave of refusals, with jitter
@@ -91,7 +91,7 @@ class Pace:
             yield place
         finally:
             self._slots.in_flight -= 1
-            self.left(place)
+            self._end(place)
 
     def left(self, place: Place) -> None:
         """The request leaves now: its minute begins. Said again it means nothing."""
@@ -107,37 +107,41 @@ class Pace:
         if place.at > self._refused_at:
             self._waves = 0
 
-    def refused(self, place: Place, error: OctavoError, wait_s: float | None = None) -> None:
-        """Learn from a refusal; `wait_s` is what the provider asked for. What left before an earlier refusal was heard is one wave with it.
+    def refused(self, place: Place, refusal: Refusal | None) -> None:
+        """Learn from a refusal; None when nobody was there to refuse. What left before an earlier one was heard is one wave with it.
 
         Raises RequestRefused when the request is larger than a whole minute of the account, so that it could never leave.
         """
-        told = what_was_refused(error)
-        now, new_wave = self.clock(), place.at > self._refused_at
-        self._refused_at = now if new_wave else self._refused_at
-        match told.limit:
+        if refusal is None or not refusal.limit:
+            self.overloaded(place, refusal.wait_s if refusal else None)
+            return
+        new_wave = self._new_wave(place)
+        match refusal.limit:
             case "concurrency":
-                self._slots.limit.find(told.allowed, now)
-                self._crowded(wait_s, now, new_wave=new_wave)
+                self._slots.limit.find(refusal.allowed, self.clock())
+                self._crowded(refusal.wait_s, new_wave=new_wave)
             case "rpm":
-                news = self._rpm.find(told.allowed, now)
+                news = self._rpm.find(refusal.allowed, self.clock())
                 if new_wave:
-                    self.pause(wait_s or 0.0 if news else self._backoff_s(wait_s))
+                    self.pause(refusal.wait_s or 0.0 if news else self._backoff_s(refusal.wait_s))
             case "tpm":
-                self._tpm.find(told.allowed, now)
-                self._minute.others(told.used, now)
-                self.pause(wait_s or 0.0 if told.used else self._backoff_s(wait_s))
-            case "tpd":
-                self._tpd.find(told.allowed, now)
-                self._day.tokens = max(self._day.tokens, told.used)
-            case _ if new_wave:
-                self._slots.shrink(self._slots.in_flight / 2, now, again=self._waves > 0)
-                self.pause(self._backoff_s(wait_s))
-        if told.limit:
-            self._recount(place, 0)  # it was not let in, so it holds no tokens
-        if told.limit == "tpm" and 0 < told.allowed < place.asked_tokens:
-            message = f"A request of {place.asked_tokens:,} tokens is more than the account's {told.allowed:,} tokens a minute."
-            raise RequestRefused(message, next_step=f"Name the limit, so that windows are made to fit: --tpm {told.allowed}")
+                self._tpm.find(refusal.allowed, self.clock())
+                self._minute.others(refusal.used, self.clock())
+                self.pause(refusal.wait_s or 0.0 if refusal.used else self._backoff_s(refusal.wait_s))
+            case _:
+                self._tpd.find(refusal.allowed, self.clock())
+                self._day.tokens = max(self._day.tokens, refusal.used or refusal.allowed)
+                self.pause(refusal.wait_s or 0.0 if refusal.allowed else self._backoff_s(refusal.wait_s))
+        self._recount(place, 0)  # it was not let in, so it holds no tokens
+        if refusal.limit == "tpm" and 0 < refusal.allowed < place.asked_tokens:
+            message = f"A request of {place.asked_tokens:,} tokens is more than the account's {refusal.allowed:,} tokens a minute."
+            raise RequestRefused(message, next_step=f"Name the limit, so that windows are made to fit: --tpm {refusal.allowed}")
+
+    def overloaded(self, place: Place, wait_s: float | None = None) -> None:
+        """The provider has too much to do, also when it says so in the middle of a reply: all go on with half, after a pause."""
+        if self._new_wave(place):
+            self._slots.shrink(self._slots.in_flight / 2, self.clock(), again=self._waves > 0)
+            self.pause(self._backoff_s(wait_s))
 
     def heard(self, headers: Mapping[str, str]) -> None:
         """Take limits from the headers of a reply, where nobody told them."""
@@ -153,18 +157,24 @@ class Pace:
         self._day.turn(self._wall_clock())
         self._day.tokens += tokens
 
-    def give_up(self, error: OctavoError) -> None:
-        """Let nobody wait any longer: raise that error where they wait."""
-        while waiting := self._next():
-            waiting.turn.set_exception(error)
-            self._pop()
+    def give_up(self, job: str, error: OctavoError) -> None:
+        """Let nobody of a job wait any longer: raise that error where they wait."""
+        for waiting in self._jobs.pop(job, ()):
+            if not waiting.turn.done():
+                waiting.turn.set_exception(error)
 
-    def _crowded(self, wait_s: float | None, now: float, *, new_wave: bool) -> None:
+    def _new_wave(self, place: Place) -> bool:
+        """Whether a refusal is the first that is heard of those that left together."""
+        new = place.at > self._refused_at
+        self._refused_at = self.clock() if new else self._refused_at
+        return new
+
+    def _crowded(self, wait_s: float | None, *, new_wave: bool) -> None:
         """Too many in flight: go on with those that were let in, or wait when there are none of ours."""
         if not new_wave:
             return
         others = self._slots.in_flight - 1
-        self._slots.shrink(others, now, again=False)
+        self._slots.shrink(others, self.clock(), again=False)
         if not others:
             self.pause(self._backoff_s(wait_s))
 
@@ -173,6 +183,13 @@ class Pace:
         grown_s = min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** min(self._waves, 10))
         self._waves += 1
         return max(told_s or 0.0, grown_s) * (1 + JITTER * self._chance())
+
+    def _end(self, place: Place) -> None:
+        """A slot is free again; who never left has used nothing."""
+        if place.at == math.inf:
+            self._minute.take_back(place)
+            self._day.recount(place, 0)
+        self._let_go()
 
     def _recount(self, place: Place, tokens: int) -> None:
         self._day.recount(place, tokens)
@@ -189,7 +206,7 @@ class Pace:
         except asyncio.CancelledError:
             if waiting.turn.done() and not waiting.turn.cancelled() and waiting.turn.exception() is None:
                 self._slots.in_flight -= 1
-                self.left(waiting.turn.result())
+                self._end(waiting.turn.result())
             raise
 
     def _let_go(self) -> None:

@@ -1,20 +1,16 @@
 """What an account allows and what is used of it: departures, replies and refusals come in, numbers go out. Nothing waits here.
 
 A limit is told (by hand, by tier) or found: in a refusal, which names it, or in a header. The shape of the provider's minute is not
-documented; a sliding log is the strictest of the likely ones. What is not told is taken from the smallest tier of `providers`.
+documented; a sliding log is the strictest of the likely ones.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-
-from processors.ask.providers import catalogue
-from schemas.errors import OctavoError
 
 MINUTE_S = 60.0
 SLACK_S = 1.0  # a minute is taken this much longer, since a request counts when it is there, not when it leaves (ours, 2026-11-24)
@@ -28,28 +24,6 @@ GROW_S, GROW_SHARE = 2.0, 0.1  # while slots are sought, this share, at least on
 GROW_SLOWLY_S = 10.0  # the same near the number at which refusals began
 MISCOUNT = 2.0  # our counts of tokens are corrected by at most this factor
 
-# Moonshot's error page, 2026-08-13, and captured texts: "max concurrency: 15", "max organization concurrency: 1", "max RPM: 100",
-# "TPM rate limit, current:563653, limit:500000", "TPD rate limit, current: 1505241, limit: 1500000".
-CALLS_REFUSED = re.compile(r"\b(concurrency|RPM)\s*:\s*(?P<allowed>\d+)", re.IGNORECASE)
-TOKENS_REFUSED = re.compile(r"\b(TPM|TPD)\b[^:]*current\s*:\s*(?P<used>\d+)\s*,\s*limit\s*:\s*(?P<allowed>\d+)", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """What a refusal says: "concurrency", "rpm", "tpm", "tpd", or "" for an overload; then numbers, 0 where it gives none."""
-
-    limit: str = ""
-    allowed: int = 0
-    used: int = 0  # tokens, with those of the request that was refused
-
-
-def what_was_refused(error: OctavoError) -> Refused:
-    """The limit that a refusal names, and its numbers."""
-    found = CALLS_REFUSED.search(error.message) or TOKENS_REFUSED.search(error.message)
-    if found is None:
-        return Refused()
-    return Refused(found.group(1).lower(), int(found["allowed"]), int(found.groupdict().get("used") or 0))
-
 
 def rpm_in(headers: Mapping[str, str]) -> int:
     """Requests a minute as `X-RateLimit-Limit` tells them; 0 when it does not, or speaks of longer than a minute.
@@ -61,10 +35,9 @@ def rpm_in(headers: Mapping[str, str]) -> int:
     return int(limit) if limit.isdigit() and reset.isdigit() and int(reset) <= MINUTE_S else 0
 
 
-def fitting(context_tokens: int, tpm: int) -> int:
-    """The largest window of which a whole number makes up a minute's tokens; `tpm` 0 is "not told", so the smallest tier's."""
-    tpm = tpm or min(limits.tpm for limits in catalogue().tiers.values())
-    return tpm // -(-tpm // context_tokens)
+def fitting(context_tokens: int, minute_tokens: int) -> int:
+    """The largest window of which a whole number makes up a minute's tokens; the whole context when those are 0, which is any."""
+    return minute_tokens // -(-minute_tokens // context_tokens) if minute_tokens else context_tokens
 
 
 def day_began(now: datetime | None = None) -> str:
@@ -134,6 +107,12 @@ class Minute:
         """Start the minute of an attempt."""
         place.at = now
         self._left.append(place)
+
+    def take_back(self, place: Place) -> None:
+        """Forget an attempt that was about to leave and never did."""
+        self.requests -= 1
+        self.tokens -= place.tokens
+        place.counted = False
 
     def recount(self, place: Place, tokens: int) -> None:
         """Correct the tokens of an attempt."""

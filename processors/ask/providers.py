@@ -1,36 +1,42 @@
-"""The provider table: reads `catalogue.toml` and turns names into providers, models, limits and the JSON of a call."""
+"""The provider table: reads `catalogue.toml` and a user's file over it; gives providers, models, limits and the JSON of a call."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field, replace
 from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from schemas.errors import ModelRetired, SettingsError
 
 THINKING_RESERVE_TOKENS = 8_192  # room for reasoning, which counts as output; our choice, 2026-11-23
+STRICT = ConfigDict(extra="forbid")
+
+JsonMode = Literal["json_schema", "json_object", "structured_outputs", "guided_json"]
+RefusalKind = Literal[
+    "rate", "overload", "no_money", "key", "not_served", "too_long", "filtered", "malformed", "server", "gateway"
+]  # fmt: skip
+
+# How each mode asks for JSON. vLLM took guided_json until 0.12 and takes structured_outputs since (docs.vllm.ai, 2026-11).
+JSON_MODES: Mapping[JsonMode, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "json_schema": lambda schema: {
+        "response_format": {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": dict(schema)}}
+    },
+    "json_object": lambda _: {"response_format": {"type": "json_object"}},  # the prompt carries the schema
+    "structured_outputs": lambda schema: {"structured_outputs": {"json": dict(schema)}},
+    "guided_json": lambda schema: {"guided_json": dict(schema)},
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """A host that speaks the chat-completions protocol."""
-
-    name: str
-    base_url: str
-    about: str
-    key_env: str  # "" when no key is needed
-    default_model: str
-    reply_limit_field: str
-    balance_path: str  # "" when there is none
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Limits:
     """What an account allows; 0 means no limit."""
 
@@ -40,21 +46,59 @@ class Limits:
     tpd: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Provider:
+    """A host that speaks the chat-completions protocol, and how its dialect differs."""
+
+    name: str
+    base_url: str
+    about: str
+    base_url_env: str = ""  # variable that may name another address
+    key_env: str = ""  # variable that holds the key
+    key_needed: bool = True
+    default_model: str = ""  # "" when there is none to assume
+    any_model: bool = False  # serves ids that no catalogue knows, such as a proxy or a machine of one's own
+    context_tokens: int = 32_768  # assumed for such ids
+    prices_hold: bool = True  # whether the prices of a model that another provider lists hold here too
+    limits: Limits | None = None  # when it has no tiers
+    reply_limit_field: str = "max_tokens"
+    json_mode: JsonMode = "json_schema"  # for models of other providers; its own say theirs
+    thinking_off: Mapping[str, Any] = field(default_factory=dict)  # JSON that keeps a model from thinking; empty when nothing does
+    effort_field: str = ""  # where a model's `effort` goes; "" when it is not taken
+    drop: tuple[str, ...] = ()  # fields of a call that it refuses
+    rename: Mapping[str, str] = field(default_factory=dict)  # fields of a call that it names otherwise
+    codes: Mapping[str, RefusalKind] = field(default_factory=dict)  # its own error codes
+    balance_path: str = ""  # "" when it does not tell
+    estimate_path: str = ""  # where it counts the tokens of a prompt; "" when it does not
+    partial: Literal["", "partial", "continue_final_message"] = ""  # how a reply is continued: a mark on the last message, or flags
+    currency: str = "USD"
+    batch: Mapping[str, Any] = field(default_factory=dict)  # how batches are ordered, see `batch_calls.Rules`; empty when there are none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Model:
     """What a model takes and costs. Prices are USD per million tokens."""
 
     id: str
     providers: tuple[str, ...]
     context_tokens: int
-    price_in: float
-    price_cached: float
-    price_out: float
-    vision: bool
-    thinking: Literal["none", "switchable", "always"]
-    json_mode: Literal["json_schema", "json_object"]
-    tokens_per_second: float
-    price_cache_write: float = 0.0
+    max_output_tokens: int = 0  # 0: what the prompt leaves of the context
+    price_in: float = 0.0
+    price_cached: float = 0.0
+    price_out: float = 0.0
+    price_cache_write_5m: float = 0.0
+    price_cache_write_1h: float = 0.0
+    priced: bool = True  # False when no price is known
+    batch_factor: float = 0.0  # price of a call in a batch, as a part of the list price; 0 when it takes no batches
+    vision: bool = False
+    thinking: Literal["none", "switchable", "always"] = "none"  # we switch off what can be switched
+    effort: str = ""  # how hard it is asked to think, where it can be told
+    fixed: Mapping[str, float] = field(default_factory=dict)  # sampling fields, and the one value that its own providers take
+    json_mode: JsonMode = "json_schema"
+    tokens_per_second: float = 40.0  # output speed that `octavo plan` assumes
+    retired: date | None = None  # since then its own providers do not answer
+    successor: str = ""
+    partial: Literal["", "text", "json_schema"] = ""  # how a cut reply is carried on: without a format, with a strict schema, or not
     extra: Mapping[str, Any] = field(default_factory=dict)  # goes into every call as it is
 
     @property
@@ -63,28 +107,18 @@ class Model:
         return THINKING_RESERVE_TOKENS if self.thinking == "always" else 0
 
     def cost_usd(self, prompt_tokens: int, reply_tokens: int, cached_tokens: int = 0) -> float:
-        """Price of one call. A worst case is asked for with nothing cached."""
-        fresh = max(self.price_in, self.price_cache_write) * (prompt_tokens - cached_tokens)
+        """Price of one call. A worst case is asked for with nothing cached. No call of ours asks for a cache of an hour."""
+        fresh = max(self.price_in, self.price_cache_write_5m) * (prompt_tokens - cached_tokens)
         return (fresh + self.price_cached * cached_tokens + self.price_out * reply_tokens) / 1e6
 
 
-@dataclass(frozen=True, slots=True)
-class Retired:
-    """A model id that no longer answers, and what to use instead."""
-
-    id: str
-    on: date
-    successor: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Catalogue:
-    """All that `catalogue.toml` says."""
+    """All that `catalogue.toml` and a user's file over it say."""
 
     providers: Mapping[str, Provider]
     models: Mapping[str, Model]
     tiers: Mapping[int, Limits]
-    retired: Mapping[str, Retired]
 
     def provider(self, name: str) -> Provider:
         """The provider of that name, or SettingsError that lists those there are."""
@@ -92,58 +126,127 @@ class Catalogue:
             raise SettingsError(f"There is no provider {name!r}; known are {', '.join(self.providers)}.", about="provider")
         return self.providers[name]
 
+    def models_of(self, provider: Provider) -> list[Model]:
+        """The models that a provider serves, as far as the catalogue knows."""
+        return [model for model in self.models.values() if provider.name in model.providers and not model.retired]
+
     def model(self, model_id: str, provider: Provider, base_url: str) -> Model:
         """The model of that id on that provider.
 
-        On an address that is not the provider's own (a proxy, self-hosted weights) a retired id may still be served: it is taken
-        with the facts of its successor. Raises ModelRetired and SettingsError.
+        An address that is not the provider's own (a proxy, self-hosted weights) may serve anything: a retired id is taken there with its
+        own facts, and an unknown one with those of the same weights, or with cautious ones. Raises ModelRetired and SettingsError.
         """
-        if model_id in self.retired:
-            return self._retired(self.retired[model_id], own_address=base_url == provider.base_url)
-        known = [name for name, model in self.models.items() if provider.name in model.providers]
-        if model_id not in known:
-            near = get_close_matches(model_id, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else "`octavo models` lists them."
-            raise SettingsError(f"There is no model {model_id!r} at {provider.name}.", about="model", next_step=hint)
-        return self.models[model_id]
+        own = base_url == provider.base_url and not provider.any_model
+        model = self.models.get(model_id)
+        if model is None or provider.name not in model.providers:
+            if own:
+                raise self._unknown(model_id, provider)
+            model = self._elsewhere(model_id, provider)
+        elif model.retired and own:
+            message = f"The model {model_id} was retired on {model.retired:%Y-%m-%d} and no longer answers."
+            raise ModelRetired(message, about="model", next_step=f"Use its successor: --model {model.successor}")
+        elif own:
+            _keeps_fixed(model)
+        if model.thinking == "switchable" and not provider.thinking_off:
+            return replace(model, thinking="always")
+        return model
 
-    def _retired(self, retired: Retired, *, own_address: bool) -> Model:
-        if own_address:
-            message = f"The model {retired.id} was retired on {retired.on:%Y-%m-%d} and no longer answers."
-            raise ModelRetired(message, about="model", next_step=f"Use its successor: --model {retired.successor}")
-        return replace(self.models[retired.successor], id=retired.id)
+    def _unknown(self, model_id: str, provider: Provider) -> SettingsError:
+        near = get_close_matches(model_id, [model.id for model in self.models_of(provider)], n=1)
+        hint = f"Did you mean {near[0]}?" if near else "`octavo models` lists them; --catalogue FILE.toml adds one."
+        return SettingsError(f"There is no model {model_id!r} at {provider.name}.", about="model", next_step=hint)
+
+    def _elsewhere(self, model_id: str, provider: Provider) -> Model:
+        """A model where anything may be served: `moonshotai/Kimi-K2.6` has the weights of kimi-k2.6, but not always its price."""
+        weights = self.models.get(model_id) or self.models.get(model_id.rsplit("/", 1)[-1].casefold())
+        if weights is not None and provider.prices_hold:
+            return replace(weights, id=model_id, providers=(provider.name,), json_mode=provider.json_mode, fixed={}, retired=None)
+        return Model(
+            id=model_id,
+            providers=(provider.name,),
+            context_tokens=weights.context_tokens if weights else provider.context_tokens,
+            priced=False,
+            vision=weights is not None and weights.vision,
+            thinking=weights.thinking if weights else "none",
+            effort=weights.effort if weights else "",
+            json_mode=provider.json_mode,
+        )
 
 
-@lru_cache(maxsize=1)
-def catalogue() -> Catalogue:
-    """The catalogue that ships."""
+def catalogue(path: str = "") -> Catalogue:
+    """The catalogue that ships, with a user's file laid over it, field by field. Raises SettingsError."""
+    own = Path(path)
+    return _catalogue(path, own.stat().st_mtime_ns if path and own.is_file() else 0)
+
+
+@lru_cache(maxsize=4)
+def _catalogue(path: str, _changed_ns: int) -> Catalogue:
+    """Read once for each state of the file, since a worker lives longer than that."""
     data = tomllib.loads(files("processors.ask").joinpath("catalogue.toml").read_text(encoding="utf-8"))
-    return Catalogue(
-        providers={name: Provider(name=name, **block) for name, block in data["providers"].items()},
-        models={name: _model(name, block) for name, block in data["models"].items()},
-        tiers={block.pop("tier"): Limits(**block) for block in data["tiers"]},
-        retired={name: Retired(id=name, **block) for name, block in data["retired"].items()},
-    )
+    if path:
+        data = _laid_over(data, _read(Path(path)))
+    data["providers"] = {name: {**_like(block, data["providers"]), "name": name} for name, block in data["providers"].items()}
+    data["models"] = {name: {**_like(block, data["models"]), "id": name} for name, block in data["models"].items()}
+    for block in data["models"].values():
+        block.setdefault("priced", "price_out" in block)
+    try:
+        return TypeAdapter(Catalogue).validate_python(data)
+    except ValidationError as error:
+        wrong = " ".join(f"{'.'.join(map(str, trouble['loc']))}: {trouble['msg']}." for trouble in error.errors())
+        raise SettingsError(f"The catalogue {path} is wrong. {wrong}", about="catalogue", next_step="Compare catalogue.toml.") from None
 
 
 def call_body(
     model: Model, provider: Provider, messages: Sequence[Mapping[str, Any]], schema: Mapping[str, Any], reply_tokens: int
 ) -> dict[str, Any]:
-    """The JSON of one call: strict `json_schema` where the model has it, else `json_object`; sampling is left to the model."""
-    return {
+    """The JSON of one call in the provider's dialect: the strongest JSON mode there is, no more thinking than needed, no sampling."""
+    body = {
         "model": model.id,
         "messages": list(messages),
         provider.reply_limit_field: reply_tokens,
-        "response_format": _response_format(model, schema),
+        **JSON_MODES[model.json_mode](schema),
+        **_thinking(model, provider),
         **model.extra,
     }
+    return {provider.rename.get(name, name): value for name, value in body.items() if name not in provider.drop}
 
 
-def _response_format(model: Model, schema: Mapping[str, Any]) -> dict[str, Any]:
-    if model.json_mode == "json_object":
-        return {"type": "json_object"}
-    return {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": dict(schema)}}
+def _thinking(model: Model, provider: Provider) -> dict[str, Any]:
+    if model.thinking == "switchable":
+        return dict(provider.thinking_off)
+    return {provider.effort_field: model.effort} if model.effort and provider.effort_field else {}
 
 
-def _model(name: str, block: dict[str, Any]) -> Model:
-    return Model(id=name, providers=tuple(block.pop("providers")), **block)
+def _keeps_fixed(model: Model) -> None:
+    """A call with another value would be refused, each time."""
+    for name, value in model.fixed.items():
+        if model.extra.get(name, value) != value:
+            message = f"{model.id} takes {name} = {value:g} only, and the catalogue's `extra` has {model.extra[name]}."
+            raise SettingsError(message, about="catalogue", next_step="Leave it out.")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"The catalogue {path} cannot be read: {error}."
+        raise SettingsError(message, about="catalogue", next_step="Check its path and TOML.") from None
+
+
+def _like(block: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A block with what it does not say itself from the one that it is like."""
+    own = dict(block)
+    if (name := own.pop("like", None)) is None:
+        return own
+    if name not in blocks:
+        raise SettingsError(f"The catalogue says `like = {name!r}`, and has no such block.", about="catalogue", next_step="Correct it.")
+    return _laid_over(_like(blocks[name], blocks), own)
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables merged to their leaves; whatever is no table replaces what was there."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        merged[name] = _laid_over(under, value) if isinstance(value, dict) and isinstance(under, dict) else value
+    return merged

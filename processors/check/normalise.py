@@ -37,6 +37,13 @@ def normalise(fields: Sequence[Field], record: Any, problems: list[str], place: 
     return {field.name: values[field.name] for field in fields if field.nullable or values[field.name] is not None}
 
 
+def only_known(fields: Sequence[Field], value: Any) -> Any:
+    """The value without what no field names, at every depth; what is no object is left as it is."""
+    if not isinstance(value, dict):
+        return value
+    return {field.name: _known_inside(field, value[field.name]) for field in fields if field.name in value}
+
+
 def join(place: str, name: str) -> str:
     """The path of a field inside a record: `line_items[0]` and `amount` make `line_items[0].amount`."""
     return f"{place}.{name}" if place else name
@@ -46,6 +53,12 @@ def shown(value: Any, *, quoted: bool = True) -> str:
     """A value for a sentence, cut where it is long."""
     text = repr(value) if quoted and isinstance(value, str) else str(value)
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
+
+
+def _known_inside(field: Field, value: Any) -> Any:
+    if field.kind == "list" and field.item is not None and isinstance(value, list):
+        return [_known_inside(field.item, item) for item in value]
+    return only_known(field.fields, value) if field.kind == "record" else value
 
 
 def _value(field: Field, value: Any, problems: list[str], place: str) -> Any:

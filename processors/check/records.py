@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from processors.check.ground import Leaf, evidence, ground, written
 from processors.check.merge import merge
-from processors.check.normalise import join, normalise, shown
+from processors.check.normalise import join, normalise, only_known, shown
 from processors.check.salvage import Entry, Salvaged, salvage
 from processors.check.source import Source
 from schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject, Reply, Request, Window
@@ -39,10 +39,15 @@ COMPLAINT_CHARACTERS = 2_000  # most that a model is told about what was wrong
 ALONE = frozenset({"contamination", "duplicate_in_reply"})  # reasons for which a document is asked again without its neighbours
 
 
-def check(request: Request, reply: Reply) -> tuple[list[Record], list[Reject]]:
-    """Judge a reply. Every document of the window has exactly one record or reject; answers for others are one reject without document."""
+def check(request: Request, reply: Reply, *, earlier: bool = False) -> tuple[list[Record], list[Reject]]:
+    """Judge a reply. Every document of the window has exactly one record or reject; answers for others are one reject without document.
+
+    `earlier` takes a reply to an earlier schema of the question: what the schema does not name any more is left out.
+    """
     salvaged = salvage(reply.text)
     answers = _answers(request, salvaged)
+    if earlier:
+        answers = {document: [_todays(request.question, answer) for answer in found] for document, found in answers.items()}
     source = Source(request.window.parts)
     records: list[Record] = []
     rejects: list[Reject] = []
@@ -81,6 +86,10 @@ def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str
     return answers
 
 
+def _todays(question: Question, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**answer, "record": only_known(question.fields, answer["record"])} if "record" in answer else answer
+
+
 def _strays(request: Request, salvaged: Salvaged) -> str:
     """The sentence about ids that name no document of the window; empty when there are none."""
     ids = [shown(_id(entry)) for entry in salvaged.entries if _id(entry) not in request.ids]
@@ -106,7 +115,7 @@ def _judge(request: Request, document: str, answer: Mapping[str, Any], source: S
     """One answer: normalised, validated, grounded in its own document, and compared with the neighbours."""
     question = request.question
     if _is_empty(answer.get("record", "")):
-        return _reject(request, document, NOT_APPLICABLE, f"The document holds no {question.name}.")
+        return _reject(request, document, NOT_APPLICABLE, f"Nothing in the document answers the question {question.name}.")
     problems = [f"{shown(key, quoted=False)}: does not belong beside id and record" for key in answer if key not in ("id", "record")]
     value = _validated(question, normalise(question.fields, answer.get("record"), problems), problems)
     if problems:

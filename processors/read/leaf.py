@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from schemas.errors import DocumentError
+from schemas.pipeline import Properties, TextFrom
 
 RENDER_DPI = 150  # legible to vision models at 74-435 KB a page, measured 2026-11
 RENDER_SIDE_PX = 2048  # longest side of a picture that is sent; larger ones are scaled down by the provider anyway
@@ -51,18 +52,32 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One page as a reader hands it over. `image_px` is set when the page has to be looked at."""
+    """One page as a reader hands it over; the fields are those of `Page`. `image_px` is set when the page has to be looked at."""
 
     text: str
     image_px: tuple[int, int] | None = None
+    text_from: TextFrom = "file"
+    repeated: tuple[tuple[int, int], ...] = ()
+    hidden_chars: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """A file that lies in another: an entry of a zip, an attachment of a mail or a PDF. `name` may have folders in it."""
+
+    name: str
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a reader found: its leaves in order, and a sentence on what was repaired or left out."""
+    """What a reader found: its leaves in order, and a sentence on what was repaired or left out; the rest is as in `Document`."""
 
     leaves: tuple[Leaf, ...]
     detail: str = ""
+    flags: tuple[str, ...] = ()
+    properties: Properties = field(default_factory=Properties)
+    inner: tuple[Inner, ...] = ()
 
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")

@@ -23,7 +23,7 @@ from typing import Any, Self
 from processors.read import ocr as ocr_engine
 from processors.read.discover import Found, take, walk
 from processors.read.kinds import DOCX, NAMES, OLE_ENCRYPTED, UNKNOWN, media_type
-from processors.read.leaf import Content, Limits, Source
+from processors.read.leaf import Content, Leaf, Limits, Source
 from processors.read.sandbox import Sandbox, out_of_memory
 from schemas.errors import DocumentError, SettingsError
 from schemas.pipeline import Document, Page
@@ -158,13 +158,13 @@ class Reader:
         for start in range(0, len(wanted), _PAGES_A_TASK):
             try:
                 pictures = await self._render(found, reading.document.sha256, wanted[start : start + _PAGES_A_TASK])
-                texts |= {number: await self._recognised(picture) for number, picture in pictures.items()}
+                texts |= {number: await self._recognise(picture) for number, picture in pictures.items()}
             except DocumentError as error:
                 trouble.append(f"OCR stopped at page {wanted[start]}: {error.message}")
-        pages = tuple(replace(page, text=max(page.text, texts.get(page.number, ""), key=len)) for page in reading.pages)
+        pages = tuple(_recognised(page, texts.get(page.number, "")) for page in reading.pages)
         return Reading(_after_ocr(reading.document, pages, trouble), pages)
 
-    async def _recognised(self, picture: bytes) -> str:
+    async def _recognise(self, picture: bytes) -> str:
         assert self._ocr is not None
         return await self._ocr.run(ocr_engine.recognise, picture, timeout_s=self._limits.ocr_timeout_s)
 
@@ -227,12 +227,23 @@ def _guarded(function: Any, *args: Any) -> Any:
 def _paged(document: Document, content: Content) -> Reading:
     """The leaves as pages of a document. Without text and without a picture to look at it is empty, never ok."""
     leaves = enumerate(content.leaves, start=1)
-    pages = tuple(Page(document.sha256, number, leaf.text, leaf.image_px) for number, leaf in leaves)
-    document = replace(document, page_count=len(pages), detail=content.detail)
+    pages = tuple(_page(document.sha256, number, leaf) for number, leaf in leaves)
+    document = replace(document, page_count=len(pages), detail=content.detail, flags=content.flags, properties=content.properties)
     if any(page.text.strip() or page.image_px for page in pages):
         return Reading(document, pages)
     detail = f"{len(pages)} page(s), and no text on them. {content.detail}".strip()
     return Reading(replace(document, status="empty", reason="no_text", detail=detail), pages)
+
+
+def _page(document: str, number: int, leaf: Leaf) -> Page:
+    return Page(
+        document, number, leaf.text, leaf.image_px, text_from=leaf.text_from, repeated=leaf.repeated, hidden_chars=leaf.hidden_chars
+    )
+
+
+def _recognised(page: Page, text: str) -> Page:
+    """The page with the text of its picture, where that says more than the text it has."""
+    return replace(page, text=text, text_from="ocr", repeated=(), hidden_chars=0) if len(text) > len(page.text) else page
 
 
 def _after_ocr(document: Document, pages: Sequence[Page], trouble: Sequence[str]) -> Document:

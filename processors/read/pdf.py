@@ -78,7 +78,7 @@ def _decrypted(data: bytes) -> bytes:
 
     reader = PdfReader(io.BytesIO(data))
     if reader.decrypt("") == PasswordType.NOT_DECRYPTED:
-        raise DocumentError("encrypted", "The PDF asks for a password.", next_step="Give its password, or save it without one.")
+        raise DocumentError("encrypted", "The PDF asks for a password.", next_step="Save it without one.")
     with io.BytesIO() as file:
         PdfWriter(clone_from=reader).write(file)
         return file.getvalue()
@@ -92,7 +92,7 @@ def _repaired(data: bytes, why: pypdfium2.PdfiumError) -> bytes:
             document.save(file)
             return file.getvalue()
     except pikepdf.PasswordError:
-        raise DocumentError("encrypted", "The PDF asks for a password.", next_step="Give its password, or save it without one.") from why
+        raise DocumentError("encrypted", "The PDF asks for a password.", next_step="Save it without one.") from why
     except (pikepdf.PdfError, ValueError) as error:
         message = "The PDF is damaged beyond what can be repaired."
         raise DocumentError("corrupt", message, next_step="Export it again from its source.") from error

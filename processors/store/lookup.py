@@ -13,17 +13,21 @@ import pyarrow as pa
 
 from processors.store import catalog
 from processors.store.changes import Change
-from schemas.pipeline import Document, Page
+from schemas.pipeline import Document, Heading, Page, Properties
 from schemas.tables import REQUESTS, RUNS, Row
 
-TRANSIENT = ("unavailable", "budget", "not_asked", "access")  # reasons in `rejects` that another run may not meet
+# Reasons in `rejects` that another run may not meet: nothing was asked, or the picture of a page could not be made.
+TRANSIENT = ("unavailable", "not_asked", "needs_ocr", "changed", "vanished", "unreadable", "timeout", "memory", "crashed")
 _PAGES_AT_ONCE = 2_000  # pages held in memory
 
 
 def document(row: Row) -> Document:
     """The noun of a row of `documents`."""
-    fields = [name for name in Document.__dataclass_fields__ if name != "sha256"]
-    return Document(sha256=row["document"] or "", **{name: row[name] for name in fields})
+    outline = tuple(Heading(**heading) for heading in row["outline"])
+    properties = Properties(row["title"], row["author"], row["created_at"], row["modified_at"], outline)
+    apart = ("sha256", "flags", "properties")
+    same = {name: row[name] for name in Document.__dataclass_fields__ if name not in apart}
+    return Document(sha256=row["document"] or "", flags=tuple(row["flags"]), properties=properties, **same)
 
 
 def pages_of(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> Iterator[Page]:
@@ -50,11 +54,14 @@ def _groups(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> 
 
 
 def _pages(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> dict[str, list[Page]]:
-    query = """SELECT document, page, text, image_width_px, image_height_px FROM pages
+    query = """SELECT document, page, text, image_width_px, image_height_px, text_from, repeated, hidden_chars FROM pages
                WHERE document IN (SELECT unnest(?::TEXT[])) ORDER BY document, page"""
     found: dict[str, list[Page]] = {}
-    for one, number, text, width, height in connection.execute(query, [list(documents)]).fetchall():
-        found.setdefault(one, []).append(Page(one, number, text, None if width is None else (width, height)))
+    for one, number, text, width, height, text_from, repeated, hidden in connection.execute(query, [list(documents)]).fetchall():
+        image_px = None if width is None else (width, height)
+        spans = tuple((span["start"], span["stop"]) for span in repeated)
+        page = Page(one, number, text, image_px, text_from=text_from, repeated=spans, hidden_chars=hidden)
+        found.setdefault(one, []).append(page)
     return found
 
 

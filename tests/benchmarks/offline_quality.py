@@ -24,7 +24,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from processors.ask import offline
+from processors.ask.offline import provider as offline
 from schemas.extraction.contract import Contract
 from schemas.extraction.invoice import Invoice
 from schemas.extraction.receipt import Receipt

@@ -41,6 +41,8 @@ class Fault:
 class Config:
     """How the emulator behaves. Money in USD, sizes in tokens or bytes, times in emulated seconds."""
 
+    dialect: Literal["kimi", "zai", "openai", "vllm", "litellm"] = "kimi"  # whose API this is, see dialects.py
+
     # A. transport and auth
     host: str = "127.0.0.1"
     port: int = 0  # 0: any free one

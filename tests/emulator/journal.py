@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 LIMITS = ("concurrency", "rpm", "tpm", "tpd")
-_HOW_SENT = ("stream", "stream_options")
+_HOW_SENT = ("stream", "stream_options", "max_completion_tokens", "max_tokens")
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Entry:
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON of a body; streamed or not makes no difference."""
+    """SHA-256 of the canonical JSON of a body; streamed or not, and with which limit, makes no difference."""
     kept = {name: value for name, value in body.items() if name not in _HOW_SENT}
     text = json.dumps(kept, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

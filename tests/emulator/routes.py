@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tests.emulator import batches, files, rules
 from tests.emulator.catalogue import Model
+from tests.emulator.dialects import shown_model
 from tests.emulator.limits import Org
 from tests.emulator.state import State
 from tests.emulator.understanding import parsed
@@ -30,7 +31,7 @@ def match(method: str, path: str) -> tuple[str, Route, str] | None:
 
 
 def _models(state: State, _exchange: Exchange, _org: Org, _ak: str, _ident: str) -> Made:
-    return {"object": "list", "data": [_shown(model) for model in state.models()]}
+    return {"object": "list", "data": [shown_model(state.config.dialect, _shown(model)) for model in state.models()]}
 
 
 def _model(state: State, _exchange: Exchange, _org: Org, _ak: str, ident: str) -> Made:

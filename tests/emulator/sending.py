@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.emulator import refusals
+from tests.emulator.dialects import stream_usage
 from tests.emulator.turn import Turn
 from tests.emulator.wire import Exchange
 
@@ -68,7 +69,7 @@ async def send_stream(turn: Turn, exchange: Exchange, deadline: float) -> None:
 async def _finish(turn: Turn, exchange: Exchange) -> None:
     """The chunk with the finish reason, the usage where it belongs, and [DONE]."""
     asked = bool((turn.body.get("stream_options") or {}).get("include_usage"))
-    place = "none" if turn.kind == "no_usage" or asked else turn.state.config.stream_usage
+    place = "none" if turn.kind == "no_usage" or asked else stream_usage(turn.state.config.dialect, turn.state.config.stream_usage)
     choice: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": turn.made.finish_reason}
     if place in ("choice", "both"):
         choice["usage"] = turn.usage()

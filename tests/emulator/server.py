@@ -10,7 +10,7 @@ import traceback
 from email.utils import formatdate
 from typing import Any
 
-from tests.emulator import completions, introspection, refusals, routes
+from tests.emulator import completions, dialects, introspection, refusals, routes
 from tests.emulator.config import Config
 from tests.emulator.faults import DOOR, due, pick, refusal
 from tests.emulator.journal import Entry
@@ -39,7 +39,7 @@ class Emulator:
     @property
     def base_url(self) -> str:
         """The address for a client."""
-        return f"http://{self.state.config.host}:{self.port}/v1"
+        return f"http://{self.state.config.host}:{self.port}{dialects.prefix(self.state.config.dialect)}"
 
     async def start(self) -> None:
         """Listens."""
@@ -106,8 +106,9 @@ class Emulator:
             raise
 
     def _path(self, path: str) -> str:
-        if path.startswith("/v1/"):
-            return path.removeprefix("/v1")
+        prefix = dialects.prefix(self.state.config.dialect)
+        if path.startswith(prefix + "/"):
+            return path.removeprefix(prefix)
         if self.state.config.require_v1:
             raise refusals.not_found(path)
         return path
@@ -137,7 +138,8 @@ class Emulator:
             return
         headers = self.state.headers(entry.time_s) | self._hints(refused, entry)
         headers["Content-Type"] = "text/html" if refused.html else JSON
-        exchange.reply(refused.status, headers | refused.headers, refused.body())
+        status, body = dialects.refused(self.state.config.dialect, refused, entry.model)
+        exchange.reply(status, headers | refused.headers, body)
 
     def _hints(self, refused: Refusal, entry: Entry) -> dict[str, str]:
         """Retry-After and X-RateLimit-*, where the settings have them."""

@@ -10,6 +10,7 @@ from tests.emulator.cache import PrefixCache
 from tests.emulator.catalogue import LIVE, OLD, Model
 from tests.emulator.clock import Clock
 from tests.emulator.config import Config
+from tests.emulator.dialects import MODELS
 from tests.emulator.generation import Script
 from tests.emulator.journal import Journal
 from tests.emulator.limits import Org
@@ -46,12 +47,12 @@ class State:
 
     def models(self) -> list[Model]:
         """The models that answer now."""
-        known = {**LIVE, **OLD} if self.config.legacy else LIVE
+        known = self._known()
         return [model for name, model in known.items() if not self._retired(name)]
 
     def model(self, name: str) -> Model:
         """The model of that name; raises the Refusal 404 for an unknown or retired one."""
-        model = LIVE.get(name) or (OLD.get(name) if self.config.legacy else None)
+        model = self._known().get(name)
         if model is None or self._retired(name):
             raise no_model(name)
         return model
@@ -64,6 +65,8 @@ class State:
 
     def headers(self, started: float) -> dict[str, str]:
         """The headers that stand on every reply [C: MoonPalace README, kimi-cli]."""
+        if self.config.dialect != "kimi":
+            return {"Server": "nginx", "x-request-id": uuid.uuid4().hex}
         return {
             "Server": "nginx",
             "Msh-Request-Id": str(uuid.uuid1()),
@@ -83,6 +86,11 @@ class State:
         self._orgs = {}  # calls in flight give their places back to the old ones
         for fault in self.config.faults:
             fault.fired = 0
+
+    def _known(self) -> dict[str, Model]:
+        if self.config.dialect != "kimi":
+            return {model.name: model for model in MODELS[self.config.dialect]}
+        return {**LIVE, **OLD} if self.config.legacy else LIVE
 
     def _retired(self, name: str) -> bool:
         return name in self.config.retired or self.config.retire_at.get(name, float("inf")) <= self.clock.now()

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.emulator import dialects
 from tests.emulator.catalogue import Model
 from tests.emulator.config import Fault
 from tests.emulator.generation import Answer, Scripted
@@ -49,7 +50,8 @@ class Turn:
 
     def stamp(self, kind: str) -> dict[str, Any]:
         """The fields that every body of this reply begins with."""
-        return {"id": self.ident, "object": kind, "created": int(self.state.clock.wall()), "model": self.model.name}
+        stamp = {"id": self.ident, "object": kind, "created": int(self.state.clock.wall()), "model": self.model.name}
+        return dialects.stamp(self.state.config.dialect, stamp)
 
     def completion(self) -> dict[str, Any]:
         """The whole reply."""
@@ -72,7 +74,9 @@ class Turn:
             usage["prompt_tokens_details"] = {"cached_tokens": entry.cached_tokens}
             if self.model.k3:
                 usage["prompt_tokens_details"]["cache_write_tokens"] = entry.cache_write_tokens
-        return usage
+        if self.state.config.dialect == "kimi":
+            return usage
+        return dialects.usage(self.state.config.dialect, usage, entry.cached_tokens, self.state.counter.count(self.made.reasoning))
 
     def headers(self) -> dict[str, str]:
         """The common headers, and on the K3 line what was written to the cache [D through clients]."""

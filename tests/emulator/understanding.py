@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.emulator import faults, refusals, rules
+from tests.emulator import dialects, faults, refusals, rules
 from tests.emulator.catalogue import Model
 from tests.emulator.config import Fault
 from tests.emulator.generation import scripted
@@ -33,6 +33,8 @@ async def understood(state: State, raw: bytes, org: Org, ak: str, entry: Entry, 
     state.journal.attempt(entry, body)
     entry.streamed, entry.body = bool(body.get("stream")), body if state.config.keep_bodies else None
     model = state.model(entry.model)
+    dialects.check(state.config.dialect, body)
+    body = dialects.in_kimis_words(state.config.dialect, body)
     rules.check(body, model, state.config, state.files)
     turn = Turn(state, org, ak, entry, body, model, _struck(state, body, org, ak, entry, path), scripted(state.scripts, body))
     await _measure(turn, len(raw))

@@ -1,6 +1,6 @@
 """Single values of a known form beside their labels: a sheet and a concept in, a value of the text out, or None.
 
-It imports `offline_sheet`, since every rule asks a sheet where labels stand, and `offline_labels` to tell known concepts from a user's own.
+It imports `sheet`, since every rule asks a sheet where labels stand, and `labels` to tell known concepts from a user's own.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from processors.ask.offline_labels import CONCEPTS, words
-from processors.ask.offline_sheet import Hit, Sheet, folded
+from processors.ask.offline.labels import CONCEPTS, words
+from processors.ask.offline.sheet import Hit, Sheet, folded
 from schemas.values import Found, currency_in
 
 DATE_REACH = 60  # characters behind a label in which its date begins

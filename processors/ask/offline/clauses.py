@@ -1,14 +1,14 @@
 """What a contract says: its parties, kind, law, term and notice. A sheet in, texts of it out, as they are written.
 
-It imports `offline_sheet`, which holds the text, and `offline_firms`, which knows what a name looks like.
+It imports `sheet`, which holds the text, and `firms`, which knows what a name looks like.
 """
 
 from __future__ import annotations
 
 import re
 
-from processors.ask.offline_firms import LONGEST_NAME, companies, is_name
-from processors.ask.offline_sheet import Sheet
+from processors.ask.offline.firms import LONGEST_NAME, companies, is_name
+from processors.ask.offline.sheet import Sheet
 
 LONGEST_OPENING = 6000  # characters at the head of a contract in which its parties are named
 LONGEST_LIST = 900  # characters in which the parties follow the word "between"

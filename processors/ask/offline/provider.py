@@ -2,7 +2,7 @@
 
 `answer` is the pure core; `transport` puts it behind the OpenAI SDK, so that no other part of the program knows the difference. It
 reads only the request: the record's JSON Schema, and the documents between their marks. It never invents: what it does not find is null.
-It imports `offline_rules`, which answers about one document, and `offline_kinds`, which tells what it is; this file knows the protocol.
+It imports `rules`, which answers about one document, and `kinds`, which tells what it is; this file knows the protocol.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 
 import httpx2
 
-from processors.ask.offline_kinds import is_of_kind
-from processors.ask.offline_rules import record
+from processors.ask.offline.kinds import is_of_kind
+from processors.ask.offline.rules import record
 
 MODEL = "offline-rules-1"
 CONTEXT_TOKENS = 262_144  # as much as the models it stands in for

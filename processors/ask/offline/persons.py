@@ -1,7 +1,7 @@
 """What letters and resumes say about persons: who wrote to whom about what, who applies, and the stations of a life. A sheet in, texts out.
 
-It imports `offline_sheet`, since every rule asks a sheet where labels stand, `offline_names` for names behind labels and in addresses, and
-`offline_firms`, which knows what a name looks like.
+It imports `sheet`, since every rule asks a sheet where labels stand, `names` for names behind labels and in addresses, and
+`firms`, which knows what a name looks like.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from processors.ask.offline_firms import companies, is_name, is_person
-from processors.ask.offline_names import addressees, person
-from processors.ask.offline_sheet import Sheet
+from processors.ask.offline.firms import companies, is_name, is_person
+from processors.ask.offline.names import addressees, person
+from processors.ask.offline.sheet import Sheet
 
 LONGEST_LINE = 160  # characters of a line that tells a station
 

@@ -1,6 +1,6 @@
 """Totals and line items: a sheet in; amounts of its text out, chosen by label and by arithmetic, never computed.
 
-It imports `offline_sheet`, since every rule asks a sheet where labels stand.
+It imports `sheet`, since every rule asks a sheet where labels stand.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations, pairwise
 
-from processors.ask.offline_sheet import Hit, Sheet
+from processors.ask.offline.sheet import Hit, Sheet
 from schemas.values import Found, currency_in
 
 CENT = Decimal("0.01")

@@ -1,8 +1,8 @@
 """One record by rules: the JSON Schema of a record and a document's text in, a record with every property out, null where nothing is found.
 
 A field is answered by the concept that its name means, else by the label that its name is; its type decides what may stand there.
-It imports `offline_labels`, `offline_sheet`, `offline_values`, `offline_money`, `offline_names`, `offline_persons`, `offline_clauses` and
-`offline_prose`, since choosing between their rules is all it does.
+It imports `labels`, `sheet`, `values`, `money`, `names`, `persons`, `clauses` and
+`prose`, since choosing between their rules is all it does.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from processors.ask import offline_clauses, offline_money, offline_names, offline_persons, offline_prose, offline_values
-from processors.ask.offline_labels import CONCEPTS, concept_of, words
-from processors.ask.offline_sheet import Sheet, folded
+from processors.ask.offline import clauses, money, names, persons, prose, values
+from processors.ask.offline.labels import CONCEPTS, concept_of, words
+from processors.ask.offline.sheet import Sheet, folded
 from schemas.values import Found, parse_amount, parse_date
 
 Schema = Mapping[str, Any]
@@ -40,14 +40,14 @@ class Asked:
     pointed: bool = True  # whether a summary is wanted with points
 
     @cached_property
-    def totals(self) -> offline_money.Totals:
+    def totals(self) -> money.Totals:
         """Net, tax and grand total."""
-        return offline_money.totals(self.sheet)
+        return money.totals(self.sheet)
 
     @cached_property
     def title(self) -> str | None:
         """The document's heading."""
-        return offline_prose.title(self.sheet)
+        return prose.title(self.sheet)
 
 
 def record(root: Schema, text: str, *, opens: bool = True, pointed: bool = True) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def _value(asked: Asked, name: str, schema: Schema) -> Any:
     kind, concept = _kind(plain), concept_of(name)
     label = concept or folded(words(name))
     if choices := plain.get("enum", [plain["const"]] if "const" in plain else None):
-        return offline_values.choice(asked.sheet, label, [one for one in choices if isinstance(one, str)])
+        return values.choice(asked.sheet, label, [one for one in choices if isinstance(one, str)])
     if kind == "array":
         return _array(asked, name, plain)
     if kind == "object":
@@ -89,12 +89,12 @@ def _form(concept: str, name: str, plain: Schema) -> str:
 
 def _behind_label(sheet: Sheet, label: str, form: str) -> Any:
     if form in {"email", "url", "iban", "phone", "time"}:
-        return offline_values.shaped(sheet, label, form)
+        return values.shaped(sheet, label, form)
     readers: dict[str, Callable[[Sheet, str], Any]] = {
-        "date": offline_values.dated, "name": offline_names.person, "identifier": offline_values.identifier,
-        "amount": offline_money.labelled_amount, "currency": offline_values.currency_behind, "boolean": offline_values.truth,
+        "date": values.dated, "name": names.person, "identifier": values.identifier,
+        "amount": money.labelled_amount, "currency": values.currency_behind, "boolean": values.truth,
     }  # fmt: skip
-    return readers.get(form, offline_values.written)(sheet, label)
+    return readers.get(form, values.written)(sheet, label)
 
 
 # --- lists ---------------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def _array(asked: Asked, name: str, schema: Schema) -> list[Any]:
     elif _kind(item) == "object":
         entries = _table(asked.sheet, list(item.get("properties", {})))
     else:
-        entries = offline_prose.listed(asked.sheet, concept or folded(words(name)))
+        entries = prose.listed(asked.sheet, concept or folded(words(name)))
     fitted = (_fitted(asked, item, entry) for entry in entries)
     return [one for one in fitted if one is not None and (not isinstance(one, dict) or any(one.values()))][: schema.get("maxItems")]
 
@@ -118,12 +118,12 @@ def _table(sheet: Sheet, names: list[str]) -> list[dict[str, str]]:
     """Rows of cells below a line of cells in which at least two columns of the item are named."""
     wanted = {folded(words(name)): name for name in names}
     for number, line in enumerate(sheet.lines):
-        header = [wanted.get(folded(cell).strip(" :")) for cell in offline_prose.cells(line)] if len(line) < 1000 else []
+        header = [wanted.get(folded(cell).strip(" :")) for cell in prose.cells(line)] if len(line) < 1000 else []
         if sum(map(bool, header)) < min(2, len(names)):
             continue
         rows: list[dict[str, str]] = []
         for below in sheet.lines[number + 1 :]:
-            row = offline_prose.cells(below)
+            row = prose.cells(below)
             if len(row) != len(header):
                 break
             if any(char.isalnum() for char in below):  # a line of dashes below the header is no row
@@ -133,42 +133,42 @@ def _table(sheet: Sheet, names: list[str]) -> list[dict[str, str]]:
 
 
 _LISTS: Mapping[str, Callable[[Asked], list[Any]]] = {
-    "line_items": lambda asked: [row.cells() for row in offline_money.line_items(asked.sheet)],
-    "experience": lambda asked: list(offline_persons.stations(asked.sheet)),
-    "education": lambda asked: list(offline_persons.degrees(asked.sheet)),
-    "parties": lambda asked: offline_clauses.parties(asked.sheet),
-    "authors": lambda asked: offline_prose.authors(asked.sheet, asked.title),
-    "quotes": lambda asked: offline_prose.leading(asked.sheet, 3),
-    "points": lambda asked: offline_prose.leading(asked.sheet, 5) if asked.pointed else [],
+    "line_items": lambda asked: [row.cells() for row in money.line_items(asked.sheet)],
+    "experience": lambda asked: list(persons.stations(asked.sheet)),
+    "education": lambda asked: list(persons.degrees(asked.sheet)),
+    "parties": lambda asked: clauses.parties(asked.sheet),
+    "authors": lambda asked: prose.authors(asked.sheet, asked.title),
+    "quotes": lambda asked: prose.leading(asked.sheet, 3),
+    "points": lambda asked: prose.leading(asked.sheet, 5) if asked.pointed else [],
 }
 
 _RULES: Mapping[str, Callable[[Asked], Any]] = {
-    "issue_date": lambda asked: offline_values.issued(asked.sheet),
-    "effective_date": lambda asked: offline_values.in_force(asked.sheet),
-    "seller_tax_id": lambda asked: offline_values.tax_id(asked.sheet, offline_names.seller(asked.sheet)),
-    "seller": lambda asked: offline_names.seller(asked.sheet),
-    "buyer": lambda asked: offline_names.buyer(asked.sheet),
-    "merchant": lambda asked: offline_names.merchant(asked.sheet),
-    "merchant_address": lambda asked: offline_names.merchant_address(asked.sheet),
-    "sender": lambda asked: offline_persons.sender(asked.sheet),
-    "recipient": lambda asked: offline_persons.recipient(asked.sheet),
-    "person": lambda asked: offline_persons.applicant(asked.sheet),
-    "location": lambda asked: offline_values.written(asked.sheet, "location") or offline_persons.location(asked.sheet),
-    "subject": lambda asked: offline_values.written(asked.sheet, "subject") or offline_persons.subject(asked.sheet),
-    "headline": lambda asked: offline_persons.headline(asked.sheet),
+    "issue_date": lambda asked: values.issued(asked.sheet),
+    "effective_date": lambda asked: values.in_force(asked.sheet),
+    "seller_tax_id": lambda asked: values.tax_id(asked.sheet, names.seller(asked.sheet)),
+    "seller": lambda asked: names.seller(asked.sheet),
+    "buyer": lambda asked: names.buyer(asked.sheet),
+    "merchant": lambda asked: names.merchant(asked.sheet),
+    "merchant_address": lambda asked: names.merchant_address(asked.sheet),
+    "sender": lambda asked: persons.sender(asked.sheet),
+    "recipient": lambda asked: persons.recipient(asked.sheet),
+    "person": lambda asked: persons.applicant(asked.sheet),
+    "location": lambda asked: values.written(asked.sheet, "location") or persons.location(asked.sheet),
+    "subject": lambda asked: values.written(asked.sheet, "subject") or persons.subject(asked.sheet),
+    "headline": lambda asked: persons.headline(asked.sheet),
     "net_total": lambda asked: asked.totals.net,
     "tax_total": lambda asked: asked.totals.tax,
     "grand_total": lambda asked: asked.totals.grand,
-    "currency": lambda asked: offline_money.currency(asked.sheet),
-    "payment_method": lambda asked: offline_values.payment(asked.sheet),
+    "currency": lambda asked: money.currency(asked.sheet),
+    "payment_method": lambda asked: values.payment(asked.sheet),
     "title": lambda asked: asked.title,
-    "abstract": lambda asked: offline_prose.abstract(asked.sheet),
-    "doi": lambda asked: offline_prose.doi(asked.sheet),
-    "contract_type": lambda asked: offline_clauses.kind(asked.title),
-    "governing_law": lambda asked: offline_clauses.governing_law(asked.sheet),
-    "term": lambda asked: offline_clauses.term(asked.sheet),
-    "termination_notice": lambda asked: offline_clauses.notice(asked.sheet),
-    "summary": lambda asked: " ".join(offline_prose.leading(asked.sheet, 1 if asked.pointed else 4)) or None,
+    "abstract": lambda asked: prose.abstract(asked.sheet),
+    "doi": lambda asked: prose.doi(asked.sheet),
+    "contract_type": lambda asked: clauses.kind(asked.title),
+    "governing_law": lambda asked: clauses.governing_law(asked.sheet),
+    "term": lambda asked: clauses.term(asked.sheet),
+    "termination_notice": lambda asked: clauses.notice(asked.sheet),
+    "summary": lambda asked: " ".join(prose.leading(asked.sheet, 1 if asked.pointed else 4)) or None,
 }
 
 

@@ -1,6 +1,6 @@
 """One document as lines with the labels found in it: text and extra labels in, hits and the values beside them out.
 
-A helper of helpers: every rule asks a sheet where a label stands. It imports `offline_labels`, because what the longest known
+A helper of helpers: every rule asks a sheet where a label stands. It imports `labels`, because what the longest known
 label says decides which concept a word belongs to ("Total" inside "Total VAT" is no total).
 All offsets are half-open, in characters of the text. Everything takes linear time.
 """
@@ -18,7 +18,7 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import TypeVar
 
-from processors.ask.offline_labels import LABELS, PARTICLES
+from processors.ask.offline.labels import LABELS, PARTICLES
 from schemas.values import Found, amounts_in, dates_in
 
 T = TypeVar("T")

@@ -1,6 +1,6 @@
 """What running text says: sentences, title, abstract, authors and lists. A sheet in, texts of it out, word for word.
 
-It imports `offline_sheet`, since every rule asks a sheet where labels stand.
+It imports `sheet`, since every rule asks a sheet where labels stand.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from processors.ask.offline_sheet import CELLS, Sheet
+from processors.ask.offline.sheet import CELLS, Sheet
 
 SHORTEST_PROSE = 30  # characters of a line that is no label or heading
 MOST_SENTENCES = 400  # of a document are weighed: its beginning says what it is about

@@ -1,6 +1,6 @@
 """Who: seller, buyer and shop of a bill, the names behind labels, and addresses. A sheet in, texts of it out.
 
-It imports `offline_sheet`, since every rule asks a sheet where labels stand, and `offline_firms`, which knows what a name looks like.
+It imports `sheet`, since every rule asks a sheet where labels stand, and `firms`, which knows what a name looks like.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from processors.ask.offline_firms import companies, company_at_start, is_name, is_person, name_in, traders, unsaluted, whole
-from processors.ask.offline_sheet import Hit, Sheet, folded
+from processors.ask.offline.firms import companies, company_at_start, is_name, is_person, name_in, traders, unsaluted, whole
+from processors.ask.offline.sheet import Hit, Sheet, folded
 
 HEAD_LINES = 12  # of a document: where a letterhead stands
 PARTY_LINES = 5  # below a label such as "Sold by": numbers of the party may stand before its name

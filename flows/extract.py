@@ -1,0 +1,21 @@
+"""The flow `extract`: documents that were ingested come in; one table a schema goes out, with `evidence` and `rejects`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.tracked import run_name, tracked
+from schemas.job import Job
+
+
+@flow(name="extract", flow_run_name=run_name, persist_result=False)
+async def extract(job: Job) -> State[Any]:
+    """Fill the schemas of the job from documents that the flow ingest has read.
+
+    Args:
+        job: Which schemas to fill, with which model, and where the tables are. The inbox is opened only for pages that are pictures.
+    """
+    return await tracked(job, ["extract"])

@@ -1,0 +1,21 @@
+"""The flow `ingest`: a folder comes in; the tables `documents` and `pages` go out. Asks nothing and costs nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.tracked import run_name, tracked
+from schemas.job import Job
+
+
+@flow(name="ingest", flow_run_name=run_name, persist_result=False)
+async def ingest(job: Job) -> State[Any]:
+    """Read every file below the inbox into `documents` and `pages`.
+
+    Args:
+        job: Which folder to read, and where the tables go. Questions in it are not asked.
+    """
+    return await tracked(job, ["ingest"])

@@ -1,0 +1,56 @@
+"""How a run outside of any deployment reports to Prefect: the door of `octavo run --prefect`. Imports Prefect only when it is called."""
+
+from __future__ import annotations
+
+import os
+
+import httpx
+
+from flows import show
+from flows.batches import Halt, Tell, quiet
+from flows.outcome import Outcome
+from flows.plan import Approve, always
+from schemas.errors import SettingsError
+from schemas.job import Job
+
+# Prefect 3.8 tells its makers about installations and starts unless these are set (2026-11). Nothing is to leave the machine.
+UNOBSERVED = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+# The terminal has our own words and bars. Prefect's lines go to the server all the same.
+TERSE = {f"PREFECT_LOGGING_HANDLERS_{handler}_LEVEL": "CRITICAL" for handler in ("CONSOLE", "DEBUG")}
+# A server that is gone at the end holds up the terminal for 50 s instead of five minutes (measured 2026-11 with Prefect 3.8.8).
+BRIEF = {"PREFECT_CLIENT_MAX_RETRIES": "2"}
+
+
+async def report_to_prefect(job: Job, tell: Tell = quiet, *, approve: Approve = always, halt: Halt | None = None) -> Outcome:
+    """Run the flow process-folder here and give its outcome, also when documents failed (exit code 2).
+
+    The server is the one that PREFECT_API_URL names, else a temporary one, which takes 15 to 20 s to start. A server that goes away
+    meanwhile costs the record of the run, never the run. Raises what `order.run` raises, and SettingsError when no server answers.
+    """
+    os.environ.update(UNOBSERVED | TERSE | BRIEF)
+    from prefect.exceptions import PrefectException
+
+    from flows.process_folder import process_folder
+    from flows.tracked import CALLER, Caller
+
+    caller = Caller(tell, approve, halt, seen_at=_say_where if os.environ.get("PREFECT_API_URL") else None)
+    token = CALLER.set(caller)
+    try:
+        state = await process_folder(job, return_state=True)
+    except (httpx.HTTPError, PrefectException, RuntimeError, OSError) as error:
+        if caller.ended is None:
+            message = f"Prefect does not answer: {error}."
+            raise SettingsError(message, about="prefect", next_step="Start it, or unset PREFECT_API_URL to run without it.") from error
+        show.err.print(f"The end of the run could not be reported to Prefect: {error}.", markup=False, soft_wrap=True)
+    else:
+        if caller.ended is None:
+            await state.aresult()  # raises what ended the flow
+    finally:
+        CALLER.reset(token)
+    if isinstance(caller.ended, Outcome):
+        return caller.ended
+    raise caller.ended or RuntimeError("The flow ended without an outcome.")
+
+
+def _say_where(url: str) -> None:
+    show.err.print(f"In Prefect: {url}", markup=False, soft_wrap=True)

@@ -1,0 +1,241 @@
+"""A job as a Prefect flow run: batches become task runs, progress and outcome become artifacts. The one helper that imports Prefect.
+
+In: a job and the steps to do. Out: the state in which the flow run ends, and the outcome or the error for who called.
+Prefect sees short labels and counts only. Batches and their results stay in this process, and so does the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect import get_run_logger, task
+from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
+from prefect.blocks.system import Secret
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+
+from flows import order, settings
+from flows.batches import IN_FLIGHT, Each, Halt, Tell, bounded, quiet
+from flows.outcome import Outcome
+from flows.plan import Approve, always
+from flows.show import STAGES
+from processors.store.warehouse import Warehouse
+from schemas.errors import OctavoError, SettingsError
+from schemas.job import Job
+from schemas.pipeline import NOT_APPLICABLE
+from schemas.tables import DOCUMENTS
+
+OUTCOME_KEY, TROUBLE_KEY = "octavo-outcome", "octavo-trouble"  # one key each: the Artifacts page shows runs as versions of a table
+TROUBLE_ROWS = 100  # more do not help who looks, and all are in the tables
+REDRAW_S = 1.0  # an update of a bar costs the server 9 ms and the run nothing
+DRAW_WITHIN_S = 10.0  # Prefect's client by itself tries for a minute
+
+
+@dataclass(slots=True)
+class Caller:
+    """Whoever runs a flow in this process: is told where to look and how far it is, sees the price, and may ask it to end."""
+
+    tell: Tell = quiet
+    approve: Approve = always
+    halt: Halt | None = None
+    seen_at: Callable[[str], None] | None = None
+    ended: Outcome | OctavoError | None = None  # set by the flow, and so known also when the server is gone by then
+
+
+CALLER: ContextVar[Caller | None] = ContextVar("caller", default=None)
+
+
+async def tracked(job: Job, steps: Sequence[order.Step]) -> State[Any]:
+    """Do the steps of a job inside a flow run. Completed when all went well, else Failed with the reason as its message.
+
+    The tables are committed either way. Trouble that Octavo knows is no traceback: the sentence says what to do.
+    """
+    caller = CALLER.get() or Caller()
+    if caller.seen_at and flow_run.ui_url:
+        caller.seen_at(flow_run.ui_url)
+    try:
+        ended = await _worked(job, steps, caller)
+    except OctavoError as error:
+        caller.ended = error
+        return Failed(message=str(error))
+    caller.ended = ended
+    await show(ended, job)
+    message = " ".join(ended.sentences)
+    return Failed(message=message) if ended.exit_code else Completed(message=message)
+
+
+async def _worked(job: Job, steps: Sequence[order.Step], caller: Caller) -> Outcome:
+    refuse_idle(job, steps)
+    account = settings.account(job, key=await key_in_block(job.key_secret))
+    async with bars(caller.tell) as tell:
+        return await order.run(
+            job, account, settings.vocabulary(), steps=steps, each=in_tasks(), tell=tell, halt=caller.halt, approve=caller.approve
+        )
+
+
+def refuse_idle(job: Job, steps: Sequence[order.Step]) -> None:
+    """Raise SettingsError when the steps would find nothing to do: no question to ask, or no document to ask about."""
+    if "ingest" in steps:
+        return
+    if "extract" in steps and not job.extract:
+        raise SettingsError("The job names no schema.", about="extract", next_step='Name one, such as "extract": ["invoice"].')
+    if "summarize" in steps and not job.summarize:
+        raise SettingsError("The job names no style.", about="summarize", next_step='Name one, such as "summarize": "bullets".')
+    warehouse = Warehouse(Path(job.out))
+    if not (warehouse.path.exists() and warehouse.size(DOCUMENTS.name)):
+        message = f"There are no documents in {job.out} yet."
+        raise SettingsError(message, about="out", next_step="Run the flow ingest first, or process-folder, which does all steps.")
+
+
+async def key_in_block(name: str) -> str:
+    """The key from the Prefect Secret block of that name; "" for no name, and then the environment is looked at."""
+    if not name:
+        return ""
+    try:
+        block: Secret[str] = await Secret.aload(name)
+    except ValueError:  # what Prefect raises when there is no such block
+        message = f"There is no Secret block named {name} on this Prefect server."
+        raise SettingsError(message, about="key_secret", next_step="Create it in the UI under Blocks, type Secret.") from None
+    return str(block.get())
+
+
+def run_name() -> str:
+    """The name of the flow run: the folder it reads."""
+    job = flow_run.parameters["job"]
+    inbox = job.inbox if isinstance(job, Job) else job["inbox"]
+    return Path(inbox).resolve().name or "/"
+
+
+# --- batches -------------------------------------------------------------------------------------------------------
+
+
+def in_tasks() -> Each:
+    """Run every batch as a task run named for its kind of work and its number, such as `read 2`."""
+    numbers: Counter[str] = Counter()
+
+    async def each(label: str, function: Callable[[Any], Awaitable[Any]], items: Iterable[Any]) -> AsyncGenerator[Any]:
+        def in_task(item: Any) -> Awaitable[Any]:
+            numbers[label] += 1
+            return _in_task(label, numbers[label], function, item)
+
+        async for result in bounded(in_task, items, IN_FLIGHT):
+            yield result
+
+    return each
+
+
+async def _in_task(label: str, number: int, function: Callable[[Any], Awaitable[Any]], item: Any) -> Any:
+    """Subtle: the batch goes in and the result comes out by closure, since Prefect walks and keeps parameters and return values."""
+    results: list[Any] = []
+
+    @task(name=label, task_run_name=f"{label} {number}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+    async def batch() -> None:
+        results.append(await function(item))
+
+    await batch()
+    return results[0]
+
+
+# --- artifacts -----------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def bars(also: Tell) -> AsyncIterator[Tell]:
+    """A progress artifact for each stage, redrawn at most once a second, and once more when the work ends."""
+    latest: dict[str, tuple[int, int | None]] = {}
+    drawn: dict[str, tuple[int, int | None]] = {}
+    artifacts: dict[str, UUID] = {}
+
+    def tell(stage: str, done: int, total: int | None) -> None:
+        latest[stage] = (done, total)
+        also(stage, done, total)
+
+    async def draw() -> None:
+        for stage, (done, total) in list(latest.items()):
+            if drawn.get(stage) == (done, total):
+                continue
+            drawn[stage] = (done, total)
+            percent, words = _percent(done, total), f"{STAGES.get(stage, stage)}: {done:,} of {total or 0:,}"
+            if stage in artifacts:
+                await aupdate_progress_artifact(artifacts[stage], percent, words)
+            else:
+                artifacts[stage] = await acreate_progress_artifact(percent, f"octavo-{stage}", words)
+
+    async def keep_drawing() -> None:
+        while True:
+            await asyncio.sleep(REDRAW_S)
+            await _tolerantly(draw())
+
+    drawing = asyncio.create_task(keep_drawing())
+    try:
+        yield tell
+    finally:
+        drawing.cancel()
+    await _tolerantly(draw())
+
+
+def _percent(done: int, total: int | None) -> float:
+    if total is None:
+        return 0.0
+    return 100.0 * done / total if total else 100.0
+
+
+async def show(ended: Outcome, job: Job) -> None:
+    """Log the outcome, and keep it as table artifacts: what the output folder holds, and what went wrong."""
+    log = get_run_logger()
+    for sentence in ended.sentences:
+        log.info(sentence)
+    warehouse = Warehouse(Path(job.out))
+    lines = [*ended.sentences, f"Tables: `{warehouse.path.resolve()}`"]
+    await _tolerantly(acreate_table_artifact(table_of(ended), OUTCOME_KEY, "\n\n".join(lines)))
+    if troubles := await asyncio.to_thread(troubles_of, ended, warehouse):
+        words = f"At most {TROUBLE_ROWS} files that could not be read and answers that were not accepted. All: `documents` and `rejects`."
+        await _tolerantly(acreate_table_artifact(troubles, TROUBLE_KEY, words))
+
+
+def troubles_of(ended: Outcome, warehouse: Warehouse) -> list[dict[str, Any]]:
+    """The first files that could not be read, then the first answers that were not accepted: `path`, `question`, `reason`, `detail`."""
+    found: list[dict[str, Any]] = []
+    if ended.statuses.get("error"):
+        found += warehouse.query(
+            "SELECT path, '' AS question, reason, detail FROM documents WHERE status = 'error' ORDER BY path LIMIT ?", [TROUBLE_ROWS]
+        ).to_pylist()
+    if ended.rejects:
+        found += warehouse.query(
+            """SELECT path, question, rejects.reason, rejects.detail FROM rejects JOIN documents USING (document)
+               WHERE rejects.reason <> ? AND question IN (SELECT unnest(?::TEXT[])) ORDER BY path, question LIMIT ?""",
+            [NOT_APPLICABLE, list(ended.rows), TROUBLE_ROWS],
+        ).to_pylist()
+    return found[:TROUBLE_ROWS]
+
+
+def table_of(ended: Outcome) -> list[dict[str, Any]]:
+    """The outcome as rows of `what`, `count` and `detail`."""
+    statuses = ", ".join(f"{count} {'failed' if status == 'error' else status}" for status, count in sorted(ended.statuses.items()))
+    rows = [("documents", ended.paths, statuses)]
+    rows += [(name, count, "documents with an answer") for name, count in ended.rows.items()]
+    if ended.rows:
+        rows.append(("rejects", ended.rejects, "answers that were not accepted"))
+        rows.append(("not applicable", ended.not_applicable, "times a document was not of the kind that was asked about"))
+        rows.append(("calls", ended.asked, f"${ended.cost_usd:.4f}; {ended.recalled} more replies were known already"))
+    return [dict(zip(("what", "count", "detail"), row, strict=True)) for row in rows]
+
+
+async def _tolerantly(drawing: Awaitable[Any]) -> None:
+    """A server that is away for a while costs a picture, never the run, and no more than a few seconds."""
+    try:
+        await asyncio.wait_for(drawing, DRAW_WITHIN_S)
+    except (httpx.HTTPError, PrefectException, TimeoutError) as error:
+        get_run_logger().warning("An artifact could not be stored: %s", error or "the server did not answer in time")

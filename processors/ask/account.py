@@ -1,0 +1,53 @@
+"""Who is asked: provider, model, address, limits and key; and what the provider says about the account.
+
+Imports `providers` for the table, `budget` for the caps, `chat` to ask, and `balance` for what is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from processors.ask import providers
+from processors.ask.balance import read_balance
+from processors.ask.budget import Caps
+from processors.ask.chat import Chat
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who is asked, with which key and how fast. `key` is a secret: it is in no repr.
+
+    Of `minute_tokens` windows take a whole part: the tokens a minute, or those of the smallest tier while they are to be found; 0 for any.
+    """
+
+    provider: providers.Provider
+    model: providers.Model
+    base_url: str
+    limits: providers.Limits
+    key: str = ""
+    caps: Caps = field(default_factory=Caps)
+    minute_tokens: int = 0
+
+    def __repr__(self) -> str:
+        return f"Account({self.provider.name}, {self.model.id}, {self.base_url})"
+
+    @property
+    def engine(self) -> str:
+        """What the rows say: `offline` for rules, else the provider."""
+        return self.provider.name
+
+    @property
+    def partial(self) -> str:
+        """How a reply that was cut short is carried on: `text`, `json_schema`, or "" where it cannot be."""
+        return self.model.partial if self.provider.partial == "partial" else ""
+
+
+async def look_up(account: Account) -> tuple[dict[str, int], float | None]:
+    """The models served (id -> context in tokens, 0 when not told) and the balance (None when the provider does not tell).
+
+    Raises AccessRefused and ProviderUnavailable.
+    """
+    async with Chat(account.base_url, account.key, provider=account.provider, concurrency=1) as chat:
+        listed = (await chat.get("/models"))["data"]
+        served = {model["id"]: int(model.get("context_length") or model.get("max_model_len") or 0) for model in listed}  # Kimi's, vLLM's
+        return served, await read_balance(chat.get, account.provider)

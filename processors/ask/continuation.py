@@ -1,0 +1,145 @@
+"""A reply that was cut short is carried on where it broke off: the request and what came so far in, the next request out.
+
+    {"documents":[{"id":"k3f1","record":{"total":9     is sent back as the beginning of the answer, and the model goes on with
+    .10}}]}                                            so that both are one reply. Nothing is bought twice.
+
+Each step is a request of its own in the ledger. Its name is made from the name of the step before and from the text so far, so that the
+steps of a request are found again, and put together in the same way, without asking. Where a model has no such mode (`partial` in the
+catalogue) nothing is carried on: what is whole in the reply is kept by the check, and only the missing documents are asked again.
+It imports `chat` for what a raw reply says, `fingerprint` for the names of requests, and `stream` for the names of reply limits.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from processors.ask.chat import Completion, read_completion
+from processors.ask.fingerprint import next_fingerprint
+from processors.ask.stream import CUT, LIMITS
+from schemas.pipeline import Reply, Request, Usage
+
+MOST = 4  # steps after the first; a reply that needs more is not ending
+LARGER = 3  # a reply that was all thought is asked for once more with so many times the limit
+LEAST_TOKENS = 256  # a step with less room is not worth its prompt
+SAME_CHARACTERS = 16  # a step that begins like the reply has begun anew
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A request that has a reply: its fingerprint, its row in the ledger, and what the reply says."""
+
+    fingerprint: str
+    row: sqlite3.Row
+    completion: Completion
+
+
+def links(fingerprint: str, find: Callable[[str], sqlite3.Row | None]) -> list[Link]:
+    """A request and its steps, as far as they have replies. `find` looks one up in the ledger."""
+    found: list[Link] = []
+    while len(found) <= MOST and (row := find(fingerprint)) is not None:
+        found.append(Link(fingerprint, row, read_completion(row["raw"])))
+        if not _is_cut(found):
+            break
+        fingerprint = _name(found)
+    return found
+
+
+def text(found: Sequence[Link]) -> str:
+    """The reply that the steps make together."""
+    whole = ""
+    for link in found:
+        whole = _joined(whole, link.completion.text)
+    return whole
+
+
+def reply(found: Sequence[Link], *, model: str, engine: str, from_ledger: bool) -> Reply:
+    """The steps as one reply to the first request. Raises KeyError when there are none."""
+    if not found:
+        raise KeyError
+    seconds, attempts = (sum(link.row[name] for link in found) for name in ("seconds", "attempts"))
+    ended = found[-1].completion.finish_reason
+    return Reply(found[0].fingerprint, text(found), ended, _usage(found), model, engine, seconds, attempts, from_ledger)
+
+
+def _usage(found: Sequence[Link]) -> Usage:
+    """What all steps used and cost."""
+    used = [link.completion.usage for link in found]
+    told = [one.cached_tokens for one in used if one.cached_tokens is not None]
+    return Usage(
+        prompt_tokens=sum(one.prompt_tokens for one in used),
+        reply_tokens=sum(one.reply_tokens for one in used),
+        cached_tokens=sum(told) if told else None,
+        cost_usd=sum(float(link.row["cost_usd"]) for link in found),
+    )
+
+
+def step(first: Request, found: Sequence[Link], *, partial: str, room: int, count: Callable[[str], int]) -> Request | None:
+    """The request that carries a reply on, or None when it is whole, cannot be carried on, or was carried on often enough.
+
+    `partial` is the model's mode (`text`, `json_schema`, or "" for none), `room` the tokens that its context has beside the prompt.
+    """
+    if not found or not _is_cut(found) or len(found) > MOST:
+        return None
+    said = text(found)
+    if not said:
+        return _again(first, found, room) if len(found) == 1 else None
+    if not partial:
+        return None
+    prefix = _prefix(said, next((link.completion.reasoning for link in reversed(found) if link.completion.reasoning), ""))
+    spent = count("".join(str(prefix[name]) for name in prefix.keys() & {"content", "reasoning_content"}))
+    wanted = first.reply_tokens - (spent if found[-1].completion.finish_reason == CUT else 0)
+    limit = min(max(wanted, LEAST_TOKENS), room - spent)
+    body = {**first.body, "messages": [*first.body["messages"], prefix]}
+    if partial == "text":  # a format asks for a whole object, which the rest of one is not
+        body.pop("response_format", None)
+    return _request(first, found, body, limit, spent) if limit >= LEAST_TOKENS else None
+
+
+def _again(first: Request, found: Sequence[Link], room: int) -> Request | None:
+    """The same once more with more room: the model thought until its limit, and said nothing."""
+    limit = min(first.reply_tokens * LARGER, room)
+    return _request(first, found, dict(first.body), limit, 0) if limit > first.reply_tokens else None
+
+
+def _request(first: Request, found: Sequence[Link], body: dict[str, Any], limit: int, spent: int) -> Request:
+    body.update({name: limit for name in LIMITS if name in body})
+    name = _name(found)
+    return replace(first, fingerprint=name, body=body, prompt_tokens=first.prompt_tokens + spent, reply_tokens=limit, round=first.round + 1)
+
+
+def _prefix(said: str, reasoning: str) -> dict[str, Any]:
+    """The message that the model goes on with (Partial Mode, Moonshot's api/chat, 2026-08-13). A thinking model gets its thoughts back."""
+    thought = {"reasoning_content": reasoning} if reasoning else {}
+    return {"role": "assistant", "content": said, **thought, "partial": True}
+
+
+def _is_cut(found: Sequence[Link]) -> bool:
+    """Whether the reply broke off. subtle: one that was cut behind its last brace is whole."""
+    return found[-1].completion.finish_reason in ("length", CUT) and not _is_json(text(found))
+
+
+def _is_json(said: str) -> bool:
+    try:
+        json.loads(said)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _name(found: Sequence[Link]) -> str:
+    return next_fingerprint(found[-1].fingerprint, text(found))
+
+
+def _joined(before: str, more: str) -> str:
+    """Two pieces as one. White space at a break is left out, there and in what is sent back, since a model may flood a reply with it.
+
+    A model that begins anew instead of going on is taken at its word, unless it got less far.
+    """
+    opening = before.lstrip()[:SAME_CHARACTERS]
+    if len(opening) == SAME_CHARACTERS and more.lstrip().startswith(opening):
+        return more.rstrip() if _is_json(more) or len(more.rstrip()) > len(before) else before
+    return before + more.rstrip()

@@ -1,0 +1,122 @@
+"""How long a reply may be: a question and a window in, the tokens to keep free for the reply out.
+
+The provider charges prompt + reply limit against the tokens a minute, whatever is generated, so a limit far above the need wastes
+pace, and one below it cuts the reply. A question starts with the estimate of its schema; from LEAST replies on, the limit is learned:
+
+    documents x mean + root(documents) x what QUANTILE of the windows had above their mean, + margin
+
+The root is there because the lengths of many documents in one window even out. Documents that are a few times longer are learned apart.
+What is learned is a function of the replies in the ledger, so a rerun knows it; and it is no part of what is asked, so that a limit that
+changes never makes another request.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+from schemas.pipeline import Question, Reply, Request, Window
+
+REPLY_MARGIN_TOKENS = 256  # for the envelope and what the estimate misses
+LENGTH_SHARE_TOKENS = 4_000  # most that a document's length adds to its share of the reply budget
+LEAST = 5  # replies from which a limit is learned
+RECENT = 200  # replies that are remembered of each question and size
+QUANTILE = 0.98
+MARGIN = 0.15  # on top of what is learned; a reply that is cut costs its prompt again, so a little room is cheap
+MARGIN_TOKENS = 32
+CENSORED = 2  # a reply that was cut at its limit counts as so many times what it had: how long it would have been is not known
+PICTURE_CHARACTERS = 2_000  # a page that is seen counts as a full page of text
+
+Parts = Iterable[tuple[str, int, int]]  # document, start and end in characters of its page; 0, 0 for a picture
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A window that was answered, and how long its reply was in tokens."""
+
+    documents: int
+    characters: int
+    tokens: int
+
+    @property
+    def size(self) -> int:
+        """The class of its documents' mean length; each is four times the one before."""
+        return _size(self.documents, self.characters)
+
+
+class Expectation:
+    """What replies are expected to have.
+
+    `latest` gives the windows and replies that the ledger has of a question, by its fingerprint. `count` counts the words of a model that
+    thinks, whose thoughts have a reserve of their own; None takes the tokens that the provider billed.
+    """
+
+    def __init__(self, latest: Callable[[str], Iterable[tuple[str, Reply]]], count: Callable[[str], int] | None = None) -> None:
+        """Nothing is read before it is asked for."""
+        self._latest, self._count = latest, count
+        self._known: dict[str, dict[int, deque[Seen]]] = {}
+
+    def tokens(self, question: Question, window: Window) -> int:
+        """The most that a reply should have: learned, or as the schema lets expect when too little is known of documents so long."""
+        documents, characters = measure((part.document, part.start, part.end) for part in window.parts)
+        seen = self._of(question.fingerprint).get(_size(documents, characters), ())
+        return _learned(seen, documents) if len(seen) >= LEAST else estimate(question, window)
+
+    def note(self, request: Request, reply: Reply) -> None:
+        """Learn from a reply that came just now. What is asked again tells little: it is what something was wrong with."""
+        if not request.round and not reply.from_ledger and (known := self._known.get(request.question.fingerprint)) is not None:
+            self._learn(known, [(part.document, part.start, part.end) for part in request.window.parts], reply)
+
+    def _of(self, question: str) -> dict[int, deque[Seen]]:
+        if question not in self._known:
+            self._known[question] = {}
+            for window, reply in self._latest(question):
+                parts = [(document, start, end) for document, _, _, start, end in json.loads(window)]
+                self._learn(self._known[question], parts, reply)
+        return self._known[question]
+
+    def _learn(self, known: dict[int, deque[Seen]], parts: Parts, reply: Reply) -> None:
+        tokens = self._count(reply.text) if self._count else reply.usage.reply_tokens
+        if one := seen(parts, tokens, reply.finish_reason):
+            known.setdefault(one.size, deque(maxlen=RECENT)).append(one)
+
+
+def estimate(question: Question, window: Window) -> int:
+    """What the schema lets expect. A longer document may need more, such as an invoice of many lines."""
+    sizes: Counter[str] = Counter()
+    for part in window.parts:
+        sizes[part.document] += part.tokens
+    return sum(question.reply_tokens + min(size // 2, LENGTH_SHARE_TOKENS) for size in sizes.values()) + REPLY_MARGIN_TOKENS
+
+
+def measure(parts: Parts) -> tuple[int, int]:
+    """How many documents a window has, and how many characters."""
+    documents: set[str] = set()
+    characters = 0
+    for document, start, end in parts:
+        documents.add(document)
+        characters += end - start or PICTURE_CHARACTERS
+    return len(documents), characters
+
+
+def seen(parts: Parts, tokens: int, finish_reason: str) -> Seen | None:
+    """What a reply of so many tokens tells about its window: more than its length when it was cut at its limit, else nothing when cut."""
+    documents, characters = measure(parts)
+    if not documents or not tokens or finish_reason not in ("stop", "length"):
+        return None
+    return Seen(documents, characters, tokens * (CENSORED if finish_reason == "length" else 1))
+
+
+def _learned(windows: Sequence[Seen] | deque[Seen], documents: int) -> int:
+    """The limit for so many documents, from windows with documents of that size."""
+    mean = sum(one.tokens for one in windows) / sum(one.documents for one in windows)
+    above = sorted((one.tokens - one.documents * mean) / sqrt(one.documents) for one in windows)
+    high = max(0.0, above[ceil(QUANTILE * len(above)) - 1])
+    return ceil((documents * mean + sqrt(documents) * high) * (1 + MARGIN + 1 / len(windows))) + MARGIN_TOKENS
+
+
+def _size(documents: int, characters: int) -> int:
+    return (characters // max(documents, 1)).bit_length() // 2

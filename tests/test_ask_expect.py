@@ -1,0 +1,214 @@
+"""The reply limit: learned from what replies had, the same for a rerun, and no part of what is asked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows import settings
+from processors.ask import expect
+from processors.ask.expect import LEAST, Expectation, Seen
+from processors.ask.fingerprint import fingerprint
+from processors.ask.replies import Asker
+from processors.pack import windows as pack
+from schemas.compiler import compile_question
+from schemas.job import Job
+from schemas.pipeline import Page, Question, Reply, Request, Usage, Window
+from tests.emulator.config import Config
+from tests.emulator.fixture import Running, running
+from tests.emulator.oracle import labelled_lines
+
+
+@pytest.fixture
+def kimi() -> Iterator[Running]:
+    """A Kimi that answers at once from lines such as `invoice number: 7`."""
+    with running(Config(tier=5, timing=False, oracle=labelled_lines)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def question() -> Question:
+    """The question about invoices."""
+    return compile_question("invoice")
+
+
+def window(*texts: str) -> Window:
+    """A window with one document a text."""
+    pages = [Page(f"{number:064x}", 1, text) for number, text in enumerate(texts)]
+    (packed,) = pack.windows(pages, pack.counter(None), pack.Bounds(100_000, 200))
+    return packed
+
+
+def invoice(number: int, characters: int = 0) -> str:
+    """The text of an invoice, filled up to a length."""
+    return f"invoice number: {number}\nseller name: Acme {number} Ltd\n".ljust(characters, ".")
+
+
+def asker(kimi: Running, folder: Path, **changes: object) -> Asker:
+    """An asker with a ledger in that folder."""
+    job = Job.model_validate({"inbox": ".", "base_url": kimi.base_url, "tier": 5, **changes})
+    return Asker(settings.account(job, {}, key=kimi.key), folder / "ledger.sqlite", run="test", count=pack.counter(None))
+
+
+def replied(request: Request, tokens: int, finish_reason: str = "stop", *, from_ledger: bool = False) -> Reply:
+    """A reply of so many tokens."""
+    return Reply(request.fingerprint, "", finish_reason, Usage(1_000, tokens), "m", "e", 1.0, from_ledger=from_ledger)
+
+
+def request_of(question: Question, shown: Window, round_: int = 0) -> Request:
+    """A request as `Expectation` sees it."""
+    return Request("f", question, shown, {}, {}, 0, 0, round_)
+
+
+def test_a_question_begins_with_the_estimate_of_its_schema(question: Question) -> None:
+    """Until enough replies are known, the schema and the length of the documents say how long a reply may be."""
+    expected = Expectation(lambda _: ())
+    shown = window(invoice(1), invoice(2))
+    for _ in range(LEAST):
+        assert expected.tokens(question, shown) == expect.estimate(question, shown)
+        expected.note(request_of(question, shown), replied(request_of(question, shown), 300))
+    assert 300 < expected.tokens(question, shown) < expect.estimate(question, shown)
+
+
+def test_longer_documents_are_learned_apart(question: Question) -> None:
+    """What short documents need says nothing about long ones."""
+    expected = Expectation(lambda _: ())
+    short, long = window(invoice(1)), window(invoice(1, characters=20_000))
+    expected.tokens(question, short)
+    for _ in range(LEAST):
+        expected.note(request_of(question, short), replied(request_of(question, short), 60))
+    assert expected.tokens(question, short) < 200
+    assert expected.tokens(question, long) == expect.estimate(question, long)
+
+
+@pytest.mark.parametrize("in_one", [1, 5, 20])
+def test_what_is_learned_is_enough_for_nearly_all(question: Question, in_one: int) -> None:
+    """Of replies with a long tail fewer than 1 in 50 would be cut, and little more is reserved than they have."""
+    lot = random.Random(7)
+    expected = Expectation(lambda _: ())
+    shown = window(*(invoice(number) for number in range(in_one)))
+    request = request_of(question, shown)
+    drawn = [sum(int(100 * lot.lognormvariate(0, 0.25)) for _ in range(in_one)) for _ in range(1_000)]
+    cut = asked = 0
+    for tokens in drawn:
+        limit = expected.tokens(question, shown)
+        cut += tokens > limit
+        asked += limit
+        expected.note(request, replied(request, tokens))
+    assert cut < 20
+    assert asked < (2.2 if in_one == 1 else 1.6) * sum(drawn)
+
+
+def test_a_reply_that_was_cut_counts_for_more_than_it_had(question: Question) -> None:
+    """Replies that end at a limit that is too low make it rise, instead of teaching that they are so short."""
+    expected = Expectation(lambda _: ())
+    request = request_of(question, window(invoice(1)))
+    limits = []
+    for _ in range(12):
+        limits.append(expected.tokens(question, request.window))
+        expected.note(request, replied(request, limits[-1], "length"))
+    assert limits[-1] > 4 * limits[0]
+
+
+@pytest.mark.parametrize(("finish_reason", "tokens"), [("cut", 50), ("unreadable", 50), ("endless", 90_000), ("stop", 0)])
+def test_replies_that_tell_nothing_are_left_out(question: Question, finish_reason: str, tokens: int) -> None:
+    """A broken stream, a page of HTML, endless output or a reply without usage say nothing about the length of replies."""
+    expected = Expectation(lambda _: ())
+    request = request_of(question, window(invoice(1)))
+    before = expected.tokens(question, request.window)
+    for _ in range(2 * LEAST):
+        expected.note(request, replied(request, tokens, finish_reason))
+    assert expected.tokens(question, request.window) == before
+
+
+def test_what_was_asked_again_or_is_known_is_not_learned_twice(question: Question) -> None:
+    """A reply from the ledger was counted when the ledger was read, and one to a second asking is about a document in trouble."""
+    expected = Expectation(lambda _: ())
+    first, second = (request_of(question, window(invoice(1)), round_) for round_ in (0, 1))
+    before = expected.tokens(question, first.window)
+    for _ in range(LEAST):
+        expected.note(first, replied(first, 60, from_ledger=True))
+        expected.note(second, replied(second, 60))
+    assert expected.tokens(question, first.window) == before
+
+
+@given(
+    windows=st.lists(st.builds(Seen, st.integers(1, 50), st.just(1_000), st.integers(1, 20_000)), min_size=LEAST, max_size=60),
+    documents=st.integers(1, 200),
+)
+def test_a_limit_is_more_than_the_mean_and_grows_with_the_window(windows: list[Seen], documents: int) -> None:
+    """Whatever was seen, the limit is above what the mean lets expect, and more documents never get less."""
+    mean = sum(one.tokens for one in windows) / sum(one.documents for one in windows)
+    assert expect._learned(windows, documents) > documents * mean
+    assert expect._learned(windows, documents + 1) >= expect._learned(windows, documents)
+
+
+async def test_a_rerun_knows_what_was_learned(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """The limit is a function of the replies in the ledger: another process has the same one without asking."""
+    shown = window(invoice(99))
+    async with asker(kimi, tmp_path) as first:
+        before = first.reply_tokens(shown, question)
+        for number in range(10):
+            await first.ask(first.request(window(invoice(number)), question))
+        learned = first.reply_tokens(shown, question)
+    async with asker(kimi, tmp_path) as second:
+        assert second.reply_tokens(shown, question) == learned
+    assert learned < before / 2
+
+
+async def test_a_limit_that_changed_asks_nothing_again(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """A request keeps its name when more is known about the length of replies, or when it is streamed, so its reply is found."""
+    async with asker(kimi, tmp_path) as asking:
+        room = asking.room([question], 20)
+        request = asking.request(window(invoice(0)), question)
+        again = asking.request(window(invoice(0)), question, round_=1, complaint="It was wrong.")
+        for number in range(10):
+            await asking.ask(asking.request(window(invoice(number)), question))
+        await asking.ask(again)
+        later = asking.request(window(invoice(0)), question)
+        later_again = asking.request(window(invoice(0)), question, round_=1, complaint="It was wrong.")
+        replies = [await asking.ask(one) for one in (later, later_again)]
+        assert asking.room([question], 20) == room  # else windows would be packed otherwise, and be other requests
+    assert later.reply_tokens < request.reply_tokens
+    assert (later.fingerprint, later_again.fingerprint) == (request.fingerprint, again.fingerprint)
+    assert [reply.from_ledger for reply in replies] == [True, True]
+    assert len(kimi.journal) == 11
+
+
+def test_a_name_is_of_what_is_asked() -> None:
+    """Model, messages, reply format and switches that change an answer change the name; how much it may cost and how it is sent do not."""
+    body: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "a"}], "response_format": {"type": "json_object"}}
+    name = fingerprint(body, "limit")
+    for more in ({"max_tokens": 5}, {"max_completion_tokens": 6}, {"limit": 7}, {"stream": True}, {"stream_options": {}}):
+        assert fingerprint({**body, **more}, "limit") == name
+    for other in ({"model": "n"}, {"messages": []}, {"response_format": None}, {"thinking": {"type": "disabled"}}):
+        assert fingerprint({**body, **other}, "limit") != name
+
+
+async def test_a_model_that_thinks_keeps_its_reserve(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """What is learned of a model that thinks is the length of its words; the room to think stays."""
+    async with asker(kimi, tmp_path, model="kimi-k2.7-code") as asking:
+        for number in range(LEAST):
+            await asking.ask(asking.request(window(invoice(number)), question))
+        limit = asking.reply_tokens(window(invoice(9)), question)
+    reserve = asking.account.model.thinking_tokens
+    assert reserve < limit < reserve + 300
+
+
+async def test_less_is_reserved_once_replies_are_known(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """Over two hundred small documents at most a fifth of what the estimate would reserve in vain is, and no reply is cut."""
+    texts = [f"{invoice(number)}grand total: {number}.25\ncurrency: EUR\n" for number in range(200)]
+    async with asker(kimi, tmp_path) as asking:
+        vain = [expect.estimate(question, window(text)) for text in texts]
+        for text in texts:
+            await asking.ask(asking.request(window(text), question))
+    reserved = [entry.reserved_tokens - entry.prompt_tokens for entry in kimi.journal]
+    used = [entry.reply_tokens for entry in kimi.journal]
+    assert sum(reserved) - sum(used) < (sum(vain) - sum(used)) / 5
+    assert {entry.finish_reason for entry in kimi.journal} == {"stop"}

@@ -1,0 +1,255 @@
+"""The catalogue: what is in it, what a user lays over it, what is gone, and the JSON of a call in each dialect."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import settings
+from processors.ask.providers import Limits, Model, call_body, catalogue
+from schemas.errors import ModelRetired, SettingsError
+from schemas.job import Job
+
+SCHEMA = {"type": "object", "properties": {}}
+ELSEWHERE = "http://10.0.0.7:8000/v1"
+GONE_2025 = (
+    "kimi-k2-0905-preview",
+    "kimi-k2-0711-preview",
+    "kimi-k2-turbo-preview",
+    "moonshot-v1-8k",
+    "moonshot-v1-32k",
+    "moonshot-v1-128k",
+    "moonshot-v1-8k-vision-preview",
+    "moonshot-v1-32k-vision-preview",
+    "moonshot-v1-128k-vision-preview",
+    "kimi-latest",
+    "kimi-thinking-preview",
+)
+
+
+def model_of(model_id: str, provider: str, base_url: str = "", path: str = "") -> Model:
+    """A model as an account would have it."""
+    named = catalogue(path).provider(provider)
+    return catalogue(path).model(model_id, named, base_url or named.base_url)
+
+
+def body_of(model_id: str, provider: str, **changes: Any) -> dict[str, Any]:
+    """The JSON of a call with a reply of at most 100 tokens."""
+    model = replace(model_of(model_id, provider), **changes)
+    return call_body(model, catalogue().provider(provider), [{"role": "user", "content": "x"}], SCHEMA, 100)
+
+
+def laid_over(folder: Path, text: str) -> str:
+    """A catalogue of the user's own."""
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("gone", GONE_2025)
+def test_a_retired_model_names_its_successor(gone: str) -> None:
+    """On Moonshot's own addresses a retired id is an error that names a live model; elsewhere it has its own facts."""
+    for provider in ("moonshot", "moonshot-cn"):
+        with pytest.raises(ModelRetired, match="--model ") as caught:
+            model_of(gone, provider)
+        successor = caught.value.next_step.rsplit(" ", 1)[1]
+        assert model_of(successor, provider).retired is None
+    assert model_of(gone, "moonshot", ELSEWHERE) == catalogue().models[gone]
+
+
+def test_a_retired_model_keeps_its_window() -> None:
+    """An old model elsewhere has the window of its own weights, not that of its successor."""
+    assert model_of("moonshot-v1-8k", "moonshot", ELSEWHERE).context_tokens == 8_192
+
+
+def test_an_unknown_model_is_a_sentence() -> None:
+    """A mistyped id on the provider's own address is an error with the nearest id."""
+    with pytest.raises(SettingsError, match=r"Did you mean kimi-k2\.6"):
+        model_of("kimi-k26", "moonshot")
+
+
+@pytest.mark.parametrize(
+    ("model_id", "provider", "context", "priced"),
+    [
+        ("moonshotai/Kimi-K2.6", "vllm", 262_144, False),
+        ("moonshot/kimi-k2.6", "litellm", 262_144, True),
+        ("qwen/qwen9", "vllm", 32_768, False),
+        ("our-own", "openai-compatible", 32_768, False),
+    ],
+)
+def test_any_model_elsewhere(model_id: str, provider: str, context: int, *, priced: bool) -> None:
+    """Where anything may be served an unknown id works: with the facts of the same weights, and a price only where it is known."""
+    model = model_of(model_id, provider)
+    assert (model.id, model.context_tokens, model.priced) == (model_id, context, priced)
+    assert model.cost_usd(1_000, 1_000) == (pytest.approx(0.00495) if priced else 0)
+
+
+def test_an_unknown_model_behind_another_address_of_moonshot() -> None:
+    """A foreign address may serve any id, whatever the provider is called."""
+    assert not model_of("kimi-k2.6-of-our-own", "moonshot", ELSEWHERE).priced
+
+
+def test_a_file_of_the_users_own(tmp_path: Path) -> None:
+    """A file changes single fields, adds models and providers like others, and sets limits; what it does not name stays."""
+    path = laid_over(
+        tmp_path,
+        """
+        [models."kimi-k2.6"]
+        price_out = 3.5
+        [models."our-kimi"]
+        like = "kimi-k2.6"
+        providers = ["cluster"]
+        price_in = 0.2
+        [providers.cluster]
+        like = "vllm"
+        base_url = "http://10.0.0.7:8000/v1"
+        about = "Ours."
+        [tiers.1]
+        rpm = 77
+        """,
+    )
+    mine = catalogue(path)
+    assert (mine.models["kimi-k2.6"].price_out, mine.models["kimi-k2.6"].price_in) == (3.5, 0.95)
+    ours = model_of("our-kimi", "cluster", path=path)
+    assert (ours.price_in, ours.price_out, ours.priced, ours.context_tokens) == (0.2, 3.5, True, 262_144)
+    assert mine.provider("cluster").drop == catalogue().provider("vllm").drop
+    assert mine.tiers[1] == Limits(15, 77, 2_000_000, 0)
+    assert catalogue().models["kimi-k2.6"].price_out == 4.0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[models."kimi-k2.6"]\nprice_outt = 1', "price_outt"),
+        ('[models."kimi-k2.6"]\nprice_out = "dear"', "price_out"),
+        ('[models.x]\nlike = "nothing"', "nothing"),
+        ('[models.x]\nproviders = ["vllm"]', "context_tokens"),
+        ("[models", "cannot be read"),
+    ],
+)
+def test_a_wrong_file_is_a_sentence(tmp_path: Path, text: str, said: str) -> None:
+    """What is wrong in a user's catalogue is named, place by place."""
+    with pytest.raises(SettingsError, match=said):
+        catalogue(laid_over(tmp_path, text))
+
+
+def test_locked_sampling_is_told_before_the_call(tmp_path: Path) -> None:
+    """A sampling value that the model's own provider would refuse is an error at the start; on one's own machine it is free."""
+    path = laid_over(tmp_path, '[models."kimi-k3"]\nextra = { temperature = 0.2 }')
+    with pytest.raises(SettingsError, match="temperature = 1 only"):
+        model_of("kimi-k3", "moonshot", path=path)
+    assert model_of("kimi-k3", "moonshot", ELSEWHERE, path).extra == {"temperature": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("model_id", "provider", "has", "lacks"),
+    [
+        ("kimi-k2.6", "moonshot", {"thinking": {"type": "disabled"}, "max_completion_tokens": 100}, {"reasoning_effort", "max_tokens"}),
+        ("kimi-k2.7-code", "moonshot", {"max_completion_tokens": 100}, {"thinking", "reasoning_effort"}),
+        ("kimi-k3", "moonshot-cn", {"reasoning_effort": "low"}, {"thinking"}),
+        ("glm-4.7", "zai", {"thinking": {"type": "disabled"}, "max_tokens": 100, "response_format": {"type": "json_object"}}, set()),
+        ("glm-5.3", "bigmodel", {"response_format": {"type": "json_object"}}, {"thinking", "reasoning_effort"}),
+        ("gpt-5.4-mini", "openai", {"reasoning_effort": "none", "max_completion_tokens": 100}, {"thinking", "max_tokens"}),
+        ("moonshot/kimi-k2.6", "litellm", {"extra_body": {"thinking": {"type": "disabled"}}, "max_tokens": 100}, {"thinking"}),
+        (
+            "moonshotai/Kimi-K2.6",
+            "vllm",
+            {"chat_template_kwargs": {"thinking": False}, "structured_outputs": {"json": SCHEMA}},
+            {"thinking", "response_format"},
+        ),
+        ("moonshotai/Kimi-K2.6", "sglang", {"chat_template_kwargs": {"thinking": False}, "max_tokens": 100}, {"thinking", "guided_json"}),
+        ("our-own", "openai-compatible", {"response_format": {"type": "json_object"}}, {"thinking", "chat_template_kwargs"}),
+    ],
+)
+def test_the_call_in_each_dialect(model_id: str, provider: str, has: dict[str, Any], lacks: set[str]) -> None:
+    """A call has the fields that the provider takes, under its names, and none that it refuses; sampling is left to the model."""
+    body = body_of(model_id, provider)
+    assert {name: body.get(name) for name in has} == has
+    assert not (lacks | {"temperature", "top_p", "n"}) & set(body)
+
+
+def test_fields_are_dropped_and_renamed() -> None:
+    """What a model's block adds to a call goes through the provider's filter."""
+    provider = replace(catalogue().provider("vllm"), rename={"safety_identifier": "user"})
+    model = replace(model_of("m", "vllm"), extra={"thinking": {"type": "enabled"}, "safety_identifier": "x"})
+    body = call_body(model, provider, [], SCHEMA, 1)
+    assert (body["user"], "thinking" in body, "safety_identifier" in body) == ("x", False, False)
+
+
+def test_what_cannot_be_switched_off_thinks() -> None:
+    """A model whose thinking nothing switches off at a provider gets room for its thoughts."""
+    model = model_of("moonshotai/Kimi-K2.6", "openai-compatible")
+    assert (model.thinking, model.thinking_tokens > 0) == ("always", True)
+
+
+@pytest.mark.parametrize("model", catalogue().models.values(), ids=lambda model: model.id)
+def test_every_model_is_whole(model: Model) -> None:
+    """Every model has a price, a window, providers that exist, and, when it is gone, a day and a living successor."""
+    assert model.priced
+    assert model.context_tokens >= 8_192
+    assert set(model.providers) <= set(catalogue().providers)
+    assert model.price_cached <= model.price_in <= model.price_out
+    if model.retired:
+        assert model.retired < date(2026, 11, 23)
+        assert catalogue().models[model.successor].retired is None
+
+
+def test_a_cache_write_is_paid() -> None:
+    """The worst case counts what is written to the cache where that costs more than reading afresh."""
+    model = replace(model_of("kimi-k3", "moonshot"), price_in=1.0, price_cache_write_5m=2.0, price_out=0.0)
+    assert model.cost_usd(1_000_000, 0) == 2.0
+
+
+def job_of(**fields: Any) -> Job:
+    """A job with these fields."""
+    return Job.model_validate({"inbox": ".", **fields})
+
+
+def test_a_budget_needs_a_price() -> None:
+    """A model without a price and a budget do not go together, unless told so."""
+    asked = {"provider": "vllm", "model": "m"}
+    with pytest.raises(SettingsError, match="--unpriced"):
+        settings.account(job_of(**asked, budget_usd=1), {})
+    with pytest.raises(SettingsError, match="--unpriced"):
+        settings.account(job_of(**asked, budget_day_usd=1), {})
+    assert settings.account(job_of(**asked), {}).caps.run_usd == 0
+    assert settings.account(job_of(**asked, budget_usd=1, unpriced=True), {}).caps.run_usd == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "environ", "base_url", "key"),
+    [
+        ({}, {"MOONSHOT_API_KEY": "a"}, "https://api.moonshot.ai/v1", "a"),
+        ({"provider": "moonshot-cn"}, {"MOONSHOT_API_KEY": "a"}, "https://api.moonshot.cn/v1", "a"),
+        ({"provider": "zai"}, {"MOONSHOT_API_KEY": "a", "ZAI_API_KEY": "b"}, "https://api.z.ai/api/paas/v4", "b"),
+        ({"provider": "zai", "key_env": "MINE"}, {"MINE": "c", "ZAI_API_KEY": "b"}, "https://api.z.ai/api/paas/v4", "c"),
+        (
+            {"provider": "vllm", "model": "m"},
+            {"VLLM_BASE_URL": "http://h:1/v1/", "MOONSHOT_BASE_URL": "http://wrong/v1"},
+            "http://h:1/v1",
+            "",
+        ),
+        ({"offline": True}, {"MOONSHOT_BASE_URL": "http://wrong/v1", "MOONSHOT_API_KEY": "a"}, "http://offline.invalid/v1", ""),
+    ],
+)
+def test_address_and_key_are_the_providers(fields: dict[str, Any], environ: dict[str, str], base_url: str, key: str) -> None:
+    """Each provider has its own variables for address and key; a key goes to no other provider."""
+    account = settings.account(job_of(**fields), environ)
+    assert (account.base_url, account.key) == (base_url, key)
+
+
+def test_limits_are_the_providers() -> None:
+    """Tiers are Moonshot's; another provider has limits of its own, and a hand wins over both."""
+    assert settings.limits(job_of(tier=5)).concurrency == 100
+    assert settings.limits(job_of(provider="zai", tier=5)) == Limits(3, 0, 0, 0)
+    assert settings.limits(job_of(provider="zai", concurrency=9)).concurrency == 9
+
+
+def test_a_model_must_be_named_where_none_is_assumed() -> None:
+    """A provider that serves anything has no default model."""
+    with pytest.raises(SettingsError, match="--model"):
+        settings.account(job_of(provider="vllm"), {})

@@ -1,0 +1,199 @@
+"""The command line: a job from flags and files, one sentence for every trouble, and exit codes that programs can rely on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows import cli, jobs, order, settings
+from schemas.errors import ModelRetired, SettingsError
+from schemas.job import Job
+from tests.emulator.config import Config
+from tests.emulator.fixture import Running, running
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def kimi(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    """A Kimi that the environment points to."""
+    with running(Config(timing=False)) as emulator:
+        monkeypatch.setenv("MOONSHOT_API_KEY", emulator.key)
+        monkeypatch.setenv("MOONSHOT_BASE_URL", emulator.base_url)
+        yield emulator
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """A folder with a letter."""
+    (tmp_path / "inbox").mkdir()
+    shutil.copy(ROOT / "data" / "samples" / "letter.docx", tmp_path / "inbox")
+    return tmp_path / "inbox"
+
+
+def job_of(*flags: str) -> Job:
+    """The job that flags describe."""
+    return jobs.from_flags(cli.parser().parse_args(["run", *flags]))
+
+
+def test_flags_make_a_job() -> None:
+    """Every flag lands in its field, and what is not given keeps its default."""
+    job = job_of("in", "--out", "o", "--extract", "invoice", "receipt", "--summarize", "--budget-usd", "2.5", "--offline", "--rpm", "7")
+    assert job == Job(inbox="in", out="o", extract=["invoice", "receipt"], summarize="one-paragraph", budget_usd=2.5, offline=True, rpm=7)
+
+
+def test_the_inbox_may_come_last(tmp_path: Path) -> None:
+    """A folder behind a flag that takes several values is the inbox, not one more schema or a style."""
+    assert job_of("--extract", "invoice", str(tmp_path)).inbox == str(tmp_path)
+    assert job_of("--summarize", str(tmp_path)).summarize == "one-paragraph"
+
+
+def test_flags_win_over_the_file(tmp_path: Path) -> None:
+    """A job file gives what flags do not."""
+    (tmp_path / "job.yaml").write_text("inbox: a\nextract: [invoice]\nbudget_usd: 1\n", encoding="utf-8")
+    job = job_of("--job", str(tmp_path / "job.yaml"), "--budget-usd", "3")
+    assert (job.inbox, job.extract, job.budget_usd) == ("a", ["invoice"], 3.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("inbox: [", "cannot be read"),
+        ("- a", "has no fields"),
+        ("inbox: a\ncolour: red", "colour"),
+        ("inbox: a\ntier: 9", "tier"),
+        ("out: b", "No inbox"),
+    ],
+)
+def test_a_wrong_job_is_a_sentence(tmp_path: Path, text: str, said: str) -> None:
+    """What is wrong with a job file is named by its field."""
+    (tmp_path / "job.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=said):
+        job_of("--job", str(tmp_path / "job.yaml"))
+
+
+def test_no_key_says_what_to_set_and_that_offline_exists(inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a key and without --offline, one sentence names the variable and the other way; exit code 1."""
+    assert cli.main(["run", str(inbox), "--out", str(inbox.parent / "out"), "--extract", "letter"]) == 1
+    said = capsys.readouterr().err
+    assert "MOONSHOT_API_KEY" in said
+    assert "--offline" in said
+    assert not (inbox.parent / "out").exists()
+
+
+def test_a_retired_model_names_its_successor() -> None:
+    """An id of 2025 is refused with the model to use instead, and still works on an address of one's own."""
+    with pytest.raises(ModelRetired, match=r"kimi-k2-0905-preview.*--model kimi-k2\.6"):
+        settings.account(Job(inbox=".", model="kimi-k2-0905-preview"), {"MOONSHOT_API_KEY": "k"})
+    own = settings.account(Job(inbox=".", model="kimi-k2-0905-preview", base_url="http://127.0.0.1:8000/v1"), {"MOONSHOT_API_KEY": "k"})
+    assert own.model.id == "kimi-k2-0905-preview"
+
+
+def test_an_unknown_model_names_the_nearest() -> None:
+    """An id that the provider's own address does not know is refused with the nearest one."""
+    with pytest.raises(SettingsError, match=r"kimi-k9.*kimi-k3"):
+        settings.account(Job(inbox=".", model="kimi-k9"), {"MOONSHOT_API_KEY": "k"})
+
+
+def test_the_key_is_in_no_repr() -> None:
+    """An account that is printed does not show its key."""
+    assert "canary" not in repr(settings.account(Job(inbox="."), {"MOONSHOT_API_KEY": "sk-canary"}))
+
+
+@pytest.mark.parametrize("flags", [["--extract", "invoise"], ["--provider", "moonshoot"], ["--extract", "letter", "letter"]])
+def test_wrong_settings_end_with_1(inbox: Path, kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong name is a sentence on standard error and exit code 1, before anything is asked."""
+    assert cli.main(["run", str(inbox), "--out", str(inbox.parent / "out"), *flags]) == 1
+    assert capsys.readouterr().err.startswith("octavo: ")
+    assert kimi.journal == []
+
+
+def test_plan_says_the_price_and_asks_nothing(inbox: Path, kimi: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    """`octavo plan` shows files, pages, tokens, windows, dollars and minutes, and makes no call; it needs no key."""
+    os.environ.pop("MOONSHOT_API_KEY")
+    assert cli.main(["plan", str(inbox), "--out", str(inbox.parent / "out"), "--extract", "letter", "invoice"]) == 0
+    said = capsys.readouterr().out
+    for word in ("1 with 1 pages", "tokens in 1 windows", "Calls", "$0.0", "about"):
+        assert word in said
+    assert kimi.journal == []
+
+
+@pytest.mark.usefixtures("corpus")
+async def test_plan_is_near_the_bill(inbox: Path, vocabulary: bytes) -> None:
+    """The prompt tokens that `octavo plan` counts are within 2 % of what the provider bills."""
+    for path in (ROOT / "data" / "samples").glob("*.pdf"):
+        shutil.copy(path, inbox)
+    with running(Config(timing=False, vocabulary=str(ROOT.parent / "shared" / "tokenizer" / "kimi_k2.tiktoken.model"))) as kimi:
+        job = Job(inbox=str(inbox), out=str(inbox.parent / "out"), extract=["letter"], base_url=kimi.base_url)
+        account = settings.account(job, {}, key=kimi.key)
+        planned = await order.plan(job, account, vocabulary)
+        await order.run(job, account, vocabulary)
+        billed = sum(entry.prompt_tokens for entry in kimi.paid()[: planned.cost.requests])
+    assert planned.cost.prompt_tokens == pytest.approx(billed, rel=0.02)
+
+
+def test_sql_answers_in_every_format(inbox: Path, tmp_path: Path) -> None:
+    """`octavo sql` writes JSON and CSV that other programs read, and Parquet that Arrow reads."""
+    out = str(tmp_path / "out")
+    assert cli.main(["run", str(inbox), "--out", out, "--extract", "letter", "--offline"]) == 0
+    said = {}
+    for form in ("json", "csv", "parquet", "table"):
+        command = [sys.executable, "-m", "flows.cli", "sql", "SELECT path, status FROM documents", "--out", out, "--format", form]
+        said[form] = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
+    assert json.loads(said["json"]) == [{"path": "letter.docx", "status": "ok"}]
+    assert said["csv"].decode().splitlines() == ["path,status", "letter.docx,ok"]
+    assert said["parquet"].startswith(b"PAR1")
+    assert b"letter.docx" in said["table"]
+
+
+def test_sql_refuses_to_write(inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A statement that is no SELECT is a sentence and exit code 1."""
+    cli.main(["run", str(inbox), "--out", str(tmp_path / "out"), "--extract", "letter", "--offline"])
+    assert cli.main(["sql", "DROP TABLE documents", "--out", str(tmp_path / "out")]) == 1
+    assert "SELECT" in capsys.readouterr().err
+
+
+def test_tables_and_models_show_what_there_is(inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`octavo tables` gives names, meanings and rows; `octavo models` prices and what became of retired ids."""
+    cli.main(["run", str(inbox), "--out", str(tmp_path / "out"), "--extract", "letter", "--offline"])
+    capsys.readouterr()
+    assert cli.main(["tables", "--out", str(tmp_path / "out")]) == 0
+    assert "letter" in (said := capsys.readouterr().out)
+    assert "letter_date" in said
+    assert cli.main(["models"]) == 0
+    assert "kimi-k2.6" in (said := capsys.readouterr().out)
+    assert "kimi-latest" in said
+
+
+def test_the_doctor_says_what_to_do(
+    kimi: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything found is exit code 0; without a key the line says which variable to set, and the exit code is 1."""
+    assert cli.main(["doctor", "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "kimi-k2.6 is served" in said
+    assert "100.00 USD" in said
+    assert kimi.key not in said
+    monkeypatch.delenv("MOONSHOT_API_KEY")
+    assert cli.main(["doctor", "--out", str(tmp_path / "out")]) == 1
+    assert "MOONSHOT_API_KEY is not set" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An inbox that does not exist is a sentence and exit code 1."""
+    assert cli.main(["run", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out"), "--offline"]) == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written(inbox: Path, tmp_path: Path) -> None:
+    """An output folder without write permission is exit code 74."""
+    (tmp_path / "out").mkdir(mode=0o500)
+    assert cli.main(["run", str(inbox), "--out", str(tmp_path / "out"), "--offline"]) == 74

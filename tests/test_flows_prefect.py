@@ -1,0 +1,308 @@
+"""The flows on a real Prefect server, with deployments and a worker, called as CI and users call them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.processes import descendants
+from processors.store.warehouse import Warehouse, hold
+from tests.emulator.config import Config
+from tests.emulator.fixture import running
+from tests.prefect_server import ROOT, Server, prefect_server, serving, wait_for
+
+pytestmark = pytest.mark.flow
+
+SAMPLES = ROOT / "data" / "samples"
+KEY = "sk-canary-3f9a1c77e2"  # must be seen nowhere but at the provider
+BLOCK = "octavo-key"
+
+ALONE = """
+import asyncio, json, sys
+from flows.extract import extract
+from flows.ingest import ingest
+from flows.summarize import summarize
+from schemas.job import Job
+
+async def main():
+    job = Job.model_validate_json(sys.argv[1])
+    for flow in (extract, ingest, extract, summarize):
+        state = await flow(job, return_state=True)
+        print(json.dumps([flow.name, state.type.value, state.message]))
+
+asyncio.run(main())
+"""
+
+PROBE = """
+import asyncio, sys
+from prefect import flow
+from flows.tracked import in_tasks
+
+async def answer(item):
+    return item.upper()
+
+@flow(name="probe")
+async def probe():
+    print(sorted([result async for result in in_tasks()("read", answer, sys.argv[1:])]))
+
+asyncio.run(probe())
+"""
+
+SAVE = "import os, sys; from prefect.blocks.system import Secret; Secret(value=os.environ['CANARY']).save(sys.argv[1], overwrite=True)"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests here: starting one takes half a minute."""
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def secret(server: Server) -> str:
+    """The name of a Secret block that holds the key."""
+    python(server, SAVE, BLOCK, CANARY=KEY)
+    return BLOCK
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """A folder with two good invoices."""
+    return folder(tmp_path / "good", "invoice_us.pdf", "invoice_uk.pdf")
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """A folder with a good document and a Word file that lost its end."""
+    made = folder(tmp_path / "broken", "invoice_us.pdf")
+    (made / "lost.docx").write_bytes((SAMPLES / "letter.docx").read_bytes()[:3000])
+    return made
+
+
+def folder(path: Path, *samples: str) -> Path:
+    """A folder with copies of samples."""
+    path.mkdir()
+    for name in samples:
+        shutil.copy(SAMPLES / name, path)
+    return path
+
+
+def offline(inbox: Path, out: Path, **more: Any) -> dict[str, Any]:
+    """A job that needs no key."""
+    return {"inbox": str(inbox), "out": str(out), "extract": ["invoice"], "offline": True, **more}
+
+
+def python(server: Server, code: str, *words: str, **environ: str) -> list[str]:
+    """The lines that a piece of Python prints, run with the server in its environment."""
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, cwd=ROOT, env={**server.environ, **environ}, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def start_waiting(server: Server, inbox: Path, out: Path, silent: socket.socket, secret: str) -> None:
+    """Start a run through a worker that will wait for ever, since its provider takes calls and says nothing."""
+    url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+    job = {"inbox": str(inbox), "out": str(out), "extract": ["invoice"], "base_url": url, "key_secret": secret}
+    started = server.prefect("deployment", "run", "process-folder/default", "--param", f"job={json.dumps(job)}")
+    assert started.returncode == 0, started.stderr
+    wait_for(lambda: "octavo-ask" in server.artifacts(server.runs(inbox)[0]), "the first question", 120)
+
+
+def stored(server: Server) -> bytes:
+    """All that the server has on disk, as bytes; it encrypts secrets."""
+    return b"".join(path.read_bytes() for path in server.home.rglob("*") if path.is_file())
+
+
+def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> None:
+    """A shell script sees exit code 0; the run stands under the name of its folder with its tasks and a table of its outcome."""
+    done = server.run("process-folder/default", offline(inbox, tmp_path / "out", summarize="bullets"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = server.runs(inbox)
+    assert (run["name"], run["state_type"]) == ("good", "COMPLETED")
+    assert run["state"]["message"].startswith("2 files: 2 ok. invoice has 2 rows, summary has 2 rows.")
+    tasks = server.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+    assert {task["name"] for task in tasks} == {"read 1", "ask 1"}
+    artifacts = server.artifacts(run)
+    outcome = {row["what"]: row["count"] for row in json.loads(artifacts["octavo-outcome"]["data"])}
+    assert outcome == {"documents": 2, "invoice": 2, "summary": 2, "rejects": 0, "not applicable": 0, "calls": 2}
+    assert {key: artifacts[key]["data"] for key in ("octavo-read", "octavo-ask")} == {"octavo-read": 100, "octavo-ask": 100}
+    assert "octavo-trouble" not in artifacts
+    assert len(Warehouse(tmp_path / "out").rows("invoice")) == 2
+
+
+def test_broken_file_exits_not_0(server: Server, broken: Path, tmp_path: Path) -> None:
+    """A shell script sees that a document failed; the run says which and why, and the good one is in the tables all the same."""
+    done = server.run("process-folder/default", offline(broken, tmp_path / "out"))
+    assert done.returncode != 0
+    (run,) = server.runs(broken)
+    assert run["state_type"] == "FAILED"
+    assert run["state"]["message"].startswith("2 files: 1 failed, 1 ok.")
+    (trouble,) = json.loads(server.artifacts(run)["octavo-trouble"]["data"])
+    assert (trouble["path"], trouble["question"], trouble["reason"]) == ("lost.docx", "", "corrupt")
+    assert len(Warehouse(tmp_path / "out").rows("invoice")) == 1
+
+
+def test_wrong_parameter_is_refused(server: Server, inbox: Path) -> None:
+    """A parameter out of bounds exits not 0, names the field, and no run comes of it."""
+    done = server.run("process-folder/default", {"inbox": str(inbox), "tier": 9})
+    assert done.returncode != 0
+    assert "job.tier" in done.stdout + done.stderr
+    assert server.runs(inbox) == []
+
+
+def test_flows_alone(server: Server, inbox: Path, tmp_path: Path) -> None:
+    """`extract` without documents fails and names what to run first; after `ingest` it and `summarize` work on what was read."""
+    job = offline(inbox, tmp_path / "out", summarize="bullets")
+    states = [json.loads(line) for line in python(server, ALONE, json.dumps(job))]
+    assert [(flow, kind) for flow, kind, _ in states] == [
+        ("extract", "FAILED"),
+        ("ingest", "COMPLETED"),
+        ("extract", "COMPLETED"),
+        ("summarize", "COMPLETED"),
+    ]
+    assert "Run the flow ingest first" in states[0][2]
+    assert {name: len(Warehouse(tmp_path / "out").rows(name)) for name in ("invoice", "summary")} == {"invoice": 2, "summary": 2}
+
+
+def test_batches_stay_out_of_prefect(server: Server) -> None:
+    """A batch and its result are no parameter and no result of a task: Prefect knows a label and a number."""
+    items = ["batch-canary-a", "batch-canary-b", "batch-canary-c"]
+    assert python(server, PROBE, *items)[-1] == str(sorted(item.upper() for item in items))
+    (flow,) = server.ask("/flows/filter", {"flows": {"name": {"any_": ["probe"]}}})
+
+    def tasks() -> Any:
+        found = server.ask("/task_runs/filter", {"flows": {"id": {"any_": [flow["id"]]}}})
+        return found if len(found) == len(items) and all(task["state_type"] == "COMPLETED" for task in found) else None
+
+    found = wait_for(tasks, "the task runs to be stored")
+    assert {task["name"] for task in found} == {"read 1", "read 2", "read 3"}
+    assert all(task["task_inputs"] == {} for task in found)
+    assert b"canary-a" not in stored(server).lower()
+
+
+def test_run_reports_to_the_server(server: Server, broken: Path, tmp_path: Path) -> None:
+    """`octavo run` with PREFECT_API_URL has the exit code and the words it always has, and stands in the UI as a failed run."""
+    done = server.octavo("run", str(broken), "--out", str(tmp_path / "out"), "--extract", "invoice", "--offline")
+    assert done.returncode == 2, done.stderr
+    assert "2 files: 1 failed, 1 ok." in done.stderr
+    (run,) = server.runs(broken)
+    assert (run["state_type"], run["deployment_id"]) == ("FAILED", None)
+
+
+def test_locked_folder_is_a_sentence(server: Server, inbox: Path, tmp_path: Path) -> None:
+    """A folder that another run holds ends with exit code 75 and who holds it, not with a traceback."""
+    with hold(tmp_path / "out"):
+        done = server.octavo("run", str(inbox), "--out", str(tmp_path / "out"), "--extract", "invoice", "--offline")
+    assert done.returncode == 75
+    assert "Traceback" not in done.stderr
+    (run,) = server.runs(inbox)
+    assert run["state_type"] == "FAILED"
+    assert str(tmp_path / "out") in run["state"]["message"]
+
+
+def test_key_from_a_secret_block_leaks_nowhere(server: Server, secret: str, inbox: Path, tmp_path: Path) -> None:
+    """The key of a Secret block reaches the provider, and is in no output, log, parameter, database or table."""
+    with running(Config(keys={KEY: "org-canary"}, timing=False)) as kimi:
+        job = {"inbox": str(inbox), "out": str(tmp_path / "out"), "extract": ["invoice"], "base_url": kimi.base_url, "key_secret": secret}
+        (tmp_path / "job.yaml").write_text(json.dumps(job))
+        done = server.octavo("run", "--job", str(tmp_path / "job.yaml"), "--yes")
+        assert kimi.paid(), done.stderr
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    logs = json.dumps(server.ask("/logs/filter", {"limit": 200})) + json.dumps(server.runs(inbox))
+    assert KEY not in done.stdout + done.stderr + logs
+    assert KEY.encode() not in written + stored(server)
+
+
+def test_missing_secret_block_is_a_sentence(server: Server, inbox: Path, tmp_path: Path) -> None:
+    """A job that names a block which is not there fails before anything is read, and says where to make one."""
+    (tmp_path / "job.yaml").write_text(json.dumps({"inbox": str(inbox), "out": str(tmp_path / "out"), "key_secret": "no-such-block"}))
+    done = server.octavo("run", "--job", str(tmp_path / "job.yaml"), "--yes")
+    assert done.returncode == 1
+    assert "There is no Secret block named no-such-block" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_cancelling_leaves_the_folder_free(server: Server, secret: str, inbox: Path, tmp_path: Path) -> None:
+    """A run that is cancelled while it waits for the provider ends as cancelled, releases its folder, and leaves no process."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        start_waiting(server, inbox, tmp_path / "out", silent, secret)
+        assert server.prefect("flow-run", "cancel", server.runs(inbox)[0]["id"]).returncode == 0
+        wait_for(lambda: server.runs(inbox)[0]["state_type"] == "CANCELLED", "the run to be cancelled", 90)
+    commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(server.pid)]
+    assert not [command for command in commands if b"prefect.engine" in command or b"forkserver" in command]
+    assert KEY.encode() not in stored(server)
+    with hold(tmp_path / "out") as warehouse:
+        assert len(warehouse.documents()) == 2
+
+
+def test_serve_ends_its_runs_before_its_worker(server: Server, secret: str, inbox: Path, tmp_path: Path) -> None:
+    """With PREFECT_API_URL `octavo serve` starts a worker only. SIGINT in mid-run ends all of it, and the run does not stay "running"."""
+    (other,) = (pid for pid in descendants(server.pid) if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(other, signal.SIGSTOP)  # so that the run goes to the new worker
+    try:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as silent,
+            serving(server.home, tmp_path / "serve.log", PREFECT_API_URL=server.url) as (process, _),
+        ):
+            assert len(list(descendants(process.pid))) == 1
+            start_waiting(server, inbox, tmp_path / "out", silent, secret)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+    finally:
+        os.kill(other, signal.SIGCONT)
+    assert server.runs(inbox)[0]["state_type"] == "CRASHED"
+    with hold(tmp_path / "out") as warehouse:
+        assert len(warehouse.documents()) == 2
+
+
+def test_serve_without_its_worker_ends(server: Server, tmp_path: Path) -> None:
+    """When the worker dies `octavo serve` does not pretend: it ends with exit code 1 and says so."""
+    with serving(server.home, tmp_path / "serve.log", exit_code=1, PREFECT_API_URL=server.url) as (process, _):
+        (worker,) = descendants(process.pid)
+        os.kill(worker, signal.SIGKILL)
+        assert process.wait(60) == 1
+    assert "ended by itself" in (tmp_path / "serve.log").read_text()
+    assert server.ask("/health") is True
+
+
+def test_ui_shows_the_run(server: Server, inbox: Path, tmp_path: Path) -> None:
+    """A browser draws the run and its outcome from the server they came from, whatever the port."""
+    if not (chromium := shutil.which("chromium")):
+        pytest.skip("there is no Chromium on this machine")
+    server.octavo("run", str(inbox), "--out", str(tmp_path / "out"), "--offline")
+    (run,) = server.runs(inbox)
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    flags += ["--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'browser'}", "--virtual-time-budget=20000"]
+    outcome = server.artifacts(run)["octavo-outcome"]["id"]
+    for page, words in (
+        (f"runs/flow-run/{run['id']}", ("process-folder", "Completed", "Artifacts")),
+        (f"artifacts/artifact/{outcome}", ("octavo-outcome", "2 files: 2 ok.", "documents")),
+    ):
+        address = f"{server.url.removesuffix('/api')}/{page}"
+        done = subprocess.run([chromium, *flags, "--dump-dom", address], check=False, capture_output=True, text=True, timeout=120)
+        assert not [word for word in words if word not in done.stdout], done.stdout
+
+
+def test_the_commands_of_readme_work(server: Server, tmp_path: Path) -> None:
+    """Every prefect command in README works as it stands there; only the output folder is another."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ").replace('"out/samples"', f'"{tmp_path / "out"}"')
+    commands = [line for line in readme.splitlines() if line.startswith("prefect ")]
+    assert len(commands) >= 2
+    for command in commands:
+        done = subprocess.run(
+            ["sh", "-c", command.replace("prefect ", f"{sys.executable} -m prefect ", 1)],
+            cwd=ROOT, env=server.environ, check=False, capture_output=True, text=True, timeout=400,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert len(Warehouse(tmp_path / "out").rows("invoice")) == 7
