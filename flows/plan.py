@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from flows import settings
 from flows.asking import Desk, Task
 from processors.pack import windows as pack
 from schemas.tables import DOCUMENTS, PAGES
@@ -21,6 +22,7 @@ class Estimate:
     remembered: int  # answers that the ledger holds already, free
     exact: bool  # whether tokens were counted with the model's vocabulary
     cost: pack.Cost
+    tier: int | None = None  # the tier whose limits are assumed for the minutes, when the account's are not told
 
 
 Approve = Callable[[Estimate], bool]
@@ -36,7 +38,7 @@ def estimate(desk: Desk) -> Estimate:
     pending = desk.pending()
     remembered = sum(1 for _ in desk.remembered(pending))
     account = desk.asker.account
-    model, limits = account.model, account.limits
+    model, limits = account.model, settings.assumed(desk.job)
     factor = 1.0 if desk.job.mode == "live" else model.batch_factor
     windows = tokens = 0
     requests: list[tuple[int, int, int, int]] = []
@@ -57,6 +59,7 @@ def estimate(desk: Desk) -> Estimate:
             tokens_per_second=model.tokens_per_second,
             limits=(limits.concurrency, limits.rpm, limits.tpm),
         ),
+        tier=None if limits == account.limits else settings.ASSUMED_TIER,
     )
 
 

@@ -14,6 +14,7 @@ from schemas.job import Job
 __all__ = [
     "Catalogue",
     "account",
+    "assumed",
     "cache_folder",
     "caps",
     "catalogue",
@@ -23,6 +24,9 @@ __all__ = [
     "tokenizer_path",
     "vocabulary",
 ]
+
+UNKNOWN = Limits(0, 0, 0, 0)
+ASSUMED_TIER = 1  # the first that is paid for
 
 
 def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "", key_needed: bool = True) -> Account:
@@ -43,7 +47,9 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     if (most := held.lowest_usd) and not model.priced and not job.unpriced:
         message = f"No price of {model.id} at {provider.name} is known, so a budget of ${most:.2f} cannot be held."
         raise SettingsError(message, about="budget_usd", next_step="Give its prices in --catalogue FILE.toml, or go on with --unpriced.")
-    return Account(provider, model, base_url, limits(job), key if variable else "", held, job.plain_json)
+    least = Limits(0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0)
+    minute_tokens = limits(job, least).tpm
+    return Account(provider, model, base_url, limits(job), key if variable else "", held, job.plain_json, minute_tokens)
 
 
 def provider_of(job: Job) -> Provider:
@@ -60,13 +66,21 @@ def caps(job: Job, environ: Mapping[str, str] = os.environ) -> Caps:
     return Caps(*amounts, job.project, data_folder(environ) / "spending.sqlite")
 
 
-def limits(job: Job) -> Limits:
-    """The limits of the account: each by hand where the job names it, else the provider's, else by tier. Offline they are the machine's."""
+def limits(job: Job, unknown: Limits = UNKNOWN) -> Limits:
+    """The limits of the account: each by hand where the job names it, else the provider's, else by tier. Offline they are the machine's.
+
+    A provider with tiers has none of its own; without a tier its limits are `unknown`, which is 0 for "to be found".
+    """
     provider = provider_of(job)
-    given = provider.limits or catalogue(job.catalogue).tiers[job.tier]
+    given = provider.limits or (unknown if job.tier < 0 else catalogue(job.catalogue).tiers[job.tier])
     if provider.name == "offline":
         return given
     return Limits(job.concurrency or given.concurrency, job.rpm or given.rpm, job.tpm or given.tpm, job.tpd or given.tpd)
+
+
+def assumed(job: Job) -> Limits:
+    """The limits to reckon a plan's minutes with: those of tier 1 where they are to be found."""
+    return limits(job, catalogue(job.catalogue).tiers[ASSUMED_TIER])
 
 
 def _model_id(job: Job, provider: Provider) -> str:

@@ -89,7 +89,7 @@ def price(estimate: Estimate) -> str:
     cost = estimate.cost
     return (
         f"{cost.requests} calls, {cost.prompt_tokens:,} tokens in, about {cost.reply_tokens:,} out: "
-        f"${cost.usd:.2f} (${cost.worst_usd:.2f} at the most), {_duration(cost.minutes)}."
+        f"${cost.usd:.2f} (${cost.worst_usd:.2f} at the most), {_time(estimate)}."
     )
 
 
@@ -105,7 +105,7 @@ def estimate(found: Estimate, account: Account) -> None:
         ("Calls", f"{found.cost.requests:,}"),
         ("Tokens", f"{found.cost.prompt_tokens:,} in, of which {found.cost.cached_tokens:,} cached; about {found.cost.reply_tokens:,} out"),
         ("Price", f"${found.cost.usd:.2f}, ${found.cost.worst_usd:.2f} at the most" if account.model.priced else "not in the catalogue"),
-        ("Time", _duration(found.cost.minutes)),
+        ("Time", _time(found)),
     ):
         grid.add_row(f"[bold]{name}[/]", escape(value))
     out.print(grid)
@@ -188,6 +188,12 @@ def findings(found: Sequence[Finding]) -> int:
         mark = "[green]ok[/]  " if finding.ok else "[red]no[/]  " if finding.needed else "[yellow]--[/]  "
         out.print(f"{mark}[bold]{finding.name:<10}[/] {escape(finding.sentence)}", soft_wrap=True)
     return 0 if all(finding.ok for finding in found if finding.needed) else 1
+
+
+def _time(found: Estimate) -> str:
+    """Minutes, and what they assume."""
+    assumed = "" if found.tier is None else f" with the limits of tier {found.tier}, since yours are not told (--tier)"
+    return _duration(found.cost.minutes) + assumed
 
 
 def _duration(minutes: float) -> str:

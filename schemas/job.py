@@ -27,7 +27,7 @@ class Job(BaseModel):
     base_url: str = Field(default="", description="Address of the API; empty for the provider's own.")
     model: str = Field(default="", description="Model id; empty for the provider's default.")
     catalogue: str = Field(default="", description="TOML file with providers, models, prices and tiers of your own, over the shipped ones.")
-    tier: int = Field(default=1, ge=0, le=5, description="Account tier, which sets the limits below.")
+    tier: int = Field(default=-1, ge=-1, le=5, description="Account tier, which sets the limits below; -1 to find them by asking.")
     concurrency: int = Field(default=0, ge=0, description="Calls in flight; 0 for the tier's.")
     rpm: int = Field(default=0, ge=0, description="Requests a minute; 0 for the tier's.")
     tpm: int = Field(default=0, ge=0, description="Tokens a minute, prompt and reply budget; 0 for the tier's.")

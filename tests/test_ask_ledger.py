@@ -73,6 +73,19 @@ async def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> 
     assert caught.value.exit_code == 74
 
 
+async def test_the_days_tokens_are_those_that_left(tmp_path: Path) -> None:
+    """What an account used since a moment is the prompt and reply limit of each attempt, but not of those that were refused for free."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    await pay(ledger, "a")
+    await ledger.sent(row("a"), run="r", sent_at="2026-11-23T01:00:00+00:00", reserved_usd=0.5)
+    refused = await ledger.sent(row("b"), run="r", sent_at="2026-11-23T01:00:00+00:00", reserved_usd=0.5)
+    await ledger.failed(refused, "429", billed_usd=0.0)
+    assert ledger.tokens_since("moonshot", "2026-11-23T00:00:00+00:00") == 30
+    assert ledger.tokens_since("moonshot", "2026-11-23T00:30:00+00:00") == 15
+    assert ledger.tokens_since("openai", "2026-11-23T00:00:00+00:00") == 0
+    ledger.close()
+
+
 OLD = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE requests (

@@ -18,7 +18,10 @@ from schemas.pipeline import Question
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who is asked, with which key and how fast. `key` is a secret: it is in no repr."""
+    """Who is asked, with which key and how fast. `key` is a secret: it is in no repr.
+
+    Of `minute_tokens` windows take a whole part: the tokens a minute, or those of the smallest tier while they are to be found; 0 for any.
+    """
 
     provider: providers.Provider
     model: providers.Model
@@ -27,6 +30,7 @@ class Account:
     key: str = ""
     caps: Caps = field(default_factory=Caps)
     plain_json: bool = False  # replies with whole keys and nulls
+    minute_tokens: int = 0
 
     def __repr__(self) -> str:
         return f"Account({self.provider.name}, {self.model.id}, {self.base_url})"

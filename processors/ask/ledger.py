@@ -186,6 +186,20 @@ class Ledger:
         ).fetchone()
         return int(count), usd(nanos)
 
+    def tokens_since(self, provider: str, sent_at: str) -> int:
+        """Tokens (prompt and reply limit) of the calls that left at that time or later, without those that were surely refused.
+
+        What went in batches is not among them: no source says that it counts for the day (documentation of 2026-08-13).
+        """
+        (tokens,) = self._reader.execute(
+            "SELECT coalesce(sum(q.prompt_tokens + q.reply_limit), 0)"
+            " FROM attempts a JOIN requests q USING (request) LEFT JOIN ends e USING (attempt)"
+            " WHERE q.provider = ? AND a.sent_at >= ? AND attempt NOT IN (SELECT attempt FROM batch_lines)"
+            " AND (e.billed_nano IS NOT 0 OR EXISTS (SELECT 1 FROM replies r WHERE r.attempt = a.attempt))",
+            (provider, sent_at),
+        ).fetchone()
+        return int(tokens)
+
     def _queue(self, sql: str, values: _Values) -> Future[int]:
         landed: Future[int] = Future()
         self._writes.put((sql, values, landed))
