@@ -61,6 +61,7 @@ class Asker:
         self.expected = expect.Expectation(self._latest, self._count if account.model.thinking_tokens else None)
         self.budget = Budget(account.caps, run=run, hear=self._notice)
         self.balance = Balance(lambda: read_balance(self.chat.get, account.provider), account.provider.currency, hear=self._notice)
+        self.learn: Callable[[Mapping[str, Any], int], None] = lambda _, __: None  # gets the JSON of each call and its billed prompt tokens
         self.notices: list[str] = []  # what a person should know about money, as it was said
         self._hear = hear
         self._refused: AccessRefused | None = None
@@ -238,9 +239,9 @@ class Asker:
         except Exception as error:  # our own mistake: nobody knows how far the call got
             await self.ledger.failed(attempt, str(error), billed_usd=None)
             raise
-        seconds = time.monotonic() - started
-        await self.ledger.arrived(attempt, request.fingerprint, raw, seconds=seconds, arrived_at=_now())
+        await self.ledger.arrived(attempt, request.fingerprint, raw, seconds=time.monotonic() - started, arrived_at=_now())
         billed_usd = self._cost_usd(raw, worst_usd)
+        self.learn(request.body, read_completion(raw).usage.prompt_tokens)
         await self.ledger.billed(attempt, request.fingerprint, billed_usd)
         return billed_usd
 

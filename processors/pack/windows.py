@@ -10,15 +10,41 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from processors.pack.plan import Cost, cost
-from processors.pack.tokens import Count, counter, image_tokens
+from processors.pack.calibration import Calibration
+from processors.pack.groups import Frame, Group, Size, even, fewest
+from processors.pack.plan import Call, Choice, Cost, Terms, Work, choose, cost
+from processors.pack.tokens import Count, counter, image_tokens, rough
 from schemas.pipeline import Page, Part, Window
 
 PAGE_MARK_TOKENS = 16  # "<<4be1c09a77 page 12 of 345>>" and its newline, counted with the Kimi vocabulary, rounded up, 2026-11-23
 DOCUMENT_MARK_TOKENS = 32  # the lines that open and close a document
 OPEN_WINDOWS = 8  # windows that wait for a document that fits
 
-__all__ = ["Bounds", "Cost", "Count", "cost", "counter", "image_tokens", "size_of", "whole", "window_of", "windows"]
+__all__ = [
+    "Bounds",
+    "Calibration",
+    "Call",
+    "Choice",
+    "Cost",
+    "Count",
+    "Frame",
+    "Group",
+    "Size",
+    "Terms",
+    "Work",
+    "choose",
+    "cost",
+    "counter",
+    "even",
+    "fewest",
+    "image_tokens",
+    "rough",
+    "size_of",
+    "tokens_of",
+    "whole",
+    "window_of",
+    "windows",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +108,11 @@ def whole(pages: Sequence[Page], count: Count) -> list[Part]:
 def size_of(parts: Sequence[Part]) -> int:
     """Tokens of parts of one document in a window, marks included."""
     return DOCUMENT_MARK_TOKENS + sum(part.tokens for part in parts)
+
+
+def tokens_of(text_tokens: int, pages: int, images_px: Iterable[tuple[int, int]] = ()) -> int:
+    """Tokens of a document in a window, marks included, from what is known without its text."""
+    return DOCUMENT_MARK_TOKENS + PAGE_MARK_TOKENS * pages + text_tokens + sum(image_tokens(*size) for size in images_px)
 
 
 def window_of(parts: Sequence[Part]) -> Window:
