@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from processors.pack.calibration import FIRST_FACTOR
+from schemas.errors import SettingsError
 
 VOCABULARY_SHA256 = "b6c497a7469b33ced9c38afb1ad6e47f03f5e5dc05f15930799210ec050c5103"  # tiktoken.model of K2, K2.6 and K3, 2026-11
 SPLIT = "|".join(  # noqa: FLY002 - published with the model as these branches, read 2026-11
@@ -61,7 +62,10 @@ Count = Callable[[str], int]
 
 
 def counter(vocabulary: bytes | None) -> Count:
-    """A function that counts the tokens of a text: exact with the bytes of `tiktoken.model`, else estimated."""
+    """A function that counts the tokens of a text: exact with the bytes of `tiktoken.model`, else estimated.
+
+    Raises SettingsError for bytes that are no vocabulary.
+    """
     return estimate if vocabulary is None else _exact(vocabulary)
 
 
@@ -96,9 +100,19 @@ def image_tokens(width_px: int, height_px: int) -> int:
 def _exact(vocabulary: bytes) -> Count:
     import tiktoken
 
-    ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in vocabulary.splitlines() if line)}
-    encoding = tiktoken.Encoding("kimi", pat_str=SPLIT, mergeable_ranks=ranks, special_tokens={})
+    encoding = tiktoken.Encoding("kimi", pat_str=SPLIT, mergeable_ranks=_ranks(vocabulary), special_tokens={})
     return lambda text: sum(len(encoding.encode_ordinary(piece)) for piece in _pieces(text))
+
+
+def _ranks(vocabulary: bytes) -> dict[bytes, int]:
+    try:
+        ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in vocabulary.splitlines() if line)}
+    except ValueError:
+        ranks = {}
+    if any(bytes([byte]) not in ranks for byte in range(256)):
+        message = "The file that should be the Kimi vocabulary is not one."
+        raise SettingsError(message, about="tokenizer", next_step="Remove it and run `octavo doctor --fetch-tokenizer`.")
+    return ranks
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from itertools import groupby
 from processors.pack.calibration import Calibration
 from processors.pack.groups import Frame, Group, Size, even, fewest
 from processors.pack.plan import Call, Choice, Cost, Terms, Work, choose, cost
-from processors.pack.tokens import Count, counter, image_tokens, rough
+from processors.pack.tokens import VOCABULARY_SHA256, Count, counter, image_tokens, rough
 from schemas.pipeline import Page, Part, Window
 
 PAGE_MARK_TOKENS = 16  # "<<4be1c09a77 page 12 of 345>>" and its newline, counted with the Kimi vocabulary, rounded up, 2026-11-23
@@ -21,6 +21,7 @@ DOCUMENT_MARK_TOKENS = 32  # the lines that open and close a document
 OPEN_WINDOWS = 8  # windows that wait for a document that fits
 
 __all__ = [
+    "VOCABULARY_SHA256",
     "Bounds",
     "Calibration",
     "Call",
