@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flows.asking import Desk
 from flows.batches import Each, Tell, in_batches
-from processors.pack.windows import Count
+from flows.counting import Tokens
 from processors.read import pages as read
 from processors.store.warehouse import Change, Warehouse
 from schemas import tables
@@ -29,8 +29,8 @@ class _Shelf:
     """Rows that wait for the next commit, and every path and document met so far."""
 
     warehouse: Warehouse
-    reader: str  # version of the reader, which stands beside what it read
-    count: Count
+    reader: str  # version of the reader, and what counted tokens, which stand beside what was read
+    count: Tokens
     documents: list[Row] = field(default_factory=list)
     pages: list[Row] = field(default_factory=list)
     gone: set[tuple[str]] = field(default_factory=set)  # documents whose old pages make way for new ones
@@ -53,7 +53,7 @@ class _Shelf:
         self.documents.append(tables.document_row(document, self.reader))
         if document.sha256 and document.sha256 not in self.shas:
             self.gone.add((document.sha256,))
-            self.pages.extend(tables.page_row(page, self.count(page.shown)) for page in reading.pages)
+            self.pages.extend(tables.page_row(page, self.count.plain(page.shown)) for page in reading.pages)
         self.paths.add(document.path)
         self.shas.add(document.sha256)
 
@@ -69,7 +69,7 @@ async def ingest(desk: Desk, *, each: Each, tell: Tell) -> bool:
     What is no longer in the inbox leaves all tables. Gives whether the tables changed. Raises SettingsError when the inbox is no
     folder, and StorageError.
     """
-    shelf = _Shelf(desk.warehouse, desk.reader.version, desk.count)
+    shelf = _Shelf(desk.warehouse, f"{desk.reader.version} {desk.count.name}", desk.count)
     found = list(_discovered(desk, shelf))
     await _read(desk, found, shelf, each=each, tell=tell)
     await shelf.commit()

@@ -11,7 +11,12 @@ from processors.ask.replies import Account, Caps
 from schemas.errors import SettingsError
 from schemas.job import Job
 
+VOCABULARY_NAME = "tiktoken.model"  # as the model's repository has it
+PUBLIC_VOCABULARY = f"https://huggingface.co/moonshotai/Kimi-K2-Instruct/resolve/main/{VOCABULARY_NAME}"  # 2026-11
+
 __all__ = [
+    "PUBLIC_VOCABULARY",
+    "VOCABULARY_NAME",
     "Catalogue",
     "account",
     "assumed",
@@ -95,7 +100,7 @@ def tokenizer_path(environ: Mapping[str, str] = os.environ) -> Path | None:
     named = environ.get("OCTAVO_TOKENIZER", "")
     if named and not Path(named).is_file():
         raise SettingsError(f"OCTAVO_TOKENIZER names {named}, which is no file.", about="tokenizer", next_step="Correct or unset it.")
-    cached = cache_folder(environ) / "tiktoken.model"
+    cached = cache_folder(environ) / VOCABULARY_NAME
     return Path(named) if named else cached if cached.is_file() else None
 
 

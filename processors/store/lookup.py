@@ -65,6 +65,16 @@ def _pages(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> d
     return found
 
 
+def extents(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> list[Row]:
+    """How large the documents are, in the order given: document, pages, chars, tokens of their text, images_px of pages to be seen."""
+    query = """SELECT document, count(*) AS pages, sum(chars)::BIGINT AS chars, sum(tokens)::BIGINT AS tokens,
+                      list([image_width_px, image_height_px]) FILTER (image_width_px IS NOT NULL) AS images_px
+               FROM pages WHERE document IN (SELECT unnest(?::TEXT[])) GROUP BY document"""
+    found = connection.sql(query, params=[list(documents)]).to_arrow_table().to_pylist()
+    at = {document: number for number, document in enumerate(documents)}
+    return sorted(found, key=lambda row: at[row["document"]])
+
+
 def answered(connection: duckdb.DuckDBPyConnection, question: str, asked: Sequence[str]) -> set[str]:
     """The documents with an accepted answer in the table `question`; `asked` is the question's fingerprint, model, engine."""
     query = "SELECT document FROM $table WHERE question = ? AND model = ? AND engine = ?"
