@@ -88,9 +88,7 @@ def test_a_batch_has_no_hurry() -> None:
 
 
 @given(st.integers(1, 3_000), st.integers(0, 5_000), st.integers(1, 200), st.sampled_from([TERMS, FREE]))
-def test_a_choice_is_never_dearer_than_allowed_nor_slower_than_the_fewest(
-    documents: int, overhead: int, share: int, terms: pack.Terms
-) -> None:
+def test_a_choice_is_neither_too_dear_nor_slower(documents: int, overhead: int, share: int, terms: pack.Terms) -> None:
     """Between the fewest windows and one a document, at most 5 % dearer than the fewest, in dollars or tokens, and never slower."""
     asked, fewest = work(documents, overhead), -(-documents // share)
     windows = pack.choose(asked, fewest, terms).windows

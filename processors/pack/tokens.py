@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from processors.pack.calibration import FIRST_FACTOR
 from schemas.errors import SettingsError
@@ -33,13 +33,20 @@ PATCH_PX = 28  # an image costs a token a patch of 28 x 28 pixels (a user's meas
 IMAGE_MAX_TOKENS = 4_400  # ... and no more than this, since larger ones are scaled down
 
 # How many tokens each kind of piece has, as the split above would leave it. Least squares over 190 texts of the corpus in some twenty
-# languages and kinds, 2026-11-23: of texts beyond 2,000 tokens the sum is 0.8 to 1.1 times the exact count, 0.98 at the median.
+# languages and kinds, 2026-11-23: of texts beyond 2,000 tokens the sum is 0.8 to 1.2 times the exact count, 0.98 at the median.
 # tests/benchmarks/tokens.py prints how far off it is, also for texts that the rates have not seen.
 MARKS = r"!-/:-@\[-`{-~\u2010-\u2027"
-RATES = (
-    (re.compile(r"[A-Z]*[a-z]+|[A-Z]+"), 1.42),  # a Latin word, ...
+WORD = re.compile(r"[A-Z]*[a-z]+|[A-Z]+")
+WORD_RATES = (
+    (WORD, 1.42),  # a Latin word, ...
     (re.compile(r"[a-z]{5}"), 0.4),  # ... more when it is long, ...
-    (re.compile(r"[A-Z]{3}"), 0.33),  # ... or in capitals
+    (re.compile(r"[A-Z]{3}"), 0.33),  # ... or in capitals, ...
+)
+ENGLISH = tuple(
+    f" {word} " for word in ("the", "of", "and", "to", "in", "for", "is", "that", "with", "on", "by", "be", "or", "this", "a", "as")
+)
+ENGLISH_RATE = -2.3  # ... less where the text has these: English words are mostly whole in the vocabulary, those of other languages are not
+RATES = (
     (re.compile(r"[0-9]{1,3}"), 0.95),
     (re.compile(r"[ \t][0-9]"), 0.94),  # a blank before a number is a token, one before a word is not
     (re.compile(rf"[{MARKS}]+"), 1.13),
@@ -53,10 +60,6 @@ RATES = (
     (re.compile(r"[\u0700-\u1fff\ua000-\uabff]"), 2.13),  # Indic scripts, Thai, Georgian, ...
     (re.compile(r"[\u0080-\u00bf\u2000-\u200f\u2028-\u303f\uff00-\uffef\U00010000-\U0010ffff]"), 2.41),  # signs
 )
-ENGLISH = tuple(
-    f" {word} " for word in ("the", "of", "and", "to", "in", "for", "is", "that", "with", "on", "by", "be", "or", "this", "a", "as")
-)
-ENGLISH_RATE = -2.3  # a text with these has words that the vocabulary knows whole; Latin, German and French have more pieces a word
 
 Count = Callable[[str], int]
 
@@ -84,8 +87,12 @@ def rough(text: str) -> int:
     >>> rough("Invoice 2024-117")
     7
     """
-    pieces = sum(rate * len(kind.findall(text)) for kind, rate in RATES)
-    return max(math.ceil(pieces + ENGLISH_RATE * sum(map(text.count, ENGLISH))), bool(text))
+    words = _pieces_of(text, WORD_RATES) + ENGLISH_RATE * sum(map(text.count, ENGLISH))
+    return max(math.ceil(max(words, len(WORD.findall(text))) + _pieces_of(text, RATES)), bool(text))
+
+
+def _pieces_of(text: str, rates: Iterable[tuple[re.Pattern[str], float]]) -> float:
+    return sum(rate * len(kind.findall(text)) for kind, rate in rates)
 
 
 def image_tokens(width_px: int, height_px: int) -> int:
