@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from processors.read.leaf import Limits, Source
 from processors.read.counts import written
+from processors.read.leaf import Limits, Source
 from processors.read.word import read
 from schemas.errors import DocumentError
 from tests.documents import hostile

@@ -14,6 +14,7 @@ _HYPERLINK = re.compile(r'\s*HYPERLINK\s+(?:"([^"]*)"|(?!\\)(\S+))', re.IGNORECA
 _BUTTON = re.compile(r"\s*(?:MACROBUTTON|GOTOBUTTON)\s+\S+\s+(.*)", re.IGNORECASE | re.DOTALL)
 _USEFUL = re.compile(r"(?:https?|ftp|mailto|tel):", re.IGNORECASE)
 _SAID = re.compile(r"^(?:\w+:)?/*(?:www\.)?|/$", re.IGNORECASE)
+_NEARBY = 40  # pieces of text before the end of a link, in which its address may stand already
 _LONG_CHARS = 200  # of an address; beyond it only the part before "?" and "#" is said
 
 
@@ -55,9 +56,10 @@ class Fields:
 
     def settle(self) -> None:
         """A paragraph ends: a field that never began its result mutes nothing further, so a broken file loses no text."""
-        if self.muted:
-            for item in self._open:
-                self._begin_result(item, item.out)
+        for item in reversed(self._open):  # subtle: those below were settled with their own paragraph, so a million stay linear
+            if not self.muted:
+                return
+            self._begin_result(item, item.out)
 
     def _begin_result(self, item: _Field, out: list[str]) -> None:
         if not item.in_result:
@@ -87,7 +89,7 @@ def ticked(*, checked: bool) -> str:
 def _beside(instruction: str, ended: _Field, *, empty: bool) -> str:
     found = _HYPERLINK.match(instruction)
     if found:
-        return link(found[1] or found[2] or "", "".join(ended.out[ended.start :]))
+        return link(found[1] or found[2] or "", "".join(ended.out[max(ended.start, len(ended.out) - _NEARBY) :]))
     button = _BUTTON.match(instruction)
     if button and empty:
         return button[1].strip()

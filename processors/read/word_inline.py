@@ -82,7 +82,8 @@ class Inline:
         before, self._unseen = self._unseen, unseen
         out: list[str] = []
         self._into(paragraph, out, after)
-        self._fields.settle()
+        if self._fields.muted:
+            self._fields.settle()
         self._unseen = before
         return "".join(out)
 

@@ -70,22 +70,24 @@ class Styles:
             name=name,
             list_id=next((value(item, "numId") for item in numbered if value(item, "numId")), ""),
             level=next((number(value(item, "ilvl"), 0) for item in numbered if child(item, "ilvl") is not None), None),
-            outline=next((level for item in chain if (level := _outline(item)) is not None), 0),
+            outline=next((level for item in chain if (level := _outline(item)) >= 0), 0),
             breaks=next((switched(item, "pageBreakBefore") for item in found if child(item, "pageBreakBefore") is not None), False),
             hidden=next((switched(child(item, "rPr"), "vanish") for item in chain if child(item, "rPr", "vanish") is not None), False),
         )
 
 
-def outline(level: Element | None) -> int | None:
-    """The level of an outlineLvl, from 1; 0 for body text, None when there is none."""
+def outline(level: Element | None, otherwise: int) -> int:
+    """The level of an outlineLvl, from 1; 0 for body text, `otherwise` when there is none."""
+    if level is None:
+        return otherwise
     found = number(attribute(level, "val"), _OUTLINE_LEVELS) + 1
-    return None if level is None else found if found <= _OUTLINE_LEVELS else 0
+    return found if found <= _OUTLINE_LEVELS else 0
 
 
-def _outline(style: Element) -> int | None:
-    own = outline(child(style, "pPr", "outlineLvl"))
+def _outline(style: Element) -> int:
+    """What the style itself says, by its level or by the name that Word gives to headings; -1 when it says nothing."""
     named = _HEADING.fullmatch(value(style, "name"))
-    return own if own is not None or not named else int(named[1])
+    return outline(child(style, "pPr", "outlineLvl"), int(named[1]) if named else -1)
 
 
 def _shown(properties: Element) -> bool:

@@ -109,7 +109,7 @@ class Walk:
         before, self._joined = self._joined, ""
         after: list[str] = []
         text = before + self.inline.text(element, after, unseen=style.hidden)
-        if self._ends_deleted(properties.get("rPr")):
+        if "rPr" in properties and self._ends_deleted(properties["rPr"]):
             self._joined = text
             lines.extend(after)
             return
@@ -127,12 +127,12 @@ class Walk:
         text = text.removeprefix("\f")
         empty = not text.strip()
         mark = self._numbering.mark(properties.get("numPr"), style, empty=empty)
-        level = outline(properties.get("outlineLvl"))
-        if (style.outline if level is None else level) and not empty:
-            mark, text = heading(style.outline if level is None else level) + mark, text.replace("\n", " ")
+        level = outline(properties.get("outlineLvl"), style.outline)
+        if level and not empty:
+            mark, text = heading(level) + mark, text.replace("\n", " ")
         return ("\f" if breaks else "") + mark + text
 
-    def _ends_deleted(self, properties: Element | None) -> bool:
+    def _ends_deleted(self, properties: Element) -> bool:
         """Whether the end of a paragraph was deleted under track changes; an inserted one is counted."""
         marks = by_name(properties)
         self.inline.findings.insertions += "ins" in marks
