@@ -117,7 +117,7 @@ def looping_notes() -> bytes:
     return docx(paragraph(run("a"), call, run("b"), call), parts={"footnotes.xml": ("footnotes", note)})
 
 
-def deep_fractions(depth: int = 100) -> bytes:
+def deep_fractions(depth: int = 120) -> bytes:
     """An equation of fractions in fractions."""
     one = "<m:r><m:t>1</m:t></m:r>"
     return math("<m:f><m:num>" * depth + one + f"</m:num><m:den>{one}</m:den></m:f>" * depth)
