@@ -32,7 +32,7 @@ __all__ = ["READERS", "READER_VERSION", "Found", "Limits", "Reader", "Reading", 
 
 ocr_available = ocr_engine.available
 
-READER_VERSION = "1"  # goes up when the same bytes give another text
+READER_VERSION = "2"  # goes up when the same bytes give another text
 
 READERS = {  # media type -> file in this folder
     "application/pdf": "pdf",
