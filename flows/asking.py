@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from flows.batches import Each, Halt, Tell, bounded
 from flows.replaying import stored, unfit
@@ -204,7 +203,7 @@ class Desk:
                 numbers.setdefault(part.document, []).append(part.page)
         for sha256, pages in numbers.items():
             try:
-                pictures = await self.reader.images(Path(self.job.inbox), self.warehouse.document(sha256), pages)
+                pictures = await self.reader.images(self.job.inbox, self.warehouse.document(sha256), pages)
             except DocumentError as error:
                 lost.add(sha256)
                 answers.rejects += [Reject(sha256, question.name, "", error.reason, str(error)) for question in self.questions]
