@@ -23,22 +23,36 @@ def paths(container: bytes, names: Iterable[str]) -> Iterator[bytes]:
     """A path for each name. No path is given twice, and none lies below another, so that files inside these have room of their own."""
     files: set[bytes] = set()
     folders: set[bytes] = set()
+    numbers: dict[tuple[bytes, ...], Iterator[bytes]] = {}  # tries go on where they stopped, however often a name comes
+
     for name in names:
-        path = next(path for path in _tries(container, name) if path not in files | folders and files.isdisjoint(above(path)))
+        parts = tuple(_parts(name))
+        tries = numbers.setdefault(parts, _tries(container, parts))
+        path = next(path for path in tries if path not in files and path not in folders and files.isdisjoint(above(path)))
         files.add(path)
         folders.update(above(path))
         yield path
 
 
-def _tries(container: bytes, name: str) -> Iterator[bytes]:
-    """The path of a name, then the same with a number before its ending."""
-    parts = [part for part in re.split(r"[/\\]", _DRIVE.sub("", name)) if part.strip() not in _HARMLESS] or ["unnamed"]
-    *folders, last = [_short(part) for part in parts]
-    stem, point, ending = last.rpartition(b".")
-    stem, ending = (stem, point + ending) if stem else (last, b"")
-    yield b"/".join([container, *folders, last])
+def _tries(container: bytes, parts: tuple[bytes, ...]) -> Iterator[bytes]:
+    """A path, then the same with a number before its ending, or behind its first folder, where that folder is a file already."""
+    yield b"/".join([container, *parts])
+    *folders, last = parts
     for number in count(2):
-        yield b"/".join([container, *folders, b"%b (%d)%b" % (stem, number, ending)])
+        yield b"/".join([container, *folders, _numbered(last, number)])
+        if folders:
+            yield b"/".join([container, _numbered(folders[0], number), *folders[1:], last])
+
+
+def _numbered(name: bytes, number: int) -> bytes:
+    stem, point, ending = name.rpartition(b".")
+    return b"%b (%d)%b" % (stem or name, number, point + ending if stem else b"")
+
+
+def _parts(name: str) -> list[bytes]:
+    """The folders and the name of a file, without those that lead up or nowhere."""
+    parts = re.split(r"[/\\]", _DRIVE.sub("", name))
+    return [_short(part) for part in parts if part.strip() not in _HARMLESS] or [b"unnamed"]
 
 
 def _short(part: str) -> bytes:
