@@ -73,6 +73,8 @@ class _Package:
         try:
             root = etree.fromstring(data, _parser(recover=False))
         except etree.XMLSyntaxError as error:
+            if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
+                raise MemoryError from error  # subtle: what could be recovered would be a part of it, and look whole
             root = _recovered(data, name, error)
             self.detail = f"Its part {name} is not well formed ({error.msg}); it was read as far as it goes."
         if root.getroottree().docinfo.doctype:

@@ -25,6 +25,7 @@ from processors.read.sandbox import out_of_memory
 from schemas.errors import DocumentError
 from schemas.pipeline import Document, Page
 
+_XML_NO_MEMORY = 2  # XML_ERR_NO_MEMORY in libxml2's xmlerror.h, read 2026-11
 _RENDERERS = frozenset({"pdf", "image"})  # readers that can show a page
 
 
@@ -210,14 +211,27 @@ def _guarded(function: Any, *args: Any) -> Any:
     """What a reader returns. Whatever a library throws at a broken file becomes DocumentError `corrupt`; a full worker ends."""
     try:
         return function(*args)
-    except DocumentError:
+    except DocumentError as error:
+        if _is_out_of_memory(error):
+            out_of_memory()
         raise
     except MemoryError:
         out_of_memory()
     except Exception as error:
+        if _is_out_of_memory(error):
+            out_of_memory()
         words = " ".join(str(error).split())[:200]
         message = f"Its reader could make no sense of it ({type(error).__name__}: {words})."
         raise DocumentError("corrupt", message, next_step="Open it in its program and save it again.") from error
+
+
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, says that there was no memory. libxml2 does so by code 2 and "unknown error"."""
+    while error is not None:
+        if isinstance(error, MemoryError) or (type(error).__name__ == "XMLSyntaxError" and getattr(error, "code", 0) == _XML_NO_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _paged(document: Document, content: Content) -> Reading:
