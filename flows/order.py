@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from flows import settings
 from flows.asking import Desk
 from flows.asking_in_bulk import fill_ledger
 from flows.batches import Each, Halt, Hear, Tell, here, quiet, unheard
@@ -88,9 +88,9 @@ async def open_desk(
     """All that a run works with, held and open: the output folder, the warehouse, the ledger, the connection, the sandbox."""
     out = Path(job.out)
     count = Tokens(account, vocabulary)
-    limits = read.Limits(**{field.name: getattr(job, field.name) for field in fields(read.Limits) if field.name in Job.model_fields})
+    limits, passwords = settings.read_limits(job), settings.passwords(job)
     local_ocr = account.engine == "offline" and read.ocr_available()
-    with hold(out) as warehouse, read.Reader(limits, ocr=local_ocr) as reader:
+    with hold(out) as warehouse, read.Reader(limits, passwords, ocr=local_ocr) as reader:
         async with Asker(account, out / "ledger.sqlite", run=run, count=count, hear=hear) as asker:
             count.attend(asker)
             yield Desk(job, asked, limits, warehouse, asker, reader, count, count.exact, halt)

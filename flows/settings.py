@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 from processors.ask.providers import Catalogue, Limits, Provider, catalogue
 from processors.ask.replies import Account, Caps
+from processors.read import pages as read
 from schemas.errors import SettingsError
 from schemas.job import Job
 
@@ -25,7 +27,9 @@ __all__ = [
     "catalogue",
     "data_folder",
     "limits",
+    "passwords",
     "provider_of",
+    "read_limits",
     "tokenizer_path",
     "vocabulary",
 ]
@@ -93,6 +97,24 @@ def _model_id(job: Job, provider: Provider) -> str:
     if not (named or provider.default_model):
         raise SettingsError(f"{provider.name} has no default model.", about="model", next_step="Name one with --model.")
     return named or provider.default_model
+
+
+def passwords(job: Job) -> tuple[str, ...]:
+    """The passwords to try on encrypted files: those of the job, then the lines of its file. Raises SettingsError."""
+    given = [password.get_secret_value() for password in job.password]
+    if job.password_file:
+        try:
+            given += Path(job.password_file).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"The passwords in {job.password_file} cannot be read: {type(error).__name__}."
+            raise SettingsError(message, about="password_file", next_step="Name a UTF-8 file with a password a line.") from None
+    return tuple(dict.fromkeys(filter(None, given)))
+
+
+def read_limits(job: Job) -> read.Limits:
+    """How much one file may cost. A number of workers that is 0 is the machine's."""
+    given = {field.name: getattr(job, field.name) for field in fields(read.Limits)}
+    return read.Limits(**{name: value for name, value in given.items() if value or not name.endswith("workers")})
 
 
 def tokenizer_path(environ: Mapping[str, str] = os.environ) -> Path | None:

@@ -144,7 +144,7 @@ def test_mail_reads_once() -> None:
             "Please send 12 chairs.\n\nAttachments: order.pdf",
         ),
     )
-    assert "order.pdf" in content.detail
+    assert [file.name for file in content.inner] == ["order.pdf"]
 
 
 def test_html_mail_is_read_as_html() -> None:

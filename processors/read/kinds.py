@@ -97,6 +97,7 @@ _HEADER = re.compile(
     "(?:from|to|cc|subject|date|received|return-path|reply-to|message-id|mime-version|delivered-to|content-type|x-[a-z-]+):",
     re.IGNORECASE,
 )
+MAIL_BEGINS = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S[^\n]*\d\d:\d\d[^\n]*\n(?=[!-9;-~]+:)")  # in an mbox, and a header
 _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|meta|title|table|div|p|h1|script|style|span|ul|form)\b",
     re.IGNORECASE | re.DOTALL,
@@ -118,6 +119,8 @@ def media_type(data: bytes, name: bytes = b"") -> str:
         return _zip_type(data)
     if head.startswith(_OLE):
         return _ole_type(data)
+    if MAIL_BEGINS.match(head) and (name.lower().endswith(b".mbox") or MAIL_BEGINS.search(data, 1)):
+        return "application/mbox"
     return _media_type(head) or _text_type(head, name)
 
 

@@ -129,7 +129,9 @@ def _closed(parser: Any) -> Element | None:
     """The root of what was fed, None when that was no XML at all."""
     try:
         return parser.close()
-    except etree.XMLSyntaxError:
+    except etree.XMLSyntaxError as error:
+        if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
+            raise MemoryError from error  # subtle: what was read so far would look whole
         return None
 
 

@@ -16,8 +16,8 @@ from processors.store.changes import Change
 from schemas.pipeline import Document, Heading, Page, Properties
 from schemas.tables import REQUESTS, RUNS, Row
 
-# Reasons in `rejects` that another run may not meet: nothing was asked, or the picture of a page could not be made.
-TRANSIENT = ("unavailable", "not_asked", "needs_ocr", "changed", "vanished", "unreadable", "timeout", "memory", "crashed")
+# Reasons in `rejects` that another run may not meet: nothing was asked, or a page could not be shown.
+TRANSIENT = ("unavailable", "not_asked", "needs_ocr", "encrypted", "changed", "vanished", "unreadable", "timeout", "memory", "crashed")
 _PAGES_AT_ONCE = 2_000  # pages held in memory
 
 
