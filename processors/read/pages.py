@@ -20,15 +20,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from processors.read import kinds
 from processors.read import ocr as ocr_engine
 from processors.read.discover import Found, take, walk
-from processors.read.kinds import DOCX, NAMES, OLE_ENCRYPTED, UNKNOWN, media_type
+from processors.read.kinds import NAMES, OLE_ENCRYPTED, UNKNOWN, media_type
 from processors.read.leaf import Content, Leaf, Limits, Source
 from processors.read.sandbox import Sandbox, out_of_memory
 from schemas.errors import DocumentError, SettingsError
-from schemas.pipeline import Document, Page
+from schemas.pipeline import Document, Page, Status
 
-__all__ = ["READERS", "READER_VERSION", "Found", "Limits", "Reader", "Reading", "discover", "ocr_available"]
+__all__ = ["EXTRAS", "READERS", "READER_VERSION", "Found", "Limits", "Reader", "Reading", "discover", "ocr_available"]
 
 ocr_available = ocr_engine.available
 
@@ -36,19 +37,19 @@ READER_VERSION = "1"  # goes up when the same bytes give another text
 
 READERS = {  # media type -> file in this folder
     "application/pdf": "pdf",
-    DOCX: "word",
-    "image/png": "image",
-    "image/jpeg": "image",
-    "image/tiff": "image",
-    "image/webp": "image",
-    "image/gif": "image",
-    "image/bmp": "image",
+    kinds.DOCX: "word",
+    **dict.fromkeys((kinds.XLSX, kinds.XLSB, kinds.XLS, kinds.ODS), "sheet"),
+    kinds.PPTX: "slides",
+    **dict.fromkeys((kinds.ODT, kinds.ODP), "opendocument"),
+    **dict.fromkeys((kinds.DOC, kinds.RTF, kinds.PPT, kinds.MSG), "office"),
+    **dict.fromkeys(("image/png", "image/jpeg", "image/tiff", "image/webp", "image/gif", "image/bmp"), "image"),
     "text/html": "html",
     "message/rfc822": "mail",
     "text/plain": "text",
     "text/markdown": "text",
-    "text/csv": "text",
+    "text/csv": "delimited",
 }
+EXTRAS = {"office": "office"}  # reader -> the extra of pyproject.toml that it needs
 _RENDERERS = frozenset({"pdf", "image"})  # readers that can show a page
 _PRELOAD = tuple(f"processors.read.{name}" for name in ("pages", *dict.fromkeys(READERS.values())))
 _SMALL_BYTES = 256_000  # several files up to this size share a task; a larger one has its own
@@ -258,14 +259,17 @@ def _document(found: Found) -> Document:
 
 
 def _failed(document: Document, error: DocumentError) -> Document:
-    return replace(document, status="error", reason=error.reason, detail=str(error))
+    status: Status = "skipped" if error.reason == "unsupported" else "error"  # such as a format whose extra is not installed
+    return replace(document, status=status, reason=error.reason, detail=str(error))
 
 
 def _unsupported(document: Document) -> Document:
     if document.media_type == OLE_ENCRYPTED:
         return _failed(document, DocumentError("encrypted", "The Office file asks for a password.", next_step="Save it without one."))
-    name = NAMES.get(document.media_type, NAMES[UNKNOWN])
-    detail = f"It is {name}, which is not read yet." if document.media_type != UNKNOWN else "Its content is of no type that is known here."
+    way = "PNG or JPEG" if document.media_type.startswith("image/") else "PDF"
+    detail = f"It is {NAMES.get(document.media_type, NAMES[UNKNOWN])}, which is not read. Save it as {way} to have it read."
+    if document.media_type == UNKNOWN:
+        detail = "Its content is of no type that is known here."
     return replace(document, status="skipped", reason="unsupported", detail=detail)
 
 
