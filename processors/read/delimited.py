@@ -38,10 +38,13 @@ def _delimiter(words: str) -> tuple[str, str]:
 
 
 def _score(words: str, delimiter: str) -> float:
-    """How many of the first rows have the same number of cells, more than one; wide rows break a tie."""
+    """Which share of the first rows has the commonest number of cells; 0 where most have one. Wide rows break a tie."""
     widths = Counter(len(row) for row in islice(_rows(words, delimiter), _SAMPLE_ROWS) if row)
-    width, times = max(widths.items(), key=lambda item: (item[0] > 1, item[1]), default=(0, 0))
-    return times / max(1, widths.total()) + width / 1000 if width > 1 else 0.0
+    total = widths.total()
+    if widths.pop(1, 0) * 2 > total or not widths:
+        return 0.0
+    ((width, times),) = widths.most_common(1)
+    return times / total + width / 1000
 
 
 def _rows(words: str, delimiter: str) -> Iterator[list[str]]:

@@ -46,7 +46,7 @@ def _told(hidden_chars: int) -> str:
 def decode(data: bytes) -> str:
     """The markup of HTML bytes: the page's own charset where it names one that fits, else as any text."""
     named = _CHARSET.search(data[:4096])
-    if named and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if named and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):  # a mark says more than a name
         try:
             return data.decode(_web_name(named[1].decode("ascii")))
         except (UnicodeDecodeError, LookupError):

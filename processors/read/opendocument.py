@@ -70,7 +70,7 @@ class _Walk:
         for note in self._notes:
             call = note.partition(" ")[0]
             at = next((number for number, page in enumerate(pages) if call in page), -1)
-            pages[at] += f"\n{note}"
+            pages[at] = f"{pages[at].rstrip()}\n{note}"
         return "\f".join(pages) + f"\n{foot}"
 
     def blocks(self, root: Element, mark: str = "") -> Iterator[str]:
