@@ -36,6 +36,8 @@ def test_damaged_ole_container_keeps_its_type() -> None:
     """A container whose tables are gone is known by the names that stand in its bytes."""
     data = make.compound({"WordDocument": b"x"})
     assert media_type(data[:30] + bytes(46) + data[76:]) == kinds.DOC
+    whole = make.compound({"a": b"1", "Workbook": b"x"})
+    assert media_type(whole[:1024] + whole[1536:] + "Workbook".encode("utf-16-le")) == kinds.XLS
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,12 @@ class Compound:
         self._mini_table = self._numbers(_chain(self._table, mini_table))
         self._entries = list(self._directory(directory))
         if not self._entries:
-            raise ValueError("The OLE container has no directory.")
+            raise ValueError("The OLE container has no directory; it may be cut off.")
         root = self._entries[0]
         self._mini = self._joined(root.start, root.size)
         self._streams = dict(self._paths())
+        if not self._streams:
+            raise ValueError("The directory of the OLE container names no stream; it may be cut off.")
 
     @property
     def names(self) -> frozenset[str]:
