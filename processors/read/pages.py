@@ -21,17 +21,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from processors.read import kinds, remote, tasks
 from processors.read import ocr as ocr_engine
-from processors.read import remote, tasks
 from processors.read.discover import Found, outermost, walk
-from processors.read.kinds import DOCX
 from processors.read.leaf import Limits
 from processors.read.sandbox import Sandbox
 from processors.read.worker import Reading, Terms, document_of, failed, render_pages
 from schemas.errors import DocumentError, SettingsError
 from schemas.pipeline import Document, Page
 
-__all__ = ["READERS", "READER_VERSION", "Found", "Limits", "Reader", "Reading", "discover", "ocr_available"]
+__all__ = ["EXTRAS", "READERS", "READER_VERSION", "Found", "Limits", "Reader", "Reading", "discover", "ocr_available"]
 
 ocr_available = ocr_engine.available
 
@@ -39,21 +38,21 @@ READER_VERSION = "2"  # goes up when the same bytes give another text
 
 READERS = {  # media type -> file in this folder
     "application/pdf": "pdf",
-    DOCX: "word",
-    "image/png": "image",
-    "image/jpeg": "image",
-    "image/tiff": "image",
-    "image/webp": "image",
-    "image/gif": "image",
-    "image/bmp": "image",
+    kinds.DOCX: "word",
+    **dict.fromkeys((kinds.XLSX, kinds.XLSB, kinds.XLS, kinds.ODS), "sheet"),
+    kinds.PPTX: "slides",
+    **dict.fromkeys((kinds.ODT, kinds.ODP), "opendocument"),
+    **dict.fromkeys((kinds.DOC, kinds.RTF, kinds.PPT, kinds.MSG), "office"),
+    **dict.fromkeys(("image/png", "image/jpeg", "image/tiff", "image/webp", "image/gif", "image/bmp"), "image"),
     "text/html": "html",
     "message/rfc822": "mail",
     "application/mbox": "mbox",
     "application/zip": "zip",
     "text/plain": "text",
     "text/markdown": "text",
-    "text/csv": "text",
+    "text/csv": "delimited",
 }
+EXTRAS = {"office": "office"}  # reader -> the extra of pyproject.toml that it needs
 _PRELOAD = tuple(f"processors.read.{name}" for name in ("worker", *dict.fromkeys(READERS.values())))
 _PAGES_A_TASK = 8  # pictures rendered in one go
 

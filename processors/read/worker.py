@@ -23,7 +23,7 @@ from processors.read.kinds import NAMES, OLE_ENCRYPTED, UNKNOWN, media_type
 from processors.read.leaf import Content, Inner, Leaf, Limits, Source, over
 from processors.read.sandbox import out_of_memory
 from schemas.errors import DocumentError
-from schemas.pipeline import Document, Page
+from schemas.pipeline import Document, Page, Status
 
 _XML_NO_MEMORY = 2  # XML_ERR_NO_MEMORY in libxml2's xmlerror.h, read 2026-11
 _RENDERERS = frozenset({"pdf", "image"})  # readers that can show a page
@@ -101,7 +101,8 @@ def document_of(found: Found) -> Document:
 
 def failed(document: Document, error: DocumentError) -> Document:
     """The document with the reason why it could not be read."""
-    return replace(document, status="error", reason=error.reason, detail=str(error))
+    status: Status = "skipped" if error.reason == "unsupported" else "error"  # such as a format whose extra is not installed
+    return replace(document, status=status, reason=error.reason, detail=str(error))
 
 
 class _Tree:
@@ -256,8 +257,10 @@ def _page(document: str, number: int, leaf: Leaf) -> Page:
 def _unsupported(document: Document) -> Document:
     if document.media_type == OLE_ENCRYPTED:
         return failed(document, DocumentError("encrypted", "The Office file asks for a password.", next_step="Save it without one."))
-    name = NAMES.get(document.media_type, NAMES[UNKNOWN])
-    detail = f"It is {name}, which is not read yet." if document.media_type != UNKNOWN else "Its content is of no type that is known here."
+    way = "PNG or JPEG" if document.media_type.startswith("image/") else "PDF"
+    detail = f"It is {NAMES.get(document.media_type, NAMES[UNKNOWN])}, which is not read. Save it as {way} to have it read."
+    if document.media_type == UNKNOWN:
+        detail = "Its content is of no type that is known here."
     return replace(document, status="skipped", reason="unsupported", detail=detail)
 
 
