@@ -28,6 +28,7 @@ ONE_DOOR = {  # library -> files or rooms that may import it
     "pypdfium2": ("processors/read/",),
     "pypdf": ("processors/read/pdf",),
     "docx": ("processors/read/word",),
+    "fsspec": ("processors/read/remote",),
     "PIL": ("processors/read/",),
     "selectolax": ("processors/read/html",),
     "rapidocr": ("processors/read/ocr",),
