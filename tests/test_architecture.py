@@ -31,6 +31,7 @@ ONE_DOOR = {  # library -> files or rooms that may import it
     "pptx": ("processors/read/slides",),
     "python_calamine": ("processors/read/sheet",),
     "kreuzberg": ("processors/read/office",),
+    "fsspec": ("processors/read/remote",),
     "PIL": ("processors/read/",),
     "selectolax": ("processors/read/html",),
     "rapidocr": ("processors/read/ocr",),

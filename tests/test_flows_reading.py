@@ -10,6 +10,7 @@ import pytest
 from flows import jobs, order, reading, settings
 from flows.cli import parser
 from flows.outcome import Outcome
+from flows.process_folder import process_folder
 from processors.store.warehouse import Warehouse
 from schemas.errors import SettingsError
 from schemas.job import Job
@@ -87,6 +88,13 @@ def test_password_is_a_flag_that_repeats() -> None:
     """`--password` may be given several times; all are tried, in that order."""
     job = jobs.from_flags(parser().parse_args(["run", "in", "--password", "a", "--password", "b"]))
     assert settings.passwords(job) == ("a", "b")
+
+
+def test_prefect_is_given_no_password() -> None:
+    """What Prefect stores of a flow run has no password; the flow itself gets the job with it."""
+    job = Job(inbox="in", password=[PASSWORD])
+    assert PASSWORD not in str(process_folder.serialize_parameters({"job": job}))
+    assert process_folder.validate_parameters({"job": job})["job"].password[0].get_secret_value() == PASSWORD
 
 
 def test_a_password_file_that_is_not_there_is_named(tmp_path: Path) -> None:

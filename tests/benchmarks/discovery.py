@@ -45,9 +45,8 @@ def ingest(folder: str) -> None:
             begun, before = time.perf_counter(), peak_mb()
             ended = asyncio.run(order.run(job, settings.account(job, {}), steps=["ingest"]))
             seconds = time.perf_counter() - begun
-            print(
-                f"{name} {ended.paths:,} files: {seconds:.1f} s, peak of the parent {peak_mb():.0f} MB, {peak_mb() - before:.1f} MB of it new"
-            )
+            memory = f"peak of the parent {peak_mb():.0f} MB, {peak_mb() - before:.1f} MB of it new"
+            print(f"{name} {ended.paths:,} files: {seconds:.1f} s, {memory}")
 
 
 def peak_mb() -> float:
