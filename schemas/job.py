@@ -64,6 +64,7 @@ class Job(BaseModel):
     memory_bytes: int = Field(default=1 << 30, ge=1 << 28, description="Memory of a process that reads files.")
     max_file_bytes: int = Field(default=200_000_000, ge=1, description="Largest file that is read, in bytes.")
     max_pages: int = Field(default=2_000, ge=1, description="Most pages of a document that is read.")
+    max_cells: int = Field(default=10_000_000, ge=1, description="Most cells, rows x columns, that a sheet reaches over.")
     max_pixels: int = Field(default=50_000_000, ge=1, description="Most pixels, width x height, of a picture that is read.")
     max_unpacked_bytes: int = Field(default=200_000_000, ge=1, description="Most bytes that a zip or an Office file may unpack to.")
     max_entry_bytes: int = Field(default=60_000_000, ge=1, description="Most bytes that one part of it may unpack to.")

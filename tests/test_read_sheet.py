@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xlsxwriter import Workbook
 
-from processors.read import rows, sheet
+from processors.read import number_formats, rows, sheet
 from processors.read.kinds import ODS, media_type
 from processors.read.leaf import Limits, Source
 from schemas.errors import DocumentError
@@ -58,6 +58,41 @@ def test_rows_are_lines_and_values_are_seen() -> None:
     ]
 
 
+def _money(book: Any) -> None:
+    page = book.add_worksheet("Bill")
+    for row, (value, code) in enumerate(
+        [(1234.5, "#,##0.00 [$€-407]"), (-12, '"CHF" 0.00'), (0.075, "0.0%"), (3, "0.00"), (0.5, "# ?/?"), ("n/a", "0 €"), (7, '0" pcs"')],
+    ):
+        page.write(row + 4, 2, value, book.add_format({"num_format": code}))
+
+
+def test_currencies_and_per_cent_are_seen() -> None:
+    """A number that is money or a share by its format alone says so; a format that adds no word or sign changes nothing."""
+    assert texts(xlsx(_money)) == ["Sheet: Bill\n1234.50 €\nCHF -12.00\n7.5%\n3\n0.5\nn/a\n7 pcs"]
+
+
+_PLAIN = ["0.00;[Red]-0.00 €", '[>=1000]0.0,"k";0', '0.0,,"M"', "0.00E+00", "@", "General", "", "[", '"', "\\", "yyyy"]
+
+
+@pytest.mark.parametrize("code", _PLAIN)
+def test_formats_beyond_reading_leave_the_number(code: str) -> None:
+    """Conditions, scales, exponents, dates and broken formats change no number."""
+    assert number_formats.look(code) is None
+
+
+@given(st.text(alphabet='0#?.,;%€$[]-"\\_*E/@ax ', max_size=12), st.floats(-1e9, 1e9))
+def test_any_format_shows_any_number(code: str, value: float) -> None:
+    """No format makes the reader fail."""
+    look = number_formats.look(code)
+    assert look is None or look.of(value)
+
+
+def _far(book: Any) -> None:
+    page = book.add_worksheet("Far")
+    page.write("A1", "x")
+    page.write("XFD1048576", "y")
+
+
 def _hidden(book: Any) -> None:
     book.add_worksheet("Offer").write("A1", "12 chairs")
     book.add_worksheet("Margins").write("A1", "40 %")
@@ -94,6 +129,7 @@ def test_opendocument_spreadsheet_is_read() -> None:
     ("data", "limits", "reason", "named"),
     [
         (xlsx(_hidden), {"max_pages": 2}, "too_many_pages", "max_pages"),
+        (xlsx(_far), {}, "too_large", "max_cells"),
         (xlsx(_hidden), {"max_entries": 3}, "bomb", "max_entries"),
         (make.zipped({"xl/workbook.xml": bytes(2_000_000)}), {"max_unpacked_bytes": 1_000_000}, "bomb", "max_unpacked_bytes"),
         (hostile.without_directory(xlsx(_hidden)), {}, "corrupt", "damaged"),

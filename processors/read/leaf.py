@@ -30,6 +30,7 @@ class Limits:
     memory_bytes: int = 1 << 30  # address space of a worker
     max_file_bytes: int = 200_000_000
     max_pages: int = 2_000
+    max_cells: int = 10_000_000  # rows x columns between the first and the last filled cell of a sheet: 32 bytes each
     max_pixels: int = 50_000_000  # width x height of one picture
     max_unpacked_bytes: int = 200_000_000  # declared by a zip container, all entries; and what all files inside a file add to it
     max_entry_bytes: int = 60_000_000  # one entry of a zip container, counted while inflating
