@@ -89,7 +89,7 @@ def wall() -> float:
 async def emulated(config: Config) -> AsyncIterator[Emulator]:
     """A running emulator on this virtual loop. It counts tokens by length alone, so that full windows are soon counted."""
     clock = SimpleNamespace(monotonic=now, time=wall)
-    with mock.patch.object(emulator_clock, "time", clock), mock.patch.object(emulator_server, "_DOOR_POLL_S", 1e9):
+    with mock.patch.object(emulator_clock, "time", clock), mock.patch.object(emulator_server, "_DOOR_POLL_S", 1.0):
         emulator = Emulator(config)
         emulator.state.counter.vocabulary = _Lengths(config)
         await emulator.start()
