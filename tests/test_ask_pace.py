@@ -91,6 +91,14 @@ class Account:
         return ""
 
 
+class _Least(random.Random):
+    """Chance that takes no time: the least of what may be."""
+
+    def uniform(self, a: float, b: float) -> float:
+        """Nothing for travels, the least for replies."""
+        return 0.0 if b < 0.6 else a
+
+
 async def ask(pace: Pace, account: Account, tokens: int, job: str = "", replies: list[str] | None = None) -> None:
     """What an asker does with a request: again and again until it is answered."""
     for attempt in range(100):
@@ -353,6 +361,52 @@ def test_an_overload_is_no_storm() -> None:
     refused, afterwards = run(overloaded())
     assert refused <= 120  # 50 in flight at the start, then waves that halve
     assert afterwards >= 0.8 * 50 * 60 / 5.3
+
+
+def test_strangers_who_hold_the_account_are_waited_out() -> None:
+    """When others hold all slots, a few attempts at growing distances are made, however fast the refusals come."""
+    account = Account(1, 10_000, 10**9, reply_s=300.0)
+    account.chance = _Least()
+
+    async def late() -> int:
+        stranger = asyncio.ensure_future(account.call(1))
+        await asyncio.sleep(1)
+        await asyncio.gather(*(ask(paced(concurrency=2), account, 1) for _ in range(2)))
+        await stranger
+        return account.refused
+
+    assert run(late()) <= 30
+
+
+def test_an_overload_late_in_a_reply_is_news() -> None:
+    """A long reply that is broken off by an overload makes all wait, also when another refusal was heard since it began."""
+
+    async def broken_off() -> float:
+        pace = paced(concurrency=3)
+        async with pace.slot(1) as long:
+            pace.left(long)
+            async with pace.slot(1) as refused:
+                pace.left(refused)
+                pace.refused(refused, told("The engine is currently overloaded, please try again later"))
+            await asyncio.sleep(100)
+            pace.overloaded(long)
+        before = now()
+        await leave(pace, [1])
+        return now() - before
+
+    assert run(broken_off()) >= 1.0
+
+
+def test_who_never_left_has_used_nothing() -> None:
+    """A request that got a slot and then was not sent, for want of money, takes nothing of the minute or the day."""
+
+    async def not_sent() -> list[tuple[float, int]]:
+        pace = paced(rpm=1, tpm=100, tpd=100)
+        async with pace.slot(100):
+            pass
+        return await leave(pace, [100])
+
+    assert run(not_sent()) == [(0.0, 100)]
 
 
 def test_waiting_costs_nothing() -> None:

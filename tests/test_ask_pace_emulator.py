@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from flows import settings
+from processors.ask.chat import TryLater
 from processors.ask.pace import Pace
-from processors.ask.replies import Account, Asker
+from processors.ask.paying import Paying
+from processors.ask.replies import Account, Asker, statement
 from processors.pack import windows as pack
 from schemas.compiler import compile_question
-from schemas.errors import BudgetReached
+from schemas.errors import BudgetReached, ProviderUnavailable
 from schemas.job import Job
 from schemas.pipeline import Page, Window
 from tests.benchmarks.pace import KINDS, Kind, measure
@@ -149,3 +151,76 @@ def test_the_day_is_kept_over_runs(tmp_path: Path) -> None:
     first, second = run(twice())
     assert first == 8
     assert 0 < second < 92
+
+
+def test_an_overload_inside_a_stream_makes_all_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An overload that breaks a reply off after its first words is heard by all who would leave; nothing is lost or paid in vain."""
+    monkeypatch.setattr("processors.ask.stream.STREAM_FROM_TOKENS", 1)
+
+    async def broken_off() -> tuple[float, float, int]:
+        config = Config(tier=1, faults=[Fault("stream_error", times=1, value=0.5)], jitter=0.0)
+        async with emulated(config) as kimi, asker(account_of(kimi, tier=1, concurrency=1), tmp_path) as asking:
+            await ask_all(asking, range(3))
+            cut, after = kimi.state.journal.chats()[:2]
+            return cut.ended_s, after.time_s, sum(entry.status == 429 for entry in kimi.state.journal.chats())
+
+    cut_s, after_s, refused = run(broken_off())
+    assert after_s - cut_s >= 1.0
+    assert refused == 0
+
+
+def test_an_address_that_nobody_answers_is_soon_told(tmp_path: Path) -> None:
+    """When nobody ever answered, all requests end within a minute, after few attempts in all, with the address and what to do."""
+
+    async def nobody() -> tuple[list[BaseException | None], float, int]:
+        account = settings.account(Job(inbox=".", base_url="http://127.0.0.1:9/v1"), {}, key="sk-emulator")
+        async with asker(account, tmp_path) as asking:
+            requests = [asking.request(window(number), QUESTION) for number in range(100)]
+            ended = await asyncio.gather(*(asking.ask(request) for request in requests[:99]), return_exceptions=True)
+            ended_s = now()
+            ended += await asyncio.gather(asking.ask(requests[99]), return_exceptions=True)
+            assert now() == ended_s
+            assert asking.ledger.maybe_paid() == (0, 0.0)
+            total = statement(asking.ledger.path)[0]
+            return [error if isinstance(error, BaseException) else None for error in ended], ended_s, total["attempts"]
+
+    ended, ended_s, attempts = run(nobody())
+    assert all(isinstance(error, ProviderUnavailable) for error in ended)
+    assert "http://127.0.0.1:9/v1/ cannot be reached" in str(ended[0])
+    assert "--base-url" in str(ended[0])
+    assert ended_s < 60
+    assert attempts < 20
+
+
+def test_an_outage_midway_is_waited_out(tmp_path: Path) -> None:
+    """When the provider is away for three minutes after it had answered, all wait together, and every request is answered once."""
+
+    async def away() -> tuple[int, int]:
+        config = Config(tier=1, faults=[Fault("refused", from_s=20.0, until_s=200.0)])
+        async with emulated(config) as kimi, asker(account_of(kimi, tier=1), tmp_path) as asking:
+            await ask_all(asking, range(100))
+            total = statement(asking.ledger.path)[0]
+            return total["answered"], total["attempts"]
+
+    answered, attempts = run(away())
+    assert answered == 100
+    assert attempts <= 140  # 15 are broken off when it goes, the others look whether it is back
+
+
+def test_calls_beside_the_pace_wait_as_they_are_told(tmp_path: Path) -> None:
+    """What does not wait in the pace, such as the calls of batches, waits by itself, as told or longer each time."""
+
+    async def refused() -> float:
+        account = settings.account(Job(inbox=".", base_url="http://127.0.0.1:9/v1"), {}, key="sk-emulator")
+        async with asker(account, tmp_path) as asking:
+            paying = Paying(account, "test", asking.pace, asking.ledger, asking.budget, asking.balance, heard=True)
+            left = [7.0, 5.0]
+
+            async def call() -> float:
+                if left:
+                    raise TryLater("No.", wait_s=left.pop(), shared=True)
+                return now()
+
+            return await paying.retrying(paced=False)(call)
+
+    assert run(refused()) == 12.0

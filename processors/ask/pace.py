@@ -67,7 +67,8 @@ class Pace:
         self._minute, self._day, self._miscount = Minute(), Day(), Miscount()
         self._jobs: dict[str, deque[_Waiting]] = {}  # in the order of their turns
         self._paused_until = self._refused_at = self._left_at = -math.inf
-        self._waves = 0  # of refusals, since a reply came
+        self._wave = 0  # of refusals that were heard: what left after it is no part of it
+        self._vain = 0  # waves since a reply came
         self._timer: asyncio.Task[None] | None = None
         self._timer_at = math.inf
 
@@ -97,6 +98,7 @@ class Pace:
     def left(self, place: Place) -> None:
         """The request leaves now: its minute begins. Said again it means nothing."""
         if place.at == math.inf:
+            place.wave = self._wave
             self._minute.leave(place, self.clock())
         self._let_go()
 
@@ -105,8 +107,8 @@ class Pace:
         if tokens:
             self._miscount.learn(place.asked_tokens, tokens)
             self._recount(place, tokens)
-        if place.at > self._refused_at:
-            self._waves = 0
+        if place.wave == self._wave:
+            self._vain = 0
 
     def refused(self, place: Place, refusal: Refusal | None) -> None:
         """Learn from a refusal; None when nobody was there to refuse. What left before an earlier one was heard is one wave with it.
@@ -141,7 +143,7 @@ class Pace:
     def overloaded(self, place: Place, wait_s: float | None = None) -> None:
         """The provider has too much to do, also when it says so in the middle of a reply: all go on with half, after a pause."""
         if self._new_wave(place):
-            self._slots.shrink(self._slots.in_flight / 2, self.clock(), again=self._waves > 0)
+            self._slots.shrink(self._slots.in_flight / 2, self.clock(), again=self._vain > 0)
             self.pause(self._backoff_s(wait_s))
 
     def heard(self, headers: Mapping[str, str]) -> None:
@@ -166,8 +168,10 @@ class Pace:
 
     def _new_wave(self, place: Place) -> bool:
         """Whether a refusal is the first that is heard of those that left together; one in a long reply may be far from its departure."""
-        new = place.at > self._refused_at or self.clock() > self._refused_at + WAVE_S
-        self._refused_at = self.clock() if new else self._refused_at
+        new = place.wave == self._wave or self.clock() > self._refused_at + WAVE_S
+        if new:
+            self._wave += 1
+            self._refused_at = self.clock()
         return new
 
     def _crowded(self, wait_s: float | None, *, new_wave: bool) -> None:
@@ -181,8 +185,8 @@ class Pace:
 
     def _backoff_s(self, told_s: float | None) -> float:
         """How long all wait: at least as told, longer with each wave in which nothing came, never the same for two machines."""
-        grown_s = min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** min(self._waves, 10))
-        self._waves += 1
+        grown_s = min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** min(self._vain, 10))
+        self._vain += 1
         return max(told_s or 0.0, grown_s) * (1 + JITTER * self._chance())
 
     def _end(self, place: Place) -> None:

@@ -87,6 +87,7 @@ class Place:
     day: int
     asked_tokens: int  # before the correction of our counts
     at: float = math.inf  # when it left
+    wave: int = 0  # of refusals that was the last one then
     counted: bool = True  # in the minute still
 
 

@@ -147,7 +147,7 @@ class Paying:
         """Tell the pace what came; gives the bill in USD, which is the worst case when the reply does not say what it used."""
         usage = read_completion(arrived.raw).usage
         if arrived.refusal is not None and arrived.refusal.shared:  # it came inside a stream, after the first words
-            self.pace.refused(place, arrived.refusal)
+            self.pace.overloaded(place, arrived.refusal.wait_s)
         else:
             self.pace.came(place, usage.prompt_tokens + request.reply_tokens if usage.prompt_tokens else 0)
         if not usage.prompt_tokens:
