@@ -169,7 +169,7 @@ def take(found: Found, max_bytes: int) -> bytes:
         if not stat.S_ISREG(before.st_mode):
             raise DocumentError("not_regular", "It was a file when the folder was listed and is none now.")
         try:
-            data = file.read(max_bytes + 1)
+            data = file.read(min(before.st_size, max_bytes) + 1)  # a longer read would ask for all that memory at once
         except OSError as error:
             raise DocumentError("unreadable", f"It cannot be read to its end: {error.strerror}.") from error
         if _version(os.fstat(descriptor)) != _version(before):

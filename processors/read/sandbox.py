@@ -68,6 +68,8 @@ class Sandbox:
                 raise DocumentError("timeout", message, next_step=f"Raise the limit {self._prefix}timeout_s, or split the file.") from error
             except ProcessExpired as error:
                 self._raise_expired(error)
+            except MemoryError as error:
+                self._raise_full(error)
         limit = f"{self._prefix}memory_bytes"
         raise DocumentError("crashed", "The worker processes cannot be started.", next_step=f"Check the memory limit {limit}.")
 
@@ -81,13 +83,17 @@ class Sandbox:
         return self._pool
 
     def _raise_expired(self, error: ProcessExpired) -> NoReturn:
-        limit = f"{self._prefix}memory_bytes"
         if error.exitcode == _OUT_OF_MEMORY:
-            message = f"Reading it needs more memory than the limit {limit} of {self._memory_bytes:,}."
-            raise DocumentError("memory", message, next_step=f"Raise the limit {limit}, or split the file.") from error
+            self._raise_full(error)
+        limit = f"{self._prefix}memory_bytes"
         name = signal.Signals(-error.exitcode).name if -error.exitcode in set(signal.Signals) else f"exit code {error.exitcode}"
         message = f"The parser died on it ({name}), for lack of memory or by a fault the file provokes."
         raise DocumentError("crashed", message, next_step=f"Open it in a viewer and save it again, or raise the limit {limit}.") from error
+
+    def _raise_full(self, error: Exception) -> NoReturn:
+        limit = f"{self._prefix}memory_bytes"
+        message = f"Reading it needs more memory than the limit {limit} of {self._memory_bytes:,}."
+        raise DocumentError("memory", message, next_step=f"Raise the limit {limit}, or split the file.") from error
 
     def _drop(self, pool: ProcessPool) -> None:
         if self._pool is pool:
