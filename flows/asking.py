@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from flows.batches import Each, Halt, Tell, bounded
 from flows.replaying import stored, unfit
@@ -32,7 +33,7 @@ class Task:
 
     window: Window
     wanted: Mapping[str, frozenset[str]]  # name of the question -> documents
-    recalled: tuple[str, Mapping[str, str]] | None = None  # fingerprint of the request, its ids
+    recalled: Mapping[str, Any] | None = None  # of the request: fingerprint, ids and legend, as they were
 
 
 @dataclass(slots=True)
@@ -94,11 +95,12 @@ class Desk:
     def remembered(self, pending: dict[str, set[str]]) -> Iterator[Task]:
         """Tasks whose reply is in the ledger, in the windows of then, without text. Takes their documents out of `pending`."""
         for question in self.questions:
-            for fingerprint, ids, parts in self.asker.remembered(question, replay=self.job.replay):
+            for fingerprint, ids, parts, legend in self.asker.remembered(question, replay=self.job.replay):
                 wanted = frozenset(ids.values()) & pending[question.name]
                 if wanted and _whole(parts):
                     pending[question.name] -= wanted
-                    yield Task(Window(tuple(parts), 0), {question.name: wanted}, (fingerprint, ids))
+                    recalled = {"fingerprint": fingerprint, "ids": ids, "legend": legend}
+                    yield Task(Window(tuple(parts), 0), {question.name: wanted}, recalled)
 
     def fresh(self, pending: Mapping[str, set[str]]) -> Iterator[Task]:
         """Tasks to ask the provider: windows over all documents that some question still wants."""
@@ -111,7 +113,8 @@ class Desk:
     def bounds(self) -> pack.Bounds:
         """How large a window may be for this model and these questions."""
         max_tokens, reply_tokens = self.asker.room(self.questions, self.job.max_documents_per_window)
-        return pack.Bounds(max_tokens, self.job.max_documents_per_window, reply_tokens)
+        most = 1 if self.job.isolation == "document" else self.job.max_documents_per_window
+        return pack.Bounds(max_tokens, most, reply_tokens)
 
     async def answer_batch(self, tasks: Sequence[Task]) -> Answers:
         """Work on the windows of a batch at once, as far as the pace allows; the questions of one window follow one another."""
@@ -135,11 +138,9 @@ class Desk:
 
     async def _answer_question(self, task: Task, question: Question, wanted: frozenset[str], answers: Answers) -> None:
         if task.recalled:
-            fingerprint, ids = task.recalled
             window = pack.window_of(self._with_text(task.window.documents))
-            request = replace(self.asker.request(window, question), fingerprint=fingerprint, ids=ids)
-            reply = self.asker.recall(fingerprint)
-            await self._check(request, reply, wanted, answers)
+            request = replace(self.asker.request(window, question), **task.recalled)
+            await self._check(request, self.asker.recall(request.fingerprint), wanted, answers)
             return
         window = pack.window_of([part for part in task.window.parts if part.document in wanted])
         await self._ask(self.asker.request(window, question), wanted, answers)
@@ -155,10 +156,19 @@ class Desk:
             self.halt.error = error
             answers.rejects += _rejected(request, wanted, "not_asked", str(error))
         except RequestError as error:
-            answers.rejects += _rejected(request, wanted, error.reason, str(error))
+            await self._refused(request, wanted, error, answers)
         else:
             answers.asked += not reply.from_ledger
             await self._check(request, reply, wanted, answers)
+
+    async def _refused(self, request: Request, wanted: frozenset[str], error: RequestError, answers: Answers) -> None:
+        """What the provider will not take is asked in halves, so that only the document that is to blame fails: in 2 log2 n + 1 calls."""
+        halves = pack.halves(request.window) if error.reason in IN_HALVES else []
+        if not halves:
+            answers.rejects += _rejected(request, wanted, error.reason, str(error))
+        for window in halves:
+            half = self.asker.request(window, request.question, round_=request.round)
+            await self._ask(half, wanted & frozenset(window.documents), answers)
 
     def _not_live(self, request: Request) -> str:
         """Why a request must not be sent now, if the job says so."""
@@ -217,6 +227,7 @@ class Desk:
         return [part for document in documents for part in pack.whole(list(self.warehouse.pages_of([document])), self.count)]
 
 
+IN_HALVES = frozenset({"content_filter", "too_long"})  # refusals that concern what stands in a window, and not all of it
 NOT_LIVE = "No batch answered it, and --mode batch-only asks nothing else. Run again with --mode batch to ask it live."
 BLIND = "Its pages are pictures and this engine reads text only. Install octavo[ocr], or ask a model with vision."
 

@@ -58,6 +58,13 @@ def parser() -> argparse.ArgumentParser:
     ledger_command.add_argument("--out", default="out", help="Output folder of the runs.")
     ledger_command.add_argument("--extract", nargs="+", default=[], metavar="SCHEMA", help="Schemas of a replay, else the last run's.")
     ledger_command.add_argument("--format", choices=("table", "json", "csv"), default="table", help="How rows are written.")
+    eval_command = _command(commands, "eval", evaluate)
+    eval_command.add_argument("gold", type=Path, help="File or folder of labels.")
+    eval_command.add_argument("--out", default="out", help="Output folder of the runs.")
+    eval_command.add_argument("--format", choices=("table", "json"), default="table", help="How the scores are written.")
+    eval_command.add_argument("--plot", type=Path, metavar="FILE", help="Chart of the F1 of each field, .svg or .png.")
+    eval_command.add_argument("--pairs", type=Path, metavar="DIR", help="Schema, label and answer of each document, for other scorers.")
+    eval_command.add_argument("--min", nargs="+", default=[], metavar="NAME=F1", help="Exit with 2 when an F1 is below, as all=0.9.")
     models_command = _command(commands, "models", models)
     jobs.add_provider_flags(models_command)
     models_command.add_argument("--check", action="store_true", help="Compare with what the provider serves; needs its key.")
@@ -152,6 +159,22 @@ def ledger(args: argparse.Namespace) -> int:
         outcome = _until_signalled(work, halt)
     show.outcome(outcome, job)
     return outcome.exit_code
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """Compare the answers with labels: precision, recall and F1 by field, pages of evidence, cost a page."""
+    from flows import evaluating
+
+    report = evaluating.evaluate(args.gold, Path(args.out))
+    short = evaluating.shortfalls(report, args.min)
+    show.scores(report, args.format)
+    if args.plot:
+        evaluating.draw(report, args.plot)
+    if args.pairs:
+        evaluating.write_pairs(report, args.pairs)
+    for sentence in short:
+        show.note(sentence)
+    return 2 if short else 0
 
 
 def models(args: argparse.Namespace) -> int:

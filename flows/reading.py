@@ -53,7 +53,7 @@ class _Shelf:
         self.documents.append(tables.document_row(document, self.reader))
         if document.sha256 and document.sha256 not in self.shas:
             self.gone.add((document.sha256,))
-            self.pages.extend(tables.page_row(page, self.count(page.text)) for page in reading.pages)
+            self.pages.extend(tables.page_row(page, self.count(page.shown)) for page in reading.pages)
         self.paths.add(document.path)
         self.shas.add(document.sha256)
 

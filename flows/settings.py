@@ -48,7 +48,8 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
         message = f"No price of {model.id} at {provider.name} is known, so a budget of ${most:.2f} cannot be held."
         raise SettingsError(message, about="budget_usd", next_step="Give its prices in --catalogue FILE.toml, or go on with --unpriced.")
     least = Limits(0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0)
-    return Account(provider, model, base_url, limits(job), key if variable else "", held, minute_tokens=limits(job, least).tpm)
+    minute_tokens = limits(job, least).tpm
+    return Account(provider, model, base_url, limits(job), key if variable else "", held, job.plain_json, minute_tokens)
 
 
 def provider_of(job: Job) -> Provider:

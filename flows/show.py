@@ -19,6 +19,7 @@ from schemas.job import Job
 
 if TYPE_CHECKING:
     from flows.doctor import Finding
+    from flows.evaluating import Report
     from flows.outcome import Outcome
     from flows.plan import Approve, Estimate
     from processors.ask.providers import Catalogue, Model
@@ -154,6 +155,23 @@ def _model_cells(model: Model) -> Iterator[str]:
     yield f"{model.price_cache_write_5m:.2f}/{model.price_cache_write_1h:.2f}" if model.price_cache_write_5m else ""
     yield f"x {model.batch_factor:g}" if model.batch_factor else ""
     yield from ("yes" if model.vision else "", {"none": "", "switchable": "off", "always": "always"}[model.thinking])
+
+
+def scores(report: Report, form: str) -> None:
+    """How right the answers are: a line a field, then what the whole says."""
+    if form == "json":
+        out.print_json(data=report.as_json(), default=str)
+        return
+    grid = Table("field", box=None)
+    for name in ("labelled", "found", "right", "precision", "recall", "F1"):
+        grid.add_column(name, justify="right")
+    for name, found in report.tallies.items():
+        counts = (f"{count:,}" for count in (found.gold, found.found, found.right))
+        shares = (f"{share:.3f}" for share in (found.precision, found.recall, found.f1))
+        grid.add_row(escape(name), *counts, *shares, style="" if "." in name else "bold")
+    out.print(grid)
+    for sentence in report.sentences():
+        out.print(escape(sentence), soft_wrap=True)
 
 
 def batches(waiting: Iterable[Order]) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Isolation = Literal["window", "document"]
 Mode = Literal["live", "batch", "batch-only"]
 SummaryStyle = Literal["", "one-paragraph", "bullets", "executive"]
 
@@ -43,6 +44,11 @@ class Job(BaseModel):
         description="live: call by call. batch: in batches, which may take a day and cost less, and the rest live. batch-only: no rest.",
     )
     offline: bool = Field(default=False, description="Answer by rules on this machine: free, draft quality.")
+    isolation: Isolation = Field(
+        default="window",
+        description="document: one document a request, for folders that are not trusted; window: short ones share a request.",
+    )
+    plain_json: bool = Field(default=False, description="Ask for whole keys and nulls instead of the short form, which costs less.")
     max_documents_per_window: int = Field(default=20, ge=1, le=500, description="Quality bound of packing.")
     key_env: str = Field(default="", description="Environment variable that holds the key; empty for the provider's, MOONSHOT_API_KEY.")
     key_secret: str = Field(default="", description="Prefect Secret block that holds the key; wins over key_env.")

@@ -68,7 +68,7 @@ PAGES = Table(
         ("page", WHOLE, "Page number, from 1"),
         ("text", TEXT, "Text of the page"),
         ("chars", WHOLE, "Length of the text in characters"),
-        ("tokens", WHOLE, "Length of the text in tokens of the model"),
+        ("tokens", WHOLE, "Length in tokens of the model, without what is repeated"),
         ("image_width_px", WHOLE, "Width of the picture in pixels, when the page has to be seen"),
         ("image_height_px", WHOLE, "Height of the picture in pixels, when the page has to be seen"),
         ("text_from", TEXT, "file; layer for OCR that came with a scan; ocr for the engine on this machine"),

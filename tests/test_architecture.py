@@ -19,7 +19,7 @@ from schemas.errors import OctavoError
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("schemas", "processors", "flows")
 FILES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
-LEADS = {"read": "pages", "pack": "windows", "ask": "replies", "check": "records", "store": "warehouse", "query": "sql"}
+LEADS = {"read": "pages", "pack": "windows", "ask": "replies", "check": "records", "store": "warehouse", "query": "sql", "score": "answers"}
 LEADS_INSIDE = {"offline": "provider"}  # a helper that is a folder has a lead of its own
 ONE_DOOR = {  # library -> files or rooms that may import it
     "openai": ("processors/ask/chat",),

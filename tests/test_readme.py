@@ -54,11 +54,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("command", [command for command in commands() if ".venv/bin/octavo" in command and "serve" not in command])
 def test_command_works(command: str, kimi: Running, place: Path) -> None:
-    """Every octavo command in README ends with exit code 0, asked of an emulator instead of Kimi."""
+    """Every octavo command in README ends with exit code 0, asked of an emulator instead of Kimi, whose answers may be wrong (2)."""
     words = command.replace(".venv/bin/octavo", f"{sys.executable} -m flows.cli")
     environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key, "MOONSHOT_BASE_URL": kimi.base_url, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(["sh", "-c", words], cwd=place, env=environ, capture_output=True, text=True, check=False)
-    assert done.returncode in ({0, 2} if " run " in command else {0}), done.stdout + done.stderr
+    assert done.returncode in ({0, 2} if {"run", "eval"} & set(command.split()) else {0}), done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

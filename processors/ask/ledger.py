@@ -71,12 +71,13 @@ CREATE TABLE IF NOT EXISTS batches (
 CREATE TABLE IF NOT EXISTS batch_lines (
     intent TEXT NOT NULL, request TEXT NOT NULL, attempt INTEGER NOT NULL, PRIMARY KEY (intent, request)) WITHOUT ROWID;
 """  # folders from before the steps were numbered may have these too
-STEPS = (FIRST, ADDED_TO_ONLY, BATCHES)  # of the schema; a new one goes at the end, and none is ever changed
+LEGENDS = "ALTER TABLE requests ADD COLUMN legend TEXT NOT NULL DEFAULT '{}';"  # replies from before are in the plain form
+STEPS = (FIRST, ADDED_TO_ONLY, BATCHES, LEGENDS)  # of the schema; a new one goes at the end, and none is ever changed
 QUEUE_COMMIT = 256  # writes that share one commit at the most
 
 INSERT_REQUEST = (
     "INSERT OR IGNORE INTO requests VALUES (:request, :question, :question_fingerprint, :engine, :provider, :model, :round,"
-    " :window, :ids, :prompt_tokens, :reply_limit)"
+    " :window, :ids, :prompt_tokens, :reply_limit, :legend)"
 )
 
 _Values = tuple[Any, ...] | dict[str, Any]

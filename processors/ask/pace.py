@@ -33,7 +33,7 @@ from schemas.errors import BudgetReached, OctavoError, RequestRefused
 
 BACKOFF_S = 1.0  # first pause when the provider names none; doubled with each wave of refusals, with jitter
 BACKOFF_MAX_S = 60.0
-WAVE_S = 10.0  # refusals that are heard within so long may be of one wave (ours, 2026-11-24)
+WAVE_S = 10.0  # refusals that are heard within so long may be of one wave (ours, 2026-11-23)
 JITTER = 0.5  # a pause is longer by up to this share, so that several machines do not come back at once
 
 

@@ -30,6 +30,7 @@ from processors.ask.orders import Order, Orders, pending
 from processors.ask.pace import Pace
 from processors.ask.paying import Paying, ledger_row
 from processors.ask.statement import statement
+from schemas.compact import Legend
 from schemas.errors import AccessRefused, BudgetReached, RequestError
 from schemas.pipeline import Part, Question, Reply, Request, Window
 
@@ -82,8 +83,9 @@ class Asker:
 
     def request(self, window: Window, question: Question, *, round_: int = 0, complaint: str = "") -> Request:
         """The request for a window: its exact JSON, its price in tokens, and the fingerprint under which it is paid once."""
-        messages, ids = prompts.messages(window, question, self.ledger.secret, complaint)
-        schema = prompts.envelope(question)
+        form = self.account.form(question)
+        messages, ids = prompts.messages(window, question, self.ledger.secret, form, complaint)
+        schema = prompts.envelope(question, form)
         prompt_tokens = window.tokens + self.overhead_tokens(question, len(window.documents)) + self._count(complaint)
         wanted = self.reply_tokens(window, question) * (AGAIN_FACTOR if round_ else 1)
         wanted = min(wanted, self.account.model.max_output_tokens or wanted)
@@ -92,12 +94,11 @@ class Asker:
         if reply_tokens >= stream.STREAM_FROM_TOKENS:
             body.update(stream.SWITCHES)
         name = fingerprint(body, self.account.provider.reply_limit_field)
-        return Request(name, question, window, ids, body, prompt_tokens, reply_tokens, round_)
+        return Request(name, question, window, ids, body, prompt_tokens, reply_tokens, round_, form.legend)
 
     def overhead_tokens(self, question: Question, documents: int) -> int:
-        """Prompt tokens of a request beside its documents: instruction, question, and the schema, which is counted once more as format."""
-        schema = self._count(json.dumps(question.json_schema, ensure_ascii=False))
-        return self._count(prompts.INSTRUCTION) + self._count(question.instruction) + 2 * schema + 8 * documents + 64
+        """Prompt tokens of a request beside its documents: instruction, question and format."""
+        return sum(map(self._count, prompts.frame(question, self.account.form(question), documents)))
 
     def reply_tokens(self, window: Window, question: Question) -> int:
         """The most a reply may have: what replies to this question had so far, or what its schema lets expect, and room to think."""
@@ -152,8 +153,8 @@ class Asker:
         """Whether a request has a reply in the ledger."""
         return self.ledger.reply(fingerprint) is not None
 
-    def remembered(self, question: Question, *, replay: bool = False) -> Iterator[tuple[str, Mapping[str, str], list[Part]]]:
-        """First-round requests with a reply: fingerprint, ids, and the parts they showed (without text), for whole documents only.
+    def remembered(self, question: Question, *, replay: bool = False) -> Iterator[tuple[str, Mapping[str, str], list[Part], Legend]]:
+        """First-round requests with a reply: fingerprint, ids, the parts they showed (without text), and the legend of their records.
 
         A replay takes all rounds, and also replies to earlier questions of the same name; the best to take comes first.
         """
@@ -163,7 +164,7 @@ class Asker:
             if row["request"] in steps:
                 continue
             parts = [Part(document, page, pages, start, end, "", 0) for document, page, pages, start, end in json.loads(row["window"])]
-            yield row["request"], json.loads(row["ids"]), parts
+            yield row["request"], json.loads(row["ids"]), parts, json.loads(row["legend"])
 
     def _steps(self, question: Question) -> frozenset[str]:
         """Requests that only carried another one on, so that their replies are no answers of their own."""

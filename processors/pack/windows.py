@@ -18,7 +18,7 @@ PAGE_MARK_TOKENS = 16  # "<<4be1c09a77 page 12 of 345>>" and its newline, counte
 DOCUMENT_MARK_TOKENS = 32  # the lines that open and close a document
 OPEN_WINDOWS = 8  # windows that wait for a document that fits
 
-__all__ = ["Bounds", "Cost", "Count", "cost", "counter", "image_tokens", "size_of", "whole", "window_of", "windows"]
+__all__ = ["Bounds", "Cost", "Count", "cost", "counter", "halves", "image_tokens", "size_of", "whole", "window_of", "windows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,18 @@ def windows(pages: Iterable[Page], count: Count, bounds: Bounds) -> Iterator[Win
 def whole(pages: Sequence[Page], count: Count) -> list[Part]:
     """One part a page, of one document."""
     return [
-        Part(page.document, page.number, len(pages), 0, len(page.text), page.text, _page_tokens(page, count), page.image_px, page.image)
+        Part(
+            page.document,
+            page.number,
+            len(pages),
+            0,
+            len(page.text),
+            page.text,
+            _page_tokens(page, count),
+            page.image_px,
+            page.image,
+            page.repeated,
+        )
         for page in pages
     ]
 
@@ -90,9 +101,17 @@ def window_of(parts: Sequence[Part]) -> Window:
     return Window(tuple(parts), sum(sizes))
 
 
+def halves(window: Window) -> list[Window]:
+    """A window as two, parted between documents, else between the parts of its one document; none when it cannot be parted."""
+    keys = window.documents if len(window.documents) > 1 else window.parts
+    first = frozenset(keys[: len(keys) // 2])
+    sides = [[part for part in window.parts if (part in first or part.document in first) is side] for side in (True, False)]
+    return [window_of(side) for side in sides] if all(sides) else []
+
+
 def _page_tokens(page: Page, count: Count) -> int:
     seen = image_tokens(*page.image_px) if page.image_px else 0
-    return PAGE_MARK_TOKENS + count(page.text) + seen
+    return PAGE_MARK_TOKENS + count(page.shown) + seen
 
 
 def _alone(parts: Sequence[Part], count: Count, bounds: Bounds) -> Iterator[Window]:
