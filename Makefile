@@ -13,7 +13,8 @@ demo: $(READY)
 	@$(BIN)/python -m data.demo out/demo
 
 test: $(READY)
-	$(BIN)/pytest -m "not prove"
+	$(BIN)/pytest -n auto -m "not prove and not flow"
+	$(BIN)/pytest -m flow
 
 lint: $(READY)
 	$(BIN)/ruff check .

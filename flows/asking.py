@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from flows.batches import Each, Halt, Tell, bounded
+from flows.counting import Tokens
+from flows.packing import packed
 from flows.replaying import stored, unfit
 from flows.shelf import Shelf
 from processors.ask.replies import Asker
@@ -57,7 +58,7 @@ class Desk:
     warehouse: Warehouse
     asker: Asker
     reader: read.Reader
-    count: pack.Count
+    count: Tokens
     exact: bool  # whether `count` counts with the model's vocabulary
     halt: Halt
     asked: int = 0
@@ -104,17 +105,9 @@ class Desk:
 
     def fresh(self, pending: Mapping[str, set[str]]) -> Iterator[Task]:
         """Tasks to ask the provider: windows over all documents that some question still wants."""
-        if not (documents := sorted(set[str]().union(*pending.values()))):
-            return
-        for window in pack.windows(self.warehouse.pages_of(documents), self.count, self.bounds()):
+        for window in packed(self, sorted(set[str]().union(*pending.values()))):
             wanted = {name: frozenset(window.documents) & still for name, still in pending.items()}
             yield Task(window, {name: documents for name, documents in wanted.items() if documents})
-
-    def bounds(self) -> pack.Bounds:
-        """How large a window may be for this model and these questions."""
-        max_tokens, reply_tokens = self.asker.room(self.questions, self.job.max_documents_per_window)
-        most = 1 if self.job.isolation == "document" else self.job.max_documents_per_window
-        return pack.Bounds(max_tokens, most, reply_tokens)
 
     async def answer_batch(self, tasks: Sequence[Task]) -> Answers:
         """Work on the windows of a batch at once, as far as the pace allows; the questions of one window follow one another."""
@@ -214,7 +207,7 @@ class Desk:
                 numbers.setdefault(part.document, []).append(part.page)
         for sha256, pages in numbers.items():
             try:
-                pictures = await self.reader.images(Path(self.job.inbox), self.warehouse.document(sha256), pages)
+                pictures = await self.reader.images(self.job.inbox, self.warehouse.document(sha256), pages)
             except DocumentError as error:
                 lost.add(sha256)
                 answers.rejects += [Reject(sha256, question.name, "", error.reason, str(error)) for question in self.questions]

@@ -48,6 +48,14 @@ def parser() -> argparse.ArgumentParser:
     sql_command.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="How rows are written.")
     doctor_command = _command(commands, "doctor", doctor)
     jobs.add_provider_flags(doctor_command)
+    doctor_command.add_argument(
+        "--fetch-tokenizer",
+        nargs="?",
+        const=settings.PUBLIC_VOCABULARY,
+        default="",
+        metavar="URL",
+        help="First fetch the Kimi vocabulary from the model's public repository, so that tokens are counted exactly.",
+    )
     batch_command = _command(commands, "batch", batch)
     batch_command.add_argument("--cancel", metavar="ID", default="", help="End this batch; what it has answered by then is paid and kept.")
     jobs.add_provider_flags(batch_command)
@@ -189,9 +197,13 @@ def models(args: argparse.Namespace) -> int:
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Check key, provider, tokenizer, OCR, Prefect and output folder, and say what to do."""
+    """Check key, provider, tokenizer, OCR, Prefect and output folder, and say what to do; fetch the Kimi vocabulary when asked."""
     from flows.doctor import examine
 
+    if args.fetch_tokenizer:
+        from flows.tokenizer import fetch
+
+        show.note(f"The vocabulary is at {fetch(args.fetch_tokenizer)}.")
     return show.findings(asyncio.run(examine(jobs.from_flags(args))))
 
 

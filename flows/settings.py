@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 from processors.ask.providers import Catalogue, Limits, Provider, catalogue
 from processors.ask.replies import Account, Caps
+from processors.read import pages as read
 from schemas.errors import SettingsError
 from schemas.job import Job
 
+VOCABULARY_NAME = "tiktoken.model"  # as the model's repository has it
+PUBLIC_VOCABULARY = f"https://huggingface.co/moonshotai/Kimi-K2-Instruct/resolve/main/{VOCABULARY_NAME}"  # 2026-11
+
 __all__ = [
+    "PUBLIC_VOCABULARY",
+    "VOCABULARY_NAME",
     "Catalogue",
     "account",
     "assumed",
@@ -20,7 +27,9 @@ __all__ = [
     "catalogue",
     "data_folder",
     "limits",
+    "passwords",
     "provider_of",
+    "read_limits",
     "tokenizer_path",
     "vocabulary",
 ]
@@ -90,12 +99,30 @@ def _model_id(job: Job, provider: Provider) -> str:
     return named or provider.default_model
 
 
+def passwords(job: Job) -> tuple[str, ...]:
+    """The passwords to try on encrypted files: those of the job, then the lines of its file. Raises SettingsError."""
+    given = [password.get_secret_value() for password in job.password]
+    if job.password_file:
+        try:
+            given += Path(job.password_file).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"The passwords in {job.password_file} cannot be read: {type(error).__name__}."
+            raise SettingsError(message, about="password_file", next_step="Name a UTF-8 file with a password a line.") from None
+    return tuple(dict.fromkeys(filter(None, given)))
+
+
+def read_limits(job: Job) -> read.Limits:
+    """How much one file may cost. A number of workers that is 0 is the machine's."""
+    given = {field.name: getattr(job, field.name) for field in fields(read.Limits)}
+    return read.Limits(**{name: value for name, value in given.items() if value or not name.endswith("workers")})
+
+
 def tokenizer_path(environ: Mapping[str, str] = os.environ) -> Path | None:
     """The Kimi vocabulary (`tiktoken.model`): what OCTAVO_TOKENIZER names, else the one in the cache folder, else None."""
     named = environ.get("OCTAVO_TOKENIZER", "")
     if named and not Path(named).is_file():
         raise SettingsError(f"OCTAVO_TOKENIZER names {named}, which is no file.", about="tokenizer", next_step="Correct or unset it.")
-    cached = cache_folder(environ) / "tiktoken.model"
+    cached = cache_folder(environ) / VOCABULARY_NAME
     return Path(named) if named else cached if cached.is_file() else None
 
 

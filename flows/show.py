@@ -89,7 +89,8 @@ def price(estimate: Estimate) -> str:
     cost = estimate.cost
     return (
         f"{cost.requests} calls, {cost.prompt_tokens:,} tokens in, about {cost.reply_tokens:,} out: "
-        f"${cost.usd:.2f} (${cost.worst_usd:.2f} at the most), {_time(estimate)}."
+        f"${cost.usd:.2f} (${cost.worst_usd:.2f} at the most), {_time(estimate)}. "
+        f"Windows: {estimate.windows:,} ({estimate.reason})."
     )
 
 
@@ -101,6 +102,7 @@ def estimate(found: Estimate, account: Account) -> None:
         ("Model", f"{account.model.id} at {account.base_url}"),
         ("Files", f"{found.files:,} with {found.pages:,} pages"),
         ("To ask", f"{found.tokens:,} tokens in {found.windows:,} windows ({counted})"),
+        ("Windows", f"{found.windows:,}: {found.reason}"),
         ("Known", f"{found.remembered:,} replies in the ledger, free"),
         ("Calls", f"{found.cost.requests:,}"),
         ("Tokens", f"{found.cost.prompt_tokens:,} in, of which {found.cost.cached_tokens:,} cached; about {found.cost.reply_tokens:,} out"),

@@ -53,7 +53,7 @@ class Document:
     media_type: str = ""  # by content, such as "application/pdf"; "" when not known
     size_bytes: int = 0
     status: Status = "ok"
-    reason: str = ""  # class of the trouble, such as "encrypted"; "" when status is "ok"
+    reason: str = ""  # class of the trouble, such as "encrypted"; when status is "ok", "" or "container" for what only holds others
     detail: str = ""  # the sentence for a person
     page_count: int = 0
     container: str = ""  # path of the zip, mail or PDF in which it lies; "" for a file of its own

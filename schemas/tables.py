@@ -45,7 +45,7 @@ DOCUMENTS = Table(
         ("media_type", TEXT, "Type by content, such as application/pdf"),
         ("size_bytes", WHOLE, "Size of the file in bytes"),
         ("status", TEXT, "ok, empty, skipped or error"),
-        ("reason", TEXT, "Class of the trouble, such as encrypted; empty when status is ok"),
+        ("reason", TEXT, "Class of the trouble, such as encrypted; when status is ok, empty, or container for what only holds others"),
         ("detail", TEXT, "The sentence for a person"),
         ("page_count", WHOLE, "Number of pages"),
         ("container", TEXT, "Path of the zip, mail or PDF in which it lies; empty for a file of its own"),

@@ -49,8 +49,8 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def account_of(kimi: Running, **changes: object) -> Account:
-    """An account at the emulator."""
-    job = Job.model_validate({"inbox": ".", "base_url": kimi.base_url, "tier": 5, **changes})
+    """An account at the emulator, with replies in the plain form, which are the longer ones."""
+    job = Job.model_validate({"inbox": ".", "base_url": kimi.base_url, "tier": 5, "plain_json": True, **changes})
     return settings.account(job, {}, key=kimi.key)
 
 
@@ -150,7 +150,7 @@ async def test_steps_are_recalled_without_asking(kimi: Running, question: Questi
     async with asker(account_of(kimi), tmp_path) as second:
         known = await second.ask(second.request(window(), question))
         recalled = second.recall(reply.request)
-        remembered = [fingerprint for fingerprint, _, _ in second.remembered(question)]
+        remembered = [fingerprint for fingerprint, *_ in second.remembered(question)]
     assert (known.text, recalled.text, known.from_ledger) == (reply.text, reply.text, True)
     assert (known.usage, known.attempts) == (reply.usage, calls)
     assert remembered == [reply.request]

@@ -182,7 +182,7 @@ def test_it_reads_the_prompts_of_this_program() -> None:
     schema = fields(colour=TEXT)
     question = Question("own", "Say the colour.", (), schema, 10, "f", BaseModel)
     parts = tuple(Part(name * 32, 1, 1, 0, 9, text, 5) for name, text in (("a1", "Colour: blue"), ("b2", "Colour:"), ("c3", "Colour: red")))
-    messages, ids = prompts.messages(Window(parts, 15), question, b"secret")
+    messages, ids = prompts.messages(Window(parts, 15), question, b"secret", prompts.Form())
     reply = documents({**request("", schema), "messages": messages})
     assert [one["id"] for one in reply] == list(ids)
     assert [one["record"]["colour"] for one in reply] == ["blue", None, "red"]

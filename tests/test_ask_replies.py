@@ -161,7 +161,7 @@ async def test_the_budget_stops_before_the_call(kimi: Running, question: Questio
 
 async def test_the_accounts_limits_are_kept(kimi: Running, question: Question, tmp_path: Path) -> None:
     """Many requests at once never run into the account's concurrency: the journal knows of no refusal."""
-    kimi.config.tier, kimi.config.timing, kimi.config.time_scale = 1, True, 50
+    kimi.config.tier, kimi.config.timing, kimi.config.time_scale = 1, True, 15
     async with asker(kimi, tmp_path, tier=1) as asking:
         await asyncio.gather(*(asking.ask(asking.request(window(f"invoice number: {n}"), question)) for n in range(60)))
     assert kimi.breaches() == []

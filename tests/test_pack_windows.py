@@ -67,5 +67,5 @@ def test_a_long_page_is_cut_at_paragraphs() -> None:
 def test_images_count_by_their_patches() -> None:
     """A page that is a picture costs a token a patch of 28 pixels, with a ceiling."""
     (window,) = pack.windows([Page("d", 1, "", image_px=(1240, 1754))], letters, pack.Bounds(10_000, 1))
-    assert window.tokens == pack.DOCUMENT_MARK_TOKENS + pack.PAGE_MARK_TOKENS + 45 * 63
+    assert window.tokens == pack.DOCUMENT_MARK_TOKENS + 45 * 63
     assert pack.image_tokens(10_000, 10_000) == 4_400

@@ -92,6 +92,13 @@ def test_everything_is_named(name: str) -> None:
     assert f"`{name}`" in README
 
 
+@pytest.mark.parametrize(("kind", "reader"), pages.READERS.items())
+def test_formats_name_their_extra(kind: str, reader: str) -> None:
+    """The line of README's table that names a format names the extra it needs, and no other line names one."""
+    (line,) = (line for line in README.splitlines() if line.startswith("|") and f"`{kind}`" in line)
+    assert re.findall(r"octavo\[(\w+)\]", line) == ([pages.EXTRAS[reader]] if reader in pages.EXTRAS else [])
+
+
 def test_every_command_and_flag_is_named() -> None:
     """Every command of octavo, and every flag of each, is named in README."""
     (subparsers,) = (

@@ -42,7 +42,7 @@ class Account:
 
     def form(self, question: Question) -> Form:
         """How replies to a question are written: short, unless the account says plain; rules on this machine cost nothing either way."""
-        told = self.model.json_mode != "json_schema"
+        told = self.model.json_mode != "json_schema" or self.partial == "text"  # a reply is carried on without a format
         if self.plain_json or self.engine == "offline":
             return Form(told=told)
         return Form(legend(question.fields), optional=not self.provider.all_keys, told=told)

@@ -132,6 +132,15 @@ class Ledger:
         billed = None if billed_usd is None else nano(billed_usd)
         await asyncio.wrap_future(self._queue("INSERT INTO ends VALUES (?, ?, ?)", (attempt, billed, error)))
 
+    def keep(self, name: str, value: str) -> None:
+        """Put a note down for later runs, soon; a later one of the same name replaces it."""
+        self._queue("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value.encode()))
+
+    def kept(self, name: str) -> str:
+        """The note of that name; "" when there is none."""
+        row = self._reader.execute("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
+        return bytes(row[0]).decode() if row else ""
+
     def reply(self, request: str) -> sqlite3.Row | None:
         """The stored reply of a request: raw, seconds, cost_usd, attempts."""
         return self.bill(request)

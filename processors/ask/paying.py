@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -36,7 +36,8 @@ UNREACHED_TIME_S = 15.0  # the same when nobody at the address has ever answered
 class Paying:
     """The way of every request of one run; `tell` gets what a person should know.
 
-    `heard` is set once the provider has answered anything; `over` says why nothing more is asked.
+    `heard` is set once the provider has answered anything, `over` says why nothing is asked, and `learn` gets the JSON of each call with
+    the prompt tokens that it was billed.
     """
 
     account: Account
@@ -49,6 +50,7 @@ class Paying:
     chat: Chat | None = None
     heard: bool = False
     over: OctavoError | None = None
+    learn: Callable[[Mapping[str, Any], int], None] = lambda _, __: None
 
     def hear(self, headers: Mapping[str, str]) -> None:
         """An answer came, with these headers, whatever it says."""
@@ -153,6 +155,7 @@ class Paying:
             self.pace.came(place, usage.prompt_tokens + request.reply_tokens if usage.prompt_tokens else 0)
         if not usage.prompt_tokens:
             return worst_usd
+        self.learn(request.body, usage.prompt_tokens)
         return self.account.model.cost_usd(usage.prompt_tokens, usage.reply_tokens, usage.cached_tokens or 0)
 
     def _go_on(self) -> None:

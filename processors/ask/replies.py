@@ -142,6 +142,10 @@ class Asker:
         room = self.account.model.context_tokens - request.prompt_tokens - WINDOW_MARGIN_TOKENS
         return continuation.step(request, found, partial=self.account.partial, room=room, count=self._count)
 
+    def teach(self, learn: Callable[[Mapping[str, Any], int], None]) -> None:
+        """Tell `learn` the JSON of each call from now on, and the prompt tokens that it was billed."""
+        self._paying.learn = learn
+
     def batches(self, halted: Callable[[], bool], tell: Callable[[int, int], None]) -> Batches:
         """The second way to send, which puts replies into the ledger at the price of a batch."""
         account = self.account

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from schemas.compact import written
 from tests.emulator.config import Oracle
 
 Body = dict[str, Any]
@@ -66,6 +65,21 @@ def record_schema(body: Body) -> dict[str, Any]:
             if isinstance(found.get("properties"), dict):
                 return _record_part(found)
     return {}
+
+
+def written(short: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with the short keys of a legend: [name, names] stands for a list of rows, [name, legend] for records inside."""
+    found: dict[str, Any] = {}
+    for key, entry in short.items():
+        name, inner = (entry, None) if isinstance(entry, str) else entry
+        value = record.get(name)
+        if isinstance(inner, dict) and value is not None:
+            value = [written(inner, item) for item in value] if isinstance(value, list) else written(inner, value)
+        elif isinstance(inner, list) and value is not None:
+            value = [[item.get(column) for column in inner] for item in value]
+        if value is not None:
+            found[key] = value
+    return found
 
 
 def enveloped(body: Body, records: Mapping[str, Any]) -> Any:
