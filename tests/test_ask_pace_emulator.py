@@ -180,6 +180,8 @@ def test_an_address_that_nobody_answers_is_soon_told(tmp_path: Path) -> None:
             ended_s = now()
             ended += await asyncio.gather(asking.ask(requests[99]), return_exceptions=True)
             assert now() == ended_s
+            assert len(asking.notices) == 1
+            assert asking.notices[0] == str(ended[99])
             assert asking.ledger.maybe_paid() == (0, 0.0)
             total = statement(asking.ledger.path)[0]
             return [error if isinstance(error, BaseException) else None for error in ended], ended_s, total["attempts"]

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 MINUTE_S = 60.0
-SLACK_S = 1.0  # a minute is taken this much longer, since a request counts when it is there, not when it leaves (ours, 2026-11-24)
-BURST_SHARE = 0.2  # of a minute's requests may leave at once (ours, 2026-11-24) ...
+SLACK_S = 1.0  # a minute is taken this much longer, since a request counts when it is there, not when it leaves (ours, 2026-11-23)
+BURST_SHARE = 0.2  # of a minute's requests may leave at once (ours, 2026-11-23) ...
 SPREAD_S = 10.0  # ... and the others as if a minute's took so long: a burst would meet a lowered limit with all it has
 DAY_S = 86_400.0
 DAY_SHIFT_S = 8 * 3_600.0  # the provider's day begins at 00:00 UTC+8 (inferred, 2026-11-23)
 MOST_IN_FLIGHT = 256  # where no limit is known; more than any tier has (100, 2026-09-12)
 TRY_MORE_S = 900.0  # a limit that was found is tried again, a little above, after so long: it may have been lowered for a while only
-GROW_S, GROW_SHARE = 2.0, 0.1  # while slots are sought, this share, at least one, is added each so many seconds (ours, 2026-11-24)
+GROW_S, GROW_SHARE = 2.0, 0.1  # while slots are sought, this share, at least one, is added each so many seconds (ours, 2026-11-23)
 GROW_SLOWLY_S = 10.0  # the same near the number at which refusals began
 MISCOUNT = 2.0  # our counts of tokens are corrected by at most this factor
 

@@ -20,7 +20,7 @@ import tenacity
 
 from processors.ask.account import Account
 from processors.ask.balance import Balance
-from processors.ask.budget import Budget
+from processors.ask.budget import Budget, Hear, quiet
 from processors.ask.chat import Arrived, Chat, TryLater, read_completion
 from processors.ask.ledger import Ledger
 from processors.ask.pace import BACKOFF_MAX_S, BACKOFF_S, Pace
@@ -34,7 +34,7 @@ UNREACHED_TIME_S = 15.0  # the same when nobody at the address has ever answered
 
 @dataclass(slots=True)
 class Paying:
-    """The way of every request of one run.
+    """The way of every request of one run; `tell` gets what a person should know.
 
     `heard` is set once the provider has answered anything, `over` says why nothing is asked, and `learn` gets the JSON of each call with
     the prompt tokens that it was billed.
@@ -46,6 +46,7 @@ class Paying:
     ledger: Ledger
     budget: Budget
     balance: Balance
+    tell: Hear = quiet
     chat: Chat | None = None
     heard: bool = False
     over: OctavoError | None = None
@@ -69,7 +70,9 @@ class Paying:
             lost = ProviderUnavailable(f"{error.message} It was tried {attempts} times.", about=request.fingerprint)
             if error.unreached:
                 lost.next_step = "Check --base-url and the network, then run again: what is done is kept."
-                self._end(lost)
+                if self.over is None:
+                    self._end(lost)
+                    self.tell(str(lost))
             raise lost from None
 
     def retrying(self, *, paced: bool = True) -> tenacity.AsyncRetrying:

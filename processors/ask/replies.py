@@ -60,9 +60,9 @@ class Asker:
         self.expected = expect.Expectation(self._latest, self._count if account.model.thinking_tokens else None)
         self.budget = Budget(account.caps, run=run, hear=self._notice)
         self.balance = Balance(lambda: read_balance(self.chat.get, account.provider), account.provider.currency, hear=self._notice)
-        self.notices: list[str] = []  # what a person should know about money, as it was said
+        self.notices: list[str] = []  # what a person should know about money and the way to the provider, as it was said
         self._hear = hear
-        self._paying = Paying(account, run, self.pace, self.ledger, self.budget, self.balance)
+        self._paying = Paying(account, run, self.pace, self.ledger, self.budget, self.balance, self._notice)
 
     async def __aenter__(self) -> Self:
         transport = None
