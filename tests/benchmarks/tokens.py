@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=20)
     orders = parser.parse_args().orders
     count, other = tokens.counter(VOCABULARY.read_bytes()), KimiVocabulary(str(VOCABULARY))
-    corpus = dict(asyncio.run(_read(SHARED / "corpus")))
+    corpus = dict(asyncio.run(read_texts(SHARED / "corpus")))
     off = sum(abs(count(page) - other.count(page)) for pages in corpus.values() for page in pages)
     print(f"exact: {sum(map(len, corpus.values())):,} pages, off by {off} tokens in all")
     seen = [Text(name, sum(map(tokens.rough, pages)), sum(map(count, pages))) for name, pages in corpus.items()]
@@ -66,7 +66,8 @@ def main() -> None:
         print(_windows([text for text in seen if 50 < text.exact < 0.3 * context], context, orders))
 
 
-async def _read(folder: Path) -> list[tuple[str, list[str]]]:
+async def read_texts(folder: Path) -> list[tuple[str, list[str]]]:
+    """The pages of every file of a folder that can be read."""
     limits = read.Limits()
     found = [path for path in read.discover(folder, limits) if not isinstance(path, Document)]
     with read.Reader(limits, ocr=False) as reader:
