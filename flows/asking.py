@@ -6,6 +6,7 @@ in the windows in which it was asked; and a request is named by its content, so 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +27,7 @@ from schemas.pipeline import NOT_APPLICABLE, Part, Question, Record, Reject, Rep
 
 WINDOWS_PER_BATCH = 100  # a batch is a task in Prefect: minutes of calls, not one call ...
 TOKENS_PER_BATCH = 4_000_000  # ... and not more text in memory than this
+READY = 2  # windows in work for each call in flight: while one is asked, the next is made ready to leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Desk:
     asked: int = 0
     recalled: int = 0
     strays: int = 0
+    checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     bought: set[str] = field(default_factory=set)  # requests whose reply came by batch in this run
 
     async def answer(self, *, each: Each, tell: Tell) -> bool:
@@ -112,7 +115,7 @@ class Desk:
     async def answer_batch(self, tasks: Sequence[Task]) -> Answers:
         """Work on the windows of a batch at once, as far as the pace allows; the questions of one window follow one another."""
         batch = Answers()
-        async for answers in bounded(self._answer_task, tasks, self.asker.account.limits.concurrency or len(tasks)):
+        async for answers in bounded(self._answer_task, tasks, READY * self.asker.account.limits.concurrency or len(tasks)):
             batch.records += answers.records
             batch.rejects += answers.rejects
             batch.requests += answers.requests
@@ -171,7 +174,8 @@ class Desk:
     async def _check(self, request: Request, reply: Reply, wanted: frozenset[str], answers: Answers) -> None:
         """Check a reply; what fails is asked again once, and rejected when it fails again."""
         answers.requests.append(request.fingerprint)
-        records, rejects = check.check(request, reply, earlier=self.job.replay)
+        async with self.checking:  # on a thread, so that the next calls leave meanwhile; one at a time, since it is all computing
+            records, rejects = await asyncio.to_thread(check.check, request, reply, earlier=self.job.replay)
         first_pages = {part.document: part.page for part in reversed(request.window.parts)}
         answers.records += [(first_pages[record.document], record) for record in records if record.document in wanted]
         failed = [reject for reject in rejects if reject.document in wanted]
