@@ -13,8 +13,7 @@ demo: $(READY)
 	@$(BIN)/python -m data.demo out/demo
 
 test: $(READY)
-	$(BIN)/pytest -n auto -m "not prove and not flow"
-	$(BIN)/pytest -m flow
+	$(BIN)/pytest -n auto --dist loadgroup -m "not prove"
 
 lint: $(READY)
 	$(BIN)/ruff check .

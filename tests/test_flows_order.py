@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,7 @@ from flows import order, settings
 from flows.outcome import Outcome
 from processors.store.warehouse import Warehouse
 from schemas.job import Job
-from tests.emulator.config import Config
-from tests.emulator.fixture import Running, running
+from tests.emulator.fixture import Running
 from tests.emulator.oracle import labelled_lines
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,13 +32,6 @@ SCHEMA = {
         "weight": {"type": "number", "multipleOf": 0.01},
     },
 }
-
-
-@pytest.fixture
-def kimi() -> Iterator[Running]:
-    """A Kimi that answers from lines such as `sender: Acme`."""
-    with running(Config(tier=5, timing=False, keep_bodies=True, oracle=labelled_lines)) as emulator:
-        yield emulator
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,7 @@ from flows.plan import Estimate
 from processors.pack.calibration import FIRST_FACTOR
 from processors.store.warehouse import Warehouse
 from schemas.job import Job
-from tests.emulator.config import Config
-from tests.emulator.fixture import Running, running
-from tests.emulator.oracle import labelled_lines
+from tests.emulator.fixture import Running
 from tests.emulator.tokens import KimiVocabulary
 
 SCHEMA = {
@@ -27,13 +24,6 @@ SCHEMA = {
     "properties": {"sender": {"type": "string"}, "sent_on": {"type": "string", "format": "date"}, "city": {"type": "string"}},
 }
 WORDS = ["the parcel", "was handed over", "at the counter", "and signed for", "by a person", "while rain fell", "on the roof"]
-
-
-@pytest.fixture
-def kimi() -> Iterator[Running]:
-    """A Kimi that answers from lines such as `sender: Acme`."""
-    with running(Config(tier=5, timing=False, keep_bodies=True, oracle=labelled_lines)) as emulator:
-        yield emulator
 
 
 @pytest.fixture

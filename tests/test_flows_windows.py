@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from math import ceil, log2
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,10 @@ from flows import order, settings
 from flows.outcome import Outcome
 from processors.store.warehouse import Warehouse
 from schemas.job import Job
-from tests.emulator.config import Config
-from tests.emulator.fixture import Running, running
-from tests.emulator.oracle import labelled_lines, text_of
+from tests.emulator.fixture import Running
+from tests.emulator.oracle import text_of
 
 FIELDS = {name: {"type": "string"} for name in ("sender", "recipient", "colour", "remark")}
-
-
-@pytest.fixture
-def kimi() -> Iterator[Running]:
-    """A Kimi that answers from lines such as `sender: Acme`."""
-    with running(Config(tier=5, timing=False, keep_bodies=True, oracle=labelled_lines)) as emulator:
-        yield emulator
 
 
 @pytest.fixture
