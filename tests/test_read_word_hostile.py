@@ -60,11 +60,13 @@ def test_the_same_part_is_not_taken_in_twice() -> None:
 
 
 def test_word_files_in_word_files_end() -> None:
-    """Word files that are taken in by Word files are read to a bounded depth."""
+    """Word files that are taken in by Word files are one text to a bounded depth; what lies deeper is a document of its own, not lost."""
     data = docx(p("level 0"))
     for number in range(1, 6):
         data = with_files(docx(p(f"level {number}") + '<w:altChunk r:id="a.docx"/>'), {"a.docx": ("aFChunk", data)})
     assert text(data).split("\n") == ["level 5", "level 4", "level 3"]
+    (inner,) = read(Source(data, Limits())).inner
+    assert text(inner.data).split("\n") == ["level 2", "level 1", "level 0"]
 
 
 def test_the_body_is_a_stream() -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from processors.read.leaf import Content, Source, over
+from processors.read.leaf import Content, Inner, Source, over
 from processors.read.office_properties import properties
 from processors.read.word_inline import Findings
 from processors.read.word_inner import carried
@@ -37,7 +37,8 @@ def read(source: Source) -> Content:
 
 def _read(source: Source, depth: int) -> Content:
     package = Package(source)
-    walk = Walk(package, lambda data: _nested(replace(source, data=data), depth - 1))
+    further: list[Inner] = []  # files inside Word files that the body takes in
+    walk = Walk(package, lambda data: _nested(replace(source, data=data), depth - 1, further))
     lines = walk.body()
     pages = Pages(lines, walk.notes.told, walk.running("header"), [*walk.undrawn(), *walk.running("footer")])
     if len(pages.leaves) > source.limits.max_pages:
@@ -49,12 +50,16 @@ def _read(source: Source, depth: int) -> Content:
     said = properties(package.xml(core) if core else None, tuple(pages.outline))
     noted = dict(_noted(package, findings, sum(leaf.hidden_chars for leaf in pages.leaves)))
     flags = tuple(flag for flag in noted if flag)
-    return Content(tuple(pages.leaves), " ".join(noted.values()), flags, said, carried(package, findings.carried))
+    return Content(tuple(pages.leaves), " ".join(noted.values()), flags, said, (*carried(package, findings.carried), *further))
 
 
-def _nested(source: Source, depth: int) -> list[str]:
-    """The lines of a Word file that another takes in; nothing when they lie too deep in each other."""
-    return [leaf.text for leaf in _read(source, depth).leaves] if depth > 0 else []
+def _nested(source: Source, depth: int, further: list[Inner]) -> list[str] | None:
+    """The lines of a Word file that another takes in; None when it lies so deep that it is to be a document of its own."""
+    if not depth:
+        return None
+    content = _read(source, depth)
+    further += content.inner
+    return [leaf.text for leaf in content.leaves]
 
 
 def _noted(package: Package, findings: Findings, hidden_chars: int) -> Iterator[tuple[str, str]]:

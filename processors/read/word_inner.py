@@ -17,10 +17,10 @@ _MARKUP = (".html", ".htm", ".xhtml")
 _PLAIN = frozenset({"text/plain", "text/markdown", "text/csv"})
 
 
-def taken_in(package: Package, part: str, nested: Callable[[bytes], list[str]]) -> list[str] | None:
+def taken_in(package: Package, part: str, nested: Callable[[bytes], list[str] | None]) -> list[str] | None:
     """The lines of a part that the body takes in; None when it is of a kind that has to be read on its own.
 
-    `nested` reads a Word file into lines.
+    `nested` reads a Word file into lines, None when it lies too deep in others.
     """
     data = package.data(part)
     kind = media_type(data, part.encode())

@@ -29,7 +29,7 @@ _LAYOUT_BLOCKS = 8  # paragraphs in a cell from which a row is a page layout and
 class Walk:
     """One way through a file: lists count on, notes are collected, and what a careful reader should know is in `inline.findings`."""
 
-    def __init__(self, package: Package, nested: Callable[[bytes], list[str]]) -> None:
+    def __init__(self, package: Package, nested: Callable[[bytes], list[str] | None]) -> None:
         self._package, self._nested = package, nested
         styles = Styles(package.trees("styles"))
         self._styles = styles
