@@ -11,8 +11,11 @@ import pytest
 
 from flows import order, settings
 from flows.outcome import Outcome
+from processors.ask import prompts
 from processors.store.warehouse import Warehouse
+from schemas.compiler import compile_question
 from schemas.job import Job
+from schemas.pipeline import Part, Window
 from tests.emulator.fixture import Running
 from tests.emulator.oracle import text_of
 
@@ -124,3 +127,11 @@ async def test_isolation_shows_each_document_alone(kimi: Running, inbox: Path) -
         words = text_of((entry.body or {})["messages"][1])
         assert words.count("<<") == 2
         assert words.count("Slip ") == 1
+
+
+def test_running_headers_are_sent_once() -> None:
+    """A header that stands on an earlier page too is not in the words of the request."""
+    pages = Part("d", 1, 2, 0, 11, "ACME\nfirst", 3), Part("d", 2, 2, 0, 11, "ACME\nsecond", 2, repeated=((0, 5),))
+    messages, _ = prompts.messages(Window(pages, 5), compile_question("letter"), b"secret", prompts.Form())
+    assert text_of(messages[1]).count("ACME") == 1
+    assert "second" in text_of(messages[1])
