@@ -52,6 +52,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.xdist_group("readme")  # one process, since later commands use what earlier ones made
 @pytest.mark.parametrize("command", [command for command in commands() if ".venv/bin/octavo" in command and "serve" not in command])
 def test_command_works(command: str, kimi: Running, place: Path) -> None:
     """Every octavo command in README ends with exit code 0, asked of an emulator instead of Kimi, whose answers may be wrong (2)."""
