@@ -32,7 +32,7 @@ __all__ = ["READERS", "READER_VERSION", "Found", "Limits", "Reader", "Reading", 
 
 ocr_available = ocr_engine.available
 
-READER_VERSION = "1"  # goes up when the same bytes give another text
+READER_VERSION = "2"  # goes up when the same bytes give another text
 
 READERS = {  # media type -> file in this folder
     "application/pdf": "pdf",
@@ -49,7 +49,6 @@ READERS = {  # media type -> file in this folder
     "text/markdown": "text",
     "text/csv": "text",
 }
-_RENDERERS = frozenset({"pdf", "image"})  # readers that can show a page
 _PRELOAD = tuple(f"processors.read.{name}" for name in ("pages", *dict.fromkeys(READERS.values())))
 _SMALL_BYTES = 256_000  # several files up to this size share a task; a larger one has its own
 _TOGETHER = 8  # small files a task: 1.8 x on two workers against 1.1 x for one each, measured 2026-11
@@ -113,6 +112,15 @@ class Reader:
         """
         return await self._render(Found(os.fsencode(inbox), document.path_bytes, document.size_bytes), document.sha256, numbers)
 
+    async def boxes(self, inbox: Path, document: Document, page: int, start: int, end: int) -> list[tuple[float, float, float, float]]:
+        """Where characters `start` to `end` of the text of a page (from 1) stand: a box (left, bottom, right, top) a line.
+
+        In points from the lower left of the page as it is shown; none but for a PDF. Raises DocumentError as `images` does.
+        """
+        found = Found(os.fsencode(inbox), document.path_bytes, document.size_bytes)
+        task = (look_again, "boxes", found, document.sha256, self._limits, self._passwords, page, start, end)
+        return list(await self._sandbox.run(*task, timeout_s=self._limits.timeout_s) or ())
+
     async def _read_whole(self, group: Sequence[Found], tell: Callable[[int], None]) -> list[Reading]:
         """A group with the text of its pictures, where local OCR is on."""
         readings = await self._read_group(group)
@@ -144,8 +152,8 @@ class Reader:
         pictures: dict[int, bytes] = {}
         for start in range(0, len(numbers), _PAGES_A_TASK):
             some = tuple(numbers[start : start + _PAGES_A_TASK])
-            task = (render_pages, found, sha256, some, self._limits, self._passwords)
-            pictures |= await self._sandbox.run(*task, timeout_s=self._limits.timeout_s)
+            task = (look_again, "render", found, sha256, self._limits, self._passwords, some)
+            pictures |= await self._sandbox.run(*task, timeout_s=self._limits.timeout_s) or {}
         return pictures
 
     async def _with_ocr(self, found: Found, reading: Reading) -> Reading:
@@ -174,15 +182,16 @@ def read_files(group: Sequence[Found], limits: Limits, passwords: tuple[str, ...
     return [_read_file(found, limits, passwords) for found in group]
 
 
-def render_pages(found: Found, sha256: str, numbers: Sequence[int], limits: Limits, passwords: tuple[str, ...]) -> dict[int, bytes]:
-    """Pages of one file as JPEG: the other task of a worker. Raises DocumentError: changed, corrupt and what reading raises."""
+def look_again(what: str, found: Found, sha256: str, limits: Limits, passwords: tuple[str, ...], *args: Any) -> Any:
+    """What the function `what` of a file's reader gives, None where it has none: the other task of a worker.
+
+    Raises DocumentError: changed, corrupt and what reading raises.
+    """
     data = _taken(found, limits)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise DocumentError("changed", f"{found.path} is no longer the file that was read.", next_step="Run again to read it anew.")
-    name = READERS.get(media_type(data, found.path_bytes), "")
-    if name not in _RENDERERS:
-        return {}
-    return dict(_guarded(_module(name).render, Source(data, limits, passwords), numbers))
+    function = getattr(_module(READERS.get(media_type(data, found.path_bytes), "text")), what, None)
+    return function and _guarded(function, Source(data, limits, passwords), *args)
 
 
 def _read_file(found: Found, limits: Limits, passwords: tuple[str, ...]) -> Reading:

@@ -1,0 +1,140 @@
+"""A loaded PDFium page in; the words of its text that nobody sees out.
+
+Whatever the trick (no ink, white on white, no opacity, covered), text is hidden when the page looks the same without it. So where
+objects are suspect, the page is drawn twice, small, with them and without, and the places of their words are compared: some
+milliseconds, and only for such pages. Words beyond the page's edge or too small to be read are known by their boxes. Uses `pdf_chars`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection
+from contextlib import closing
+
+import pypdfium2
+from PIL import Image, ImageChops
+
+from processors.read import pdf_chars
+from processors.read.pdf_chars import IMAGE, PATH, TEXT, Box, Drawn, Word
+
+TINY_POINTS = 1.2  # height of a line, of text of one point: no reader sees it on paper
+_NO_INK = (3, 7)  # render modes of PDF, ISO 32000-1 table 106
+_NEAR_WHITE = 242
+_SEEN = 10  # of 255: a smaller difference is no text for an eye
+_SIDE_PX = 1_600  # of a drawn page, else one pixel a point
+_BEYOND = 2.0  # points outside the page from where a line is not seen
+_SURFACE = 4.0  # points: what is lower or narrower covers no text
+_BAND = 24.0  # points: height of the bands in which covers are sought
+Span = tuple[int, int]
+_LINE = re.compile(r"\S[^\r\n]*")
+
+
+def strays(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, text: str) -> list[Span]:
+    """Words beyond the page's edge or tiny, in lines that begin so. Costs a call a line, and no drawing."""
+    lines = [found.span() for found in _LINE.finditer(text)]
+    starts = [start for start, _ in lines]
+    if not lines or _all_in(pdf_chars.frame(page), *pdf_chars.extent(layer, starts)):
+        return []
+    size = page.get_width(), page.get_height()
+    boxes = zip(pdf_chars.char_boxes(page, layer, starts), pdf_chars.char_boxes(page, layer, [end - 1 for _, end in lines]), strict=True)
+    found: list[Span] = []
+    for (start, end), (first, last) in zip(lines, boxes, strict=True):
+        if _is_stray(first, size):
+            words = pdf_chars.word_spans(text, start, end)
+            found += (
+                words if _is_stray(last, size) else [word[:2] for word in pdf_chars.words(page, layer, words) if _is_stray(word[2:], size)]
+            )
+    return found
+
+
+def _all_in(frame: Box, extent: Box, lowest: float) -> bool:
+    """Whether nothing leaves the page and nothing is tiny. Boxes without height are of characters that PDFium adds."""
+    inside = extent[0] > frame[0] - _BEYOND and extent[1] > frame[1] - _BEYOND
+    return inside and extent[2] < frame[2] + _BEYOND and extent[3] < frame[3] + _BEYOND and lowest >= TINY_POINTS
+
+
+def without_ink(page: pypdfium2.PdfPage, drawn: Drawn) -> list[int]:
+    """Texts that have no ink, no opacity, or are nearly white; those that are known to lie beyond the page are left out."""
+    texts = drawn.of(TEXT)
+    rows = zip(texts, pdf_chars.modes(texts), pdf_chars.fills(texts), strict=True)
+    odd = [
+        text
+        for text, mode, (red, green, blue, alpha) in rows
+        if mode in _NO_INK or alpha < _SEEN or (red > _NEAR_WHITE and green > _NEAR_WHITE and blue > _NEAR_WHITE)
+    ]
+    if drawn.nested or not odd:
+        return odd
+    left, bottom, right, top = pdf_chars.frame(page)
+    boxes = zip(odd, pdf_chars.bounds(odd), strict=True)
+    return [text for text, box in boxes if box[0] < right and box[1] < top and box[2] > left and box[3] > bottom]
+
+
+def covered(drawn: Drawn) -> list[int]:
+    """Texts whose middle lies under a surface or a picture that is drawn later."""
+    items, kinds = drawn.items, drawn.kinds
+    first = kinds.index(TEXT) if TEXT in kinds else len(kinds)
+    covers = [place for place in range(first, len(kinds)) if kinds[place] in (PATH, IMAGE)]
+    bands: dict[int, list[tuple[int, Box]]] = defaultdict(list)
+    for place, box in zip(covers, pdf_chars.bounds([items[place] for place in covers]), strict=True):
+        is_large = box[2] - box[0] > _SURFACE and box[3] - box[1] > _SURFACE
+        if is_large and (kinds[place] == IMAGE or pdf_chars.is_filled(items[place])):
+            for band in range(max(-100, int(box[1] // _BAND)), min(1_000, int(box[3] // _BAND)) + 1):
+                bands[band].append((place, box))
+    if not bands:
+        return []
+    texts = [place for place in range(first, covers[-1]) if kinds[place] == TEXT]
+    boxes = pdf_chars.bounds([items[place] for place in texts])
+    return [items[place] for place, box in zip(texts, boxes, strict=True) if _is_under(place, box, bands)]
+
+
+def _is_under(place: int, box: Box, bands: dict[int, list[tuple[int, Box]]]) -> bool:
+    across, up = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    covers = bands.get(int(up // _BAND), ())
+    return any(place < later and left < across < right and bottom < up < top for later, (left, bottom, right, top) in covers)
+
+
+def unseen(
+    page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, text: str, suspects: Collection[int], known: Collection[Span]
+) -> list[Span]:
+    """The words of suspect objects without which the page looks the same, less those known to be hidden."""
+    spans = [span for span in pdf_chars.spans_of(layer, text, suspects) if span not in known] if suspects else []
+    if not spans:
+        return []
+    words = pdf_chars.words(page, layer, spans)
+    scale = min(1.0, _SIDE_PX / max(1.0, page.get_width(), page.get_height()))
+    changes = _changes(page, suspects, scale)
+    return [word[:2] for word in words if not _is_seen(word, changes, scale)]
+
+
+def _changes(page: pypdfium2.PdfPage, suspects: Collection[int], scale: float) -> Image.Image:
+    """What the suspects change in the drawn page, in grey."""
+    with_them = _drawn(page, scale)
+    pdf_chars.activate(suspects, active=False)
+    try:
+        return ImageChops.difference(with_them, _drawn(page, scale)).convert("L", (1, 1, 1, 0))
+    finally:
+        pdf_chars.activate(suspects, active=True)
+
+
+def _drawn(page: pypdfium2.PdfPage, scale: float) -> Image.Image:
+    with closing(page.render(scale=scale, may_draw_forms=False)) as bitmap:
+        picture: Image.Image = bitmap.to_pil().convert("RGB")
+        return picture
+
+
+def _is_seen(word: Word, changes: Image.Image, scale: float) -> bool:
+    """Whether any pixel around the word changes; a word outside the picture has none."""
+    left, right = max(0, int(word.left * scale)), min(changes.width, int(word.right * scale) + 1)
+    upper, lower = max(0, changes.height - int(word.top * scale) - 1), min(changes.height, changes.height - int(word.bottom * scale))
+    if left >= right or upper >= lower:
+        return False
+    _, highest = changes.crop((left, upper, right, lower)).getextrema()
+    return bool(highest > _SEEN)  # type: ignore[operator]  # one channel: a number
+
+
+def _is_stray(box: Box, size: tuple[float, float]) -> bool:
+    """Whether a box lies beyond the page or is too low to be read. Characters that PDFium adds have a box without height."""
+    left, bottom, right, top = box
+    outside = right < -_BEYOND or top < -_BEYOND or left > size[0] + _BEYOND or bottom > size[1] + _BEYOND
+    return outside or 0 < max(top - bottom, right - left) < TINY_POINTS

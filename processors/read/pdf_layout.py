@@ -1,0 +1,199 @@
+"""The text of a page and the boxes of its words in; pieces of that text out, in an order in which the rows of tables are whole.
+
+    Item          Item | Qty | Amount
+    Bolts         Bolts | 12 | 60.00
+    Qty      ->   Nuts | 8 | 20.00
+    12 ...
+
+PDFium gives text in the order in which it was drawn. That is the reading order of prose, columns too, and it is left as it is. Tables
+are often drawn cell by cell or column by column: where rows of short cells stand over each other, in one run of the drawing order, and
+numbers are among them, the cells of a row are put on one line. Nothing is ever moved across other text, so columns cannot be mixed.
+
+Cells are parted by " | ", as in the tables of Word and HTML: a model knows it from Markdown, and it costs the tokens that two spaces
+cost, which vanish where white space is levelled. Pure. Imports the noun `Word` of `pdf_chars`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from processors.read.pdf_chars import Word
+
+BAR = " | "
+_FEW_DIGITS, _MANY_DIGITS = 0.04, 0.12  # shares of a page's characters: prose has less than the first, most tables more than the second
+_AMOUNT = re.compile(r"\d[.,]\d\d\d?(?!\d)")
+_FEWEST_AMOUNTS = 4
+_GAP = 0.75  # between cells, in heights of the line: spaces between words have 0.25, stretched ones up to 0.6
+_SAME_LINE = 0.35  # how far the middles of two cells of a row may be apart, in heights
+_LONG_WORDS = 5  # a cell with as many words is a sentence; a row has at most one of them
+_MOST_LINES_BETWEEN = 4  # rows of one cell within a table: a description that goes on
+_NUMERIC_SHARE = 0.3  # of a table's cells behind the first column; with fewer numbers it may be a list in columns, and is not reordered
+
+Piece = tuple[int, int] | str  # a span of the page's text, or what is put between
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Words that stand close together on one line: their place in the drawing order, in the text, and their box."""
+
+    order: int
+    start: int
+    end: int
+    words: int
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    @property
+    def height(self) -> float:
+        """Of the line, in points."""
+        return max(self.top - self.bottom, 0.1)
+
+    @property
+    def middle(self) -> float:
+        """Of the line, in points from below."""
+        return (self.top + self.bottom) / 2
+
+
+def looks_tabular(text: str) -> bool:
+    """Whether a page is worth the boxes of its words: every eighth character a digit, or fewer with amounts among them."""
+    digits = sum(map(text.count, "0123456789"))
+    if digits <= _FEW_DIGITS * len(text):
+        return False
+    return digits > _MANY_DIGITS * len(text) or len(_AMOUNT.findall(text)) >= _FEWEST_AMOUNTS
+
+
+def pieces(text: str, words: Sequence[Word]) -> list[Piece]:
+    """The text in reading order: spans of it, and bars and line ends between them. All words come once."""
+    cells = _cells(text, words)
+    tables = sorted((table for table in _tables(_rows(cells), text)), key=lambda table: min(cell.order for row in table for cell in row))
+    out: list[Piece] = []
+    done = 0  # cells
+    for table in tables:
+        first = min(cell.order for row in table for cell in row)
+        count = sum(map(len, table))
+        out += _as_drawn(cells[done:first])
+        out += [part for row in table for part in _line(row)]
+        done = first + count
+    return [*out, *_as_drawn(cells[done:])]
+
+
+def joined(text: str, parts: Sequence[Piece]) -> str:
+    """The pieces as one text."""
+    return "".join(part if isinstance(part, str) else text[part[0] : part[1]] for part in parts)
+
+
+def _as_drawn(cells: Sequence[Cell]) -> list[Piece]:
+    """Cells with what stood between them."""
+    return [(cells[0].start, cells[-1].end), "\n"] if cells else []
+
+
+def _line(row: Sequence[Cell]) -> Iterator[Piece]:
+    for place, cell in enumerate(row):
+        if place:
+            yield BAR
+        yield (cell.start, cell.end)
+    yield "\n"
+
+
+def _cells(text: str, words: Sequence[Word]) -> list[Cell]:
+    """Words of one line of the text with small gaps between them, in drawing order."""
+    cells: list[Cell] = []
+    group: list[Word] = []
+    for word in words:
+        if group and _apart(text, group[-1], word):
+            cells.append(_cell(len(cells), group))
+            group = []
+        group.append(word)
+    return [*cells, _cell(len(cells), group)] if group else cells
+
+
+def _apart(text: str, one: Word, two: Word) -> bool:
+    """Whether two words that follow each other belong to different cells."""
+    gap = text[one.end : two.start]
+    height = max(one.top - one.bottom, 0.1)
+    return "\n" in gap or "\r" in gap or "\t" in gap or not -height < two.left - one.right < _GAP * height
+
+
+def _cell(order: int, words: Sequence[Word]) -> Cell:
+    left, bottom = min(word.left for word in words), min(word.bottom for word in words)
+    right, top = max(word.right for word in words), max(word.top for word in words)
+    return Cell(order, words[0].start, words[-1].end, len(words), left, bottom, right, top)
+
+
+def _rows(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """Cells whose middles are about as high, from the top down; each row from left to right."""
+    rows: list[list[Cell]] = []
+    for cell in sorted(cells, key=lambda cell: -cell.middle):
+        if rows and abs(rows[-1][0].middle - cell.middle) < _SAME_LINE * min(rows[-1][0].height, cell.height):
+            rows[-1].append(cell)
+        else:
+            rows.append([cell])
+    return [sorted(row, key=lambda cell: cell.left) for row in rows]
+
+
+def _tables(rows: Sequence[list[Cell]], text: str) -> Iterator[list[list[Cell]]]:
+    """Runs of rows that are tables and may be written row by row without crossing other text."""
+    for run in _runs(rows, text):
+        yield from _parts(run, text)
+
+
+def _runs(rows: Sequence[list[Cell]], text: str) -> Iterator[list[list[Cell]]]:
+    """Rows of cells over each other, with a few rows of one cell between them but not around them."""
+    run: list[list[Cell]] = []
+    between: list[list[Cell]] = []
+    for row in rows:
+        if _is_row(row, text):
+            run += [*between, row]
+            between = []
+        elif run and len(row) == 1 and len(between) < _MOST_LINES_BETWEEN:
+            between.append(row)
+        else:
+            if run:
+                yield run
+            run, between = [], []
+    if run:
+        yield run
+
+
+def _is_row(row: Sequence[Cell], text: str) -> bool:
+    """Several cells beside each other, of which at most one is a sentence."""
+    sentences = sum(cell.words >= _LONG_WORDS and not _is_numeric(cell, text) for cell in row)
+    return len(row) > 1 and sentences <= 1 and all(one.right <= two.left + 0.5 * one.height for one, two in pairwise(row))
+
+
+def _parts(run: list[list[Cell]], text: str) -> Iterator[list[list[Cell]]]:
+    """The run when it is drawn in one go and numbers are among its cells; else those of its rows that are drawn in one go."""
+    if _in_one_go([cell for row in run for cell in row]) and (_in_rows(run) or _is_table(run, text)):
+        yield run
+        return
+    for row in run:
+        if len(row) > 1 and _in_one_go(row) and _in_rows([row]):
+            yield [row]
+
+
+def _in_one_go(cells: Sequence[Cell]) -> bool:
+    orders = [cell.order for cell in cells]
+    return max(orders) - min(orders) + 1 == len(orders)
+
+
+def _in_rows(run: Sequence[Sequence[Cell]]) -> bool:
+    """Whether the cells are drawn row by row already, so that nothing has to move."""
+    return all(one.order < two.order for one, two in pairwise(cell for row in run for cell in row))
+
+
+def _is_table(run: Sequence[Sequence[Cell]], text: str) -> bool:
+    """Whether enough cells behind the first column are numbers."""
+    cells = [cell for row in run for cell in row[1:]]
+    return len(run) > 1 and sum(_is_numeric(cell, text) for cell in cells) >= _NUMERIC_SHARE * len(cells)
+
+
+def _is_numeric(cell: Cell, text: str) -> bool:
+    """At least as many digits as letters."""
+    words = text[cell.start : cell.end]
+    digits = sum(map(str.isdigit, words))
+    return digits > 0 and digits >= sum(map(str.isalpha, words))

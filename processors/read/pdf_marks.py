@@ -1,0 +1,135 @@
+"""The bytes of a PDF in; what may be in it out, found by a cheap look at its streams before anything is parsed.
+
+A page without a mark is done quickly; one with a mark is looked at closely by those who know how. So a mark may be wrong, but costs only
+time. What cannot be looked into (encrypted, in other filters than Flate, very large) counts as marked.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+_MAX_STREAM_BYTES = 32_000_000  # inflated; a larger stream is not looked into
+_HEAD_BYTES = 512  # in front of a stream, where its dictionary stands
+_NO_CONTENT = (b"/Image", b"/Length1", b"/FontFile", b"/Type1C", b"FontType0C", b"/OpenType", b"/XRef", b"/Metadata", b"/EmbeddedFile")
+_ACTIONS = re.compile(rb"/(?:JavaScript|JS|Launch)[\s/(<\[]")
+_OBJECT = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+obj\b")
+_GREY, _RGB, _CMYK = (1, 1.0), (3, 1.0), (4, 0.0)  # how many numbers make a colour, and the value of each in white
+_OPERATORS = ((b" rg", (_RGB,)), (b" g", (_GREY,)), (b" k", (_CMYK,)), (b" sc", (_GREY, _RGB)))  # that set the colour of text
+_NEXT = re.compile(rb"(?:^|\s)(BT|ET|Tj|TJ|q|Q|f|F|B|S|rg|g|k|scn?|cs|re|sh|Do)(?=\s|$)")  # what comes after a colour is set
+_NEARLY = 0.05  # so far from white is white
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What may be in a PDF."""
+
+    hides: frozenset[int] | None = None  # indices of pages whose text nobody may see: without ink or opacity, or white; None for all
+    acts: bool = False  # JavaScript, or programs to be started
+
+
+def marks(data: bytes, password: str, page_count: int) -> Marks:
+    """Look through all streams that may be page content or hold objects."""
+    acts, everywhere = _ACTIONS.search(data) is not None, _transparent(data)
+    hiding: set[int] = set()
+    for head, packed in _streams(data):
+        holds_objects = b"/ObjStm" in head
+        if everywhere and (acts or not holds_objects):
+            continue
+        content = _inflated(head, packed)
+        if holds_objects:
+            acts = acts or content is None or _ACTIONS.search(content) is not None
+            everywhere = everywhere or content is None or _transparent(content)
+        elif content is None or _hides(content):
+            number = _OBJECT.search(head)
+            hiding.add(int(number[1]) if number else -1)
+            everywhere = len(hiding) * 2 > page_count
+    return Marks(None if everywhere else _pages(data, password, hiding), acts)
+
+
+def _pages(data: bytes, password: str, hiding: set[int]) -> frozenset[int] | None:
+    """The pages that have one of these streams as content; None when one belongs to no page, so that any may draw it."""
+    import pikepdf
+
+    if not hiding:
+        return frozenset()
+    try:
+        with pikepdf.open(io.BytesIO(data), password=password) as document:
+            owners = {number: index for index, page in enumerate(document.pages) for number in _contents(page.obj)}
+    except (pikepdf.PdfError, ValueError, TypeError):  # PDFium is more patient than qpdf
+        return None
+    return None if hiding - owners.keys() else frozenset(owners[number] for number in hiding)
+
+
+def _contents(page: Any) -> Iterator[int]:
+    """Numbers of the streams that a page draws."""
+    import pikepdf
+
+    content = page.get("/Contents")
+    if isinstance(content, pikepdf.Array):
+        yield from (stream.objgen[0] for stream in content)
+    elif content is not None:
+        yield content.objgen[0]
+
+
+def _streams(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Dictionary, with the object's number before it, and bytes of each stream that may hold page content or objects."""
+    end = 0
+    while (place := data.find(b"stream", end)) >= 0:
+        head = data[max(end, place - _HEAD_BYTES) : place]
+        start = place + (8 if data[place + 6 : place + 8] == b"\r\n" else 7)
+        end = data.find(b"endstream", start) + 9
+        if end < 9:
+            return
+        head = head[max(0, head.rfind(b" obj") - 16) :]
+        if not any(word in head for word in _NO_CONTENT):
+            yield head, data[start : end - 9]
+
+
+def _inflated(head: bytes, packed: bytes) -> bytes | None:
+    """The content of a stream, or None when that cannot be told cheaply."""
+    if b"/Filter" not in head:
+        return packed
+    try:
+        engine = zlib.decompressobj()
+        content = engine.decompress(packed, _MAX_STREAM_BYTES)
+    except zlib.error:
+        return None
+    return None if engine.unconsumed_tail else content
+
+
+def _hides(content: bytes) -> bool:
+    """Whether page content may write what is not seen."""
+    if b"Tf" not in content:
+        return False
+    return b"3 Tr" in content or b"7 Tr" in content or any(_white_text(content, *operator) for operator in _OPERATORS)
+
+
+def _white_text(content: bytes, operator: bytes, colors: tuple[tuple[int, float], ...]) -> bool:
+    """Whether a colour like white is set and text comes before anything else is painted or another colour is set."""
+    pieces = content.split(operator)
+    tails = {piece[-32:] for piece in pieces[:-1]}
+    whites = {tail for tail in tails if any(_is_white(tail.split()[-parts:], parts, white) for parts, white in colors)}
+    for before, behind in pairwise(pieces) if whites else ():
+        if before[-32:] in whites and behind.removeprefix(b"n")[:1].isspace():
+            follows = _NEXT.search(behind[:2_000], 1)
+            if follows is None or follows[1] in (b"BT", b"Tj", b"TJ", b"q"):
+                return True
+    return False
+
+
+def _is_white(numbers: list[bytes], parts: int, white: float) -> bool:
+    try:
+        return len(numbers) == parts and all(abs(float(number) - white) <= _NEARLY for number in numbers)
+    except ValueError:
+        return False
+
+
+def _transparent(content: bytes) -> bool:
+    """Whether a graphics state without opacity is defined."""
+    return re.search(rb"/ca 0(?:\.0\d*)?[\s/>]", content) is not None
