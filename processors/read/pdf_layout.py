@@ -18,17 +18,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
+from statistics import median
 
 from processors.read.pdf_chars import Word
 
 BAR = " | "
 _FEW_DIGITS, _MANY_DIGITS = 0.04, 0.12  # shares of a page's characters: prose has less than the first, most tables more than the second
 _AMOUNT = re.compile(r"\d[.,]\d\d\d?(?!\d)")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")  # rows of such scripts are left as PDFium gives them
 _FEWEST_AMOUNTS = 4
 _GAP = 0.75  # between cells, in heights of the line: spaces between words have 0.25, stretched ones up to 0.6
 _SAME_LINE = 0.35  # how far the middles of two cells of a row may be apart, in heights
 _LONG_WORDS = 5  # a cell with as many words is a sentence; a row has at most one of them
+_WIDE = 2.0  # heights of a line between rows: what follows is another table
+_DEEPEST = 40  # cells of a column that is drawn apart
 _MOST_LINES_BETWEEN = 4  # rows of one cell within a table: a description that goes on
 _NUMERIC_SHARE = 0.3  # of a table's cells behind the first column; with fewer numbers it may be a list in columns, and is not reordered
 
@@ -40,6 +44,7 @@ class Cell:
     """Words that stand close together on one line: their place in the drawing order, in the text, and their box."""
 
     order: int
+    line: int  # of PDFium, which joins what stands on one line and is drawn in a row
     start: int
     end: int
     words: int
@@ -62,7 +67,7 @@ class Cell:
 def looks_tabular(text: str) -> bool:
     """Whether a page is worth the boxes of its words: every eighth character a digit, or fewer with amounts among them."""
     digits = sum(map(text.count, "0123456789"))
-    if digits <= _FEW_DIGITS * len(text):
+    if digits <= _FEW_DIGITS * len(text) or _RIGHT_TO_LEFT.search(text):
         return False
     return digits > _MANY_DIGITS * len(text) or len(_AMOUNT.findall(text)) >= _FEWEST_AMOUNTS
 
@@ -70,7 +75,10 @@ def looks_tabular(text: str) -> bool:
 def pieces(text: str, words: Sequence[Word]) -> list[Piece]:
     """The text in reading order: spans of it, and bars and line ends between them. All words come once."""
     cells = _cells(text, words)
-    tables = sorted((table for table in _tables(_rows(cells), text)), key=lambda table: min(cell.order for row in table for cell in row))
+    rows = _rows(cells)
+    tables = list(_tables(rows, text))
+    tables += _stacks(cells, rows, {cell.order for table in tables for row in table for cell in row}, text)
+    tables.sort(key=lambda table: min(cell.order for row in table for cell in row))
     out: list[Piece] = []
     done = 0  # cells
     for table in tables:
@@ -104,36 +112,39 @@ def _cells(text: str, words: Sequence[Word]) -> list[Cell]:
     """Words of one line of the text with small gaps between them, in drawing order."""
     cells: list[Cell] = []
     group: list[Word] = []
+    line = 0
     for word in words:
         if group and _apart(text, group[-1], word):
-            cells.append(_cell(len(cells), group))
+            cells.append(_cell(len(cells), line, group))
+            line += "\n" in text[group[-1].end : word.start]
             group = []
         group.append(word)
-    return [*cells, _cell(len(cells), group)] if group else cells
+    return [*cells, _cell(len(cells), line, group)] if group else cells
 
 
 def _apart(text: str, one: Word, two: Word) -> bool:
     """Whether two words that follow each other belong to different cells."""
     gap = text[one.end : two.start]
     height = max(one.top - one.bottom, 0.1)
-    return "\n" in gap or "\r" in gap or "\t" in gap or not -height < two.left - one.right < _GAP * height
+    return "\n" in gap or "\t" in gap or not -height < two.left - one.right < _GAP * height
 
 
-def _cell(order: int, words: Sequence[Word]) -> Cell:
+def _cell(order: int, line: int, words: Sequence[Word]) -> Cell:
     left, bottom = min(word.left for word in words), min(word.bottom for word in words)
     right, top = max(word.right for word in words), max(word.top for word in words)
-    return Cell(order, words[0].start, words[-1].end, len(words), left, bottom, right, top)
+    return Cell(order, line, words[0].start, words[-1].end, len(words), left, bottom, right, top)
 
 
 def _rows(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """Cells whose middles are about as high, from the top down; each row from left to right."""
-    rows: list[list[Cell]] = []
-    for cell in sorted(cells, key=lambda cell: -cell.middle):
-        if rows and abs(rows[-1][0].middle - cell.middle) < _SAME_LINE * min(rows[-1][0].height, cell.height):
-            rows[-1].append(cell)
+    """Lines of PDFium whose middles are about as high, from the top down; each row from left to right."""
+    lines = [list(line) for _, line in groupby(cells, key=lambda cell: cell.line)]
+    rows: list[tuple[float, list[Cell]]] = []
+    for middle, line in sorted(((median(cell.middle for cell in line), line) for line in lines), key=lambda line: -line[0]):
+        if rows and abs(rows[-1][0] - middle) < _SAME_LINE * min(rows[-1][1][0].height, line[0].height):
+            rows[-1][1].extend(line)
         else:
-            rows.append([cell])
-    return [sorted(row, key=lambda cell: cell.left) for row in rows]
+            rows.append((middle, line))
+    return [sorted(row, key=lambda cell: cell.left) for _, row in rows]
 
 
 def _tables(rows: Sequence[list[Cell]], text: str) -> Iterator[list[list[Cell]]]:
@@ -152,12 +163,44 @@ def _runs(rows: Sequence[list[Cell]], text: str) -> Iterator[list[list[Cell]]]:
             between = []
         elif run and len(row) == 1 and len(between) < _MOST_LINES_BETWEEN:
             between.append(row)
-        else:
-            if run:
-                yield run
+        elif run:
+            yield run
             run, between = [], []
     if run:
         yield run
+
+
+def _stacks(cells: Sequence[Cell], rows: Sequence[Sequence[Cell]], taken: set[int], text: str) -> Iterator[list[list[Cell]]]:
+    """Two columns that are drawn one after the other, such as all labels of a form and then all their values, as rows."""
+    at = {cell.order: number for number, row in enumerate(rows) for cell in row}
+    place = 0
+    while place < len(cells):
+        depth = _depth([at[cell.order] for cell in cells[place : place + 2 * _DEEPEST]]) if place not in taken else 0
+        one, two = cells[place : place + depth], cells[place + depth : place + 2 * depth]
+        if depth > 1 and not any(cell.order in taken for cell in [*one, *two]) and (_are_values(one, text) or _are_values(two, text)):
+            yield [sorted(row, key=lambda cell: cell.left) for row in zip(one, two, strict=True)]
+            place += 2 * depth
+        else:
+            place += 1
+
+
+def _depth(numbers: Sequence[int]) -> int:
+    """How many row numbers go down and are then gone through again in the same way, at most; 0 for none.
+
+    >>> _depth([3, 4, 5, 3, 4, 5, 9])
+    3
+    """
+    again = next((place for place in range(2, len(numbers)) if numbers[place] == numbers[0]), 0)
+    down = all(one < two for one, two in pairwise(numbers[:again]))
+    return again if again and down and list(numbers[:again]) == list(numbers[again : 2 * again]) else 0
+
+
+def _are_values(column: Sequence[Cell], text: str) -> bool:
+    """Whether a column is of labels that end in a colon, or has enough numbers, and no sentences."""
+    labels = sum(text[cell.end - 1] in ":：" for cell in column)
+    numbers = sum(_is_numeric(cell, text) for cell in column)
+    short = all(cell.words < _LONG_WORDS for cell in column)
+    return short and (labels * 2 > len(column) or numbers >= _NUMERIC_SHARE * len(column))
 
 
 def _is_row(row: Sequence[Cell], text: str) -> bool:
@@ -167,16 +210,33 @@ def _is_row(row: Sequence[Cell], text: str) -> bool:
 
 
 def _parts(run: list[list[Cell]], text: str) -> Iterator[list[list[Cell]]]:
-    """The run when it is drawn in one go and numbers are among its cells; else those of its rows that are drawn in one go."""
-    if _in_one_go([cell for row in run for cell in row]) and (_in_rows(run) or _is_table(run, text)):
+    """The run when it is drawn in one go and numbers are among its cells; else its blocks of which that is true; else such rows."""
+    if _is_whole(run, text):
         yield run
         return
-    for row in run:
-        if len(row) > 1 and _in_one_go(row) and _in_rows([row]):
-            yield [row]
+    for block in _blocks(run):
+        if _is_whole(block, text):
+            yield block
+        else:
+            yield from ([row] for row in block if len(row) > 1 and _in_one_go(row) and _in_rows([row]))
+
+
+def _is_whole(run: Sequence[Sequence[Cell]], text: str) -> bool:
+    return _in_one_go([cell for row in run for cell in row]) and (_in_rows(run) or _is_table(run, text))
+
+
+def _blocks(run: Sequence[list[Cell]]) -> list[list[list[Cell]]]:
+    """The run cut where there is much space between rows."""
+    blocks = [[run[0]]]
+    for above, row in pairwise(run):
+        if above[0].bottom - row[0].top > _WIDE * row[0].height:
+            blocks.append([])
+        blocks[-1].append(row)
+    return blocks
 
 
 def _in_one_go(cells: Sequence[Cell]) -> bool:
+    """Whether nothing else is drawn between these cells."""
     orders = [cell.order for cell in cells]
     return max(orders) - min(orders) + 1 == len(orders)
 
