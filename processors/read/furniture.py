@@ -84,11 +84,11 @@ def _spans(text: str, number: int, edges: tuple[list[_Line], list[_Line]], first
     for edge in edges:
         for line in edge:
             seen = min((first[key] for key in _keys(text, line, number) if key in first), default=None) if line.shape[1] else None
-            space -= line.end - line.start
-            if seen is None or space < 0 or (line.start, line.end) in found:
+            if seen is None or line.end - line.start > space or (line.start, line.end) in found:
                 break
             if seen < number:
                 found.append((line.start, line.end))
+                space -= line.end - line.start
     return _joined(sorted(found))
 
 

@@ -21,7 +21,8 @@ from processors.read.pdf_chars import IMAGE, PATH, TEXT, Box, Drawn, Word
 TINY_POINTS = 1.2  # height of a line, of text of one point: no reader sees it on paper
 _NO_INK = (3, 7)  # render modes of PDF, ISO 32000-1 table 106
 _NEAR_WHITE = 242
-_SEEN = 10  # of 255: a smaller difference is no text for an eye
+_NO_OPACITY = 10  # of 255
+_SEEN = 30  # of 765, over three colours: a smaller difference is no text for an eye
 _SIDE_PX = 1_600  # of a drawn page, else one pixel a point
 _BEYOND = 2.0  # points outside the page from where a line is not seen
 _SURFACE = 4.0  # points: what is lower or narrower covers no text
@@ -61,7 +62,7 @@ def without_ink(page: pypdfium2.PdfPage, drawn: Drawn) -> list[int]:
     odd = [
         text
         for text, mode, (red, green, blue, alpha) in rows
-        if mode in _NO_INK or alpha < _SEEN or (red > _NEAR_WHITE and green > _NEAR_WHITE and blue > _NEAR_WHITE)
+        if mode in _NO_INK or alpha < _NO_OPACITY or (red > _NEAR_WHITE and green > _NEAR_WHITE and blue > _NEAR_WHITE)
     ]
     if drawn.nested or not odd:
         return odd

@@ -74,6 +74,8 @@ def looks_tabular(text: str) -> bool:
 
 def pieces(text: str, words: Sequence[Word]) -> list[Piece]:
     """The text in reading order: spans of it, and bars and line ends between them. All words come once."""
+    if _is_sideways(words):
+        return [(0, len(text))]
     cells = _cells(text, words)
     rows = _rows(cells)
     tables = list(_tables(rows, text))
@@ -93,6 +95,12 @@ def pieces(text: str, words: Sequence[Word]) -> list[Piece]:
 def joined(text: str, parts: Sequence[Piece]) -> str:
     """The pieces as one text."""
     return "".join(part if isinstance(part, str) else text[part[0] : part[1]] for part in parts)
+
+
+def _is_sideways(words: Sequence[Word]) -> bool:
+    """Whether most words are higher than wide, so that their lines run up or down the page."""
+    long = [word for word in words if word.end - word.start > 3]
+    return sum(word.top - word.bottom > word.right - word.left for word in long) * 2 > len(long)
 
 
 def _as_drawn(cells: Sequence[Cell]) -> list[Piece]:

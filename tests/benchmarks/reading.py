@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import csv
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -57,7 +56,10 @@ def main() -> None:
         pages = sum(count for _, count in files)
         paths = [path for path, _ in files]
         raw, ours = together([RAW, OURS], paths, flags.rounds)
-        print(f"{name}: {len(paths)} files, {pages} pages; raw PDFium {pages / raw:.0f} pages a CPU second, ours {pages / ours:.0f}: ", end="")
+        print(
+            f"{name}: {len(paths)} files, {pages} pages; pages a CPU second: raw PDFium {pages / raw:.0f}, ours {pages / ours:.0f}; ",
+            end="",
+        )
         print(f"ratio {raw / ours:.2f}")
     paths = [path for files in kinds().values() for path, _ in files]
     one, two = (statistics.median(walls) for walls in zip(*(workers_s(paths) for _ in range(flags.rounds)), strict=True))
@@ -121,7 +123,7 @@ def read() -> None:
     with Reader(Limits(workers=int(os.environ["WORKERS"]))) as reader:
         for reading in asyncio.run(reader.read(_found(paths))):
             assert reading.document.status == "ok", reading.document
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001  # ended here, its CPU and the workers' count as ours
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # ended here, its CPU and the workers' count as ours
 
 
 if __name__ == "__main__":
