@@ -47,6 +47,12 @@ def test_a_line_on_two_pages_of_many_is_no_furniture() -> None:
     assert marked(texts[:2]) == ["", "Annual report\n"]
 
 
+def test_a_bare_number_must_count_pages() -> None:
+    """The same number under every page may be a piece of a formula; one that counts is the page's."""
+    assert marked([f"{BODY.format('abcd'[n])}\n2" for n in range(4)]) == [""] * 4
+    assert marked([f"{BODY.format('abcd'[n])}\n- {n + 2} -" for n in range(4)]) == ["", "- 3 -", "- 4 -", "- 5 -"]
+
+
 def test_header_of_a_chapter_is_marked_within_it() -> None:
     """Headers that change by chapter are marked from the second page of each."""
     texts = [f"Part {'one' if n < 3 else 'two'}\n{BODY.format('abcdef'[n])}" for n in range(6)]

@@ -73,8 +73,10 @@ def _keys(text: str, line: _Line, page: int) -> Iterator[tuple[bool, str]]:
         yield line.shape[0], words
         return
     between = _NUMBER.split(words)
+    says_something = any(map(str.isalpha, words))  # a bare "2" that stays the same may be a piece of a formula
     for choice in product(*((number, f"<{int(number) - page}>") for number in numbers)):
-        yield line.shape[0], "".join(map("".join, zip(between, [*choice, ""], strict=True)))
+        if says_something or any(number.startswith("<") for number in choice):
+            yield line.shape[0], "".join(map("".join, zip(between, [*choice, ""], strict=True)))
 
 
 def _spans(text: str, number: int, edges: tuple[list[_Line], list[_Line]], first: Mapping[tuple[bool, str], int]) -> list[Span]:

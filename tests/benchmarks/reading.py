@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from multiprocessing import forkserver
 from pathlib import Path
 
+from processors.read.pages import Found, Limits, Reader
 from tests.benchmarks.usage import cpu_s
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
@@ -100,28 +101,23 @@ def workers_s(paths: Sequence[str]) -> tuple[float, float]:
 
 
 def _wall_s(paths: Sequence[str], workers: int) -> float:
-    from processors.read.pages import Limits, Reader
-
     with Reader(Limits(workers=workers)) as reader:
-        asyncio.run(reader.read(_found(paths[:workers])))
+        asyncio.run(reader.read(found(paths[:workers])))
         started = time.perf_counter()
-        asyncio.run(reader.read(_found(paths)))
+        asyncio.run(reader.read(found(paths)))
         return time.perf_counter() - started
 
 
-def _found(paths: Sequence[str]) -> list[object]:
-    from processors.read.pages import Found
-
+def found(paths: Sequence[str]) -> list[Found]:
+    """Paths as discovery would hand them over."""
     return [Found(os.fsencode(CORPUS), os.fsencode(os.path.relpath(path, CORPUS)), Path(path).stat().st_size) for path in paths]
 
 
 def read() -> None:
     """The program that reads with our reader: paths on standard input."""
-    from processors.read.pages import Limits, Reader
-
     paths = sys.stdin.read().split("\n")
     with Reader(Limits(workers=int(os.environ["WORKERS"]))) as reader:
-        for reading in asyncio.run(reader.read(_found(paths))):
+        for reading in asyncio.run(reader.read(found(paths))):
             assert reading.document.status == "ok", reading.document
     forkserver._forkserver._stop()  # type: ignore[attr-defined]  # ended here, its CPU and the workers' count as ours
 
