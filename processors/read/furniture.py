@@ -13,18 +13,20 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from itertools import chain, product
 from typing import NamedTuple
 
-EDGE_LINES = 4  # at the top and at the bottom of a page that may be furniture
+EDGE_LINES = 3  # at the top and at the bottom of a page that may be furniture
 LARGEST_SHARE = 1 / 3  # of a page's characters that may be furniture
 _LONGEST_LINE = 200  # characters; what is longer is a paragraph
 _FEWEST_PAGES = 3  # on which a line stands, unless the document has fewer
 _MOST_NUMBERS = 3  # in one line that may count pages
 _NUMBER = re.compile(r"\d{1,9}")
-_DIGITS = str.maketrans("0123456789", "0" * 10)
+_PARAGRAPH = "\n"  # the shape of a line that is too long
+_DIGITS = dict.fromkeys(map(ord, "0123456789"))  # taken out
 
 Span = tuple[int, int]
+Key = tuple[bool, str]  # whether at the top, and the words
 
 
 class _Line(NamedTuple):
@@ -32,7 +34,7 @@ class _Line(NamedTuple):
 
     start: int
     end: int
-    shape: tuple[bool, str]  # whether at the top, and its words without the value of numbers
+    shape: tuple[bool, str]  # whether at the top, and its words without digits
 
 
 def repeated(texts: Sequence[str]) -> list[tuple[Span, ...]]:
@@ -40,16 +42,22 @@ def repeated(texts: Sequence[str]) -> list[tuple[Span, ...]]:
 
     Costs some ten microseconds a page.
     """
-    pages = [(list(_edge(text, top=True)), list(_edge(text, top=False))) for text in texts]
-    shapes = Counter(shape for page in pages for shape in {line.shape for edge in page for line in edge if line.shape[1]})
+    pages = [[*_edge(text, top=True), *_edge(text, top=False)] for text in texts]
     fewest = min(_FEWEST_PAGES, max(2, len(texts)))
-    common = {shape for shape, count in shapes.items() if count >= fewest}
-    places: dict[tuple[bool, str], list[int]] = defaultdict(list)
-    for number, page in enumerate(pages):
-        for key in {key for edge in page for line in edge if line.shape in common for key in _keys(texts[number], line, number)}:
-            places[key].append(number)
-    first = {key: numbers[0] for key, numbers in places.items() if len(numbers) >= fewest}
-    return [tuple(_spans(text, number, pages[number], first)) for number, text in enumerate(texts)]
+    counts = Counter(shape for lines in pages for shape in {line.shape for line in lines if line.shape[1] != _PARAGRAPH})
+    common = {shape for shape, count in counts.items() if count >= fewest}
+    keys = [
+        [list(_keys(text, line, number)) if line.shape in common else [] for line in lines]
+        for number, (text, lines) in enumerate(zip(texts, pages, strict=True))
+    ]
+    places: dict[Key, set[int]] = defaultdict(set)
+    for number, own in enumerate(keys):
+        for key in chain.from_iterable(own):
+            places[key].add(number)
+    first = {key: min(numbers) for key, numbers in places.items() if len(numbers) >= fewest}
+    return [
+        tuple(_spans(text, number, lines, own, first)) for number, (text, lines, own) in enumerate(zip(texts, pages, keys, strict=True))
+    ]
 
 
 def _edge(text: str, *, top: bool) -> Iterator[_Line]:
@@ -58,39 +66,40 @@ def _edge(text: str, *, top: bool) -> Iterator[_Line]:
     while left and (place < len(text) if top else place > 0):
         start = place if top else text.rfind("\n", 0, place - 1) + 1
         end = text.find("\n", place) + 1 or len(text) if top else place
-        words = " ".join(text[start:end].split()) if end - start <= _LONGEST_LINE else "paragraph"
+        words = text[start:end].strip()
         if words:
-            yield _Line(start, end, (top, "" if end - start > _LONGEST_LINE else re.sub("0+", "0", words.translate(_DIGITS)).casefold()))
+            yield _Line(start, end, (top, words.translate(_DIGITS) if end - start <= _LONGEST_LINE else _PARAGRAPH))
             left -= 1
         place = end if top else start
 
 
-def _keys(text: str, line: _Line, page: int) -> Iterator[tuple[bool, str]]:
+def _keys(text: str, line: _Line, page: int) -> Iterator[Key]:
     """What a line is known by: with each number as it stands, or as its distance from the page's number."""
+    top, _ = line.shape
     words = " ".join(text[line.start : line.end].split()).casefold()
     numbers = _NUMBER.findall(words)
-    if len(numbers) > _MOST_NUMBERS:
-        yield line.shape[0], words
+    says_something = any(map(str.isalpha, words))  # a bare "2" that stays the same may be a piece of a formula
+    if not numbers or len(numbers) > _MOST_NUMBERS:
+        yield from [(top, words)] if says_something else []
         return
     between = _NUMBER.split(words)
-    says_something = any(map(str.isalpha, words))  # a bare "2" that stays the same may be a piece of a formula
     for choice in product(*((number, f"<{int(number) - page}>") for number in numbers)):
         if says_something or any(number.startswith("<") for number in choice):
-            yield line.shape[0], "".join(map("".join, zip(between, [*choice, ""], strict=True)))
+            yield top, "".join(map("".join, zip(between, [*choice, ""], strict=True)))
 
 
-def _spans(text: str, number: int, edges: tuple[list[_Line], list[_Line]], first: Mapping[tuple[bool, str], int]) -> list[Span]:
+def _spans(text: str, number: int, lines: Sequence[_Line], keys: Sequence[Sequence[Key]], first: Mapping[Key, int]) -> list[Span]:
     """The furniture of one page: lines from the edges inwards up to the first that is none, within the bounded share."""
     found: list[Span] = []
     space = len(text) * LARGEST_SHARE
-    for edge in edges:
-        for line in edge:
-            seen = min((first[key] for key in _keys(text, line, number) if key in first), default=None) if line.shape[1] else None
-            if seen is None or line.end - line.start > space or (line.start, line.end) in found:
-                break
-            if seen < number:
-                found.append((line.start, line.end))
-                space -= line.end - line.start
+    ended: set[bool] = set()  # edges, top or not
+    for line, own in zip(lines, keys, strict=True):
+        seen = min((first[key] for key in own if key in first), default=None)
+        if seen is None or line.end - line.start > space or (line.start, line.end) in found:
+            ended.add(line.shape[0])
+        if line.shape[0] not in ended and seen is not None and seen < number:
+            found.append((line.start, line.end))
+            space -= line.end - line.start
     return _joined(sorted(found))
 
 

@@ -25,7 +25,8 @@ from schemas.errors import DocumentError
 
 _FEW_PAGES = 9  # up to so many, each page is looked at object by object; it costs a tenth of the page
 _ENOUGH_TEXT = 1_500  # characters: a page with as many is not looked at further when nothing is marked
-_SOFT_HYPHEN = re.compile("(?<=[^\\W\\d_])\ufffe(?=[^\\W\\d_])")  # PDFium's mark for a word broken at a line end
+_FEW_OBJECTS = 100  # a page under a picture with little text has fewer; one with more is drawn or set
+_HYPHEN = re.compile("\ufffe")  # PDFium's mark for a word broken at a line end
 _BLANK = frozenset(" \t\u3000\n\r\x0b\x0c\x85\u2028\u2029")  # what cleaning may take away; all else stays, in its order
 
 
@@ -111,7 +112,7 @@ def _leaf(task: _Task, page: pypdfium2.PdfPage, *, marked: bool) -> Leaf:
             return Leaf("", pdf_scan.size_px(page) if pdf_scan.is_drawn(page) else None)
         if pdf_scan.is_junk(text):
             return Leaf(text, pdf_scan.size_px(page))
-        if marked or task.is_short or len(text) < _ENOUGH_TEXT:
+        if marked or task.is_short or (len(text) < _ENOUGH_TEXT and pdf_chars.count(page) < _FEW_OBJECTS):
             return _looked_at(page, layer, Leaf(text), raw, marked=marked, covers=task.is_short)
         return Leaf(text, hidden_chars=_characters(pdf_hidden.strays(page, layer, raw)))
 
@@ -142,9 +143,18 @@ def _parts(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, raw: str) -> l
 
 
 def _cleaned(text: str) -> str:
+    """The text without PDFium's marks for a word broken at a line end; where no letters meet the mark is a hyphen."""
     if "\ufffe" in text:
-        text = _SOFT_HYPHEN.sub("", text).replace("\ufffe", "-")
+        for place in reversed(_soft_hyphens(text)):
+            text = text[:place] + text[place + 1 :]
+        text = text.replace("\ufffe", "-")
     return clean(text)
+
+
+def _soft_hyphens(text: str) -> list[int]:
+    """Places of the marks between letters."""
+    marks = [found.start() for found in _HYPHEN.finditer(text)]
+    return [place for place in marks if text[place - 1 : place].isalpha() and text[place + 1 : place + 2].isalpha()]
 
 
 def _origins(raw: str, parts: Sequence[pdf_layout.Piece], text: str) -> Iterator[tuple[int, int]]:
@@ -154,7 +164,7 @@ def _origins(raw: str, parts: Sequence[pdf_layout.Piece], text: str) -> Iterator
     """
     places = [place for part in parts for place in ([-1] * len(part) if isinstance(part, str) else range(*part))]
     whole = pdf_layout.joined(raw, parts)
-    soft = {found.start() for found in _SOFT_HYPHEN.finditer(whole)}
+    soft = set(_soft_hyphens(whole))
     before = (place for at, place in enumerate(places) if whole[at] not in _BLANK and at not in soft)
     after = (at for at, char in enumerate(text) if char not in _BLANK)
     return ((at, place) for at, place in zip(after, before, strict=True) if place >= 0)

@@ -24,6 +24,7 @@ _MAX_INNER = 20_000  # objects in forms that are looked at
 _WORD = re.compile(r"\S+")
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
+Columns = tuple[list[float], list[float], list[float], list[float]]
 
 
 class Word(NamedTuple):
@@ -82,9 +83,14 @@ class Drawn:
         return [item for item, kind in zip(self.items, self.kinds, strict=True) if kind in kinds]
 
 
+def count(page: pypdfium2.PdfPage) -> int:
+    """How many objects the page draws, a form counted as one."""
+    return int(pdfium.FPDFPage_CountObjects(page.raw))
+
+
 def objects(page: pypdfium2.PdfPage) -> Drawn:
     """What the page draws."""
-    items = list(map(_object_at, repeat(_address(page.raw)), range(pdfium.FPDFPage_CountObjects(page.raw))))
+    items = list(map(_object_at, repeat(_address(page.raw)), range(count(page))))
     kinds = list(map(_kind, items))
     if FORM not in kinds:
         return Drawn(items, kinds, nested=False)
@@ -146,8 +152,7 @@ def activate(items: Iterable[int], *, active: bool) -> None:
 
 def char_boxes(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, places: Sequence[int]) -> list[Box]:
     """The box of a line's height around each character, given by its place in the text."""
-    left, top, right, bottom = _sides(layer, places)
-    return turned(list(zip(left, bottom, right, top, strict=True)), page)
+    return list(zip(*_shown(page, layer, places), strict=True))
 
 
 def extent(layer: pypdfium2.PdfTextPage, places: Sequence[int]) -> tuple[Box, float]:
@@ -156,8 +161,8 @@ def extent(layer: pypdfium2.PdfTextPage, places: Sequence[int]) -> tuple[Box, fl
     return (min(left), min(bottom), max(right), max(top)), min(map(sub, top, bottom))
 
 
-def _sides(layer: pypdfium2.PdfTextPage, places: Sequence[int]) -> tuple[list[float], list[float], list[float], list[float]]:
-    """Left, top, right and bottom of characters."""
+def _sides(layer: pypdfium2.PdfTextPage, places: Sequence[int]) -> Columns:
+    """Left, top, right and bottom of characters in the page's own coordinates."""
     numbers = (ctypes.c_float * (4 * len(places)))()
     start = ctypes.addressof(numbers)
     if places:
@@ -187,25 +192,33 @@ def spans_of(layer: pypdfium2.PdfTextPage, text: str, items: Collection[int]) ->
 
 def words(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, spans: Sequence[tuple[int, int]]) -> list[Word]:
     """The words at these places of PDFium's text, with their boxes."""
-    firsts = char_boxes(page, layer, [start for start, _ in spans])
-    lasts = char_boxes(page, layer, [end - 1 for _, end in spans])
-    return [
-        Word(start, end, min(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), max(one[3], two[3]))
-        for (start, end), one, two in zip(spans, firsts, lasts, strict=True)
-    ]
+    starts, ends = [start for start, _ in spans], [end for _, end in spans]
+    one = _shown(page, layer, starts)
+    two = _shown(page, layer, [end - 1 for end in ends])
+    sides = (map(choose, first, last) for choose, first, last in zip((min, min, max, max), one, two, strict=True))
+    return list(map(Word, starts, ends, *sides))
 
 
-def turned(boxes: list[Box], page: pypdfium2.PdfPage) -> list[Box]:
-    """Boxes as the page is shown: its lower left corner is 0, 0 and its rotation is applied."""
-    left, bottom, right, top = frame(page)
+def _shown(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, places: Sequence[int]) -> Columns:
+    """Left, bottom, right and top of characters as the page is shown: its lower left corner is 0, 0 and its rotation is applied."""
+    left, top, right, bottom = _sides(layer, places)
+    west, south, east, north = frame(page)
     rotation = page.get_rotation()
-    if rotation == 0:
-        return boxes if (left, bottom) == (0, 0) else [(a - left, b - bottom, c - left, d - bottom) for a, b, c, d in boxes]
     if rotation == 90:
-        return [(b - bottom, right - c, d - bottom, right - a) for a, b, c, d in boxes]
+        return _from(bottom, south), _down(right, east), _from(top, south), _down(left, east)
     if rotation == 180:
-        return [(right - c, top - d, right - a, top - b) for a, b, c, d in boxes]
-    return [(top - d, a - left, top - b, c - left) for a, b, c, d in boxes]
+        return _down(right, east), _down(top, north), _down(left, east), _down(bottom, north)
+    if rotation == 270:
+        return _down(top, north), _from(left, west), _down(bottom, north), _from(right, west)
+    return _from(left, west), _from(bottom, south), _from(right, west), _from(top, south)
+
+
+def _from(values: list[float], start: float) -> list[float]:
+    return [value - start for value in values] if start else values
+
+
+def _down(values: list[float], start: float) -> list[float]:
+    return [start - value for value in values]
 
 
 def frame(page: pypdfium2.PdfPage) -> Box:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import islice
 from typing import Any
 
+import pikepdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 
@@ -100,8 +101,6 @@ def _said(function: Callable[..., int], form: Any, note: Any) -> str:
 
 def attachments(data: bytes, password: str, limits: Limits) -> tuple[tuple[Inner, ...], str]:
     """The files within the PDF, and a sentence on those that were left out because a limit forbids them or they are damaged."""
-    import pikepdf
-
     taken: list[Inner] = []
     left_out: list[str] = []
     space = limits.max_unpacked_bytes
@@ -124,8 +123,6 @@ def attachments(data: bytes, password: str, limits: Limits) -> tuple[tuple[Inner
 
 def _content(stream: Any, most_bytes: int) -> bytes | None:
     """The bytes of an attachment, counted while they are inflated; None when there are, or could be, more."""
-    import pikepdf
-
     filters = stream.get("/Filter", ())
     names = [str(filters)] if isinstance(filters, pikepdf.Name) else [str(one) for one in filters]
     raw = bytes(stream.read_raw_bytes())

@@ -7,7 +7,6 @@ milliseconds, and only for such pages. Words beyond the page's edge or too small
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection
 from contextlib import closing
@@ -28,12 +27,11 @@ _BEYOND = 2.0  # points outside the page from where a line is not seen
 _SURFACE = 4.0  # points: what is lower or narrower covers no text
 _BAND = 24.0  # points: height of the bands in which covers are sought
 Span = tuple[int, int]
-_LINE = re.compile(r"\S[^\r\n]*")
 
 
 def strays(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, text: str) -> list[Span]:
     """Words beyond the page's edge or tiny, in lines that begin so. Costs a call a line, and no drawing."""
-    lines = [found.span() for found in _LINE.finditer(text)]
+    lines = _lines(text)
     starts = [start for start, _ in lines]
     if not lines or _all_in(pdf_chars.frame(page), *pdf_chars.extent(layer, starts)):
         return []
@@ -47,6 +45,17 @@ def strays(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, text: str) -> 
                 words if _is_stray(last, size) else [word[:2] for word in pdf_chars.words(page, layer, words) if _is_stray(word[2:], size)]
             )
     return found
+
+
+def _lines(text: str) -> list[Span]:
+    """Where PDFium's lines stand, without white space around them."""
+    lines: list[Span] = []
+    place = 0
+    for line in text.split("\r\n"):
+        if line and not line.isspace():
+            lines.append((place + len(line) - len(line.lstrip()), place + len(line.rstrip())))
+        place += len(line) + 2
+    return lines
 
 
 def _all_in(frame: Box, extent: Box, lowest: float) -> bool:

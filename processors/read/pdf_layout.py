@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby, pairwise
-from statistics import median
+from statistics import median_low
+from typing import NamedTuple
 
 from processors.read.pdf_chars import Word
 
@@ -39,8 +39,7 @@ _NUMERIC_SHARE = 0.3  # of a table's cells behind the first column; with fewer n
 Piece = tuple[int, int] | str  # a span of the page's text, or what is put between
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """Words that stand close together on one line: their place in the drawing order, in the text, and their box."""
 
     order: int
@@ -48,6 +47,7 @@ class Cell:
     start: int
     end: int
     words: int
+    is_numeric: bool  # at least as many digits as letters
     left: float
     bottom: float
     right: float
@@ -78,7 +78,7 @@ def pieces(text: str, words: Sequence[Word]) -> list[Piece]:
         return [(0, len(text))]
     cells = _cells(text, words)
     rows = _rows(cells)
-    tables = list(_tables(rows, text))
+    tables = list(_tables(rows))
     tables += _stacks(cells, rows, {cell.order for table in tables for row in table for cell in row}, text)
     tables.sort(key=lambda table: min(cell.order for row in table for cell in row))
     out: list[Piece] = []
@@ -123,11 +123,11 @@ def _cells(text: str, words: Sequence[Word]) -> list[Cell]:
     line = 0
     for word in words:
         if group and _apart(text, group[-1], word):
-            cells.append(_cell(len(cells), line, group))
+            cells.append(_cell(len(cells), line, group, text))
             line += "\n" in text[group[-1].end : word.start]
             group = []
         group.append(word)
-    return [*cells, _cell(len(cells), line, group)] if group else cells
+    return [*cells, _cell(len(cells), line, group, text)] if group else cells
 
 
 def _apart(text: str, one: Word, two: Word) -> bool:
@@ -137,17 +137,20 @@ def _apart(text: str, one: Word, two: Word) -> bool:
     return "\n" in gap or "\t" in gap or not -height < two.left - one.right < _GAP * height
 
 
-def _cell(order: int, line: int, words: Sequence[Word]) -> Cell:
-    left, bottom = min(word.left for word in words), min(word.bottom for word in words)
-    right, top = max(word.right for word in words), max(word.top for word in words)
-    return Cell(order, line, words[0].start, words[-1].end, len(words), left, bottom, right, top)
+def _cell(order: int, line: int, words: Sequence[Word], text: str) -> Cell:
+    """Words that follow each other from left to right; their line is as high as the first of them."""
+    first, last = words[0], words[-1]
+    own = text[first.start : last.end]
+    digits = sum(map(str.isdigit, own))
+    numeric = digits > 0 and digits >= sum(map(str.isalpha, own))
+    return Cell(order, line, first.start, last.end, len(words), numeric, first.left, first.bottom, last.right, first.top)
 
 
 def _rows(cells: Sequence[Cell]) -> list[list[Cell]]:
     """Lines of PDFium whose middles are about as high, from the top down; each row from left to right."""
     lines = [list(line) for _, line in groupby(cells, key=lambda cell: cell.line)]
     rows: list[tuple[float, list[Cell]]] = []
-    for middle, line in sorted(((median(cell.middle for cell in line), line) for line in lines), key=lambda line: -line[0]):
+    for middle, line in sorted(((median_low(cell.middle for cell in line), line) for line in lines), key=lambda line: -line[0]):
         if rows and abs(rows[-1][0] - middle) < _SAME_LINE * min(rows[-1][1][0].height, line[0].height):
             rows[-1][1].extend(line)
         else:
@@ -155,18 +158,18 @@ def _rows(cells: Sequence[Cell]) -> list[list[Cell]]:
     return [sorted(row, key=lambda cell: cell.left) for _, row in rows]
 
 
-def _tables(rows: Sequence[list[Cell]], text: str) -> Iterator[list[list[Cell]]]:
+def _tables(rows: Sequence[list[Cell]]) -> Iterator[list[list[Cell]]]:
     """Runs of rows that are tables and may be written row by row without crossing other text."""
-    for run in _runs(rows, text):
-        yield from _parts(run, text)
+    for run in _runs(rows):
+        yield from _parts(run)
 
 
-def _runs(rows: Sequence[list[Cell]], text: str) -> Iterator[list[list[Cell]]]:
+def _runs(rows: Sequence[list[Cell]]) -> Iterator[list[list[Cell]]]:
     """Rows of cells over each other, with a few rows of one cell between them but not around them."""
     run: list[list[Cell]] = []
     between: list[list[Cell]] = []
     for row in rows:
-        if _is_row(row, text):
+        if _is_row(row):
             run += [*between, row]
             between = []
         elif run and len(row) == 1 and len(between) < _MOST_LINES_BETWEEN:
@@ -206,31 +209,31 @@ def _depth(numbers: Sequence[int]) -> int:
 def _are_values(column: Sequence[Cell], text: str) -> bool:
     """Whether a column is of labels that end in a colon, or has enough numbers, and no sentences."""
     labels = sum(text[cell.end - 1] in ":：" for cell in column)
-    numbers = sum(_is_numeric(cell, text) for cell in column)
+    numbers = sum(cell.is_numeric for cell in column)
     short = all(cell.words < _LONG_WORDS for cell in column)
     return short and (labels * 2 > len(column) or numbers >= _NUMERIC_SHARE * len(column))
 
 
-def _is_row(row: Sequence[Cell], text: str) -> bool:
+def _is_row(row: Sequence[Cell]) -> bool:
     """Several cells beside each other, of which at most one is a sentence."""
-    sentences = sum(cell.words >= _LONG_WORDS and not _is_numeric(cell, text) for cell in row)
+    sentences = sum(cell.words >= _LONG_WORDS and not cell.is_numeric for cell in row)
     return len(row) > 1 and sentences <= 1 and all(one.right <= two.left + 0.5 * one.height for one, two in pairwise(row))
 
 
-def _parts(run: list[list[Cell]], text: str) -> Iterator[list[list[Cell]]]:
+def _parts(run: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
     """The run when it is drawn in one go and numbers are among its cells; else its blocks of which that is true; else such rows."""
-    if _is_whole(run, text):
+    if _is_whole(run):
         yield run
         return
     for block in _blocks(run):
-        if _is_whole(block, text):
+        if _is_whole(block):
             yield block
         else:
             yield from ([row] for row in block if len(row) > 1 and _in_one_go(row) and _in_rows([row]))
 
 
-def _is_whole(run: Sequence[Sequence[Cell]], text: str) -> bool:
-    return _in_one_go([cell for row in run for cell in row]) and (_in_rows(run) or _is_table(run, text))
+def _is_whole(run: Sequence[Sequence[Cell]]) -> bool:
+    return _in_one_go([cell for row in run for cell in row]) and (_in_rows(run) or _is_table(run))
 
 
 def _blocks(run: Sequence[list[Cell]]) -> list[list[list[Cell]]]:
@@ -254,14 +257,7 @@ def _in_rows(run: Sequence[Sequence[Cell]]) -> bool:
     return all(one.order < two.order for one, two in pairwise(cell for row in run for cell in row))
 
 
-def _is_table(run: Sequence[Sequence[Cell]], text: str) -> bool:
+def _is_table(run: Sequence[Sequence[Cell]]) -> bool:
     """Whether enough cells behind the first column are numbers."""
     cells = [cell for row in run for cell in row[1:]]
-    return len(run) > 1 and sum(_is_numeric(cell, text) for cell in cells) >= _NUMERIC_SHARE * len(cells)
-
-
-def _is_numeric(cell: Cell, text: str) -> bool:
-    """At least as many digits as letters."""
-    words = text[cell.start : cell.end]
-    digits = sum(map(str.isdigit, words))
-    return digits > 0 and digits >= sum(map(str.isalpha, words))
+    return len(run) > 1 and sum(cell.is_numeric for cell in cells) >= _NUMERIC_SHARE * len(cells)

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import pikepdf
+
 _MAX_STREAM_BYTES = 32_000_000  # inflated; a larger stream is not looked into
-_HEAD_BYTES = 512  # in front of a stream, where its dictionary stands
+_MAX_DEPTH = 3  # forms within forms that are followed
 _NO_CONTENT = (b"/Image", b"/Length1", b"/FontFile", b"/Type1C", b"FontType0C", b"/OpenType", b"/XRef", b"/Metadata", b"/EmbeddedFile")
 _ACTIONS = re.compile(rb"/(?:JavaScript|JS|Launch)[\s/(<\[]")
 _OBJECT = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+obj\b")
@@ -53,23 +55,22 @@ def marks(data: bytes, password: str, page_count: int) -> Marks:
 
 
 def _pages(data: bytes, password: str, hiding: set[int]) -> frozenset[int] | None:
-    """The pages that have one of these streams as content; None when one belongs to no page, so that any may draw it."""
-    import pikepdf
-
+    """The pages that draw one of these streams; None when one belongs to no page, so that any may draw it."""
     if not hiding:
         return frozenset()
     try:
         with pikepdf.open(io.BytesIO(data), password=password) as document:
-            owners = {number: index for index, page in enumerate(document.pages) for number in _contents(page.obj)}
+            drawn = [set(_contents(page.obj)) for page in document.pages]
+            if hiding - set().union(*drawn):
+                known: dict[int, set[int]] = {}
+                drawn = [own | _forms(page.obj, _MAX_DEPTH, known) for own, page in zip(drawn, document.pages, strict=True)]
     except (pikepdf.PdfError, ValueError, TypeError):  # PDFium is more patient than qpdf
         return None
-    return None if hiding - owners.keys() else frozenset(owners[number] for number in hiding)
+    return None if hiding - set().union(*drawn) else frozenset(index for index, own in enumerate(drawn) if own & hiding)
 
 
 def _contents(page: Any) -> Iterator[int]:
-    """Numbers of the streams that a page draws."""
-    import pikepdf
-
+    """Numbers of the streams that are a page's content."""
     content = page.get("/Contents")
     if isinstance(content, pikepdf.Array):
         yield from (stream.objgen[0] for stream in content)
@@ -77,16 +78,29 @@ def _contents(page: Any) -> Iterator[int]:
         yield content.objgen[0]
 
 
+def _forms(owner: Any, depth: int, known: dict[int, set[int]]) -> set[int]:
+    """Numbers of the forms that a page or a form may draw, and of those that these may draw. `known` by object; it grows."""
+    resources = owner.get("/Resources") or {}
+    found: set[int] = set()
+    for item in (resources.get("/XObject") or {}).values() if depth else ():
+        number = item.objgen[0]
+        if number not in known:
+            known[number] = set()  # a form that draws itself ends here
+            if item.get("/Subtype") == "/Form":
+                known[number] = {number, *_forms(item, depth - 1, known)}
+        found |= known[number]
+    return found
+
+
 def _streams(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Dictionary, with the object's number before it, and bytes of each stream that may hold page content or objects."""
     end = 0
     while (place := data.find(b"stream", end)) >= 0:
-        head = data[max(end, place - _HEAD_BYTES) : place]
+        head = data[max(end, data.rfind(b" obj", end, place) - 16) : place]
         start = place + (8 if data[place + 6 : place + 8] == b"\r\n" else 7)
         end = data.find(b"endstream", start) + 9
         if end < 9:
             return
-        head = head[max(0, head.rfind(b" obj") - 16) :]
         if not any(word in head for word in _NO_CONTENT):
             yield head, data[start : end - 9]
 

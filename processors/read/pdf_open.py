@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+import pikepdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 
@@ -67,8 +68,6 @@ def _decrypted(source: Source) -> bytes:
 
 
 def _repaired(data: bytes, why: pypdfium2.PdfiumError) -> bytes:
-    import pikepdf
-
     try:
         with pikepdf.open(io.BytesIO(data)) as document, io.BytesIO() as file:
             document.save(file)
