@@ -58,6 +58,7 @@ _kind = _call("FPDFPageObj_GetType", _INT, _HANDLE)
 _mode = _call("FPDFTextObj_GetTextRenderMode", _INT, _HANDLE)
 _bounds = _call("FPDFPageObj_GetBounds", _INT, _HANDLE, _OUT, _OUT, _OUT, _OUT)
 _fill = _call("FPDFPageObj_GetFillColor", _INT, _HANDLE, _OUT, _OUT, _OUT, _OUT)
+_matrix = _call("FPDFPageObj_GetMatrix", _INT, _HANDLE, _OUT)
 _draw_mode = _call("FPDFPath_GetDrawMode", _INT, _HANDLE, _OUT, _OUT)
 _set_active = _call("FPDFPageObj_SetIsActive", _INT, _HANDLE, _INT)
 _char_at = _call("FPDFText_GetCharIndexFromTextIndex", _INT, _HANDLE, _INT)
@@ -76,7 +77,7 @@ class Drawn:
 
     items: list[int]
     kinds: list[int]  # `TEXT`, `IMAGE`, `PATH`, or another
-    nested: bool  # whether some are within forms; their boxes are in coordinates of the form
+    nested: bool  # whether some are within forms that are moved or scaled, so that their boxes are those of the form
 
     def of(self, *kinds: int) -> list[int]:
         """Objects of these kinds."""
@@ -92,10 +93,18 @@ def objects(page: pypdfium2.PdfPage) -> Drawn:
     """What the page draws."""
     items = list(map(_object_at, repeat(_address(page.raw)), range(count(page))))
     kinds = list(map(_kind, items))
-    if FORM not in kinds:
+    forms = [item for item, kind in zip(items, kinds, strict=True) if kind == FORM]
+    if not forms:
         return Drawn(items, kinds, nested=False)
     items = _opened(items, kinds, _MAX_DEPTH)
-    return Drawn(items, list(map(_kind, items)), nested=True)
+    return Drawn(items, list(map(_kind, items)), nested=not all(map(_is_in_place, forms)))
+
+
+def _is_in_place(form: int) -> bool:
+    """Whether what is in a form has the coordinates of the page."""
+    matrix = pdfium.FS_MATRIX()
+    _matrix(form, ctypes.addressof(matrix))
+    return (matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f) == (1, 0, 0, 1, 0, 0)
 
 
 def modes(items: Iterable[int]) -> list[int]:

@@ -8,7 +8,7 @@ milliseconds, and only for such pages. Words beyond the page's edge or too small
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import closing
 
 import pypdfium2
@@ -22,11 +22,13 @@ _NO_INK = (3, 7)  # render modes of PDF, ISO 32000-1 table 106
 _NEAR_WHITE = 242
 _NO_OPACITY = 10  # of 255
 _SEEN = 30  # of 765, over three colours: a smaller difference is no text for an eye
-_SIDE_PX = 1_600  # of a drawn page, else one pixel a point
+_SCALE = 0.6  # pixels a point: coarse drawing is enough to see whether anything changes
+_SIDE_PX = 1_600  # of a drawn page
 _BEYOND = 2.0  # points outside the page from where a line is not seen
 _SURFACE = 4.0  # points: what is lower or narrower covers no text
 _BAND = 24.0  # points: height of the bands in which covers are sought
 Span = tuple[int, int]
+Bands = dict[int, list[tuple[int, Box]]]  # height on the page in bands -> place in the drawing order, and box
 
 
 def strays(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, text: str) -> list[Span]:
@@ -36,15 +38,17 @@ def strays(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, text: str) -> 
     if not lines or _all_in(pdf_chars.frame(page), *pdf_chars.extent(layer, starts)):
         return []
     size = page.get_width(), page.get_height()
-    boxes = zip(pdf_chars.char_boxes(page, layer, starts), pdf_chars.char_boxes(page, layer, [end - 1 for _, end in lines]), strict=True)
+    ends = pdf_chars.char_boxes(page, layer, [end - 1 for _, end in lines])
     found: list[Span] = []
-    for (start, end), (first, last) in zip(lines, boxes, strict=True):
+    for (start, end), first, last in zip(lines, pdf_chars.char_boxes(page, layer, starts), ends, strict=True):
         if _is_stray(first, size):
-            words = pdf_chars.word_spans(text, start, end)
-            found += (
-                words if _is_stray(last, size) else [word[:2] for word in pdf_chars.words(page, layer, words) if _is_stray(word[2:], size)]
-            )
+            words = pdf_chars.word_spans(text, start, end) if end - start > 1 else [(start, end)]
+            found += words if _is_stray(last, size) else _stray_words(page, layer, words, size)
     return found
+
+
+def _stray_words(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, spans: list[Span], size: tuple[float, float]) -> list[Span]:
+    return [word[:2] for word in pdf_chars.words(page, layer, spans) if _is_stray(word[2:], size)]
 
 
 def _lines(text: str) -> list[Span]:
@@ -65,43 +69,68 @@ def _all_in(frame: Box, extent: Box, lowest: float) -> bool:
 
 
 def without_ink(page: pypdfium2.PdfPage, drawn: Drawn) -> list[int]:
-    """Texts that have no ink, no opacity, or are nearly white; those that are known to lie beyond the page are left out."""
-    texts = drawn.of(TEXT)
-    rows = zip(texts, pdf_chars.modes(texts), pdf_chars.fills(texts), strict=True)
-    odd = [
-        text
-        for text, mode, (red, green, blue, alpha) in rows
-        if mode in _NO_INK or alpha < _NO_OPACITY or (red > _NEAR_WHITE and green > _NEAR_WHITE and blue > _NEAR_WHITE)
-    ]
+    """Texts that have no ink or no opacity, or are nearly white and not on a darker field. Those beyond the page are left out."""
+    texts = [place for place, kind in enumerate(drawn.kinds) if kind == TEXT]
+    items = [drawn.items[place] for place in texts]
+    odd: list[tuple[int, int, bool]] = []
+    for place, item, mode, color in zip(texts, items, pdf_chars.modes(items), pdf_chars.fills(items), strict=True):
+        is_white = _is_white(color)
+        if is_white or mode in _NO_INK or color[3] < _NO_OPACITY:
+            odd.append((place, item, is_white and mode not in _NO_INK and color[3] >= _NO_OPACITY))
     if drawn.nested or not odd:
-        return odd
+        return [item for _, item, _ in odd]
     left, bottom, right, top = pdf_chars.frame(page)
-    boxes = zip(odd, pdf_chars.bounds(odd), strict=True)
-    return [text for text, box in boxes if box[0] < right and box[1] < top and box[2] > left and box[3] > bottom]
+    boxes = pdf_chars.bounds([item for _, item, _ in odd])
+    inside = [
+        (one, box) for one, box in zip(odd, boxes, strict=True) if left < box[2] and box[0] < right and bottom < box[3] and box[1] < top
+    ]
+    fields = _surfaces(drawn, 0) if inside else {}
+    return [item for (place, item, is_white), box in inside if not (is_white and _on_dark(drawn, place, box, fields))]
+
+
+def _is_white(color: tuple[int, int, int, int]) -> bool:
+    return color[0] > _NEAR_WHITE and color[1] > _NEAR_WHITE and color[2] > _NEAR_WHITE
+
+
+def _on_dark(drawn: Drawn, place: int, box: Box, surfaces: Bands) -> bool:
+    """Whether the last surface that was drawn under the middle of a text is a picture or not white."""
+    under = [earlier for earlier in _at(box, surfaces) if earlier < place]
+    if not under:
+        return False
+    item = drawn.items[max(under)]
+    return drawn.kinds[max(under)] == IMAGE or not _is_white(pdf_chars.fills([item])[0])
 
 
 def covered(drawn: Drawn) -> list[int]:
     """Texts whose middle lies under a surface or a picture that is drawn later."""
-    items, kinds = drawn.items, drawn.kinds
-    first = kinds.index(TEXT) if TEXT in kinds else len(kinds)
-    covers = [place for place in range(first, len(kinds)) if kinds[place] in (PATH, IMAGE)]
-    bands: dict[int, list[tuple[int, Box]]] = defaultdict(list)
-    for place, box in zip(covers, pdf_chars.bounds([items[place] for place in covers]), strict=True):
+    first = drawn.kinds.index(TEXT) if TEXT in drawn.kinds else len(drawn.kinds)
+    surfaces = _surfaces(drawn, first)
+    if not surfaces:
+        return []
+    last = max(place for band in surfaces.values() for place, _ in band)
+    texts = [place for place in range(first, last) if drawn.kinds[place] == TEXT]
+    boxes = pdf_chars.bounds([drawn.items[place] for place in texts])
+    return [drawn.items[place] for place, box in zip(texts, boxes, strict=True) if any(place < later for later in _at(box, surfaces))]
+
+
+def _surfaces(drawn: Drawn, first: int) -> Bands:
+    """Filled paths and pictures from the object `first` on that could cover a letter, by the bands in which they lie."""
+    places = [place for place in range(first, len(drawn.kinds)) if drawn.kinds[place] in (PATH, IMAGE)]
+    bands: Bands = defaultdict(list)
+    for place, box in zip(places, pdf_chars.bounds([drawn.items[place] for place in places]), strict=True):
         is_large = box[2] - box[0] > _SURFACE and box[3] - box[1] > _SURFACE
-        if is_large and (kinds[place] == IMAGE or pdf_chars.is_filled(items[place])):
+        if is_large and (drawn.kinds[place] == IMAGE or pdf_chars.is_filled(drawn.items[place])):
             for band in range(max(-100, int(box[1] // _BAND)), min(1_000, int(box[3] // _BAND)) + 1):
                 bands[band].append((place, box))
-    if not bands:
-        return []
-    texts = [place for place in range(first, covers[-1]) if kinds[place] == TEXT]
-    boxes = pdf_chars.bounds([items[place] for place in texts])
-    return [items[place] for place, box in zip(texts, boxes, strict=True) if _is_under(place, box, bands)]
+    return bands
 
 
-def _is_under(place: int, box: Box, bands: dict[int, list[tuple[int, Box]]]) -> bool:
+def _at(box: Box, surfaces: Bands) -> Iterator[int]:
+    """Places of the surfaces that hold the middle of a box."""
     across, up = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    covers = bands.get(int(up // _BAND), ())
-    return any(place < later and left < across < right and bottom < up < top for later, (left, bottom, right, top) in covers)
+    for place, (left, bottom, right, top) in surfaces.get(int(up // _BAND), ()):
+        if left < across < right and bottom < up < top:
+            yield place
 
 
 def unseen(
@@ -112,7 +141,7 @@ def unseen(
     if not spans:
         return []
     words = pdf_chars.words(page, layer, spans)
-    scale = min(1.0, _SIDE_PX / max(1.0, page.get_width(), page.get_height()))
+    scale = min(_SCALE, _SIDE_PX / max(1.0, page.get_width(), page.get_height()))
     changes = _changes(page, suspects, scale)
     return [word[:2] for word in words if not _is_seen(word, changes, scale)]
 
