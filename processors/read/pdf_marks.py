@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import pikepdf
@@ -23,7 +23,8 @@ _ACTIONS = re.compile(rb"/(?:JavaScript|JS|Launch)[\s/(<\[]")
 _OBJECT = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+obj\b")
 _GREY, _RGB, _CMYK = (1, 1.0), (3, 1.0), (4, 0.0)  # how many numbers make a colour, and the value of each in white
 _OPERATORS = ((b" rg", (_RGB,)), (b" g", (_GREY,)), (b" k", (_CMYK,)), (b" sc", (_GREY, _RGB)))  # that set the colour of text
-_NEXT = re.compile(rb"(?:^|\s)(BT|ET|Tj|TJ|q|Q|f|F|B|S|rg|g|k|scn?|cs|re|sh|Do)(?=\s|$)")  # what comes after a colour is set
+_NEXT = re.compile(rb"\s(?:q|Q|rg|g|k|scn?|cs)(?=\s)|\(|(?<!<)<(?!<)")  # after a colour is set: another, or a string that is shown
+_MAX_TOKENS = 10_000  # followed behind one colour
 _NEARLY = 0.05  # so far from white is white
 
 
@@ -125,16 +126,36 @@ def _hides(content: bytes) -> bool:
 
 
 def _white_text(content: bytes, operator: bytes, colors: tuple[tuple[int, float], ...]) -> bool:
-    """Whether a colour like white is set and text comes before anything else is painted or another colour is set."""
+    """Whether a colour like white is set and a string is shown in it."""
     pieces = content.split(operator)
     tails = {piece[-32:] for piece in pieces[:-1]}
     whites = {tail for tail in tails if any(_is_white(tail.split()[-parts:], parts, white) for parts, white in colors)}
+    place = 0
     for before, behind in pairwise(pieces) if whites else ():
-        if before[-32:] in whites and behind.removeprefix(b"n")[:1].isspace():
-            follows = _NEXT.search(behind[:2_000], 1)
-            if follows is None or follows[1] in (b"BT", b"Tj", b"TJ", b"q"):
-                return True
+        place += len(before) + len(operator)
+        is_operator = behind.removeprefix(b"n")[:1].isspace()  # else it is the start of a longer one
+        if is_operator and before[-32:] in whites and _shown_in(content, place):
+            return True
     return False
+
+
+def _shown_in(content: bytes, place: int) -> bool:
+    """Whether a string is shown in the colour that is set before a place in the content."""
+    holds = [True]  # whether the colour still holds, at each level of what was saved
+    for token in islice(_NEXT.finditer(content, place), _MAX_TOKENS):
+        match token[0].strip():
+            case b"q":
+                holds.append(holds[-1])
+            case b"Q":
+                holds.pop()
+            case b"(" | b"<":
+                if holds[-1]:
+                    return True
+            case _:
+                holds[-1] = False
+        if not any(holds):
+            return False
+    return any(holds)
 
 
 def _is_white(numbers: list[bytes], parts: int, white: float) -> bool:
