@@ -123,11 +123,21 @@ def _looked_at(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, leaf: Leaf
     share = pdf_scan.picture_share(page, drawn)
     if share >= pdf_scan.WHOLE_PAGE and pdf_scan.is_layer(drawn):
         return replace(leaf, image_px=pdf_scan.size_px(page) if pdf_scan.is_poor(leaf.text) else None, text_from="layer")
-    suspects = {*(pdf_hidden.without_ink(page, drawn) if marked else ()), *(pdf_hidden.covered(drawn) if covers else ())}
-    hidden = set(pdf_hidden.strays(page, layer, raw))
-    hidden.update(pdf_hidden.unseen(page, layer, raw, suspects, hidden))
+    hidden = _hidden(page, layer, raw, drawn, marked=marked, covers=covers)
     picture = pdf_scan.size_px(page) if pdf_scan.needs_sight(share, leaf.text) else None
     return replace(leaf, image_px=picture, hidden_chars=_characters(hidden))
+
+
+def _hidden(
+    page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, raw: str, drawn: pdf_chars.Drawn, *, marked: bool, covers: bool
+) -> set[tuple[int, int]]:
+    """Spans of the words that nobody sees; the page is drawn only for those of which nothing else tells."""
+    found = set(pdf_hidden.strays(page, layer, raw))
+    sure, unsure = pdf_hidden.without_ink(page, drawn) if marked else ([], [])
+    found.update(pdf_chars.spans_of(layer, raw, set(sure)) if sure else ())
+    suspects = {*unsure, *(pdf_hidden.covered(drawn) if covers else ())} - set(sure)
+    doubtful = [span for span in pdf_chars.spans_of(layer, raw, suspects) if span not in found] if suspects else []
+    return found.union(pdf_hidden.unseen(page, layer, doubtful, suspects))
 
 
 def _characters(hidden: Iterable[tuple[int, int]]) -> int:

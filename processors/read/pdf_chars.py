@@ -18,7 +18,10 @@ from typing import Any, NamedTuple
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-IMAGE, TEXT, FORM, PATH = pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_FORM, pdfium.FPDF_PAGEOBJ_PATH
+TEXT, PATH, IMAGE, SHADING, FORM = (
+    *(pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE),
+    *(pdfium.FPDF_PAGEOBJ_SHADING, pdfium.FPDF_PAGEOBJ_FORM),
+)
 _MAX_DEPTH = 3  # forms within forms that are looked into
 _MAX_INNER = 20_000  # objects in forms that are looked at
 _WORD = re.compile(r"\S+")

@@ -1,8 +1,8 @@
 """A loaded PDFium page in; the words of its text that nobody sees out.
 
-Whatever the trick (no ink, white on white, no opacity, covered), text is hidden when the page looks the same without it. So where
-objects are suspect, the page is drawn twice, small, with them and without, and the places of their words are compared: some
-milliseconds, and only for such pages. Words beyond the page's edge or too small to be read are known by their boxes. Uses `pdf_chars`.
+Words beyond the page's edge or too small to be read are known by their boxes, words without ink or opacity, or white on white, by their
+objects. Where these cannot tell (covered, white on a picture), text is hidden when the page looks the same without it: it is drawn
+twice, small, with the suspects and without, and the places of their words are compared. That costs some milliseconds. Uses `pdf_chars`.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import closing
+from typing import Literal
 
 import pypdfium2
 from PIL import Image, ImageChops
 
 from processors.read import pdf_chars
-from processors.read.pdf_chars import IMAGE, PATH, TEXT, Box, Drawn, Word
+from processors.read.pdf_chars import IMAGE, PATH, SHADING, TEXT, Box, Drawn, Word
 
 TINY_POINTS = 1.2  # height of a line, of text of one point: no reader sees it on paper
 _NO_INK = (3, 7)  # render modes of PDF, ISO 32000-1 table 106
 _NEAR_WHITE = 242
-_NO_OPACITY = 10  # of 255
+_NO_OPACITY, _OPAQUE = 10, 245  # of 255
 _SEEN = 30  # of 765, over three colours: a smaller difference is no text for an eye
 _SCALE = 0.6  # pixels a point: coarse drawing is enough to see whether anything changes
 _SIDE_PX = 1_600  # of a drawn page
@@ -28,6 +29,7 @@ _BEYOND = 2.0  # points outside the page from where a line is not seen
 _SURFACE = 4.0  # points: what is lower or narrower covers no text
 _BAND = 24.0  # points: height of the bands in which covers are sought
 Span = tuple[int, int]
+Ground = Literal["white", "dark", "unsure", "beyond"]
 Bands = dict[int, list[tuple[int, Box]]]  # height on the page in bands -> place in the drawing order, and box
 
 
@@ -38,12 +40,11 @@ def strays(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, text: str) -> 
     if not lines or _all_in(pdf_chars.frame(page), *pdf_chars.extent(layer, starts)):
         return []
     size = page.get_width(), page.get_height()
-    ends = pdf_chars.char_boxes(page, layer, [end - 1 for _, end in lines])
+    odd = [line for line, box in zip(lines, pdf_chars.char_boxes(page, layer, starts), strict=True) if _is_stray(box, size)]
     found: list[Span] = []
-    for (start, end), first, last in zip(lines, pdf_chars.char_boxes(page, layer, starts), ends, strict=True):
-        if _is_stray(first, size):
-            words = pdf_chars.word_spans(text, start, end) if end - start > 1 else [(start, end)]
-            found += words if _is_stray(last, size) else _stray_words(page, layer, words, size)
+    for (start, end), last in zip(odd, pdf_chars.char_boxes(page, layer, [end - 1 for _, end in odd]), strict=True):
+        words = pdf_chars.word_spans(text, start, end)
+        found += words if _is_stray(last, size) else _stray_words(page, layer, words, size)
     return found
 
 
@@ -68,58 +69,74 @@ def _all_in(frame: Box, extent: Box, lowest: float) -> bool:
     return inside and extent[2] < frame[2] + _BEYOND and extent[3] < frame[3] + _BEYOND and lowest >= TINY_POINTS
 
 
-def without_ink(page: pypdfium2.PdfPage, drawn: Drawn) -> list[int]:
-    """Texts that have no ink or no opacity, or are nearly white and not on a darker field. Those beyond the page are left out."""
+def without_ink(page: pypdfium2.PdfPage, drawn: Drawn) -> tuple[list[int], list[int]]:
+    """Texts that surely nobody sees, without ink or opacity or white on white, and white ones of which only a drawing can tell."""
     texts = [place for place, kind in enumerate(drawn.kinds) if kind == TEXT]
     items = [drawn.items[place] for place in texts]
-    odd: list[tuple[int, int, bool]] = []
+    sure: list[int] = []
+    white: list[int] = []  # places
     for place, item, mode, color in zip(texts, items, pdf_chars.modes(items), pdf_chars.fills(items), strict=True):
-        is_white = _is_white(color)
-        if is_white or mode in _NO_INK or color[3] < _NO_OPACITY:
-            odd.append((place, item, is_white and mode not in _NO_INK and color[3] >= _NO_OPACITY))
-    if drawn.nested or not odd:
-        return [item for _, item, _ in odd]
+        if mode in _NO_INK or color[3] < _NO_OPACITY:
+            sure.append(item)
+        elif _is_white(color):
+            white.append(place)
+    unsure = [drawn.items[place] for place in white]
+    if drawn.nested or not white:
+        return sure, unsure
+    grounds = _grounds(page, drawn, white)
+    sure += [item for item, ground in zip(unsure, grounds, strict=True) if ground == "white"]
+    return sure, [item for item, ground in zip(unsure, grounds, strict=True) if ground == "unsure"]
+
+
+def _grounds(page: pypdfium2.PdfPage, drawn: Drawn, places: list[int]) -> list[Ground]:
+    """On what each of these texts stands: white paper or a white field, a dark one, or what only a drawing can tell."""
     left, bottom, right, top = pdf_chars.frame(page)
-    boxes = pdf_chars.bounds([item for _, item, _ in odd])
-    inside = [
-        (one, box) for one, box in zip(odd, boxes, strict=True) if left < box[2] and box[0] < right and bottom < box[3] and box[1] < top
+    boxes = pdf_chars.bounds([drawn.items[place] for place in places])
+    inside = [box[0] < right and left < box[2] and box[1] < top and bottom < box[3] for box in boxes]
+    surfaces = _surfaces(drawn, 0) if any(inside) else {}
+    return [
+        _ground(drawn, max((earlier for earlier in _at(box, surfaces) if earlier < place), default=None)) if is_inside else "beyond"
+        for place, box, is_inside in zip(places, boxes, inside, strict=True)
     ]
-    fields = _surfaces(drawn, 0) if inside else {}
-    return [item for (place, item, is_white), box in inside if not (is_white and _on_dark(drawn, place, box, fields))]
+
+
+def _ground(drawn: Drawn, surface: int | None) -> Ground:
+    """What the last surface under a text is; none is the paper."""
+    if surface is None:
+        return "white"
+    item = drawn.items[surface]
+    if drawn.kinds[surface] != PATH or not pdf_chars.is_filled(item):
+        return "unsure"
+    color = pdf_chars.fills([item])[0]
+    if color[3] < _OPAQUE:
+        return "unsure"
+    return "white" if _is_white(color) else "dark"
 
 
 def _is_white(color: tuple[int, int, int, int]) -> bool:
     return color[0] > _NEAR_WHITE and color[1] > _NEAR_WHITE and color[2] > _NEAR_WHITE
 
 
-def _on_dark(drawn: Drawn, place: int, box: Box, surfaces: Bands) -> bool:
-    """Whether the last surface that was drawn under the middle of a text is a picture or not white."""
-    under = [earlier for earlier in _at(box, surfaces) if earlier < place]
-    if not under:
-        return False
-    item = drawn.items[max(under)]
-    return drawn.kinds[max(under)] == IMAGE or not _is_white(pdf_chars.fills([item])[0])
-
-
 def covered(drawn: Drawn) -> list[int]:
-    """Texts whose middle lies under a surface or a picture that is drawn later."""
-    first = drawn.kinds.index(TEXT) if TEXT in drawn.kinds else len(drawn.kinds)
+    """Texts whose middle lies under a filled path or a picture that is drawn later."""
+    items, kinds = drawn.items, drawn.kinds
+    first = kinds.index(TEXT) if TEXT in kinds else len(kinds)
     surfaces = _surfaces(drawn, first)
     if not surfaces:
         return []
     last = max(place for band in surfaces.values() for place, _ in band)
-    texts = [place for place in range(first, last) if drawn.kinds[place] == TEXT]
-    boxes = pdf_chars.bounds([drawn.items[place] for place in texts])
-    return [drawn.items[place] for place, box in zip(texts, boxes, strict=True) if any(place < later for later in _at(box, surfaces))]
+    texts = [place for place in range(first, last) if kinds[place] == TEXT]
+    boxes = pdf_chars.bounds([items[place] for place in texts])
+    under = [(items[place], [later for later in _at(box, surfaces) if later > place]) for place, box in zip(texts, boxes, strict=True)]
+    return [item for item, covers in under if any(kinds[cover] != PATH or pdf_chars.is_filled(items[cover]) for cover in covers)]
 
 
 def _surfaces(drawn: Drawn, first: int) -> Bands:
-    """Filled paths and pictures from the object `first` on that could cover a letter, by the bands in which they lie."""
-    places = [place for place in range(first, len(drawn.kinds)) if drawn.kinds[place] in (PATH, IMAGE)]
+    """Paths, pictures and shadings from the object `first` on that are larger than a line, by the bands in which they lie."""
+    places = [place for place in range(first, len(drawn.kinds)) if drawn.kinds[place] in (PATH, IMAGE, SHADING)]
     bands: Bands = defaultdict(list)
     for place, box in zip(places, pdf_chars.bounds([drawn.items[place] for place in places]), strict=True):
-        is_large = box[2] - box[0] > _SURFACE and box[3] - box[1] > _SURFACE
-        if is_large and (drawn.kinds[place] == IMAGE or pdf_chars.is_filled(drawn.items[place])):
+        if box[2] - box[0] > _SURFACE and box[3] - box[1] > _SURFACE:
             for band in range(max(-100, int(box[1] // _BAND)), min(1_000, int(box[3] // _BAND)) + 1):
                 bands[band].append((place, box))
     return bands
@@ -133,11 +150,8 @@ def _at(box: Box, surfaces: Bands) -> Iterator[int]:
             yield place
 
 
-def unseen(
-    page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, text: str, suspects: Collection[int], known: Collection[Span]
-) -> list[Span]:
-    """The words of suspect objects without which the page looks the same, less those known to be hidden."""
-    spans = [span for span in pdf_chars.spans_of(layer, text, suspects) if span not in known] if suspects else []
+def unseen(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, spans: list[Span], suspects: Collection[int]) -> list[Span]:
+    """Those of the spans of suspect objects without which the page looks the same."""
     if not spans:
         return []
     words = pdf_chars.words(page, layer, spans)
