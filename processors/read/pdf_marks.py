@@ -25,6 +25,7 @@ _GREY, _RGB, _CMYK = (1, 1.0), (3, 1.0), (4, 0.0)  # how many numbers make a col
 _OPERATORS = ((b" rg", (_RGB,)), (b" g", (_GREY,)), (b" k", (_CMYK,)), (b" sc", (_GREY, _RGB)))  # that set the colour of text
 _NEXT = re.compile(rb"\s(?:q|Q|rg|g|k|scn?|cs)(?=\s)|\(|(?<!<)<(?!<)")  # after a colour is set: another, or a string that is shown
 _MAX_TOKENS = 10_000  # followed behind one colour
+_WHITE_ENDS = (b" 1", b"\n1", b"\r1", b"0 0 0 0")  # without a point, so that most colours are told apart without reading numbers
 _NEARLY = 0.05  # so far from white is white
 
 
@@ -128,7 +129,7 @@ def _hides(content: bytes) -> bool:
 def _white_text(content: bytes, operator: bytes, colors: tuple[tuple[int, float], ...]) -> bool:
     """Whether a colour like white is set and a string is shown in it."""
     pieces = content.split(operator)
-    tails = {piece[-32:] for piece in pieces[:-1]}
+    tails = {piece[-32:] for piece in pieces[:-1] if piece.endswith(_WHITE_ENDS) or b"." in piece[-8:]}
     whites = {tail for tail in tails if any(_is_white(tail.split()[-parts:], parts, white) for parts, white in colors)}
     place = 0
     for before, behind in pairwise(pieces) if whites else ():

@@ -47,7 +47,7 @@ def is_drawn(page: pypdfium2.PdfPage) -> bool:
 
 def is_junk(text: str) -> bool:
     """Whether a tenth of the characters says nothing: the font has no way back to Unicode."""
-    if text.isascii():
+    if "\ufffd" not in text and text.replace("\n", "").replace("\xa0", "").replace("\t", "").isprintable():
         return False
     return len(_JUNK.findall(text)) * 10 > len(text) - text.count(" ")
 
