@@ -6,11 +6,14 @@ in the windows in which it was asked; and a request is named by its content, so 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import Any
 
 from flows.batches import Each, Halt, Tell, bounded
+from flows.counting import Tokens
+from flows.packing import packed
 from flows.replaying import stored, unfit
 from flows.shelf import Shelf
 from processors.ask.replies import Asker
@@ -24,6 +27,7 @@ from schemas.pipeline import NOT_APPLICABLE, Part, Question, Record, Reject, Rep
 
 WINDOWS_PER_BATCH = 100  # a batch is a task in Prefect: minutes of calls, not one call ...
 TOKENS_PER_BATCH = 4_000_000  # ... and not more text in memory than this
+READY = 2  # windows in work for each call in flight: while one is asked, the next is made ready to leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Task:
 
     window: Window
     wanted: Mapping[str, frozenset[str]]  # name of the question -> documents
-    recalled: tuple[str, Mapping[str, str]] | None = None  # fingerprint of the request, its ids
+    recalled: Mapping[str, Any] | None = None  # of the request: fingerprint, ids and legend, as they were
 
 
 @dataclass(slots=True)
@@ -56,12 +60,13 @@ class Desk:
     warehouse: Warehouse
     asker: Asker
     reader: read.Reader
-    count: pack.Count
+    count: Tokens
     exact: bool  # whether `count` counts with the model's vocabulary
     halt: Halt
     asked: int = 0
     recalled: int = 0
     strays: int = 0
+    checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     bought: set[str] = field(default_factory=set)  # requests whose reply came by batch in this run
 
     async def answer(self, *, each: Each, tell: Tell) -> bool:
@@ -94,29 +99,23 @@ class Desk:
     def remembered(self, pending: dict[str, set[str]]) -> Iterator[Task]:
         """Tasks whose reply is in the ledger, in the windows of then, without text. Takes their documents out of `pending`."""
         for question in self.questions:
-            for fingerprint, ids, parts in self.asker.remembered(question, replay=self.job.replay):
+            for fingerprint, ids, parts, legend in self.asker.remembered(question, replay=self.job.replay):
                 wanted = frozenset(ids.values()) & pending[question.name]
                 if wanted and _whole(parts):
                     pending[question.name] -= wanted
-                    yield Task(Window(tuple(parts), 0), {question.name: wanted}, (fingerprint, ids))
+                    recalled = {"fingerprint": fingerprint, "ids": ids, "legend": legend}
+                    yield Task(Window(tuple(parts), 0), {question.name: wanted}, recalled)
 
     def fresh(self, pending: Mapping[str, set[str]]) -> Iterator[Task]:
         """Tasks to ask the provider: windows over all documents that some question still wants."""
-        if not (documents := sorted(set[str]().union(*pending.values()))):
-            return
-        for window in pack.windows(self.warehouse.pages_of(documents), self.count, self.bounds()):
+        for window in packed(self, sorted(set[str]().union(*pending.values()))):
             wanted = {name: frozenset(window.documents) & still for name, still in pending.items()}
             yield Task(window, {name: documents for name, documents in wanted.items() if documents})
-
-    def bounds(self) -> pack.Bounds:
-        """How large a window may be for this model and these questions."""
-        max_tokens, reply_tokens = self.asker.room(self.questions, self.job.max_documents_per_window)
-        return pack.Bounds(max_tokens, self.job.max_documents_per_window, reply_tokens)
 
     async def answer_batch(self, tasks: Sequence[Task]) -> Answers:
         """Work on the windows of a batch at once, as far as the pace allows; the questions of one window follow one another."""
         batch = Answers()
-        async for answers in bounded(self._answer_task, tasks, self.asker.account.limits.concurrency or len(tasks)):
+        async for answers in bounded(self._answer_task, tasks, READY * self.asker.account.limits.concurrency or len(tasks)):
             batch.records += answers.records
             batch.rejects += answers.rejects
             batch.requests += answers.requests
@@ -135,11 +134,9 @@ class Desk:
 
     async def _answer_question(self, task: Task, question: Question, wanted: frozenset[str], answers: Answers) -> None:
         if task.recalled:
-            fingerprint, ids = task.recalled
             window = pack.window_of(self._with_text(task.window.documents))
-            request = replace(self.asker.request(window, question), fingerprint=fingerprint, ids=ids)
-            reply = self.asker.recall(fingerprint)
-            await self._check(request, reply, wanted, answers)
+            request = replace(self.asker.request(window, question), **task.recalled)
+            await self._check(request, self.asker.recall(request.fingerprint), wanted, answers)
             return
         window = pack.window_of([part for part in task.window.parts if part.document in wanted])
         await self._ask(self.asker.request(window, question), wanted, answers)
@@ -155,10 +152,19 @@ class Desk:
             self.halt.error = error
             answers.rejects += _rejected(request, wanted, "not_asked", str(error))
         except RequestError as error:
-            answers.rejects += _rejected(request, wanted, error.reason, str(error))
+            await self._refused(request, wanted, error, answers)
         else:
             answers.asked += not reply.from_ledger
             await self._check(request, reply, wanted, answers)
+
+    async def _refused(self, request: Request, wanted: frozenset[str], error: RequestError, answers: Answers) -> None:
+        """What the provider will not take is asked in halves, so that only the document that is to blame fails: in 2 log2 n + 1 calls."""
+        halves = pack.halves(request.window) if error.reason in IN_HALVES else []
+        if not halves:
+            answers.rejects += _rejected(request, wanted, error.reason, str(error))
+        for window in halves:
+            half = self.asker.request(window, request.question, round_=request.round)
+            await self._ask(half, wanted & frozenset(window.documents), answers)
 
     def _not_live(self, request: Request) -> str:
         """Why a request must not be sent now, if the job says so."""
@@ -168,7 +174,8 @@ class Desk:
     async def _check(self, request: Request, reply: Reply, wanted: frozenset[str], answers: Answers) -> None:
         """Check a reply; what fails is asked again once, and rejected when it fails again."""
         answers.requests.append(request.fingerprint)
-        records, rejects = check.check(request, reply, earlier=self.job.replay)
+        async with self.checking:  # on a thread, so that the next calls leave meanwhile; one at a time, since it is all computing
+            records, rejects = await asyncio.to_thread(check.check, request, reply, earlier=self.job.replay)
         first_pages = {part.document: part.page for part in reversed(request.window.parts)}
         answers.records += [(first_pages[record.document], record) for record in records if record.document in wanted]
         failed = [reject for reject in rejects if reject.document in wanted]
@@ -204,7 +211,7 @@ class Desk:
                 numbers.setdefault(part.document, []).append(part.page)
         for sha256, pages in numbers.items():
             try:
-                pictures = await self.reader.images(Path(self.job.inbox), self.warehouse.document(sha256), pages)
+                pictures = await self.reader.images(self.job.inbox, self.warehouse.document(sha256), pages)
             except DocumentError as error:
                 lost.add(sha256)
                 answers.rejects += [Reject(sha256, question.name, "", error.reason, str(error)) for question in self.questions]
@@ -217,6 +224,7 @@ class Desk:
         return [part for document in documents for part in pack.whole(list(self.warehouse.pages_of([document])), self.count)]
 
 
+IN_HALVES = frozenset({"content_filter", "too_long"})  # refusals that concern what stands in a window, and not all of it
 NOT_LIVE = "No batch answered it, and --mode batch-only asks nothing else. Run again with --mode batch to ask it live."
 BLIND = "Its pages are pictures and this engine reads text only. Install octavo[ocr], or ask a model with vision."
 

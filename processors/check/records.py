@@ -28,6 +28,7 @@ from processors.check.merge import merge
 from processors.check.normalise import join, normalise, only_known, shown
 from processors.check.salvage import Entry, Salvaged, salvage
 from processors.check.source import Source
+from schemas.compact import expanded
 from schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject, Reply, Request, Window
 
 __all__ = ["ask_again", "check", "merge"]
@@ -82,7 +83,8 @@ def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str
     answers: dict[str, list[Mapping[str, Any]]] = {}
     for entry in salvaged.entries:
         if document := request.ids.get(_id(entry)):
-            answers.setdefault(document, []).append(entry.value)
+            answer = {**entry.value, "record": expanded(request.legend, entry.value["record"])} if "record" in entry.value else entry.value
+            answers.setdefault(document, []).append(answer)
     return answers
 
 

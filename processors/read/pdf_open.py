@@ -61,10 +61,15 @@ def _decrypted(source: Source) -> bytes:
 
     reader = PdfReader(io.BytesIO(source.data))
     if not any(reader.decrypt(password) for password in ("", *source.passwords)):
-        raise DocumentError("encrypted", "The PDF asks for a password.", next_step="Save it without one.")
+        raise _locked()
     with io.BytesIO() as file:
         PdfWriter(clone_from=reader).write(file)
         return file.getvalue()
+
+
+def _locked() -> DocumentError:
+    step = "Name its password with --password or --password-file, or save it without one."
+    return DocumentError("encrypted", "The PDF asks for a password.", next_step=step)
 
 
 def _repaired(data: bytes, why: pypdfium2.PdfiumError) -> bytes:
@@ -73,7 +78,7 @@ def _repaired(data: bytes, why: pypdfium2.PdfiumError) -> bytes:
             document.save(file)
             return file.getvalue()
     except pikepdf.PasswordError:
-        raise DocumentError("encrypted", "The PDF asks for a password.", next_step="Save it without one.") from why
+        raise _locked() from why
     except (pikepdf.PdfError, ValueError) as error:
         message = "The PDF is damaged beyond what can be repaired."
         raise DocumentError("corrupt", message, next_step="Export it again from its source.") from error

@@ -207,6 +207,13 @@ class Warehouse:
         with self._open() as connection:
             yield from lookup.pages_of(connection, documents)
 
+    def extents(self, documents: Sequence[str]) -> list[Row]:
+        """Document, pages, chars, tokens and images_px of the documents, in the order given; what can be planned without their text."""
+        if not documents or self._shape("pages") is None:
+            return []
+        with self._open() as connection:
+            return lookup.extents(connection, documents)
+
     def answered(self, question: str, fingerprint: str, model: str, engine: str) -> set[str]:
         """The documents that need not be asked: answered by this very question, model and engine, or rejected for good.
 
