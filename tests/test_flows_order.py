@@ -22,7 +22,7 @@ from processors.store.warehouse import Warehouse
 from schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
-from tests.emulator.oracle import labelled_lines
+from tests.emulator.oracle import labelled_lines, record_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = {
@@ -158,27 +158,34 @@ async def test_a_value_from_a_neighbour_is_rejected_and_asked_alone(kimi: Runnin
     assert sorted(row["sender"] for row in parcels(job)) == [f"Sender Number {n} Ltd" for n in range(5)]
 
 
-async def test_a_wrong_answer_is_asked_once_more_and_then_a_row(kimi: Running, inbox: Path) -> None:
-    """What fails its check twice is no value and no silence: a row in `rejects` with the reason, and exit code 2."""
+async def test_a_wrong_field_is_asked_again_and_then_marked(kimi: Running, inbox: Path) -> None:
+    """Only the field that fails is asked again, with what was wrong; failing still, it is null and marked, and the rest is kept."""
 
     def wrong(body: dict[str, Any]) -> Any:
         answer = labelled_lines(body)
         assert isinstance(answer, dict)
         for entry in answer["documents"]:
-            if entry["record"]["sender"] == "Sender Number 2 Ltd":
+            if entry["record"]["sent_on"] == "2026-03-03":
                 entry["record"]["sent_on"] = "some day"
         return answer
 
     kimi.config.oracle = wrong
     job = job_of(kimi, inbox)
     ended = await run(kimi, job)
-    assert (ended.exit_code, ended.rejects, ended.asked, ended.rows) == (2, 1, 2, {"parcel": 4})
-    (reject,) = Warehouse(Path(job.out)).rows("rejects")
-    assert reject["reason"] == "invalid"
-    assert "sent_on" in reject["detail"]
-    assert "some day" in json.dumps(kimi.log.chats()[1].body)
-    again = await run(kimi, job)
-    assert (again.exit_code, again.asked, again.changed) == (2, 0, False)
+    assert (ended.exit_code, ended.rejects, ended.asked, ended.rows, ended.failed_values) == (2, 0, 2, {"parcel": 5}, 1)
+    assert [(row["sender"], row["sent_on"]) for row in parcels(job) if row["path"] == "slip2.txt"] == [("Sender Number 2 Ltd", None)]
+    (failed,) = (row for row in Warehouse(Path(job.out)).rows("evidence") if row["state"] == "failed")
+    assert (failed["field"], failed["value"], failed["grade"]) == ("sent_on", None, None)
+    assert "no full date" in failed["detail"]
+    again = kimi.log.chats()[1].body
+    assert again is not None
+    assert "some day" in json.dumps(again)
+    assert "Sender Number 3" not in json.dumps(again)
+    assert list(record_schema(again)["anyOf"][0]["properties"]) == ["sent_on"]
+    (first, *_) = Warehouse(Path(job.out)).rows("review")
+    assert (first["path"], first["field"], first["reason"], first["confidence"]) == ("slip2.txt", "sent_on", "failed", 0.0)
+    once_more = await run(kimi, job)
+    assert (once_more.exit_code, once_more.asked, once_more.changed) == (2, 0, False)
 
 
 async def test_a_reached_budget_keeps_what_is_done(kimi: Running, inbox: Path) -> None:

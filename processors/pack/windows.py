@@ -74,7 +74,18 @@ def windows(pages: Iterable[Page], count: Count, bounds: Bounds) -> Iterator[Win
 def whole(pages: Sequence[Page], count: Count) -> list[Part]:
     """One part a page, of one document."""
     return [
-        Part(page.document, page.number, len(pages), 0, len(page.text), page.text, _page_tokens(page, count), page.image_px, page.image)
+        Part(
+            page.document,
+            page.number,
+            len(pages),
+            0,
+            len(page.text),
+            page.text,
+            _page_tokens(page, count),
+            page.image_px,
+            page.image,
+            page.text_from,
+        )
         for page in pages
     ]
 
@@ -116,7 +127,7 @@ def _cut(part: Part, count: Count, room: int) -> Iterator[Part]:
         text = part.text[start:end]
         first = start == 0
         picture = (part.image_px, part.image) if first else (None, None)
-        yield Part(part.document, part.page, part.pages, start, end, text, PAGE_MARK_TOKENS + count(text), *picture)
+        yield Part(part.document, part.page, part.pages, start, end, text, PAGE_MARK_TOKENS + count(text), *picture, part.text_from)
         start = end
 
 
