@@ -19,6 +19,7 @@ import pytest
 from flows import order, settings
 from flows.outcome import Outcome
 from processors.store.warehouse import Warehouse
+from schemas.errors import SettingsError
 from schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
@@ -186,6 +187,78 @@ async def test_a_wrong_field_is_asked_again_and_then_marked(kimi: Running, inbox
     assert (first["path"], first["field"], first["reason"], first["confidence"]) == ("slip2.txt", "sent_on", "failed", 0.0)
     once_more = await run(kimi, job)
     assert (once_more.exit_code, once_more.asked, once_more.changed) == (2, 0, False)
+
+
+async def test_two_passes_are_compared_and_priced(kimi: Running, inbox: Path) -> None:
+    """With two passes each window is asked twice, as the plan says; a value on which they differ is kept, named and to be reviewed."""
+
+    def moody(body: dict[str, Any]) -> Any:
+        answer = labelled_lines(body)
+        assert isinstance(answer, dict)
+        if "on your own account" in json.dumps(body):
+            answer["documents"][2]["record"]["weight"] = 9.75
+        return answer
+
+    kimi.config.oracle = moody
+    job = job_of(kimi, inbox)
+    account = settings.account(job, {}, key=kimi.key)
+    once = await order.plan(job, account)
+    twice = await order.plan(job.model_copy(update={"passes": 2}), account)
+    assert (once.cost.requests, twice.cost.requests) == (1, 2)
+    ended = await run(kimi, job.model_copy(update={"passes": 2}))
+    assert (ended.exit_code, ended.asked, ended.rows) == (0, 2, {"parcel": 5})
+    assert len({call.body["messages"][2]["content"] for call in kimi.log.chats() if call.body}) == 2
+    (review,) = Warehouse(Path(job.out)).rows("review")
+    assert (review["field"], review["reason"]) == ("weight", "disagreed")
+    rows = Warehouse(Path(job.out)).rows("parcel")
+    assert sorted(len(row["conflicts"]) for row in rows) == [0, 0, 0, 0, 1]
+    assert sorted(str(row["weight"]) for row in rows) == ["0.25", "1.25", "2.25", "3.25", "4.25"]
+    again = await run(kimi, job.model_copy(update={"passes": 2}))
+    assert (again.asked, again.changed) == (0, False)
+
+
+async def test_required_evidence_is_asked_again_and_then_a_reason(kimi: Running, inbox: Path) -> None:
+    """A value that stands nowhere is refused where the job requires evidence; a name that no schema has is a wrong setting."""
+
+    def inventive(body: dict[str, Any]) -> Any:
+        answer = labelled_lines(body)
+        assert isinstance(answer, dict)
+        answer["documents"][0]["record"]["sender"] = "Nobody at all"
+        return answer
+
+    kimi.config.oracle = inventive
+    job = job_of(kimi, inbox, required_evidence=["sender"], max_documents_per_window=1)
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.asked, ended.failed_values) == (2, 10, 5)
+    failed = [row for row in Warehouse(Path(job.out)).rows("evidence") if row["state"] == "failed"]
+    assert {row["field"] for row in failed} == {"sender"}
+    assert all("does not stand in the document" in row["detail"] for row in failed)
+    with pytest.raises(SettingsError, match="colour"):
+        await run(kimi, job.model_copy(update={"required_evidence": ["colour"]}))
+
+
+async def test_repaired_documents_are_counted(kimi: Running, inbox: Path) -> None:
+    """A field that is right when it is asked again is in the row, and the outcome says how many documents were repaired and how."""
+
+    def hasty(body: dict[str, Any]) -> Any:
+        answer = labelled_lines(body)
+        assert isinstance(answer, dict)
+        if "was not accepted" not in json.dumps(body):
+            for entry in answer["documents"][:3]:
+                entry["record"]["weight"] = "heavy"
+        return answer
+
+    kimi.config.oracle = hasty
+    job = job_of(kimi, inbox)
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.asked, ended.failed_values) == (0, 2, 0)
+    assert ended.repaired == {"by their failing fields": 3}
+    assert "3 documents were repaired: 3 by their failing fields." in ended.sentences
+    assert [str(row["weight"]) for row in parcels(job)] == [f"{n}.25" for n in range(5)]
+    bills = {row["request"]: row["question"] for row in Warehouse(Path(job.out)).rows("requests")}
+    assert sorted(bills.values()) == ["parcel", "parcel.again"]
+    mended = [row for row in Warehouse(Path(job.out)).rows("evidence") if "repaired" in row["notes"]]
+    assert {(row["field"], bills[row["request"]]) for row in mended} == {("weight", "parcel.again")}
 
 
 async def test_a_reached_budget_keeps_what_is_done(kimi: Running, inbox: Path) -> None:

@@ -31,13 +31,15 @@ class Again:
 
 
 def ask_again(request: Request, rejects: Iterable[Reject]) -> list[Again]:
-    """The windows to ask again; documents are in the order of the window. None when it was the last round.
+    """The windows to ask again; documents are in the order of the window.
 
+    There are none after the last round, and after a second pass, which is only compared with the first.
     A document whose answer may come from a neighbour, or that failed a second time, is asked alone, others with those that lack the
     same fields. When nothing at all fitted into the reply, its documents are asked in halves.
     """
     failed = {reject.document: reject for reject in rejects if reject.document and reject.reason != NOT_APPLICABLE}
-    if request.round >= LAST_ROUND:
+    is_second_pass = request.question.whole is not None and not request.round
+    if request.round >= LAST_ROUND or is_second_pass:
         return []
     groups: dict[object, list[Reject]] = {}
     for document in request.window.documents:

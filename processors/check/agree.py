@@ -1,7 +1,7 @@
 """Two records of one document, from two passes over the same window, come in; one goes out, with what they agree on noted.
 
-Where they differ, the value of the first stays, unless it is proved nowhere and the second one's is proved. Lists are compared as a
-whole, since their items may stand in another order.
+Where they differ, the value of the first stays, unless it is proved nowhere and the second one's is proved. Where the second has no valid
+answer it has no say. Lists are compared as a whole, since their items may stand in another order.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ def _one(first: Record, second: Record | None) -> Record:
         mine, theirs = _of(first, name), _of(second, name)
         if _plain(first.value[name]) == _plain(second.value.get(name)):
             proofs += [_noted(item, "agreed") for item in mine]
+            continue
+        if any(item.state == "failed" for item in theirs):
+            proofs += mine
             continue
         conflicts.append(name)
         if _is_proved(theirs) and not _is_proved(mine):

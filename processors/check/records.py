@@ -218,7 +218,8 @@ def _repaired(item: Evidence, request: str) -> Evidence:
 def _proof(question: Question, leaf: Leaf, said: Any, source: Source, document: str) -> Evidence:
     """The evidence of a value, with what speaks for and against it."""
     excuse = "" if leaf.hit else "seen" if source.is_seen(document) else "" if _needs_proof(question, leaf) else "implied"
-    noted = (*notes(leaf.kind, leaf.value, said, leaf.path), *filter(None, [excuse]))
+    noisy = "noisy" if leaf.hit and leaf.hit.noisy else ""
+    noted = (*notes(leaf.kind, leaf.value, said, leaf.path), *filter(None, [excuse, noisy]))
     return replace(evidence(leaf, source, document), notes=noted)
 
 
@@ -243,7 +244,7 @@ def _crossed(question: Question, document: str, leaves: Iterable[Leaf], source: 
     """Values that stand in a neighbour and not in their own document. A document that is seen as a picture proves nothing here."""
     if source.is_seen(document):
         return []
-    missing = [leaf for leaf in leaves if leaf.hit is None and _needs_proof(question, leaf)]
+    missing = [leaf for leaf in leaves if (leaf.hit is None or leaf.hit.noisy) and _needs_proof(question, leaf)]
     return [
         f"{leaf.path}: {_quoted(leaf)} does not stand in this document, only in another" for leaf in missing if _is_telling(leaf, source)
     ]
@@ -258,9 +259,14 @@ def _is_telling(leaf: Leaf, source: Source) -> bool:
     """Whether the window has the value, and it is not one that many documents have: a short text, zero, a small number."""
     if leaf.kind in ("integer", "number", "decimal"):
         number = Decimal(str(leaf.value))
-        return number != 0 and any(len(re.sub(r"[^\d.,]", "", quote)) >= COMMON_CHARACTERS for quote in source.amounts(number))
+        return (
+            leaf.hit is None
+            and number != 0
+            and any(len(re.sub(r"[^\d.,]", "", quote)) >= COMMON_CHARACTERS for quote in source.amounts(number))
+        )
     is_common = leaf.kind == "text" and len(leaf.value.strip()) < COMMON_CHARACTERS
-    return not is_common and source.find(leaf.kind, leaf.value, (0, len(source.text))) is not None
+    hit = None if is_common else source.find(leaf.kind, leaf.value, (0, len(source.text)))
+    return hit is not None and not hit.noisy
 
 
 def _sentence(problems: Sequence[str]) -> str:
