@@ -6,12 +6,15 @@ in the windows in which it was asked; and a request is named by its content, so 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import Any
 
 from flows.batches import Each, Halt, Tell, bounded
+from flows.counting import Tokens
+from flows.packing import packed
 from flows.repairing import Answers, ask, ask_twice, judge
 from flows.shelf import Shelf
 from processors.ask.replies import Asker
@@ -25,6 +28,7 @@ from schemas.pipeline import Part, Question, Reject, Window
 
 WINDOWS_PER_BATCH = 100  # a batch is a task in Prefect: minutes of calls, not one call ...
 TOKENS_PER_BATCH = 4_000_000  # ... and not more text in memory than this
+READY = 2  # windows in work for each call in flight: while one is asked, the next is made ready to leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Task:
 
     window: Window
     wanted: Mapping[str, frozenset[str]]  # name of the question -> documents
-    recalled: tuple[str, Mapping[str, str]] | None = None  # fingerprint of the request, its ids
+    recalled: Mapping[str, Any] | None = None  # of the request: fingerprint, ids and legend, as they were
 
 
 @dataclass(slots=True)
@@ -46,14 +50,15 @@ class Desk:
     warehouse: Warehouse
     asker: Asker
     reader: read.Reader
-    count: pack.Count
+    count: Tokens
     exact: bool  # whether `count` counts with the model's vocabulary
     halt: Halt
     asked: int = 0
     recalled: int = 0
     strays: int = 0
     repaired: Counter[str] = field(default_factory=Counter)  # how documents came to their record when not at once -> documents
-    mended: dict[str, dict[str, tuple[str, Mapping[str, str]]]] = field(default_factory=dict)  # see `stored_again`
+    mended: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)  # see `stored_again`
+    checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     bought: set[str] = field(default_factory=set)  # requests whose reply came by batch in this run
 
     async def answer(self, *, each: Each, tell: Tell) -> bool:
@@ -79,13 +84,13 @@ class Desk:
         """A question in the words in which it is asked about every window: one pass, or two."""
         return [question, check.second(question)] if self.job.passes > 1 else [question]
 
-    def stored_again(self, question: Question) -> Mapping[str, tuple[str, Mapping[str, str]]]:
-        """By document the newest stored reply to a question of that name: fingerprint of the request, its ids."""
+    def stored_again(self, question: Question) -> Mapping[str, Mapping[str, Any]]:
+        """By document the newest stored reply to a question of that name: fingerprint, ids and legend of the request."""
         if question.name not in self.mended:
             found = self.mended.setdefault(question.name, {})
-            for fingerprint, ids, _ in self.asker.remembered(question, replay=True):
+            for fingerprint, ids, _, legend in self.asker.remembered(question, replay=True):
                 for document in ids.values():
-                    found.setdefault(document, (fingerprint, ids))
+                    found.setdefault(document, {"fingerprint": fingerprint, "ids": ids, "legend": legend})
         return self.mended[question.name]
 
     def pending(self) -> dict[str, set[str]]:
@@ -100,29 +105,23 @@ class Desk:
     def remembered(self, pending: dict[str, set[str]]) -> Iterator[Task]:
         """Tasks whose reply is in the ledger, in the windows of then, without text. Takes their documents out of `pending`."""
         for question in self.questions:
-            for fingerprint, ids, parts in self.asker.remembered(question, replay=self.job.replay):
+            for fingerprint, ids, parts, legend in self.asker.remembered(question, replay=self.job.replay):
                 wanted = frozenset(ids.values()) & pending[question.name]
                 if wanted and _whole(parts):
                     pending[question.name] -= wanted
-                    yield Task(Window(tuple(parts), 0), {question.name: wanted}, (fingerprint, ids))
+                    recalled = {"fingerprint": fingerprint, "ids": ids, "legend": legend}
+                    yield Task(Window(tuple(parts), 0), {question.name: wanted}, recalled)
 
     def fresh(self, pending: Mapping[str, set[str]]) -> Iterator[Task]:
         """Tasks to ask the provider: windows over all documents that some question still wants."""
-        if not (documents := sorted(set[str]().union(*pending.values()))):
-            return
-        for window in pack.windows(self.warehouse.pages_of(documents), self.count, self.bounds()):
+        for window in packed(self, sorted(set[str]().union(*pending.values()))):
             wanted = {name: frozenset(window.documents) & still for name, still in pending.items()}
             yield Task(window, {name: documents for name, documents in wanted.items() if documents})
-
-    def bounds(self) -> pack.Bounds:
-        """How large a window may be for this model and these questions."""
-        max_tokens, reply_tokens = self.asker.room(self.questions, self.job.max_documents_per_window)
-        return pack.Bounds(max_tokens, self.job.max_documents_per_window, reply_tokens)
 
     async def answer_batch(self, tasks: Sequence[Task]) -> Answers:
         """Work on the windows of a batch at once, as far as the pace allows; the questions of one window follow one another."""
         batch = Answers()
-        async for answers in bounded(self._answer_task, tasks, self.asker.account.limits.concurrency or len(tasks)):
+        async for answers in bounded(self._answer_task, tasks, READY * self.asker.account.limits.concurrency or len(tasks)):
             batch.add(answers)
         return batch
 
@@ -139,10 +138,9 @@ class Desk:
         """One question about a window, asked once or, in two passes, twice."""
         said = Answers()
         if task.recalled:
-            fingerprint, ids = task.recalled
             window = pack.window_of(self._with_text(task.window.documents))
-            request = replace(self.asker.request(window, question), fingerprint=fingerprint, ids=ids)
-            await judge(self, request, self.asker.recall(fingerprint), wanted, said)
+            request = replace(self.asker.request(window, question), **task.recalled)
+            await judge(self, request, self.asker.recall(request.fingerprint), wanted, said)
         else:
             window = pack.window_of([part for part in task.window.parts if part.document in wanted])
             await ask(self, self.asker.request(window, question), wanted, said)
@@ -171,7 +169,7 @@ class Desk:
                 numbers.setdefault(part.document, []).append(part.page)
         for sha256, pages in numbers.items():
             try:
-                pictures = await self.reader.images(Path(self.job.inbox), self.warehouse.document(sha256), pages)
+                pictures = await self.reader.images(self.job.inbox, self.warehouse.document(sha256), pages)
             except DocumentError as error:
                 lost.add(sha256)
                 answers.rejects += [Reject(sha256, question.name, "", error.reason, str(error)) for question in self.questions]

@@ -6,6 +6,7 @@ was accepted of an answer is kept, with the other fields marked as failed, and a
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from flows.replaying import stored, unfit
 from processors.check import records as check
+from processors.pack import windows as pack
 from schemas.errors import AccessRefused, BudgetReached, Interrupted, RequestError, RequestRefused
 from schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject, Reply, Request, Window
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from flows.asking import Desk
 
 NOTHING: Mapping[str, Reject] = {}
+IN_HALVES = frozenset({"content_filter", "too_long"})  # refusals that concern what stands in a window, and not all of it
 NOT_LIVE = "No batch answered it, and --mode batch-only asks nothing else. Run again with --mode batch to ask it live."
 
 
@@ -61,9 +64,7 @@ async def ask(desk: Desk, request: Request, wanted: frozenset[str], answers: Ans
         desk.halt.error = error
         answers.rejects += _rejected(request, wanted, "not_asked", str(error))
     except RequestRefused as error:
-        kept = {document: last.kept for document, last in before.items()}
-        refused = _rejected(request, wanted, error.reason, str(error))
-        answers.put(request, *check.settle(replace(reject, kept=kept.get(reject.document)) for reject in refused))
+        await _refused(desk, request, wanted, error, answers, before)
     except RequestError as error:
         answers.rejects += _rejected(request, wanted, error.reason, str(error))
     else:
@@ -71,12 +72,27 @@ async def ask(desk: Desk, request: Request, wanted: frozenset[str], answers: Ans
         await judge(desk, request, reply, wanted, answers, before)
 
 
+async def _refused(
+    desk: Desk, request: Request, wanted: frozenset[str], error: RequestRefused, answers: Answers, before: Mapping[str, Reject]
+) -> None:
+    """What the provider will not take is asked in halves, so that only the document that is to blame fails: in 2 log2 n + 1 calls."""
+    halves = pack.halves(request.window) if error.reason in IN_HALVES else []
+    if not halves:
+        kept = {document: last.kept for document, last in before.items()}
+        refused = _rejected(request, wanted, error.reason, str(error))
+        answers.put(request, *check.settle(replace(reject, kept=kept.get(reject.document)) for reject in refused))
+    for window in halves:
+        half = desk.asker.request(window, request.question, round_=request.round)
+        await ask(desk, half, wanted & frozenset(window.documents), answers, before)
+
+
 async def judge(
     desk: Desk, request: Request, reply: Reply, wanted: frozenset[str], answers: Answers, before: Mapping[str, Reject] = NOTHING
 ) -> None:
     """Check a reply, and ask again what fails; a reply of earlier days is only checked under the schemas of now."""
     answers.requests.append(request.fingerprint)
-    records, rejects = check.check(request, reply, before, earlier=desk.job.replay)
+    async with desk.checking:  # on a thread, so that the next calls leave meanwhile; one at a time, since it is all computing
+        records, rejects = await asyncio.to_thread(check.check, request, reply, before, earlier=desk.job.replay)
     records = [record for record in records if record.document in wanted]
     failed = [reject for reject in rejects if reject.document in wanted and reject.reason != NOT_APPLICABLE]
     answers.put(request, records, [reject for reject in rejects if reject.document in wanted and reject.reason == NOT_APPLICABLE])
@@ -96,12 +112,19 @@ async def ask_twice(desk: Desk, window: Window, question: Question, wanted: froz
     if desk.asker.account.model.vision:
         window, _ = await desk.with_images(window, other)
     await ask(desk, desk.asker.request(window, check.second(question)), wanted, other)
-    pages = {record.document: page for page, record in said.records}
-    first, second = ([record for _, record in one.records] for one in (said, other))
-    records, said.rejects = check.agree(first, said.rejects, second, other.rejects)
-    said.records = [(pages[record.document], record) for record in records]
+    first, second = _by_document(said), _by_document(other)
+    records, said.rejects = check.agree(map(check.merge, first.values()), said.rejects, map(check.merge, second.values()), other.rejects)
+    said.records = [(min(page for page, _ in first[record.document]), record) for record in records]
     other.records, other.rejects = [], []
     said.add(other)
+
+
+def _by_document(answers: Answers) -> Mapping[str, list[tuple[int, Record]]]:
+    """The records of each document: more than one when its pages were asked in halves."""
+    found: dict[str, list[tuple[int, Record]]] = {}
+    for page, record in answers.records:
+        found.setdefault(record.document, []).append((page, record))
+    return found
 
 
 async def _ask_again(desk: Desk, request: Request, again: check.Again, answers: Answers) -> None:
@@ -125,9 +148,8 @@ async def _recall_again(desk: Desk, smaller: Request, again: check.Again, answer
     stored_replies = desk.stored_again(check.some(question, every))
     for document, reject in again.rejects.items():
         if found := stored_replies.get(document):
-            fingerprint, ids = found
-            request, last = replace(smaller, fingerprint=fingerprint, ids=ids), replace(reject, fields=reject.fields or every)
-            await judge(desk, request, desk.asker.recall(fingerprint), frozenset([document]), answers, {document: last})
+            request, last = replace(smaller, **found), replace(reject, fields=reject.fields or every)
+            await judge(desk, request, desk.asker.recall(request.fingerprint), frozenset([document]), answers, {document: last})
         else:
             answers.rejects.append(unfit(reject))
 

@@ -54,7 +54,7 @@ class Document:
     media_type: str = ""  # by content, such as "application/pdf"; "" when not known
     size_bytes: int = 0
     status: Status = "ok"
-    reason: str = ""  # class of the trouble, such as "encrypted"; "" when status is "ok"
+    reason: str = ""  # class of the trouble, such as "encrypted"; when status is "ok", "" or "container" for what only holds others
     detail: str = ""  # the sentence for a person
     page_count: int = 0
     container: str = ""  # path of the zip, mail or PDF in which it lies; "" for a file of its own
@@ -75,6 +75,11 @@ class Page:
     repeated: tuple[tuple[int, int], ...] = ()  # spans of running headers and footers that stand on an earlier page too
     hidden_chars: int = 0  # characters of the text that nobody sees on the page
 
+    @property
+    def shown(self) -> str:
+        """The text without running headers and footers that stand on an earlier page too: what is sent and paid for."""
+        return _without(self.text, self.repeated)
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -86,10 +91,22 @@ class Part:
     start: int  # inclusive, in characters of the page
     end: int  # exclusive
     text: str
-    tokens: int
+    tokens: int  # of what is shown, with its mark
     image_px: tuple[int, int] | None = None
     image: bytes | None = None
     text_from: TextFrom = "file"
+    repeated: tuple[tuple[int, int], ...] = ()  # as in `Page`, in characters of this text
+
+    @property
+    def shown(self) -> str:
+        """The text without running headers and footers, as in `Page`."""
+        return _without(self.text, self.repeated)
+
+
+def _without(text: str, spans: tuple[tuple[int, int], ...]) -> str:
+    """The text without these spans, which are in order and do not overlap."""
+    edges = [0, *(edge for span in spans for edge in span), len(text)]
+    return "".join(text[start:stop] for start, stop in zip(edges[::2], edges[1::2], strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +169,7 @@ class Request:
     prompt_tokens: int
     reply_tokens: int  # the most the reply may have
     round: int = 0  # 0 the first time, 1 and 2 for what is asked again
+    legend: Mapping[str, Any] = field(default_factory=dict)  # of the short form in which records are written; {} for the plain one
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from processors.check.ground import Leaf, evidence, ground, written
 from processors.check.merge import merge
 from processors.check.salvage import Entry, Salvaged, salvage
 from processors.check.source import Source
+from schemas.compact import expanded
 from schemas.pipeline import NOT_APPLICABLE, Evidence, Question, Record, Reject, Reply, Request
 
 __all__ = ["Again", "agree", "ask_again", "check", "merge", "rated", "repair", "second", "settle", "some"]
@@ -87,10 +88,14 @@ def repair(request: Request, reply: Reply) -> str:
 
 
 def rated(record: Record) -> Record:
-    """The record, its parts merged, with the confidence in each value; what one part does not say and another does is no silence."""
+    """The record, its parts merged, with the confidence in each value, and one evidence a field.
+
+    What one part does not say and another does is no silence; where one part gives a list and another's failed, both are told.
+    """
     given = [item.field for item in record.evidence if item.state == "given"]
-    said = {path[: edge.start()] for path in given for edge in re.finditer(r"[.\[]|$", path)}
-    known = [item for item in record.evidence if item.state == "given" or item.field not in said]
+    failed = {item.field: item for item in record.evidence if item.state == "failed" and item.field not in given}
+    said = {path[: edge.start()] for path in [*given, *failed] for edge in re.finditer(r"[.\[]|$", path)}
+    known = [item for item in record.evidence if item.state == "given" or failed.get(item.field) is item or item.field not in said]
     noted = [replace(item, notes=(*item.notes, "conflict")) if _in(item.field, record.conflicts) else item for item in known]
     return replace(record, evidence=tuple(replace(item, confidence=confidence(item)) for item in noted))
 
@@ -105,7 +110,8 @@ def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str
     answers: dict[str, list[Mapping[str, Any]]] = {}
     for entry in salvaged.entries:
         if document := request.ids.get(_id(entry)):
-            answers.setdefault(document, []).append(entry.value)
+            answer = {**entry.value, "record": expanded(request.legend, entry.value["record"])} if "record" in entry.value else entry.value
+            answers.setdefault(document, []).append(answer)
     return answers
 
 

@@ -10,15 +10,43 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from processors.pack.plan import Cost, cost
-from processors.pack.tokens import Count, counter, image_tokens
+from processors.pack.calibration import Calibration
+from processors.pack.groups import Frame, Group, Size, even, fewest
+from processors.pack.plan import Call, Choice, Cost, Terms, Work, choose, cost
+from processors.pack.tokens import VOCABULARY_SHA256, Count, counter, image_tokens, rough
 from schemas.pipeline import Page, Part, Window
 
-PAGE_MARK_TOKENS = 16  # "<<4be1c09a77 page 12 of 345>>" and its newline, counted with the Kimi vocabulary, rounded up, 2026-11-23
-DOCUMENT_MARK_TOKENS = 32  # the lines that open and close a document
+DOCUMENT_MARK_TOKENS = 7  # "<<407931 k285612>>" and its newline, counted with the Kimi vocabulary, 2026-11-23
+PAGE_MARK_TOKENS = 12  # "<<407931 k285612 page 12/345>>", which each page of a document with several has
 OPEN_WINDOWS = 8  # windows that wait for a document that fits
 
-__all__ = ["Bounds", "Cost", "Count", "cost", "counter", "image_tokens", "size_of", "whole", "window_of", "windows"]
+__all__ = [
+    "VOCABULARY_SHA256",
+    "Bounds",
+    "Calibration",
+    "Call",
+    "Choice",
+    "Cost",
+    "Count",
+    "Frame",
+    "Group",
+    "Size",
+    "Terms",
+    "Work",
+    "choose",
+    "cost",
+    "counter",
+    "even",
+    "fewest",
+    "halves",
+    "image_tokens",
+    "rough",
+    "size_of",
+    "tokens_of",
+    "whole",
+    "window_of",
+    "windows",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +109,11 @@ def whole(pages: Sequence[Page], count: Count) -> list[Part]:
             0,
             len(page.text),
             page.text,
-            _page_tokens(page, count),
+            _page_tokens(page, len(pages), count),
             page.image_px,
             page.image,
             page.text_from,
+            page.repeated,
         )
         for page in pages
     ]
@@ -95,15 +124,33 @@ def size_of(parts: Sequence[Part]) -> int:
     return DOCUMENT_MARK_TOKENS + sum(part.tokens for part in parts)
 
 
+def tokens_of(text_tokens: int, pages: int, images_px: Iterable[tuple[int, int]] = ()) -> int:
+    """Tokens of a document in a window, marks included, from what is known without its text."""
+    return DOCUMENT_MARK_TOKENS + _page_marks(pages) * pages + text_tokens + sum(image_tokens(*size) for size in images_px)
+
+
 def window_of(parts: Sequence[Part]) -> Window:
     """A window that holds just these parts."""
     sizes = (size_of(list(group)) for _, group in groupby(parts, key=lambda part: part.document))
     return Window(tuple(parts), sum(sizes))
 
 
-def _page_tokens(page: Page, count: Count) -> int:
+def halves(window: Window) -> list[Window]:
+    """A window as two, parted between documents, else between the parts of its one document; none when it cannot be parted."""
+    keys = window.documents if len(window.documents) > 1 else window.parts
+    first = frozenset(keys[: len(keys) // 2])
+    sides = [[part for part in window.parts if (part in first or part.document in first) is side] for side in (True, False)]
+    return [window_of(side) for side in sides] if all(sides) else []
+
+
+def _page_tokens(page: Page, pages: int, count: Count) -> int:
     seen = image_tokens(*page.image_px) if page.image_px else 0
-    return PAGE_MARK_TOKENS + count(page.text) + seen
+    return _page_marks(pages) + count(page.shown) + seen
+
+
+def _page_marks(pages: int) -> int:
+    """Tokens of the mark of each page; the only page of a document has none beside the document's."""
+    return PAGE_MARK_TOKENS if pages > 1 else 0
 
 
 def _alone(parts: Sequence[Part], count: Count, bounds: Bounds) -> Iterator[Window]:
