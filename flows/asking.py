@@ -7,6 +7,7 @@ in the windows in which it was asked; and a request is named by its content, so 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,16 +15,16 @@ from typing import Any
 from flows.batches import Each, Halt, Tell, bounded
 from flows.counting import Tokens
 from flows.packing import packed
-from flows.replaying import stored, unfit
+from flows.repairing import Answers, ask, ask_twice, judge
 from flows.shelf import Shelf
 from processors.ask.replies import Asker
 from processors.check import records as check
 from processors.pack import windows as pack
 from processors.read import pages as read
 from processors.store.warehouse import Warehouse
-from schemas.errors import AccessRefused, BudgetReached, DocumentError, Interrupted, RequestError
+from schemas.errors import DocumentError
 from schemas.job import Job
-from schemas.pipeline import NOT_APPLICABLE, Part, Question, Record, Reject, Reply, Request, Window
+from schemas.pipeline import Part, Question, Reject, Window
 
 WINDOWS_PER_BATCH = 100  # a batch is a task in Prefect: minutes of calls, not one call ...
 TOKENS_PER_BATCH = 4_000_000  # ... and not more text in memory than this
@@ -37,17 +38,6 @@ class Task:
     window: Window
     wanted: Mapping[str, frozenset[str]]  # name of the question -> documents
     recalled: Mapping[str, Any] | None = None  # of the request: fingerprint, ids and legend, as they were
-
-
-@dataclass(slots=True)
-class Answers:
-    """What came of a batch of tasks."""
-
-    records: list[tuple[int, Record]] = field(default_factory=list)  # first page that the answer rests on, and the answer
-    rejects: list[Reject] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)  # fingerprints of the replies that were used
-    strays: list[str] = field(default_factory=list)  # answers about documents that nobody asked about, which are dropped
-    asked: int = 0
 
 
 @dataclass(slots=True)
@@ -66,6 +56,8 @@ class Desk:
     asked: int = 0
     recalled: int = 0
     strays: int = 0
+    repaired: Counter[str] = field(default_factory=Counter)  # how documents came to their record when not at once -> documents
+    mended: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)  # see `stored_again`
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     bought: set[str] = field(default_factory=set)  # requests whose reply came by batch in this run
 
@@ -81,11 +73,25 @@ class Desk:
                 asked = answers.asked + len(self.bought.intersection(answers.requests))
                 self.asked += asked
                 self.strays += len(answers.strays)
+                self.repaired += answers.repaired
                 self.recalled += len(answers.requests) - asked
                 tell("ask", shelf.settled, total)
                 await shelf.commit_when_due()
         await shelf.commit()
         return shelf.changed
+
+    def readings(self, question: Question) -> list[Question]:
+        """A question in the words in which it is asked about every window: one pass, or two."""
+        return [question, check.second(question)] if self.job.passes > 1 else [question]
+
+    def stored_again(self, question: Question) -> Mapping[str, Mapping[str, Any]]:
+        """By document the newest stored reply to a question of that name: fingerprint, ids and legend of the request."""
+        if question.name not in self.mended:
+            found = self.mended.setdefault(question.name, {})
+            for fingerprint, ids, _, legend in self.asker.remembered(question, replay=True):
+                for document in ids.values():
+                    found.setdefault(document, {"fingerprint": fingerprint, "ids": ids, "legend": legend})
+        return self.mended[question.name]
 
     def pending(self) -> dict[str, set[str]]:
         """For each question the documents that have pages and no answer yet."""
@@ -116,11 +122,7 @@ class Desk:
         """Work on the windows of a batch at once, as far as the pace allows; the questions of one window follow one another."""
         batch = Answers()
         async for answers in bounded(self._answer_task, tasks, READY * self.asker.account.limits.concurrency or len(tasks)):
-            batch.records += answers.records
-            batch.rejects += answers.rejects
-            batch.requests += answers.requests
-            batch.strays += answers.strays
-            batch.asked += answers.asked
+            batch.add(answers)
         return batch
 
     async def _answer_task(self, task: Task) -> Answers:
@@ -133,75 +135,31 @@ class Desk:
         return answers
 
     async def _answer_question(self, task: Task, question: Question, wanted: frozenset[str], answers: Answers) -> None:
+        """One question about a window, asked once or, in two passes, twice."""
+        said = Answers()
         if task.recalled:
             window = pack.window_of(self._with_text(task.window.documents))
             request = replace(self.asker.request(window, question), **task.recalled)
-            await self._check(request, self.asker.recall(request.fingerprint), wanted, answers)
-            return
-        window = pack.window_of([part for part in task.window.parts if part.document in wanted])
-        await self._ask(self.asker.request(window, question), wanted, answers)
-
-    async def _ask(self, request: Request, wanted: frozenset[str], answers: Answers) -> None:
-        """Ask and check; what cannot be asked becomes a reject with its reason."""
-        if why_not := str(self.halt.error or "") or self._not_live(request):
-            answers.rejects += _rejected(request, wanted, "not_asked", why_not)
-            return
-        try:
-            reply = await (stored(self.asker, request) if self.job.replay else self.asker.ask(request))
-        except (BudgetReached, AccessRefused, Interrupted) as error:
-            self.halt.error = error
-            answers.rejects += _rejected(request, wanted, "not_asked", str(error))
-        except RequestError as error:
-            await self._refused(request, wanted, error, answers)
+            await judge(self, request, self.asker.recall(request.fingerprint), wanted, said)
         else:
-            answers.asked += not reply.from_ledger
-            await self._check(request, reply, wanted, answers)
-
-    async def _refused(self, request: Request, wanted: frozenset[str], error: RequestError, answers: Answers) -> None:
-        """What the provider will not take is asked in halves, so that only the document that is to blame fails: in 2 log2 n + 1 calls."""
-        halves = pack.halves(request.window) if error.reason in IN_HALVES else []
-        if not halves:
-            answers.rejects += _rejected(request, wanted, error.reason, str(error))
-        for window in halves:
-            half = self.asker.request(window, request.question, round_=request.round)
-            await self._ask(half, wanted & frozenset(window.documents), answers)
-
-    def _not_live(self, request: Request) -> str:
-        """Why a request must not be sent now, if the job says so."""
-        live = self.job.mode != "batch-only" or self.job.replay
-        return "" if live or self.asker.known(request.fingerprint) else NOT_LIVE
-
-    async def _check(self, request: Request, reply: Reply, wanted: frozenset[str], answers: Answers) -> None:
-        """Check a reply; what fails is asked again once, and rejected when it fails again."""
-        answers.requests.append(request.fingerprint)
-        async with self.checking:  # on a thread, so that the next calls leave meanwhile; one at a time, since it is all computing
-            records, rejects = await asyncio.to_thread(check.check, request, reply, earlier=self.job.replay)
-        first_pages = {part.document: part.page for part in reversed(request.window.parts)}
-        answers.records += [(first_pages[record.document], record) for record in records if record.document in wanted]
-        failed = [reject for reject in rejects if reject.document in wanted]
-        answers.strays += [reject.detail for reject in rejects if not reject.document]
-        if self.job.replay:
-            failed = [unfit(reject) for reject in failed]
-        if request.round or self.job.replay:
-            answers.rejects += failed
-            return
-        answers.rejects += [reject for reject in failed if reject.reason == NOT_APPLICABLE]
-        for window, complaint in check.ask_again(request, failed):
-            again = self.asker.request(window, request.question, round_=1, complaint=complaint)
-            await self._ask(again, frozenset(window.documents), answers)
+            window = pack.window_of([part for part in task.window.parts if part.document in wanted])
+            await ask(self, self.asker.request(window, question), wanted, said)
+        if self.job.passes > 1 and said.records and not self.job.replay:
+            await ask_twice(self, window, question, wanted, said)
+        answers.add(said)
 
     async def seen(self, task: Task, answers: Answers) -> Task:
         """The task with the pictures of its image pages; documents that only show pictures to a model that cannot see are rejected."""
         window, blind = task.window, frozenset[str]()
         if self.asker.account.model.vision:
-            window, blind = await self._with_images(window, answers)
+            window, blind = await self.with_images(window, answers)
         else:
             blind = frozenset(window.documents) - {part.document for part in window.parts if part.text.strip()}
             for name, wanted in task.wanted.items():
                 answers.rejects += [Reject(document, name, "", "needs_ocr", BLIND) for document in sorted(blind & wanted)]
         return Task(window, {name: wanted - blind for name, wanted in task.wanted.items()})
 
-    async def _with_images(self, window: Window, answers: Answers) -> tuple[Window, frozenset[str]]:
+    async def with_images(self, window: Window, answers: Answers) -> tuple[Window, frozenset[str]]:
         """The window with its pictures, and the documents whose pictures could not be made, which are rejected."""
         images: dict[tuple[str, int], bytes] = {}
         lost: set[str] = set()
@@ -224,8 +182,6 @@ class Desk:
         return [part for document in documents for part in pack.whole(list(self.warehouse.pages_of([document])), self.count)]
 
 
-IN_HALVES = frozenset({"content_filter", "too_long"})  # refusals that concern what stands in a window, and not all of it
-NOT_LIVE = "No batch answered it, and --mode batch-only asks nothing else. Run again with --mode batch to ask it live."
 BLIND = "Its pages are pictures and this engine reads text only. Install octavo[ocr], or ask a model with vision."
 
 
@@ -235,10 +191,6 @@ def _whole(parts: Sequence[Part]) -> bool:
     for part in parts:
         pages.setdefault(part.document, set()).add(part.page if part.start == 0 else 0)
     return all(seen == set(range(1, part.pages + 1)) for part in parts if (seen := pages[part.document]))
-
-
-def _rejected(request: Request, wanted: Iterable[str], reason: str, detail: str) -> list[Reject]:
-    return [Reject(document, request.question.name, request.fingerprint, reason, detail) for document in sorted(wanted)]
 
 
 def _batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:

@@ -201,7 +201,8 @@ def _proofs(warehouse: Warehouse) -> dict[tuple[str, str], dict[str, Mapping[str
 
 def _cost_usd(warehouse: Warehouse, documents: set[str], questions: set[str]) -> float:
     """What was paid for these documents: of a window's price the share that they have in it."""
-    paid = (row for row in warehouse.rows("requests", ["question", "documents", "cost_usd"]) if row["question"] in questions)
+    bills = warehouse.rows("requests", ["question", "documents", "cost_usd"])
+    paid = (row for row in bills if row["question"].partition(".")[0] in questions)  # with `.again` and `.second`
     return float(sum(row["cost_usd"] * len(documents.intersection(row["documents"])) / (len(row["documents"]) or 1) for row in paid))
 
 

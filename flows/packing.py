@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from flows import settings
 from processors.pack import windows as pack
-from schemas.pipeline import Window
+from schemas.pipeline import Question, Window
 
 if TYPE_CHECKING:
     from flows.asking import Desk
@@ -70,7 +70,7 @@ def terms(desk: Desk) -> pack.Terms:
 
 def alone(desk: Desk, frame: pack.Frame) -> pack.Bounds:
     """What binds a window of a document that is too long for one."""
-    _, reply_tokens = desk.asker.room(desk.questions, 1)
+    _, reply_tokens = desk.asker.room(_readings(desk), 1)
     return pack.Bounds(min(frame.max_tokens, frame.max_documents_tokens + reply_tokens), 1, reply_tokens)
 
 
@@ -91,8 +91,13 @@ def _bounds(frame: pack.Frame, group: pack.Group) -> pack.Bounds:
 def _frame(desk: Desk) -> pack.Frame:
     job = desk.job
     most = 1 if job.isolation == "document" else job.max_documents_per_window
-    max_tokens, _ = desk.asker.room(desk.questions, most)
+    max_tokens, _ = desk.asker.room(_readings(desk), most)
     return pack.Frame(max_tokens, min(job.max_window_tokens or max_tokens, max_tokens), most)
+
+
+def _readings(desk: Desk) -> list[Question]:
+    """Every question in all the words in which it is asked about a window."""
+    return [reading for question in desk.questions for reading in desk.readings(question)]
 
 
 def _sizes(desk: Desk, documents: Sequence[str]) -> list[pack.Size]:
@@ -115,6 +120,6 @@ def _work(desk: Desk, sizes: Sequence[pack.Size]) -> pack.Work:
             asker.expected.likely(question, len(sizes), characters) // max(len(sizes), 1),
             asker.expected.reserve([question], sum(tokens) // max(len(sizes), 1)),
         )
-        for question in desk.questions
+        for question in _readings(desk)
     )
     return pack.Work(len(sizes), sum(tokens), max(tokens, default=0), questions)

@@ -79,7 +79,9 @@ def _calls(desk: Desk, window: Window, pending: Mapping[str, set[str]]) -> Itera
     for question in desk.questions:
         if parts := tuple(part for part in window.parts if part.document in pending[question.name]):
             shown = Window(parts, sum(part.tokens for part in parts))
-            prompt = shown.tokens + desk.asker.overhead_tokens(question, len(parts))
-            reply = desk.asker.expected.likely(question, len(parts), sum(part.end for part in parts))
-            yield pack.Call(prompt, cached, reply, desk.asker.reply_tokens(shown, question))
+            for reading in desk.readings(question):
+                prompt = shown.tokens + desk.asker.overhead_tokens(reading, len(parts))
+                reply = desk.asker.expected.likely(reading, len(parts), sum(part.end for part in parts))
+                yield pack.Call(prompt, cached, reply, desk.asker.reply_tokens(shown, reading))
+                cached = shown.tokens
             cached = shown.tokens if shown == window else 0

@@ -46,7 +46,7 @@ class Shelf:
                 failed.setdefault(key, reject)
         ordered = sorted(records, key=lambda item: (item[1].question, item[1].document, item[0]))
         for key, group in groupby(ordered, key=lambda item: (item[1].question, item[1].document)):
-            if key not in failed and (misfit := self._take(check.merge(list(group)))):
+            if key not in failed and (misfit := self._take(check.rated(check.merge(list(group))))):
                 failed[key] = misfit
         self.settled += len({*said, *failed})
         self._rejects += failed.values()

@@ -91,10 +91,10 @@ def _plain(value: Any) -> Any:
 
 
 def _moved(seam: _Seam, item: Evidence) -> Evidence | None:
-    """Evidence under its new path; None when its value did not come into the whole."""
+    """Evidence under its new path; None when its value did not come into the whole. That a value failed is said in any case."""
     match = _IN_LIST.fullmatch(item.field)
     if match is None:
-        return item if item.field in seam.taken else None
+        return item if item.field in seam.taken or item.state == "failed" else None
     shift, doubled = seam.shifts[match["list"]]
     number = int(match["number"])
     return replace(item, field=f"{match['list']}[{number + shift}]{match['rest']}") if number >= doubled else None

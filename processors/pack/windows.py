@@ -112,6 +112,7 @@ def whole(pages: Sequence[Page], count: Count) -> list[Part]:
             _page_tokens(page, len(pages), count),
             page.image_px,
             page.image,
+            page.text_from,
             page.repeated,
         )
         for page in pages
@@ -173,7 +174,7 @@ def _cut(part: Part, count: Count, room: int) -> Iterator[Part]:
         text = part.text[start:end]
         first = start == 0
         picture = (part.image_px, part.image) if first else (None, None)
-        yield Part(part.document, part.page, part.pages, start, end, text, PAGE_MARK_TOKENS + count(text), *picture)
+        yield Part(part.document, part.page, part.pages, start, end, text, PAGE_MARK_TOKENS + count(text), *picture, part.text_from)
         start = end
 
 

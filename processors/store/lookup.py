@@ -59,7 +59,7 @@ def _pages(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> d
     found: dict[str, list[Page]] = {}
     for one, number, text, width, height, text_from, repeated, hidden in connection.execute(query, [list(documents)]).fetchall():
         image_px = None if width is None else (width, height)
-        spans = tuple((span["start"], span["stop"]) for span in repeated)
+        spans = tuple((span["start"], span["stop"]) for span in repeated or ())
         page = Page(one, number, text, image_px, text_from=text_from, repeated=spans, hidden_chars=hidden)
         found.setdefault(one, []).append(page)
     return found
