@@ -52,16 +52,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.xdist_group("readme")  # one process, since later commands use what earlier ones made
-@pytest.mark.parametrize("command", [command for command in commands() if ".venv/bin/octavo" in command and "serve" not in command])
-def test_command_works(command: str, kimi: Running, place: Path) -> None:
-    """Every octavo command in README ends with exit code 0, asked of an emulator instead of Kimi, whose answers may be wrong (2)."""
-    words = command.replace(".venv/bin/octavo", f"{sys.executable} -m flows.cli")
+def test_every_command_works(kimi: Running, place: Path) -> None:
+    """Every octavo command in README, one after the other, ends with exit code 0, asked of an emulator whose answers may be wrong (2)."""
     environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key, "MOONSHOT_BASE_URL": kimi.base_url, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(["sh", "-c", words], cwd=place, env=environ, capture_output=True, text=True, check=False)
-    with (place / "log").open("a", encoding="utf-8") as log:  # a command may fail for what an earlier one did
-        log.write(f"{command} [{done.returncode}]\n{done.stdout}{done.stderr}\n")
-    assert done.returncode in ({0, 2} if {"run", "eval"} & set(command.split()) else {0}), (place / "log").read_text(encoding="utf-8")
+    said = ""
+    for command in (command for command in commands() if ".venv/bin/octavo" in command and "serve" not in command):
+        words = command.replace(".venv/bin/octavo", f"{sys.executable} -m flows.cli")
+        done = subprocess.run(["sh", "-c", words], cwd=place, env=environ, capture_output=True, text=True, check=False)
+        said += f"{command} [{done.returncode}]\n{done.stdout}{done.stderr}\n"  # a command may fail for what an earlier one did
+        assert done.returncode in ({0, 2} if {"run", "eval"} & set(command.split()) else {0}), said
 
 
 @pytest.mark.parametrize(
