@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.check.merge import merge
+from processors.check.records import rated
 from schemas.pipeline import Evidence, Record
 
 
@@ -53,6 +54,18 @@ def test_lists_are_joined_and_renumbered() -> None:
         ("lines[2].what", 2),
         ("lines[2].amount", 2),
     ]
+
+
+def test_what_failed_in_any_part_is_told() -> None:
+    """A field that failed in one part and is null in another has failed; a value makes up for it, and half a list does not."""
+    silent = [Evidence("total", "", "missing", state="null"), Evidence("day", "", "missing", state="null")]
+    proofs = [proof("lines[0].what", 1), proof("number", 1), *silent]
+    broken = [Evidence(name, "", "missing", state="failed", detail="wrong") for name in ("total", "lines", "number")]
+    first = record({"total": None, "day": None, "number": "7", "lines": [row("a")]}, proofs)
+    second = record({"total": None, "day": None, "number": None, "lines": []}, broken, request="r2")
+    for parts in ([(1, first), (2, second)], [(2, first), (1, second)]):
+        told = {(item.field, item.state) for item in rated(merge(parts)).evidence}
+        assert told - {("day", "null")} == {("total", "failed"), ("lines", "failed"), ("lines[0].what", "given"), ("number", "given")}
 
 
 def test_items_doubled_at_the_seam_are_taken_once() -> None:

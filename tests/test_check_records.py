@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from processors.check.again import some
 from processors.check.normalise import normalise
 from processors.check.records import agree, ask_again, check, rated, second, settle
+from schemas.compact import legend
 from schemas.pipeline import Field, Part, Question, Record, Reject, Reply, Request, Usage, Window
 
 
@@ -421,6 +422,18 @@ def test_null_missing_and_failed_are_told_apart() -> None:
         "number": "given", "day": "null", "total": "failed", "items": "null",
         "moment": "missing", "count": "missing", "weight": "missing", "paid": "missing", "way": "missing",
     }  # fmt: skip
+
+
+def test_what_a_short_reply_leaves_out_is_null() -> None:
+    """In the short form nulls are left out as the question says, so silence is null there; the plain form keeps the two apart."""
+    request = replace(request_for({"d1": TEXTS["d1"]}), legend=legend(FIELDS))
+    letters = {name if isinstance(name, str) else name[0]: letter for letter, name in request.legend.items()}
+    record = judged({"k1": {letters["number"]: "B-1001", letters["items"]: [["ink", None]]}}, request)[0]["d1"]
+    states = {item.field: item.state for item in record.evidence}
+    assert states.pop("number") == states.pop("items[0].what") == "given"
+    assert states.pop("items[0].amount") == "null"
+    assert set(states.values()) == {"null"}
+    assert set(states) == {field.name for field in FIELDS} - {"number", "items"}
 
 
 def confidences(record: Record) -> dict[str, float | None]:

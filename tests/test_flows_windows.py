@@ -17,7 +17,7 @@ from schemas.compiler import compile_question
 from schemas.job import Job
 from schemas.pipeline import Part, Window
 from tests.emulator.fixture import Running
-from tests.emulator.oracle import text_of
+from tests.emulator.oracle import labelled_lines, text_of
 
 FIELDS = {name: {"type": "string"} for name in ("sender", "recipient", "colour", "remark")}
 
@@ -117,6 +117,36 @@ async def test_a_filtered_document_is_found_by_halves(kimi: Running, inbox: Path
     assert (ended.rows, ended.exit_code) == ({"parcel": 16 - len(bad)}, 2)
     calls = [entry for entry in kimi.journal if entry.kind != "balance"]
     assert len(calls) <= len(bad) * (2 * ceil(log2(16)) + 1)
+
+
+async def test_two_passes_meet_a_filter(kimi: Running, inbox: Path) -> None:
+    """Both passes are asked in halves round the document that is refused, and agree about all others."""
+    kimi.config.filter_word = "FORBIDDEN"
+    (inbox / "slip05.txt").write_text("sender: FORBIDDEN\n", encoding="utf-8")
+    ended = await run(kimi, inbox, passes=2)
+    assert (ended.rows, ended.rejects, ended.exit_code) == ({"parcel": 15}, 1, 2)
+    given = [row for row in Warehouse(inbox.parent / "out").rows("evidence") if row["state"] == "given"]
+    assert {tuple(row["notes"]) for row in given} == {("agreed",)}
+
+
+async def test_a_failing_field_of_a_filtered_window_is_asked_again(kimi: Running, inbox: Path) -> None:
+    """Halves are judged like windows: what is wrong in one is asked again by its field, and what is never right is null and told."""
+
+    def wrong(body: dict[str, Any]) -> Any:
+        answer = labelled_lines(body)
+        assert isinstance(answer, dict)
+        for entry in answer["documents"]:
+            if entry["record"] and "sender" in entry["record"] and "Shade 3" in str(entry["record"].get("colour")):
+                entry["record"]["sender"] = "Sender 12 Ltd"
+        return answer
+
+    kimi.config.oracle = wrong
+    kimi.config.filter_word = "FORBIDDEN"
+    (inbox / "slip05.txt").write_text("sender: FORBIDDEN\n", encoding="utf-8")
+    ended = await run(kimi, inbox, plain_json=True, required_evidence=["sender"])
+    assert (ended.rows, ended.rejects, ended.failed_values) == ({"parcel": 15}, 1, 0)
+    assert ended.repaired == {"by their failing fields": 1}
+    assert parcels(inbox.parent / "out")[3]["sender"] == "Sender 3 Ltd"
 
 
 async def test_isolation_shows_each_document_alone(kimi: Running, inbox: Path) -> None:

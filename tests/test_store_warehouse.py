@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -170,6 +172,32 @@ def test_a_changed_meaning_is_a_change(warehouse: Warehouse) -> None:
     assert warehouse.commit([Change(edited)])
     assert [column.meaning for info in warehouse.tables() for column in info.columns if column.name == "number"] == ["As printed"]
     assert len(warehouse.rows("invoice")) == 1
+
+
+def test_a_folder_of_an_earlier_version_gets_the_columns_of_this_one(tmp_path: Path) -> None:
+    """A folder whose `evidence` has no states can be read as it is; who holds it finds nulls, the old values counted, and all views."""
+    folder, new = tmp_path / "out", {"state", "confidence", "notes", "detail"}
+    columns = tuple(column for column in tables.EVIDENCE.columns if column.name not in new)
+    before = replace(tables.EVIDENCE, columns=columns)
+    with hold(folder):
+        *most, evidence, rejects = [*rows.read("a"), *rows.answers("a")]
+        old = [{name: value for name, value in row.items() if name not in new} for row in evidence.rows if isinstance(row, dict)]
+        Warehouse(folder, tmp_path).commit([*most, rejects, Change(before, old)])
+    assert [row["field"] for row in Warehouse(folder).rows("evidence", ["field"])] == ["lines[0].what", "number"]
+    shutil.rmtree(folder / "tables")
+    with hold(folder) as warehouse:
+        assert [(row["value"], row["grade"], row["state"]) for row in warehouse.rows("evidence")] == [
+            ("paper", "missing", None),
+            ("R-1", "exact", None),
+        ]
+        assert warehouse.counts(tables.EVIDENCE, "state") == [{"state": None, "n": 2}]
+        assert [(row["field"], row["found"]) for row in warehouse.rows("evidence_quality")] == [("lines[].what", 1), ("number", 1)]
+        assert warehouse.rows("review") == []
+        after = warehouse.path.read_bytes()
+    with hold(folder) as warehouse:
+        assert warehouse.path.read_bytes() == after
+        assert warehouse.commit(rows.answers("a"))
+        assert {row["state"] for row in warehouse.rows("evidence")} == {"given"}
 
 
 def test_tables_are_described_inside_the_file(warehouse: Warehouse) -> None:

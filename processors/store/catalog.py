@@ -126,8 +126,8 @@ def slot(table: str) -> str:
 
 
 def ordering(table: str, columns: Sequence[str]) -> str:
-    """What puts the rows of a table in order, as SQL: its key; for a view of unknown shape, all that it has."""
-    return ", ".join(quoted(name) for name in row_order(table)) if table in FIXED or "document" in columns else "ALL"
+    """What puts the rows of a table in order, as SQL: its key, without what a table of an earlier version lacks; else all that it has."""
+    return ", ".join(quoted(name) for name in row_order(table) if name in columns) or "ALL"
 
 
 def scalar(connection: duckdb.DuckDBPyConnection, query: str) -> Any:

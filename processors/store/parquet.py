@@ -85,7 +85,8 @@ def _write(connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket) 
 def _rows(connection: duckdb.DuckDBPyConnection, bucket: Bucket) -> pa.RecordBatchReader:
     """The rows of one bucket in the order of their key, a row group at a time."""
     where = f"WHERE {catalog.slot(bucket.table)} % {bucket.of} = {bucket.number}" if bucket.of > 1 else ""
-    order = catalog.ordering(bucket.table, ["document"])
+    _, columns = catalog.shape(connection, bucket.table) or ("", [])
+    order = catalog.ordering(bucket.table, [name for name, _, _ in columns])
     query = catalog.fill("FROM $table $where ORDER BY $order", table=catalog.quoted(bucket.table), where=where, order=order)
     return connection.sql(query).to_arrow_reader(_ROW_GROUP)
 
