@@ -134,6 +134,8 @@ def _apart(text: str, one: Word, two: Word) -> bool:
     """Whether two words that follow each other belong to different cells."""
     gap = text[one.end : two.start]
     height = max(one.top - one.bottom, 0.1)
+    if "\u3000" in gap:  # sets the signs of one Chinese label wide
+        return False
     return "\n" in gap or "\t" in gap or not -height < two.left - one.right < _GAP * height
 
 
@@ -165,10 +167,13 @@ def _tables(rows: Sequence[list[Cell]]) -> Iterator[list[list[Cell]]]:
 
 
 def _runs(rows: Sequence[list[Cell]]) -> Iterator[list[list[Cell]]]:
-    """Rows of cells over each other, with a few rows of one cell between them but not around them."""
+    """Rows of cells over each other, in the same columns, with a few rows of one cell between them but not around them."""
     run: list[list[Cell]] = []
     between: list[list[Cell]] = []
     for row in rows:
+        if run and not _in_columns(row, run[-1]):
+            yield run
+            run, between = [], []
         if _is_row(row):
             run += [*between, row]
             between = []
@@ -179,6 +184,12 @@ def _runs(rows: Sequence[list[Cell]]) -> Iterator[list[list[Cell]]]:
             run, between = [], []
     if run:
         yield run
+
+
+def _in_columns(row: Sequence[Cell], above: Sequence[Cell]) -> bool:
+    """Whether half of the cells stand below cells of the row above: an address beside a table of other line heights does not."""
+    below = sum(any(cell.left < one.right and one.left < cell.right for one in above) for cell in row)
+    return below * 2 >= len(row)
 
 
 def _stacks(cells: Sequence[Cell], rows: Sequence[Sequence[Cell]], taken: set[int], text: str) -> Iterator[list[list[Cell]]]:

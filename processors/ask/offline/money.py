@@ -1,6 +1,6 @@
 """Totals and line items: a sheet in; amounts of its text out, chosen by label and by arithmetic, never computed.
 
-It imports `sheet`, since every rule asks a sheet where labels stand.
+It imports `sheet`, since every rule asks a sheet where labels stand, and `columns`, which knows the headings of tables.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import combinations, pairwise
+from itertools import accumulate, combinations, pairwise
 
-from processors.ask.offline.sheet import Hit, Sheet
+from processors.ask.offline.columns import columns, number_in
+from processors.ask.offline.sheet import Hit, Sheet, folded
 from schemas.values import Found, currency_in
 
 CENT = Decimal("0.01")
@@ -153,15 +154,41 @@ class Row:
 
 
 def line_items(sheet: Sheet) -> list[Row]:
-    """Rows whose quantity times unit price is their amount; other rows only if all together add up to a total of the document."""
-    rows = [row for number in range(len(sheet.lines)) if (row := _row(sheet, number))]
-    proved = [row for row in rows if row.unit_price is not None]
-    return (rows if rows and _adds_up(sheet, rows) else proved)[:MOST_ITEMS]
+    """Rows below a header, and rows whose quantity times unit price is their amount; others only if they add up to a total."""
+    tabled = dict(_below_headers(sheet))
+    rows = [row for number in range(len(sheet.lines)) if (row := tabled.get(number) or _row(sheet, number))]
+    proved = [row for row in rows if row.unit_price is not None or row in tabled.values()]
+    return (_adding_up(sheet, rows) or proved)[:MOST_ITEMS]
 
 
-def _adds_up(sheet: Sheet, rows: Sequence[Row]) -> bool:
+def _below_headers(sheet: Sheet) -> Iterator[tuple[int, Row]]:
+    """Rows with their lines: those with as many cells as the header above them."""
+    header: Mapping[str, int] = {}
+    width = 0
+    for number in range(len(sheet.lines)):
+        cells = sheet.cells(number)
+        if here := columns(list(map(folded, cells))):
+            header, width = here, len(cells)
+        elif header and len(cells) == width and (row := _by_columns(cells, header)):
+            yield number, row
+
+
+def _by_columns(cells: Sequence[str], header: Mapping[str, int]) -> Row | None:
+    """A row of a table whose header tells the columns; a total that stands in them is none."""
+    quantity, price, amount = (number_in(cells[header[kind]]) if kind in header else None for kind in ("quantity", "unit_price", "amount"))
+    description = cells[header["description"]]
+    if amount is None or not re.search(r"[^\W\d_]", description) or (quantity is None and _NO_ITEM.search(description)):
+        return None
+    return Row(description, quantity, price, amount)
+
+
+def _adding_up(sheet: Sheet, rows: Sequence[Row]) -> list[Row]:
+    """The rows up to the one with which they add up to a total: what stands below it, such as how it was paid, is no item."""
     sums = totals(sheet)
-    return sum(row.amount for row in rows) in {sums.net, sums.grand} and (len(rows) > 1 or rows[0].quantity is not None)
+    for count, amount in enumerate(accumulate(row.amount for row in rows), start=1):
+        if amount in {sums.net, sums.grand} and (count > 1 or rows[0].quantity is not None):
+            return list(rows[:count])
+    return []
 
 
 def _row(sheet: Sheet, number: int) -> Row | None:
@@ -203,7 +230,8 @@ def _without_factors(before: str, amount: Decimal) -> Row | None:
 
 
 def _described(text: str) -> str:
-    """A description without position, article code and unit around it; "" when no word is left."""
+    """A description without position, article code and unit around it, of cells the one with most letters; "" when no word is left."""
+    text = max(text.split("|"), key=lambda cell: sum(map(str.isalpha, cell)))
     text = _CODE.sub("", _POSITION.sub("", text.strip(" \t|*"), count=1), count=1)
     text = re.sub(rf"(?<!\d)(?<!\bper)(?<!\bpro)(?<!\bpar)\s+{_UNIT.pattern}$", "", text.strip(" \t|:;,*€$£"), flags=re.IGNORECASE).strip(
         " \t|:;,*"

@@ -163,6 +163,10 @@ class Sheet:
         """Those that begin between two offsets, of a list in order."""
         return found[bisect_left(found, start, key=lambda one: one.start) : bisect_left(found, end, key=lambda one: one.start)]
 
+    def cells(self, line: int) -> list[str]:
+        """The cells of a line."""
+        return [self.text[start:end].strip() for start, end in self._cells(line)]
+
     def _is_rate(self, found: Found[Decimal]) -> bool:
         """Whether a per cent sign stands behind a number, or before it as in "VAT % 19,0"."""
         behind = self.text[found.end : found.end + 2].lstrip()
