@@ -168,12 +168,13 @@ def _lines(node: Node, indent: str = "") -> Iterator[str]:
 
 
 def _type_words(node: Node) -> str:
-    """The type of a field in words, with the limits that the JSON Schema of the request cannot say."""
+    """The type of a field in words, with what the JSON Schema of a row cannot say, and the limits that none can."""
     if node.field.kind == "list":
         return f"list of {_type_words(node.parts[0])}"
     said = {"exclusiveMinimum": "above {}", "exclusiveMaximum": "below {}", "multipleOf": "in steps of {}", "pattern": "matching {}"}
     extra = [words.format(node.limits[word]) for word, words in said.items() if word in node.limits]
-    names = {"text": node.limits.get("format", "text"), "decimal": "number"}
+    choices = f"one of: {'; '.join(node.field.choices)}"
+    names = {"text": node.limits.get("format", "text"), "decimal": "number", "datetime": "YYYY-MM-DDTHH:MM:SS", "choice": choices}
     return ", ".join([names.get(node.field.kind, node.field.kind), *extra])
 
 
