@@ -119,7 +119,7 @@ def test_a_good_reply_becomes_records_with_evidence() -> None:
 
 
 def test_rows_say_the_same_as_objects() -> None:
-    """Where rows were asked for, a row and an object give equal records; a row of another length is no answer, for values may have moved."""
+    """Where rows were asked for, a row and an object give equal records; a row of another length is no answer: values may have moved."""
     request = replace(request_for(), legend=legend(FIELDS))
     row = ["B-1001", "2026-03-05", None, 12.50, None, None, None, None, [["ink", 3], ["pens", None]]]
     text = json.dumps({"documents": [["k1", row], ["k2", None], ["k3", row[1:]]]})
