@@ -1,7 +1,7 @@
 """The words that are sent: fixed instruction, then documents, then the question, so that questions over one window share a prefix.
 
-A window looks like this to the model; boundary and ids come from an HMAC, so that no document can guess them. A mark costs 8 tokens,
-and a document of one page has one:
+A window looks like this to the model; boundary and ids come from an HMAC, so that no document can guess them. A mark costs 6 or
+7 tokens, and a document of one page has one:
 
     <<407931 k285>>
     Receipt 4711 ...
@@ -10,6 +10,10 @@ and a document of one page has one:
     <<407931 k042 page 2/2>>
     ...
     <<407931 end>>
+
+The reply has a pair of id and record for each document, and records are rows (`schemas.compact`), unless plain JSON is asked for:
+
+    {"documents":[["k285",["4711",19.90]],["k042",["2024-117",null]]]}
 """
 
 from __future__ import annotations
