@@ -85,12 +85,12 @@ def _filled(desk: Desk, plan: Plan) -> Iterator[tuple[Sequence[str], Iterator[Wi
 
 
 def _bounds(frame: pack.Frame, group: pack.Group) -> pack.Bounds:
-    return pack.Bounds(min(frame.max_tokens - group.reply_tokens, frame.max_documents_tokens), frame.max_documents)
+    return pack.Bounds(min(frame.max_tokens - group.reply_tokens, frame.max_documents_tokens), len(group.sizes))
 
 
 def _frame(desk: Desk) -> pack.Frame:
     job = desk.job
-    most = 1 if job.isolation == "document" else job.max_documents_per_window
+    most = 1 if job.isolation == "document" else job.max_documents_per_window or pack.PLACES
     max_tokens, _ = desk.asker.room(_readings(desk), most)
     return pack.Frame(max_tokens, min(job.max_window_tokens or max_tokens, max_tokens), most)
 
@@ -103,10 +103,13 @@ def _readings(desk: Desk) -> list[Question]:
 def _sizes(desk: Desk, documents: Sequence[str]) -> list[pack.Size]:
     """Sizes on the safe side: a token more for each page, since each is rounded up when its text is counted."""
     sizes = []
+    by_size = desk.job.isolation == "window" and not desk.job.max_documents_per_window
+    longest = max((question.reply_tokens for question in desk.questions), default=0)
     for row in desk.warehouse.extents(documents):
         text_tokens = desk.count.safe(row["tokens"]) + (0 if desk.exact else row["pages"])
         tokens = pack.tokens_of(text_tokens, row["pages"], row["images_px"] or ())
-        sizes.append(pack.Size(row["document"], tokens, desk.asker.expected.reserve(desk.questions, tokens), row["chars"]))
+        reserve = desk.asker.expected.reserve(desk.questions, tokens)
+        sizes.append(pack.Size(row["document"], tokens, reserve, row["chars"], pack.places(tokens, longest) if by_size else 1))
     return sizes
 
 

@@ -23,6 +23,7 @@ class Estimate:
     remembered: int  # answers that the ledger holds already, free
     reason: str  # why so many windows
     exact: bool  # whether tokens were counted with the model's vocabulary
+    learned: bool  # whether the tokens of replies are those that earlier ones had, or what the schemas let expect
     cost: pack.Cost
     tier: int | None = None  # the tier whose limits are assumed for the minutes, when the account's are not told
 
@@ -52,6 +53,7 @@ def estimate(desk: Desk) -> Estimate:
         remembered=remembered,
         reason=plan.reason,
         exact=desk.exact,
+        learned=all(map(desk.asker.expected.knows, desk.questions)),
         cost=pack.cost(calls, packing.terms(desk), scale),
         tier=None if settings.assumed(desk.job) == desk.asker.account.limits else settings.ASSUMED_TIER,
     )

@@ -106,6 +106,7 @@ def price(estimate: Estimate) -> str:
 def estimate(found: Estimate, account: Account) -> None:
     """What `octavo plan` says."""
     grid = Table(box=None, show_header=False)
+    expected = "as long as earlier ones were" if found.learned else "as long as the schemas let expect, since there are none yet"
     counted = "counted with the model's vocabulary" if found.exact else "estimated; `octavo doctor` says how to count exactly"
     for name, value in (
         ("Model", f"{account.model.id} at {account.base_url}"),
@@ -115,6 +116,7 @@ def estimate(found: Estimate, account: Account) -> None:
         ("Known", f"{found.remembered:,} replies in the ledger, free"),
         ("Calls", f"{found.cost.requests:,}"),
         ("Tokens", f"{found.cost.prompt_tokens:,} in, of which {found.cost.cached_tokens:,} cached; about {found.cost.reply_tokens:,} out"),
+        ("Replies", expected),
         ("Price", f"${found.cost.usd:.2f}, ${found.cost.worst_usd:.2f} at the most" if account.model.priced else "not in the catalogue"),
         ("Time", _time(found)),
     ):

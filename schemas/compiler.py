@@ -51,6 +51,15 @@ VALUE_TOKENS: dict[Kind, int] = {
     "decimal": 4,
     "boolean": 1,
 }
+LIMIT_WORDS = {  # limits of one value, as the instruction has them
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "exclusiveMinimum": "above {}",
+    "exclusiveMaximum": "below {}",
+    "multipleOf": "in steps of {}",
+    "pattern": "matching {}",
+    "maxLength": "at most {} characters",
+}
 LIST_ITEMS = 5  # expected in a list whose length nobody knows
 
 
@@ -95,13 +104,13 @@ def shipped() -> dict[str, str]:
 
 
 def reply_tokens(node: Node) -> int:
-    """Tokens that an answer is expected to have when every field has a value.
+    """Tokens that an answer is expected to have, written as rows (`schemas.compact`), when every field has a value.
 
-    A key costs its words and two marks, a value what one of its kind usually does (VALUE_TOKENS) or what the schema says of it
-    (`expected_tokens`), a record two brackets. A list is expected to have LIST_ITEMS items, or the nearest number it may have.
+    A value costs what one of its kind usually does (VALUE_TOKENS) or what the schema says of it (`expected_tokens`), a record and a list
+    two brackets. A list is expected to have LIST_ITEMS items, or the nearest number it may have.
     """
     if node.field.kind == "record":
-        return 2 + sum(len(part.field.name.split("_")) + 2 + reply_tokens(part) for part in node.parts)
+        return 2 + sum(map(reply_tokens, node.parts))
     if node.field.kind == "list":
         items: int = max(node.limits.get("minItems", 0), min(LIST_ITEMS, node.limits.get("maxItems", LIST_ITEMS)))
         return 2 + items * reply_tokens(node.parts[0])
@@ -178,12 +187,12 @@ def _lines(node: Node, indent: str = "") -> Iterator[str]:
 
 
 def _type_words(node: Node) -> str:
-    """The type of a field in words, with the limits that the JSON Schema of the request cannot say."""
+    """The type of a field in words, with what the JSON Schema of a row cannot say, and the limits that none can."""
     if node.field.kind == "list":
         return f"list of {_type_words(node.parts[0])}"
-    said = {"exclusiveMinimum": "above {}", "exclusiveMaximum": "below {}", "multipleOf": "in steps of {}", "pattern": "matching {}"}
-    extra = [words.format(node.limits[word]) for word, words in said.items() if word in node.limits]
-    names = {"text": node.limits.get("format", "text"), "decimal": "number"}
+    extra = [words.format(node.limits[word]) for word, words in LIMIT_WORDS.items() if word in node.limits]
+    choices = f"one of: {'; '.join(node.field.choices)}"
+    names = {"text": node.limits.get("format", "text"), "decimal": "number", "datetime": "YYYY-MM-DDTHH:MM:SS", "choice": choices}
     return ", ".join([names.get(node.field.kind, node.field.kind), *extra])
 
 

@@ -54,8 +54,10 @@ class Job(BaseModel):
         default="window",
         description="document: one document a request, for folders that are not trusted; window: short ones share a request.",
     )
-    plain_json: bool = Field(default=False, description="Ask for whole keys and nulls instead of the short form, which costs less.")
-    max_documents_per_window: int = Field(default=20, ge=1, le=500, description="Quality bound of packing.")
+    plain_json: bool = Field(default=False, description="Ask for objects with whole keys instead of rows, which cost less.")
+    max_documents_per_window: int = Field(
+        default=0, ge=0, le=500, description="Most documents in one call; 0 for 20, or up to 100 where they and their answers are short."
+    )
     max_window_tokens: int = Field(default=0, ge=0, description="Most tokens of documents in one call; 0 for what the model takes.")
     key_env: str = Field(default="", description="Environment variable that holds the key; empty for the provider's, MOONSHOT_API_KEY.")
     key_secret: str = Field(default="", description="Prefect Secret block that holds the key; wins over key_env.")

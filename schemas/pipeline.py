@@ -8,7 +8,7 @@ Pages count from 1; spans are half-open character offsets into the text of their
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -169,7 +169,7 @@ class Request:
     prompt_tokens: int
     reply_tokens: int  # the most the reply may have
     round: int = 0  # 0 the first time, 1 and 2 for what is asked again
-    legend: Mapping[str, Any] = field(default_factory=dict)  # of the short form in which records are written; {} for the plain one
+    legend: Mapping[str, Any] | Sequence[Any] = field(default_factory=dict)  # of the short form of its records; {} for the plain one
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,30 @@ def test_longer_documents_are_learned_apart(question: Question) -> None:
     assert expected.tokens(question, long) == expect.estimate(question, long)
 
 
+def test_a_mean_is_known_before_a_limit_is(question: Question) -> None:
+    """One window of several documents says how long replies are, also for documents of other lengths until those are known themselves."""
+    expected = Expectation(lambda _: ())
+    shown = window(*(invoice(number) for number in range(LEAST)))
+    before = expected.tokens(question, shown)
+    assert expected.likely(question, 2, 60) == 2 * question.reply_tokens
+    assert not expected.knows(question)
+    expected.note(request_of(question, shown), replied(request_of(question, shown), 60 * LEAST))
+    assert expected.knows(question)
+    assert expected.likely(question, 2, 60) == expected.likely(question, 2, 60_000) == 120
+    assert expected.tokens(question, shown) == before
+    long = window(*(invoice(number, characters=30_000) for number in range(LEAST)))
+    expected.note(request_of(question, long), replied(request_of(question, long), 500 * LEAST))
+    assert (expected.likely(question, 2, 60), expected.likely(question, 2, 60_000)) == (120, 1_000)
+
+
+def test_plain_objects_are_longer_than_rows(question: Question) -> None:
+    """What a schema lets expect is for rows; of plain objects more is expected, in the plan and as a limit."""
+    rows, plain = Expectation(lambda _: ()), Expectation(lambda _: (), plain=True)
+    shown = window(invoice(1))
+    assert plain.likely(question, 10, 600) == pytest.approx(expect.PLAIN * rows.likely(question, 10, 600), rel=0.01)
+    assert plain.tokens(question, shown) == pytest.approx(expect.PLAIN * rows.tokens(question, shown), rel=0.01)
+
+
 @pytest.mark.parametrize("in_one", [1, 5, 20])
 def test_what_is_learned_is_enough_for_nearly_all(question: Question, in_one: int) -> None:
     """Of replies with a long tail fewer than 1 in 50 would be cut, and little more is reserved than they have."""

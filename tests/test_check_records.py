@@ -122,6 +122,19 @@ def test_a_good_reply_becomes_records_with_evidence() -> None:
     assert accepted["d1"].question == "bill"
 
 
+def test_rows_say_the_same_as_objects() -> None:
+    """Where rows were asked for, a row and an object give equal records; a row of another length is no answer: values may have moved."""
+    request = replace(request_for(), legend=legend(FIELDS))
+    row = ["B-1001", "2026-03-05", None, 12.50, None, None, None, None, [["ink", 3], ["pens", None]]]
+    text = json.dumps({"documents": [["k1", row], ["k2", None], ["k3", row[1:]]]})
+    (by_row,), (other_kind, too_short) = check(request, reply_of(text))
+    plain = {"number": "B-1001", "day": "2026-03-05", "total": 12.50, "items": [{"what": "ink", "amount": 3}, {"what": "pens"}]}
+    assert judged({"k1": plain, "k2": None}, request)[0]["d1"] == by_row
+    assert other_kind.reason == "not_applicable"
+    assert (too_short.reason, too_short.document) == ("invalid", "d3")
+    assert "a row with a value for each field" in too_short.detail
+
+
 @pytest.mark.parametrize(
     ("field", "given_value", "expected"),
     [
@@ -171,7 +184,7 @@ def test_values_become_native(field: str, given_value: object, expected: object)
         ({"number": ["B-1001"]}, "is no text that can be stored"),
         ({"number": "none"}, "number: Field required"),
         ({"number": "one"}, "number: Value error, a number has digits, not 'one'"),
-        ("B-1001", "record: must be an object, not 'B-1001'"),
+        ("B-1001", "record: must be an object, or a row with a value for each field, not 'B-1001'"),
     ],
 )
 def test_what_does_not_fit_is_named(record: Any, words: str) -> None:

@@ -43,6 +43,33 @@ def test_entries_in_any_wrapping(text: str) -> None:
     assert [entry.value for entry in salvage(text).entries] == [ONE, TWO]
 
 
+PAIRS = json.dumps({"documents": [["k1", ["R-1", None]], ["k2", [[["]"]]]]]})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PAIRS,
+        f"```json\n{PAIRS}\n```",
+        json.dumps(json.loads(PAIRS)["documents"]),
+        '{"documents": [["k1", "R-1", null], {"id": "k2", "record": [[["]"]]]}]}',
+        f'First {{"documents": [["k1", ["R-2", 3]]]}}, but then {PAIRS}',
+    ],
+)
+def test_pairs_of_id_and_record(text: str) -> None:
+    """Entries in the short form are found in any wrapping, beside plain ones, and when a row lost its brackets."""
+    assert [entry.value for entry in salvage(text).entries] == [{"id": "k1", "record": ["R-1", None]}, {"id": "k2", "record": [[["]"]]]}]
+
+
+def test_a_cut_reply_keeps_whole_pairs() -> None:
+    """Wherever a reply is cut, only pairs whose last bracket arrived are kept, and the list counts as not closed."""
+    first, second = PAIRS.index("]]") + 2, PAIRS.index("]]}")
+    for length in range(len(PAIRS) - 2):
+        salvaged = salvage(PAIRS[:length])
+        assert not salvaged.whole
+        assert len(salvaged.entries) == (length >= first) + (length >= second + 1)
+
+
 @pytest.mark.parametrize("text", ["", "I cannot read this.", "{}", "null", '{"answer": 5}', "[" * 100_000])
 def test_a_reply_without_entries(text: str) -> None:
     """A reply without entries gives none, and says that there is no list."""

@@ -89,6 +89,24 @@ async def test_the_first_run_costs_about_what_was_said(kimi: Running, inbox: Pat
     assert ended.cost_usd <= said.cost.worst_usd
 
 
+async def test_one_call_teaches_how_long_replies_are(kimi: Running, inbox: Path) -> None:
+    """A run over a few documents is enough for a plan to say the reply tokens of the rest within 10 %, and that it has learned them."""
+    few = inbox.parent / "few"
+    few.mkdir()
+    write(few, range(500, 506))
+    job = job_of(kimi, few, concurrency=1)
+    first, ended = await run(kimi, job)
+    assert (first.learned, ended.asked) == (False, 1)
+    said, _ = await run(kimi, job_of(kimi, inbox))
+    replied = sum(entry.reply_tokens for entry in kimi.paid()[1:])
+    assert said.learned
+    assert said.cost.reply_tokens == pytest.approx(replied, rel=0.1)
+    assert abs(first.cost.reply_tokens / 6 - replied / 120) > abs(said.cost.reply_tokens - replied) / 120
+    job = job_of(kimi, few, plain_json=True)
+    write(few, range(506, 512))
+    assert not (await order.plan(job, settings.account(job, {}, key=kimi.key))).learned
+
+
 async def test_windows_keep_to_the_tokens_of_the_job(kimi: Running, inbox: Path) -> None:
     """`max_window_tokens` binds what documents have in one call; each document is asked about once all the same."""
     said, ended = await run(kimi, job_of(kimi, inbox, max_window_tokens=3_000, max_documents_per_window=100))
@@ -97,6 +115,17 @@ async def test_windows_keep_to_the_tokens_of_the_job(kimi: Running, inbox: Path)
     assert said.windows > free.windows
     assert max(entry.prompt_tokens for entry in kimi.paid()[: said.windows]) <= 3_000 + 800  # instruction, question and schema
     assert kimi.asked_twice() == []
+
+
+async def test_short_documents_cost_little_beside_their_text(kimi: Running, inbox: Path) -> None:
+    """Unless a number is named, short documents share windows by the dozen, and prompts have at most 1.05 times the tokens of the texts."""
+    for number in range(120):
+        path = inbox / f"slip{number:03}.txt"
+        path.write_text(path.read_text(encoding="utf-8")[:1_500], encoding="utf-8")
+    said, _ = await run(kimi, job_of(kimi, inbox, max_documents_per_window=0, concurrency=1))
+    texts = sum(kimi.emulator.state.counter.count(path.read_text(encoding="utf-8")) for path in inbox.iterdir())
+    assert said.windows == 2
+    assert sum(entry.prompt_tokens for entry in kimi.paid()) <= 1.05 * texts
 
 
 async def test_all_calls_of_the_account_are_used(kimi: Running, inbox: Path) -> None:

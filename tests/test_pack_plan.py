@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -11,27 +12,28 @@ from hypothesis import strategies as st
 from processors.pack import plan
 from processors.pack import windows as pack
 
-FRAMES = st.builds(pack.Frame, st.integers(200, 2_000), st.integers(150, 2_000), st.integers(1, 9))
-FOLDERS = st.lists(st.tuples(st.integers(1, 150), st.integers(0, 50)), max_size=60)
+FRAMES = st.builds(pack.Frame, st.integers(200, 2_000), st.integers(150, 2_000), st.integers(5, 20))
+FOLDERS = st.lists(st.tuples(st.integers(1, 150), st.integers(0, 50), st.integers(1, 5)), max_size=60)
 TERMS = pack.Terms(prices_usd=(0.95, 0.16, 4.0), tokens_per_second=40, limits=(15, 100, 2_000_000, 0))
 FREE = pack.Terms(prices_usd=(0, 0, 0), tokens_per_second=40, limits=(15, 0, 0, 0))
 
 
-def sizes_of(folder: list[tuple[int, int]]) -> list[pack.Size]:
-    """Documents d0, d1, ... with tokens and tokens of the reply."""
-    return [pack.Size(f"d{at}", tokens, reply) for at, (tokens, reply) in enumerate(folder)]
+def sizes_of(folder: Sequence[tuple[int, ...]]) -> list[pack.Size]:
+    """Documents d0, d1, ... with tokens, tokens of the reply, and places."""
+    return [pack.Size(f"d{at}", tokens, reply, 0, *places) for at, (tokens, reply, *places) in enumerate(folder)]
 
 
 def holds(group: pack.Group, frame: pack.Frame) -> bool:
     """Whether a group is within its bounds, counted anew."""
-    tokens, replies = (sum(getattr(size, name) for size in group.sizes) for name in ("tokens", "reply_tokens"))
-    assert (group.tokens, group.reply_tokens) == (tokens, replies)
-    return tokens <= frame.max_documents_tokens and tokens + replies <= frame.max_tokens and len(group.sizes) <= frame.max_documents
+    tokens, replies, places = (sum(getattr(size, name) for size in group.sizes) for name in ("tokens", "reply_tokens", "places"))
+    assert (group.tokens, group.reply_tokens, group.places) == (tokens, replies, places)
+    fits = tokens <= frame.max_documents_tokens and tokens + replies <= frame.max_tokens
+    return fits and places <= frame.max_places
 
 
 @given(FOLDERS, FRAMES, st.integers(1, 30), st.randoms())
 def test_every_document_is_in_one_group_within_bounds(
-    folder: list[tuple[int, int]], frame: pack.Frame, number: int, chance: random.Random
+    folder: list[tuple[int, int, int]], frame: pack.Frame, number: int, chance: random.Random
 ) -> None:
     """Full or even, whatever the bounds: nothing lost, nothing twice, no bound passed, and the order of the documents means nothing."""
     sizes = sizes_of(folder)
@@ -52,6 +54,16 @@ def test_windows_are_full(tokens: list[int]) -> None:
     groups = pack.fewest(sizes_of([(size, 10) for size in tokens]), frame)
     assert len(groups) <= -(-sum(tokens) // 3_000) + 1
     assert sum(group.tokens for group in groups[:-1]) >= 0.97 * 3_000 * (len(groups) - 1)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "reply_tokens", "documents"), [(300, 58, 100), (600, 58, 50), (300, 200, 25), (2_500, 58, 20), (90_000, 9_000, 20)]
+)
+def test_more_short_documents_share_a_window(tokens: int, reply_tokens: int, documents: int) -> None:
+    """A window holds 20 documents of any length, and up to 100 of which little is read and written."""
+    sizes = [pack.Size(f"d{at}", tokens, reply_tokens, 0, pack.places(tokens, reply_tokens)) for at in range(200)]
+    groups = pack.fewest(sizes, pack.Frame(10**9, 10**9, pack.PLACES))
+    assert {len(group.sizes) for group in groups} == {documents}
 
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=200), st.integers(1, 50))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.compact import expanded, legend, shortened, written
+from schemas.compact import WIDEST, expanded, legend, shortened, written
 from schemas.compiler import compile_question, shipped
 from schemas.pipeline import Field
+from tests.emulator.mfjs import complaints
 
-NAMES = st.sampled_from(["a", "b", "c", "number", "total", "due"])
+TYPE = re.compile(r"'(string|integer|number|boolean|array|object|null)'")
+NAMES = st.sampled_from(["a", "b", "c", "number", "total", "due", *(f"field_{n}" for n in range(20))])
 SCALARS = st.one_of(st.none(), st.integers(), st.text(max_size=3))
 
 
@@ -24,7 +27,7 @@ def fields(depth: int) -> st.SearchStrategy[tuple[Field, ...]]:
         record = st.builds(lambda name, parts: Field(name, "record", fields=parts), NAMES, inner)
         listed = st.builds(lambda name, item: Field(name, "list", item=item), NAMES, st.one_of(plain, record))
         plain = st.one_of(plain, record, listed)
-    return st.lists(plain, min_size=1, max_size=4, unique_by=lambda field: field.name).map(tuple)
+    return st.lists(plain, min_size=1, max_size=20, unique_by=lambda field: field.name).map(tuple)
 
 
 def values(field: Field) -> st.SearchStrategy[Any]:
@@ -52,40 +55,59 @@ def test_there_and_back_is_the_same(data: st.DataObject) -> None:
     assert expanded(known, record) == record
 
 
-def test_short_names_are_no_names_of_fields() -> None:
-    """A field that is called `a` keeps its name for itself; nothing is ambiguous."""
-    assert legend((Field("a", "text"), Field("c", "text"), Field("x", "text"))) == {"b": "a", "d": "c", "e": "x"}
-
-
-def test_lists_of_plain_records_are_rows() -> None:
-    """The items of a list of flat records lose their names, those of deeper records keep short ones."""
-    flat = Field("lines", "list", item=Field("", "record", fields=(Field("what", "text"), Field("amount", "decimal"))))
-    deep = Field("jobs", "list", item=Field("", "record", fields=(Field("who", "text"), flat)))
-    assert legend((flat, deep)) == {"a": ["lines", ["what", "amount"]], "b": ["jobs", {"a": "who", "b": ["lines", ["what", "amount"]]}]}
-    short = {"a": [["ink", 3], ["pens", None]], "b": [{"a": "Ann", "b": [["ink", 1]]}]}
+def test_rows_are_in_the_order_of_the_fields() -> None:
+    """A record is a row, a record inside of it a row too, and a list of records a list of rows; names stand in the legend alone."""
+    lines = Field("lines", "list", item=Field("", "record", fields=(Field("what", "text"), Field("amount", "decimal"))))
+    place = Field("place", "record", fields=(Field("city", "text"), lines))
+    parts = (Field("who", "text"), place, Field("tags", "list", item=Field("", "text")))
     plain = {
-        "lines": [{"what": "ink", "amount": 3}, {"what": "pens", "amount": None}],
-        "jobs": [{"who": "Ann", "lines": [{"what": "ink", "amount": 1}]}],
+        "who": None,
+        "place": {"city": "Ulm", "lines": [{"what": "ink", "amount": 3}, {"what": "pens", "amount": None}]},
+        "tags": ["a", "b"],
     }
-    assert expanded(legend((flat, deep)), short) == plain
+    assert legend(parts) == ["who", {"place": ["city", {"lines[]": ["what", "amount"]}]}, "tags"]
+    assert written(legend(parts), plain) == [None, ["Ulm", [["ink", 3], ["pens", None]]], ["a", "b"]]
+    assert expanded(legend(parts), {**plain, "place": ["Ulm", [["ink", 3], {"what": "pens"}]]}) == plain
 
 
-@pytest.mark.parametrize("broken", [None, "text", 3, [1], {"a": [["ink"]]}, {"a": "ink"}, {"z": 1}])
+def test_long_records_have_letters() -> None:
+    """In a record of many fields nobody counts positions: letters stand for names, null is left out, and no letter is a name beside it."""
+    wide = (Field("a", "text"), *(Field(f"field_{n}", "text") for n in range(WIDEST)))
+    known = legend(wide)
+    assert isinstance(known, dict)
+    assert "a" not in known
+    assert (known["b"], known["c"]) == ("a", "field_0")
+    record = {field.name: None for field in wide} | {"a": "x", "field_1": "y"}
+    assert written(known, record) == {"b": "x", "d": "y"}
+    assert expanded(known, written(known, record)) == expanded(known, {"a": "x", "d": "y"}) == record
+    assert isinstance(legend(wide[:WIDEST]), list)
+
+
+@pytest.mark.parametrize("broken", [None, "text", 3, [], ["R-1"], ["R-1", [], 3], {"z": 1}, [None, [["ink"]]], [None, "ink"]])
 def test_what_is_no_short_form_is_left_for_the_check(broken: Any) -> None:
-    """A reply of another shape comes through unchanged where it is wrong, so that the check says what is wrong with it."""
-    known = {"a": ["lines", ["what", "amount"]]}
-    found = expanded(known, broken)
-    assert found == ({"lines": None, **broken} if broken == {"z": 1} else {"lines": broken["a"]} if isinstance(broken, dict) else broken)
+    """A row of another length is never filled up or cut: it comes through unchanged, so that the check says what is wrong with it."""
+    found = expanded(["number", {"lines[]": ["what", "amount"]}], broken)
+    as_named = {"number": None, "lines": broken[1]} if isinstance(broken, list) and len(broken) == 2 else broken
+    assert found == ({"number": None, "lines": None, "z": 1} if broken == {"z": 1} else as_named)
 
 
 @pytest.mark.parametrize("name", shipped())
 @pytest.mark.parametrize("optional", [True, False])
-def test_short_schemas_have_the_same_parts(name: str, *, optional: bool) -> None:
-    """Every field of a shipped schema has its letter; with `optional` what may be null need not be there and cannot be null."""
+def test_short_schemas_are_rows_of_the_same_types(name: str, *, optional: bool) -> None:
+    """The row of a shipped schema has a place for every field, of the types that its fields have and null, and strict mode takes it."""
     question = compile_question(name)
-    known = legend(question.fields)
-    schema = shortened(known, question.json_schema, optional=optional)
-    assert list(schema["properties"]) == list(known)
-    nullable = [letter for letter, field in zip(known, question.fields, strict=True) if field.nullable]
-    assert schema["required"] == [letter for letter in known if not (optional and letter in nullable)]
-    assert ("null" in str([schema["properties"][letter] for letter in nullable if isinstance(known[letter], str)])) is not optional
+    schema = shortened(legend(question.fields), question.json_schema, optional=optional)
+    assert schema["minItems"] == schema["maxItems"] == len(question.fields)
+    assert not list(complaints({"type": "object", "properties": {"record": schema}, "required": ["record"], "additionalProperties": False}))
+    kinds = {kind for node in question.json_schema["properties"].values() for kind in TYPE.findall(str(node))}
+    assert set(TYPE.findall(str(schema))) == kinds - {"object"} | {"null", "array"}
+
+
+@pytest.mark.parametrize("optional", [True, False])
+def test_short_keys_may_be_left_out(*, optional: bool) -> None:
+    """With letters, what may be null need not be there and cannot be null, where the provider allows that."""
+    names = [f"field_{n}" for n in range(WIDEST + 1)]
+    nodes = {name: {"type": ["string", "null"]} for name in names} | {"field_0": {"type": "string"}}
+    schema = shortened(legend([Field(name, "text") for name in names]), {"type": "object", "properties": nodes}, optional=optional)
+    assert schema["required"] == (["a"] if optional else list(schema["properties"]))
+    assert ("null" in str(schema["properties"])) is not optional

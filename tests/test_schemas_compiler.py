@@ -142,7 +142,7 @@ def test_a_users_model_is_sent_in_the_subset(order: Question) -> None:
 
 
 def test_the_instruction_is_the_docstring_and_a_line_a_field(order: Question) -> None:
-    """A field's line holds its type, its description on one line, and the limits that the schema cannot say; inner fields are indented."""
+    """A field's line holds its type, its choices and limits, which the schema of a row cannot say, and its description on one line."""
     lines = order.instruction.splitlines()
     assert lines[:3] == ["An order of goods.", "", "Skip offers."]
     assert "number (text): Number of the order." in lines
@@ -150,6 +150,8 @@ def test_the_instruction_is_the_docstring_and_a_line_a_field(order: Question) ->
     assert "lines (list of record): What is ordered. One thing ordered." in lines
     assert "  article (text, matching ^[A-Z]{2}-[0-9]+$): Article number." in lines
     assert "  price (number, above 0.0, in steps of 0.01)" in lines
+    assert "  unit (one of: piece; kg)" in lines
+    assert "note (text, at most 200 characters)" in lines
 
 
 def test_a_users_model_validates(order: Question) -> None:
@@ -328,10 +330,10 @@ def test_fingerprints(tmp_path: Path) -> None:
 
 
 def test_reply_tokens(tmp_path: Path) -> None:
-    """The worked rule: brackets 2, a key its words and two marks, a value what its kind costs, five items a list unless limited."""
+    """The worked rule: brackets 2, a value what its kind costs, five items a list unless limited."""
     text, day = VALUE_TOKENS["text"], VALUE_TOKENS["date"]
-    assert compiled(tmp_path, {"issue_date": {"type": "string", "format": "date"}}).reply_tokens == 2 + (2 + 2 + day)
+    assert compiled(tmp_path, {"issue_date": {"type": "string", "format": "date"}}).reply_tokens == 2 + day
     tags: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
-    assert compiled(tmp_path, {"tags": tags}).reply_tokens == 2 + (1 + 2 + 2 + 5 * text)
-    assert compiled(tmp_path, {"tags": {**tags, "maxItems": 3}}).reply_tokens == 2 + (1 + 2 + 2 + 3 * text)
-    assert compiled(tmp_path, {"essay": {"type": "string", "expected_tokens": 400}}).reply_tokens == 2 + (1 + 2 + 400)
+    assert compiled(tmp_path, {"tags": tags}).reply_tokens == 2 + (2 + 5 * text)
+    assert compiled(tmp_path, {"tags": {**tags, "maxItems": 3}}).reply_tokens == 2 + (2 + 3 * text)
+    assert compiled(tmp_path, {"essay": {"type": "string", "expected_tokens": 400}}).reply_tokens == 2 + 400

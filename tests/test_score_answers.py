@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.score import match
 from processors.score.answers import Tally, compare, tally
 from processors.score.match import pairs, same
 from schemas.errors import SchemaError
@@ -81,10 +85,73 @@ def test_order_does_not_matter(tags: list[str], random: Any) -> None:
 @given(st.lists(st.integers(0, 5), max_size=6), st.lists(st.integers(0, 5), max_size=6))
 def test_pairs_are_one_to_one_and_as_many_as_agree(gold: list[int], found: list[int]) -> None:
     """No item is in two pairs, only agreeing items are paired, and no pairing has more of them."""
-    made = pairs(gold, found, lambda one, other: one == other)
+    made = pairs(Field("n", "integer"), gold, found)
     assert len({row for row, _ in made}) == len({column for _, column in made}) == len(made)
     assert all(gold[row] == found[column] for row, column in made)
     assert len(made) == sum(min(gold.count(value), found.count(value)) for value in set(gold))
+
+
+INSIDE = Field("tags", "list", item=Field("tag", "integer")), Field("deep", "record", fields=(DAY,))
+ITEM = Field("line", "record", fields=(TEXT, AMOUNT, *INSIDE))
+labelled = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.sampled_from([None, "Acme", "A.C.M.E.", "Bolt", PROSE, {"any_of": ["Acme", "Bolt"]}]),
+        "amount": st.sampled_from([None, "1.00", 2]),
+        "tags": st.lists(st.integers(0, 2), max_size=2),
+        "deep": st.fixed_dictionaries({"day": st.sampled_from([None, "2024-05-03"])}),
+    },
+)
+answered = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from([None, "acme", "bolt", PROSE.replace("two", "2")]),
+        "amount": st.sampled_from([None, Decimal(1), Decimal("2.00")]),
+        "tags": st.sampled_from([None, [0], [1, 2]]),
+        "deep": st.sampled_from([None, {"day": date(2024, 5, 3)}]),
+    }
+)
+
+
+@pytest.mark.parametrize("item", [ITEM, replace(ITEM, fields=ITEM.fields[:2])], ids=["deep", "plain"])
+@given(st.lists(labelled, max_size=4), st.lists(answered, max_size=4))
+def test_no_other_pairs_agree_in_more(item: Field, gold: list[dict[str, Any]], found: list[dict[str, Any]]) -> None:
+    """Of all ways to pair two lists of records one with the most right values is taken, however the labels differ in what they say."""
+    gold = [{field.name: label[field.name] for field in item.fields if field.name in label} for label in gold]
+
+    def right(wanted: Any, given: Any) -> int:
+        return tally(compare(item.fields, wanted, given)).right
+
+    shorter, longer = sorted([range(len(gold)), range(len(found))], key=len)
+    ways = permutations(longer, len(shorter))
+    pairings = ([(a, b) if shorter == range(len(gold)) else (b, a) for a, b in zip(shorter, way, strict=True)] for way in ways)
+    most = max(sum(right(gold[row], found[column]) for row, column in pairing) for pairing in pairings)
+    made = pairs(item, gold, found)
+    assert sum(right(gold[row], found[column]) for row, column in made) == most
+    assert all(right(gold[row], found[column]) for row, column in made)
+
+
+@pytest.mark.parametrize("wrong_every", [1, 10])
+def test_long_lists_are_matched_with_little_work(monkeypatch: pytest.MonkeyPatch, wrong_every: int) -> None:
+    """Two lists of 1,000 rows have a million pairs, but each row is looked at a few times only, and what is equal is never compared."""
+    gold = [{"what": f"paper {n}", "amount": f"{n}.25"} for n in range(1_000)]
+    found = [{"what": f"Paper {n}", "amount": Decimal(n if n % wrong_every == 0 else f"{n}.25")} for n in reversed(range(1_000))]
+    looks: Counter[str] = Counter()
+
+    def counted(name: str) -> None:
+        real = getattr(match, name)
+
+        def wrapper(*values: Any) -> Any:
+            looks[name] += 1
+            return real(*values)
+
+        monkeypatch.setattr(match, name, wrapper)
+
+    for name in ("_wanted", "_found"):
+        counted(name)
+    marks = compare(FIELDS, {"lines": gold}, {"lines": found})
+    assert tally(marks).right == 2_000 - 1_000 // wrong_every
+    assert looks["_wanted"] <= 6 * 1_000
+    assert looks["_found"] <= 6 * 1_000
 
 
 @pytest.mark.parametrize("labels", [{"nmae": "Acme"}, {"day": "3rd of May"}, {"amount": "much"}, {"lines": [{"price": 1}]}])

@@ -42,10 +42,14 @@ class Account:
 
     def form(self, question: Question) -> Form:
         """How replies to a question are written: short, unless the account says plain; rules on this machine cost nothing either way."""
-        told = self.model.json_mode != "json_schema" or self.partial == "text"  # a reply is carried on without a format
-        if self.plain_json or self.engine == "offline":
-            return Form(told=told)
-        return Form(legend(question.fields), optional=not self.provider.all_keys, told=told)
+        if self.is_plain:
+            return Form(told=self.model.json_mode != "json_schema" or self.partial == "text")  # a reply is carried on without a format
+        return Form(legend(question.fields), optional=not self.provider.all_keys, told=False)  # the legend says it all
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether records come as objects with whole keys, and not in the short form."""
+        return self.plain_json or self.engine == "offline"
 
     @property
     def partial(self) -> str:

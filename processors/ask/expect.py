@@ -27,6 +27,7 @@ RECENT = 200  # replies that are remembered of each question and size
 QUANTILE = 0.98
 MARGIN = 0.15  # on top of what is learned; a reply that is cut costs its prompt again, so a little room is cheap
 MARGIN_TOKENS = 32
+PLAIN = 1.4  # times the tokens of a reply in rows that one of plain objects has, over the labelled samples (Kimi's vocabulary, 2026-11-23)
 CENSORED = 2  # a reply that was cut at its limit counts as so many times what it had: how long it would have been is not known
 PICTURE_CHARACTERS = 2_000  # a page that is seen counts as a full page of text
 
@@ -51,19 +52,22 @@ class Expectation:
     """What replies are expected to have.
 
     `latest` gives the windows and replies that the ledger has of a question, by its fingerprint. `count` counts the words of a model that
-    thinks, whose thoughts have a reserve of their own; None takes the tokens that the provider billed.
+    thinks, whose thoughts have a reserve of their own; None takes the tokens that the provider billed. `plain` is for replies that are
+    plain objects, of which schemas let expect more tokens.
     """
 
-    def __init__(self, latest: Callable[[str], Iterable[tuple[str, Reply]]], count: Callable[[str], int] | None = None) -> None:
+    def __init__(
+        self, latest: Callable[[str], Iterable[tuple[str, Reply]]], count: Callable[[str], int] | None = None, *, plain: bool = False
+    ) -> None:
         """Nothing is read before it is asked for."""
-        self._latest, self._count = latest, count
+        self._latest, self._count, self._factor = latest, count, PLAIN if plain else 1.0
         self._known: dict[str, dict[int, deque[Seen]]] = {}
 
     def tokens(self, question: Question, window: Window) -> int:
         """The most that a reply should have: learned, or as the schema lets expect when too little is known of documents so long."""
         documents, characters = measure((part.document, part.start, part.end) for part in window.parts)
         seen = self._of(question.fingerprint).get(_size(documents, characters), ())
-        return _learned(seen, documents) if len(seen) >= LEAST else estimate(question, window)
+        return _learned(seen, documents) if len(seen) >= LEAST else ceil(self._factor * estimate(question, window))
 
     @staticmethod
     def reserve(questions: Sequence[Question], tokens: int) -> int:
@@ -71,11 +75,20 @@ class Expectation:
         return max(question.reply_tokens for question in questions) + min(tokens // 2, LENGTH_SHARE_TOKENS)
 
     def likely(self, question: Question, documents: int, characters: int) -> int:
-        """What a reply about so many documents of so many characters will have: as earlier replies had, else as the schema says."""
-        seen = self._of(question.fingerprint).get(_size(documents, characters), ())
-        if len(seen) < LEAST:
-            return question.reply_tokens * documents
+        """What a reply about so many documents of so many characters will have: as earlier replies had, else as the schema says.
+
+        A mean needs fewer replies than a limit: those about LEAST documents, as long as these or of the nearest length there is.
+        """
+        of_size = {size: seen for size, seen in self._of(question.fingerprint).items() if sum(one.documents for one in seen) >= LEAST}
+        if not of_size:
+            return ceil(self._factor * question.reply_tokens * documents)
+        wanted = _size(documents, characters)
+        seen = of_size[min(of_size, key=lambda size: (abs(size - wanted), size))]
         return ceil(documents * sum(one.tokens for one in seen) / sum(one.documents for one in seen))
+
+    def knows(self, question: Question) -> bool:
+        """Whether `likely` goes by earlier replies to a question, or by its schema."""
+        return any(sum(one.documents for one in seen) >= LEAST for seen in self._of(question.fingerprint).values())
 
     def note(self, request: Request, reply: Reply) -> None:
         """Learn from a reply that came just now. What is asked again tells little: it is what something was wrong with."""

@@ -166,9 +166,9 @@ class Ledger:
         )
 
     def latest(self, question_fingerprint: str, engine: str, model: str, most: int) -> list[sqlite3.Row]:
-        """The last first-round requests of a question that have a reply, the latest first: request, window."""
+        """The last first-round requests of a question that have a reply, the latest first: request, window, legend."""
         rows: list[sqlite3.Row] = self._reader.execute(
-            "SELECT q.request, q.window FROM requests q WHERE EXISTS (SELECT 1 FROM replies r WHERE r.request = q.request)"
+            "SELECT q.request, q.window, q.legend FROM requests q WHERE EXISTS (SELECT 1 FROM replies r WHERE r.request = q.request)"
             " AND question_fingerprint = ? AND engine = ? AND model = ? AND round = 0 ORDER BY q.rowid DESC LIMIT ?",
             (question_fingerprint, engine, model, most),
         ).fetchall()

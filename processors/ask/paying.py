@@ -182,7 +182,7 @@ def ledger_row(request: Request, account: Account) -> dict[str, Any]:
         "round": request.round,
         "window": json.dumps(parts),
         "ids": json.dumps(dict(request.ids)),
-        "legend": json.dumps(dict(request.legend)),
+        "legend": json.dumps(request.legend),
         "prompt_tokens": request.prompt_tokens,
         "reply_limit": request.reply_tokens,
     }

@@ -57,7 +57,8 @@ class Asker:
         self.pace = pace or Pace(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, tpd=limits.tpd)
         if pace is None:
             self.pace.spent_today(self.ledger.tokens_since(account.provider.name, pace_limits.day_began()))
-        self.expected = expect.Expectation(self._latest, self._count if account.model.thinking_tokens else None)
+        thinks = account.model.thinking_tokens
+        self.expected = expect.Expectation(self._latest, self._count if thinks else None, plain=account.is_plain)
         self.budget = Budget(account.caps, run=run, hear=self._notice)
         self.balance = Balance(lambda: read_balance(self.chat.get, account.provider), account.provider.currency, hear=self._notice)
         self.notices: list[str] = []  # what a person should know about money and the way to the provider, as it was said
@@ -204,6 +205,7 @@ class Asker:
         return continuation.reply(found, model=self.account.model.id, engine=self.account.engine, from_ledger=from_ledger)
 
     def _latest(self, question: str) -> Iterator[tuple[str, Reply]]:
-        """Windows of the latest requests about a question, as the ledger has them, and the replies; the oldest first."""
+        """Windows of the latest requests for replies of this form, as the ledger has them, and the replies; the oldest first."""
         for row in reversed(self.ledger.latest(question, self.account.engine, self.account.model.id, expect.RECENT)):
-            yield row["window"], self.recall(row["request"])
+            if bool(json.loads(row["legend"])) is not self.account.is_plain:
+                yield row["window"], self.recall(row["request"])

@@ -29,7 +29,7 @@ def normalise(fields: Sequence[Field], record: Any, problems: list[str], place: 
     Words for "nothing" become None. A field that may not be null is left out instead, so that validation says so.
     """
     if not isinstance(record, dict):
-        problems.append(f"{place or 'record'}: must be an object, not {shown(record)}")
+        problems.append(f"{place or 'record'}: must be an object, or a row with a value for each field, not {shown(record)}")
         return {}
     known = {field.name for field in fields}
     problems += [f"{join(place, shown(key, quoted=False))}: is no field of the schema; leave it out" for key in record if key not in known]

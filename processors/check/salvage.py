@@ -3,6 +3,7 @@
 Prose and code fences around the JSON are passed over. What is cut is never completed: an entry counts when its last brace is there.
 
     salvage('Here: {"documents":[{"id":"k1","record":{}},{"id":"k2","rec').entries[0].value    {"id": "k1", "record": {}}
+    salvage('{"documents":[["k1",["R-1",null]],["k2",["R').entries[0].value                   {"id": "k1", "record": ["R-1", None]}
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from decimal import Decimal
 from typing import Any
 
 # Where a list of entries may begin: after the key that was asked for, else a bare list or a bare entry.
-_BEGINNING = re.compile(r'"documents"\s*:\s*\[|\[(?=\s*\{\s*"id"\s*:)|(?=\{\s*"id"\s*:)')
+_BEGINNING = re.compile(r'"documents"\s*:\s*\[|\[(?=\s*(?:\{\s*"id"\s*:|\[\s*"k\w+"\s*,))|(?=\{\s*"id"\s*:|\[\s*"k\w+"\s*,)')
+_OPENING = ("{", "[")  # of an entry
 _SPACE = re.compile(r"\s*")
 # Subtle: not strict, because models put raw line breaks into strings; NaN becomes a word, which no field of numbers takes.
 _DECODER = json.JSONDecoder(strict=False, parse_float=Decimal, parse_constant=str)
@@ -22,7 +24,7 @@ _DECODER = json.JSONDecoder(strict=False, parse_float=Decimal, parse_constant=st
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One JSON object that stands whole in a reply, at a half-open span in characters; its numbers are exact."""
+    """One JSON object, or pair of id and record, that stands whole in a reply, at a half-open span in characters; its numbers are exact."""
 
     start: int
     end: int
@@ -42,33 +44,41 @@ class Salvaged:
 def salvage(text: str) -> Salvaged:
     """The entries of the last closed list in the reply, else of the longest one that was cut.
 
-    Subtle: behind an object that is cut nothing is searched, because what follows lies inside of it.
+    Subtle: behind an entry that is cut nothing is searched, because what follows lies inside of it.
     """
     lists: list[Salvaged] = []
     begin = 0
     while match := _BEGINNING.search(text, begin):
         lists.append(_entries(text, match.end()))
         begin = max(lists[-1].end, match.start() + 1)
-        if not lists[-1].whole and text.startswith("{", lists[-1].end):
+        if not lists[-1].whole and text.startswith(_OPENING, lists[-1].end):
             break
     closed = [one for one in lists if one.whole]
     return closed[-1] if closed else max(lists, key=lambda one: len(one.entries), default=Salvaged((), whole=False, found=False, end=0))
 
 
 def _entries(text: str, begin: int) -> Salvaged:
-    """Objects from `begin` to the bracket that closes their list, or to the first that does not end."""
+    """Entries from `begin` to the bracket that closes their list, or to the first that does not end."""
     entries: list[Entry] = []
     here = _skip(text, begin)
-    while text.startswith("{", here):
+    while text.startswith(_OPENING, here):
         try:
             value, end = _DECODER.raw_decode(text, here)
         except (ValueError, RecursionError):
             break
-        entries.append(Entry(here, end, value))
+        entries.append(Entry(here, end, _named(value)))
         here = _skip(text, end)
         if text.startswith(",", here):
             here = _skip(text, here + 1)
     return Salvaged(tuple(entries), whole=text.startswith("]", here), found=True, end=here)
+
+
+def _named(value: Any) -> dict[str, Any]:
+    """An entry with its names. A record that stands beside its id without brackets of its own is one all the same."""
+    if isinstance(value, dict):
+        return value
+    short, *record = value or [""]
+    return {"id": short, "record": record[0] if len(record) == 1 else record} if record else {"id": short}
 
 
 def _skip(text: str, begin: int) -> int:

@@ -11,26 +11,30 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
+PLACES = 100  # in a window, when nobody says how many documents it may have: so many short documents ...
+PLACES_OF_ONE = 5  # ... and 20 of any length, since mixing up grows with what is read and written, and not with the number alone
+PLACE_TOKENS, PLACE_REPLY_TOKENS = 500, 60  # a document takes a place for so many tokens of text, or of the reply about it
 LOOK = 100  # groups that are tried for a document, so that a folder of a million is planned in seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A document before its text is fetched: tokens in a window with its marks, tokens kept free for the reply about it, characters."""
+    """A document before its text is fetched: tokens in a window with its marks, tokens kept free for its reply, characters, places."""
 
     document: str
     tokens: int
     reply_tokens: int = 0
     chars: int = 0
+    places: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What binds a group: tokens of documents and replies together, tokens of documents alone, and how many documents."""
+    """What binds a group: tokens of documents and replies together, tokens of documents alone, and how many places documents take."""
 
     max_tokens: int
     max_documents_tokens: int
-    max_documents: int
+    max_places: int
 
     def holds(self, size: Size) -> bool:
         """Whether a document fits into a window of its own."""
@@ -44,6 +48,7 @@ class Group:
     sizes: list[Size] = field(default_factory=list)
     tokens: int = 0
     reply_tokens: int = 0
+    places: int = 0
 
     @property
     def documents(self) -> list[str]:
@@ -52,20 +57,31 @@ class Group:
 
     def room(self, frame: Frame) -> int:
         """Tokens that a further document may have, its reply included; none when there is no place for one."""
-        full = len(self.sizes) >= frame.max_documents
+        full = self.places >= frame.max_places
         return 0 if full else min(frame.max_tokens - self.tokens - self.reply_tokens, frame.max_documents_tokens - self.tokens)
 
     def takes(self, size: Size, frame: Frame) -> bool:
         """Whether there is room for a document."""
         both = self.tokens + self.reply_tokens + size.tokens + size.reply_tokens
         alone = self.tokens + size.tokens
-        return len(self.sizes) < frame.max_documents and both <= frame.max_tokens and alone <= frame.max_documents_tokens
+        fits = both <= frame.max_tokens and alone <= frame.max_documents_tokens
+        return fits and self.places + size.places <= frame.max_places
 
     def add(self, size: Size) -> None:
         """Take a document."""
         self.sizes.append(size)
         self.tokens += size.tokens
         self.reply_tokens += size.reply_tokens
+        self.places += size.places
+
+
+def places(tokens: int, reply_tokens: int) -> int:
+    """How many of the PLACES of a window a document takes that has so many tokens and a reply of so many: 1 when both are short.
+
+    >>> places(300, 50), places(1_200, 50), places(300, 400), places(50_000, 50)
+    (1, 3, 5, 5)
+    """
+    return min(PLACES_OF_ONE, max(1, -(-tokens // PLACE_TOKENS), -(-reply_tokens // PLACE_REPLY_TOKENS)))
 
 
 def fewest(sizes: Iterable[Size], frame: Frame) -> list[Group]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from processors.pack.calibration import Calibration
-from processors.pack.groups import Frame, Group, Size, even, fewest
+from processors.pack.groups import PLACES, Frame, Group, Size, even, fewest, places
 from processors.pack.plan import Call, Choice, Cost, Terms, Work, choose, cost
 from processors.pack.tokens import VOCABULARY_SHA256, Count, counter, image_tokens, rough
 from schemas.pipeline import Page, Part, Window
@@ -21,6 +21,7 @@ PAGE_MARK_TOKENS = 12  # "<<407931 k285612 page 12/345>>", which each page of a 
 OPEN_WINDOWS = 8  # windows that wait for a document that fits
 
 __all__ = [
+    "PLACES",
     "VOCABULARY_SHA256",
     "Bounds",
     "Calibration",
@@ -40,6 +41,7 @@ __all__ = [
     "fewest",
     "halves",
     "image_tokens",
+    "places",
     "rough",
     "size_of",
     "tokens_of",

@@ -117,13 +117,13 @@ def _list(item: Field, gold: Sequence[Any], found: Sequence[Any], place: _Place)
     def marks(wanted: Any, given: Any, numbers: tuple[int | None, int | None] = (None, None)) -> list[Mark]:
         return list(_value(item, wanted, given, place.item(*numbers)))
 
-    matched = dict(pairs(gold, found, lambda wanted, given: sum(mark.right for mark in marks(wanted, given))))
+    matched = dict(pairs(item, gold, found))
     for number, wanted in enumerate(gold):
         other = matched.get(number)
         yield from marks(wanted, None if other is None else found[other], (number, other))
-    nothing = _nothing(item, gold)
+    nothing, used = _nothing(item, gold), set(matched.values())
     for number, given in enumerate(found):
-        if number not in matched.values():
+        if number not in used:
             yield from marks(nothing, given, (None, number))
 
 

@@ -84,13 +84,13 @@ def environ() -> dict[str, str]:
     return {**os.environ, "MOONSHOT_API_KEY": "sk-emulator"}
 
 
-def make(folder: Path, count: int) -> None:
-    """So many slips of about 300 tokens."""
+def make(folder: Path, count: int, words: int = 210) -> None:
+    """So many slips of so many words below five labelled lines."""
     folder.mkdir()
     draw = random.Random(count)
     for n in range(count):
         labels = f"sender: Sender Number {n} Ltd\nsent_on: 2026-03-{n % 28 + 1:02}\nweight: {n}.25\ncity: Town {n}\nreference: REF-{n:06}\n"
-        (folder / f"{n:06}.txt").write_text(labels + " ".join(draw.choices(WORDS, k=210)), encoding="utf-8")
+        (folder / f"{n:06}.txt").write_text(labels + " ".join(draw.choices(WORDS, k=words)), encoding="utf-8")
 
 
 @contextlib.contextmanager

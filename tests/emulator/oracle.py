@@ -3,7 +3,7 @@
 `schema_filler` fills the response schema with values that depend on the messages alone; `labelled_lines` reads lines of the form
 "field name: value" in each document; `gold` answers from known records. A document begins with <<BOUNDARY ID>>, its pages with
 <<BOUNDARY ID page 1/2>>, and <<BOUNDARY end>> ends the last; a prompt without such marks is one document, and its answer has no
-envelope. Where the question gives short keys, answers have them.
+envelope. Where the question asks for rows or short keys, answers have them, and the kinds of their fields are taken from its words.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from tests.emulator.config import Oracle
 
 Body = dict[str, Any]
 _PAGE = re.compile(r"<<(\w+) (?!end>>)(\w+)(?: page \d+/\d+)?>>\n?(.*?)(?=<<\1 )", re.DOTALL)
-_LEGEND = re.compile(r"^RECORD has short keys[^{]*(\{.*\})\.", re.MULTILINE)
+_LEGEND = re.compile(r"^RECORD (?:is a row|has the short keys)[^:]*: (.+)$", re.MULTILINE)
+_FIELD = re.compile(r"^( *)(\w+) \((list of )?(one of: [^)]*|[\w:-]+)", re.MULTILINE)
+_KINDS = {"number": "number", "integer": "integer", "boolean": "boolean"}
 _NUMBER = re.compile(r"-?\d[\d,.' ]*")
 _TRUE = frozenset({"true", "yes", "y", "ja", "oui", "是"})
 
@@ -49,8 +51,8 @@ def documents(body: Body) -> list[Shown]:
     return found or [Shown("", "\n".join(said))]
 
 
-def legend(body: Body) -> dict[str, Any]:
-    """The legend of the short keys that the question gives; {} when it gives none."""
+def legend(body: Body) -> Any:
+    """The legend of rows or short keys that the question gives; {} when it gives none."""
     found = [json.loads(match[1]) for message in body["messages"] for match in _LEGEND.finditer(text_of(message))]
     return found[-1] if found else {}
 
@@ -67,31 +69,54 @@ def record_schema(body: Body) -> dict[str, Any]:
     return {}
 
 
-def written(short: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record with the short keys of a legend: [name, names] stands for a list of rows, [name, legend] for records inside."""
-    found: dict[str, Any] = {}
-    for key, entry in short.items():
-        name, inner = (entry, None) if isinstance(entry, str) else entry
-        value = record.get(name)
-        if isinstance(inner, dict) and value is not None:
-            value = [written(inner, item) for item in value] if isinstance(value, list) else written(inner, value)
-        elif isinstance(inner, list) and value is not None:
-            value = [[item.get(column) for column in inner] for item in value]
-        if value is not None:
-            found[key] = value
-    return found
+def told_schema(body: Body) -> dict[str, Any]:
+    """The schema of one record in plain form, by the words of the question: a line for each field, fields of records indented below."""
+    words = text_of(next(message for message in reversed(body["messages"]) if message.get("role") == "user"))
+    levels: list[dict[str, Any]] = [{"type": "object", "properties": {}}]
+    for match in _FIELD.finditer(words.partition("\nRECORD ")[0]):
+        kind = match[4]
+        node: dict[str, Any] = {"type": ["object" if kind == "record" else _KINDS.get(kind, "string"), "null"]}
+        if kind == "record":
+            node = {"type": "object", "properties": {}}
+        if kind.startswith("one of: "):
+            node = {"anyOf": [{"type": "string", "enum": kind.removeprefix("one of: ").split("; ")}, {"type": "null"}]}
+        depth = len(match[1]) // 2
+        levels[depth]["properties"][match[2]] = {"type": "array", "items": node} if match[3] else node
+        levels[depth + 1 :] = [node]
+    return levels[0]
+
+
+def written(known: Any, record: Mapping[str, Any]) -> Any:
+    """A record in the form of a legend: a list stands for a row, a mapping for short keys without what is null."""
+    if isinstance(known, list):
+        return [_written(entry, record) for entry in known]
+    values = {key: _written(entry, record) for key, entry in known.items()}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _written(entry: Any, record: Mapping[str, Any]) -> Any:
+    """The value of an entry of a legend: a name, or {name: legend} with [] behind the name of a list."""
+    if isinstance(entry, str):
+        return record.get(entry)
+    ((name, inner),) = entry.items()
+    value = record.get(name.removesuffix("[]"))
+    if value is None:
+        return None
+    return [written(inner, item) for item in value] if name.endswith("[]") else written(inner, value)
 
 
 def enveloped(body: Body, records: Mapping[str, Any]) -> Any:
-    """Records by short id as one reply: in the envelope, or bare when the prompt has no marks."""
+    """Plain records by short id as one reply: in the envelope, in the short form where the question asks for it, or bare without marks."""
     if list(records) == [""]:
         return records[""]
+    if known := legend(body):
+        return {"documents": [[short, written(known, record)] for short, record in records.items()]}
     return {"documents": [{"id": short, "record": record} for short, record in records.items()]}
 
 
 def schema_filler(body: Body) -> Any:
     """An instance of the schema for each document, the same for the same messages; None when no schema is given."""
-    schema = record_schema(body)
+    schema = _plain_schema(body)
     if not schema:
         return None
     said = json.dumps(body["messages"], sort_keys=True)
@@ -101,25 +126,25 @@ def schema_filler(body: Body) -> Any:
 
 def labelled_lines(body: Body) -> Any:
     """Each field gets the value of the document's line "field name: value"; null when there is none."""
-    schema = record_schema(body)
+    schema = _plain_schema(body)
     if not schema:
         return None
-    short = legend(body)
-    return enveloped(body, {shown.short: _read(schema, schema, shown.text, "", short) for shown in documents(body)})
+    return enveloped(body, {shown.short: _read(schema, schema, shown.text, "") for shown in documents(body)})
 
 
 def gold(labels: Mapping[str, Mapping[str, Any]]) -> Oracle:
     """An oracle that knows the records. A label is a text that the document contains, or the SHA-256 of its stripped text."""
 
     def answer(body: Body) -> Any:
-        schema = record_schema(body)
-        records = {shown.short: _known(shown.text, labels) for shown in documents(body)}
-        known = legend(body)
-        blank = _read(schema, schema, "", "", known) if schema else {}
-        as_asked = {short: written(known, record) if known and record else record or {} for short, record in records.items()}
-        return enveloped(body, {short: {**blank, **record} for short, record in as_asked.items()})
+        schema = _plain_schema(body)
+        blank = _read(schema, schema, "", "") if schema else {}
+        return enveloped(body, {shown.short: {**blank, **(_known(shown.text, labels) or {})} for shown in documents(body)})
 
     return answer
+
+
+def _plain_schema(body: Body) -> dict[str, Any]:
+    return told_schema(body) if legend(body) else record_schema(body)
 
 
 def _known(text: str, labels: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -128,9 +153,10 @@ def _known(text: str, labels: Mapping[str, Mapping[str, Any]]) -> Mapping[str, A
 
 
 def _record_part(schema: dict[str, Any]) -> dict[str, Any]:
-    """The record's schema out of an envelope's; definitions of the root stay known."""
+    """The record's schema out of an envelope's, whose entries are objects or pairs; definitions of the root stay known."""
     entry = ((schema.get("properties") or {}).get("documents") or {}).get("items") or {}
-    record = (entry.get("properties") or {}).get("record")
+    pair = (entry.get("items") or {}).get("anyOf") if entry.get("type") == "array" else None
+    record = pair[-1] if pair else (entry.get("properties") or {}).get("record")
     return {**record, "$defs": schema.get("$defs") or record.get("$defs") or {}} if record else schema
 
 
@@ -183,15 +209,14 @@ def _scalar(plain: Mapping[str, Any], kind: Any, number: int) -> Any:
     return f"value {number:08x}".ljust(shortest, ".")[:longest]
 
 
-def _read(schema: Mapping[str, Any], root: Mapping[str, Any], text: str, name: str, known: Mapping[str, Any]) -> Any:
-    """The value of a field in a text, by its label; an object by the labels of its fields. `known` is the legend of short keys."""
+def _read(schema: Mapping[str, Any], root: Mapping[str, Any], text: str, name: str) -> Any:
+    """The value of a field in a text, by its label; an object by the labels of its fields."""
     plain, nullable = _resolved(schema, root)
     if plain.get("type") == "object" and plain.get("properties"):
         record = {}
         for child, part in plain["properties"].items():
-            label, inner = known[child] if isinstance(known.get(child), list) else (known.get(child, child), {})
-            value = _read(part, root, text, label, inner if isinstance(inner, dict) else {})
-            if child in plain.get("required", plain["properties"]) or _line(text, label) is not None:
+            value = _read(part, root, text, child)
+            if child in plain.get("required", plain["properties"]) or _line(text, child) is not None:
                 record[child] = value
         return None if nullable and name and not any(record.values()) else record
     found = _line(text, name)
