@@ -513,3 +513,61 @@ def test_most_labelled_fields_of_the_corpus_are_right() -> None:
         for held_out in (False, True):
             right = [score.right for score in scores if score.kind == kind and score.held_out == held_out]
             assert sum(right) >= 0.75 * len(right) > 0, (kind, held_out)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "wanted"),
+    [
+        (
+            "Item | Description | Qty | Price each | Amount",
+            "AB-7 | Oak shelf, 2 m | 6 | 489.00 | 2,934.00T",
+            ("Oak shelf, 2 m", 6, 489, 2934),
+        ),
+        (
+            "Pos. | Art.-Nr. | Bezeichnung | Menge | Einheit | Einzelpreis | Gesamt",
+            "1 | 12-3 | Rohr 6 m | 9 | Stk | 1,50 | 13,50",
+            ("Rohr 6 m", 9, 1.5, 13.5),
+        ),
+        (
+            "Désignation | Qté | P.U. HT | TVA | Total HT",
+            "Location de fût | 2 | 65,00 € | 20 % | 130,00 €",
+            ("Location de fût", 2, 65, 130),
+        ),
+        (
+            "项目名称 | 规格型号 | 单位 | 数量 | 单价 | 金额 | 税率 | 税额",
+            "*文具*笔 | A4 80g 5包 | 盒 | 40 | 18.50 | 740.00 | 13% | 96.20",
+            ("*文具*笔", 40, 18.5, 740),
+        ),
+        ("Article | Quantity | Rate | Discount | Amount", "Paint | 3 kg | 10.00 | 5% | 28.50", ("Paint", 3, 10, 28.5)),
+    ],
+)
+def test_a_header_tells_the_columns(header: str, row: str, wanted: tuple[str, float, float, float]) -> None:
+    """Below a header of known words a row's cells are what the header says, whole, and also where the product is not the amount."""
+    (item,) = ask(f"Invoice\n{header}\n{row}", Invoice)["line_items"]
+    assert (item["description"], *(float(item[name]) for name in ("quantity", "unit_price", "amount"))) == wanted
+
+
+def test_totals_in_the_columns_are_no_items() -> None:
+    """A line of as many cells as the header is no item when it names a sum and no quantity, and neither is one of fewer cells."""
+    text = "Description | Qty | Price | Amount\nPlum | 2 | 3.00 | 6.00\nSubtotal | - | - | 6.00\nTotal | 6.00"
+    assert [item["description"] for item in ask(text, Invoice)["line_items"]] == ["Plum"]
+
+
+def test_without_a_header_the_cell_with_most_letters_describes() -> None:
+    """Without a header numbers are found by arithmetic, and article number and unit are not part of the description."""
+    (item,) = ask("Invoice\nM-200 | Assembly, two fitters | h | 14.5 | 96.00 | 1,392.00", Invoice)["line_items"]
+    assert (item["description"], item["quantity"], item["amount"]) == ("Assembly, two fitters", 14.5, 1392)
+
+
+def test_items_end_where_they_add_up_to_the_total() -> None:
+    """What stands below the total, such as how it was paid, is no item, although it has words and an amount."""
+    items = ask("Corner Shop\nLoaf 3.40\nMilk 3.10 A\nTotal 6.50\nVISA DEBIT 6.50", Receipt)["line_items"]
+    assert [item["description"] for item in items] == ["Loaf", "Milk"]
+
+
+def test_labels_beside_their_values_in_cells() -> None:
+    """Label and value side by side in cells, two such pairs in a line too, and a value below its label in the same column."""
+    text = "Invoice No. | 48217 | Due date | 4 May 2026\nVAT reg. no. | GB 000 4173 96\nTerms | Your order\nNet 30 | PO-2026-1180"
+    record = ask(text, Invoice)
+    assert (record["invoice_number"], record["due_date"], record["seller_tax_id"]) == ("48217", "2026-05-04", "GB 000 4173 96")
+    assert record["purchase_order"] == "PO-2026-1180"

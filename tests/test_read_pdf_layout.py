@@ -117,3 +117,20 @@ def test_every_word_comes_once(drawn: list[tuple[int, int, str, str]]) -> None:
         text += word + after
     given = joined(text, pieces(text, words))
     assert sorted(given.replace(BAR, " ").split()) == sorted(text.split())
+
+
+def test_an_address_beside_lines_of_another_height_stays_together() -> None:
+    """Blocks beside each other whose lines do not meet are not woven into each other, though numbers are in them."""
+    address = ["Lindenhof eG", "Einkauf", "Am Tor 3", "20095 Hamburg"]
+    facts = [("Number", "4711"), ("Date", "05.03.2026"), ("Due", "04.04.2026"), ("Customer", "20451"), ("Order", "11873")]
+
+    def draw(canvas: Canvas) -> None:
+        for row, line in enumerate(address):
+            canvas.drawString(72, 700 - 15 * row, line)
+        for row, (label, value) in enumerate(facts):
+            canvas.drawString(300, 706 - 13 * row, label)
+            canvas.drawString(400, 706 - 13 * row, value)
+
+    lines = text_of(draw).split("\n")
+    assert lines[:4] == address
+    assert [line.replace(BAR, " ") for line in lines[4:]] == [f"{label} {value}" for label, value in facts]

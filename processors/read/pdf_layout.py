@@ -30,6 +30,8 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")  # rows
 _FEWEST_AMOUNTS = 4
 _GAP = 0.75  # between cells, in heights of the line: spaces between words have 0.25, stretched ones up to 0.6
 _SAME_LINE = 0.35  # how far the middles of two cells of a row may be apart, in heights
+_SAME_BLOCK = 0.9  # with less between their middles, two rows are not lines of one block
+_FEWEST_TURNS = 2  # between two blocks whose lines come in turns, when they are read from the top down
 _LONG_WORDS = 5  # a cell with as many words is a sentence; a row has at most one of them
 _WIDE = 2.0  # heights of a line between rows: what follows is another table
 _DEEPEST = 40  # cells of a column that is drawn apart
@@ -167,13 +169,10 @@ def _tables(rows: Sequence[list[Cell]]) -> Iterator[list[list[Cell]]]:
 
 
 def _runs(rows: Sequence[list[Cell]]) -> Iterator[list[list[Cell]]]:
-    """Rows of cells over each other, in the same columns, with a few rows of one cell between them but not around them."""
+    """Rows of cells over each other, with a few rows of one cell between them but not around them."""
     run: list[list[Cell]] = []
     between: list[list[Cell]] = []
     for row in rows:
-        if run and not _in_columns(row, run[-1]):
-            yield run
-            run, between = [], []
         if _is_row(row):
             run += [*between, row]
             between = []
@@ -184,12 +183,6 @@ def _runs(rows: Sequence[list[Cell]]) -> Iterator[list[list[Cell]]]:
             run, between = [], []
     if run:
         yield run
-
-
-def _in_columns(row: Sequence[Cell], above: Sequence[Cell]) -> bool:
-    """Whether half of the cells stand below cells of the row above: an address beside a table of other line heights does not."""
-    below = sum(any(cell.left < one.right and one.left < cell.right for one in above) for cell in row)
-    return below * 2 >= len(row)
 
 
 def _stacks(cells: Sequence[Cell], rows: Sequence[Sequence[Cell]], taken: set[int], text: str) -> Iterator[list[list[Cell]]]:
@@ -233,7 +226,7 @@ def _is_row(row: Sequence[Cell]) -> bool:
 
 def _parts(run: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
     """The run when it is drawn in one go and numbers are among its cells; else its blocks of which that is true; else such rows."""
-    if _is_whole(run):
+    if _is_whole(run) and sum(_is_beside(row, above) for above, row in pairwise(run)) < _FEWEST_TURNS:
         yield run
         return
     for block in _blocks(run):
@@ -248,13 +241,25 @@ def _is_whole(run: Sequence[Sequence[Cell]]) -> bool:
 
 
 def _blocks(run: Sequence[list[Cell]]) -> list[list[list[Cell]]]:
-    """The run cut where there is much space between rows."""
+    """The run cut where there is much space between rows, or blocks with other lines stand beside each other."""
     blocks = [[run[0]]]
     for above, row in pairwise(run):
-        if above[0].bottom - row[0].top > _WIDE * row[0].height:
+        if above[0].bottom - row[0].top > _WIDE * row[0].height or _is_beside(row, above):
             blocks.append([])
         blocks[-1].append(row)
     return blocks
+
+
+def _is_beside(row: Sequence[Cell], above: Sequence[Cell]) -> bool:
+    """Whether two rows are lines of blocks beside each other, as labels with values beside an address.
+
+    One reaches into the height of the other, and none of their cells stand over each other. The cells of one are drawn in one go and in
+    order, or are single characters, as of a label that is set downward.
+    """
+    close = above[0].middle - row[0].middle < _SAME_BLOCK * min(above[0].height, row[0].height)
+    apart = not any(cell.left < one.right and one.left < cell.right for cell in row for one in above)
+    ordered = any(len(line) > 1 and _in_one_go(line) and _in_rows([line]) for line in (row, above))
+    return close and apart and (ordered or any(all(cell.end - cell.start == 1 for cell in line) for line in (row, above)))
 
 
 def _in_one_go(cells: Sequence[Cell]) -> bool:

@@ -20,7 +20,7 @@ LONGEST_MEANS = 40  # characters of a way to pay; more is a sentence in which it
 MOST_NAMES = 50  # places of a name that are compared
 SHORTEST_PHONE = 8  # digits of a number that no label calls a telephone
 
-_SIGN = r"(?:(?:nr|no|num|number|nummer|numero|n°|nº|id|idnr|reg|#|№)(?![^\W\d_])[.:°]*[\s:#.]*)"
+_SIGN = r"(?:(?:nr|no|num|number|nummer|numero|n°|nº|id|idnr|reg|#|№)(?![^\W\d_])[.:°]*[\s:#.|]*)"
 _ID = r"#?\s?((?:[A-Za-z]{2,3} (?=\d))?\w[\w./-]*)"
 _TAX_ID = re.compile(
     rf"{_SIGN}*((?:[A-Za-z]{{2,3}}[ -]?)?[A-Z]{{0,2}}\d[\w./]*(?:[ .-]\d[\dA-Z]*)*(?: (?:MWST|TVA|IVA|MVA)\b)?)", re.IGNORECASE
