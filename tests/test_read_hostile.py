@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from pptx import Presentation
 
-from processors.read.pages import Found, Limits, Reader, Reading, discover
+from processors.read.pages import READERS, Found, Limits, Reader, Reading, discover
+from processors.read.worker import Stretch, Terms, read_file
 from schemas.pipeline import Document
 from tests.documents import hostile, make
 
@@ -159,6 +160,21 @@ def test_a_folder_of_zips_of_zips_ends(tmp_path: Path) -> None:
     documents = [reading.document for reading in readings]
     assert {outcome(document) for document in documents} == {"ok container", "skipped unsupported", "error bomb"}
     assert all("limit max_" in document.detail for document in documents if document.reason == "bomb")
+
+
+def test_limits_are_shared_by_all_stretches(tmp_path: Path) -> None:
+    """An archive that is read in many tasks has the limits of one: what the tasks before found is counted."""
+    box = make.zipped({f"{n}.zip": make.zipped({"x": b"1", "y": b"2", "z": b"3"}) for n in range(15)})
+    (tmp_path / "box.zip").write_bytes(box)
+    terms = Terms(Limits(max_entries=20), (), READERS)
+    (found,) = discover(tmp_path, terms.limits)
+    assert isinstance(found, Found)
+    opened = read_file(found, terms, Stretch(soft_s=0))
+    readings = [*opened.readings]
+    while opened.more_from is not None:
+        opened = read_file(found, terms, Stretch(opened.more_from, soft_s=0, spent=opened.spent))
+        readings += opened.readings
+    assert [outcome(reading.document) for reading in readings] == ["ok container"] * 2 + ["ok"] * 3 + ["error bomb"] * 14
 
 
 def test_files_below_thousands_of_folders_are_read(reader: Reader, tmp_path: Path) -> None:
