@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow.dataset
 import pytest
 
 from flows import jobs, order, reading, settings
@@ -57,6 +60,28 @@ async def test_duplicates_have_a_row_each_and_pages_once(tmp_path: Path) -> None
     _, rows = await ingest(tmp_path)
     assert len({rows[path]["document"] for path in ("a.txt", "b.zip/c.txt", "b.zip/d.txt")}) == 1
     assert len(Warehouse(tmp_path / "out").rows("pages")) == 1
+
+
+async def test_a_folder_of_hazards_has_a_row_for_each(tmp_path: Path) -> None:
+    """Whatever lies in a folder has one row with a sentence unless it is well, in the warehouse and in Parquet; what is good is read."""
+    put(tmp_path, bomb_docx=hostile.media_bomb(), odd_txt=hostile.odd_characters(), kills_pdf=hostile.self_drawing_form(), good_txt=b"good")
+    put(tmp_path, picture_png=hostile.large_png(), none_txt=b"", locked_pdf=hostile.locked_pdf("x"), deep_zip=hostile.deep_paths(entries=1))
+    names = [b"caf\xe9.txt", "caf\u00e9.txt".encode(), "cafe\u0301.txt".encode(), "\u202etxt.exe".encode(), b"a\nb.txt", b"=1+1.txt"]
+    for name in names:
+        (tmp_path / "in" / os.fsdecode(name)).write_bytes(name)
+    os.mkfifo(tmp_path / "in/pipe")
+    (tmp_path / "in/zero").symlink_to("/dev/zero")
+    with (tmp_path / "in/giant").open("wb") as file:
+        file.truncate(64 << 30)
+    ended, rows = await ingest(tmp_path, memory_bytes=600 << 20)
+    assert (ended.exit_code, ended.statuses) == (2, {"ok": 10, "empty": 1, "skipped": 2, "error": 5})
+    assert all(row["status"] == "ok" or row["detail"].endswith(".") for row in rows.values())
+    assert {row["path_bytes"] for row in rows.values()} >= set(names)
+    written = pyarrow.dataset.dataset(tmp_path / "out/tables/documents").to_table().column("path").to_pylist()
+    assert sorted(written) == sorted(rows)
+    texts = [page["text"] for page in Warehouse(tmp_path / "out").rows("pages")]
+    assert not [text for text in texts if re.search("[\x00-\x08\x0b-\x1f\ud800-\udfff]", text)]
+    assert {"good", "words"} <= set(texts)
 
 
 async def test_an_archive_with_trouble_inside_is_read_again(tmp_path: Path) -> None:

@@ -108,6 +108,14 @@ def test_a_guessed_encoding_is_told(words: str, encoding: str, *, told: bool) ->
     assert told or not detail
 
 
+@pytest.mark.parametrize("damage", [b"\xff", b"\xed\xa0\x80", b"\xc3"], ids=["no byte of UTF-8", "half a pair", "half a character"])
+def test_damage_in_a_place_costs_only_that_place(damage: bytes) -> None:
+    """UTF-8 with a few wrong bytes is read as UTF-8, which is told; the other characters are right."""
+    words, note = text.decoded("Größe für Äpfel".encode() + damage + " über Öl".encode())
+    assert clean(words).replace("\ufffd", "") == "Größe für Äpfel über Öl"
+    assert "damaged" in note
+
+
 def test_short_text_is_one_page_and_long_text_is_cut_at_edges() -> None:
     """Up to 12,000 characters stay whole; longer text is cut behind a blank line, in pages of about 4,000 characters."""
     paragraph = "word " * 100 + "end.\n\n"

@@ -54,6 +54,16 @@ def test_body_in_order() -> None:
     assert lines(body) == ["Offer", "- outer", "- inner", "Item | Price", "Both", "Box:", "inside", "Total\t12  EUR", "net"]
 
 
+def test_tables_in_tables_are_read_once() -> None:
+    """A table in a cell is part of its cell; rows that stand in groups are rows of their table."""
+    inner = "<table:table><table:table-row><table:table-cell><text:p>inner</text:p></table:table-cell></table:table-row></table:table>"
+    cells = f"<table:table-cell><text:p>left</text:p>{inner}</table:table-cell><table:table-cell><text:p>right</text:p></table:table-cell>"
+    row = f"<table:table-row>{cells}</table:table-row>"
+    table = f"<table:table><table:table-header-rows>{row}</table:table-header-rows><table:table-rows>{row}</table:table-rows></table:table>"
+    (leaf,) = opendocument.read(Source(made(table), Limits())).leaves
+    assert leaf.text == "left inner | right\nleft inner | right"
+
+
 def test_a_file_cannot_ask_for_a_billion_blanks() -> None:
     """Counts in a file are bounded: blanks of a run and repeated cells."""
     cells = cell("x", 'table:number-columns-repeated="900000000"')

@@ -76,7 +76,7 @@ def test_same_bytes_read_the_same(reader: Reader) -> None:
         (b" \n\n", "empty", "no_text", "no text"),
         (make.pdf(lambda canvas: canvas.showPage()), "empty", "no_text", "1 page"),
         (make.zipped({"mimetype": b"application/epub+zip"}), "skipped", "unsupported", "e-book"),
-        (make.zipped({"xl/workbook.xml": b"<w/>"}), "error", "corrupt", "reader"),
+        (make.zipped({"xl/workbook.xml": b"<w/>"}), "error", "corrupt", "damaged"),
         (b"\0\0\0\x18ftypheic" + bytes(20), "skipped", "unsupported", "PNG or JPEG"),
         (bytes(range(256)) * 4, "skipped", "unsupported", "no type"),
         (hostile.ole_encrypted(), "error", "encrypted", "password"),

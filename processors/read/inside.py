@@ -15,6 +15,7 @@ from itertools import count
 from processors.read.discover import above
 
 _MOST_BYTES = 200  # of a name; file systems take 255, and a number may follow
+_MOST_PARTS = 64  # of a path below its container: folders and the name; the time that names take grows with the square of it
 _HARMLESS = frozenset({"", ".", ".."})
 _DRIVE = re.compile("^[A-Za-z]:")
 
@@ -50,9 +51,10 @@ def _numbered(name: bytes, number: int) -> bytes:
 
 
 def _parts(name: str) -> list[bytes]:
-    """The folders and the name of a file, without those that lead up or nowhere."""
+    """The folders and the name of a file, without those that lead up or nowhere, and without the innermost of too many."""
     parts = re.split(r"[/\\]", _DRIVE.sub("", name))
-    return [_short(part) for part in parts if part.strip() not in _HARMLESS] or [b"unnamed"]
+    kept = [_short(part) for part in parts if part.strip() not in _HARMLESS] or [b"unnamed"]
+    return [*kept[: _MOST_PARTS - 1], *kept[_MOST_PARTS - 1 :][-1:]]
 
 
 def _short(part: str) -> bytes:

@@ -12,18 +12,25 @@ from email.message import EmailMessage
 from email.policy import default
 
 from processors.read import html, text
-from processors.read.leaf import Content, Inner, Leaf, Source, clean
+from processors.read.leaf import Content, Inner, Leaf, Source, clean, over
 from schemas.errors import DocumentError
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
+_LONGEST_HEADER = 100_000  # characters, some two thousand recipients; the parser of a longer one can take all time and memory
 _LONGEST_SUBJECT = 80  # characters that name a forwarded mail
 
 
 def read(source: Source) -> Content:
-    """The mail as one page, and what is attached, forwarded mails too. Without a body it has no text of its own."""
+    """The mail as one page, and what is attached, forwarded mails too. Without a body it has no text.
+
+    Raises DocumentError: bomb (more than `max_entries` files attached).
+    """
     message = email.message_from_bytes(_narrow(source.data), policy=default)
     bodies = [body for body in map(_words, _bodies(message)) if body.strip()]
-    attached = tuple(_file(part) for part in _attachments(message))
+    parts_attached = list(_attachments(message))
+    if len(parts_attached) > source.limits.max_entries:
+        over("max_entries", len(parts_attached), source.limits.max_entries, "bomb")
+    attached = tuple(map(_file, parts_attached))
     parts = [_headers(message), *bodies]
     if attached:
         parts.append("Attachments: " + ", ".join(file.name for file in attached))
@@ -43,12 +50,12 @@ def _headers(message: EmailMessage) -> str:
 
 
 def _header(message: EmailMessage, name: str) -> str:
-    """One header decoded, or as it stands when the parser trips over it."""
+    """One header decoded, or as it stands when it is too long for the parser or the parser trips over it."""
+    raw = str(next((value for key, value in message.raw_items() if key.lower() == name.lower()), ""))
     try:
-        return " ".join(str(message.get(name, "")).split())
+        return " ".join(str(message.get(name, "") if len(raw) <= _LONGEST_HEADER else raw).split())
     except Exception:  # noqa: BLE001  # email.headerregistry raises IndexError, AttributeError and more on malformed headers
-        raw = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
-        return " ".join(str(raw).split())
+        return " ".join(raw.split())
 
 
 def _bodies(message: EmailMessage) -> Iterator[EmailMessage]:

@@ -20,7 +20,7 @@ from processors.read.leaf import Limits, over
 Place = tuple[int, int]  # row and column, from 0
 Looks = Mapping[Place, "Look"]
 
-_CELL = re.compile(rb"<(?:\w+:)?c\b(?=[^>]*?\br=\"([A-Z]{1,3})([0-9]{1,7})\")(?:[^>]*?\bs=\"([0-9]+)\")?[^>]*?(/?)>")
+_CELL = re.compile(rb"<(?:\w+:)?c\b(?=[^>]*?\br=[\"']([A-Z]{1,3})([0-9]{1,7})[\"'])(?:[^>]*?\bs=[\"']([0-9]+)[\"'])?[^>]*?(/?)>")
 _FORMAT = re.compile(r"\[\$([^\]-]*)[^\]]*\]|\"([^\"]*)\"|\\(.)|[_*].|\[[^\]]*\]|([#0?.,]+)|(.)")
 _BUILT_IN = {"9": "0%", "10": "0.00%"}  # ECMA-376 part 1, 18.8.30, 2026-11; others have no words of their own
 _UNKNOWN = re.compile(r"\[[<>=]|[#0?],+(?![#0?,])|[Ee][+-]|/|@|General", re.ASCII)  # conditions, thousands cut off, exponents, fractions

@@ -28,6 +28,7 @@ Element = Any  # lxml ships no types
 
 _SKIPPED = frozenset(("tracked-changes", "note-citation", "hidden-text", "forms", "sequence-decls", "variable-decls", "user-field-decls"))
 _NUMBERS = frozenset(("page-number", "page-count"))  # fields that say where one is, which the page says itself
+_ROW_GROUPS = frozenset(("table-header-rows", "table-rows", "table-row-group"))
 _LINES = frozenset(("p", "h"))
 _MOST_BLANKS = 100  # of one run; a file may ask for a billion
 _MOST_COLUMNS = 1_000  # an empty cell may be repeated to the edge of the sheet
@@ -83,7 +84,7 @@ class _Walk:
             elif name == "list":
                 yield from (line for item in element for line in self.blocks(item, "- "))
             elif name == "table":
-                yield rows.lines(self._row(row) for row in element.iter("{*}table-row"))
+                yield rows.lines(self._row(row) for row in _rows(element))
             elif name == "notes":
                 yield "Notes: " + " ".join(self.blocks(element)).strip()
             elif name == "soft-page-break":
@@ -131,6 +132,15 @@ class _Walk:
         return cells
 
 
+def _rows(element: Element) -> Iterator[Element]:
+    """The rows of a table in order, also those in groups; not those of a table in one of its cells."""
+    for child in element:
+        if _local(child) == "table-row":
+            yield child
+        elif _local(child) in _ROW_GROUPS:
+            yield from _rows(child)
+
+
 def _body(root: Element) -> Element:
     body = root.find("{*}body/{*}text")
     if body is None:
@@ -171,10 +181,14 @@ def _moment(words: str) -> datetime | None:
 def _xml(archive: Archive, name: str) -> Element:
     """One part parsed without entities and network."""
     try:
-        return etree.fromstring(archive.read(name), etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True))
+        root = etree.fromstring(archive.read(name), etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True))
     except etree.XMLSyntaxError as error:
         message = f"Its part {name} is not well formed ({error.msg})."
         raise DocumentError("corrupt", message, next_step="Open it in LibreOffice and save it again.") from error
+    if root.getroottree().docinfo.doctype:  # its entities are not resolved, so words would be missing
+        message = f"Its part {name} declares a document type, which no OpenDocument file does."
+        raise DocumentError("corrupt", message, next_step="Do not trust this file; save it again from LibreOffice.")
+    return root
 
 
 def _local(element: Element) -> str:

@@ -5,6 +5,7 @@ Imports nothing of this room. Empty rows and columns at the edges and between fa
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 BAR = " | "
@@ -17,9 +18,8 @@ def lines(rows: Iterable[Sequence[str]]) -> str:
     'Item | Price\nBolt | 2.00\n\n| 2.00'
     """
     kept = [[" ".join(cell.split()) for cell in row] for row in rows]
-    width = max(map(len, kept), default=0)
-    filled = [column for column in range(width) if any(column < len(row) and row[column] for row in kept)]
-    text = "\n".join(_line([row[column] if column < len(row) else "" for column in filled]) for row in kept)
+    filled = sorted({column for row in kept for column, cell in enumerate(row) if cell})
+    text = "\n".join(_line([row[column] for column in filled[: bisect_left(filled, len(row))]]) for row in kept)
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text.strip("\n")

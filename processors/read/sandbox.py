@@ -1,7 +1,8 @@
 """A function and its arguments in; its result out, from a worker process that may hang, crash or run out of memory alone.
 
-Workers are forked from a server process (forkserver), are used again, hold no key in their environment and live under a
-memory limit. What a worker cannot survive comes out as DocumentError: timeout, crashed or memory.
+Workers are forked from a server process (forkserver), are used again and live under a memory limit. A key may stand in the environment
+under any name, so they have nothing of it but what Python and its libraries need. What a worker cannot survive comes out as DocumentError:
+timeout, crashed or memory.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from schemas.errors import DocumentError
 
 T = TypeVar("T")
 
-SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
+# What a worker keeps of the environment: names, and beginnings of names.
+_KEPT = frozenset({"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV"})
+_KEPT_FAMILIES = ("LC_", "LD_", "PYTHON", "OMP_", "OPENBLAS_", "MKL_", "FONTCONFIG_", "XDG_", "COV")
 _OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit
 _starting = threading.Lock()
 
@@ -77,7 +80,7 @@ class Sandbox:
         if self._pool is None:
             context = _Context()
             context.set_forkserver_preload(list(self._preload))
-            with _starting, _without_secrets():
+            with _starting, _bare_environment():
                 forkserver.ensure_running()
             self._pool = ProcessPool(self._workers, initializer=_enter, initargs=(self._memory_bytes,), context=context)
         return self._pool
@@ -106,10 +109,10 @@ def out_of_memory() -> NoReturn:
 
 
 def _enter(memory_bytes: int) -> None:
-    """First act of a worker: bounded memory, no core dump, no keys, and nothing of its parsers' noise on the user's terminal."""
+    """First act of a worker: bounded memory, no core dump, a bare environment, and nothing of its parsers' noise on the user's terminal."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for name in filter(_is_secret, list(os.environ)):
+    for name in _foreign():
         del os.environ[name]
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
@@ -117,14 +120,15 @@ def _enter(memory_bytes: int) -> None:
     os.close(quiet)
 
 
-def _is_secret(name: str) -> bool:
-    return any(word in name.upper() for word in SECRET_WORDS)
+def _foreign() -> list[str]:
+    """The variables that no worker needs, keys among them."""
+    return [name for name in os.environ if name not in _KEPT and not name.startswith(_KEPT_FAMILIES)]
 
 
 @contextmanager
-def _without_secrets() -> Iterator[None]:
-    """The environment without keys while the server process starts, so that /proc/PID/environ of a worker has none either."""
-    hidden = {name: os.environ.pop(name) for name in filter(_is_secret, list(os.environ))}
+def _bare_environment() -> Iterator[None]:
+    """The environment bare while the server process starts, so that /proc/PID/environ of a worker shows no key either."""
+    hidden = {name: os.environ.pop(name) for name in _foreign()}
     try:
         yield
     finally:

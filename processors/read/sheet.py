@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 
-from python_calamine import CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
 from processors.read import number_formats, rows
 from processors.read.archive import Archive
@@ -32,6 +32,9 @@ def read(source: Source) -> Content:
         book = CalamineWorkbook.from_filelike(io.BytesIO(source.data))
     except PasswordError as error:
         raise DocumentError("encrypted", "The workbook asks for a password.", next_step="Save it without one.") from error
+    except CalamineError as error:  # it may say that it knows no such format, which of a repeated cell of an ods means too many of them
+        message = f"The workbook is damaged, or its cells reach further than can be held ({error})."
+        raise DocumentError("corrupt", message, next_step="Open it in its program, take out needless rows, and save it again.") from error
     sheets = [sheet for sheet in book.sheets_metadata if sheet.typ in (SheetTypeEnum.WorkSheet, SheetTypeEnum.MacroSheet)]
     if len(sheets) > source.limits.max_pages:
         over("max_pages", len(sheets), source.limits.max_pages, "too_many_pages")

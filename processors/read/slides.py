@@ -19,6 +19,7 @@ from typing import Any
 from processors.read import rows
 from processors.read.archive import Archive
 from processors.read.leaf import Content, Inner, Leaf, Source, clean, over
+from schemas.errors import DocumentError
 from schemas.pipeline import Properties
 
 Shape = Any  # a shape of python-pptx; groups, frames and pictures share no useful class
@@ -33,6 +34,7 @@ def read(source: Source) -> Content:
 
     Archive(source)  # refuses a bomb before the library loads its pictures
     part: Any = Package.open(io.BytesIO(source.data)).main_document_part  # not pptx.Presentation: it refuses slide shows and templates
+    _refuse_document_types(part.package)
     slides = list(part.presentation.slides)
     if len(slides) > source.limits.max_pages:
         over("max_pages", len(slides), source.limits.max_pages, "too_many_pages")
@@ -41,6 +43,15 @@ def read(source: Source) -> Content:
     detail = f"Slide(s) {', '.join(map(str, hidden))} are hidden in it and were read." if hidden else ""
     inner = tuple(inner for slide in slides for inner in _embedded(slide))
     return Content(leaves, detail, ("hidden_slides",) if hidden else (), _properties(part.package), inner)
+
+
+def _refuse_document_types(package: Any) -> None:
+    """Raises DocumentError: entities are not resolved, so words would be missing."""
+    for part in package.iter_parts():
+        root = getattr(part, "_element", None)
+        if root is not None and root.getroottree().docinfo.doctype:
+            message = f"Its part {part.partname} declares a document type, which no presentation does."
+            raise DocumentError("corrupt", message, next_step="Do not trust this file; save it again from PowerPoint.")
 
 
 def _leaf(slide: Any, *, hidden: bool) -> Leaf:

@@ -67,9 +67,9 @@ class Crew:
         """The readings, and those of the files inside it for which the first task had no time."""
         if opened.more_from is None:
             return opened.readings
-        return opened.readings + await self._from(opened.more_from, found, self.terms.limits.timeout_s)
+        return opened.readings + await self._from(opened.more_from, found, self.terms.limits.timeout_s, opened.spent)
 
-    async def _from(self, start: int, found: Found, timeout_s: float) -> list[Reading]:
+    async def _from(self, start: int, found: Found, timeout_s: float, spent: tuple[int, int] = (0, 0)) -> list[Reading]:
         """One file and what lies in it, from a slot on. Where a task dies, what came before is read again, then the file it died on, alone.
 
         Only the time of tasks that die is counted, so that a large archive is read to its end and a hostile one is not.
@@ -81,7 +81,7 @@ class Crew:
         with tempfile.NamedTemporaryFile(prefix="octavo-") as mark:
             while True:
                 begun = time.monotonic()
-                stretch = Stretch(start, stop, timeout_s * _SOFT, lost)
+                stretch = Stretch(start, stop, timeout_s * _SOFT, spent, lost)
                 try:
                     opened = await self.sandbox.run(read_file, found, self.terms, stretch, mark.name, timeout_s=timeout_s)
                 except DocumentError as error:
@@ -100,7 +100,7 @@ class Crew:
                     readings += opened.readings
                     if opened.more_from is None:
                         return readings
-                    start, stop = opened.more_from, None
+                    start, stop, spent = opened.more_from, None, opened.spent
 
     def _no_time(self) -> DocumentError:
         limit_s = self.terms.limits.timeout_s

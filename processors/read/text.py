@@ -17,6 +17,7 @@ from processors.read.leaf import Content, Leaf, Limits, Source, clean, over
 LONG_TEXT = 12_000  # characters above which a text without form feeds is cut into pages
 PAGE_TEXT = 4_000  # characters of such a page: about a printed one
 _SAMPLE = 200_000  # bytes the encoding is judged by
+_DAMAGED_UTF8 = "utf-8 with damaged characters"
 _SHORT_SAMPLE = 40  # bytes, some twenty characters; below it Chinese is taken for likelier than Korean
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -63,7 +64,9 @@ def decode(data: bytes) -> tuple[str, str]:
     """
     if marked := _marked(data):
         return data.decode(marked, "replace"), marked
-    for encoding in (*wide(data), "utf-8", *_east_asian(data), *_statistical(data), "gb18030"):
+    for encoding in (*wide(data), "utf-8", *_nearly_utf8(data), *_east_asian(data), *_statistical(data), "gb18030"):
+        if encoding == _DAMAGED_UTF8:
+            return data.decode("utf-8", "replace"), encoding
         try:
             return data.decode(encoding), encoding
         except UnicodeDecodeError:
@@ -103,6 +106,14 @@ def _edge(text: str, low: int, high: int) -> int:
 def _marked(data: bytes) -> str:
     """The encoding that the byte order mark names, "" without a mark."""
     return next((encoding for mark, encoding in _BOMS if data.startswith(mark)), "")
+
+
+def _nearly_utf8(data: bytes) -> list[str]:
+    """UTF-8 but for a few places, as programs leave it that cut characters in two or write halves of pairs."""
+    words = data.decode("utf-8", "replace")
+    places = len(re.findall("\ufffd+", words))
+    whole = len(words) - words.count("\ufffd") - sum(map((128).__gt__, data))
+    return [_DAMAGED_UTF8] if whole >= 4 * places else []
 
 
 def _east_asian(data: bytes) -> list[str]:

@@ -56,6 +56,7 @@ class Stretch:
     start: int = 0
     stop: int | None = None  # None for all
     soft_s: float = 1.0
+    spent: tuple[int, int] = (0, 0)  # files inside, and bytes by which they are larger, counted in the stretches before
     lost: DocumentError | None = None  # set when nothing is to be read any more: why
 
 
@@ -65,6 +66,7 @@ class Opened:
 
     readings: list[Reading]
     more_from: int | None = None
+    spent: tuple[int, int] = (0, 0)  # as in `Stretch`, this one included
 
 
 def read_files(group: Sequence[Found], terms: Terms) -> list[Opened]:
@@ -121,11 +123,12 @@ class _Tree:
         self._put_down(stretch.start, document.path_bytes)
         own, inner = self._open(document, data, known)
         readings = [] if stretch.start else [own]
+        self._files, self._grown_bytes = max(stretch.spent, (self._files, self._grown_bytes))
         for slot, (one, file) in enumerate(_files(own.document, inner), start=1):
             if slot < stretch.start:
                 continue
             if slot == stretch.stop or (time.monotonic() - begun > stretch.soft_s and slot > stretch.start and not stretch.lost):
-                return Opened(readings, slot)
+                return Opened(readings, slot, (self._files, self._grown_bytes))
             self._put_down(slot, one.path_bytes)
             readings += [Reading(failed(one, stretch.lost))] if stretch.lost else self._read(one, file, 1)
         return Opened(readings)
