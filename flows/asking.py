@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 
+from flows.answers import Answers, Task, batches, is_whole, placed, rejected
 from flows.batches import Each, Halt, Tell, bounded
+from flows.completing import completed
 from flows.replaying import stored, unfit
 from flows.shelf import Shelf
+from flows.summaries import summed_up
 from processors.ask.replies import Asker
 from processors.check import records as check
 from processors.pack import windows as pack
@@ -20,30 +24,8 @@ from processors.read import pages as read
 from processors.store.warehouse import Warehouse
 from schemas.errors import AccessRefused, BudgetReached, DocumentError, Interrupted, RequestError
 from schemas.job import Job
-from schemas.pipeline import NOT_APPLICABLE, Part, Question, Record, Reject, Reply, Request, Window
-
-WINDOWS_PER_BATCH = 100  # a batch is a task in Prefect: minutes of calls, not one call ...
-TOKENS_PER_BATCH = 4_000_000  # ... and not more text in memory than this
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A window, and which of its documents each question wants. `recalled` is set when the reply is in the ledger already."""
-
-    window: Window
-    wanted: Mapping[str, frozenset[str]]  # name of the question -> documents
-    recalled: tuple[str, Mapping[str, str]] | None = None  # fingerprint of the request, its ids
-
-
-@dataclass(slots=True)
-class Answers:
-    """What came of a batch of tasks."""
-
-    records: list[tuple[int, Record]] = field(default_factory=list)  # first page that the answer rests on, and the answer
-    rejects: list[Reject] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)  # fingerprints of the replies that were used
-    strays: list[str] = field(default_factory=list)  # answers about documents that nobody asked about, which are dropped
-    asked: int = 0
+from schemas.pipeline import NOT_APPLICABLE, Part, Question, Reject, Reply, Request, Window
+from schemas.rows import item_tokens
 
 
 @dataclass(slots=True)
@@ -71,7 +53,7 @@ class Desk:
         tell("ask", 0, total)
         shelf = Shelf(self.warehouse, self.asker, {question.name: question for question in self.questions})
         for tasks in (self.remembered(pending), self.fresh(pending)):
-            async for answers in each("ask", self.answer_batch, _batches(tasks)):
+            async for answers in each("ask", self.answer_batch, batches(tasks)):
                 shelf.put(answers.records, answers.rejects, answers.requests)
                 asked = answers.asked + len(self.bought.intersection(answers.requests))
                 self.asked += asked
@@ -92,13 +74,36 @@ class Desk:
         }
 
     def remembered(self, pending: dict[str, set[str]]) -> Iterator[Task]:
-        """Tasks whose reply is in the ledger, in the windows of then, without text. Takes their documents out of `pending`."""
+        """Tasks whose reply is in the ledger, in the windows of then, without text. Takes their documents out of `pending`.
+
+        When only some windows of a document that was cut have a reply, tasks about its rest follow them.
+        """
         for question in self.questions:
+            pieces: dict[str, list[Task]] = {}
             for fingerprint, ids, parts in self.asker.remembered(question, replay=self.job.replay):
-                wanted = frozenset(ids.values()) & pending[question.name]
-                if wanted and _whole(parts):
+                if not (wanted := frozenset(ids.values()) & pending[question.name]):
+                    continue
+                task = Task(Window(tuple(parts), 0), {question.name: wanted}, (fingerprint, ids))
+                if any(part.role == "piece" for part in parts):
+                    pieces.setdefault(parts[0].document, []).append(task)
+                elif is_whole(parts):
                     pending[question.name] -= wanted
-                    yield Task(Window(tuple(parts), 0), {question.name: wanted}, (fingerprint, ids))
+                    yield task
+            for document in sorted(pieces.keys() & pending[question.name]):
+                pending[question.name].remove(document)
+                yield from self.begun(document, question, pieces[document])
+
+    def begun(self, document: str, question: Question, pieces: Sequence[Task]) -> Iterator[Task]:
+        """Tasks about a document that was cut: those whose reply is in the ledger, then those about what they leave."""
+        pages = list(self.warehouse.pages_of([document]))
+        chosen, windows = pack.rest(pages, [task.window.parts for task in pieces], self.count, self.bounds())
+        yield from (pieces[number] for number in chosen)
+        yield from (Task(window, {question.name: frozenset([document])}) for window in windows)
+
+    def tasks(self, pending: dict[str, set[str]]) -> Iterator[Task]:
+        """All that is to be done about the pending documents; first what is in the ledger."""
+        yield from self.remembered(pending)
+        yield from self.fresh(pending)
 
     def fresh(self, pending: Mapping[str, set[str]]) -> Iterator[Task]:
         """Tasks to ask the provider: windows over all documents that some question still wants."""
@@ -111,7 +116,9 @@ class Desk:
     def bounds(self) -> pack.Bounds:
         """How large a window may be for this model and these questions."""
         max_tokens, reply_tokens = self.asker.room(self.questions, self.job.max_documents_per_window)
-        return pack.Bounds(max_tokens, self.job.max_documents_per_window, reply_tokens)
+        max_tokens = min(max_tokens, self.job.max_window_tokens or max_tokens)
+        row_tokens = max((item_tokens(question.fields) for question in self.questions), default=0)
+        return pack.Bounds(max_tokens, self.job.max_documents_per_window, min(reply_tokens, max_tokens // 2), row_tokens)
 
     async def answer_batch(self, tasks: Sequence[Task]) -> Answers:
         """Work on the windows of a batch at once, as far as the pace allows; the questions of one window follow one another."""
@@ -122,6 +129,7 @@ class Desk:
             batch.requests += answers.requests
             batch.strays += answers.strays
             batch.asked += answers.asked
+        await summed_up(self, batch)
         return batch
 
     async def _answer_task(self, task: Task) -> Answers:
@@ -136,26 +144,26 @@ class Desk:
     async def _answer_question(self, task: Task, question: Question, wanted: frozenset[str], answers: Answers) -> None:
         if task.recalled:
             fingerprint, ids = task.recalled
-            window = pack.window_of(self._with_text(task.window.documents))
+            window = pack.window_of(self.with_text(task.window.parts))
             request = replace(self.asker.request(window, question), fingerprint=fingerprint, ids=ids)
             reply = self.asker.recall(fingerprint)
             await self._check(request, reply, wanted, answers)
             return
         window = pack.window_of([part for part in task.window.parts if part.document in wanted])
-        await self._ask(self.asker.request(window, question), wanted, answers)
+        await self.ask(self.asker.request(window, question), wanted, answers)
 
-    async def _ask(self, request: Request, wanted: frozenset[str], answers: Answers) -> None:
+    async def ask(self, request: Request, wanted: frozenset[str], answers: Answers) -> None:
         """Ask and check; what cannot be asked becomes a reject with its reason."""
         if why_not := str(self.halt.error or "") or self._not_live(request):
-            answers.rejects += _rejected(request, wanted, "not_asked", why_not)
+            answers.rejects += rejected(request, wanted, "not_asked", why_not)
             return
         try:
             reply = await (stored(self.asker, request) if self.job.replay else self.asker.ask(request))
         except (BudgetReached, AccessRefused, Interrupted) as error:
             self.halt.error = error
-            answers.rejects += _rejected(request, wanted, "not_asked", str(error))
+            answers.rejects += rejected(request, wanted, "not_asked", str(error))
         except RequestError as error:
-            answers.rejects += _rejected(request, wanted, error.reason, str(error))
+            answers.rejects += rejected(request, wanted, error.reason, str(error))
         else:
             answers.asked += not reply.from_ledger
             await self._check(request, reply, wanted, answers)
@@ -168,20 +176,24 @@ class Desk:
     async def _check(self, request: Request, reply: Reply, wanted: frozenset[str], answers: Answers) -> None:
         """Check a reply; what fails is asked again once, and rejected when it fails again."""
         answers.requests.append(request.fingerprint)
-        records, rejects = check.check(request, reply, earlier=self.job.replay)
-        first_pages = {part.document: part.page for part in reversed(request.window.parts)}
-        answers.records += [(first_pages[record.document], record) for record in records if record.document in wanted]
+        parts = request.window.parts
+        pages = self.pages(request.window.documents) if parts[0].role == "summary" else ()
+        records, rejects = check.check(request, reply, earlier=self.job.replay, pages=pages)
+        for record in records:
+            if record.document in wanted:
+                whole = await completed(self, request, record, answers)
+                answers.records.append((pack.position(parts, record.document), whole))
         failed = [reject for reject in rejects if reject.document in wanted]
         answers.strays += [reject.detail for reject in rejects if not reject.document]
         if self.job.replay:
             failed = [unfit(reject) for reject in failed]
         if request.round or self.job.replay:
-            answers.rejects += failed
+            answers.rejects += placed(request, failed)
             return
         answers.rejects += [reject for reject in failed if reject.reason == NOT_APPLICABLE]
         for window, complaint in check.ask_again(request, failed):
             again = self.asker.request(window, request.question, round_=1, complaint=complaint)
-            await self._ask(again, frozenset(window.documents), answers)
+            await self.ask(again, frozenset(window.documents), answers)
 
     async def seen(self, task: Task, answers: Answers) -> Task:
         """The task with the pictures of its image pages; documents that only show pictures to a model that cannot see are rejected."""
@@ -213,36 +225,17 @@ class Desk:
         parts = (replace(part, image=images.get((part.document, part.page))) for part in window.parts)
         return replace(window, parts=tuple(parts)), frozenset(lost)
 
-    def _with_text(self, documents: Iterable[str]) -> list[Part]:
+    def with_text(self, parts: Sequence[Part]) -> list[Part]:
+        """Stored parts with their text."""
+        own = groupby(parts, key=lambda part: part.document)
+        return [
+            part for document, group in own for part in pack.shown(list(group), list(self.warehouse.pages_of([document])), self.count)
+        ]
+
+    def pages(self, documents: Iterable[str]) -> list[Part]:
+        """The whole pages of documents."""
         return [part for document in documents for part in pack.whole(list(self.warehouse.pages_of([document])), self.count)]
 
 
 NOT_LIVE = "No batch answered it, and --mode batch-only asks nothing else. Run again with --mode batch to ask it live."
 BLIND = "Its pages are pictures and this engine reads text only. Install octavo[ocr], or ask a model with vision."
-
-
-def _whole(parts: Sequence[Part]) -> bool:
-    """Whether every document of a window is in it from its first page to its last."""
-    pages: dict[str, set[int]] = {}
-    for part in parts:
-        pages.setdefault(part.document, set()).add(part.page if part.start == 0 else 0)
-    return all(seen == set(range(1, part.pages + 1)) for part in parts if (seen := pages[part.document]))
-
-
-def _rejected(request: Request, wanted: Iterable[str], reason: str, detail: str) -> list[Reject]:
-    return [Reject(document, request.question.name, request.fingerprint, reason, detail) for document in sorted(wanted)]
-
-
-def _batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
-    """Tasks in batches that are neither too many windows nor too much text, and never part the windows of one document."""
-    batch: list[Task] = []
-    held = 0
-    for task in tasks:
-        full = len(batch) >= WINDOWS_PER_BATCH or held + task.window.tokens > TOKENS_PER_BATCH
-        if batch and full and batch[-1].window.documents[-1:] != task.window.documents[:1]:
-            yield batch
-            batch, held = [], 0
-        batch.append(task)
-        held += task.window.tokens
-    if batch:
-        yield batch

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from flows.asking import Desk, Task
+from flows.answers import Task
+from flows.asking import Desk
 from processors.pack import windows as pack
 from schemas.tables import DOCUMENTS, PAGES
 
@@ -34,13 +35,15 @@ def always(_: Estimate) -> bool:
 def estimate(desk: Desk) -> Estimate:
     """Pack what is not answered yet, and price the requests. Nothing is sent."""
     pending = desk.pending()
-    remembered = sum(1 for _ in desk.remembered(pending))
     account = desk.asker.account
     model, limits = account.model, account.limits
     factor = 1.0 if desk.job.mode == "live" else model.batch_factor
-    windows = tokens = 0
+    remembered = windows = tokens = 0
     requests: list[tuple[int, int, int, int]] = []
-    for task in () if desk.job.replay else desk.fresh(pending):
+    for task in desk.remembered(pending) if desk.job.replay else desk.tasks(pending):
+        if task.recalled or desk.job.replay:
+            remembered += bool(task.recalled)
+            continue
         windows += 1
         tokens += task.window.tokens
         requests += _requests(desk, task)

@@ -44,6 +44,7 @@ class Job(BaseModel):
     )
     offline: bool = Field(default=False, description="Answer by rules on this machine: free, draft quality.")
     max_documents_per_window: int = Field(default=20, ge=1, le=500, description="Quality bound of packing.")
+    max_window_tokens: int = Field(default=0, ge=0, description="Most tokens of a window, replies included; 0 for what the model takes.")
     key_env: str = Field(default="", description="Environment variable that holds the key; empty for the provider's, MOONSHOT_API_KEY.")
     key_secret: str = Field(default="", description="Prefect Secret block that holds the key; wins over key_env.")
     timeout_s: float = Field(default=30, gt=0, description="Seconds that reading one file may take.")

@@ -16,10 +16,12 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 NOT_APPLICABLE = "not_applicable"  # reason of a reject that is no trouble: the document is not of the kind that was asked about
+SUMMARY = "summary"  # name of the question whose answers are the model's own words, with the pages they rest on
 
 Status = Literal["ok", "empty", "skipped", "error"]
 TextFrom = Literal["file", "layer", "ocr"]
 Grade = Literal["exact", "loose", "missing"]
+Role = Literal["whole", "piece", "again", "context", "columns", "summary"]  # what a part is in its window, see Part
 Kind = Literal["text", "choice", "date", "datetime", "integer", "number", "decimal", "boolean", "record", "list"]
 
 
@@ -77,7 +79,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A slice of a page that goes into a window."""
+    """A slice of a page that goes into a window.
+
+    A document that fits is shown `whole`. One that does not is shown in pieces: a window has the `piece` that is asked about, before it
+    the last lines of the piece before, shown `again`, and for orientation some lines of the beginning and the current heading (`context`)
+    and the column headings of a table that goes on (`columns`). A `summary` is what was said about a piece; it stands for its pages.
+    """
 
     document: str
     page: int
@@ -88,6 +95,7 @@ class Part:
     tokens: int
     image_px: tuple[int, int] | None = None
     image: bytes | None = None
+    role: Role = "whole"
 
 
 @dataclass(frozen=True, slots=True)

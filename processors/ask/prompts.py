@@ -8,6 +8,9 @@ A window looks like this to the model; boundary and ids come from an HMAC, so th
     <<4be1c09a77 page 2 of 2>>
     ...
     <<4be1c09a77 end k3f1>>
+
+Of a document that is longer than a window one piece is shown. What stands before it for orientation says so in its mark, as in
+<<4be1c09a77 page 1 of 200, context>>, and the question says which pages are meant.
 """
 
 from __future__ import annotations
@@ -34,6 +37,15 @@ Give null for the whole record when the document is not of the kind that the que
 Copy names, numbers and identifiers as they are written. Dates as YYYY-MM-DD. Amounts as plain numbers with a point.
 Reply with one JSON object {"documents": [{"id": ID, "record": RECORD}, ...]} that has one entry for each document, in order."""
 
+PIECE = """\
+{id} is longer than what is shown of it: this is {place}. Answer from that piece; the others are asked about apart.
+What is marked as again ended the piece before; list items that stand there are wanted once more. What is marked as context or columns is \
+the beginning of the document, the current heading, or the columns of a table that goes on: use it to understand, list nothing from it.
+Give null for what the piece does not say, and for the whole record if it says nothing of what is asked."""
+SUMMARIES = """\
+What is shown of {id} is no text of it, but summaries of its pieces, in order. Make one summary of the whole document out of them, \
+in the style that is asked for. Keep the marks of pages, such as [p. 3], with what you take over, and take quotes from theirs."""
+
 ENVELOPE_TOKENS = 16  # {"id":"k3f1","record":} and a comma, counted with the Kimi vocabulary and rounded up, 2026-11-23
 
 
@@ -44,7 +56,7 @@ def messages(window: Window, question: Question, secret: bytes, complaint: str =
     return [
         {"role": "system", "content": INSTRUCTION},
         {"role": "user", "content": documents if _has_image(window) else "".join(part["text"] for part in documents)},
-        {"role": "user", "content": _ask(question, ids, complaint)},
+        {"role": "user", "content": _ask(question, window, ids, complaint)},
     ], ids
 
 
@@ -81,7 +93,7 @@ def neutral(text: str) -> str:
     return text.replace("<|", "< |").replace("|>", "| >").replace("<<", "< <").replace(">>", "> >")
 
 
-def _ask(question: Question, ids: Mapping[str, str], complaint: str) -> str:
+def _ask(question: Question, window: Window, ids: Mapping[str, str], complaint: str) -> str:
     schema = json.dumps(question.json_schema, ensure_ascii=False, separators=(",", ":"))
     lines = [
         f"Question: {question.name}",
@@ -89,9 +101,21 @@ def _ask(question: Question, ids: Mapping[str, str], complaint: str) -> str:
         f"JSON Schema of RECORD: {schema}",
         f"Document ids, in order: {' '.join(ids)}",
     ]
+    lines += _pieces(window, ids)
     if complaint:
         lines.append(f"An earlier answer was not accepted: {neutral(complaint)} Answer again, correctly.")
     return "\n".join(lines)
+
+
+def _pieces(window: Window, ids: Mapping[str, str]) -> Iterator[str]:
+    """What a model has to know about documents that are not shown whole."""
+    for short, document in ids.items():
+        own = [part for part in window.parts if part.document == document and part.role in ("piece", "summary")]
+        if own and own[0].role == "summary":
+            yield SUMMARIES.format(id=short)
+        elif own:
+            first, last = own[0].page, own[-1].page
+            yield PIECE.format(id=short, place=(f"page {first}" if first == last else f"pages {first}-{last}") + f" of {own[0].pages}")
 
 
 def _window_content(window: Window, boundary: str, shorts: Mapping[str, str]) -> Iterator[Message]:
@@ -103,7 +127,8 @@ def _window_content(window: Window, boundary: str, shorts: Mapping[str, str]) ->
 
 
 def _part_content(part: Part, boundary: str) -> Iterator[Message]:
-    yield _text(f"<<{boundary} page {part.page} of {part.pages}>>\n")
+    beside = "" if part.role in ("whole", "piece") else f", {part.role}"
+    yield _text(f"<<{boundary} page {part.page} of {part.pages}{beside}>>\n")
     if part.image is not None:
         address = "data:image/jpeg;base64," + base64.b64encode(part.image).decode()
         yield {"type": "image_url", "image_url": {"url": address}}

@@ -27,7 +27,7 @@ from processors.ask.batch_calls import BatchCalls, Rules, cancel
 from processors.ask.budget import Budget, Caps, Hear, quiet
 from processors.ask.chat import Chat, TryLater, read_completion
 from processors.ask.fingerprint import fingerprint
-from processors.ask.ledger import Ledger
+from processors.ask.ledger import Ledger, parts_of, stored
 from processors.ask.orders import Order, Orders, pending
 from processors.ask.pace import Pace
 from processors.ask.statement import statement
@@ -161,7 +161,7 @@ class Asker:
         return self.ledger.reply(fingerprint) is not None
 
     def remembered(self, question: Question, *, replay: bool = False) -> Iterator[tuple[str, Mapping[str, str], list[Part]]]:
-        """First-round requests with a reply: fingerprint, ids, and the parts they showed (without text), for whole documents only.
+        """First-round requests with a reply: fingerprint, ids, and the parts they showed, without text.
 
         A replay takes all rounds, and also replies to earlier questions of the same name; the best to take comes first.
         """
@@ -170,8 +170,7 @@ class Asker:
         for row in self.ledger.answered_ever(question.name, *who) if replay else self.ledger.answered(*who):
             if row["request"] in steps:
                 continue
-            parts = [Part(document, page, pages, start, end, "", 0) for document, page, pages, start, end in json.loads(row["window"])]
-            yield row["request"], json.loads(row["ids"]), parts
+            yield row["request"], json.loads(row["ids"]), parts_of(row["window"])
 
     def _steps(self, question: Question) -> frozenset[str]:
         """Requests that only carried another one on, so that their replies are no answers of their own."""
@@ -265,7 +264,6 @@ class Asker:
             yield row["window"], self.recall(row["request"])
 
     def _ledger_row(self, request: Request) -> dict[str, Any]:
-        parts = [(part.document, part.page, part.pages, part.start, part.end) for part in request.window.parts]
         return {
             "request": request.fingerprint,
             "question": request.question.name,
@@ -274,7 +272,7 @@ class Asker:
             "provider": self.account.provider.name,
             "model": self.account.model.id,
             "round": request.round,
-            "window": json.dumps(parts),
+            "window": stored(request.window.parts),
             "ids": json.dumps(dict(request.ids)),
             "prompt_tokens": request.prompt_tokens,
             "reply_limit": request.reply_tokens,

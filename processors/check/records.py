@@ -23,14 +23,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from processors.check.cited import FIELDS, cited
+from processors.check.complete import gaps, short_lists
 from processors.check.ground import Leaf, evidence, ground, written
 from processors.check.merge import merge
 from processors.check.normalise import join, normalise, only_known, shown
 from processors.check.salvage import Entry, Salvaged, salvage
 from processors.check.source import Source
-from schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject, Reply, Request, Window
+from schemas.pipeline import NOT_APPLICABLE, SUMMARY, Evidence, Part, Question, Record, Reject, Reply, Request, Window
 
-__all__ = ["ask_again", "check", "merge"]
+__all__ = ["ask_again", "check", "gaps", "merge", "short_lists"]
 
 COMMON_CHARACTERS = 4  # shorter values stand in many documents, so finding one in a neighbour shows nothing
 PROBLEMS_TOLD = 12  # fields named in one reject
@@ -39,16 +41,19 @@ COMPLAINT_CHARACTERS = 2_000  # most that a model is told about what was wrong
 ALONE = frozenset({"contamination", "duplicate_in_reply"})  # reasons for which a document is asked again without its neighbours
 
 
-def check(request: Request, reply: Reply, *, earlier: bool = False) -> tuple[list[Record], list[Reject]]:
+def check(
+    request: Request, reply: Reply, *, earlier: bool = False, pages: Sequence[Part] = ()
+) -> tuple[list[Record], list[Reject]]:
     """Judge a reply. Every document of the window has exactly one record or reject; answers for others are one reject without document.
 
+    `pages` are what to prove values in, where the window shows something made of them.
     `earlier` takes a reply to an earlier schema of the question: what the schema does not name any more is left out.
     """
     salvaged = salvage(reply.text)
     answers = _answers(request, salvaged)
     if earlier:
         answers = {document: [_todays(request.question, answer) for answer in found] for document, found in answers.items()}
-    source = Source(request.window.parts)
+    source = Source(pages or request.window.parts)
     records: list[Record] = []
     rejects: list[Reject] = []
     for document in request.window.documents:
@@ -123,8 +128,15 @@ def _judge(request: Request, document: str, answer: Mapping[str, Any], source: S
     leaves = ground(question.fields, value, source, document)
     if crossed := _crossed(question, document, leaves, source):
         return _reject(request, document, "contamination", _sentence(crossed))
-    proofs = tuple(evidence(leaf, source, document) for leaf in leaves)
-    return Record(document, question.name, value, proofs, request.fingerprint)
+    return Record(document, question.name, value, _proofs(question, document, leaves, value, source), request.fingerprint)
+
+
+def _proofs(question: Question, document: str, leaves: Sequence[Leaf], value: Mapping[str, Any], source: Source) -> tuple[Evidence, ...]:
+    """The evidence of a record. What a summary says in its own words is proved by its marks of pages."""
+    if question.name != SUMMARY:
+        return tuple(evidence(leaf, source, document) for leaf in leaves)
+    quotes = [leaf for leaf in leaves if not leaf.path.startswith(FIELDS)]
+    return (*cited(value, source.parts[document]), *(evidence(leaf, source, document) for leaf in quotes))
 
 
 def _is_empty(value: Any) -> bool:

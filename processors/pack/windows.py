@@ -1,4 +1,4 @@
-"""The lead of this room: pages in, windows out. Short documents share a window, long ones are cut at page and paragraph edges.
+"""The lead of this room: pages in, windows out. Short documents share a window, long ones are cut (`cut`).
 
 First fit: a document goes into the first open window that has room. A window leaves when it is full, or when too many are open.
 Documents keep together; one that is longer than a window gets windows of its own, in order.
@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 
+from processors.pack.book import PAGE_MARK_TOKENS, sliced
+from processors.pack.cut import Room, cover, cut, has_many_rows, room
 from processors.pack.plan import Cost, cost
 from processors.pack.tokens import Count, counter, image_tokens
 from schemas.pipeline import Page, Part, Window
 
-PAGE_MARK_TOKENS = 16  # "<<4be1c09a77 page 12 of 345>>" and its newline, counted with the Kimi vocabulary, rounded up, 2026-11-23
 DOCUMENT_MARK_TOKENS = 32  # the lines that open and close a document
 OPEN_WINDOWS = 8  # windows that wait for a document that fits
 
-__all__ = ["Bounds", "Cost", "Count", "cost", "counter", "image_tokens", "size_of", "whole", "window_of", "windows"]
+__all__ = [
+    "PAGE_MARK_TOKENS", "Bounds", "Cost", "Count", "cost", "counter", "groups", "image_tokens", "page_of", "place", "position", "rest",
+    "shown", "size_of", "whole", "window_of", "windows",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,12 @@ class Bounds:
     max_tokens: int  # parts with their marks, and the replies about them
     max_documents: int
     reply_tokens: int = 0  # kept free for the reply about one document
+    row_tokens: int = 0  # of a reply about one row of a table; 0 when no list is asked for
+
+    @property
+    def alone(self) -> Room:
+        """What a piece of a document may have that does not fit into a window."""
+        return room(self.max_tokens, self.reply_tokens, self.row_tokens, DOCUMENT_MARK_TOKENS)
 
 
 @dataclass(slots=True)
@@ -57,8 +67,8 @@ def windows(pages: Iterable[Page], count: Count, bounds: Bounds) -> Iterator[Win
     for _, group in groupby(pages, key=lambda page: page.document):
         parts = whole(list(group), count)
         size = size_of(parts)
-        if size + bounds.reply_tokens > bounds.max_tokens:
-            yield from _alone(parts, count, bounds)
+        if size + bounds.reply_tokens > bounds.max_tokens or has_many_rows(parts, bounds.alone):
+            yield from cut(parts, count, bounds.alone, DOCUMENT_MARK_TOKENS)
             continue
         place = next((window for window in waiting if window.takes(size, bounds)), None)
         if place is None:
@@ -90,46 +100,52 @@ def window_of(parts: Sequence[Part]) -> Window:
     return Window(tuple(parts), sum(sizes))
 
 
+def rest(pages: Sequence[Page], seen: Sequence[Sequence[Part]], count: Count, bounds: Bounds) -> tuple[list[int], list[Window]]:
+    """What other windows, of which the parts are given, show of a document.
+
+    Gives the numbers of the fewest of them that show as much as all, in reading order, and windows over what they leave.
+    """
+    parts = whole(pages, count)
+    chosen, gaps = cover(parts, seen)
+    return chosen, list(cut(parts, count, bounds.alone, DOCUMENT_MARK_TOKENS, gaps)) if gaps else []
+
+
+def shown(parts: Sequence[Part], pages: Sequence[Page], count: Count) -> list[Part]:
+    """Parts of a document that were stored without their text, with it."""
+    every = whole(pages, count)
+    if all(one.role == "whole" for one in parts):
+        return every
+    return [sliced(every[one.page - 1], one.start, one.end, one.role, count) for one in parts if one.page <= len(every)]
+
+
+def groups(parts: Sequence[Part], bounds: Bounds) -> list[list[Part]]:
+    """Parts of one document in as few windows as hold them, in order and about equally full; at least two in each."""
+    number = -(-sum(part.tokens for part in parts) // bounds.alone.tokens)
+    number = max(1, min(number, len(parts) // 2))
+    edges = [len(parts) * n // number for n in range(number + 1)]
+    return [list(parts[first:last]) for first, last in pairwise(edges)]
+
+
+def position(parts: Sequence[Part], document: str) -> int:
+    """Where in a document the parts of a window begin that are asked about: it grows in reading order."""
+    own = [part for part in parts if part.document == document and part.role in ("whole", "piece", "summary")]
+    return min((part.page << 32) + part.start for part in own)
+
+
+def page_of(position: int) -> int:
+    """The page of a position."""
+    return position >> 32
+
+
+def place(parts: Sequence[Part], document: str) -> str:
+    """Which pages of a document that was cut a window is about: "pages 41-80 of 200"; "" when it shows the whole document."""
+    own = [part for part in parts if part.document == document and part.role == "piece"]
+    if not own:
+        return ""
+    first, last = own[0].page, own[-1].page
+    return (f"page {first} of " if first == last else f"pages {first}-{last} of ") + str(own[0].pages)
+
+
 def _page_tokens(page: Page, count: Count) -> int:
     seen = image_tokens(*page.image_px) if page.image_px else 0
     return PAGE_MARK_TOKENS + count(page.text) + seen
-
-
-def _alone(parts: Sequence[Part], count: Count, bounds: Bounds) -> Iterator[Window]:
-    """Windows for one document that is longer than a window: as many whole pages as fit, in order."""
-    room = bounds.max_tokens - bounds.reply_tokens - DOCUMENT_MARK_TOKENS
-    held: list[Part] = []
-    for part in parts:
-        for piece in _cut(part, count, room) if part.tokens > room else [part]:
-            if held and sum(kept.tokens for kept in held) + piece.tokens > room:
-                yield Window(tuple(held), size_of(held))
-                held = []
-            held.append(piece)
-    yield Window(tuple(held), size_of(held))
-
-
-def _cut(part: Part, count: Count, room: int) -> Iterator[Part]:
-    """A page that is longer than a window, cut at the last paragraph, line or word edge before it is full."""
-    start = 0
-    while start < len(part.text):
-        end = _fitting(part.text, start, count, room - PAGE_MARK_TOKENS)
-        text = part.text[start:end]
-        first = start == 0
-        picture = (part.image_px, part.image) if first else (None, None)
-        yield Part(part.document, part.page, part.pages, start, end, text, PAGE_MARK_TOKENS + count(text), *picture)
-        start = end
-
-
-def _fitting(text: str, start: int, count: Count, room: int) -> int:
-    """Where a piece that begins at `start` and has at most `room` tokens should end. At least one character goes in."""
-    low, high = start + 1, len(text)
-    while low < high:  # the largest end that fits
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if count(text[start:middle]) <= room else (low, middle - 1)
-    if low == len(text):
-        return low
-    for edge in ("\n\n", "\n", ". ", " "):
-        at = text.rfind(edge, start + (low - start) // 2, low)
-        if at > start:
-            return at + len(edge)
-    return low

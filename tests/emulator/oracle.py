@@ -18,7 +18,7 @@ from tests.emulator.config import Oracle
 
 Body = dict[str, Any]
 _DOCUMENT = re.compile(r"<<(\w+) document (\w+)>>\n?(.*?)<<\1 end \2>>", re.DOTALL)
-_MARK = re.compile(r"<<\w+ (?:page \d+ of \d+|document \w+|end \w+)>>\n?")
+_MARK = re.compile(r"<<\w+ (?:page \d+ of \d+(?:, \w+)?|document \w+|end \w+)>>\n?")
 _NUMBER = re.compile(r"-?\d[\d,.' ]*")
 _TRUE = frozenset({"true", "yes", "y", "ja", "oui", "是"})
 

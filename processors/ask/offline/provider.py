@@ -25,7 +25,7 @@ MODEL = "offline-rules-1"
 CONTEXT_TOKENS = 262_144  # as much as the models it stands in for
 BYTES_A_TOKEN = 4  # rough, as for English text
 _OPENING = re.compile(r"<<(?P<boundary>[0-9a-zA-Z]{4,64}) document (?P<id>[^\s>]{1,80})>>\n?")
-_PAGE = re.compile(r"<<[^\s<>]{1,64} page (\d{1,9}) of \d{1,9}>>\n?")
+_PAGE = re.compile(r"<<[^\s<>]{1,64} page (?P<page>\d{1,9}) of \d{1,9}(?:, (?P<role>\w{1,20}))?>>\n?")
 _SCHEMA_LINE = re.compile(r"^JSON Schema of RECORD: (\{.*\})$", re.MULTILINE)
 _QUESTION_LINE = re.compile(r"^Question: (\w+)$", re.MULTILINE)
 _NO_POINTS = re.compile(r"\bpoints (?:is|are) (?:empty|\[\])", re.IGNORECASE)
@@ -33,11 +33,12 @@ _NO_POINTS = re.compile(r"\bpoints (?:is|are) (?:empty|\[\])", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One document as a request shows it: the id of the prompt, its text without marks, and whether its first page is there."""
+    """One document as a request shows it: the id of the prompt, its text without marks, whether its first page is there, and its pages."""
 
     id: str
     text: str
     opens: bool
+    pages: tuple[tuple[int, str], ...] = ()
 
 
 def transport() -> httpx2.AsyncBaseTransport:
@@ -52,7 +53,8 @@ def answer(body: Mapping[str, Any]) -> dict[str, Any]:
     name = next(iter(_QUESTION_LINE.findall(words[-1] if words else "")), "")
     pointed = not any(_NO_POINTS.search(text) for text in words[-1:])
     documents = [
-        {"id": shown.id, "record": record(schema, shown.text, opens=shown.opens, pointed=pointed) if is_of_kind(name, shown.text) else None}
+        {"id": shown.id, "record": record(schema, shown.text, opens=shown.opens, pointed=pointed, pages=shown.pages)
+         if is_of_kind(name, shown.text) else None}
         for shown in _documents("".join(words))
     ] if schema else []  # fmt: skip
     content = _json({"documents": documents})
@@ -136,8 +138,18 @@ def _documents(text: str) -> Iterator[Shown]:
     for match, limit in zip(openings, limits, strict=False):  # without openings one limit is left over
         end = text.find(f"<<{boundary} end {match['id']}>>", match.end(), limit)
         shown = text[match.end() : end if end >= 0 else limit]
-        page = _PAGE.match(shown)
-        yield Shown(match["id"], _PAGE.sub("\n", shown).strip("\n"), opens=page is None or page[1] == "1")
+        pages = tuple(_pages(shown))
+        yield Shown(match["id"], "\n".join(page for _, page in pages).strip("\n"), opens=not pages or pages[0][0] == 1, pages=pages)
+
+
+def _pages(shown: str) -> Iterator[tuple[int, str]]:
+    """The pages of a document with their numbers. What is shown for orientation is left out, but not the columns of a table."""
+    marks = list(_PAGE.finditer(shown))
+    if not marks or shown[: marks[0].start()].strip():
+        yield 1, shown[: marks[0].start()] if marks else shown
+    for mark, limit in zip(marks, [*(mark.start() for mark in marks[1:]), len(shown)], strict=False):
+        if mark["role"] != "context":
+            yield int(mark["page"]), shown[mark.end() : limit]
 
 
 def _json(value: Any) -> str:

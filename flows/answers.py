@@ -1,0 +1,66 @@
+"""What is to be asked, and what came of it, as batches of work carry them: windows in tasks, records and rejects in answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from processors.pack import windows as pack
+from schemas.pipeline import Part, Record, Reject, Request, Window
+
+WINDOWS_PER_BATCH = 100  # a batch is a task in Prefect: minutes of calls, not one call ...
+TOKENS_PER_BATCH = 4_000_000  # ... and not more text in memory than this
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A window, and which of its documents each question wants. `recalled` is set when the reply is in the ledger already."""
+
+    window: Window
+    wanted: Mapping[str, frozenset[str]]  # name of the question -> documents
+    recalled: tuple[str, Mapping[str, str]] | None = None  # fingerprint of the request, its ids
+
+
+@dataclass(slots=True)
+class Answers:
+    """What came of a batch of tasks."""
+
+    records: list[tuple[int, Record]] = field(default_factory=list)  # where in its document an answer begins, and the answer
+    rejects: list[Reject] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)  # fingerprints of the replies that were used
+    strays: list[str] = field(default_factory=list)  # answers about documents that nobody asked about, which are dropped
+    asked: int = 0
+
+
+def is_whole(parts: Sequence[Part]) -> bool:
+    """Whether every document of a window is in it from its first page to its last."""
+    pages: dict[str, set[int]] = {}
+    for part in parts:
+        pages.setdefault(part.document, set()).add(part.page if part.start == 0 else 0)
+    return all(seen == set(range(1, part.pages + 1)) for part in parts if (seen := pages[part.document]))
+
+
+def rejected(request: Request, wanted: Iterable[str], reason: str, detail: str) -> list[Reject]:
+    """A reject for each document of a request that is wanted."""
+    return placed(request, [Reject(one, request.question.name, request.fingerprint, reason, detail) for one in sorted(wanted)])
+
+
+def placed(request: Request, rejects: Iterable[Reject]) -> list[Reject]:
+    """The rejects, which now say which pages they are about, where a document was cut."""
+    placed = ((reject, pack.place(request.window.parts, reject.document)) for reject in rejects)
+    return [replace(reject, detail=f"{place.capitalize()}: {reject.detail}") if place else reject for reject, place in placed]
+
+
+def batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
+    """Tasks in batches that are neither too many windows nor too much text, and never part the windows of one document."""
+    batch: list[Task] = []
+    held = 0
+    for task in tasks:
+        full = len(batch) >= WINDOWS_PER_BATCH or held + task.window.tokens > TOKENS_PER_BATCH
+        if batch and full and batch[-1].window.documents[-1:] != task.window.documents[:1]:
+            yield batch
+            batch, held = [], 0
+        batch.append(task)
+        held += task.window.tokens
+    if batch:
+        yield batch

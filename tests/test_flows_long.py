@@ -1,0 +1,128 @@
+"""Documents that are longer than a window, end to end against the emulator: lists complete, summaries of summaries, nothing paid twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import order, settings
+from flows.outcome import Outcome
+from processors.store.warehouse import Warehouse
+from schemas.job import Job
+from tests.emulator.config import Config
+from tests.emulator.fixture import Running, running
+from tests.emulator.generation import Scripted
+from tests.emulator.refusals import filtered
+from tests.long_invoice import SCHEMA, amount, article, invoice, reader, shown
+
+ROOT = Path(__file__).resolve().parents[1]
+ROWS = 400
+
+
+@pytest.fixture
+def kimi() -> Iterator[Running]:
+    """A Kimi that reads long invoices."""
+    with running(Config(tier=5, timing=False, keep_bodies=True, oracle=reader())) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def job(kimi: Running, tmp_path: Path) -> Job:
+    """The job that asks about an invoice of 400 rows, in windows of 5,000 tokens."""
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "long.txt").write_text(invoice(ROWS), encoding="utf-8")
+    (tmp_path / "bill.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
+    plain = {"inbox": str(tmp_path / "inbox"), "out": str(tmp_path / "out"), "extract": [str(tmp_path / "bill.json")]}
+    return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 5, "max_window_tokens": 5_000})
+
+
+async def run(kimi: Running, job: Job) -> Outcome:
+    """Do the job as `octavo run` does."""
+    return await order.run(job, settings.account(job, {}, key=kimi.key))
+
+
+def bills(job: Job) -> list[dict[str, Any]]:
+    """The rows of the table."""
+    return list(Warehouse(Path(job.out)).rows("bill"))
+
+
+def is_whole(bill: dict[str, Any]) -> bool:
+    """Whether every row of the invoice is in the list once, in order."""
+    return [(item["article"], str(item["amount"])) for item in bill["items"]] == [(article(n), amount(n)) for n in range(1, ROWS + 1)]
+
+
+async def test_every_row_once_and_in_order(kimi: Running, job: Job) -> None:
+    """A list over many windows is complete and in order, each value with its page; scalars come from where they stand."""
+    ended = await run(kimi, job)
+    (bill,) = bills(job)
+    assert (ended.exit_code, ended.rows) == (0, {"bill": 1})
+    assert ended.asked >= 4
+    assert is_whole(bill)
+    total = sum(float(amount(n)) for n in range(1, ROWS + 1))
+    assert (bill["number"], float(bill["total"]), bill["conflicts"]) == ("R-2026-77", total, [])
+    pages = {row["field"]: (row["grade"], row["page"]) for row in Warehouse(Path(job.out)).rows("evidence")}
+    assert pages["items[399].article"] == ("exact", 10)
+    assert "missing" not in {grade for grade, _ in pages.values()}
+
+
+async def test_each_piece_knows_its_place(kimi: Running, job: Job) -> None:
+    """A later piece says which pages it shows; first lines, column headings and the last rows before it are marked as such."""
+    await run(kimi, job)
+    later = [entry.body for entry in kimi.paid() if entry.body and "page 1 of 10>>" not in json.dumps(entry.body)]
+    assert later
+    for body in later:
+        assert re.search(r"this is pages \d+-\d+ of 10\.", json.dumps(body))
+        (context,), (columns,), (again,) = (shown(body, role).values() for role in ("context", "columns", "again"))
+        assert "Invoice number: R-2026-77" in context
+        assert columns.strip() == "No  Article  Quantity  Price  Amount"
+        assert "Article A" in again
+
+
+async def test_what_a_list_left_out_is_asked_for_once(kimi: Running, job: Job) -> None:
+    """Rows that the model skips are asked for alone, once, and stand in their place; the rest is not asked again."""
+    kimi.config.oracle = reader(lambda body, name: name in (article(30), article(31), article(200)) and "left out" not in json.dumps(body))
+    ended = await run(kimi, job)
+    (bill,) = bills(job)
+    assert is_whole(bill)
+    assert (bill["conflicts"], ended.exit_code) == ([], 0)
+    again = [entry.body for entry in kimi.paid() if entry.body and "left out" in json.dumps(entry.body)]
+    assert [sorted(re.findall(r"Article A\w+", "".join(shown(body, "").values()))) for body in again] in (
+        [[article(30), article(31)], [article(200)]],
+        [[article(200)], [article(30), article(31)]],
+    )
+
+
+async def test_what_stays_out_is_said(kimi: Running, job: Job) -> None:
+    """A list that stays short says so, with numbers and pages, and is not asked about a third time."""
+    kimi.config.oracle = reader(lambda _, name: name == article(200))
+    first = await run(kimi, job)
+    (bill,) = bills(job)
+    assert len(bill["items"]) == ROWS - 1
+    (mark,) = bill["conflicts"]
+    assert re.fullmatch(r"items: incomplete_list, \d+ of \d+ rows of its table; see p\. 5", mark)
+    assert sum("left out" in json.dumps(entry.body) for entry in kimi.paid()) == 1
+    (Path(job.out) / "warehouse.duckdb").unlink()
+    again = await run(kimi, job)
+    assert (again.asked, again.recalled, bills(job)) == (0, first.asked, [bill])
+
+
+async def test_a_piece_that_failed_names_its_pages(kimi: Running, job: Job) -> None:
+    """One piece without an answer is a reject that says which pages; when it can be asked, the others are not paid again."""
+    kimi.script(lambda body: article(200) in "".join(shown(body, "").values()), Scripted(error=filtered()))
+    ended = await run(kimi, job)
+    (reject,) = Warehouse(Path(job.out)).rows("rejects")
+    assert (ended.exit_code, bills(job) if ended.rows["bill"] else []) == (2, [])
+    assert re.match(r"Pages \d+-\d+ of 10: ", reject["detail"])
+    kimi.emulator.state.scripts.clear()
+    paid = len(kimi.paid())
+    Warehouse(Path(job.out))
+    (Path(job.out) / "warehouse.duckdb").unlink()
+    again = await run(kimi, job)
+    assert (again.exit_code, len(kimi.paid()) - paid) == (0, 1)
+    assert is_whole(bills(job)[0])
+    assert kimi.asked_twice() == []
