@@ -63,9 +63,16 @@ async def _ask(desk: Desk, question: Question, group: Sequence[Part]) -> Answers
 def _part(desk: Desk, piece: Piece, pages: int) -> Part:
     """A summary as the text of the pages that it sums up."""
     position, record = piece
-    said = record.value
-    points = [f"- {point}" for point in said.get("points") or []]
-    quotes = [f'"{quote}"' for quote in said.get("quotes") or []]
-    text = "\n".join([said.get("text") or "", *points, *quotes])
-    page = pack.page_of(position)
-    return Part(record.document, page, pages, 0, len(text), text, pack.PAGE_MARK_TOKENS + desk.count(text), role="summary")
+    page_of = {proof.field: proof.page for proof in record.evidence}
+    quotes = [_marked(quote, page_of.get(f"quotes[{n}]")) for n, quote in enumerate(record.value.get("quotes") or [])]
+    points = record.value.get("points") or []
+    lines = [record.value.get("text") or "", *(["Points:", *points] if points else []), *(["Quotes:", *quotes] if quotes else [])]
+    text = "\n".join(lines)
+    tokens = pack.PAGE_MARK_TOKENS + desk.count(text)
+    return Part(record.document, pack.page_of(position), pages, 0, len(text), text, tokens, role="summary")
+
+
+def _marked(quote: str, page: int | None) -> str:
+    """A quote with its page before its full stop."""
+    body = quote.rstrip(".!?。！？")
+    return f"{body} [p. {page}]{quote[len(body):] or '.'}" if page else quote

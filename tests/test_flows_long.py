@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +22,7 @@ from schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.generation import Scripted
+from tests.emulator.oracle import enveloped
 from tests.emulator.refusals import filtered
 from tests.long_invoice import SCHEMA, amount, article, invoice, reader, shown
 
@@ -126,3 +132,119 @@ async def test_a_piece_that_failed_names_its_pages(kimi: Running, job: Job) -> N
     assert (again.exit_code, len(kimi.paid()) - paid) == (0, 1)
     assert is_whole(bills(job)[0])
     assert kimi.asked_twice() == []
+
+
+async def test_kill_9_between_the_pieces_then_the_same_table(kimi: Running, job: Job) -> None:
+    """A run that is killed while pieces are answered is taken up from the ledger, and ends in the table of an undisturbed one."""
+    kimi.config.timing, kimi.config.tokens_per_s = True, 4_000.0
+    killed = start(kimi, job)
+    async with asyncio.timeout(60):
+        while len(kimi.paid()) < 2:  # noqa: ASYNC110 - the process is another one
+            await asyncio.sleep(0.02)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    kimi.config.timing = False
+    ended = await run(kimi, job)
+    assert ended.exit_code == 0
+    assert is_whole(bills(job)[0])
+    assert len(kimi.asked_twice()) <= 1  # in flight at the kill
+
+
+def start(kimi: Running, job: Job) -> subprocess.Popen[bytes]:
+    """`octavo run` as a process of its own, one call at a time."""
+    flags = [job.inbox, "--out", job.out, "--extract", *job.extract, "--base-url", kimi.base_url, "--max-window-tokens", "5000"]
+    command = [sys.executable, "-m", "flows.cli", "run", *flags, "--concurrency", "1"]
+    environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key}
+    return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+async def test_pieces_of_another_cut_are_used(kimi: Running, job: Job) -> None:
+    """When windows are cut otherwise after a run that was ended, what is answered stays answered, and only the rest is cut anew."""
+    refused = Scripted(error=filtered())
+    kimi.script(lambda body: article(200) in "".join(shown(body, "").values()), refused)
+    await run(kimi, job)
+    kimi.emulator.state.scripts.clear()
+    (Path(job.out) / "warehouse.duckdb").unlink()
+    first = len(kimi.paid())
+    ended = await run(kimi, job.model_copy(update={"max_window_tokens": 4_000}))
+    assert ended.exit_code == 0
+    assert is_whole(bills(job)[0])
+    asked = [entry.body for entry in kimi.paid()[first:] if entry.body]
+    assert 1 <= len(asked) <= 2
+    assert not any(article(1) in "".join(shown(body, "").values()) for body in asked)
+
+
+async def test_a_cut_document_is_replayed(kimi: Running, job: Job, tmp_path: Path) -> None:
+    """Replies about the pieces are checked again under another schema, without a call, and merged as before."""
+    kimi.config.oracle = reader(lambda body, name: name == article(200) and "left out" not in json.dumps(body))
+    await run(kimi, job)
+    calls, before = len(kimi.journal), bills(job)
+    changed = json.loads(json.dumps(SCHEMA))
+    changed["properties"]["remark"] = {"type": "string"}
+    (tmp_path / "bill.json").write_text(json.dumps(changed), encoding="utf-8")
+    replaying = job.model_copy(update={"replay": True, "max_window_tokens": 0})
+    ended = await order.run(replaying, settings.account(replaying, {}))
+    (bill,) = bills(job)
+    assert (ended.exit_code, ended.asked, len(kimi.journal)) == (0, 0, calls)
+    assert (bill["remark"], bill["number"]) == (None, before[0]["number"])
+    assert len(bill["items"]) >= ROWS - 1
+    (tmp_path / "bill.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
+    await order.run(replaying, settings.account(replaying, {}))
+    assert [row["items"] for row in bills(job)] == [before[0]["items"]]
+
+
+CHAPTERS = 12
+
+
+def book() -> str:
+    """A book of a page a chapter."""
+    filler = "Nobody knew what would come of it and so they went on as they had done before. " * 25
+    return "\f".join(f"Chapter {n}\n\nThis chapter tells of heroine{n} and her ways.\n{filler}\n" for n in range(1, CHAPTERS + 1))
+
+
+def teller(body: dict[str, Any]) -> Any:
+    """An oracle that names the heroines of what is asked about, each with her page, and one who is in no book."""
+    records = {}
+    for short, text in shown(body, "", "summary").items():
+        found = dict.fromkeys(re.findall(r"tells of (heroine\d+)", text))
+        said = [f"The chapter tells of {name} [p. {name.removeprefix('heroine')}]." for name in found]
+        records[short] = {"text": " ".join([*said, "Dragons burn down Zanzibar [p. 2]."]), "points": [], "quotes": []}
+    return enveloped(body, records)
+
+
+@pytest.mark.parametrize("tokens", [6_000, 2_600])
+async def test_a_book_is_summed_up_in_one_row(kimi: Running, job: Job, tokens: int) -> None:
+    """Summaries of the pieces become one by a last request over them; each passage has its page, and what is nowhere is marked."""
+    (Path(job.inbox) / "long.txt").write_text(book(), encoding="utf-8")
+    kimi.config.oracle = teller
+    job = job.model_copy(update={"extract": [], "summarize": "one-paragraph", "max_window_tokens": tokens})
+    ended = await run(kimi, job)
+    (summary,) = Warehouse(Path(job.out)).rows("summary")
+    assert (ended.exit_code, ended.rows) == (0, {"summary": 1})
+    over = [entry.body for entry in kimi.paid() if entry.body and "summaries of its pieces" in json.dumps(entry.body)]
+    assert len(over) >= 1
+    assert ended.asked > len(over)
+    assert [int(n) for n in re.findall(r"heroine(\d+)", summary["text"])] == list(range(1, CHAPTERS + 1))
+    proofs = Warehouse(Path(job.out)).rows("evidence")
+    grades = {row["value"]: (row["grade"], row["page"]) for row in proofs}
+    assert grades["The chapter tells of heroine7"] == ("loose", 7)
+    assert grades["Dragons burn down Zanzibar"][0] == "missing"
+    paid = len(kimi.paid())
+    (Path(job.out) / "warehouse.duckdb").unlink()
+    again = await run(kimi, job)
+    assert (again.asked, len(kimi.paid())) == (0, paid)
+    assert list(Warehouse(Path(job.out)).rows("summary")) == [summary]
+
+
+async def test_a_book_is_summed_up_offline(job: Job) -> None:
+    """The rules sum up pieces and their summaries too; every sentence stands on the page that it names."""
+    (Path(job.inbox) / "long.txt").write_text(book(), encoding="utf-8")
+    job = job.model_copy(update={"extract": [], "summarize": "bullets", "offline": True, "base_url": "", "max_window_tokens": 8_000})
+    ended = await order.run(job, settings.account(job, {}))
+    (summary,) = Warehouse(Path(job.out)).rows("summary")
+    assert (ended.exit_code, ended.rows) == (0, {"summary": 1})
+    assert summary["points"]
+    assert all(re.search(r"\[p\. \d+\]", point) for point in [summary["text"], *summary["points"]])
+    proofs = Warehouse(Path(job.out)).rows("evidence")
+    assert {row["grade"] for row in proofs} <= {"exact", "loose"}
+    assert all(row["quote"] for row in proofs)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from schemas.pipeline import Evidence, Grade, Part
+from schemas.pipeline import Evidence, Part
 
 LEAST_SHARE = 0.5  # of the telling words of a passage that have to stand on its pages
 MOST_PAGES = 20  # of one mark that are looked at
@@ -62,17 +62,21 @@ def _evidence(
     """One row a page that is there; one without a page when there is none."""
     wanted = set(map(_plain, _WORD.findall(said)))
     there = [number for number in numbers if number in pages]
-    share = len(wanted.intersection(*[set().union(*(words[number] for number in there))])) / len(wanted) if wanted and there else 0.0
+    known = set[str]().union(*(words[number] for number in there))
+    share = len(wanted & known) / max(1, len(wanted))
     for number in there:
-        start = pages[number].find(said.rstrip(".!?。！？"))
-        if start >= 0:
-            end = start + len(said.rstrip(".!?。！？"))
-            yield Evidence(path, said, "exact", number, start, end, pages[number][start:end])
+        if found := _found(said, pages[number]):
+            quote = found.group()
+            yield Evidence(path, said, "exact" if quote in said else "loose", number, *found.span(), quote)
         else:
-            grade: Grade = "loose" if share >= LEAST_SHARE else "missing"
-            yield Evidence(path, said, grade, number)
+            yield Evidence(path, said, "loose" if share >= LEAST_SHARE else "missing", number)
     if not there:
         yield Evidence(path, said, "missing")
+
+
+def _found(said: str, text: str) -> re.Match[str] | None:
+    """A passage word for word, with line breaks where the page has them."""
+    return re.search(r"\s+".join(map(re.escape, said.rstrip(".!?。！？").split())), text)
 
 
 def _plain(word: str) -> str:
