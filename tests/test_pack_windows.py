@@ -76,6 +76,16 @@ def test_a_cut_is_taken_up_where_it_stopped(book: list[str], max_tokens: int, da
     assert pack.rest(pages([book]), [window.parts for window in windows], letters, bounds)[1] == []
 
 
+@given(st.lists(st.integers(1, 900), min_size=2, max_size=60), st.integers(500, 3_000))
+def test_groups_are_few_and_whole(sizes: list[int], max_tokens: int) -> None:
+    """What is grouped keeps its order, loses nothing, and gets fewer each time, so that any number of levels ends in one."""
+    parts = [Part("d", n, 60, 0, size, "x" * size, size, role="summary") for n, size in enumerate(sizes, 1)]
+    found = pack.groups(parts, pack.Bounds(max_tokens, 1, 100))
+    assert [part for group in found for part in group] == parts
+    assert len(found) <= len(parts) // 2
+    assert len(found) == 1 or sum(sizes) > pack.Bounds(max_tokens, 1, 100).alone.tokens
+
+
 def test_a_piece_has_no_more_rows_than_its_reply_has_room_for() -> None:
     """A list of many rows is cut by its rows, also where its text would fit into one window."""
     text = "\n".join(f"{n} bolt {n}.50 {n}.75" for n in range(1, 601))

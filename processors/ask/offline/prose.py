@@ -57,8 +57,8 @@ def marked(sentence: str, pages: Sequence[tuple[int, str]]) -> str:
         return sentence
     wanted = "".join(sentence.split())
     found = next((number for number, text in pages if wanted in "".join(text.split())), None)
-    body = sentence.rstrip(".!?。！？")
-    return f"{body} [p. {found}]{sentence[len(body):] or '.'}" if found else sentence
+    body = sentence.rstrip(" .!?。！？")
+    return f"{body} [p. {found}]{sentence[len(body):].strip() or '.'}" if found else sentence
 
 
 def unmarked(sentence: str) -> str:
