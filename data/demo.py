@@ -23,7 +23,7 @@ QUERIES = (
        FROM invoice i JOIN documents d USING (document), unnest(i.line_items) t(item) ORDER BY item.amount DESC NULLS LAST LIMIT 5""",
     """SELECT d.path, e.field, e.grade, e.page, e.quote
        FROM evidence e JOIN documents d USING (document) WHERE e.question = 'contract' AND e.page > 0 ORDER BY d.path, e.page LIMIT 8""",
-    "SELECT question, grade, count(*) AS n FROM evidence GROUP BY ALL ORDER BY ALL",
+    "SELECT question, grade, count(*) AS n FROM evidence WHERE state = 'given' GROUP BY ALL ORDER BY ALL",
 )
 
 

@@ -6,15 +6,17 @@ in the windows in which it was asked; and a request is named by its content, so 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
-from flows.answers import Answers, Task, batches, is_whole, placed, rejected
+from flows.answers import Answers, Task, batches, is_whole
 from flows.batches import Each, Halt, Tell, bounded
-from flows.completing import completed
-from flows.replaying import stored, unfit
+from flows.completing import complete
+from flows.passes import ask_twice
+from flows.repairing import ask, judge
 from flows.shelf import Shelf
 from flows.summaries import summed_up
 from processors.ask.replies import Asker
@@ -22,10 +24,10 @@ from processors.check import records as check
 from processors.pack import windows as pack
 from processors.read import pages as read
 from processors.store.warehouse import Warehouse
-from schemas.errors import AccessRefused, BudgetReached, DocumentError, Interrupted, RequestError
+from schemas.errors import DocumentError
 from schemas.job import Job
-from schemas.pipeline import NOT_APPLICABLE, Part, Question, Reject, Reply, Request, Window
-from schemas.rows import item_tokens
+from schemas.pipeline import Part, Question, Reject, Window
+from schemas.printed_rows import item_tokens
 
 
 @dataclass(slots=True)
@@ -44,6 +46,8 @@ class Desk:
     asked: int = 0
     recalled: int = 0
     strays: int = 0
+    repaired: Counter[str] = field(default_factory=Counter)  # how documents came to their record when not at once -> documents
+    mended: dict[str, dict[pack.Extent, tuple[str, Mapping[str, str]]]] = field(default_factory=dict)  # see `stored_again`
     bought: set[str] = field(default_factory=set)  # requests whose reply came by batch in this run
 
     async def answer(self, *, each: Each, tell: Tell) -> bool:
@@ -58,11 +62,25 @@ class Desk:
                 asked = answers.asked + len(self.bought.intersection(answers.requests))
                 self.asked += asked
                 self.strays += len(answers.strays)
+                self.repaired += answers.repaired
                 self.recalled += len(answers.requests) - asked
                 tell("ask", shelf.settled, total)
                 await shelf.commit_when_due()
         await shelf.commit()
         return shelf.changed
+
+    def readings(self, question: Question) -> list[Question]:
+        """A question in the words in which it is asked about every window: one pass, or two."""
+        return [question, check.second(question)] if self.job.passes > 1 else [question]
+
+    def stored_again(self, question: Question) -> Mapping[pack.Extent, tuple[str, Mapping[str, str]]]:
+        """By document, or piece of one, the newest stored reply to a question of that name: fingerprint of the request, its ids."""
+        if question.name not in self.mended:
+            found = self.mended.setdefault(question.name, {})
+            for fingerprint, ids, parts in self.asker.remembered(question, replay=True):
+                for document in ids.values():
+                    found.setdefault(pack.extent(parts, document), (fingerprint, ids))
+        return self.mended[question.name]
 
     def pending(self) -> dict[str, set[str]]:
         """For each question the documents that have pages and no answer yet."""
@@ -124,11 +142,7 @@ class Desk:
         """Work on the windows of a batch at once, as far as the pace allows; the questions of one window follow one another."""
         batch = Answers()
         async for answers in bounded(self._answer_task, tasks, self.asker.account.limits.concurrency or len(tasks)):
-            batch.records += answers.records
-            batch.rejects += answers.rejects
-            batch.requests += answers.requests
-            batch.strays += answers.strays
-            batch.asked += answers.asked
+            batch.add(answers)
         await summed_up(self, batch)
         return batch
 
@@ -142,71 +156,34 @@ class Desk:
         return answers
 
     async def _answer_question(self, task: Task, question: Question, wanted: frozenset[str], answers: Answers) -> None:
+        """One question about a window, asked once or, in two passes, twice."""
+        said = Answers()
         if task.recalled:
             fingerprint, ids = task.recalled
             window = pack.window_of(self.with_text(task.window.parts))
             request = replace(self.asker.request(window, question), fingerprint=fingerprint, ids=ids)
-            reply = self.asker.recall(fingerprint)
-            await self._check(request, reply, wanted, answers)
-            return
-        window = pack.window_of([part for part in task.window.parts if part.document in wanted])
-        await self.ask(self.asker.request(window, question), wanted, answers)
-
-    async def ask(self, request: Request, wanted: frozenset[str], answers: Answers) -> None:
-        """Ask and check; what cannot be asked becomes a reject with its reason."""
-        if why_not := str(self.halt.error or "") or self._not_live(request):
-            answers.rejects += rejected(request, wanted, "not_asked", why_not)
-            return
-        try:
-            reply = await (stored(self.asker, request) if self.job.replay else self.asker.ask(request))
-        except (BudgetReached, AccessRefused, Interrupted) as error:
-            self.halt.error = error
-            answers.rejects += rejected(request, wanted, "not_asked", str(error))
-        except RequestError as error:
-            answers.rejects += rejected(request, wanted, error.reason, str(error))
+            await judge(self, request, self.asker.recall(fingerprint), wanted, said)
         else:
-            answers.asked += not reply.from_ledger
-            await self._check(request, reply, wanted, answers)
-
-    def _not_live(self, request: Request) -> str:
-        """Why a request must not be sent now, if the job says so."""
-        live = self.job.mode != "batch-only" or self.job.replay
-        return "" if live or self.asker.known(request.fingerprint) else NOT_LIVE
-
-    async def _check(self, request: Request, reply: Reply, wanted: frozenset[str], answers: Answers) -> None:
-        """Check a reply; what fails is asked again once, and rejected when it fails again."""
-        answers.requests.append(request.fingerprint)
-        parts = request.window.parts
-        pages = self.pages(request.window.documents) if parts[0].role == "summary" else ()
-        records, rejects = check.check(request, reply, earlier=self.job.replay, pages=pages)
-        for record in records:
-            if record.document in wanted:
-                whole = await completed(self, request, record, answers)
-                answers.records.append((pack.position(parts, record.document), whole))
-        failed = [reject for reject in rejects if reject.document in wanted]
-        answers.strays += [reject.detail for reject in rejects if not reject.document]
-        if self.job.replay:
-            failed = [unfit(reject) for reject in failed]
-        if request.round or self.job.replay:
-            answers.rejects += placed(request, failed)
-            return
-        answers.rejects += [reject for reject in failed if reject.reason == NOT_APPLICABLE]
-        for window, complaint in check.ask_again(request, failed):
-            again = self.asker.request(window, request.question, round_=1, complaint=complaint)
-            await self.ask(again, frozenset(window.documents), answers)
+            window = pack.window_of([part for part in task.window.parts if part.document in wanted])
+            request = self.asker.request(window, question)
+            await ask(self, request, wanted, said)
+        await complete(self, request, said)
+        if self.job.passes > 1 and said.records and not self.job.replay:
+            await ask_twice(self, window, question, wanted, said)
+        answers.add(said)
 
     async def seen(self, task: Task, answers: Answers) -> Task:
         """The task with the pictures of its image pages; documents that only show pictures to a model that cannot see are rejected."""
         window, blind = task.window, frozenset[str]()
         if self.asker.account.model.vision:
-            window, blind = await self._with_images(window, answers)
+            window, blind = await self.with_images(window, answers)
         else:
             blind = frozenset(window.documents) - {part.document for part in window.parts if part.text.strip()}
             for name, wanted in task.wanted.items():
                 answers.rejects += [Reject(document, name, "", "needs_ocr", BLIND) for document in sorted(blind & wanted)]
         return Task(window, {name: wanted - blind for name, wanted in task.wanted.items()})
 
-    async def _with_images(self, window: Window, answers: Answers) -> tuple[Window, frozenset[str]]:
+    async def with_images(self, window: Window, answers: Answers) -> tuple[Window, frozenset[str]]:
         """The window with its pictures, and the documents whose pictures could not be made, which are rejected."""
         images: dict[tuple[str, int], bytes] = {}
         lost: set[str] = set()
@@ -228,14 +205,11 @@ class Desk:
     def with_text(self, parts: Sequence[Part]) -> list[Part]:
         """Stored parts with their text."""
         own = groupby(parts, key=lambda part: part.document)
-        return [
-            part for document, group in own for part in pack.shown(list(group), list(self.warehouse.pages_of([document])), self.count)
-        ]
+        return [part for document, group in own for part in pack.shown(list(group), list(self.warehouse.pages_of([document])), self.count)]
 
     def pages(self, documents: Iterable[str]) -> list[Part]:
         """The whole pages of documents."""
         return [part for document in documents for part in pack.whole(list(self.warehouse.pages_of([document])), self.count)]
 
 
-NOT_LIVE = "No batch answered it, and --mode batch-only asks nothing else. Run again with --mode batch to ask it live."
 BLIND = "Its pages are pictures and this engine reads text only. Install octavo[ocr], or ask a model with vision."

@@ -47,7 +47,9 @@ async def _requests(desk: Desk) -> AsyncIterator[Request]:
         shown = await desk.seen(task, Answers())
         for question in desk.questions:
             if wanted := shown.wanted.get(question.name):
-                yield desk.asker.request(pack.window_of([part for part in shown.window.parts if part.document in wanted]), question)
+                window = pack.window_of([part for part in shown.window.parts if part.document in wanted])
+                for reading in desk.readings(question):
+                    yield desk.asker.request(window, reading)
 
 
 def _refuse_to_pay_twice(left: list[replies.Order]) -> None:

@@ -26,7 +26,7 @@ from processors.pack import windows as pack
 from processors.read import pages as read
 from processors.store.warehouse import Change, hold
 from schemas import tables
-from schemas.compiler import compile_question, compile_summary
+from schemas.compiler import compile_question, compile_summary, proving
 from schemas.errors import AccessRefused, SettingsError
 from schemas.job import Job
 from schemas.pipeline import Question
@@ -100,6 +100,11 @@ def questions(job: Job, steps: Sequence[Step] = ALL) -> list[Question]:
     asked = [compile_question(spec) for spec in job.extract] if "extract" in steps else []
     if "summarize" in steps and job.summarize:
         asked.append(compile_summary(job.summarize))
+    known = {"all", *(field.name for question in asked for field in question.fields)}
+    if unknown := [name for name in job.required_evidence if name not in known and asked]:
+        message = f"No schema of the job has a field {unknown[0]}, so it cannot be required."
+        raise SettingsError(message, about="required_evidence", next_step=f"Name some of {', '.join(sorted(known))}.")
+    asked = [proving(question, job.required_evidence) for question in asked]
     names = [question.name for question in asked]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SettingsError(f"Two questions are named {', '.join(twice)}.", about="extract", next_step="Rename or drop one of them.")

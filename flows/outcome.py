@@ -9,7 +9,7 @@ from typing import Any
 
 from flows.asking import Desk
 from schemas.pipeline import NOT_APPLICABLE
-from schemas.tables import DOCUMENTS, REJECTS
+from schemas.tables import DOCUMENTS, EVIDENCE, REJECTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Outcome:
     recalled: int  # replies taken from the ledger, free
     cost_usd: float
     maybe_paid: int  # calls of this folder that were sent and never answered
+    repaired: Mapping[str, int]  # how a document came to its record when not at once -> documents
+    failed_values: int  # fields of rows whose answer was not accepted
     strays: int  # replies that also spoke of documents nobody asked about; that part was dropped
     replay: bool  # whether stored replies were checked again, and no call made
     notices: tuple[str, ...]  # what was said about budget and balance
@@ -51,6 +53,7 @@ def outcome(desk: Desk, run: str, *, changed: bool) -> Outcome:
     names = [question.name for question in desk.questions]
     reasons = [row["reason"] for row in warehouse.rows(REJECTS.name, ["question", "reason"]) if row["question"] in names]
     rejects = sum(reason != NOT_APPLICABLE for reason in reasons)
+    failed = sum(int(row["n"]) for row in warehouse.counts(EVIDENCE, "state") if row["state"] == "failed") if names else 0
     return Outcome(
         run=run,
         engine=desk.asker.account.engine if names else "",
@@ -62,12 +65,14 @@ def outcome(desk: Desk, run: str, *, changed: bool) -> Outcome:
         recalled=desk.recalled,
         cost_usd=desk.asker.budget.spent_usd,
         maybe_paid=desk.asker.ledger.maybe_paid()[0],
+        repaired=desk.repaired,
+        failed_values=failed,
         strays=desk.strays,
         replay=desk.job.replay,
         notices=tuple(desk.asker.notices),
         changed=changed,
         stopped=str(desk.halt.error or ""),
-        exit_code=desk.halt.error.exit_code if desk.halt.error else 2 if statuses.get("error") or rejects else 0,
+        exit_code=desk.halt.error.exit_code if desk.halt.error else 2 if statuses.get("error") or rejects or failed else 0,
     )
 
 
@@ -100,6 +105,7 @@ def _sentences(ended: Outcome) -> Iterator[str]:
         yield f"{ended.not_applicable} times a document was not of the kind that was asked about."
     if ended.rejects:
         yield f"{ended.rejects} answers were not accepted; `octavo sql 'FROM rejects'` says why."
+    yield from _mended(ended)
     if ended.engine == "offline":
         yield "Offline rules, draft quality: no model was asked, and what the rules did not find is null."
     elif ended.engine:
@@ -119,3 +125,11 @@ def _asked(ended: Outcome) -> Iterator[str]:
         yield "Replay: stored replies were checked under the schemas as they are now; fields that are new are null."
     if ended.maybe_paid:
         yield f"{ended.maybe_paid} calls were sent and never answered, so they may have been paid."
+
+
+def _mended(ended: Outcome) -> Iterator[str]:
+    if ended.repaired:
+        how = ", ".join(f"{documents} {how}" for how, documents in sorted(ended.repaired.items()))
+        yield f"{sum(ended.repaired.values())} documents were repaired: {how}."
+    if ended.failed_values:
+        yield f"{ended.failed_values} values were not accepted and are null; `octavo sql 'FROM review'` lists them."

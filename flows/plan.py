@@ -72,6 +72,8 @@ def _requests(desk: Desk, task: Task) -> Iterator[tuple[int, int, int, int]]:
     for question in desk.questions:
         if wanted := task.wanted.get(question.name):
             window = pack.window_of([part for part in task.window.parts if part.document in wanted])
-            prompt = window.tokens + desk.asker.overhead_tokens(question, len(wanted))
-            yield prompt, cached, question.reply_tokens * len(wanted), desk.asker.reply_tokens(window, question)
+            for reading in desk.readings(question):
+                prompt = window.tokens + desk.asker.overhead_tokens(reading, len(wanted))
+                yield prompt, cached, question.reply_tokens * len(wanted), desk.asker.reply_tokens(window, reading)
+                cached = window.tokens
             cached = window.tokens if window == task.window else 0

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from flows.answers import PASSING
 from processors.ask.replies import Asker
 from processors.check import records as check
 from processors.store.warehouse import Change, Warehouse
@@ -17,7 +18,6 @@ from schemas.errors import SchemaError
 from schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject
 
 COMMIT_EVERY_S = 60.0
-PASSING = ("not_asked", "unavailable")
 
 Row = dict[str, Any]
 
@@ -48,7 +48,7 @@ class Shelf:
                 failed.setdefault(key, reject)
         ordered = sorted(records, key=lambda item: (item[1].question, item[1].document, item[0]))
         for key, group in groupby(ordered, key=lambda item: (item[1].question, item[1].document)):
-            if key not in failed and (misfit := self._take(check.merge(list(group)))):
+            if key not in failed and (misfit := self._take(check.rated(check.merge(list(group))))):
                 failed[key] = misfit
         self.settled += len({*said, *failed})
         self._rejects += failed.values()

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flows.answers import Answers
+from flows.repairing import ask
 from processors.pack import windows as pack
 from schemas.pipeline import NOT_APPLICABLE, SUMMARY, Part, Question, Record
 
@@ -46,9 +47,8 @@ async def _reduce(desk: Desk, question: Question, pieces: Sequence[Piece], batch
         answers = [await _ask(desk, question, group) for group in groups]
         pieces = [piece for answer in answers for piece in answer.records]
         for answer in answers:
-            batch.rejects += answer.rejects
-            batch.requests += answer.requests
-            batch.asked += answer.asked
+            answer.records = []
+            batch.add(answer)
         if any(answer.rejects for answer in answers):
             return
     batch.records += pieces
@@ -56,7 +56,7 @@ async def _reduce(desk: Desk, question: Question, pieces: Sequence[Piece], batch
 
 async def _ask(desk: Desk, question: Question, group: Sequence[Part]) -> Answers:
     answers = Answers()
-    await desk.ask(desk.asker.request(pack.window_of(group), question), frozenset([group[0].document]), answers)
+    await ask(desk, desk.asker.request(pack.window_of(group), question), frozenset([group[0].document]), answers)
     return answers
 
 
@@ -75,4 +75,4 @@ def _part(desk: Desk, piece: Piece, pages: int) -> Part:
 def _marked(quote: str, page: int | None) -> str:
     """A quote with its page before its full stop."""
     body = quote.rstrip(".!?。！？")
-    return f"{body} [p. {page}]{quote[len(body):] or '.'}" if page else quote
+    return f"{body} [p. {page}]{quote[len(body) :] or '.'}" if page else quote

@@ -16,7 +16,7 @@ import json
 import pkgutil
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
 from difflib import get_close_matches
 from importlib import import_module
@@ -37,7 +37,7 @@ from schemas.errors import SchemaError
 from schemas.json_schema import Node, read
 from schemas.mfjs import MAX_BYTES, wire
 from schemas.pipeline import Question
-from schemas.rows import VALUE_TOKENS
+from schemas.printed_rows import VALUE_TOKENS
 
 FIXED_TABLES = frozenset({"documents", "pages", "evidence", "requests", "rejects", "runs"})
 
@@ -127,12 +127,22 @@ def _question(node: Node, name: str, model: type[BaseModel], spec: str) -> Quest
     if len(json.dumps(schema)) > MAX_BYTES:
         raise SchemaError(f"The schema {spec} is longer than {MAX_BYTES} bytes.", about=spec, next_step="Ask two questions.")
     instruction = "\n".join([*filter(None, [node.field.description]), *_lines(node)])
-    return _signed(Question(name, instruction, node.field.fields, schema, reply_tokens(node), "", model, _evidence(node, spec)))
+    question = Question(name, instruction, node.field.fields, schema, reply_tokens(node), "", model, _evidence(node, spec))
+    return proving(question, {part.field.name for part in node.parts if part.required_evidence})
+
+
+def proving(question: Question, names: Collection[str]) -> Question:
+    """The question with these of its fields required to stand in the document, beside those that are already; `all` means every field."""
+    wanted = {*names, *question.required_evidence}
+    every = question.evidence or [field.name for field in question.fields]
+    required = (field.name for field in question.fields if field.name in wanted or ("all" in wanted and field.name in every))
+    return _signed(replace(question, required_evidence=tuple(required)))
 
 
 def _signed(question: Question) -> Question:
     """The question with its fingerprint: SHA-256 over what is asked, in canonical JSON."""
     asked = [question.name, question.instruction, [asdict(field) for field in question.fields], question.json_schema, question.reply_tokens]
+    asked += [question.required_evidence] if question.required_evidence else []  # what was answered without is asked again
     text = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return replace(question, fingerprint=hashlib.sha256(text.encode()).hexdigest())
 

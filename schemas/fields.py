@@ -3,7 +3,8 @@
     total: Money | None = Field(default=None, description="Amount to pay.")
     currency: str = Field(description="ISO 4217 code.", json_schema_extra=IMPLIED)
 
-In a JSON Schema file the same is `"multipleOf": 0.01` and `"grounded": false`. Fields of one record are proved or exempt one by
+In a JSON Schema file the same is `"multipleOf": 0.01`, `"grounded": false` and
+`"required_evidence": true`. Fields of one record are proved or exempt one by
 one at the top level only, because evidence is required by column.
 """
 
@@ -20,6 +21,10 @@ Money = Annotated[Decimal, Field(decimal_places=2)]
 
 IMPLIED: JsonDict = {"grounded": False}
 """Marks a field whose value may be implied by the document (EUR by the sign) and so need not stand in it word for word."""
+
+
+PROVED: JsonDict = {"required_evidence": True}
+"""Marks a field whose value is refused when it does not stand in the document; it is asked again, and null in the end."""
 
 
 def lengthy(tokens: int) -> JsonDict:

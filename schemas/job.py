@@ -21,6 +21,11 @@ class Job(BaseModel):
         default_factory=list,
         description="Schemas to fill: a shipped name (invoice), FILE.py:Model, or a JSON Schema file.",
     )
+    required_evidence: list[str] = Field(
+        default_factory=list,
+        description="Fields whose value is refused when it does not stand in the document; all for every field.",
+    )
+    passes: int = Field(default=1, ge=1, le=2, description="Times every window is asked; 2 compares two answers, at a second price.")
     summarize: SummaryStyle = Field(default="", description="Style of summary; empty for none.")
     provider: str = Field(default="moonshot", description="Provider in the catalogue.")
     base_url: str = Field(default="", description="Address of the API; empty for the provider's own.")

@@ -2,7 +2,8 @@
 
 Accepted is what has a fixed set of typed columns: one object of properties, nested objects, arrays of one kind of item, text, numbers,
 Booleans, dates, choices, null beside any of them, and references inside the schema that do not recur. `title`, `default` and `examples`
-are ignored. Two words are Octavo's own: `grounded` (on a property of the root) and `expected_tokens` (on a text); see `schemas.fields`.
+are ignored. Three words are Octavo's own: `grounded` and `required_evidence` (on a property of the root) and `expected_tokens` (on a
+text); see `schemas.fields`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 _TAKEN = {"anyOf", "required", "additionalProperties"}  # MFJS takes no property of these names
 OWN_COLUMNS = frozenset({"document", "engine", "model", "question", "request", "conflicts"})  # of every table of answers
 _BAD_NAME = Advice("the name cannot be a column", "use letters without accents, digits and _, a letter first, 63 at most")
-_WORDS = {"grounded": (bool, "true or false"), "expected_tokens": (int, "a number"), "description": (str, "a text")}
+_TRUTH = (bool, "true or false")
+_WORDS = {"grounded": _TRUTH, "required_evidence": _TRUTH, "expected_tokens": (int, "a number"), "description": (str, "a text")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,9 @@ class Node:
     field: Field
     limits: Mapping[str, Any]  # by JSON Schema's names
     parts: tuple[Node, ...] = ()  # the fields of a record, or the one item of a list
-    grounded: bool = True  # the value must stand in the document
+    grounded: bool = True  # the value should stand in the document
     expected_tokens: int = 0  # of a text that is longer than a line; 0 for any other
+    required_evidence: bool = False  # the value is refused when it does not stand there
 
 
 def read(schema: Any, *, about: str) -> Node:
@@ -107,7 +110,8 @@ class _Plain:
         words = str(self.schema.get("description", ""))
         text = " ".join(words.split()) if self.place.depth else words.strip()
         made = Field(self.place.name, self.kind, text, self.nullable, **more)
-        return Node(made, limits or {}, parts, self.schema.get("grounded", True), self.schema.get("expected_tokens", 0))
+        own = {word: self.schema[word] for word in _WORDS if word in self.schema and word != "description"}
+        return Node(made, limits or {}, parts, **own)
 
 
 def _node(reading: _Reading, schema: Any, place: _Place) -> Node | None:
@@ -191,7 +195,7 @@ def _refuse_beside(reading: _Reading, schema: Mapping[str, Any], place: _Place, 
 
 
 def _column_words(place: _Place) -> set[str]:
-    return {"grounded"} if place.depth == 1 else set()
+    return {"grounded", "required_evidence"} if place.depth == 1 else set()
 
 
 def _annotated(plain: _Plain, outer: Mapping[str, Any], *, nullable: bool = False) -> _Plain:

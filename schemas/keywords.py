@@ -65,7 +65,7 @@ ADVICE = {
     "enum": Advice("only text can be chosen from a list", "write the values as strings, or use minimum and maximum"),
     "const": Advice("only text can be fixed", "write the value as a string, or leave the field out"),
     "format": Advice("it is not known, or not for this type", f"use one of {', '.join(FORMATS)}, or remove it"),
-    "grounded": Advice("evidence is required by column", "put it on a property of the root"),
+    **dict.fromkeys(("grounded", "required_evidence"), Advice("evidence is required by column", "put it on a property of the root")),
 }
 
 

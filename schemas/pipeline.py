@@ -22,6 +22,7 @@ Status = Literal["ok", "empty", "skipped", "error"]
 TextFrom = Literal["file", "layer", "ocr"]
 Grade = Literal["exact", "loose", "missing"]
 Role = Literal["whole", "piece", "again", "context", "columns", "summary"]  # what a part is in its window, see Part
+State = Literal["given", "null", "missing", "failed"]  # a value; said not to be there; not answered at all; answered and not accepted
 Kind = Literal["text", "choice", "date", "datetime", "integer", "number", "decimal", "boolean", "record", "list"]
 
 
@@ -95,6 +96,7 @@ class Part:
     tokens: int
     image_px: tuple[int, int] | None = None
     image: bytes | None = None
+    text_from: TextFrom = "file"
     role: Role = "whole"
 
 
@@ -136,7 +138,14 @@ class Question:
     reply_tokens: int  # expected for one document
     fingerprint: str  # SHA-256 over all of the above
     model: type[BaseModel] = field(repr=False, compare=False)  # validates one normalised record
-    evidence: tuple[str, ...] = ()  # top-level fields whose values must stand in the document; () means all
+    evidence: tuple[str, ...] = ()  # top-level fields whose values should stand in the document; () means all
+    required_evidence: tuple[str, ...] = ()  # top-level fields whose values are refused when they do not stand there
+    whole: Question | None = field(default=None, repr=False, compare=False)  # what this is a part of, or says in other words
+
+    @property
+    def table(self) -> str:
+        """The name of the table that the answers go to, also those to a part of the question."""
+        return self.whole.name if self.whole else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +159,7 @@ class Request:
     body: Mapping[str, Any] = field(repr=False)  # the JSON of the call
     prompt_tokens: int
     reply_tokens: int  # the most the reply may have
-    round: int = 0  # 0 the first time, 1 for what is asked again
+    round: int = 0  # 0 the first time, 1 and 2 for what is asked again, 3 for rows that a list left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +198,11 @@ class Evidence:
     start: int | None = None
     end: int | None = None
     quote: str = ""
+    state: State = "given"  # any other: there is no value, and no place
+    notes: tuple[str, ...] = ()  # what makes it more or less likely to be right; see `check.confidence`
+    detail: str = ""  # why it failed, what other parts say, or what of a list is missing; for a person
+    confidence: float | None = None  # 0 to 1
+    request: str = ""  # fingerprint of the request that gave it, where that is not the record's
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +214,7 @@ class Record:
     value: Mapping[str, Any]
     evidence: tuple[Evidence, ...]
     request: str  # fingerprint of the request that gave it
-    conflicts: tuple[str, ...] = ()  # fields on which the parts of a long document disagreed
+    conflicts: tuple[str, ...] = ()  # fields on which the parts of a long document, or two passes, disagreed
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,3 +226,6 @@ class Reject:
     request: str
     reason: str  # class, such as "missing_in_reply", "invalid", "contamination", "truncated"
     detail: str  # the sentence for a person, and what is told to the model when it is asked again
+    fields: tuple[str, ...] = ()  # top-level fields to ask again; () for all
+    kept: Record | None = field(default=None, repr=False)  # what was accepted, if that makes a record
+    answer: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the answers that were accepted, as the reply had them

@@ -1,66 +1,69 @@
-"""Rows of tables in plain text, and what a list of them costs in a reply: text or fields in, spans or tokens out.
-
-A row has numerals, and few words beside them: `17  Widget, blue  3  4.50  13.50` is one, and `In 2019 the firm sold 30 more.` is none.
-"""
+"""Answers as rows: a record, its evidence or a reject comes in; plain dicts for the tables of `schemas.tables` go out."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import Any
 
-from schemas.pipeline import Field, Kind
+from schemas.columns import native_record
+from schemas.errors import SchemaError
+from schemas.pipeline import Question, Record, Reject
 
-LEAST_NUMERALS = 2  # of a row; a line with one number may be anything
-WORDS_A_NUMERAL = 4  # most words of a row for each of its numerals
-LONGEST_ROW = 400  # characters; a longer line is prose
-
-# Tokens of a value with its quotes, rounded up; counted with the Kimi vocabulary over labelled invoices and receipts, 2026-11-23.
-VALUE_TOKENS: dict[Kind, int] = {
-    "text": 9,
-    "choice": 4,
-    "date": 8,
-    "datetime": 14,
-    "integer": 2,
-    "number": 4,
-    "decimal": 4,
-    "boolean": 1,
-}
-_CELLS = re.compile(r"[\s|;]+|,(?!\d{3}(?!\d))")
-_LINE = re.compile(r"[^\n]+")
-_DIGIT = re.compile(r"\d")
+Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: its line as a half-open span of characters, and how many numerals it has."""
+def record_row(record: Record, question: Question, engine: str, model: str) -> Row:
+    """One row of a question's table. Values may be native (`date`, `Decimal`) or their JSON form (`"2024-01-31"`, `"9.50"`).
 
-    start: int
-    end: int
-    numerals: int
-
-
-def rows_in(text: str) -> Iterator[Row]:
-    """The lines of a text that look like rows of a table, in order."""
-    for line in _LINE.finditer(text):
-        if (numerals := _numerals(line.group())) >= LEAST_NUMERALS:
-            yield Row(line.start(), line.end(), numerals)
-
-
-def item_tokens(fields: Sequence[Field]) -> int:
-    """Tokens that one item of the longest kind of record in a question's lists is expected to have in a reply; 0 without such lists."""
-    items = (field.item for field in fields if field.item and field.item.kind == "record")
-    return max((_record_tokens(item) for item in items), default=0)
-
-
-def _record_tokens(record: Field) -> int:
-    return 2 + sum(len(inner.name.split("_")) + 2 + VALUE_TOKENS.get(inner.kind, 9) for inner in record.fields)
+    Raises SchemaError, about the document, when a value does not fit its column; nothing is cut or rounded to make it fit.
+    """
+    try:
+        values = native_record(question.fields, record.value, "")
+    except SchemaError as error:
+        error.about = record.document
+        raise
+    return {
+        "document": record.document,
+        **values,
+        "engine": engine,
+        "model": model,
+        "question": question.fingerprint,
+        "request": record.request,
+        "conflicts": list(record.conflicts),
+    }
 
 
-def _numerals(line: str) -> int:
-    """Cells of a line that have a digit; 0 when it has many words beside them."""
-    if len(line) > LONGEST_ROW or not _DIGIT.search(line):
-        return 0
-    cells = [cell for cell in _CELLS.split(line) if cell]
-    numerals = sum(1 for cell in cells if _DIGIT.search(cell))
-    return numerals if len(cells) - numerals <= WORDS_A_NUMERAL * numerals else 0
+def evidence_rows(record: Record) -> list[Row]:
+    """The rows of `evidence` for one record, one a field and item."""
+    return [
+        {
+            "document": record.document,
+            "question": record.question,
+            "field": evidence.field,
+            "state": evidence.state,
+            "value": evidence.value if evidence.state == "given" else None,
+            "grade": evidence.grade if evidence.state == "given" else None,
+            "confidence": evidence.confidence,
+            "notes": list(evidence.notes),
+            "detail": evidence.detail,
+            "page": evidence.page,
+            "span_start": evidence.start,
+            "span_end": evidence.end,
+            "quote": evidence.quote,
+            "request": evidence.request or record.request,
+        }
+        for evidence in record.evidence
+    ]
+
+
+def reject_row(reject: Reject, question: Question, engine: str, model: str) -> Row:
+    """One row of `rejects`."""
+    return {
+        "document": reject.document,
+        "question": reject.question,
+        "request": reject.request,
+        "reason": reject.reason,
+        "detail": reject.detail,
+        "engine": engine,
+        "model": model,
+        "question_fingerprint": question.fingerprint,
+    }

@@ -13,13 +13,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.columns import MOMENT, REAL, TEXT, WHOLE, Column, Table, arrow, column_of, native_record, refuse_twins
+from schemas.columns import MOMENT, REAL, TEXT, WHOLE, Column, Table, arrow, column_of, refuse_twins
 from schemas.errors import SchemaError
-from schemas.pipeline import Document, Page, Question, Record, Reject
+from schemas.pipeline import Document, Page, Question
+from schemas.rows import evidence_rows, record_row, reject_row
 
 Row = dict[str, Any]
 
-__all__ = ["FIXED", "META", "Column", "Row", "Table", "arrow", "question_table", "row_order"]  # and the tables and rows below
+__all__ = ["FIXED", "META", "Column", "Row", "Table", "arrow", "evidence_rows", "question_table", "record_row", "reject_row", "row_order"]
 
 
 def _columns(*specs: tuple[str, pa.DataType, str]) -> tuple[Column, ...]:
@@ -85,16 +86,24 @@ EVIDENCE = Table(
         _DOCUMENT,
         _QUESTION,
         ("field", TEXT, "Path of the field, such as line_items[0].amount"),
-        ("value", TEXT, "The value as text"),
-        ("grade", TEXT, "exact, loose, or missing when the value does not stand in the document"),
+        (
+            "state",
+            TEXT,
+            "given; or why the field is null: null as the answer says so, missing as it does not speak of it, failed as it is wrong",
+        ),
+        ("value", TEXT, "The value as text; null unless state is given"),
+        ("grade", TEXT, "exact, loose, or missing when the value does not stand in the document; null unless state is given"),
+        ("confidence", REAL, "How likely the value is right, 0 to 1; null unless state is given"),
+        ("notes", pa.list_(TEXT), "What the confidence rests on: normalised, noisy, implied, seen, repaired, conflict, agreed, disagreed"),
+        ("detail", TEXT, "Why the answer was not accepted, what other parts of the document say, or how much of a list is missing"),
         ("page", WHOLE, "Page on which the value stands, from 1"),
         ("span_start", WHOLE, "First character of the value on its page, from 0"),
         ("span_end", WHOLE, "One past the last character of the value on its page"),
         ("quote", TEXT, "The characters of the span"),
         _REQUEST,
     ),
-    "Where each value stands in its own document",
-    order=("field", "page", "span_start", "span_end", "value", "grade"),
+    "Every field of every answer, lists item by item: where its value stands in its own document, or why it has none",
+    order=("field", "page", "span_start", "span_end", "value", "grade", "state"),
 )
 
 REQUESTS = Table(
@@ -102,12 +111,12 @@ REQUESTS = Table(
     ("request",),
     _columns(
         ("request", TEXT, "Fingerprint: SHA-256 of exactly what was sent"),
-        _QUESTION,
+        ("question", TEXT, "Name of the question; with .again for some of its fields once more, with .second for a second pass"),
         _ENGINE,
         ("provider", TEXT, "Provider in the catalogue"),
         _MODEL,
         ("documents", pa.list_(TEXT), "Documents in the window, in order"),
-        ("round", WHOLE, "0 the first time, 1 and up for what was asked again"),
+        ("round", WHOLE, "0 the first time, 1 and 2 for what was asked again, 3 for rows that a list left out"),
         ("prompt_tokens", WHOLE, "Tokens sent"),
         ("reply_tokens", WHOLE, "Tokens received"),
         ("cached_tokens", WHOLE, "Part of the prompt that was billed as cached; null when the provider did not say"),
@@ -166,7 +175,7 @@ _AFTER = _columns(
     _MODEL,
     ("question", TEXT, "Fingerprint of the question as it was asked"),
     _REQUEST,
-    ("conflicts", pa.list_(TEXT), "Fields on which the parts of a long document disagreed"),
+    ("conflicts", pa.list_(TEXT), "Fields on which the parts of a long document, or two passes, disagreed"),
 )
 META = frozenset(column.name for column in (*_BEFORE, *_AFTER))
 
@@ -233,58 +242,4 @@ def page_row(page: Page, tokens: int) -> Row:
         "text_from": page.text_from,
         "repeated": [{"start": start, "stop": stop} for start, stop in page.repeated],
         "hidden_chars": page.hidden_chars,
-    }
-
-
-def record_row(record: Record, question: Question, engine: str, model: str) -> Row:
-    """One row of a question's table. Values may be native (`date`, `Decimal`) or their JSON form (`"2024-01-31"`, `"9.50"`).
-
-    Raises SchemaError, about the document, when a value does not fit its column; nothing is cut or rounded to make it fit.
-    """
-    try:
-        values = native_record(question.fields, record.value, "")
-    except SchemaError as error:
-        error.about = record.document
-        raise
-    return {
-        "document": record.document,
-        **values,
-        "engine": engine,
-        "model": model,
-        "question": question.fingerprint,
-        "request": record.request,
-        "conflicts": list(record.conflicts),
-    }
-
-
-def evidence_rows(record: Record) -> list[Row]:
-    """The rows of `evidence` for one record, one a value."""
-    return [
-        {
-            "document": record.document,
-            "question": record.question,
-            "field": evidence.field,
-            "value": evidence.value,
-            "grade": evidence.grade,
-            "page": evidence.page,
-            "span_start": evidence.start,
-            "span_end": evidence.end,
-            "quote": evidence.quote,
-            "request": record.request,
-        }
-        for evidence in record.evidence
-    ]
-
-
-def reject_row(reject: Reject, question: Question, engine: str, model: str) -> Row:
-    """One row of `rejects`."""
-    return {
-        "document": reject.document,
-        "question": reject.question,
-        "request": reject.request,
-        "reason": reject.reason,
-        "detail": reject.detail,
-        "engine": engine,
-        "model": model,
-        "question_fingerprint": question.fingerprint,
     }

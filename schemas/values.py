@@ -49,6 +49,7 @@ _PIVOT = 69  # two-digit years below are 20xx, the others 19xx, as POSIX strptim
 _LONGEST_DATE = 64  # characters; a longer text is prose that has a date in it, not a date
 _LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt", "pl", "cs", "da", "sv", "fi", "ro", "hu", "tr", "ru", "uk")
 
+_CLOCK = r"\d{1,2}:\d\d(?::\d\d)?"
 _WORD = r"[A-Za-zÀ-ÿ]{3,10}"
 _NTH = r"(?:st|nd|rd|th|er|[.ºª])?(?:\s+day)?[\s\-/.]{0,3}(?:(?:de|of|di)\s+)?"
 # Subtle: a digit first, and only then what stands before it, because the engine skips to a first character three times as fast.
@@ -57,9 +58,9 @@ _DATE_FORMS = tuple(
     for form in (
         r"(?P<y>\d(?<!\d\d)\d{3})(?P<s>[-./／]) ?(?P<m>\d{1,2})(?P=s) ?(?P<d>\d{1,2})(?!\d)",
         r"(?P<y>\d(?<!\d\d)\d{3})\s?[年년]\s?(?P<m>\d{1,2})\s?[月월]\s?(?P<d>\d{1,2})\s?[日号號일]",
-        r"(?P<a>\d(?<!\d\d)(?<!\d[./]\d)\d?)(?P<s>[-./／]) ?(?P<b>\d{1,2})(?P=s) ?(?P<y>\d{4}|\d{2})(?!\d)(?!(?P=s)\d)",
+        r"(?P<a>\d(?<!\d\d)(?<!\d[./]\d)\d?) ?(?P<s>[-./／])\s?(?P<b>\d{1,2}) ?(?P=s)\s?(?P<y>\d{4}|\d{2})(?!\d)(?!(?P=s)\d)",
         rf"(?P<d>\d(?<!\d\d)\d?){_NTH}(?P<n>{_WORD})[\s\-/.,]{{0,3}}(?:del?\s+)?['’]?(?P<y>\d{{4}}|\d{{2}})(?!\d)",
-        rf"(?<![A-Za-zÀ-ÿ])(?P<n>{_WORD})[\s.\-]{{0,3}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[\s,\-]{{1,3}}(?P<y>\d{{4}})(?!\d)",
+        rf"(?<![A-Za-zÀ-ÿ])(?P<n>{_WORD})[\s.\-]{{0,3}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[\s,\-]{{1,16}}['’]?(?:{_CLOCK}\s)?(?P<y>\d{{4}}|(?<=['’])\d\d)(?!\d)",
     )
 )
 _SLASHED = re.compile(r"\d{1,2}[-/／] ?\d{1,2}[-/／] ?\d+")
@@ -233,13 +234,19 @@ def other_amount(found: Found[Decimal]) -> Decimal | None:
     return found.value.scaleb(-3 if found.value == found.value.to_integral_value() else 3)
 
 
-def currency_in(text: str) -> str | None:
-    """ISO 4217 code of the currency that `text` names most often, the first of equals, or None.
+def currencies_in(text: str) -> Iterator[Found[str]]:
+    """Every sign, code or name of a currency in `text`, in order, with its ISO 4217 code.
 
     `$` alone is USD. `¥` is JPY where `円`, JPY or kana stand in the text, else CNY. `kr` names three currencies and so none.
     """
     japanese = bool(re.search(r"円|JPY|[\u3041-\u30ff]", text))
-    counts = Counter(_code(match.group(), japanese=japanese) for match in _CURRENCY.finditer(text))
+    for match in _CURRENCY.finditer(text):
+        yield Found(match.start(), match.end(), match.group(), _code(match.group(), japanese=japanese))
+
+
+def currency_in(text: str) -> str | None:
+    """ISO 4217 code of the currency that `text` names most often, the first of equals, or None."""
+    counts = Counter(found.value for found in currencies_in(text))
     return max(counts, key=counts.__getitem__) if counts else None
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from processors.check import records as check
 from schemas.compiler import compile_question
 from schemas.pipeline import Evidence, Part, Record, Request, Window
-from schemas.rows import item_tokens, rows_in
+from schemas.printed_rows import item_tokens, rows_in
 
 INVOICE = compile_question("invoice")
 

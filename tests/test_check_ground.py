@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from processors.check.ground import evidence, ground
 from processors.check.source import Source
-from schemas.pipeline import Evidence, Field, Kind, Part
+from schemas.pipeline import Evidence, Field, Kind, Part, TextFrom
 from schemas.values import amounts_in, dates_in
 
 LINE = Field(
@@ -21,9 +21,9 @@ LINE = Field(
 )
 
 
-def part(text: str, *, page: int = 1, start: int = 0, document: str = "d1") -> Part:
+def part(text: str, *, page: int = 1, start: int = 0, document: str = "d1", text_from: TextFrom = "file") -> Part:
     """A part that shows `text` of a page from `start` on."""
-    return Part(document, page, 9, start, start + len(text), text, 0)
+    return Part(document, page, 9, start, start + len(text), text, 0, text_from=text_from)
 
 
 def prove(fields: tuple[Field, ...], value: Mapping[str, Any], *parts: Part, document: str = "d1") -> list[Evidence]:
@@ -32,9 +32,9 @@ def prove(fields: tuple[Field, ...], value: Mapping[str, Any], *parts: Part, doc
     return [evidence(leaf, source, document) for leaf in ground(fields, value, source, document)]
 
 
-def prove_one(kind: Kind, value: Any, text: str) -> Evidence:
+def prove_one(kind: Kind, value: Any, text: str, text_from: TextFrom = "file") -> Evidence:
     """The evidence of one value over one page."""
-    return prove((Field("it", kind),), {"it": value}, part(text))[0]
+    return prove((Field("it", kind),), {"it": value}, part(text, text_from=text_from))[0]
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,18 @@ def prove_one(kind: Kind, value: Any, text: str) -> Evidence:
         ("INV-001234", "NumberINV-001234Date", "loose", "INV-001234"),
         ("Acme Holding", "SellerAcme HoldingBuyer", "loose", "Acme Holding"),
         ("2026-03-05", "am 5. März 2026", "loose", "5. März 2026"),
+        ("John Doe", "Signed: Doe, John", "loose", "Doe, John"),
+        ("Doe, John", "by John Doe", "loose", "John Doe"),
+        ("J. Doe", "by John Doe", "loose", "John Doe"),
+        ("Mueller", "An Müller, Ulm", "loose", "Müller"),
+        ("Müller", "An Mueller, Ulm", "loose", "Mueller"),
+        ("Hauptstrasse 5", "Hauptstraße 5", "loose", "Hauptstraße 5"),
+        ("Smith and Jones Ltd.", "Smith & Jones Limited", "loose", "Smith & Jones Limited"),
+        ("+49 30 1234", "Tel +49 (30) 1234", "loose", "+49 (30) 1234"),
+        ("EUR", "Summe: 12,00 €", "loose", "€"),
+        ("MYR", "Total RM9.00", "loose", "RM"),
+        ("GBP", "Summe: 12,00 €", "missing", ""),
+        ("J. Doe", "by Jane Roe", "missing", ""),
         ("cat", "concatenate", "missing", ""),
         ("12", "2012", "missing", ""),
         ("Nobody Ltd", "Somebody Ltd", "missing", ""),
@@ -71,6 +83,12 @@ def test_texts(value: str, text: str, grade: str, quote: str) -> None:
         ("date", date(2026, 3, 5), "le 5 mars 2026", "loose", "5 mars 2026"),
         ("date", date(2026, 3, 5), "开票日期：2026年3月5日", "loose", "2026年3月5日"),
         ("date", date(2026, 3, 5), "due 03/05/2026", "loose", "03/05/2026"),
+        ("date", date(2026, 3, 5), "5th day of March, 2026", "loose", "5th day of March, 2026"),
+        ("date", date(2026, 3, 5), "5.3.26", "loose", "5.3.26"),
+        ("date", date(2026, 3, 5), "Thu Mar 05 10:20:11 2026", "loose", "Mar 05 10:20:11 2026"),
+        ("date", date(2026, 3, 5), "２０２６年３月５日", "loose", "２０２６年３月５日"),
+        ("date", date(2026, 3, 5), "file 20260305", "loose", "20260305"),
+        ("date", date(2026, 3, 5), "am 05.03.\n2026", "loose", "05.03.\n2026"),
         ("date", date(2026, 3, 5), "in March 2026", "missing", ""),
         ("decimal", Decimal("1234.56"), "Total 1234.56", "exact", "1234.56"),
         ("decimal", Decimal("1234.56"), "Summe 1.234,56 EUR", "loose", "1.234,56 EUR"),
@@ -79,6 +97,12 @@ def test_texts(value: str, text: str, grade: str, quote: str) -> None:
         ("decimal", Decimal("-1.12"), "Steuer in EUR -\n1,12", "loose", "-\n1,12"),
         ("decimal", Decimal("-12.50"), "12.50-", "loose", "12.50-"),
         ("decimal", Decimal("-12.50"), "12.50", "missing", ""),
+        ("decimal", Decimal("-1234.50"), "(1,234.50)", "loose", "(1,234.50)"),
+        ("decimal", Decimal("1234.50"), "CHF 1'234.50", "loose", "CHF 1'234.50"),
+        ("decimal", Decimal("123456.70"), "₹1,23,456.70", "loose", "₹1,23,456.70"),
+        ("decimal", Decimal("1234.50"), "￥１，２３４．５０", "loose", "￥１，２３４．５０"),
+        ("decimal", Decimal("0.19"), "19 % MwSt.", "loose", "19 %"),
+        ("decimal", Decimal(1200000), "EUR 1.2 million", "loose", "EUR 1.2 million"),
         ("decimal", Decimal("1.234"), "1.234 kg", "exact", "1.234"),
         ("decimal", Decimal(9), "19.00 or 9.50", "missing", ""),
         ("integer", 12, "12kg of A12", "exact", "12"),
@@ -93,6 +117,26 @@ def test_other_kinds(kind: Kind, value: Any, text: str, grade: str, quote: str) 
     """A date or number is proved by its own spelling or by an equal one in any form; a whole number never by a piece of another."""
     found = prove_one(kind, value, text)
     assert (found.grade, found.quote) == (grade, quote)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text", "quote"),
+    [
+        ("text", "SOON SENG TRADING", "S00N SENG TRAD1NG", "S00N SENG TRAD1NG"),
+        ("text", "Barn Lane", "at Bam Lane,", "Bam Lane"),
+        ("text", "Invoice Number", "lnvoice Numher 7", "lnvoice Numher"),
+        ("text", "INV-1001", "INV-1OO1", "INV-1OO1"),
+        ("text", "INV-1001", "INV-1002", ""),
+        ("text", "Johor Bahru", "Kota Bharu", ""),
+        ("decimal", Decimal("12.50"), "Sum 12.5O", "12.5O"),
+        ("date", date(2026, 3, 5), "O5/O3/2026", "O5/O3/2026"),
+    ],
+)
+def test_misread_letters(kind: Kind, value: Any, text: str, quote: str) -> None:
+    """On a page from OCR a value is proved through misread letters, never through another figure; on any other page it is not."""
+    found = prove_one(kind, value, text, "ocr")
+    assert (found.grade, found.quote) == ("loose" if quote else "missing", quote)
+    assert kind != "text" or prove_one(kind, value, text).grade == "missing"
 
 
 def test_spans_are_offsets_of_the_page() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from processors.check.records import ask_again, check
+from processors.check.again import some
+from processors.check.normalise import normalise
+from processors.check.records import agree, ask_again, check, rated, second, settle
 from schemas.pipeline import Field, Part, Question, Record, Reject, Reply, Request, Usage, Window
 
 
@@ -60,7 +63,8 @@ FIELDS = (
         "items", "list", nullable=False, item=Field("item", "record", fields=(Field("what", "text"), Field("amount", "decimal", scale=2)))
     ),
 )
-QUESTION = Question("bill", "", FIELDS, {}, 100, "q", Bill)
+SCHEMA = {"type": "object", "properties": {field.name: {} for field in FIELDS}}
+QUESTION = Question("bill", "", FIELDS, SCHEMA, 100, "q", Bill)
 TEXTS = {
     "d1": "Bill B-1001 of 05.03.2026\nTotal 12,50 EUR",
     "d2": "Bill B-2002 of 06.03.2026\nTotal 99,75 EUR",
@@ -107,7 +111,8 @@ def test_a_good_reply_becomes_records_with_evidence() -> None:
     assert not rejected
     assert accepted["d1"].value["day"] == date(2026, 3, 5)
     assert accepted["d1"].value["total"] == Decimal("12.5")
-    assert [(item.field, item.grade, item.page, item.quote) for item in accepted["d1"].evidence] == [
+    given = [item for item in accepted["d1"].evidence if item.state == "given"]
+    assert [(item.field, item.grade, item.page, item.quote) for item in given] == [
         ("number", "exact", 1, "B-1001"),
         ("day", "loose", 1, "05.03.2026"),
         ("total", "loose", 1, "12,50 EUR"),
@@ -238,7 +243,8 @@ def test_common_values_are_no_contamination() -> None:
     """Short texts, zero, small numbers, choices and truths stand in many documents, so a neighbour proves nothing."""
     texts = {"d1": "Bill B-1001", "d2": "Bill B-2002 cash 12 pieces EUR 0.00 true"}
     accepted, _ = judged({"k1": {"number": "B-1001", "total": 0.00, "count": 12, "way": "cash", "paid": True}}, request_for(texts))
-    assert {item.field: item.grade for item in accepted["d1"].evidence if item.field != "number"} == dict.fromkeys(
+    given = [item for item in accepted["d1"].evidence if item.state == "given"]
+    assert {item.field: item.grade for item in given if item.field != "number"} == dict.fromkeys(
         ("total", "count", "paid", "way"), "missing"
     )
 
@@ -271,19 +277,21 @@ def test_asking_again() -> None:
     ]
     _, rejected = check(request, reply_of(json.dumps({"documents": entries})))
     again = ask_again(request, reversed(rejected))
-    assert [window.documents for window, _ in again] == [("d1",), ("d5",), ("d3", "d4", "d6")]
-    assert [window.tokens for window, _ in again] == [13, 13, 39]
-    assert "'B-2002' does not stand in this document" in again[0][1]
-    assert all(words in again[2][1] for words in ("day: 'soon'", "number: Field required", "no entry"))
+    assert [one.window.documents for one in again] == [("d1",), ("d5",), ("d3",), ("d4", "d6")]
+    assert [one.window.tokens for one in again] == [13, 13, 13, 26]
+    assert "'B-2002' does not stand in this document" in again[0].complaint
+    assert "day: 'soon'" in again[2].complaint
+    assert all(words in again[3].complaint for words in ("number: Field required", "no entry"))
+    assert [[field.name for field in one.question.fields] for one in again[2:]] == [["day"], [field.name for field in FIELDS]]
 
 
 def test_a_reply_without_room_is_asked_in_halves() -> None:
     """When not one document was answered before the reply was cut, the window is asked again in two; a single document as it is."""
     request = request_for()
     _, rejected = check(request, reply_of('{"documents":[{"id":"k1","rec', "length"))
-    assert [window.documents for window, _ in ask_again(request, rejected)] == [("d1",), ("d2", "d3")]
+    assert [one.window.documents for one in ask_again(request, rejected)] == [("d1",), ("d2", "d3")]
     alone = request_for({"d1": ""})
-    assert [window.documents for window, _ in ask_again(alone, check(alone, reply_of("", "length"))[1])] == [("d1",)]
+    assert [one.window.documents for one in ask_again(alone, check(alone, reply_of("", "length"))[1])] == [("d1",)]
 
 
 json_values = st.recursive(
@@ -318,3 +326,174 @@ def test_a_document_of_another_kind_is_no_trouble(record: Any) -> None:
     _, rejected = judged({"k1": record}, request_for({"d1": TEXTS["d1"]}))
     assert rejected["d1"].reason == "not_applicable"
     assert ask_again(request_for(), rejected.values()) == []
+
+
+def failing(record: Mapping[str, Any], request: Request) -> Reject:
+    """The reject of an answer about the first document."""
+    return judged({"k1": record}, request)[1]["d1"]
+
+
+def test_only_the_failing_fields_are_asked_again_and_laid_over_the_rest() -> None:
+    """Valid fields are kept, the failing ones make a smaller question, and its answer completes the record, each value with its request."""
+    request = request_for({"d1": TEXTS["d1"]})
+    reject = failing({"number": "B-1001", "day": "soon", "total": 12.5, "way": None}, request)
+    assert (reject.fields, reject.answer) == (("day",), {"number": "B-1001", "total": Decimal("12.5"), "way": None})
+    (again,) = ask_again(request, [reject])
+    assert again.question.json_schema == {"type": "object", "properties": {"day": {}}, "required": ["day"]}
+    assert again.question.fingerprint != QUESTION.fingerprint
+    assert "day" in again.question.instruction
+    smaller = replace(request, question=again.question, round=1, fingerprint="g")
+    answer = json.dumps({"documents": [{"id": "k1", "record": {"day": "2026-03-05"}}]})
+    (record,), rejects = check(smaller, reply_of(answer), again.rejects)
+    assert not rejects
+    assert (record.question, record.request) == ("bill", "f")
+    assert (record.value["number"], record.value["day"], record.value["total"]) == ("B-1001", date(2026, 3, 5), Decimal("12.5"))
+    requests = {item.field: item.request for item in record.evidence if item.state == "given"}
+    assert requests == {"number": "", "day": "g", "total": ""}
+    assert {item.field: item.state for item in record.evidence}["way"] == "null"
+
+
+def test_the_ladder_ends_after_three_rounds() -> None:
+    """What fails is asked together, then alone, then not any more; what was accepted of it is kept, and the rest says why it is null."""
+    request = request_for()
+    entries = {f"k{number}": {"number": f"B-{number}00{number}", "day": "soon"} for number in (1, 2)} | {"k3": {"number": "B-3003"}}
+    _, rejects = judged(entries, request)
+    (together,) = ask_again(request, rejects.values())
+    assert together.window.documents == ("d1", "d2")
+    alone = ask_again(replace(request, question=together.question, round=1), rejects.values())
+    assert [one.window.documents for one in alone] == [("d1",), ("d2",)]
+    assert ask_again(replace(request, question=together.question, round=2), rejects.values()) == []
+    records, left = settle(rejects.values())
+    assert (len(records), left) == (2, [])
+    states = {item.field: (item.state, item.detail) for item in records[0].evidence}
+    assert states["number"] == ("given", "")
+    assert states["day"][0] == "failed"
+    assert "no full date" in states["day"][1]
+    assert states["total"] == ("missing", "")
+
+
+def test_an_answer_that_brings_nothing_keeps_what_was_accepted() -> None:
+    """A smaller question without an answer leaves the accepted fields of the first one as they were."""
+    request = request_for({"d1": TEXTS["d1"]})
+    reject = failing({"number": "B-1001", "day": "soon"}, request)
+    smaller = replace(request, question=some(QUESTION, ["day"]), round=1)
+    _, (again,) = check(smaller, reply_of("I cannot."), {"d1": reject})
+    assert (again.reason, again.question, again.fields) == ("invalid_json", "bill", ("day",))
+    assert again.kept == reject.kept
+
+
+def test_a_record_that_its_model_refuses_without_a_field_is_rejected() -> None:
+    """Where the model cannot do without the field that failed, nothing of the answer is kept."""
+    reject = failing({"number": "one", "total": 12.5}, request_for({"d1": TEXTS["d1"]}))
+    assert (reject.kept, reject.fields) == (None, ())
+    assert settle([reject]) == ([], [reject])
+
+
+def test_one_bad_item_leaves_the_list_in_place() -> None:
+    """A value deep in a list that fails is null in its place and named by its path; the column it lies in is asked again."""
+    items = [{"what": "A", "amount": "12,50"}, {"what": "B", "amount": "much"}]
+    reject = failing({"number": "B-1001", "items": items}, request_for({"d1": TEXTS["d1"]}, seen=True))
+    assert reject.fields == ("items",)
+    assert reject.kept is not None
+    assert reject.kept.value["items"] == [{"what": "A", "amount": Decimal("12.50")}, {"what": "B", "amount": None}]
+    assert {item.field for item in reject.kept.evidence if item.state == "failed"} == {"items[1].amount"}
+
+
+def test_required_evidence_refuses_what_stands_nowhere() -> None:
+    """A value that does not stand in the document is unproved where evidence is required, and marked where it is not."""
+    question = replace(QUESTION, required_evidence=("total",))
+    reject = failing({"number": "B-1001", "total": 77.77}, request_for(question=question))
+    assert (reject.reason, reject.fields) == ("unproved", ("total",))
+    assert "'77.77' does not stand in the document" in reject.detail
+    assert reject.kept is not None
+    assert reject.kept.value["total"] is None
+    assert judged({"k1": {"number": "B-1001", "total": 12.5}}, request_for(question=question))[0]["d1"].value["total"] == Decimal("12.5")
+    assert "d1" in judged({"k1": {"number": "B-1001", "total": 77.77}})[0]
+    assert "d1" in judged({"k1": {"number": "B-1001", "total": 77.77}}, request_for(question=question, seen=True))[0]
+
+
+def test_null_missing_and_failed_are_told_apart() -> None:
+    """Each field without a value says why: the answer says null, does not speak of it, or was not accepted."""
+    reject = failing({"number": "B-1001", "day": None, "total": "much", "items": []}, request_for({"d1": TEXTS["d1"]}))
+    assert reject.kept is not None
+    states = {item.field: item.state for item in reject.kept.evidence}
+    assert states == {
+        "number": "given", "day": "null", "total": "failed", "items": "null",
+        "moment": "missing", "count": "missing", "weight": "missing", "paid": "missing", "way": "missing",
+    }  # fmt: skip
+
+
+def confidences(record: Record) -> dict[str, float | None]:
+    """The confidence in each field."""
+    return {item.field: item.confidence for item in rated(record).evidence}
+
+
+def test_confidence_follows_the_evidence() -> None:
+    """Proved is more than unproved, copied more than rewritten, agreed more than alone, and a conflict halves; null has none."""
+    request = request_for({"d1": TEXTS["d1"]})
+    record = judged({"k1": {"number": "B-1001", "day": "05.03.2026", "total": 12.5, "count": 77, "paid": True, "weight": None}}, request)[
+        0
+    ]["d1"]
+    sure = confidences(record)
+    number, day, total, count, paid = (sure[name] or 0 for name in ("number", "day", "total", "count", "paid"))
+    assert 1 > number > total > day > paid > count > 0
+    assert sure["weight"] is None
+    assert (confidences(replace(record, conflicts=("total",)))["total"] or 0) == pytest.approx(total / 2)
+    (both,), _ = agree([record], [], [record], [])
+    assert (confidences(both)["total"] or 0) > total
+
+
+def test_two_passes_keep_what_is_proved() -> None:
+    """Where passes differ the first value stays unless only the second is proved; the field is a conflict and its confidence low."""
+    request = request_for({"d1": TEXTS["d1"]})
+    first = judged({"k1": {"number": "B-1001", "total": 77.77, "day": "2026-03-05"}}, request)[0]["d1"]
+    other = judged({"k1": {"number": "B-1001", "total": 12.5, "day": "2026-04-05"}}, replace(request, fingerprint="g"))[0]["d1"]
+    (both,), _ = agree([first], [], [other], [])
+    assert (both.value["total"], both.value["day"]) == (Decimal("12.5"), date(2026, 3, 5))
+    assert both.conflicts == ("day", "total")
+    assert {item.field: item.request for item in both.evidence if item.field == "total"} == {"total": "g"}
+    sure = confidences(both)
+    assert (sure["day"] or 1) < 0.5 < (sure["number"] or 0)
+
+
+def test_a_second_pass_that_could_not_be_asked_leaves_no_record() -> None:
+    """A pass that the budget forbade is asked by a later run, so the document waits; one that failed changes nothing."""
+    record = judged({"k1": {"number": "B-1001"}}, request_for({"d1": TEXTS["d1"]}))[0]["d1"]
+    waiting = Reject("d1", "bill", "g", "not_asked", "The budget is reached.")
+    assert agree([record], [], [], [waiting]) == ([], [waiting])
+    assert agree([record], [], [], [replace(waiting, reason="invalid")]) == ([record], [])
+
+
+def test_the_second_pass_asks_in_other_words() -> None:
+    """A second pass asks for the same fields in the opposite order and under another fingerprint, so that it is no copy of the first."""
+    other = second(QUESTION)
+    assert list(other.json_schema["properties"]) == [field.name for field in reversed(FIELDS)]
+    assert other.fingerprint != QUESTION.fingerprint
+    assert other.table == "bill"
+
+
+amounts = st.decimals(min_value=-(10**9), max_value=10**9, places=2)
+
+
+@given(amounts, st.dates(min_value=date(1970, 1, 1), max_value=date(2068, 12, 31)), st.sampled_from(["yes", "Ja", "nein", "no"]))
+def test_written_values_come_back(amount: Decimal, day: date, word: str) -> None:
+    """Amounts in the groupings of five countries, dates in their usual forms and words for truth are read as what they were written for."""
+    grouped = f"{abs(amount):,.2f}"
+    sign = "-" if amount < 0 else ""
+    amounts = [
+        f"{sign}{grouped}",
+        f"{sign}€{grouped}",
+        sign + grouped.translate(str.maketrans(",.", ".,")),
+        sign + grouped.replace(",", "'"),
+    ]
+    days = [
+        f"{day:%d.%m.%Y}",
+        f"{day.day}. {day:%B} {day.year}",
+        f"{day:%B} {day.day}, {day.year}",
+        f"{day.year}年{day.month}月{day.day}日",
+    ]
+    for written, spelled in zip(amounts, [day.isoformat(), *days], strict=False):
+        problems: list[str] = []
+        read = normalise(FIELDS, {"total": written, "day": spelled, "paid": word}, problems)
+        assert not problems
+        assert (read["total"], read["day"], read["paid"]) == (amount, day, word in ("yes", "Ja"))

@@ -19,10 +19,11 @@ import pytest
 from flows import order, settings
 from flows.outcome import Outcome
 from processors.store.warehouse import Warehouse
+from schemas.errors import SettingsError
 from schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
-from tests.emulator.oracle import labelled_lines
+from tests.emulator.oracle import labelled_lines, record_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = {
@@ -158,27 +159,106 @@ async def test_a_value_from_a_neighbour_is_rejected_and_asked_alone(kimi: Runnin
     assert sorted(row["sender"] for row in parcels(job)) == [f"Sender Number {n} Ltd" for n in range(5)]
 
 
-async def test_a_wrong_answer_is_asked_once_more_and_then_a_row(kimi: Running, inbox: Path) -> None:
-    """What fails its check twice is no value and no silence: a row in `rejects` with the reason, and exit code 2."""
+async def test_a_wrong_field_is_asked_again_and_then_marked(kimi: Running, inbox: Path) -> None:
+    """Only the field that fails is asked again, with what was wrong; failing still, it is null and marked, and the rest is kept."""
 
     def wrong(body: dict[str, Any]) -> Any:
         answer = labelled_lines(body)
         assert isinstance(answer, dict)
         for entry in answer["documents"]:
-            if entry["record"]["sender"] == "Sender Number 2 Ltd":
+            if entry["record"]["sent_on"] == "2026-03-03":
                 entry["record"]["sent_on"] = "some day"
         return answer
 
     kimi.config.oracle = wrong
     job = job_of(kimi, inbox)
     ended = await run(kimi, job)
-    assert (ended.exit_code, ended.rejects, ended.asked, ended.rows) == (2, 1, 2, {"parcel": 4})
-    (reject,) = Warehouse(Path(job.out)).rows("rejects")
-    assert reject["reason"] == "invalid"
-    assert "sent_on" in reject["detail"]
-    assert "some day" in json.dumps(kimi.log.chats()[1].body)
-    again = await run(kimi, job)
-    assert (again.exit_code, again.asked, again.changed) == (2, 0, False)
+    assert (ended.exit_code, ended.rejects, ended.asked, ended.rows, ended.failed_values) == (2, 0, 2, {"parcel": 5}, 1)
+    assert [(row["sender"], row["sent_on"]) for row in parcels(job) if row["path"] == "slip2.txt"] == [("Sender Number 2 Ltd", None)]
+    (failed,) = (row for row in Warehouse(Path(job.out)).rows("evidence") if row["state"] == "failed")
+    assert (failed["field"], failed["value"], failed["grade"]) == ("sent_on", None, None)
+    assert "no full date" in failed["detail"]
+    again = kimi.log.chats()[1].body
+    assert again is not None
+    assert "some day" in json.dumps(again)
+    assert "Sender Number 3" not in json.dumps(again)
+    assert list(record_schema(again)["anyOf"][0]["properties"]) == ["sent_on"]
+    (first, *_) = Warehouse(Path(job.out)).rows("review")
+    assert (first["path"], first["field"], first["reason"], first["confidence"]) == ("slip2.txt", "sent_on", "failed", 0.0)
+    once_more = await run(kimi, job)
+    assert (once_more.exit_code, once_more.asked, once_more.changed) == (2, 0, False)
+
+
+async def test_two_passes_are_compared_and_priced(kimi: Running, inbox: Path) -> None:
+    """With two passes each window is asked twice, as the plan says; a value on which they differ is kept, named and to be reviewed."""
+
+    def moody(body: dict[str, Any]) -> Any:
+        answer = labelled_lines(body)
+        assert isinstance(answer, dict)
+        if "on your own account" in json.dumps(body):
+            answer["documents"][2]["record"]["weight"] = 9.75
+        return answer
+
+    kimi.config.oracle = moody
+    job = job_of(kimi, inbox)
+    account = settings.account(job, {}, key=kimi.key)
+    once = await order.plan(job, account)
+    twice = await order.plan(job.model_copy(update={"passes": 2}), account)
+    assert (once.cost.requests, twice.cost.requests) == (1, 2)
+    ended = await run(kimi, job.model_copy(update={"passes": 2}))
+    assert (ended.exit_code, ended.asked, ended.rows) == (0, 2, {"parcel": 5})
+    assert len({call.body["messages"][2]["content"] for call in kimi.log.chats() if call.body}) == 2
+    (review,) = Warehouse(Path(job.out)).rows("review")
+    assert (review["field"], review["reason"]) == ("weight", "disagreed")
+    rows = Warehouse(Path(job.out)).rows("parcel")
+    assert sorted(len(row["conflicts"]) for row in rows) == [0, 0, 0, 0, 1]
+    assert sorted(str(row["weight"]) for row in rows) == ["0.25", "1.25", "2.25", "3.25", "4.25"]
+    again = await run(kimi, job.model_copy(update={"passes": 2}))
+    assert (again.asked, again.changed) == (0, False)
+
+
+async def test_required_evidence_is_asked_again_and_then_a_reason(kimi: Running, inbox: Path) -> None:
+    """A value that stands nowhere is refused where the job requires evidence; a name that no schema has is a wrong setting."""
+
+    def inventive(body: dict[str, Any]) -> Any:
+        answer = labelled_lines(body)
+        assert isinstance(answer, dict)
+        answer["documents"][0]["record"]["sender"] = "Nobody at all"
+        return answer
+
+    kimi.config.oracle = inventive
+    job = job_of(kimi, inbox, required_evidence=["sender"], max_documents_per_window=1)
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.asked, ended.failed_values) == (2, 10, 5)
+    failed = [row for row in Warehouse(Path(job.out)).rows("evidence") if row["state"] == "failed"]
+    assert {row["field"] for row in failed} == {"sender"}
+    assert all("does not stand in the document" in row["detail"] for row in failed)
+    with pytest.raises(SettingsError, match="colour"):
+        await run(kimi, job.model_copy(update={"required_evidence": ["colour"]}))
+
+
+async def test_repaired_documents_are_counted(kimi: Running, inbox: Path) -> None:
+    """A field that is right when it is asked again is in the row, and the outcome says how many documents were repaired and how."""
+
+    def hasty(body: dict[str, Any]) -> Any:
+        answer = labelled_lines(body)
+        assert isinstance(answer, dict)
+        if "was not accepted" not in json.dumps(body):
+            for entry in answer["documents"][:3]:
+                entry["record"]["weight"] = "heavy"
+        return answer
+
+    kimi.config.oracle = hasty
+    job = job_of(kimi, inbox)
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.asked, ended.failed_values) == (0, 2, 0)
+    assert ended.repaired == {"by their failing fields": 3}
+    assert "3 documents were repaired: 3 by their failing fields." in ended.sentences
+    assert [str(row["weight"]) for row in parcels(job)] == [f"{n}.25" for n in range(5)]
+    bills = {row["request"]: row["question"] for row in Warehouse(Path(job.out)).rows("requests")}
+    assert sorted(bills.values()) == ["parcel", "parcel.again"]
+    mended = [row for row in Warehouse(Path(job.out)).rows("evidence") if "repaired" in row["notes"]]
+    assert {(row["field"], bills[row["request"]]) for row in mended} == {("weight", "parcel.again")}
 
 
 async def test_a_reached_budget_keeps_what_is_done(kimi: Running, inbox: Path) -> None:

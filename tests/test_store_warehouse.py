@@ -176,7 +176,7 @@ def test_tables_are_described_inside_the_file(warehouse: Warehouse) -> None:
     """Names, rows, types and meanings come from the warehouse itself, so that any program sees them."""
     warehouse.commit([*rows.read("a", "b"), *rows.answers("a")])
     found = {info.name: info for info in warehouse.tables()}
-    assert set(found) == {"documents", "pages", "invoice", "evidence", "rejects", "evidence_quality"}
+    assert set(found) == {"documents", "pages", "invoice", "evidence", "rejects", "evidence_quality", "review"}
     assert (found["documents"].rows, found["documents"].meaning) == (2, tables.DOCUMENTS.meaning)
     assert [column.name for column in found["pages"].columns] == [column.name for column in tables.PAGES.columns]
     assert {column.name: column.type for column in found["invoice"].columns}["lines"] == "STRUCT(what VARCHAR, amount DECIMAL(18,2))[]"

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 from schemas.pipeline import Question, Reply, Request, Window
-from schemas.rows import item_tokens, rows_in
+from schemas.printed_rows import item_tokens, rows_in
 
 REPLY_MARGIN_TOKENS = 256  # for the envelope and what the estimate misses
 LENGTH_SHARE_TOKENS = 4_000  # most that a document's length adds to its share of the reply budget

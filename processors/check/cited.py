@@ -56,9 +56,7 @@ def _numbers(written: str) -> list[int]:
     return list(dict.fromkeys(found))[:MOST_PAGES]
 
 
-def _evidence(
-    path: str, said: str, numbers: Sequence[int], pages: Mapping[int, str], words: Mapping[int, set[str]]
-) -> Iterator[Evidence]:
+def _evidence(path: str, said: str, numbers: Sequence[int], pages: Mapping[int, str], words: Mapping[int, set[str]]) -> Iterator[Evidence]:
     """One row a page that is there; one without a page when there is none."""
     wanted = set(map(_plain, _WORD.findall(said)))
     there = [number for number in numbers if number in pages]

@@ -18,11 +18,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from schemas.pipeline import Evidence, Part, Question, Record, Request, Role, Window
-from schemas.rows import Row, rows_in
+from schemas.printed_rows import Row, rows_in
 
 LEAST_PROVED = 5  # rows of a table that prove items of a list, from which on it is the table of that list
 FURNITURE_LINES = 8  # between two rows of one table: the footer of one page and the header of the next
 MOST_WINDOWS = 8  # for one list; more gaps than that are asked about together
+INCOMPLETE = "incomplete_list"  # the class of the mark of a list that stays shorter than its table
 MOST_NAMED = 5  # rows named to the model
 MARK_TOKENS = 32  # of a document in a window, and of a page; rounded up
 _SUMS = re.compile(
@@ -65,16 +66,31 @@ class Short:
     def sentence(self) -> str:
         """The mark that stands in `conflicts` when the rows stay out."""
         pages = ", ".join(map(str, dict.fromkeys(line.part.page for line in self.left_out)))
-        return f"{self.field}: incomplete_list, {self.rows - len(self.left_out)} of {self.rows} rows of its table; see p. {pages}"
+        return f"{self.field}: {INCOMPLETE}, {self.rows - len(self.left_out)} of {self.rows} rows of its table; see p. {pages}"
 
 
 def short_lists(question: Question, record: Record, parts: Iterable[Part]) -> list[Short]:
     """The lists of records that leave out rows of their table in the parts that were asked about."""
     own = [part for part in parts if part.document == record.document and part.role in ("whole", "piece")]
-    names = [field.name for field in question.fields if field.item and field.item.kind == "record" and record.value.get(field.name)]
+    fields = (question.whole or question).fields
+    names = [field.name for field in fields if field.item and field.item.kind == "record" and record.value.get(field.name)]
     lists = ((name, _tables(record, name, own)) for name in names)
     found = (Short(name, len(table), tuple(line for line in table if not line.proves), tuple(table)) for name, table in lists)
     return [short for short in found if short.left_out]
+
+
+def marked(record: Record, left: Iterable[Short]) -> Record:
+    """The record with a mark for each of its lists that stays short: in its conflicts, and as evidence that some of it is missing."""
+    sentences = [short.sentence for short in left]
+    missing = [
+        Evidence(field, "", "missing", state="missing", detail=words) for field, _, words in (one.partition(": ") for one in sentences)
+    ]
+    return replace(record, conflicts=(*record.conflicts, *sentences), evidence=(*record.evidence, *missing))
+
+
+def is_short(words: str) -> bool:
+    """Whether what is said behind the field in `conflicts` is such a mark."""
+    return words.startswith(INCOMPLETE)
 
 
 def gaps(request: Request, short: Short) -> list[tuple[Window, str]]:

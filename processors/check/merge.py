@@ -45,8 +45,15 @@ def merge(parts: Sequence[tuple[int, Record]]) -> Record:
     if len(records) == 1:
         return first
     whole = _Whole([], list(dict.fromkeys(conflict for one in records for conflict in one.record.conflicts)))
-    value = _record(whole, "", [Said(one.record.value, one.record.evidence) for one in records])
+    value = _record(whole, "", [Said(one.record.value, _signed(one.record, first.request)) for one in records])
     return replace(first, value=value, evidence=tuple(whole.evidence), conflicts=tuple(dict.fromkeys(whole.conflicts)))
+
+
+def _signed(record: Record, first: str) -> tuple[Evidence, ...]:
+    """The evidence of a record with the request that gave it, where that is another than the merged record's."""
+    if record.request == first:
+        return record.evidence
+    return tuple(replace(proof, request=proof.request or record.request) for proof in record.evidence)
 
 
 class _Same:
@@ -88,19 +95,30 @@ def _value(whole: _Whole, path: str, every: Sequence[Said]) -> Any:
     """Values of one field as one; None when no piece has any."""
     said = [one for one in every if one.value is not None]
     if not said:
-        whole.evidence += [replace(proof, field=path + proof.field) for one in every[:1] for proof in one.evidence]
+        whole.evidence += [replace(proof, field=path + proof.field) for proof in _why_not(every)]
         return None
     if all(isinstance(one.value, Mapping) for one in said):
         return _record(whole, path, said)
     if all(isinstance(one.value, list) for one in said):
-        return _list(whole, path, said)
+        return _list(whole, path, every)
     return _scalar(whole, path, said)
 
 
-def _list(whole: _Whole, path: str, said: Sequence[Said]) -> list[Any]:
-    """Lists as one, in the order of the document."""
-    found = as_one([items_of(one.value, one.evidence) for one in said])
-    return [_value(whole, f"{path}[{n}]", [Said(one.value, one.evidence) for one in same]) for n, same in enumerate(found)]
+def _why_not(every: Sequence[Said]) -> list[Evidence]:
+    """Why no piece has a value: what was said was not accepted, or the document says none, or nobody spoke of it."""
+    proofs = [proof for one in every for proof in one.evidence]
+    failed = [proof for proof in proofs if proof.state == "failed"]
+    return list(dict.fromkeys(failed)) or sorted(proofs, key=lambda proof: proof.state != "null")[:1]
+
+
+def _list(whole: _Whole, path: str, every: Sequence[Said]) -> list[Any]:
+    """Lists as one, in the order of the document. What a piece could not give of it stays a mark beside what the others gave."""
+    found = as_one([items_of(one.value or [], one.evidence) for one in every])
+    items = [_value(whole, f"{path}[{n}]", [Said(one.value, one.evidence) for one in same]) for n, same in enumerate(found)]
+    own = [Said(None, tuple(proof for proof in one.evidence if not proof.field)) for one in every]
+    lost = [proof for one in own for proof in one.evidence if proof.detail]
+    whole.evidence += [replace(proof, field=path) for proof in lost or ([] if items else _why_not(own))]
+    return items
 
 
 def _scalar(whole: _Whole, path: str, said: Sequence[Said]) -> Any:
@@ -110,9 +128,9 @@ def _scalar(whole: _Whole, path: str, said: Sequence[Said]) -> Any:
         groups.setdefault(plain(one.value), []).append(one)
     ranked = sorted(groups.values(), key=lambda group: (-max(map(_grade, group)), -len(group)))
     kept, *others = [max(group, key=_grade) for group in ranked]
-    whole.evidence += [replace(proof, field=path + proof.field) for proof in kept.evidence]
-    if others:
-        whole.conflicts.append(f"{path}: {_shown(kept)} was kept, not {', '.join(map(_shown, others))}")
+    conflict = f"{_shown(kept)} was kept, not {', '.join(map(_shown, others))}" if others else ""
+    whole.evidence += [replace(proof, field=path + proof.field, detail=conflict or proof.detail) for proof in kept.evidence]
+    whole.conflicts += [f"{path}: {conflict}"] if others else []
     return kept.value
 
 

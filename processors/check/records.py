@@ -1,7 +1,9 @@
 """The lead of this room: a request and its reply in; records with evidence and rejects out, one or the other for each document.
 
     records, rejects = check(request, reply)
-    for window, complaint in ask_again(request, rejects): ...
+    for again in ask_again(request, rejects): ...            what failed, in a smaller question; its reply is checked with what was kept:
+    records, rejects = check(again_request, reply, again.rejects)
+    records, rejects = settle(rejects)                       after the last round: what was kept of them, and the rows that say why not
 
 A reject says what is wrong in words for a person, which are also what the model is told when it is asked again. Its reasons:
 
@@ -10,6 +12,7 @@ A reject says what is wrong in words for a person, which are also what the model
     missing_in_reply     the reply is whole and has no answer for the document
     duplicate_in_reply   it has more than one
     invalid              a field does not fit the schema
+    unproved             a value does not stand in the document, and evidence is required
     contamination        a value stands only in another document of the window
     unknown_id           an answer for no document of the window; the reject names no document
 """
@@ -17,35 +20,39 @@ A reject says what is wrong in words for a person, which are also what the model
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from pydantic import ValidationError
-
+from processors.check.again import Again, ask_again, second, some
+from processors.check.agree import agree
 from processors.check.cited import FIELDS, cited
-from processors.check.complete import gaps, short_lists
+from processors.check.complete import gaps, is_short, marked, short_lists
+from processors.check.confidence import confidence
+from processors.check.fit import blanked, fit, notes, only_known, shown, silences, top
 from processors.check.ground import Leaf, evidence, ground, written
 from processors.check.merge import merge
-from processors.check.normalise import join, normalise, only_known, shown
 from processors.check.salvage import Entry, Salvaged, salvage
 from processors.check.source import Source
-from schemas.pipeline import NOT_APPLICABLE, SUMMARY, Evidence, Part, Question, Record, Reject, Reply, Request, Window
+from schemas.pipeline import NOT_APPLICABLE, SUMMARY, Evidence, Part, Question, Record, Reject, Reply, Request
 
-__all__ = ["ask_again", "check", "gaps", "merge", "short_lists"]
+__all__ = [
+    "Again", "agree", "ask_again", "check", "gaps", "marked", "merge", "rated", "repair", "second", "settle", "short_lists", "some",
+]  # fmt: skip
 
 COMMON_CHARACTERS = 4  # shorter values stand in many documents, so finding one in a neighbour shows nothing
 PROBLEMS_TOLD = 12  # fields named in one reject
-COMPLAINT_CHARACTERS = 2_000  # most that a model is told about what was wrong
 
-ALONE = frozenset({"contamination", "duplicate_in_reply"})  # reasons for which a document is asked again without its neighbours
+Before = Mapping[str, Reject]  # by document, what came of its last answer
 
 
 def check(
-    request: Request, reply: Reply, *, earlier: bool = False, pages: Sequence[Part] = ()
+    request: Request, reply: Reply, before: Before | None = None, *, earlier: bool = False, pages: Sequence[Part] = ()
 ) -> tuple[list[Record], list[Reject]]:
     """Judge a reply. Every document of the window has exactly one record or reject; answers for others are one reject without document.
 
+    A reply to some fields of a question is laid over what was accepted `before`, and judged as one answer.
     `pages` are what to prove values in, where the window shows something made of them.
     `earlier` takes a reply to an earlier schema of the question: what the schema does not name any more is left out.
     """
@@ -57,29 +64,48 @@ def check(
     records: list[Record] = []
     rejects: list[Reject] = []
     for document in request.window.documents:
-        found = answers.get(document, [])
-        judged = _judge(request, document, found[0], source) if len(found) == 1 else _unanswered(request, reply, document, salvaged, found)
+        found, last = answers.get(document, []), (before or {}).get(document)
+        if last and earlier and any(_lacks(answer, last) for answer in found):
+            judged: Record | Reject = last
+        elif len(found) == 1:
+            judged = _judge(request, document, found[0], source, last)
+        else:
+            judged = _unanswered(request, reply, document, salvaged, found)
         if isinstance(judged, Record):
             records.append(judged)
         else:
-            rejects.append(judged)
+            rejects.append(_with_last(judged, last))
     if strays := _strays(request, salvaged):
         rejects.append(_reject(request, "", "unknown_id", strays))
     return records, rejects
 
 
-def ask_again(request: Request, rejects: Iterable[Reject]) -> list[tuple[Window, str]]:
-    """The windows to ask again, each with the complaint about the last answer; documents are in the order of the window.
+def settle(rejects: Iterable[Reject]) -> tuple[list[Record], list[Reject]]:
+    """The end of asking: what was accepted of an answer becomes a record whose other fields have failed; where nothing was, a reject."""
+    rejects = list(rejects)
+    return [reject.kept for reject in rejects if reject.kept], [reject for reject in rejects if not reject.kept]
 
-    A document whose answer may come from a neighbour is asked alone, the others together. When nothing at all fitted into the reply, its
-    documents are asked in halves.
-    """
-    failed = {reject.document: reject for reject in rejects if reject.document and reject.reason != NOT_APPLICABLE}
-    ordered = [failed[document] for document in request.window.documents if document in failed]
-    alone = [[reject] for reject in ordered if reject.reason in ALONE]
-    together = [reject for reject in ordered if reject.reason not in ALONE]
-    groups = [*alone, *_halved(together, len(request.window.documents))]
-    return [(_window(request.window, {reject.document for reject in group}), _complaint(group)) for group in groups if group]
+
+def repair(request: Request, reply: Reply) -> str:
+    """How the records of a reply were come by when it was not the plain way; empty when it was."""
+    if request.round:
+        return "by their failing fields" if request.question.whole else "asked again" if request.round == 1 else "asked alone"
+    return "kept from a reply that broke off" if reply.finish_reason == "length" else ""
+
+
+def rated(record: Record) -> Record:
+    """The record, its parts merged, with the confidence in each value; what one part does not say and another does is no silence."""
+    given = [item.field for item in record.evidence if item.state == "given"]
+    said = {path[: edge.start()] for path in given for edge in re.finditer(r"[.\[]|$", path)}
+    known = [item for item in record.evidence if item.state == "given" or item.detail or item.field not in said]
+    doubtful = [place for place, _, words in (conflict.partition(": ") for conflict in record.conflicts) if not is_short(words)]
+    noted = [replace(item, notes=(*item.notes, "conflict")) if _in(item.field, doubtful) else item for item in known]
+    return replace(record, evidence=tuple(replace(item, confidence=confidence(item)) for item in noted))
+
+
+def _in(path: str, places: Sequence[str]) -> bool:
+    """Whether a path is one of these places, or lies in one."""
+    return any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in places)
 
 
 def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str, Any]]]:
@@ -89,6 +115,13 @@ def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str
         if document := request.ids.get(_id(entry)):
             answers.setdefault(document, []).append(entry.value)
     return answers
+
+
+def _with_last(reject: Reject, last: Reject | None) -> Reject:
+    """A reject with what was accepted before, when this answer brought nothing better."""
+    if last is None or reject.kept or reject.reason == NOT_APPLICABLE:
+        return reject
+    return replace(reject, fields=last.fields, kept=last.kept, answer=last.answer)
 
 
 def _todays(question: Question, answer: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -116,27 +149,106 @@ def _unanswered(request: Request, reply: Reply, document: str, salvaged: Salvage
     return _reject(request, document, "missing_in_reply", f"The reply has no entry for this document. {_strays(request, salvaged)}".strip())
 
 
-def _judge(request: Request, document: str, answer: Mapping[str, Any], source: Source) -> Record | Reject:
+def _judge(request: Request, document: str, answer: Mapping[str, Any], source: Source, last: Reject | None) -> Record | Reject:
     """One answer: normalised, validated, grounded in its own document, and compared with the neighbours."""
-    question = request.question
-    if _is_empty(answer.get("record", "")):
+    question = request.question.whole or request.question
+    said = answer.get("record")
+    if last and last.fields:
+        said = {**last.answer, **_asked_for(last, said)}
+    elif _is_empty(answer.get("record", "")):
         return _reject(request, document, NOT_APPLICABLE, f"Nothing in the document answers the question {question.name}.")
-    problems = [f"{shown(key, quoted=False)}: does not belong beside id and record" for key in answer if key not in ("id", "record")]
-    value = _validated(question, normalise(question.fields, answer.get("record"), problems), problems)
-    if problems:
-        return _reject(request, document, "invalid", _sentence(problems))
-    leaves = ground(question.fields, value, source, document)
+    value, problems = fit(question, said)
+    problems += [f"{shown(key, quoted=False)}: does not belong beside id and record" for key in answer if key not in ("id", "record")]
+    leaves = ground(question.fields, value or {}, source, document)
     if crossed := _crossed(question, document, leaves, source):
-        return _reject(request, document, "contamination", _sentence(crossed))
-    return Record(document, question.name, value, _proofs(question, document, leaves, value, source), request.fingerprint)
+        return _reject(request, document, "contamination", _sentence([*crossed, *problems]))
+    if unproved := _unproved(question, document, leaves, source):
+        value = value and blanked(question, value, list(unproved))
+        leaves = ground(question.fields, value or {}, source, document)
+    refused = [*problems, *(f"{path}: {words}" for path, words in unproved.items())]
+    record = None if value is None else _record(request, document, value, said, leaves, refused, source, last)
+    if record and not refused:
+        return record
+    return _refused(request, document, said, refused, record, "invalid" if problems else "unproved")
 
 
-def _proofs(question: Question, document: str, leaves: Sequence[Leaf], value: Mapping[str, Any], source: Source) -> tuple[Evidence, ...]:
-    """The evidence of a record. What a summary says in its own words is proved by its marks of pages."""
-    if question.name != SUMMARY:
-        return tuple(evidence(leaf, source, document) for leaf in leaves)
-    quotes = [leaf for leaf in leaves if not leaf.path.startswith(FIELDS)]
-    return (*cited(value, source.parts[document]), *(evidence(leaf, source, document) for leaf in quotes))
+def _lacks(answer: Mapping[str, Any], last: Reject) -> bool:
+    """Whether a stored answer to some fields is silent about one that is wanted now."""
+    said = answer.get("record")
+    return not isinstance(said, Mapping) or not set(last.fields) <= set(said)
+
+
+def _asked_for(last: Reject, said: Any) -> dict[str, Any]:
+    """The fields that were asked for again; null for the whole record is null for each."""
+    if said is None:
+        return dict.fromkeys(last.fields)
+    return {name: said[name] for name in last.fields if name in said} if isinstance(said, Mapping) else {"": said}
+
+
+def _refused(request: Request, document: str, said: Any, problems: Sequence[str], record: Record | None, reason: str) -> Reject:
+    """The reject of an answer, with the fields to ask again and what can be kept without them."""
+    question = request.question.whole or request.question
+    names = [field.name for field in question.fields]
+    failed = {top(problem) for problem in problems}
+    fields = tuple(name for name in names if name in failed) if record and failed <= set(names) else ()
+    kept = record if record and any(not _is_empty(inner) for inner in record.value.values()) else None
+    answer = {name: said[name] for name in names if name in said and name not in fields} if isinstance(said, Mapping) else {}
+    full = _reject(request, document, reason, _sentence(problems))
+    return replace(full, fields=fields if len(fields) < len(names) else (), kept=kept, answer=answer)
+
+
+def _record(
+    request: Request,
+    document: str,
+    value: dict[str, Any],
+    said: Any,
+    leaves: Sequence[Leaf],
+    problems: Sequence[str],
+    source: Source,
+    last: Reject | None,
+) -> Record:
+    """The record with one evidence for each value, each null and each field that failed."""
+    question = request.question.whole or request.question
+    first = last.kept.request if last and last.kept else request.fingerprint
+    failed = [Evidence(place, "", "missing", state="failed", detail=words) for place, _, words in (one.partition(": ") for one in problems)]
+    proofs = _proofs(question, document, leaves, value, said, source)
+    silent = [item for item in silences(question.fields, value, said) if not _in(item.field, [one.field for one in failed])]
+    if last:
+        asked = last.fields or tuple(field.name for field in question.fields)
+        proofs = [_repaired(item, request.fingerprint) if top(item.field) in asked else item for item in proofs]
+    return Record(document, question.name, value, (*proofs, *silent, *failed), first)
+
+
+def _proofs(
+    question: Question, document: str, leaves: Sequence[Leaf], value: Mapping[str, Any], said: Any, source: Source
+) -> list[Evidence]:
+    """The evidence of the values. What a summary says in its own words is proved by its marks of pages."""
+    own = FIELDS if question.name == SUMMARY else ()
+    told = cited(value, source.parts[document]) if own else []
+    return [*told, *(_proof(question, leaf, said, source, document) for leaf in leaves if top(leaf.path) not in own)]
+
+
+def _repaired(item: Evidence, request: str) -> Evidence:
+    return replace(item, notes=(*item.notes, "repaired"), request=request)
+
+
+def _proof(question: Question, leaf: Leaf, said: Any, source: Source, document: str) -> Evidence:
+    """The evidence of a value, with what speaks for and against it."""
+    excuse = "" if leaf.hit else "seen" if source.is_seen(document) else "" if _needs_proof(question, leaf) else "implied"
+    noisy = "noisy" if leaf.hit and leaf.hit.noisy else ""
+    noted = (*notes(leaf.kind, leaf.value, said, leaf.path), *filter(None, [excuse, noisy]))
+    return replace(evidence(leaf, source, document), notes=noted)
+
+
+def _unproved(question: Question, document: str, leaves: Sequence[Leaf], source: Source) -> dict[str, str]:
+    """By path, why a value is refused that does not stand in the document, where evidence is required."""
+    wanted = question.required_evidence if not source.is_seen(document) else ()
+    refused = (leaf for leaf in leaves if leaf.hit is None and leaf.kind not in ("boolean", "choice") and top(leaf.path) in wanted)
+    return {leaf.path: f"{_quoted(leaf)} does not stand in the document; copy it as it is printed, or give null" for leaf in refused}
+
+
+def _quoted(leaf: Leaf) -> str:
+    return shown(leaf.value if leaf.kind == "text" else written(leaf.value))
 
 
 def _is_empty(value: Any) -> bool:
@@ -145,37 +257,13 @@ def _is_empty(value: Any) -> bool:
     return value is None if inside is None else all(_is_empty(item) for item in inside)
 
 
-def _validated(question: Question, value: dict[str, Any], problems: list[str]) -> dict[str, Any]:
-    """The value as the question's model gives it back; what the model refuses is added to `problems`, each field once."""
-    try:
-        return question.model.model_validate(value).model_dump()
-    except ValidationError as error:
-        named = {problem.partition(":")[0] for problem in problems}
-        for trouble in error.errors(include_url=False):
-            place = _path(trouble["loc"])
-            if place not in named:
-                given = "" if trouble["type"] == "missing" else f", not {shown(trouble['input'])}"
-                problems.append(f"{place or 'record'}: {trouble['msg']}{given}")
-        return value
-
-
-def _path(loc: tuple[int | str, ...]) -> str:
-    """Pydantic's place of an error as a path: `("line_items", 0, "amount")` is `line_items[0].amount`."""
-    path = ""
-    for step in loc:
-        path = f"{path}[{step}]" if isinstance(step, int) else join(path, step)
-    return path
-
-
 def _crossed(question: Question, document: str, leaves: Iterable[Leaf], source: Source) -> list[str]:
     """Values that stand in a neighbour and not in their own document. A document that is seen as a picture proves nothing here."""
     if source.is_seen(document):
         return []
-    missing = [leaf for leaf in leaves if leaf.hit is None and _needs_proof(question, leaf)]
+    missing = [leaf for leaf in leaves if (leaf.hit is None or leaf.hit.noisy) and _needs_proof(question, leaf)]
     return [
-        f"{leaf.path}: {shown(leaf.value if leaf.kind == 'text' else written(leaf.value))} does not stand in this document, only in another"
-        for leaf in missing
-        if _is_telling(leaf, source)
+        f"{leaf.path}: {_quoted(leaf)} does not stand in this document, only in another" for leaf in missing if _is_telling(leaf, source)
     ]
 
 
@@ -188,30 +276,14 @@ def _is_telling(leaf: Leaf, source: Source) -> bool:
     """Whether the window has the value, and it is not one that many documents have: a short text, zero, a small number."""
     if leaf.kind in ("integer", "number", "decimal"):
         number = Decimal(str(leaf.value))
-        return number != 0 and any(len(re.sub(r"[^\d.,]", "", quote)) >= COMMON_CHARACTERS for quote in source.amounts(number))
+        return (
+            leaf.hit is None
+            and number != 0
+            and any(len(re.sub(r"[^\d.,]", "", quote)) >= COMMON_CHARACTERS for quote in source.amounts(number))
+        )
     is_common = leaf.kind == "text" and len(leaf.value.strip()) < COMMON_CHARACTERS
-    return not is_common and source.find(leaf.kind, leaf.value, (0, len(source.text))) is not None
-
-
-def _halved(rejects: list[Reject], documents: int) -> Iterator[list[Reject]]:
-    """One group, or two when the reply had no room for any document of the window."""
-    middle = len(rejects) // 2 if len(rejects) == documents and all(reject.reason == "truncated" for reject in rejects) else 0
-    yield rejects[:middle]
-    yield rejects[middle:]
-
-
-def _window(window: Window, documents: set[str]) -> Window:
-    """A window with these documents of another, and their share of its marks."""
-    parts = tuple(part for part in window.parts if part.document in documents)
-    marks = window.tokens - sum(part.tokens for part in window.parts)
-    share = -(-marks * len(documents) // len(window.documents))
-    return Window(parts, sum(part.tokens for part in parts) + share)
-
-
-def _complaint(rejects: Iterable[Reject]) -> str:
-    """What was wrong, each thing once. Documents are not named, since their ids change with the window."""
-    text = " ".join(dict.fromkeys(reject.detail for reject in rejects))
-    return text if len(text) <= COMPLAINT_CHARACTERS else text[:COMPLAINT_CHARACTERS] + "..."
+    hit = None if is_common else source.find(leaf.kind, leaf.value, (0, len(source.text)))
+    return hit is not None and not hit.noisy
 
 
 def _sentence(problems: Sequence[str]) -> str:
@@ -220,4 +292,4 @@ def _sentence(problems: Sequence[str]) -> str:
 
 
 def _reject(request: Request, document: str, reason: str, detail: str) -> Reject:
-    return Reject(document, request.question.name, request.fingerprint, reason, detail)
+    return Reject(document, request.question.table, request.fingerprint, reason, detail)

@@ -1,7 +1,10 @@
 """The parts of a window come in; where a value stands in them goes out, with the grade of the proof.
 
 `exact` means the same characters. `loose` means the same after white space, line breaks, hyphens, case, accents, ligatures and
-full-width forms are levelled, or a date or amount of equal value. What is found nowhere has no hit.
+full-width forms are levelled, a name in another order, a date or amount of equal value, the sign of a currency for its code, and where
+the text is from OCR or the value is long, the same but for misread letters (`noisy`). What is found nowhere has no hit.
+
+Imports the helpers `levels` and `noisy`, because writing a value in other ways, and misreading it, are arts of their own.
 """
 
 from __future__ import annotations
@@ -17,21 +20,32 @@ from functools import cached_property
 from itertools import accumulate, chain
 from typing import Any
 
+from processors.check import noisy
+from processors.check.levels import Levelled, initials, level, variants
 from schemas.pipeline import Grade, Kind, Part
-from schemas.values import Found, amounts_in, dates_in, other_amount, other_date
+from schemas.values import Found, amounts_in, currencies_in, dates_in, other_amount, other_date
 
 SEAM = "\x00"  # stands between parts, where no value can reach across
 LOOSE_CHARACTERS = 3  # shorter texts are found as they are written, or not at all
 GLUED_CHARACTERS = 6  # a text this long is also found where it is glued to the next word, as PDF columns often are
 MOST_PLACES = 2_000  # of one value that are tried, so that no document makes the check slow
 _IDEOGRAPHS = "\u2e80"  # from here on scripts that put no spaces between words
-_LEVELLED = re.compile(r",(?:(?<!\d,)|(?!\d))")  # commas that do not stand within a number: lines of an address are joined with them
-_DROPPED = frozenset("-‐‑‒–—―−\u00ad\u200b\u200c\u200d\ufeff'’‘`´\"“”„«»")
-
+LONG_CHARACTERS = 60  # a text this long may have a word or two in another form, also where nothing was misread
 _NUMERAL = re.compile(r"\d(?<![A-Za-zÀ-ɏ\d]\d)(?<!\d[.,]\d)\d*(?:[.,]\d+)*")
 _YEAR = re.compile(r"(?:19|20)\d\d(?<=\d\.\d{4})(?![.,]?\d)")  # of a date, which else is one numeral: 05.2019
 _MINUS_APART = re.compile(r"(?<!\S)[-−–]\s+$")
 MINUS_CHARACTERS = 4  # a minus and what may stand between it and its number
+_FIGURE = re.compile(r"[0-9OolIS|.,/-]*[0-9][0-9OolIS|.,/-]*")  # a number as OCR may read it
+_MISREAD = str.maketrans("OolIS|", "001151")
+_WIDE = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF01, 0xFF5F) if not chr(code).isalpha()} | {ord("·"): "."}
+_AFTER = {  # what may follow a number that stands for a multiple of itself
+    Decimal("0.01"): re.compile(r"\s?%"),
+    Decimal(10) ** 3: re.compile(r"\s?(?:thousand|k|T€|TEUR|Tsd\.?|mille?|mil)\b"),
+    Decimal(10) ** 4: re.compile(r"\s?[万萬]"),
+    Decimal(10) ** 6: re.compile(r"\s?(?:million(?:s|en)?|mio\.?|mln\.?|m)\b", re.IGNORECASE),
+    Decimal(10) ** 8: re.compile(r"\s?[亿億]"),
+    Decimal(10) ** 9: re.compile(r"\s?(?:billion(?:s)?|milliarden?|mrd\.?|bn)\b", re.IGNORECASE),
+}
 
 Span = tuple[int, int]
 
@@ -43,6 +57,7 @@ class Hit:
     start: int
     end: int
     grade: Grade
+    noisy: bool = False  # with letters misread
 
 
 class Source:
@@ -56,6 +71,7 @@ class Source:
         self._row = [part for own in self.parts.values() for part in own]
         self._starts = list(accumulate((len(part.text) + 1 for part in self._row[:-1]), initial=0))
         self.text = SEAM.join(part.text for part in self._row)
+        self._misread = {part.document for part in self._row if part.text_from != "file"}
         self.spans: dict[str, Span] = {}
         for part, start in zip(self._row, self._starts, strict=True):
             first, _ = self.spans.get(part.document, (start, start))
@@ -107,13 +123,34 @@ class Source:
             if self._stands_alone(start, end):
                 return Hit(start, end, "loose")
             glued = glued or Hit(start, end, "loose")
-        return glued if len(_level(value)) >= GLUED_CHARACTERS else None
+        return glued if len(level(value)) >= GLUED_CHARACTERS else None
 
     def _find_written(self, value: str, span: Span) -> Hit | None:
-        """A text that is a date or an amount, which the document has in another form."""
+        """A text in another form: a name in another order, a date, an amount, a currency, or with letters misread."""
+        for variant in variants(value):
+            alone = (Hit(*place, "loose") for place in self._loosely(variant, span) if self._stands_alone(*place))
+            if hit := next(alone, None):
+                return hit
         days = (self._dates.get(day.value, ()) for day in dates_in(value) if day.text == value)
         amounts = (self._amounts.get(amount.value, ()) for amount in amounts_in(value) if amount.text == value)
-        return next((hit for spans in chain(days, amounts) for hit in _hits(spans, span)), None)
+        written = chain(days, amounts, [self._currencies.get(value, ())])
+        return next((hit for spans in written for hit in _hits(spans, span)), None) or self._find_misread(value, span)
+
+    def _find_misread(self, value: str, span: Span) -> Hit | None:
+        """A name with initials, or a text with letters misread."""
+        if (pattern := initials(value)) and (match := pattern.search(self.text, *span)):
+            return Hit(*match.span(), "loose")
+        wanted = level(value)
+        if self._may_be_noisy(span, len(wanted)):
+            low, high = (self._levelled.place(place) for place in span)
+            for start, end in noisy.places(wanted, self._levelled.text, low, high):
+                return Hit(self._levelled.origin(start), self._levelled.origin(end - 1) + 1, "loose", noisy=True)
+        return None
+
+    def _may_be_noisy(self, span: Span, characters: int) -> bool:
+        """Whether a text so long may stand with other letters in a span: within one document, from OCR unless the text is long."""
+        own = (document for document, (start, end) in self.spans.items() if start <= span[0] and span[1] <= end)
+        return any(characters >= LONG_CHARACTERS or document in self._misread for document in own)
 
     def _find_date(self, value: date, span: Span) -> Hit | None:
         """The date spelled in the same way, else in any form. A moment is loosely proved by its day."""
@@ -121,7 +158,7 @@ class Source:
             return self._find_text(value.isoformat(), span) or next(_hits(self._dates.get(value.date(), ()), span), None)
         hits = list(_hits(self._dates.get(value, ()), span))
         spelled = (replace(hit, grade="exact") for hit in hits if self.quote(hit) == value.isoformat())
-        return next(spelled, hits[0] if hits else None)
+        return next(chain(spelled, hits, _hits(self._numerals.get(value.strftime("%Y%m%d"), ()), span)), None)
 
     def _find_number(self, value: float | Decimal, span: Span) -> Hit | None:
         """The number spelled in the same way, else the first amount of equal value."""
@@ -129,11 +166,19 @@ class Source:
         for spelling in _spellings(abs(number)):
             for hit in _hits(self._numerals.get(spelling, ()), span):
                 if number >= 0:
-                    return replace(hit, grade="exact")
+                    return replace(hit, grade="exact") if self.quote(hit) == spelling else replace(hit, noisy=True)
                 if self.text[hit.start - 1 : hit.start] == "-":
                     return Hit(hit.start - 1, hit.end, "exact")
         equal = next(_hits(self._amounts.get(number, ()), span), None)
-        return equal or (self._find_signed(-number, span) if number < 0 else None)
+        return equal or (self._find_signed(-number, span) if number < 0 else self._find_multiple(number, span))
+
+    def _find_multiple(self, number: Decimal, span: Span) -> Hit | None:
+        """A number that is written as per cent, in thousands or millions."""
+        for factor, words in _AFTER.items() if number else ():
+            for hit in _hits(self._amounts.get(number / factor, ()), span):
+                if after := words.match(self.text, hit.end, span[1]):
+                    return replace(hit, end=after.end())
+        return None
 
     def _find_signed(self, number: Decimal, span: Span) -> Hit | None:
         """A number whose minus stands apart from it, as in a table with the signs in a column of their own."""
@@ -144,13 +189,12 @@ class Source:
 
     def _loosely(self, value: str, span: Span) -> Iterator[Span]:
         """Places where the value stands once both are levelled, as spans of the source."""
-        levelled, positions = self._levelled
-        wanted = _level(value)
+        wanted = level(value)
         if len(wanted) < (2 if wanted[:1] > _IDEOGRAPHS else LOOSE_CHARACTERS):
             return
-        low, high = bisect_left(positions, span[0]), bisect_left(positions, span[1])
-        for start in _occurrences(levelled, wanted, low, high):
-            yield positions[start], positions[start + len(wanted) - 1] + 1
+        low, high = (self._levelled.place(place) for place in span)
+        for start in _occurrences(self._levelled.text, wanted, low, high):
+            yield self._levelled.origin(start), self._levelled.origin(start + len(wanted) - 1) + 1
 
     def _stands_alone(self, start: int, end: int) -> bool:
         """Whether a span is not the inside of a longer word or number."""
@@ -158,28 +202,37 @@ class Source:
         return not (_glued(text[start - 1 : start], text[start]) or _glued(text[end - 1], text[end : end + 1]))
 
     @cached_property
-    def _levelled(self) -> tuple[str, list[int]]:
-        """The levelled text, and for each of its characters the place in the source."""
-        text = _LEVELLED.sub(" ", self.text)
-        forms = {character: _level_one(character) for character in set(text)}
-        pieces = list(map(forms.__getitem__, text))
-        return "".join(pieces), [place for place, piece in enumerate(pieces) for _ in piece]
+    def _levelled(self) -> Levelled:
+        return Levelled(self.text)
+
+    @cached_property
+    def _figures(self) -> str:
+        """The text as it is read for numbers and dates, character by character: full-width forms are plain, misread figures are figures."""
+        return SEAM.join(self._read_for_figures(document) for document in self.spans)
+
+    def _read_for_figures(self, document: str) -> str:
+        text = self.text[slice(*self.spans[document])].translate(_WIDE)
+        return _FIGURE.sub(lambda match: match.group().translate(_MISREAD), text) if document in self._misread else text
 
     @cached_property
     def _dates(self) -> Mapping[date, list[Span]]:
-        return _index((found, other_date(found)) for found in dates_in(self.text))
+        return _index((found, other_date(found)) for found in dates_in(self._figures))
+
+    @cached_property
+    def _currencies(self) -> Mapping[str, list[Span]]:
+        return _index((found, None) for found in currencies_in(self.text))
 
     @cached_property
     def _numerals(self) -> Mapping[str, list[Span]]:
         """Every number as it is spelled, also where a unit follows it (`12kg`), but not where a letter goes before (`A4`)."""
         numerals: dict[str, list[Span]] = {}
-        for match in sorted(chain(_NUMERAL.finditer(self.text), _YEAR.finditer(self.text)), key=re.Match.start):
+        for match in sorted(chain(_NUMERAL.finditer(self._figures), _YEAR.finditer(self._figures)), key=re.Match.start):
             numerals.setdefault(match.group(), []).append(match.span())
         return numerals
 
     @cached_property
     def _amounts(self) -> Mapping[Decimal, list[Span]]:
-        return _index((found, other_amount(found)) for found in amounts_in(self.text))
+        return _index((found, other_amount(found)) for found in amounts_in(self._figures))
 
 
 def _index(readings: Iterator[tuple[Found[Any], Any]]) -> dict[Any, list[Span]]:
@@ -218,15 +271,3 @@ def _spellings(number: Decimal) -> dict[str, None]:
 def _glued(left: str, right: str) -> bool:
     """Whether two characters are of one word or number, in a script that puts spaces between words."""
     return (left.isdigit() and right.isdigit()) or (left.isalpha() and right.isalpha() and max(left, right) < _IDEOGRAPHS)
-
-
-def _level(text: str) -> str:
-    return "".join(map(_level_one, _LEVELLED.sub(" ", text)))
-
-
-def _level_one(character: str) -> str:
-    """A character in its plainest form: `ﬁ` is `fi`, `É` is `e`, `Ａ` is `a`; white space, hyphens and quotation marks are nothing."""
-    if character.isspace() or character in _DROPPED:
-        return ""
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
-    return "".join(one for one in plain if not unicodedata.combining(one) and not one.isspace())

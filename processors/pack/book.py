@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import accumulate
 
 from schemas.pipeline import Part, Role
-from schemas.rows import rows_in
+from schemas.printed_rows import rows_in
 
 PAGE_MARK_TOKENS = 16  # "<<4be1c09a77 page 12 of 345>>" and its newline, counted with the Kimi vocabulary, rounded up, 2026-11-23
 LONGEST_HEADING = 90  # characters

@@ -14,14 +14,16 @@ from processors.pack.book import PAGE_MARK_TOKENS, sliced
 from processors.pack.cut import Room, cover, cut, has_many_rows, room
 from processors.pack.plan import Cost, cost
 from processors.pack.tokens import Count, counter, image_tokens
-from schemas.pipeline import Page, Part, Window
+from schemas.pipeline import Page, Part, Role, Window
 
 DOCUMENT_MARK_TOKENS = 32  # the lines that open and close a document
 OPEN_WINDOWS = 8  # windows that wait for a document that fits
 
+Extent = tuple[str, Role, int]  # document, whether all of it is shown or a piece or a summary, and where that begins
+
 __all__ = [
-    "PAGE_MARK_TOKENS", "Bounds", "Cost", "Count", "cost", "counter", "groups", "image_tokens", "page_of", "place", "position", "rest",
-    "shown", "size_of", "whole", "window_of", "windows",
+    "PAGE_MARK_TOKENS", "Bounds", "Cost", "Count", "Extent", "cost", "counter", "extent", "groups", "image_tokens", "page_of", "place",
+    "position", "rest", "shown", "size_of", "whole", "window_of", "windows",
 ]  # fmt: skip
 
 
@@ -84,7 +86,18 @@ def windows(pages: Iterable[Page], count: Count, bounds: Bounds) -> Iterator[Win
 def whole(pages: Sequence[Page], count: Count) -> list[Part]:
     """One part a page, of one document."""
     return [
-        Part(page.document, page.number, len(pages), 0, len(page.text), page.text, _page_tokens(page, count), page.image_px, page.image)
+        Part(
+            page.document,
+            page.number,
+            len(pages),
+            0,
+            len(page.text),
+            page.text,
+            _page_tokens(page, count),
+            page.image_px,
+            page.image,
+            page.text_from,
+        )
         for page in pages
     ]
 
@@ -130,6 +143,12 @@ def position(parts: Sequence[Part], document: str) -> int:
     """Where in a document the parts of a window begin that are asked about: it grows in reading order."""
     own = [part for part in parts if part.document == document and part.role in ("whole", "piece", "summary")]
     return min((part.page << 32) + part.start for part in own)
+
+
+def extent(parts: Sequence[Part], document: str) -> Extent:
+    """What a window shows of a document, so that windows can be told that show the same."""
+    (*_, last) = (part for part in parts if part.document == document)
+    return document, last.role, position(parts, document)
 
 
 def page_of(position: int) -> int:

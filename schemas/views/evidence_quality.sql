@@ -1,7 +1,7 @@
 -- How well the answers to each question stand in their documents, one row a question and field
 -- question: Name of the question, which is the name of its table
 -- field: Path of the field, with [] for the items of a list
--- found: Number of values that were given
+-- found: Number of values that were given, without nulls
 -- exact: Share of them that stand in the document word for word, 0 to 1
 -- loose: Share of them that stand there in another form, 0 to 1
 -- missing: Share of them that do not stand there, 0 to 1
@@ -13,5 +13,6 @@ SELECT
     round(avg((grade = 'loose')::INTEGER), 4) AS loose,
     round(avg((grade = 'missing')::INTEGER), 4) AS missing
 FROM evidence
+WHERE state = 'given'
 GROUP BY ALL
 ORDER BY ALL;

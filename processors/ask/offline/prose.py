@@ -58,7 +58,7 @@ def marked(sentence: str, pages: Sequence[tuple[int, str]]) -> str:
     wanted = "".join(sentence.split())
     found = next((number for number, text in pages if wanted in "".join(text.split())), None)
     body = sentence.rstrip(" .!?。！？")
-    return f"{body} [p. {found}]{sentence[len(body):].strip() or '.'}" if found else sentence
+    return f"{body} [p. {found}]{sentence[len(body) :].strip() or '.'}" if found else sentence
 
 
 def unmarked(sentence: str) -> str:

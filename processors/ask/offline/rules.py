@@ -51,9 +51,7 @@ class Asked:
         return prose.title(self.sheet)
 
 
-def record(
-    root: Schema, text: str, *, opens: bool = True, pointed: bool = True, pages: Sequence[tuple[int, str]] = ()
-) -> dict[str, Any]:
+def record(root: Schema, text: str, *, opens: bool = True, pointed: bool = True, pages: Sequence[tuple[int, str]] = ()) -> dict[str, Any]:
     """The answer about one document. `opens` is true when the text begins on its first page; `pointed` when a summary wants points.
 
     A summary marks the `pages`, numbers and texts, on which its sentences stand.
@@ -174,9 +172,9 @@ _RULES: Mapping[str, Callable[[Asked], Any]] = {
     "governing_law": lambda asked: clauses.governing_law(asked.sheet),
     "term": lambda asked: clauses.term(asked.sheet),
     "termination_notice": lambda asked: clauses.notice(asked.sheet),
-    "summary": lambda asked: " ".join(
-        prose.marked(one, asked.pages) for one in prose.leading(asked.sheet, 1 if asked.pointed else 4)
-    ) or None,
+    "summary": lambda asked: (
+        " ".join(prose.marked(one, asked.pages) for one in prose.leading(asked.sheet, 1 if asked.pointed else 4)) or None
+    ),
 }
 
 

@@ -1,0 +1,99 @@
+"""A request in, accepted records and rejects out: asks, checks, and asks again in smaller questions what was not accepted.
+
+Three times at most: the window; what failed, with the complaint and only the failing fields; each that failed again, alone. Then what
+was accepted of an answer is kept, with the other fields marked as failed, and a document of which nothing was accepted is a reject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flows.answers import Answers, rejected
+from flows.replaying import stored, unfit
+from processors.check import records as check
+from processors.pack import windows as pack
+from schemas.errors import AccessRefused, BudgetReached, Interrupted, RequestError, RequestRefused
+from schemas.pipeline import NOT_APPLICABLE, Reject, Reply, Request
+
+if TYPE_CHECKING:
+    from flows.asking import Desk
+
+NOTHING: Mapping[str, Reject] = {}
+NOT_LIVE = "No batch answered it, and --mode batch-only asks nothing else. Run again with --mode batch to ask it live."
+
+
+async def ask(desk: Desk, request: Request, wanted: frozenset[str], answers: Answers, before: Mapping[str, Reject] = NOTHING) -> None:
+    """Ask and check. What cannot be asked becomes a reject with its reason; where it never can be, what was accepted `before` is kept."""
+    if why_not := str(desk.halt.error or "") or _not_live(desk, request):
+        answers.put(request, (), rejected(request, wanted, "not_asked", why_not))
+        return
+    try:
+        reply = await (stored(desk.asker, request) if desk.job.replay else desk.asker.ask(request))
+    except (BudgetReached, AccessRefused, Interrupted) as error:
+        desk.halt.error = error
+        answers.put(request, (), rejected(request, wanted, "not_asked", str(error)))
+    except RequestRefused as error:
+        kept = {document: last.kept for document, last in before.items()}
+        refused = rejected(request, wanted, error.reason, str(error))
+        answers.put(request, *check.settle(replace(reject, kept=kept.get(reject.document)) for reject in refused))
+    except RequestError as error:
+        answers.put(request, (), rejected(request, wanted, error.reason, str(error)))
+    else:
+        answers.asked += not reply.from_ledger
+        await judge(desk, request, reply, wanted, answers, before)
+
+
+async def judge(
+    desk: Desk, request: Request, reply: Reply, wanted: frozenset[str], answers: Answers, before: Mapping[str, Reject] = NOTHING
+) -> None:
+    """Check a reply, and ask again what fails; a reply of earlier days is only checked under the schemas of now."""
+    answers.requests.append(request.fingerprint)
+    pages = desk.pages(request.window.documents) if request.window.parts[0].role == "summary" else ()
+    records, rejects = check.check(request, reply, before, earlier=desk.job.replay, pages=pages)
+    records = [record for record in records if record.document in wanted]
+    failed = [reject for reject in rejects if reject.document in wanted and reject.reason != NOT_APPLICABLE]
+    answers.put(request, records, [reject for reject in rejects if reject.document in wanted and reject.reason == NOT_APPLICABLE])
+    answers.strays += [reject.detail for reject in rejects if not reject.document]
+    if records and (how := check.repair(request, reply)):
+        answers.repaired[how] += len(records)
+    rounds = check.ask_again(request, failed)
+    for again in rounds:
+        await _ask_again(desk, request, again, answers)
+    if not rounds:
+        answers.put(request, *(([], map(unfit, failed)) if desk.job.replay else check.settle(failed)))
+
+
+async def _ask_again(desk: Desk, request: Request, again: check.Again, answers: Answers) -> None:
+    """Ask again, unless it would be the same words once more."""
+    window = again.window
+    if desk.asker.account.model.vision:
+        window, _ = await desk.with_images(window, answers)
+    smaller = desk.asker.request(window, again.question, round_=request.round + 1, complaint=again.complaint)
+    if desk.job.replay:
+        await _recall_again(desk, smaller, again, answers)
+    elif smaller.fingerprint != request.fingerprint:
+        await ask(desk, smaller, frozenset(window.documents), answers, again.rejects)
+    else:
+        answers.put(request, *check.settle(again.rejects.values()))
+
+
+async def _recall_again(desk: Desk, smaller: Request, again: check.Again, answers: Answers) -> None:
+    """In a replay: mend each document with the newest stored reply that asked again for some of its fields, under whatever schema."""
+    question = again.question.whole or again.question
+    every = tuple(field.name for field in question.fields)
+    stored_replies = desk.stored_again(check.some(question, every))
+    for document, reject in again.rejects.items():
+        if found := stored_replies.get(pack.extent(smaller.window.parts, document)):
+            fingerprint, ids = found
+            request, last = replace(smaller, fingerprint=fingerprint, ids=ids), replace(reject, fields=reject.fields or every)
+            await judge(desk, request, desk.asker.recall(fingerprint), frozenset([document]), answers, {document: last})
+        else:
+            answers.put(smaller, (), [unfit(reject)])
+
+
+def _not_live(desk: Desk, request: Request) -> str:
+    """Why a request must not be sent now, if the job says so."""
+    live = desk.job.mode != "batch-only" or desk.job.replay
+    return "" if live or desk.asker.known(request.fingerprint) else NOT_LIVE
