@@ -13,7 +13,7 @@ demo: $(READY)
 	@$(BIN)/python -m data.demo out/demo
 
 test: $(READY)
-	$(BIN)/pytest -m "not prove"
+	$(BIN)/pytest -n auto --dist loadgroup -m "not prove"
 
 lint: $(READY)
 	$(BIN)/ruff check .

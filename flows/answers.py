@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from processors.pack import windows as pack
 from schemas.pipeline import NOT_APPLICABLE, Part, Record, Reject, Request, Window
@@ -20,7 +21,7 @@ class Task:
 
     window: Window
     wanted: Mapping[str, frozenset[str]]  # name of the question -> documents
-    recalled: tuple[str, Mapping[str, str]] | None = None  # fingerprint of the request, its ids
+    recalled: Mapping[str, Any] | None = None  # of the request: fingerprint, ids and legend, as they were
 
 
 @dataclass(slots=True)

@@ -6,15 +6,18 @@ in the windows in which it was asked; and a request is named by its content, so 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from pathlib import Path
+from typing import Any
 
 from flows.answers import Answers, Task, batches, is_whole
 from flows.batches import Each, Halt, Tell, bounded
 from flows.completing import complete
+from flows.counting import Tokens
+from flows.packing import alone, packed
 from flows.passes import ask_twice
 from flows.repairing import ask, judge
 from flows.shelf import Shelf
@@ -27,7 +30,8 @@ from processors.store.warehouse import Warehouse
 from schemas.errors import DocumentError
 from schemas.job import Job
 from schemas.pipeline import Part, Question, Reject, Window
-from schemas.printed_rows import item_tokens
+
+READY = 2  # windows in work for each call in flight: while one is asked, the next is made ready to leave
 
 
 @dataclass(slots=True)
@@ -40,14 +44,15 @@ class Desk:
     warehouse: Warehouse
     asker: Asker
     reader: read.Reader
-    count: pack.Count
+    count: Tokens
     exact: bool  # whether `count` counts with the model's vocabulary
     halt: Halt
     asked: int = 0
     recalled: int = 0
     strays: int = 0
     repaired: Counter[str] = field(default_factory=Counter)  # how documents came to their record when not at once -> documents
-    mended: dict[str, dict[pack.Extent, tuple[str, Mapping[str, str]]]] = field(default_factory=dict)  # see `stored_again`
+    mended: dict[str, dict[pack.Extent, Mapping[str, Any]]] = field(default_factory=dict)  # see `stored_again`
+    checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     bought: set[str] = field(default_factory=set)  # requests whose reply came by batch in this run
 
     async def answer(self, *, each: Each, tell: Tell) -> bool:
@@ -73,13 +78,13 @@ class Desk:
         """A question in the words in which it is asked about every window: one pass, or two."""
         return [question, check.second(question)] if self.job.passes > 1 else [question]
 
-    def stored_again(self, question: Question) -> Mapping[pack.Extent, tuple[str, Mapping[str, str]]]:
-        """By document, or piece of one, the newest stored reply to a question of that name: fingerprint of the request, its ids."""
+    def stored_again(self, question: Question) -> Mapping[pack.Extent, Mapping[str, Any]]:
+        """By document, or piece of one, the newest stored reply to a question of that name: fingerprint, ids and legend of the request."""
         if question.name not in self.mended:
             found = self.mended.setdefault(question.name, {})
-            for fingerprint, ids, parts in self.asker.remembered(question, replay=True):
+            for fingerprint, ids, parts, legend in self.asker.remembered(question, replay=True):
                 for document in ids.values():
-                    found.setdefault(pack.extent(parts, document), (fingerprint, ids))
+                    found.setdefault(pack.extent(parts, document), {"fingerprint": fingerprint, "ids": ids, "legend": legend})
         return self.mended[question.name]
 
     def pending(self) -> dict[str, set[str]]:
@@ -98,10 +103,11 @@ class Desk:
         """
         for question in self.questions:
             pieces: dict[str, list[Task]] = {}
-            for fingerprint, ids, parts in self.asker.remembered(question, replay=self.job.replay):
+            for fingerprint, ids, parts, legend in self.asker.remembered(question, replay=self.job.replay):
                 if not (wanted := frozenset(ids.values()) & pending[question.name]):
                     continue
-                task = Task(Window(tuple(parts), 0), {question.name: wanted}, (fingerprint, ids))
+                recalled = {"fingerprint": fingerprint, "ids": ids, "legend": legend}
+                task = Task(Window(tuple(parts), 0), {question.name: wanted}, recalled)
                 if any(part.role == "piece" for part in parts):
                     pieces.setdefault(parts[0].document, []).append(task)
                 elif is_whole(parts):
@@ -114,7 +120,7 @@ class Desk:
     def begun(self, document: str, question: Question, pieces: Sequence[Task]) -> Iterator[Task]:
         """Tasks about a document that was cut: those whose reply is in the ledger, then those about what they leave."""
         pages = list(self.warehouse.pages_of([document]))
-        chosen, windows = pack.rest(pages, [task.window.parts for task in pieces], self.count, self.bounds())
+        chosen, windows = pack.rest(pages, [task.window.parts for task in pieces], self.count, alone(self))
         yield from (pieces[number] for number in chosen)
         yield from (Task(window, {question.name: frozenset([document])}) for window in windows)
 
@@ -125,23 +131,14 @@ class Desk:
 
     def fresh(self, pending: Mapping[str, set[str]]) -> Iterator[Task]:
         """Tasks to ask the provider: windows over all documents that some question still wants."""
-        if not (documents := sorted(set[str]().union(*pending.values()))):
-            return
-        for window in pack.windows(self.warehouse.pages_of(documents), self.count, self.bounds()):
+        for window in packed(self, sorted(set[str]().union(*pending.values()))):
             wanted = {name: frozenset(window.documents) & still for name, still in pending.items()}
             yield Task(window, {name: documents for name, documents in wanted.items() if documents})
-
-    def bounds(self) -> pack.Bounds:
-        """How large a window may be for this model and these questions."""
-        max_tokens, reply_tokens = self.asker.room(self.questions, self.job.max_documents_per_window)
-        max_tokens = min(max_tokens, self.job.max_window_tokens or max_tokens)
-        row_tokens = max((item_tokens(question.fields) for question in self.questions), default=0)
-        return pack.Bounds(max_tokens, self.job.max_documents_per_window, min(reply_tokens, max_tokens // 2), row_tokens)
 
     async def answer_batch(self, tasks: Sequence[Task]) -> Answers:
         """Work on the windows of a batch at once, as far as the pace allows; the questions of one window follow one another."""
         batch = Answers()
-        async for answers in bounded(self._answer_task, tasks, self.asker.account.limits.concurrency or len(tasks)):
+        async for answers in bounded(self._answer_task, tasks, READY * self.asker.account.limits.concurrency or len(tasks)):
             batch.add(answers)
         await summed_up(self, batch)
         return batch
@@ -159,10 +156,9 @@ class Desk:
         """One question about a window, asked once or, in two passes, twice."""
         said = Answers()
         if task.recalled:
-            fingerprint, ids = task.recalled
             window = pack.window_of(self.with_text(task.window.parts))
-            request = replace(self.asker.request(window, question), fingerprint=fingerprint, ids=ids)
-            await judge(self, request, self.asker.recall(fingerprint), wanted, said)
+            request = replace(self.asker.request(window, question), **task.recalled)
+            await judge(self, request, self.asker.recall(request.fingerprint), wanted, said)
         else:
             window = pack.window_of([part for part in task.window.parts if part.document in wanted])
             request = self.asker.request(window, question)
@@ -193,7 +189,7 @@ class Desk:
                 numbers.setdefault(part.document, []).append(part.page)
         for sha256, pages in numbers.items():
             try:
-                pictures = await self.reader.images(Path(self.job.inbox), self.warehouse.document(sha256), pages)
+                pictures = await self.reader.images(self.job.inbox, self.warehouse.document(sha256), pages)
             except DocumentError as error:
                 lost.add(sha256)
                 answers.rejects += [Reject(sha256, question.name, "", error.reason, str(error)) for question in self.questions]

@@ -48,6 +48,14 @@ def parser() -> argparse.ArgumentParser:
     sql_command.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="How rows are written.")
     doctor_command = _command(commands, "doctor", doctor)
     jobs.add_provider_flags(doctor_command)
+    doctor_command.add_argument(
+        "--fetch-tokenizer",
+        nargs="?",
+        const=settings.PUBLIC_VOCABULARY,
+        default="",
+        metavar="URL",
+        help="First fetch the Kimi vocabulary from the model's public repository, so that tokens are counted exactly.",
+    )
     batch_command = _command(commands, "batch", batch)
     batch_command.add_argument("--cancel", metavar="ID", default="", help="End this batch; what it has answered by then is paid and kept.")
     jobs.add_provider_flags(batch_command)
@@ -58,6 +66,13 @@ def parser() -> argparse.ArgumentParser:
     ledger_command.add_argument("--out", default="out", help="Output folder of the runs.")
     ledger_command.add_argument("--extract", nargs="+", default=[], metavar="SCHEMA", help="Schemas of a replay, else the last run's.")
     ledger_command.add_argument("--format", choices=("table", "json", "csv"), default="table", help="How rows are written.")
+    eval_command = _command(commands, "eval", evaluate)
+    eval_command.add_argument("gold", type=Path, help="File or folder of labels.")
+    eval_command.add_argument("--out", default="out", help="Output folder of the runs.")
+    eval_command.add_argument("--format", choices=("table", "json"), default="table", help="How the scores are written.")
+    eval_command.add_argument("--plot", type=Path, metavar="FILE", help="Chart of the F1 of each field, .svg or .png.")
+    eval_command.add_argument("--pairs", type=Path, metavar="DIR", help="Schema, label and answer of each document, for other scorers.")
+    eval_command.add_argument("--min", nargs="+", default=[], metavar="NAME=F1", help="Exit with 2 when an F1 is below, as all=0.9.")
     models_command = _command(commands, "models", models)
     jobs.add_provider_flags(models_command)
     models_command.add_argument("--check", action="store_true", help="Compare with what the provider serves; needs its key.")
@@ -154,6 +169,22 @@ def ledger(args: argparse.Namespace) -> int:
     return outcome.exit_code
 
 
+def evaluate(args: argparse.Namespace) -> int:
+    """Compare the answers with labels: precision, recall and F1 by field, pages of evidence, cost a page."""
+    from flows import evaluating
+
+    report = evaluating.evaluate(args.gold, Path(args.out))
+    short = evaluating.shortfalls(report, args.min)
+    show.scores(report, args.format)
+    if args.plot:
+        evaluating.draw(report, args.plot)
+    if args.pairs:
+        evaluating.write_pairs(report, args.pairs)
+    for sentence in short:
+        show.note(sentence)
+    return 2 if short else 0
+
+
 def models(args: argparse.Namespace) -> int:
     """Show the catalogue: models, prices, and what became of retired ones; or compare it with what the provider serves."""
     job = jobs.from_flags(args)
@@ -166,9 +197,13 @@ def models(args: argparse.Namespace) -> int:
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Check key, provider, tokenizer, OCR, Prefect and output folder, and say what to do."""
+    """Check key, provider, tokenizer, OCR, Prefect and output folder, and say what to do; fetch the Kimi vocabulary when asked."""
     from flows.doctor import examine
 
+    if args.fetch_tokenizer:
+        from flows.tokenizer import fetch
+
+        show.note(f"The vocabulary is at {fetch(args.fetch_tokenizer)}.")
     return show.findings(asyncio.run(examine(jobs.from_flags(args))))
 
 

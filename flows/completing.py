@@ -8,7 +8,7 @@ from flows.answers import PASSING, Answers
 from flows.repairing import ask
 from processors.check import records as check
 from processors.pack import windows as pack
-from schemas.pipeline import Record, Request
+from schemas.pipeline import NOT_APPLICABLE, Record, Request
 
 if TYPE_CHECKING:  # the desk asks for this, and this asks through the desk
     from flows.asking import Desk
@@ -18,7 +18,16 @@ GAP_ROUND = 3  # of requests for what a list left out, after the rounds of `chec
 
 async def complete(desk: Desk, request: Request, said: Answers) -> None:
     """Ask once for the rows that the lists of records left out, and for nothing else. What stays out is marked in the record."""
-    said.records = [(place, await _completed(desk, request, record, said)) for place, record in said.records]
+    if not any(field.item and field.item.kind == "record" for field in request.question.fields):
+        return
+    failed = {reject.document for reject in said.rejects if reject.reason != NOT_APPLICABLE}
+    pieces: dict[str, list[tuple[int, Record]]] = {}  # more than one of a document when its pages were asked in halves
+    for place, record in said.records:
+        pieces.setdefault(record.document, []).append((place, record))
+    whole = [(min(place for place, _ in found), check.merge(found)) for found in pieces.values()]
+    said.records = [
+        (place, record if record.document in failed else await _completed(desk, request, record, said)) for place, record in whole
+    ]
 
 
 async def _completed(desk: Desk, request: Request, record: Record, said: Answers) -> Record:

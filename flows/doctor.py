@@ -109,8 +109,8 @@ def _tokenizer(environ: Mapping[str, str]) -> Finding:
         return Finding("tokenizer", ok=False, sentence=str(error))
     if path:
         return Finding("tokenizer", ok=True, sentence=f"Tokens are counted exactly, with {path}.", needed=False)
-    place = settings.cache_folder(environ) / "tiktoken.model"
-    sentence = f"Tokens are estimated. Put `tiktoken.model` of moonshotai/Kimi-K2-Instruct at {place}, or name it in OCTAVO_TOKENIZER."
+    place = settings.cache_folder(environ) / settings.VOCABULARY_NAME
+    sentence = f"Tokens are estimated. `octavo doctor --fetch-tokenizer` fetches the vocabulary to {place}; OCTAVO_TOKENIZER may name it."
     return Finding("tokenizer", ok=False, sentence=sentence, needed=False)
 
 

@@ -52,6 +52,8 @@ def _shape(name: str, annotation: Any) -> dict[str, Any]:
     """How argparse takes a field: lists take several words, a style may be left out, switches take none."""
     if name == "extract":
         return {"nargs": "+", "action": "extend", "metavar": "SCHEMA"}
+    if name == "password":
+        return {"action": "append", "metavar": "TEXT"}
     if name == "summarize":
         return {"nargs": "?", "const": STYLES[0], "metavar": "STYLE"}
     if get_origin(annotation) is Literal:

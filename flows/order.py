@@ -10,19 +10,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from flows import settings
 from flows.asking import Desk
 from flows.asking_in_bulk import fill_ledger
 from flows.batches import Each, Halt, Hear, Tell, here, quiet, unheard
+from flows.counting import Tokens
 from flows.outcome import Outcome, outcome, run_row
 from flows.plan import Approve, Estimate, always, estimate
 from flows.reading import ingest
 from processors.ask.replies import Account, Asker
-from processors.pack import windows as pack
 from processors.read import pages as read
 from processors.store.warehouse import Change, hold
 from schemas import tables
@@ -87,12 +87,13 @@ async def open_desk(
 ) -> AsyncIterator[Desk]:
     """All that a run works with, held and open: the output folder, the warehouse, the ledger, the connection, the sandbox."""
     out = Path(job.out)
-    count = pack.counter(vocabulary)
-    limits = read.Limits(**{field.name: getattr(job, field.name) for field in fields(read.Limits) if field.name in Job.model_fields})
+    count = Tokens(account, vocabulary)
+    limits, passwords = settings.read_limits(job), settings.passwords(job)
     local_ocr = account.engine == "offline" and read.ocr_available()
-    with hold(out) as warehouse, read.Reader(limits, ocr=local_ocr) as reader:
+    with hold(out) as warehouse, read.Reader(limits, passwords, ocr=local_ocr) as reader:
         async with Asker(account, out / "ledger.sqlite", run=run, count=count, hear=hear) as asker:
-            yield Desk(job, asked, limits, warehouse, asker, reader, count, vocabulary is not None, halt)
+            count.attend(asker)
+            yield Desk(job, asked, limits, warehouse, asker, reader, count, count.exact, halt)
 
 
 def questions(job: Job, steps: Sequence[Step] = ALL) -> list[Question]:

@@ -98,20 +98,20 @@ def run_row(desk: Desk, ended: Outcome, started: datetime) -> dict[str, Any]:
 
 def _sentences(ended: Outcome) -> Iterator[str]:
     files = ", ".join(f"{count} {'failed' if status == 'error' else status}" for status, count in sorted(ended.statuses.items()))
-    yield f"{ended.paths} files: {files}." if ended.paths else "The inbox is empty."
+    yield f"Files: {ended.paths}, of which {files}." if ended.paths else "The inbox is empty."
     if ended.rows:
-        yield ", ".join(f"{name} has {rows} rows" for name, rows in ended.rows.items()) + "."
+        yield "Rows: " + ", ".join(f"{rows} in {name}" for name, rows in ended.rows.items()) + "."
     if ended.not_applicable:
-        yield f"{ended.not_applicable} times a document was not of the kind that was asked about."
+        yield f"Documents of another kind than was asked about: {ended.not_applicable}."
     if ended.rejects:
-        yield f"{ended.rejects} answers were not accepted; `octavo sql 'FROM rejects'` says why."
+        yield f"Answers not accepted: {ended.rejects}; `octavo sql 'FROM rejects'` says why."
     yield from _mended(ended)
     if ended.engine == "offline":
         yield "Offline rules, draft quality: no model was asked, and what the rules did not find is null."
     elif ended.engine:
         yield from _asked(ended)
     if ended.strays:
-        yield f"{ended.strays} replies also spoke of documents that were not in their window; that part was dropped."
+        yield f"Replies that also spoke of documents that were not in their window, which was dropped: {ended.strays}."
     yield from (notice for notice in ended.notices if notice not in ended.stopped)
     if ended.stopped:
         yield f"Stopped early: {ended.stopped}"
@@ -120,16 +120,16 @@ def _sentences(ended: Outcome) -> Iterator[str]:
 
 
 def _asked(ended: Outcome) -> Iterator[str]:
-    yield f"{ended.asked} calls, {ended.recalled} replies from the ledger, ${ended.cost_usd:.4f}."
+    yield f"Calls: {ended.asked}. Replies from the ledger: {ended.recalled}. Cost: ${ended.cost_usd:.4f}."
     if ended.replay:
         yield "Replay: stored replies were checked under the schemas as they are now; fields that are new are null."
     if ended.maybe_paid:
-        yield f"{ended.maybe_paid} calls were sent and never answered, so they may have been paid."
+        yield f"Calls that were sent and never answered, so that they may have been paid: {ended.maybe_paid}."
 
 
 def _mended(ended: Outcome) -> Iterator[str]:
     if ended.repaired:
         how = ", ".join(f"{documents} {how}" for how, documents in sorted(ended.repaired.items()))
-        yield f"{sum(ended.repaired.values())} documents were repaired: {how}."
+        yield f"Documents repaired: {sum(ended.repaired.values())}, of which {how}."
     if ended.failed_values:
-        yield f"{ended.failed_values} values were not accepted and are null; `octavo sql 'FROM review'` lists them."
+        yield f"Values not accepted, which are null: {ended.failed_values}; `octavo sql 'FROM review'` lists them."

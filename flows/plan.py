@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from flows.answers import Task
+from flows import packing, settings
 from flows.asking import Desk
 from processors.pack import windows as pack
+from schemas.pipeline import Part, Window
 from schemas.tables import DOCUMENTS, PAGES
 
 
@@ -20,8 +21,10 @@ class Estimate:
     tokens: int
     windows: int
     remembered: int  # answers that the ledger holds already, free
+    reason: str  # why so many windows
     exact: bool  # whether tokens were counted with the model's vocabulary
     cost: pack.Cost
+    tier: int | None = None  # the tier whose limits are assumed for the minutes, when the account's are not told
 
 
 Approve = Callable[[Estimate], bool]
@@ -33,47 +36,53 @@ def always(_: Estimate) -> bool:
 
 
 def estimate(desk: Desk) -> Estimate:
-    """Pack what is not answered yet, and price the requests. Nothing is sent."""
+    """Plan what is not answered yet, and price the requests. Nothing is sent, and no text is looked at."""
     pending = desk.pending()
-    account = desk.asker.account
-    model, limits = account.model, account.limits
-    factor = 1.0 if desk.job.mode == "live" else model.batch_factor
-    remembered = windows = tokens = 0
-    requests: list[tuple[int, int, int, int]] = []
-    for task in desk.remembered(pending) if desk.job.replay else desk.tasks(pending):
-        if task.recalled or desk.job.replay:
-            remembered += bool(task.recalled)
-            continue
-        windows += 1
-        tokens += task.window.tokens
-        requests += _requests(desk, task)
+    begun = list(desk.remembered(pending))
+    documents = [] if desk.job.replay else sorted(set[str]().union(*pending.values()))
+    plan = packing.arranged(desk, documents)
+    work: list[tuple[Window, Mapping[str, Collection[str]]]] = [(window, pending) for window in _windows(desk, plan)]
+    work += [(task.window, task.wanted) for task in begun if not (task.recalled or desk.job.replay)]
+    scale = desk.count.mean / desk.count.factor
+    calls = [list(_calls(desk, window, wanted)) for window, wanted in work]
     return Estimate(
         files=desk.warehouse.size(DOCUMENTS.name),
         pages=desk.warehouse.size(PAGES.name),
-        tokens=tokens,
-        windows=windows,
-        remembered=remembered,
+        tokens=round(scale * sum(window.tokens for window, _ in work)),
+        windows=len(work),
+        remembered=sum(task.recalled is not None for task in begun),
+        reason=plan.reason,
         exact=desk.exact,
-        cost=pack.cost(
-            requests=requests,
-            prices_usd=(factor * model.price_in, factor * model.price_cached, factor * model.price_out),
-            tokens_per_second=model.tokens_per_second,
-            limits=(limits.concurrency, limits.rpm, limits.tpm),
-        ),
+        cost=pack.cost(calls, packing.terms(desk), scale),
+        tier=None if settings.assumed(desk.job) == desk.asker.account.limits else settings.ASSUMED_TIER,
     )
 
 
-def _requests(desk: Desk, task: Task) -> Iterator[tuple[int, int, int, int]]:
-    """Prompt, cached, expected reply and reply limit in tokens, for each question about a window.
+def _windows(desk: Desk, plan: packing.Plan) -> Iterator[Window]:
+    """The windows of a plan, without text: a part for each document, several windows for one that is too long."""
+    for group in plan.groups:
+        yield _window(group.sizes)
+    space = packing.alone(desk).alone
+    for size in plan.long:
+        number, tokens = pack.pieces(size.tokens, space)
+        piece = pack.Size(size.document, tokens, chars=size.chars // number)
+        yield from (_window([piece]) for _ in range(number))
 
-    Later questions about the same documents find their prefix cached.
-    """
+
+def _window(sizes: Sequence[pack.Size]) -> Window:
+    parts = tuple(Part(size.document, 1, 1, 0, size.chars, "", size.tokens) for size in sizes)
+    return Window(parts, sum(part.tokens for part in parts))
+
+
+def _calls(desk: Desk, window: Window, wanted: Mapping[str, Collection[str]]) -> Iterator[pack.Call]:
+    """The call for each question about a window. Later questions about the same documents find their prefix cached."""
     cached = 0
     for question in desk.questions:
-        if wanted := task.wanted.get(question.name):
-            window = pack.window_of([part for part in task.window.parts if part.document in wanted])
+        if parts := tuple(part for part in window.parts if part.document in wanted.get(question.name, ())):
+            shown = Window(parts, sum(part.tokens for part in parts))
             for reading in desk.readings(question):
-                prompt = window.tokens + desk.asker.overhead_tokens(reading, len(wanted))
-                yield prompt, cached, question.reply_tokens * len(wanted), desk.asker.reply_tokens(window, reading)
-                cached = window.tokens
-            cached = window.tokens if window == task.window else 0
+                prompt = shown.tokens + desk.asker.overhead_tokens(reading, len(shown.documents))
+                reply = desk.asker.expected.likely(reading, len(shown.documents), sum(part.end - part.start for part in parts))
+                yield pack.Call(prompt, cached, reply, desk.asker.reply_tokens(shown, reading))
+                cached = shown.tokens
+            cached = shown.tokens if shown == window else 0

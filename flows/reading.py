@@ -1,27 +1,47 @@
-"""Folder in, `documents` and `pages` out: reads every path below the inbox in the sandbox and commits what it found."""
+"""Folder in, `documents` and `pages` out: reads every path below the inbox in the sandbox and commits what it found.
+
+Nothing here holds all files: paths are listed as they are wanted, readings go to the shelf as they come, and the shelf to the tables.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from itertools import islice
 
 from flows.asking import Desk
-from flows.batches import Each, Tell, in_batches
-from processors.pack.windows import Count
+from flows.batches import Each, Tell
+from flows.counting import Tokens
 from processors.read import pages as read
 from processors.store.warehouse import Change, Warehouse
 from schemas import tables
 from schemas.pipeline import Document
 
-FILES_PER_BATCH = 100  # a batch is a task in Prefect, which should last seconds and not milliseconds
-MOST_BATCHES = 200  # a flow run in Prefect stays readable below 500 task runs
+FILES_PER_BATCH = 100  # a batch is a task in Prefect, which should last seconds and not milliseconds ...
+GROWTH = 50  # ... and later ones are a share of all before them: 200 task runs for 100,000 files, 315 for a million
 COMMIT_EVERY_S = 30.0
+COMMIT_EVERY_CHARS = 30_000_000  # of text that waits in memory
+COMMIT_EVERY_ROWS = 20_000
 
 Row = dict[str, object]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the tables say already: for each path the SHA-256 of its bytes, and the paths of the files inside it."""
+
+    shas: dict[str, str] = field(default_factory=dict)
+    inside: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def within(self, path: str) -> Iterator[str]:
+        """The paths of all files inside a file, however deep."""
+        for inner in self.inside.get(path, ()):
+            yield inner
+            yield from self.within(inner)
 
 
 @dataclass(slots=True)
@@ -29,49 +49,52 @@ class _Shelf:
     """Rows that wait for the next commit, and every path and document met so far."""
 
     warehouse: Warehouse
-    reader: str  # version of the reader, which stands beside what it read
-    count: Count
+    reader: str  # version of the reader, and what counted tokens, which stand beside what was read
+    count: Tokens
+    known: _Known
     documents: list[Row] = field(default_factory=list)
     pages: list[Row] = field(default_factory=list)
     gone: set[tuple[str]] = field(default_factory=set)  # documents whose old pages make way for new ones
     paths: set[str] = field(default_factory=set)
     shas: set[str] = field(default_factory=set)
+    chars: int = 0  # of text that waits
     committed_at: float = field(default_factory=time.monotonic)
     changed: bool = False
 
-    async def put_all(self, readings: Iterable[read.Reading]) -> None:
-        for reading in readings:
-            self.put(reading)
-        if time.monotonic() - self.committed_at > COMMIT_EVERY_S:
-            await self.commit()
-
     def put(self, reading: read.Reading) -> None:
         document = reading.document
+        self.paths.add(document.path)
         if reading.unchanged:
-            self.paths.add(document.path)
+            self.paths.update(self.known.within(document.path))
             return
         self.documents.append(tables.document_row(document, self.reader))
         if document.sha256 and document.sha256 not in self.shas:
             self.gone.add((document.sha256,))
-            self.pages.extend(tables.page_row(page, self.count(page.text)) for page in reading.pages)
-        self.paths.add(document.path)
-        self.shas.add(document.sha256)
+            self.pages.extend(tables.page_row(page, self.count.plain(page.shown)) for page in reading.pages)
+            self.chars += sum(len(page.text) for page in reading.pages)
+            self.shas.add(document.sha256)
+
+    async def commit_when_due(self) -> None:
+        waits = self.chars > COMMIT_EVERY_CHARS or len(self.documents) > COMMIT_EVERY_ROWS
+        if waits or time.monotonic() - self.committed_at > COMMIT_EVERY_S:
+            await self.commit()
 
     async def commit(self) -> None:
         changes = [Change(tables.DOCUMENTS, self.documents), Change(tables.PAGES, self.pages, self.gone)]
-        self.documents, self.pages, self.gone, self.committed_at = [], [], set(), time.monotonic()
+        self.documents, self.pages, self.gone, self.chars = [], [], set(), 0
         self.changed |= await asyncio.to_thread(self.warehouse.commit, changes)
+        self.committed_at = time.monotonic()
 
 
 async def ingest(desk: Desk, *, each: Each, tell: Tell) -> bool:
-    """Read the inbox: a row in `documents` for every path found, and the pages of those that could be read.
+    """Read the inbox: a row in `documents` for every path found, and for every file inside one, and the pages of what could be read.
 
     What is no longer in the inbox leaves all tables. Gives whether the tables changed. Raises SettingsError when the inbox is no
     folder, and StorageError.
     """
-    shelf = _Shelf(desk.warehouse, desk.reader.version, desk.count)
-    found = list(_discovered(desk, shelf))
-    await _read(desk, found, shelf, each=each, tell=tell)
+    version = f"{desk.reader.version} {desk.count.name}"
+    shelf = _Shelf(desk.warehouse, version, desk.count, _known(desk.warehouse, version))
+    await _read(desk, shelf, each=each, tell=tell)
     await shelf.commit()
     if desk.halt.error:  # not all was seen, so nothing is known to be gone
         return shelf.changed
@@ -79,34 +102,65 @@ async def ingest(desk: Desk, *, each: Each, tell: Tell) -> bool:
     return shelf.changed or forgot
 
 
-async def _read(desk: Desk, found: Sequence[read.Found], shelf: _Shelf, *, each: Each, tell: Tell) -> None:
-    """Read the files in batches, and commit now and then."""
-    done, total = len(shelf.paths), len(shelf.paths) + len(found)
-    tell("read", done, total)
+async def _read(desk: Desk, shelf: _Shelf, *, each: Each, tell: Tell) -> None:
+    """Read the files in batches. How many there are is known when the last one was listed."""
+    done = 0
+    tell("read", 0, None)
+    committing = asyncio.Lock()  # batches overlap
 
-    def more(files: int) -> None:
+    async def read_batch(batch: Sequence[read.Found]) -> None:
         nonlocal done
-        done += files
-        tell("read", done, total)
+        async with aclosing(desk.reader.stream(batch)) as readings:
+            async for files, some in readings:
+                for reading in some:
+                    shelf.put(reading)
+                async with committing:
+                    await shelf.commit_when_due()
+                done += files
+                tell("read", done, None)
+                if desk.halt.error:
+                    return
 
-    async def read_batch(batch: Sequence[read.Found]) -> Sequence[read.Reading]:
-        return await desk.reader.read(batch, more)
-
-    batches = in_batches(found, max(FILES_PER_BATCH, len(found) // MOST_BATCHES))
-    async with aclosing(each("read", read_batch, batches)) as read_batches:
-        async for readings in read_batches:
-            await shelf.put_all(readings)
+    async with aclosing(each("read", read_batch, _batches(_discovered(desk, shelf)))) as batches:
+        async for _ in batches:
             if desk.halt.error:
                 return
+    tell("read", done, done)
+
+
+def _batches(found: Iterator[read.Found]) -> Iterator[list[read.Found]]:
+    """Files in batches that grow, so that a large folder is neither many batches nor in memory at once."""
+    seen = 0
+    while batch := list(islice(found, max(FILES_PER_BATCH, seen // GROWTH))):
+        seen += len(batch)
+        yield batch
 
 
 def _discovered(desk: Desk, shelf: _Shelf) -> Iterator[read.Found]:
     """The files to read, each with the SHA-256 under which its pages are known. Other paths go on the shelf as they are."""
-    rows = desk.warehouse.rows(tables.DOCUMENTS.name, ["path_bytes", "document", "status", "reader"])
-    sound = (row for row in rows if row["reader"] == shelf.reader and row["status"] in ("ok", "empty"))
-    known = {row["path_bytes"]: row["document"] for row in sound}
-    for path in read.discover(Path(desk.job.inbox), desk.limits, skip=Path(desk.job.out)):
+    for path in read.discover(desk.job.inbox, desk.limits, skip=desk.warehouse.folder):
         if isinstance(path, Document):
             shelf.put(read.Reading(path))
         else:
-            yield replace(path, known=known.get(path.path_bytes, ""))
+            yield replace(path, known=shelf.known.shas.get(path.path, ""))
+
+
+def _known(warehouse: Warehouse, reader: str) -> _Known:
+    """What need not be read again: what this reader has read, unless a file inside it was in trouble."""
+    known = _Known()
+    container_of: dict[str, str] = {}
+    troubled: list[str] = []
+    for row in warehouse.rows(tables.DOCUMENTS.name, ["path", "document", "status", "reason", "reader", "container"]):
+        if row["container"]:
+            container_of[row["path"]] = row["container"]
+            known.inside[row["container"]].append(row["path"])
+            if row["status"] == "error" or row["reason"] == "too_deep":
+                troubled.append(row["path"])
+        elif row["reader"] == reader and row["status"] in ("ok", "empty"):
+            known.shas[row["path"]] = row["document"]
+    for inner in troubled:
+        outer = inner
+        while outer in container_of:
+            outer = container_of[outer]
+        known.shas.pop(outer, None)
+    return known

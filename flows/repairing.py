@@ -6,6 +6,7 @@ was accepted of an answer is kept, with the other fields marked as failed, and a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from flows.asking import Desk
 
 NOTHING: Mapping[str, Reject] = {}
+IN_HALVES = frozenset({"content_filter", "too_long"})  # refusals that concern what stands in a window, and not all of it
 NOT_LIVE = "No batch answered it, and --mode batch-only asks nothing else. Run again with --mode batch to ask it live."
 
 
@@ -35,14 +37,26 @@ async def ask(desk: Desk, request: Request, wanted: frozenset[str], answers: Ans
         desk.halt.error = error
         answers.put(request, (), rejected(request, wanted, "not_asked", str(error)))
     except RequestRefused as error:
-        kept = {document: last.kept for document, last in before.items()}
-        refused = rejected(request, wanted, error.reason, str(error))
-        answers.put(request, *check.settle(replace(reject, kept=kept.get(reject.document)) for reject in refused))
+        await _refused(desk, request, wanted, error, answers, before)
     except RequestError as error:
         answers.put(request, (), rejected(request, wanted, error.reason, str(error)))
     else:
         answers.asked += not reply.from_ledger
         await judge(desk, request, reply, wanted, answers, before)
+
+
+async def _refused(
+    desk: Desk, request: Request, wanted: frozenset[str], error: RequestRefused, answers: Answers, before: Mapping[str, Reject]
+) -> None:
+    """What the provider will not take is asked in halves, so that only the document that is to blame fails: in 2 log2 n + 1 calls."""
+    halves = pack.halves(request.window) if error.reason in IN_HALVES else []
+    if not halves:
+        kept = {document: last.kept for document, last in before.items()}
+        refused = rejected(request, wanted, error.reason, str(error))
+        answers.put(request, *check.settle(replace(reject, kept=kept.get(reject.document)) for reject in refused))
+    for window in halves:
+        half = desk.asker.request(window, request.question, round_=request.round)
+        await ask(desk, half, wanted & frozenset(window.documents), answers, before)
 
 
 async def judge(
@@ -51,7 +65,8 @@ async def judge(
     """Check a reply, and ask again what fails; a reply of earlier days is only checked under the schemas of now."""
     answers.requests.append(request.fingerprint)
     pages = desk.pages(request.window.documents) if request.window.parts[0].role == "summary" else ()
-    records, rejects = check.check(request, reply, before, earlier=desk.job.replay, pages=pages)
+    async with desk.checking:  # on a thread, so that the next calls leave meanwhile; one at a time, since it is all computing
+        records, rejects = await asyncio.to_thread(check.check, request, reply, before, earlier=desk.job.replay, pages=pages)
     records = [record for record in records if record.document in wanted]
     failed = [reject for reject in rejects if reject.document in wanted and reject.reason != NOT_APPLICABLE]
     answers.put(request, records, [reject for reject in rejects if reject.document in wanted and reject.reason == NOT_APPLICABLE])
@@ -86,9 +101,8 @@ async def _recall_again(desk: Desk, smaller: Request, again: check.Again, answer
     stored_replies = desk.stored_again(check.some(question, every))
     for document, reject in again.rejects.items():
         if found := stored_replies.get(pack.extent(smaller.window.parts, document)):
-            fingerprint, ids = found
-            request, last = replace(smaller, fingerprint=fingerprint, ids=ids), replace(reject, fields=reject.fields or every)
-            await judge(desk, request, desk.asker.recall(fingerprint), frozenset([document]), answers, {document: last})
+            request, last = replace(smaller, **found), replace(reject, fields=reject.fields or every)
+            await judge(desk, request, desk.asker.recall(request.fingerprint), frozenset([document]), answers, {document: last})
         else:
             answers.put(smaller, (), [unfit(reject)])
 

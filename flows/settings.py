@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 from processors.ask.providers import Catalogue, Limits, Provider, catalogue
 from processors.ask.replies import Account, Caps
+from processors.read import pages as read
 from schemas.errors import SettingsError
 from schemas.job import Job
 
+VOCABULARY_NAME = "tiktoken.model"  # as the model's repository has it
+PUBLIC_VOCABULARY = f"https://huggingface.co/moonshotai/Kimi-K2-Instruct/resolve/main/{VOCABULARY_NAME}"  # 2026-11
+
 __all__ = [
+    "PUBLIC_VOCABULARY",
+    "VOCABULARY_NAME",
     "Catalogue",
     "account",
+    "assumed",
     "cache_folder",
     "caps",
     "catalogue",
     "data_folder",
     "limits",
+    "passwords",
     "provider_of",
+    "read_limits",
     "tokenizer_path",
     "vocabulary",
 ]
+
+UNKNOWN = Limits(0, 0, 0, 0)
+ASSUMED_TIER = 1  # the first that is paid for
 
 
 def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "", key_needed: bool = True) -> Account:
@@ -43,7 +56,9 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     if (most := held.lowest_usd) and not model.priced and not job.unpriced:
         message = f"No price of {model.id} at {provider.name} is known, so a budget of ${most:.2f} cannot be held."
         raise SettingsError(message, about="budget_usd", next_step="Give its prices in --catalogue FILE.toml, or go on with --unpriced.")
-    return Account(provider, model, base_url, limits(job), key if variable else "", held)
+    least = Limits(0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0)
+    minute_tokens = limits(job, least).tpm
+    return Account(provider, model, base_url, limits(job), key if variable else "", held, job.plain_json, minute_tokens)
 
 
 def provider_of(job: Job) -> Provider:
@@ -60,13 +75,21 @@ def caps(job: Job, environ: Mapping[str, str] = os.environ) -> Caps:
     return Caps(*amounts, job.project, data_folder(environ) / "spending.sqlite")
 
 
-def limits(job: Job) -> Limits:
-    """The limits of the account: each by hand where the job names it, else the provider's, else by tier. Offline they are the machine's."""
+def limits(job: Job, unknown: Limits = UNKNOWN) -> Limits:
+    """The limits of the account: each by hand where the job names it, else the provider's, else by tier. Offline they are the machine's.
+
+    A provider with tiers has none of its own; without a tier its limits are `unknown`, which is 0 for "to be found".
+    """
     provider = provider_of(job)
-    given = provider.limits or catalogue(job.catalogue).tiers[job.tier]
+    given = provider.limits or (unknown if job.tier < 0 else catalogue(job.catalogue).tiers[job.tier])
     if provider.name == "offline":
         return given
     return Limits(job.concurrency or given.concurrency, job.rpm or given.rpm, job.tpm or given.tpm, job.tpd or given.tpd)
+
+
+def assumed(job: Job) -> Limits:
+    """The limits to reckon a plan's minutes with: those of tier 1 where they are to be found."""
+    return limits(job, catalogue(job.catalogue).tiers[ASSUMED_TIER])
 
 
 def _model_id(job: Job, provider: Provider) -> str:
@@ -76,12 +99,30 @@ def _model_id(job: Job, provider: Provider) -> str:
     return named or provider.default_model
 
 
+def passwords(job: Job) -> tuple[str, ...]:
+    """The passwords to try on encrypted files: those of the job, then the lines of its file. Raises SettingsError."""
+    given = [password.get_secret_value() for password in job.password]
+    if job.password_file:
+        try:
+            given += Path(job.password_file).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"The passwords in {job.password_file} cannot be read: {type(error).__name__}."
+            raise SettingsError(message, about="password_file", next_step="Name a UTF-8 file with a password a line.") from None
+    return tuple(dict.fromkeys(filter(None, given)))
+
+
+def read_limits(job: Job) -> read.Limits:
+    """How much one file may cost. A number of workers that is 0 is the machine's."""
+    given = {field.name: getattr(job, field.name) for field in fields(read.Limits)}
+    return read.Limits(**{name: value for name, value in given.items() if value or not name.endswith("workers")})
+
+
 def tokenizer_path(environ: Mapping[str, str] = os.environ) -> Path | None:
     """The Kimi vocabulary (`tiktoken.model`): what OCTAVO_TOKENIZER names, else the one in the cache folder, else None."""
     named = environ.get("OCTAVO_TOKENIZER", "")
     if named and not Path(named).is_file():
         raise SettingsError(f"OCTAVO_TOKENIZER names {named}, which is no file.", about="tokenizer", next_step="Correct or unset it.")
-    cached = cache_folder(environ) / "tiktoken.model"
+    cached = cache_folder(environ) / VOCABULARY_NAME
     return Path(named) if named else cached if cached.is_file() else None
 
 

@@ -19,6 +19,7 @@ from schemas.job import Job
 
 if TYPE_CHECKING:
     from flows.doctor import Finding
+    from flows.evaluating import Report
     from flows.outcome import Outcome
     from flows.plan import Approve, Estimate
     from processors.ask.providers import Catalogue, Model
@@ -88,7 +89,8 @@ def price(estimate: Estimate) -> str:
     cost = estimate.cost
     return (
         f"{cost.requests} calls, {cost.prompt_tokens:,} tokens in, about {cost.reply_tokens:,} out: "
-        f"${cost.usd:.2f} (${cost.worst_usd:.2f} at the most), {_duration(cost.minutes)}."
+        f"${cost.usd:.2f} (${cost.worst_usd:.2f} at the most), {_time(estimate)}. "
+        f"Windows: {estimate.windows:,} ({estimate.reason})."
     )
 
 
@@ -100,11 +102,12 @@ def estimate(found: Estimate, account: Account) -> None:
         ("Model", f"{account.model.id} at {account.base_url}"),
         ("Files", f"{found.files:,} with {found.pages:,} pages"),
         ("To ask", f"{found.tokens:,} tokens in {found.windows:,} windows ({counted})"),
+        ("Windows", f"{found.windows:,}: {found.reason}"),
         ("Known", f"{found.remembered:,} replies in the ledger, free"),
         ("Calls", f"{found.cost.requests:,}"),
         ("Tokens", f"{found.cost.prompt_tokens:,} in, of which {found.cost.cached_tokens:,} cached; about {found.cost.reply_tokens:,} out"),
         ("Price", f"${found.cost.usd:.2f}, ${found.cost.worst_usd:.2f} at the most" if account.model.priced else "not in the catalogue"),
-        ("Time", _duration(found.cost.minutes)),
+        ("Time", _time(found)),
     ):
         grid.add_row(f"[bold]{name}[/]", escape(value))
     out.print(grid)
@@ -156,6 +159,23 @@ def _model_cells(model: Model) -> Iterator[str]:
     yield from ("yes" if model.vision else "", {"none": "", "switchable": "off", "always": "always"}[model.thinking])
 
 
+def scores(report: Report, form: str) -> None:
+    """How right the answers are: a line a field, then what the whole says."""
+    if form == "json":
+        out.print_json(data=report.as_json(), default=str)
+        return
+    grid = Table("field", box=None)
+    for name in ("labelled", "found", "right", "precision", "recall", "F1"):
+        grid.add_column(name, justify="right")
+    for name, found in report.tallies.items():
+        counts = (f"{count:,}" for count in (found.gold, found.found, found.right))
+        shares = (f"{share:.3f}" for share in (found.precision, found.recall, found.f1))
+        grid.add_row(escape(name), *counts, *shares, style="" if "." in name else "bold")
+    out.print(grid)
+    for sentence in report.sentences():
+        out.print(escape(sentence), soft_wrap=True)
+
+
 def batches(waiting: Iterable[Order]) -> None:
     """Batches that are not over."""
     grid = Table("batch", "model", "ordered at", "requests", "at the most", box=None)
@@ -170,6 +190,12 @@ def findings(found: Sequence[Finding]) -> int:
         mark = "[green]ok[/]  " if finding.ok else "[red]no[/]  " if finding.needed else "[yellow]--[/]  "
         out.print(f"{mark}[bold]{finding.name:<10}[/] {escape(finding.sentence)}", soft_wrap=True)
     return 0 if all(finding.ok for finding in found if finding.needed) else 1
+
+
+def _time(found: Estimate) -> str:
+    """Minutes, and what they assume."""
+    assumed = "" if found.tier is None else f" with the limits of tier {found.tier}, since yours are not told (--tier)"
+    return _duration(found.cost.minutes) + assumed
 
 
 def _duration(minutes: float) -> str:

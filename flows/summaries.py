@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flows.answers import Answers
+from flows.packing import alone
 from flows.repairing import ask
 from processors.pack import windows as pack
 from schemas.pipeline import NOT_APPLICABLE, SUMMARY, Part, Question, Record
@@ -41,7 +42,7 @@ async def summed_up(desk: Desk, batch: Answers) -> None:
 async def _reduce(desk: Desk, question: Question, pieces: Sequence[Piece], batch: Answers) -> None:
     """Level by level, until there is one. What fails leaves a reject in `batch`, and no record."""
     pages = desk.warehouse.document(pieces[0][1].document).page_count
-    bounds = desk.bounds()
+    bounds = alone(desk)
     while len(pieces) > 1:
         groups = pack.groups([_part(desk, piece, pages) for piece in pieces], bounds)
         answers = [await _ask(desk, question, group) for group in groups]
@@ -68,7 +69,7 @@ def _part(desk: Desk, piece: Piece, pages: int) -> Part:
     points = record.value.get("points") or []
     lines = [record.value.get("text") or "", *(["Points:", *points] if points else []), *(["Quotes:", *quotes] if quotes else [])]
     text = "\n".join(lines)
-    tokens = pack.PAGE_MARK_TOKENS + desk.count(text)
+    tokens = pack.PAGE_MARK_TOKENS + pack.ROLE_TOKENS + desk.count(text)
     return Part(record.document, pack.page_of(position), pages, 0, len(text), text, tokens, role="summary")
 
 

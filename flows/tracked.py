@@ -167,7 +167,7 @@ async def bars(also: Tell) -> AsyncIterator[Tell]:
             if drawn.get(stage) == (done, total):
                 continue
             drawn[stage] = (done, total)
-            percent, words = _percent(done, total), f"{STAGES.get(stage, stage)}: {done:,} of {total or 0:,}"
+            percent, words = _percent(done, total), f"{STAGES.get(stage, stage)}: {done:,} of {'?' if total is None else f'{total:,}'}"
             if stage in artifacts:
                 await aupdate_progress_artifact(artifacts[stage], percent, words)
             else:

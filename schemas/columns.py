@@ -113,10 +113,11 @@ def native_record(fields: Sequence[Field], value: Mapping[str, Any], place: str)
         raise SchemaError(f"{place} should be a record, but is {_shown(value)}.", about=place)
     if unknown := sorted(map(str, value.keys() - {field.name for field in fields})):
         raise SchemaError(f"{place or 'The record'} has a field that the schema does not have: {unknown[0]}.", about=unknown[0])
-    return {field.name: _native(field, value.get(field.name), f"{place}.{field.name}".lstrip(".")) for field in fields}
+    return {field.name: native(field, value.get(field.name), f"{place}.{field.name}".lstrip(".")) for field in fields}
 
 
-def _native(field: Field, value: Any, place: str) -> Any:
+def native(field: Field, value: Any, place: str) -> Any:
+    """One value of a field, native, as `native_record` does it; null stays null. Raises SchemaError, naming the place."""
     if value is None:
         return None
     if field.kind == "record":
@@ -124,7 +125,7 @@ def _native(field: Field, value: Any, place: str) -> Any:
     if field.kind == "list":
         if not isinstance(value, list | tuple) or field.item is None:
             raise SchemaError(f"{place} should be a list, but is {_shown(value)}.", about=place)
-        return [_native(field.item, one, f"{place}[{number}]") for number, one in enumerate(value)]
+        return [native(field.item, one, f"{place}[{number}]") for number, one in enumerate(value)]
     try:
         return _native_decimal(value, field.scale) if field.kind == "decimal" else _FORMS[field.kind](value)
     except (ValueError, TypeError, OverflowError, InvalidOperation):

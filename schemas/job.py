@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic.json_schema import SkipJsonSchema
 
+Isolation = Literal["window", "document"]
 Mode = Literal["live", "batch", "batch-only"]
 SummaryStyle = Literal["", "one-paragraph", "bullets", "executive"]
 
@@ -15,7 +17,7 @@ class Job(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    inbox: str = Field(description="Folder to read, below which every file gets a row.")
+    inbox: str = Field(description="Folder to read, or a URL such as s3://bucket/prefix; every file below it gets a row.")
     out: str = Field(default="out", description="Folder that receives warehouse.duckdb, tables/ and the ledger.")
     extract: list[str] = Field(
         default_factory=list,
@@ -31,7 +33,7 @@ class Job(BaseModel):
     base_url: str = Field(default="", description="Address of the API; empty for the provider's own.")
     model: str = Field(default="", description="Model id; empty for the provider's default.")
     catalogue: str = Field(default="", description="TOML file with providers, models, prices and tiers of your own, over the shipped ones.")
-    tier: int = Field(default=1, ge=0, le=5, description="Account tier, which sets the limits below.")
+    tier: int = Field(default=-1, ge=-1, le=5, description="Account tier, which sets the limits below; -1 to find them by asking.")
     concurrency: int = Field(default=0, ge=0, description="Calls in flight; 0 for the tier's.")
     rpm: int = Field(default=0, ge=0, description="Requests a minute; 0 for the tier's.")
     tpm: int = Field(default=0, ge=0, description="Tokens a minute, prompt and reply budget; 0 for the tier's.")
@@ -48,16 +50,33 @@ class Job(BaseModel):
         description="live: call by call. batch: in batches, which may take a day and cost less, and the rest live. batch-only: no rest.",
     )
     offline: bool = Field(default=False, description="Answer by rules on this machine: free, draft quality.")
+    isolation: Isolation = Field(
+        default="window",
+        description="document: one document a request, for folders that are not trusted; window: short ones share a request.",
+    )
+    plain_json: bool = Field(default=False, description="Ask for whole keys and nulls instead of the short form, which costs less.")
     max_documents_per_window: int = Field(default=20, ge=1, le=500, description="Quality bound of packing.")
-    max_window_tokens: int = Field(default=0, ge=0, description="Most tokens of a window, replies included; 0 for what the model takes.")
+    max_window_tokens: int = Field(default=0, ge=0, description="Most tokens of documents in one call; 0 for what the model takes.")
     key_env: str = Field(default="", description="Environment variable that holds the key; empty for the provider's, MOONSHOT_API_KEY.")
     key_secret: str = Field(default="", description="Prefect Secret block that holds the key; wins over key_env.")
+    password: SkipJsonSchema[list[SecretStr]] = Field(
+        default_factory=list,
+        exclude=True,  # lives as long as the process: it is in no row, no file, no form and no parameter of Prefect
+        description="Password to try on encrypted files; may be given several times. It is not stored.",
+    )
+    password_file: str = Field(default="", description="File with passwords to try on encrypted files, one a line.")
     timeout_s: float = Field(default=30, gt=0, description="Seconds that reading one file may take.")
     memory_bytes: int = Field(default=1 << 30, ge=1 << 28, description="Memory of a process that reads files.")
-    max_file_bytes: int = Field(default=200_000_000, ge=1, description="Largest file that is read.")
+    max_file_bytes: int = Field(default=200_000_000, ge=1, description="Largest file that is read, in bytes.")
     max_pages: int = Field(default=2_000, ge=1, description="Most pages of a document that is read.")
+    max_cells: int = Field(default=10_000_000, ge=1, description="Most cells, rows x columns, that a sheet reaches over.")
     max_pixels: int = Field(default=50_000_000, ge=1, description="Most pixels, width x height, of a picture that is read.")
-    max_unpacked_bytes: int = Field(default=200_000_000, ge=1, description="Most that the parts of a Word file may unpack to.")
-    max_entry_bytes: int = Field(default=60_000_000, ge=1, description="Most that one part of a Word file may unpack to.")
-    max_entries: int = Field(default=10_000, ge=1, description="Most parts of a Word file.")
+    max_unpacked_bytes: int = Field(default=200_000_000, ge=1, description="Most bytes that a zip or an Office file may unpack to.")
+    max_entry_bytes: int = Field(default=60_000_000, ge=1, description="Most bytes that one part of it may unpack to.")
+    max_entries: int = Field(default=10_000, ge=1, description="Most parts of it, and most files inside a file.")
     max_depth: int = Field(default=64, ge=1, description="Most folders below one another in the inbox.")
+    max_nesting: int = Field(default=4, ge=0, description="Most files inside one another; 2 reads what is attached to a mail in a zip.")
+    workers: int = Field(default=0, ge=0, le=256, description="Processes that read files; 0 for one a core, at most 4.")
+    ocr_workers: int = Field(default=0, ge=0, le=256, description="Processes that read pictures; 0 for one a core, at most 2.")
+    ocr_timeout_s: float = Field(default=60, gt=0, description="Seconds that reading one picture may take.")
+    ocr_memory_bytes: int = Field(default=2 << 30, ge=1 << 29, description="Memory of a process that reads pictures.")

@@ -9,13 +9,14 @@ Pages count from 1; spans are half-open character offsets into the text of their
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
 NOT_APPLICABLE = "not_applicable"  # reason of a reject that is no trouble: the document is not of the kind that was asked about
+INCOMPLETE = "incomplete_list"  # how the mark of a list begins that has fewer items than its table has rows
 SUMMARY = "summary"  # name of the question whose answers are the model's own words, with the pages they rest on
 
 Status = Literal["ok", "empty", "skipped", "error"]
@@ -56,7 +57,7 @@ class Document:
     media_type: str = ""  # by content, such as "application/pdf"; "" when not known
     size_bytes: int = 0
     status: Status = "ok"
-    reason: str = ""  # class of the trouble, such as "encrypted"; "" when status is "ok"
+    reason: str = ""  # class of the trouble, such as "encrypted"; when status is "ok", "" or "container" for what only holds others
     detail: str = ""  # the sentence for a person
     page_count: int = 0
     container: str = ""  # path of the zip, mail or PDF in which it lies; "" for a file of its own
@@ -77,6 +78,11 @@ class Page:
     repeated: tuple[tuple[int, int], ...] = ()  # spans of running headers and footers that stand on an earlier page too
     hidden_chars: int = 0  # characters of the text that nobody sees on the page
 
+    @property
+    def shown(self) -> str:
+        """The text without running headers and footers that stand on an earlier page too: what is sent and paid for."""
+        return _without(self.text, self.repeated)
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -93,11 +99,28 @@ class Part:
     start: int  # inclusive, in characters of the page
     end: int  # exclusive
     text: str
-    tokens: int
+    tokens: int  # of what is shown, with its mark
     image_px: tuple[int, int] | None = None
     image: bytes | None = None
     text_from: TextFrom = "file"
+    repeated: tuple[tuple[int, int], ...] = ()  # as in `Page`, in characters of this text
     role: Role = "whole"
+
+    @property
+    def shown(self) -> str:
+        """The text without running headers and footers, as in `Page`."""
+        return _without(self.text, self.repeated)
+
+    def cut(self, start: int, end: int) -> Part:
+        """The characters of the text from `start` to `end`. Tokens and picture stay as they are."""
+        inside = ((max(first, start) - start, min(last, end) - start) for first, last in self.repeated if first < end and last > start)
+        return replace(self, start=self.start + start, end=self.start + end, text=self.text[start:end], repeated=tuple(inside))
+
+
+def _without(text: str, spans: tuple[tuple[int, int], ...]) -> str:
+    """The text without these spans, which are in order and do not overlap."""
+    edges = [0, *(edge for span in spans for edge in span), len(text)]
+    return "".join(text[start:stop] for start, stop in zip(edges[::2], edges[1::2], strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +183,7 @@ class Request:
     prompt_tokens: int
     reply_tokens: int  # the most the reply may have
     round: int = 0  # 0 the first time, 1 and 2 for what is asked again, 3 for rows that a list left out
+    legend: Mapping[str, Any] = field(default_factory=dict)  # of the short form in which records are written; {} for the plain one
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from processors.ask.providers import catalogue
+from tests.emulator.config import Config
+from tests.emulator.fixture import Running, running
+from tests.emulator.oracle import labelled_lines
 
 hypothesis.settings.register_profile("octavo", deadline=None)  # machines are noisy, and no test is timed
 hypothesis.settings.load_profile("octavo")
@@ -16,12 +20,26 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need a Prefect server stay in one process, so that they share it and never run beside one another."""
+    for item in items:
+        if item.get_closest_marker("flow"):
+            item.add_marker(pytest.mark.xdist_group("prefect"))
+
+
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the machine's settings reaches a test, least of all a key with money behind it."""
     variables = [name for provider in catalogue().providers.values() for name in (provider.key_env, provider.base_url_env) if name]
     for name in (*variables, "PREFECT_API_URL", "OCTAVO_TOKENIZER", "OCTAVO_HOME"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def kimi() -> Iterator[Running]:
+    """A Kimi that answers from lines such as `sender: Acme`. Modules that want another one have their own."""
+    with running(Config(tier=5, timing=False, keep_bodies=True, oracle=labelled_lines)) as emulator:
+        yield emulator
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.emulator.config import Oracle
-from tests.emulator.oracle import enveloped, text_of
+from tests.emulator.oracle import enveloped, legend, text_of, written
 
 SCHEMA = {
     "type": "object",
@@ -29,8 +29,9 @@ SCHEMA = {
     },
 }
 ROWS_A_PAGE = 40
-_DOCUMENT = re.compile(r"<<(\w+) document (\w+)>>\n?(.*?)<<\1 end \2>>", re.DOTALL)
-_MARK = re.compile(r"<<\w+ page (?P<page>\d+) of \d+(?:, (?P<role>\w+))?>>\n?")
+_PAGE = re.compile(
+    r"<<(\w+) (?!end>>)(?P<short>\w+)(?: page \d+/\d+(?:, (?P<role>\w+))?)?>>\n?(?P<text>.*?)(?=<<\1 )", re.DOTALL
+)
 _ROW = re.compile(r"^\d+\s+(?P<article>Article \w+)\s+(?P<quantity>\d+)\s+(?P<price>[\d.]+)\s+(?P<amount>[\d.]+)$", re.MULTILINE)
 
 
@@ -56,11 +57,16 @@ def invoice(rows: int) -> str:
 def shown(body: dict[str, Any], *roles: str) -> dict[str, str]:
     """The text of each document of a prompt, of pages in certain roles: "" for what is asked about, "again", "context", "columns"."""
     said = "".join(text_of(message) for message in body["messages"] if message["role"] == "user")
-    found = {}
-    for match in _DOCUMENT.finditer(said):
-        pieces = _MARK.split(match[3])[1:]
-        found[match[2]] = "".join(text for role, text in zip(pieces[1::3], pieces[2::3], strict=True) if (role or "") in roles)
+    found: dict[str, str] = {}
+    for page in _PAGE.finditer(said):
+        found[page["short"]] = found.get(page["short"], "") + (page["text"] if (page["role"] or "") in roles else "")
     return found
+
+
+def as_asked(body: dict[str, Any], records: dict[str, dict[str, Any]]) -> Any:
+    """Records as a reply, with short keys where the question gives them."""
+    known = legend(body)
+    return enveloped(body, {short: written(known, record) if known else record for short, record in records.items()})
 
 
 def reader(leaves_out: Callable[[dict[str, Any], str], bool] = lambda _body, _article: False) -> Oracle:
@@ -76,6 +82,6 @@ def reader(leaves_out: Callable[[dict[str, Any], str], bool] = lambda _body, _ar
                 if not leaves_out(body, row["article"])
             ]
             records[short] = {"number": number and number[1], "total": total and float(total[1]), "items": items}
-        return enveloped(body, records)
+        return as_asked(body, records)
 
     return answer

@@ -19,7 +19,7 @@ from schemas.errors import OctavoError
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("schemas", "processors", "flows")
 FILES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
-LEADS = {"read": "pages", "pack": "windows", "ask": "replies", "check": "records", "store": "warehouse", "query": "sql"}
+LEADS = {"read": "pages", "pack": "windows", "ask": "replies", "check": "records", "store": "warehouse", "query": "sql", "score": "answers"}
 LEADS_INSIDE = {"offline": "provider"}  # a helper that is a folder has a lead of its own
 ONE_DOOR = {  # library -> files or rooms that may import it
     "openai": ("processors/ask/chat",),
@@ -28,6 +28,10 @@ ONE_DOOR = {  # library -> files or rooms that may import it
     "pypdfium2": ("processors/read/",),
     "pypdf": ("processors/read/pdf",),
     "docx": ("processors/read/word",),
+    "pptx": ("processors/read/slides",),
+    "python_calamine": ("processors/read/sheet",),
+    "kreuzberg": ("processors/read/office",),
+    "fsspec": ("processors/read/remote",),
     "PIL": ("processors/read/",),
     "selectolax": ("processors/read/html",),
     "rapidocr": ("processors/read/ocr",),
@@ -171,7 +175,7 @@ def test_errors_are_drawn() -> None:
 
 def test_run_does_not_import_prefect() -> None:
     """`octavo run` without a server starts at once: nothing on its way imports Prefect, the OCR or a document library."""
-    heavy = {"prefect", "rapidocr", "onnxruntime", "pypdf", "pypdfium2", "docx", "PIL", "pikepdf", "fastapi"}
+    heavy = {"prefect", "rapidocr", "onnxruntime", "pypdf", "pypdfium2", "docx", "pptx", "kreuzberg", "PIL", "pikepdf", "fastapi"}
     code = f"import sys; from flows import cli, order; print(*sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -68,7 +68,8 @@ def question() -> Question:
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that nobody asked for are short."""
-    monkeypatch.setattr("processors.ask.replies.BACKOFF_S", 0.01)
+    monkeypatch.setattr("processors.ask.paying.BACKOFF_S", 0.01)
+    monkeypatch.setattr("processors.ask.pace.BACKOFF_S", 0.01)
 
 
 def account_of(host: Host, emulator: Running) -> Account:

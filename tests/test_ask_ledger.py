@@ -20,7 +20,7 @@ from schemas.errors import StorageError
 def row(name: str) -> dict[str, Any]:
     """A request as the ledger takes it."""
     plain = {"question": "invoice", "question_fingerprint": "f", "engine": "moonshot", "provider": "moonshot", "model": "kimi-k2.6"}
-    return {"request": name, **plain, "round": 0, "window": "[]", "ids": "{}", "prompt_tokens": 10, "reply_limit": 5}
+    return {"request": name, **plain, "round": 0, "window": "[]", "ids": "{}", "legend": "{}", "prompt_tokens": 10, "reply_limit": 5}
 
 
 async def pay(ledger: Ledger, name: str) -> None:
@@ -71,6 +71,19 @@ async def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> 
     with pytest.raises(StorageError, match=r"ledger\.sqlite") as caught:
         Ledger(tmp_path / "nowhere" / "ledger.sqlite")
     assert caught.value.exit_code == 74
+
+
+async def test_the_days_tokens_are_those_that_left(tmp_path: Path) -> None:
+    """What an account used since a moment is the prompt and reply limit of each attempt, but not of those that were refused for free."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    await pay(ledger, "a")
+    await ledger.sent(row("a"), run="r", sent_at="2026-11-23T01:00:00+00:00", reserved_usd=0.5)
+    refused = await ledger.sent(row("b"), run="r", sent_at="2026-11-23T01:00:00+00:00", reserved_usd=0.5)
+    await ledger.failed(refused, "429", billed_usd=0.0)
+    assert ledger.tokens_since("moonshot", "2026-11-23T00:00:00+00:00") == 30
+    assert ledger.tokens_since("moonshot", "2026-11-23T00:30:00+00:00") == 15
+    assert ledger.tokens_since("openai", "2026-11-23T00:00:00+00:00") == 0
+    ledger.close()
 
 
 OLD = """

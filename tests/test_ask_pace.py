@@ -1,57 +1,131 @@
-"""Pace: no minute has more requests or tokens than the account allows, and what is allowed is used."""
+"""Pace: no minute has more requests or tokens than the account allows, what is allowed is used, and what is not told is found."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import random
+from collections import deque
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.ask.pace import MINUTE_S, Pace
-from schemas.errors import BudgetReached
+from processors.ask.pace import Pace
+from processors.ask.pace_limits import MINUTE_S, SLACK_S, SPREAD_S, day_began, fitting, rpm_in
+from processors.ask.providers import catalogue
+from processors.ask.refusals import Refusal, refusal
+from schemas.errors import AccessRefused, BudgetReached, RequestRefused
+from tests.false_time import VirtualLoop, now, run
+
+SPAN_S = MINUTE_S + SLACK_S
 
 
-class Clock:
-    """A clock that only moves when somebody sleeps."""
-
-    def __init__(self) -> None:
-        """Start at zero."""
-        self.now = 0.0
-
-    def read(self) -> float:
-        """Seconds since the start."""
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += seconds
-        await asyncio.sleep(0)
+def paced(*, concurrency: int = 100, rpm: int = 0, tpm: int = 0, tpd: int = 0) -> Pace:
+    """A pace in virtual time, whose pauses have no jitter."""
+    return Pace(concurrency=concurrency, rpm=rpm, tpm=tpm, tpd=tpd, clock=now, wall_clock=now, chance=lambda: 0.0)
 
 
-def paced(clock: Clock, *, concurrency: int = 100, rpm: int = 0, tpm: int = 0, tpd: int = 0) -> Pace:
-    """A pace on a false clock."""
-    return Pace(concurrency=concurrency, rpm=rpm, tpm=tpm, tpd=tpd, clock=clock.read, wall_clock=clock.read, sleep=clock.sleep)
-
-
-async def leave(pace: Pace, clock: Clock, sizes: list[int]) -> list[tuple[float, int]]:
+async def leave(pace: Pace, sizes: list[int], job: str = "") -> list[tuple[float, int]]:
     """When each request left, all of them asking at once."""
     left: list[tuple[float, int]] = []
 
     async def one(tokens: int) -> None:
-        async with pace.slot(tokens):
-            left.append((clock.now, tokens))
+        async with pace.slot(tokens, job) as place:
+            pace.left(place)
+            left.append((now(), tokens))
 
     await asyncio.gather(*(one(tokens) for tokens in sizes))
     return left
 
 
+def told(message: str) -> Refusal:
+    """A 429 of Moonshot with that message."""
+    return refusal(429, json.dumps({"error": {"message": message}}), {}, catalogue().provider("moonshot"))
+
+
+class Refused(Exception):
+    """The provider's "no"."""
+
+
+class Account:
+    """A provider's side of an account: limits that count when a request is there, refusals in the documented words, replies later."""
+
+    def __init__(self, concurrency: int, rpm: int, tpm: int, *, reply_s: float = 5.0, seed: int = 0) -> None:
+        """Limits may be changed while it runs. Requests take up to half a second to be there."""
+        self.concurrency, self.rpm, self.tpm = concurrency, rpm, tpm
+        self.reply_s, self.chance = reply_s, random.Random(seed)
+        self.in_flight = self.refused = 0
+        self.overloaded_until = 0.0
+        self.attempts: deque[float] = deque()
+        self.admitted: list[tuple[float, int]] = []
+
+    async def call(self, tokens: int) -> None:
+        """Answer after a while, or raise Refused."""
+        await asyncio.sleep(self.chance.uniform(0.05, 0.5))
+        trouble = self._trouble(tokens)
+        if trouble:
+            self.refused += 1
+            raise Refused(trouble)
+        self.admitted.append((now(), tokens))
+        self.in_flight += 1
+        try:
+            await asyncio.sleep(self.reply_s * self.chance.uniform(0.7, 1.3))
+        finally:
+            self.in_flight -= 1
+
+    def _trouble(self, tokens: int) -> str:
+        self.attempts.append(now())
+        while self.attempts[0] <= now() - MINUTE_S:
+            self.attempts.popleft()
+        used = sum(size for when, size in reversed(self.admitted[-self.rpm :]) if when > now() - MINUTE_S)
+        if now() < self.overloaded_until:
+            return "The engine is currently overloaded, please try again later"
+        if self.in_flight >= self.concurrency:
+            return f"Your account a<b> request reached organization max concurrency: {self.concurrency}, please try again after 1 seconds"
+        if len(self.attempts) > self.rpm:
+            return f"Your account a<b> request reached organization max RPM: {self.rpm}, please try again after 1 seconds"
+        if used + tokens > self.tpm:
+            return f"Your account a<b> request reached organization TPM rate limit, current:{used + tokens}, limit:{self.tpm}"
+        return ""
+
+
+class _Least(random.Random):
+    """Chance that takes no time: the least of what may be."""
+
+    def uniform(self, a: float, b: float) -> float:
+        """Nothing for travels, the least for replies."""
+        return 0.0 if b < 0.6 else a
+
+
+async def ask(pace: Pace, account: Account, tokens: int, job: str = "", replies: list[str] | None = None) -> None:
+    """What an asker does with a request: again and again until it is answered."""
+    for attempt in range(100):
+        async with pace.slot(tokens, job, again=attempt > 0) as place:
+            pace.left(place)
+            try:
+                await account.call(tokens)
+            except Refused as error:
+                pace.refused(place, told(str(error)))
+            else:
+                pace.came(place, tokens)
+                if replies is not None:
+                    replies.append(job)
+                return
+    raise AssertionError("refused a hundred times")
+
+
+async def ask_all(pace: Pace, account: Account, sizes: list[int]) -> None:
+    """All requests at once."""
+    await asyncio.gather(*(ask(pace, account, tokens) for tokens in sizes))
+
+
 @settings(max_examples=50)
 @given(st.lists(st.integers(1, 90), max_size=60), st.integers(1, 10), st.integers(90, 300))
 def test_no_sliding_minute_is_over_the_limits(sizes: list[int], rpm: int, tpm: int) -> None:
-    """In any minute, wherever it begins, at most `rpm` requests and `tpm` tokens leave."""
-    clock = Clock()
-    left = asyncio.run(leave(paced(clock, rpm=rpm, tpm=tpm), clock, sizes))
+    """In any minute, wherever it begins, at most `rpm` requests and `tpm` tokens leave, and in the end all have left."""
+    left = run(leave_all(sizes, rpm, tpm))
     assert len(left) == len(sizes)
     for start, _ in left:
         within = [tokens for when, tokens in left if start <= when < start + MINUTE_S]
@@ -59,51 +133,336 @@ def test_no_sliding_minute_is_over_the_limits(sizes: list[int], rpm: int, tpm: i
         assert sum(within) <= tpm
 
 
-async def test_limits_are_used() -> None:
-    """Requests leave as soon as they may: 25 at 10 a minute take two minutes, not three."""
-    clock = Clock()
-    left = await leave(paced(clock, rpm=10), clock, [1] * 25)
-    assert [when for when, _ in left] == [0.0] * 10 + [60.0] * 10 + [120.0] * 5
+async def leave_all(sizes: list[int], rpm: int, tpm: int) -> list[tuple[float, int]]:
+    """Requests under two limits."""
+    return await leave(paced(rpm=rpm, tpm=tpm), sizes)
 
 
-async def test_a_request_over_the_minute_leaves_alone() -> None:
+@pytest.mark.parametrize("told", [True, False])
+@settings(max_examples=30)
+@given(
+    sizes=st.lists(st.integers(1, 400), min_size=1, max_size=80),
+    concurrency=st.integers(1, 12),
+    rpm=st.integers(1, 40),
+    tpm=st.integers(400, 2_000),
+    seed=st.integers(0, 99),
+)
+def test_every_request_is_answered_whatever_the_limits(
+    sizes: list[int], concurrency: int, rpm: int, tpm: int, seed: int, *, told: bool
+) -> None:
+    """Told or found, all requests are answered; when the limits are told, none is ever refused, though requests travel for a while."""
+    account = Account(concurrency, rpm, tpm, seed=seed)
+
+    async def all_of_them() -> None:
+        limits = {"concurrency": concurrency, "rpm": rpm, "tpm": tpm} if told else {"concurrency": 0}
+        await ask_all(paced(**limits), account, sizes)
+
+    run(all_of_them())
+    assert len(account.admitted) == len(sizes)
+    assert not (told and account.refused)
+
+
+def test_limits_are_used() -> None:
+    """Requests leave as soon as they may, some at once, then one after the other: 25 at 10 a minute take two minutes, not three."""
+    left = [when for when, _ in run(leave_all([1] * 25, 10, 0))]
+    assert left[:3] == [0.0] * 3
+    assert left[9] <= SPREAD_S
+    assert left[19] <= SPAN_S + SPREAD_S
+    assert left[24] <= 2 * SPAN_S + SPREAD_S
+
+
+def test_a_request_over_the_minute_leaves_alone() -> None:
     """A request that is larger than a minute's tokens is not held for ever: it leaves when the minute is empty."""
-    clock = Clock()
-    left = await leave(paced(clock, tpm=100), clock, [50, 500, 50])
-    assert [when for when, _ in left] == [0.0, 60.0, 120.0]
+    left = run(leave_all([50, 500, 50], 0, 100))
+    assert [when for when, _ in left] == [0.0, SPAN_S, 2 * SPAN_S]
 
 
-async def test_a_slot_is_held_to_the_end() -> None:
-    """No more requests are in flight than there are slots."""
-    pace = paced(Clock(), concurrency=2)
-    most = current = 0
-
-    async def one() -> None:
-        nonlocal most, current
-        async with pace.slot(1):
-            current += 1
-            most = max(most, current)
-            await asyncio.sleep(0.001)
-            current -= 1
-
-    await asyncio.gather(*(one() for _ in range(10)))
-    assert most == 2
+def test_a_request_that_can_never_leave_is_told_so() -> None:
+    """When the provider says that its minute is smaller than the request, that is an error with the number, and no endless wait."""
+    with pytest.raises(RequestRefused, match=r"--tpm 100") as caught:
+        run(ask_all(paced(), Account(5, 10, 100), [500]))
+    assert "500" in caught.value.message
 
 
-async def test_a_pause_holds_everyone() -> None:
-    """When one request is told to wait, none leaves before."""
-    clock = Clock()
-    pace = paced(clock)
-    pace.pause(7)
-    assert [when for when, _ in await leave(pace, clock, [1, 1])] == [7.0, 7.0]
+def test_a_slot_is_held_to_the_end() -> None:
+    """No more requests are in flight than there are slots, also when somebody who waited for one goes away."""
+    account = Account(2, 1_000, 10**9)
+
+    async def some_leave() -> None:
+        pace = paced(concurrency=2)
+        tasks = [asyncio.create_task(ask(pace, account, 1)) for _ in range(10)]
+        await asyncio.sleep(3)
+        for task in tasks[::2]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await ask_all(pace, account, [1] * 4)
+
+    run(some_leave())
+    assert account.refused == 0
+    assert len(account.admitted) >= 9
 
 
-async def test_the_day_ends_with_a_sentence() -> None:
-    """When the day's tokens are used up, nothing leaves, and the error says when to go on."""
-    clock = Clock()
-    pace = paced(clock, tpd=100)
-    await leave(pace, clock, [60])
-    with pytest.raises(BudgetReached, match=r"UTC\+8"):
-        await leave(pace, clock, [60])
-    clock.now += 86_400
-    await leave(pace, clock, [60])
+def test_a_pause_holds_everyone() -> None:
+    """While a pause lasts, none leaves."""
+
+    async def paused() -> list[tuple[float, int]]:
+        pace = paced()
+        pace.pause(7)
+        return await leave(pace, [1, 1])
+
+    assert [when for when, _ in run(paused())] == [7.0, 7.0]
+
+
+def test_jobs_leave_in_turn() -> None:
+    """A small job that comes after a large one is not kept behind it: they take turns."""
+    replies: list[str] = []
+
+    async def two_jobs() -> None:
+        pace, account = paced(rpm=10), Account(100, 10, 10**9)
+        large = asyncio.gather(*(ask(pace, account, 1, "large", replies) for _ in range(100)))
+        await asyncio.sleep(20)
+        await asyncio.gather(*(ask(pace, account, 1, "small", replies) for _ in range(10)))
+        large.cancel()
+        await asyncio.gather(large, return_exceptions=True)
+
+    run(two_jobs())
+    assert replies[:10] == ["large"] * 10
+    assert replies.count("small") == 10
+    assert 19 <= replies.count("large") <= 21
+
+
+def test_what_was_refused_goes_first() -> None:
+    """A request that has to be asked again does not wait behind all the others of its job."""
+    order: list[int] = []
+
+    async def again() -> None:
+        pace = paced(concurrency=1)
+
+        async def one(number: int) -> None:
+            async with pace.slot(1, again=number == 9):
+                order.append(number)
+                await asyncio.sleep(1)
+
+        await asyncio.gather(*(one(number) for number in (0, 1, 2, 9)))
+
+    run(again())
+    assert order == [0, 9, 1, 2]
+
+
+def test_the_day_ends_with_a_sentence() -> None:
+    """When the day's tokens are used up, nothing leaves, and the error says when to go on; a new day is a new one."""
+
+    async def two_days() -> None:
+        pace = paced(tpd=100)
+        await leave(pace, [60])
+        with pytest.raises(BudgetReached, match=r"UTC\+8"):
+            await leave(pace, [60])
+        await asyncio.sleep(86_400)
+        await leave(pace, [60])
+
+    run(two_days())
+
+
+def test_earlier_runs_of_the_day_count() -> None:
+    """What an earlier run took of the day is gone; the refusal of the provider is believed when it knows of more."""
+
+    async def late() -> None:
+        pace = paced(tpd=100)
+        pace.spent_today(60)
+        with pytest.raises(BudgetReached):
+            await leave(pace, [60])
+        pace = paced()
+        async with pace.slot(30) as place:
+            pace.left(place)
+            pace.refused(place, told("Your account a<b> request reached organization TPD rate limit, current:115, limit:100"))
+        with pytest.raises(BudgetReached):
+            await leave(pace, [30])
+        await leave(pace, [10])
+
+    run(late())
+
+
+def test_nobody_waits_for_an_account_that_is_refused() -> None:
+    """When the account is refused, all who wait are told at once."""
+
+    async def refused() -> float:
+        pace = paced(rpm=1)
+        waiting = asyncio.gather(*(leave(pace, [1], str(job)) for job in range(50)), return_exceptions=True)
+        await asyncio.sleep(1)
+        [pace.give_up(str(job), AccessRefused("No.")) for job in range(50)]
+        assert sum(isinstance(result, AccessRefused) for result in await waiting) == 49
+        return now()
+
+    assert run(refused()) == 1.0
+
+
+@pytest.mark.parametrize(("concurrency", "rpm", "tpm"), [(1, 3, 500_000), (15, 100, 2_000_000), (100, 300, 5_000_000)])
+@pytest.mark.parametrize(("tokens", "reply_s"), [(3_000, 5.0), (3_000, 40.0), (245_000, 35.0)])
+def test_limits_that_are_not_told_are_found(concurrency: int, rpm: int, tpm: int, tokens: int, reply_s: float) -> None:
+    """Starting with one request at a time, 90 % of the limit that binds are used in half an hour, with few refusals."""
+    minutes = 30
+    account = Account(concurrency, rpm, tpm, reply_s=reply_s)
+    per_minute = min(rpm, tpm // tokens, concurrency * 60 / (reply_s + 0.3))
+
+    async def half_an_hour() -> None:
+        asking = asyncio.ensure_future(ask_all(paced(concurrency=0), account, [tokens] * int(per_minute * minutes * 1.2)))
+        await asyncio.sleep(60 * minutes)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+    run(half_an_hour())
+    assert len(account.admitted) >= 0.9 * per_minute * minutes
+    assert account.refused <= 5 + 0.02 * len(account.admitted)
+
+
+def test_limits_lowered_midway_are_kept_and_tried_again() -> None:
+    """When limits fall, few requests are refused; when they are back, they are used again after a while."""
+    account = Account(100, 300, 5_000_000)
+    pace_of: list[Pace] = []
+
+    async def up_and_down() -> list[int]:
+        pace = paced(concurrency=100, rpm=300, tpm=5_000_000)
+        pace_of.append(pace)
+        asking = asyncio.ensure_future(ask_all(pace, account, [1_000] * 20_000))
+        counts = []
+        for concurrency, rpm, minutes in ((100, 300, 5), (15, 100, 10), (100, 300, 30), (100, 300, 10)):
+            account.concurrency, account.rpm = concurrency, rpm
+            before = len(account.admitted)
+            await asyncio.sleep(60 * minutes)
+            counts.append((len(account.admitted) - before) // minutes)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        return counts
+
+    high, low, _, again = run(up_and_down())
+    assert high >= 285
+    assert 80 <= low <= 110
+    assert again >= 285
+    assert account.refused <= 0.01 * len(account.admitted)
+
+
+def test_an_overload_is_no_storm() -> None:
+    """While the engine is overloaded, all wait together, longer each time; afterwards the old speed comes back."""
+    account = Account(50, 10_000, 10**9)
+
+    async def overloaded() -> tuple[int, int]:
+        asking = asyncio.ensure_future(ask_all(paced(concurrency=50), account, [1] * 20_000))
+        await asyncio.sleep(60)
+        account.overloaded_until = now() + 120
+        await asyncio.sleep(120)
+        refused = account.refused
+        await asyncio.sleep(120)
+        before = len(account.admitted)
+        await asyncio.sleep(60)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        return refused, len(account.admitted) - before
+
+    refused, afterwards = run(overloaded())
+    assert refused <= 120  # 50 in flight at the start, then waves that halve
+    assert afterwards >= 0.8 * 50 * 60 / 5.3
+
+
+def test_strangers_who_hold_the_account_are_waited_out() -> None:
+    """When others hold all slots, a few attempts at growing distances are made, however fast the refusals come."""
+    account = Account(1, 10_000, 10**9, reply_s=300.0)
+    account.chance = _Least()
+
+    async def late() -> int:
+        stranger = asyncio.ensure_future(account.call(1))
+        await asyncio.sleep(1)
+        await asyncio.gather(*(ask(paced(concurrency=2), account, 1) for _ in range(2)))
+        await stranger
+        return account.refused
+
+    assert run(late()) <= 30
+
+
+def test_an_overload_late_in_a_reply_is_news() -> None:
+    """A long reply that is broken off by an overload makes all wait, also when another refusal was heard since it began."""
+
+    async def broken_off() -> float:
+        pace = paced(concurrency=3)
+        async with pace.slot(1) as long:
+            pace.left(long)
+            async with pace.slot(1) as refused:
+                pace.left(refused)
+                pace.refused(refused, told("The engine is currently overloaded, please try again later"))
+            await asyncio.sleep(100)
+            pace.overloaded(long)
+        before = now()
+        await leave(pace, [1])
+        return now() - before
+
+    assert run(broken_off()) >= 1.0
+
+
+def test_who_never_left_has_used_nothing() -> None:
+    """A request that got a slot and then was not sent, for want of money, takes nothing of the minute or the day."""
+
+    async def not_sent() -> list[tuple[float, int]]:
+        pace = paced(rpm=1, tpm=100, tpd=100)
+        async with pace.slot(100):
+            pass
+        return await leave(pace, [100])
+
+    assert run(not_sent()) == [(0.0, 100)]
+
+
+def test_waiting_costs_nothing() -> None:
+    """Thousands who wait do not poll: the loop goes round a few times for each departure, however many wait."""
+
+    async def crowd() -> int:
+        pace = paced(rpm=100)
+        waiting = asyncio.gather(*(leave(pace, [1]) for _ in range(5_000)), return_exceptions=True)
+        await asyncio.sleep(10 * SPAN_S - 1)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        return loop.turns
+
+    departures = 1_000
+    assert run(crowd()) < 7 * departures
+
+
+def test_a_miscount_is_corrected() -> None:
+    """When the provider counts more tokens than we do, that is learned from the first replies, and no minute passes the limit."""
+
+    async def miscounted() -> list[tuple[float, int]]:
+        pace = paced(concurrency=1, tpm=10_000)
+        left = []
+        for _ in range(60):
+            async with pace.slot(1_000) as place:
+                pace.left(place)
+                left.append((now(), 1_300))
+                await asyncio.sleep(1)
+                pace.came(place, 1_300)
+        return left
+
+    left = run(miscounted())
+    assert max(sum(size for when, size in left if start <= when < start + 60) for start, _ in left) <= 10_000
+
+
+def test_headers_name_a_limit_where_none_is_told() -> None:
+    """`X-RateLimit-Limit` is taken as requests a minute, unless it speaks of longer or the user has told the limit."""
+    headers = {"x-ratelimit-limit": "100", "x-ratelimit-remaining": "3", "x-ratelimit-reset": "60"}
+    found, told = Pace(), Pace(rpm=50)
+    for pace in (found, told):
+        pace.heard(headers)
+    assert (found.limits()["rpm"], told.limits()["rpm"]) == (100, 50)
+    assert rpm_in({**headers, "x-ratelimit-reset": "86400"}) == rpm_in({}) == rpm_in({"x-ratelimit-limit": "many"}) == 0
+
+
+def test_windows_fit_the_minute() -> None:
+    """A whole number of windows makes up the minute of an account, so that nothing of it is left over."""
+    assert fitting(262_144, 2_000_000) == 250_000
+    assert fitting(262_144, 0) == 262_144
+    assert fitting(1_048_576, 500_000) == 500_000
+    assert fitting(131_072, 10_000_000) * 77 == pytest.approx(10_000_000, rel=1e-4)
+
+
+def test_the_day_begins_in_china() -> None:
+    """The provider's day begins at 16:00 UTC."""
+    assert day_began(datetime(2026, 11, 24, 15, 59, tzinfo=UTC)) == "2026-11-23T16:00:00.000+00:00"
+    assert day_began(datetime(2026, 11, 24, 16, 1, tzinfo=UTC)) == "2026-11-24T16:00:00.000+00:00"

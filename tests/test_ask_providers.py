@@ -249,6 +249,17 @@ def test_limits_are_the_providers() -> None:
     assert settings.limits(job_of(provider="zai", concurrency=9)).concurrency == 9
 
 
+def test_limits_that_nobody_tells_are_to_be_found() -> None:
+    """Without a tier limits are 0, "to be found", but for those by hand; a plan assumes tier 1, and windows fit the smallest tier."""
+    assert settings.limits(job_of()) == Limits(0, 0, 0, 0)
+    assert settings.limits(job_of(rpm=7)) == Limits(0, 7, 0, 0)
+    assert settings.assumed(job_of(rpm=7)) == Limits(15, 7, 2_000_000, 0)
+    assert settings.assumed(job_of(tier=5)) == settings.limits(job_of(tier=5))
+    found, told, hosted = job_of(), job_of(tier=5), job_of(provider="zai")
+    sizes = [settings.account(job, {}, key="sk-canary").minute_tokens for job in (found, told, hosted)]
+    assert sizes == [500_000, 5_000_000, 0]
+
+
 def test_a_model_must_be_named_where_none_is_assumed() -> None:
     """A provider that serves anything has no default model."""
     with pytest.raises(SettingsError, match="--model"):

@@ -151,6 +151,20 @@ def test_the_limit_that_was_reached(message: str, limit: str, allowed: int) -> N
 
 
 @pytest.mark.parametrize(
+    ("message", "used"),
+    [
+        (f"{WHO} organization TPM rate limit, current:563653, limit:500000", 563_653),
+        (f"{WHO} organization TPD rate limit, current: 1505241, limit: 1500000", 1_505_241),
+        ("Rate limit reached for m in organization o on tokens per min (TPM): Limit 30,000, Used 29,000, Requested 2000.", 31_000),
+        (f"{WHO} organization max RPM: 100, please try again after 1 seconds", 0),
+    ],
+)
+def test_the_tokens_that_are_counted(message: str, used: int) -> None:
+    """The tokens that the provider counts, with those of the request that it refuses, show what others use of the account."""
+    assert refusal(429, labelled(message), {}, catalogue().provider("openai")).used == used
+
+
+@pytest.mark.parametrize(
     ("headers", "message", "wait_s"),
     [
         ({"retry_after": "7"}, "after 1 seconds", 7.0),

@@ -161,7 +161,7 @@ async def test_the_budget_stops_before_the_call(kimi: Running, question: Questio
 
 async def test_the_accounts_limits_are_kept(kimi: Running, question: Question, tmp_path: Path) -> None:
     """Many requests at once never run into the account's concurrency: the journal knows of no refusal."""
-    kimi.config.tier, kimi.config.timing, kimi.config.time_scale = 1, True, 50
+    kimi.config.tier, kimi.config.timing, kimi.config.time_scale = 1, True, 15
     async with asker(kimi, tmp_path, tier=1) as asking:
         await asyncio.gather(*(asking.ask(asking.request(window(f"invoice number: {n}"), question)) for n in range(60)))
     assert kimi.breaches() == []
@@ -172,7 +172,7 @@ async def test_an_address_that_nobody_answers_is_a_sentence(
     kimi: Running, question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When no connection can be made within the retry time, the request ends as ProviderUnavailable and was not paid."""
-    monkeypatch.setattr("processors.ask.replies.RETRY_TIME_S", 0.2)
+    monkeypatch.setattr("processors.ask.paying.RETRY_TIME_S", 0.2)
     account = replace(account_of(kimi), base_url="http://127.0.0.1:9/v1")
     async with Asker(account, tmp_path / "ledger.sqlite", run="test", count=pack.counter(None)) as asking:
         with pytest.raises(ProviderUnavailable, match="tried"):

@@ -186,7 +186,7 @@ import asyncio, json, sys
 from pathlib import Path
 from flows import settings
 from flows.batches import bounded
-from processors.ask import replies
+from processors.ask import paying, replies
 from processors.pack import windows as pack
 from schemas.compiler import compile_question
 from schemas.errors import BudgetReached, ProviderUnavailable
@@ -194,7 +194,7 @@ from schemas.job import Job
 from schemas.pipeline import Page
 
 name, base_url, home, cap_usd = sys.argv[1:]
-replies.BACKOFF_S = 0.05
+paying.BACKOFF_S = 0.05
 job = Job(inbox=".", base_url=base_url, tier=5, budget_day_usd=float(cap_usd), concurrency=8)
 account = settings.account(job, {"OCTAVO_HOME": home}, key="sk-emulator")
 question = compile_question("letter")

@@ -41,7 +41,7 @@ def body(**more: Any) -> dict[str, Any]:
 async def send(kimi: Running, request: dict[str, Any] | None = None) -> str:
     """One call."""
     async with Chat(kimi.base_url, kimi.key, provider=catalogue().provider("moonshot"), concurrency=1) as chat:
-        return await chat.send(request or body())
+        return (await chat.send(request or body())).raw
 
 
 async def test_a_stream_is_a_reply_like_another(kimi: Running) -> None:
@@ -186,7 +186,7 @@ async def through(body: Bytes, kind: str = "text/event-stream", limit: int = 100
     async with Chat(
         "http://provider.invalid/v1", "", provider=catalogue().provider("moonshot"), concurrency=1, transport=transport
     ) as chat:
-        return await chat.send({**stream.SWITCHES, "model": "m", "messages": [], "max_tokens": limit})
+        return (await chat.send({**stream.SWITCHES, "model": "m", "messages": [], "max_tokens": limit})).raw
 
 
 def frame(content: str, finish_reason: str | None = None, **more: Any) -> bytes:

@@ -23,9 +23,8 @@ from schemas.pipeline import Reject
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.generation import Scripted
-from tests.emulator.oracle import enveloped
 from tests.emulator.refusals import filtered
-from tests.long_invoice import SCHEMA, amount, article, invoice, reader, shown
+from tests.long_invoice import SCHEMA, amount, article, as_asked, invoice, reader, shown
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = 400
@@ -80,10 +79,10 @@ async def test_every_row_once_and_in_order(kimi: Running, job: Job) -> None:
 async def test_each_piece_knows_its_place(kimi: Running, job: Job) -> None:
     """A later piece says which pages it shows; first lines, column headings and the last rows before it are marked as such."""
     await run(kimi, job)
-    later = [entry.body for entry in kimi.paid() if entry.body and "page 1 of 10>>" not in json.dumps(entry.body)]
+    later = [entry.body for entry in kimi.paid() if entry.body and "page 1/10>>" not in json.dumps(entry.body)]
     assert later
     for body in later:
-        assert re.search(r"this is pages \d+-\d+ of 10\.", json.dumps(body))
+        assert re.search(r"this is pages? [\d-]+ of 10\.", json.dumps(body))
         (context,), (columns,), (again,) = (shown(body, role).values() for role in ("context", "columns", "again"))
         assert "Invoice number: R-2026-77" in context
         assert columns.strip() == "No  Article  Quantity  Price  Amount"
@@ -92,12 +91,13 @@ async def test_each_piece_knows_its_place(kimi: Running, job: Job) -> None:
 
 async def test_what_a_list_left_out_is_asked_for_once(kimi: Running, job: Job) -> None:
     """Rows that the model skips are asked for alone, once, and stand in their place; the rest is not asked again."""
-    kimi.config.oracle = reader(lambda body, name: name in (article(30), article(31), article(200)) and "left out" not in json.dumps(body))
+    skipped = (article(30), article(31), article(200))
+    kimi.config.oracle = reader(lambda body, name: name in skipped and "items left out" not in json.dumps(body))
     ended = await run(kimi, job)
     (bill,) = bills(job)
     assert is_whole(bill)
     assert (bill["conflicts"], ended.exit_code) == ([], 0)
-    again = [entry.body for entry in kimi.paid() if entry.body and "left out" in json.dumps(entry.body)]
+    again = [entry.body for entry in kimi.paid() if entry.body and "items left out" in json.dumps(entry.body)]
     assert [sorted(re.findall(r"Article A\w+", "".join(shown(body, "").values()))) for body in again] in (
         [[article(30), article(31)], [article(200)]],
         [[article(200)], [article(30), article(31)]],
@@ -112,7 +112,7 @@ async def test_what_stays_out_is_said(kimi: Running, job: Job) -> None:
     assert len(bill["items"]) == ROWS - 1
     (mark,) = bill["conflicts"]
     assert re.fullmatch(r"items: incomplete_list, \d+ of \d+ rows of its table; see p\. 5", mark)
-    assert sum("left out" in json.dumps(entry.body) for entry in kimi.paid()) == 1
+    assert sum("items left out" in json.dumps(entry.body) for entry in kimi.paid()) == 1
     (Path(job.out) / "warehouse.duckdb").unlink()
     again = await run(kimi, job)
     assert (again.asked, again.recalled, bills(job)) == (0, first.asked, [bill])
@@ -124,7 +124,7 @@ async def test_a_piece_that_failed_names_its_pages(kimi: Running, job: Job) -> N
     ended = await run(kimi, job)
     (reject,) = Warehouse(Path(job.out)).rows("rejects")
     assert (ended.exit_code, bills(job) if ended.rows["bill"] else []) == (2, [])
-    assert re.match(r"Pages \d+-\d+ of 10: ", reject["detail"])
+    assert re.match(r"Page 5 of 10: ", reject["detail"])
     kimi.emulator.state.scripts.clear()
     paid = len(kimi.paid())
     Warehouse(Path(job.out))
@@ -177,7 +177,7 @@ async def test_pieces_of_another_cut_are_used(kimi: Running, job: Job) -> None:
 
 async def test_a_cut_document_is_replayed(kimi: Running, job: Job, tmp_path: Path) -> None:
     """Replies about the pieces are checked again under another schema, without a call, and merged as before."""
-    kimi.config.oracle = reader(lambda body, name: name == article(200) and "left out" not in json.dumps(body))
+    kimi.config.oracle = reader(lambda body, name: name == article(200) and "items left out" not in json.dumps(body))
     await run(kimi, job)
     calls, before = len(kimi.journal), bills(job)
     changed = json.loads(json.dumps(SCHEMA))
@@ -210,7 +210,7 @@ def teller(body: dict[str, Any]) -> Any:
         found = dict.fromkeys(re.findall(r"tells of (heroine\d+)", text))
         said = [f"The chapter tells of {name} [p. {name.removeprefix('heroine')}]." for name in found]
         records[short] = {"text": " ".join([*said, "Dragons burn down Zanzibar [p. 2]."]), "points": [], "quotes": []}
-    return enveloped(body, records)
+    return as_asked(body, records)
 
 
 @pytest.mark.parametrize("tokens", [6_000, 2_600])

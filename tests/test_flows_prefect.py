@@ -130,7 +130,7 @@ def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     (run,) = server.runs(inbox)
     assert (run["name"], run["state_type"]) == ("good", "COMPLETED")
-    assert run["state"]["message"].startswith("2 files: 2 ok. invoice has 2 rows, summary has 2 rows.")
+    assert run["state"]["message"].startswith("Files: 2, of which 2 ok. Rows: 2 in invoice, 2 in summary.")
     tasks = server.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
     assert {task["name"] for task in tasks} == {"read 1", "ask 1"}
     artifacts = server.artifacts(run)
@@ -147,7 +147,7 @@ def test_broken_file_exits_not_0(server: Server, broken: Path, tmp_path: Path) -
     assert done.returncode != 0
     (run,) = server.runs(broken)
     assert run["state_type"] == "FAILED"
-    assert run["state"]["message"].startswith("2 files: 1 failed, 1 ok.")
+    assert run["state"]["message"].startswith("Files: 2, of which 1 failed, 1 ok.")
     (trouble,) = json.loads(server.artifacts(run)["octavo-trouble"]["data"])
     assert (trouble["path"], trouble["question"], trouble["reason"]) == ("lost.docx", "", "corrupt")
     assert len(Warehouse(tmp_path / "out").rows("invoice")) == 1
@@ -195,7 +195,7 @@ def test_run_reports_to_the_server(server: Server, broken: Path, tmp_path: Path)
     """`octavo run` with PREFECT_API_URL has the exit code and the words it always has, and stands in the UI as a failed run."""
     done = server.octavo("run", str(broken), "--out", str(tmp_path / "out"), "--extract", "invoice", "--offline")
     assert done.returncode == 2, done.stderr
-    assert "2 files: 1 failed, 1 ok." in done.stderr
+    assert "Files: 2, of which 1 failed, 1 ok." in done.stderr
     (run,) = server.runs(broken)
     assert (run["state_type"], run["deployment_id"]) == ("FAILED", None)
 
@@ -287,7 +287,7 @@ def test_ui_shows_the_run(server: Server, inbox: Path, tmp_path: Path) -> None:
     outcome = server.artifacts(run)["octavo-outcome"]["id"]
     for page, words in (
         (f"runs/flow-run/{run['id']}", ("process-folder", "Completed", "Artifacts")),
-        (f"artifacts/artifact/{outcome}", ("octavo-outcome", "2 files: 2 ok.", "documents")),
+        (f"artifacts/artifact/{outcome}", ("octavo-outcome", "Files: 2, of which 2 ok.", "documents")),
     ):
         address = f"{server.url.removesuffix('/api')}/{page}"
         done = subprocess.run([chromium, *flags, "--dump-dom", address], check=False, capture_output=True, text=True, timeout=120)

@@ -97,6 +97,7 @@ async def test_the_last_answer_counts_in_a_replay(kimi: Running, job: Job, tmp_p
         return answer
 
     kimi.config.oracle = hasty
+    job = job.model_copy(update={"plain_json": True})
     first = await run(kimi, job)
     assert (first.asked, first.rows) == (6, {"parcel": 3})
     schema(tmp_path, weight={"type": "number"})

@@ -132,5 +132,14 @@ def test_a_long_page_is_cut_at_paragraphs() -> None:
 def test_images_count_by_their_patches() -> None:
     """A page that is a picture costs a token a patch of 28 pixels, with a ceiling."""
     (window,) = pack.windows([Page("d", 1, "", image_px=(1240, 1754))], letters, pack.Bounds(10_000, 1))
-    assert window.tokens == pack.DOCUMENT_MARK_TOKENS + pack.PAGE_MARK_TOKENS + 45 * 63
+    assert window.tokens == pack.DOCUMENT_MARK_TOKENS + 45 * 63
     assert pack.image_tokens(10_000, 10_000) == 4_400
+
+
+def test_running_headers_are_neither_counted_nor_shown() -> None:
+    """What stands on an earlier page too is not paid for, and stays in the text that values are checked against."""
+    first, second = Page("d", 1, "ACME\nfirst\npage 1"), Page("d", 2, "ACME\nsecond\npage 2", repeated=((0, 5), (11, 18)))
+    (window,) = pack.windows([first, second], letters, pack.Bounds(500, 1))
+    assert [part.shown for part in window.parts] == ["ACME\nfirst\npage 1", "second"]
+    assert [part.text for part in window.parts] == [first.text, second.text]
+    assert window.parts[1].tokens == pack.PAGE_MARK_TOKENS + letters("second")

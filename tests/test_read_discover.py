@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -70,12 +74,73 @@ def test_depth_is_bounded(tmp_path: Path) -> None:
     assert listed(tmp_path, max_depth=2) == {"a/b": "too_deep"}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read every folder")
-def test_unreadable_folder_is_a_row(tmp_path: Path) -> None:
-    """A folder that may not be listed is one row; its neighbours go on."""
-    (tmp_path / "closed").mkdir(mode=0)
-    (tmp_path / "open.txt").write_text("x")
-    assert listed(tmp_path) == {"closed": "unreadable", "open.txt": "file"}
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter, which pytest's own is not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """As nobody, when the tests run as the superuser, who may read everything."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_what_may_not_be_read_is_a_row(open_folder: Path) -> None:
+    """A folder that may not be listed is one row, and so is a file that may not be opened; their neighbours go on."""
+    (open_folder / "closed").mkdir(mode=0)
+    (open_folder / "open.txt").write_text("x")
+    (open_folder / "shut.txt").write_text("x")
+    (open_folder / "shut.txt").chmod(0)
+    with without_rights():
+        assert listed(open_folder) == {"closed": "unreadable", "open.txt": "file", "shut.txt": "file"}
+        with pytest.raises(DocumentError) as caught:
+            take(Found(os.fsencode(open_folder), b"shut.txt", 1), 1000)
+    assert caught.value.reason == "unreadable"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser makes devices")
+def test_a_device_is_a_row(tmp_path: Path) -> None:
+    """A device is named and never opened."""
+    os.mknod(tmp_path / "zero", stat.S_IFCHR | 0o666, os.makedev(1, 5))
+    assert listed(tmp_path) == {"zero": "device"}
+
+
+def test_names_that_look_alike_are_two_files(tmp_path: Path) -> None:
+    """A composed and a decomposed name, one that reads from right to left, and one with a new line each have their own path."""
+    names = ["caf\u00e9.txt", "cafe\u0301.txt", "\u202etxt.exe", "\u05e9\u05dc\u05d5\u05dd.txt", "a\nb.txt", "a\\x0ab.txt"]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    found = [entry for entry in walk(tmp_path, 1000, 9) if isinstance(entry, Found)]
+    assert len({entry.path for entry in found}) == len(names)
+    assert {take(entry, 1000).decode() for entry in found} == set(names)
+
+
+def test_a_file_that_is_written_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that grows while its bytes are read is an error, not half a file."""
+    (tmp_path / "a.txt").write_text("one")
+    real, seen = os.fstat, 0
+
+    def grown(descriptor: int) -> os.stat_result:
+        nonlocal seen
+        seen += 1
+        if seen > 1:
+            with (tmp_path / "a.txt").open("a") as file:
+                file.write("more")
+        return real(descriptor)
+
+    monkeypatch.setattr("processors.read.discover.os.fstat", grown)
+    with pytest.raises(DocumentError) as caught:
+        take(Found(os.fsencode(tmp_path), b"a.txt", 3), 1000)
+    assert caught.value.reason == "changed"
 
 
 def test_inbox_must_be_a_folder(tmp_path: Path) -> None:

@@ -90,6 +90,24 @@ def test_encodings_are_recognised(words: str, encoding: str) -> None:
     assert text.decode(words.encode(encoding))[0] == words
 
 
+@pytest.mark.parametrize(
+    ("words", "encoding", "told"),
+    [
+        ("Naïve café", "utf-8", False),
+        ("Naïve café", "utf-8-sig", False),
+        ("Invoice 7", "utf-16", False),
+        ("Invoice 7", "utf-16-le", True),
+        ("合同编号：HT-2024-001 甲方：北京示例科技有限公司", "gb18030", True),
+        ("Rechnung für fünf Türen, Größe 12, zahlbar in zehn Tagen ohne Abzug", "cp1252", True),
+    ],
+)
+def test_a_guessed_encoding_is_told(words: str, encoding: str, *, told: bool) -> None:
+    """An encoding that the bytes do not prove stands in the row; one with a mark, and UTF-8, need no word."""
+    detail = text.read(source(words.encode(encoding))).detail
+    assert ("was read as" in detail) is told
+    assert told or not detail
+
+
 def test_short_text_is_one_page_and_long_text_is_cut_at_edges() -> None:
     """Up to 12,000 characters stay whole; longer text is cut behind a blank line, in pages of about 4,000 characters."""
     paragraph = "word " * 100 + "end.\n\n"
@@ -144,7 +162,7 @@ def test_mail_reads_once() -> None:
             "Please send 12 chairs.\n\nAttachments: order.pdf",
         ),
     )
-    assert "order.pdf" in content.detail
+    assert [file.name for file in content.inner] == ["order.pdf"]
 
 
 def test_html_mail_is_read_as_html() -> None:

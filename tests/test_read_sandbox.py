@@ -39,9 +39,10 @@ def test_a_dead_worker_is_an_error_and_the_next_task_runs(sandbox: Sandbox, call
 
 
 def test_memory_is_bounded(sandbox: Sandbox) -> None:
-    """A worker cannot take more than its limit, and says so as Python does."""
-    with pytest.raises(MemoryError):
+    """A worker cannot take more than its limit, and whatever meets it first, the reason is memory."""
+    with pytest.raises(DocumentError) as caught:
         asyncio.run(sandbox.run(bytes, 1 << 30, timeout_s=30))
+    assert caught.value.reason == "memory"
 
 
 def test_workers_hold_no_key(sandbox: Sandbox) -> None:

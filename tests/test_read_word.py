@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from processors.read.counts import written
 from processors.read.leaf import Limits, Source
-from processors.read.numbering import _written
 from processors.read.word import read
 from schemas.errors import DocumentError
 from tests.documents import hostile
@@ -67,7 +67,7 @@ def test_lists_restart_below_a_new_item() -> None:
 @pytest.mark.parametrize(("number", "kind", "text"), [(1, "decimal", "1"), (27, "lowerLetter", "aa"), (1994, "upperRoman", "MCMXCIV")])
 def test_counts_are_written_in_their_script(number: int, kind: str, text: str) -> None:
     """Counts come out as Word prints them."""
-    assert _written(number, kind) == text
+    assert written(number, kind) == text
 
 
 def test_hostile_tables_take_no_time() -> None:

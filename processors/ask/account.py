@@ -1,6 +1,6 @@
 """Who is asked: provider, model, address, limits and key; and what the provider says about the account.
 
-Imports `providers` for the table, `budget` for the caps, `chat` to ask, and `balance` for what is left.
+Imports `providers` for the table, `budget` for the caps, `chat` to ask, `balance` for what is left, and `prompts` for the form of replies.
 """
 
 from __future__ import annotations
@@ -11,11 +11,17 @@ from processors.ask import providers
 from processors.ask.balance import read_balance
 from processors.ask.budget import Caps
 from processors.ask.chat import Chat
+from processors.ask.prompts import Form
+from schemas.compact import legend
+from schemas.pipeline import Question
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who is asked, with which key and how fast. `key` is a secret: it is in no repr."""
+    """Who is asked, with which key and how fast. `key` is a secret: it is in no repr.
+
+    Of `minute_tokens` windows take a whole part: the tokens a minute, or those of the smallest tier while they are to be found; 0 for any.
+    """
 
     provider: providers.Provider
     model: providers.Model
@@ -23,6 +29,8 @@ class Account:
     limits: providers.Limits
     key: str = ""
     caps: Caps = field(default_factory=Caps)
+    plain_json: bool = False  # replies with whole keys and nulls
+    minute_tokens: int = 0
 
     def __repr__(self) -> str:
         return f"Account({self.provider.name}, {self.model.id}, {self.base_url})"
@@ -31,6 +39,13 @@ class Account:
     def engine(self) -> str:
         """What the rows say: `offline` for rules, else the provider."""
         return self.provider.name
+
+    def form(self, question: Question) -> Form:
+        """How replies to a question are written: short, unless the account says plain; rules on this machine cost nothing either way."""
+        told = self.model.json_mode != "json_schema" or self.partial == "text"  # a reply is carried on without a format
+        if self.plain_json or self.engine == "offline":
+            return Form(told=told)
+        return Form(legend(question.fields), optional=not self.provider.all_keys, told=told)
 
     @property
     def partial(self) -> str:

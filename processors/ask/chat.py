@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, Self, cast
@@ -45,6 +45,7 @@ class TryLater(OctavoError):
     `wait_s` is what the provider asked for, None when it said nothing.
 
     `maybe_paid` is true when the connection broke after the request had left, so that nobody knows whether it was billed.
+    `unreached` is true when there was no connection at all.
     """
 
     exit_code = 2
@@ -56,6 +57,7 @@ class TryLater(OctavoError):
         wait_s: float | None = None,
         shared: bool = False,
         maybe_paid: bool = False,
+        unreached: bool = False,
         refusal: Refusal | None = None,
     ) -> None:
         """`shared` is true when all calls should wait, not only this one; `refusal` is what the provider said, if it said anything."""
@@ -63,6 +65,7 @@ class TryLater(OctavoError):
         self.wait_s = wait_s
         self.shared = shared
         self.maybe_paid = maybe_paid
+        self.unreached = unreached
         self.refusal = refusal
 
 
@@ -76,17 +79,40 @@ class Completion:
     reasoning: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What one call brought: the raw JSON of a reply, and what the provider said when it broke the reply off."""
+
+    raw: str
+    refusal: Refusal | None = None
+
+
 class Chat:
     """A connection to one provider. Owns its sockets: use it in an `async with` block."""
 
     def __init__(
-        self, base_url: str, key: str, *, provider: Provider, concurrency: int, transport: httpx2.AsyncBaseTransport | None = None
+        self,
+        base_url: str,
+        key: str,
+        *,
+        provider: Provider,
+        concurrency: int,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        heard: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> None:
-        """`provider` tells how to read a refusal; `transport` replaces the network, for the provider that answers in this process."""
+        """`provider` tells how to read a refusal; `transport` replaces the network, for the provider that answers in this process.
+
+        `heard` is given the headers of each answer, whatever it says.
+        """
         self._provider = provider
+
+        async def hear(response: httpx2.Response) -> None:
+            heard(response.headers)
+
         limits = httpx2.Limits(max_connections=max(concurrency, 1) + 2, max_keepalive_connections=max(concurrency, 1) + 2)
         timeout = httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
-        http = httpx2.AsyncClient(transport=transport, limits=limits, timeout=timeout, trust_env=transport is None)
+        hooks = {"response": [hear]}
+        http = httpx2.AsyncClient(transport=transport, limits=limits, timeout=timeout, trust_env=transport is None, event_hooks=hooks)
         self._client = openai.AsyncOpenAI(base_url=base_url, api_key=key or "none", max_retries=0, http_client=http)
 
     async def __aenter__(self) -> Self:
@@ -95,7 +121,7 @@ class Chat:
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
 
-    async def send(self, body: Mapping[str, Any]) -> str:
+    async def send(self, body: Mapping[str, Any]) -> Arrived:
         """Make one call and give the raw JSON of the reply, also of a stream, and of one that was cut after its first words.
 
         Raises TryLater, RequestRefused and AccessRefused.
@@ -108,7 +134,7 @@ class Chat:
         text = await _text(reply)
         if refused := hidden(text, self._provider):
             raise _begun(trouble(refused))
-        return text
+        return Arrived(text)
 
     async def _post(self, body: Mapping[str, Any]) -> httpx2.Response:
         """The response to a call; of one that asks for a stream the body is still to be read."""
@@ -118,15 +144,16 @@ class Chat:
         reply: Any = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body), stream=True, stream_cls=kind)
         return cast("httpx2.Response", reply)  # the SDK gives the response itself when a response is asked for
 
-    def _kept(self, made: stream.Assembly, headers: Mapping[str, str]) -> str:
-        """The raw JSON of a stream. Raises what its error frame means, or TryLater, when there is nothing in it worth keeping."""
+    def _kept(self, made: stream.Assembly, headers: Mapping[str, str]) -> Arrived:
+        """What a stream brought. Raises what its error frame means, or TryLater, when there is nothing in it worth keeping."""
+        said = refusal(made.status, json.dumps(made.error), headers, self._provider, now_s=time.time()) if made.error else None
         if made.whole or made.has_text:
-            return made.raw()
-        if made.error is None:
+            return Arrived(made.raw(), said)
+        if said is None:
             raise TryLater(f"The reply is not whole: {made.trouble or 'it ended without [DONE]'}.", maybe_paid=True)
-        error = trouble(refusal(made.status, json.dumps(made.error), headers, self._provider, now_s=time.time()))
+        error = trouble(said)
         if isinstance(error, RequestRefused):  # a filter that stopped the reply: what it had written is paid
-            return made.raw()
+            return Arrived(made.raw(), said)
         raise _begun(error)
 
     @contextmanager
@@ -137,7 +164,15 @@ class Chat:
         except openai.APIStatusError as error:
             raise trouble(self._meaning(error)) from None
         except openai.APIConnectionError as error:
-            raise TryLater(_connection_sentence(error), maybe_paid=_had_left(error)) from None
+            raise self._broken(error) from None
+
+    def _broken(self, error: openai.APIConnectionError) -> TryLater:
+        """What it means that there is no answer. Without a connection all calls fail alike, so all wait."""
+        cause = error.__cause__ or error
+        if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
+            return TryLater(f"{self._client.base_url} cannot be reached ({_reason(cause)}).", shared=True, unreached=True)
+        sentence = f"The connection to the provider broke ({type(cause).__name__})."
+        return TryLater(sentence, maybe_paid=not isinstance(cause, httpx2.PoolTimeout))
 
     def _meaning(self, error: openai.APIStatusError) -> Refusal:
         return refusal(error.status_code, error.response.text, error.response.headers, self._provider, now_s=time.time())
@@ -187,7 +222,7 @@ def trouble(refused: Refusal) -> OctavoError:
     return TryLater(
         f"The provider asks to try later ({said}).",
         wait_s=refused.wait_s,
-        shared=kind in {"rate", "overload"},
+        shared=refused.shared,
         maybe_paid=kind == "gateway",
         refusal=refused,
     )
@@ -232,10 +267,8 @@ def _finish_reason(choice: Mapping[str, Any]) -> str:
     return FINISH_REASONS.get(said, said)
 
 
-def _connection_sentence(error: openai.APIConnectionError) -> str:
-    cause = error.__cause__
-    return f"The connection to the provider broke ({type(cause).__name__ if cause else type(error).__name__})."
-
-
-def _had_left(error: openai.APIConnectionError) -> bool:
-    return not isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+def _reason(error: BaseException) -> str:
+    """What the system says of a connection that could not be made: the deepest cause knows most."""
+    while (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+    return str(error) or type(error).__name__

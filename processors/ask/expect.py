@@ -66,6 +66,18 @@ class Expectation:
         seen = self._of(question.fingerprint).get(_size(documents, characters), ())
         return _learned(seen, documents) if len(seen) >= LEAST else estimate(question, window)
 
+    @staticmethod
+    def reserve(questions: Sequence[Question], tokens: int) -> int:
+        """Tokens to keep free in a window for the reply about one document of so many tokens. What is learned does not change it."""
+        return max(question.reply_tokens for question in questions) + min(tokens // 2, LENGTH_SHARE_TOKENS)
+
+    def likely(self, question: Question, documents: int, characters: int) -> int:
+        """What a reply about so many documents of so many characters will have: as earlier replies had, else as the schema says."""
+        seen = self._of(question.fingerprint).get(_size(documents, characters), ())
+        if len(seen) < LEAST:
+            return question.reply_tokens * documents
+        return ceil(documents * sum(one.tokens for one in seen) / sum(one.documents for one in seen))
+
     def note(self, request: Request, reply: Reply) -> None:
         """Learn from a reply that came just now. What is asked again tells little: it is what something was wrong with."""
         if not request.round and not reply.from_ledger and (known := self._known.get(request.question.fingerprint)) is not None:

@@ -73,12 +73,13 @@ CREATE TABLE IF NOT EXISTS batches (
 CREATE TABLE IF NOT EXISTS batch_lines (
     intent TEXT NOT NULL, request TEXT NOT NULL, attempt INTEGER NOT NULL, PRIMARY KEY (intent, request)) WITHOUT ROWID;
 """  # folders from before the steps were numbered may have these too
-STEPS = (FIRST, ADDED_TO_ONLY, BATCHES)  # of the schema; a new one goes at the end, and none is ever changed
+LEGENDS = "ALTER TABLE requests ADD COLUMN legend TEXT NOT NULL DEFAULT '{}';"  # replies from before are in the plain form
+STEPS = (FIRST, ADDED_TO_ONLY, BATCHES, LEGENDS)  # of the schema; a new one goes at the end, and none is ever changed
 QUEUE_COMMIT = 256  # writes that share one commit at the most
 
 INSERT_REQUEST = (
     "INSERT OR IGNORE INTO requests VALUES (:request, :question, :question_fingerprint, :engine, :provider, :model, :round,"
-    " :window, :ids, :prompt_tokens, :reply_limit)"
+    " :window, :ids, :prompt_tokens, :reply_limit, :legend)"
 )
 
 _Values = tuple[Any, ...] | dict[str, Any]
@@ -148,6 +149,15 @@ class Ledger:
         billed = None if billed_usd is None else nano(billed_usd)
         await asyncio.wrap_future(self._queue("INSERT INTO ends VALUES (?, ?, ?)", (attempt, billed, error)))
 
+    def keep(self, name: str, value: str) -> None:
+        """Put a note down for later runs, soon; a later one of the same name replaces it."""
+        self._queue("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value.encode()))
+
+    def kept(self, name: str) -> str:
+        """The note of that name; "" when there is none."""
+        row = self._reader.execute("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
+        return bytes(row[0]).decode() if row else ""
+
     def reply(self, request: str) -> sqlite3.Row | None:
         """The stored reply of a request: raw, seconds, cost_usd, attempts."""
         return self.bill(request)
@@ -201,6 +211,20 @@ class Ledger:
             " AND attempt NOT IN (SELECT attempt FROM batch_lines JOIN batches USING (intent) WHERE batches.state = 'ordered')"
         ).fetchone()
         return int(count), usd(nanos)
+
+    def tokens_since(self, provider: str, sent_at: str) -> int:
+        """Tokens (prompt and reply limit) of the calls that left at that time or later, without those that were surely refused.
+
+        What went in batches is not among them: no source says that it counts for the day (documentation of 2026-08-13).
+        """
+        (tokens,) = self._reader.execute(
+            "SELECT coalesce(sum(q.prompt_tokens + q.reply_limit), 0)"
+            " FROM attempts a JOIN requests q USING (request) LEFT JOIN ends e USING (attempt)"
+            " WHERE q.provider = ? AND a.sent_at >= ? AND attempt NOT IN (SELECT attempt FROM batch_lines)"
+            " AND (e.billed_nano IS NOT 0 OR EXISTS (SELECT 1 FROM replies r WHERE r.attempt = a.attempt))",
+            (provider, sent_at),
+        ).fetchone()
+        return int(tokens)
 
     def _queue(self, sql: str, values: _Values) -> Future[int]:
         landed: Future[int] = Future()

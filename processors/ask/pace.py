@@ -1,84 +1,295 @@
-"""When a request may leave: concurrency slots, requests and tokens in a sliding minute, tokens a day, and a shared pause.
+"""When a request may leave: slots in flight, requests and tokens in a sliding minute, tokens a day, and shared pauses.
 
-The provider charges prompt + reply budget against its tokens a minute, whatever is generated, and counts every attempt as a
-request (documentation of 2026-08-13). The shape of its minute is not documented; a sliding log is the strictest of the likely ones.
+One Pace for one account: jobs that share it leave in turn. Nobody polls: each event (a reply, a departure, the end of a wait) lets go
+whoever may leave then. The provider charges prompt + reply budget against its tokens a minute, whatever is generated, and counts every
+attempt as a request (documentation of 2026-08-13). The books are kept by `pace_limits`; what a refusal says is read by `refusals`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
+import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
-from schemas.errors import BudgetReached
+from processors.ask.pace_limits import (
+    BURST_SHARE,
+    MOST_IN_FLIGHT,
+    SPREAD_S,
+    Day,
+    Limit,
+    Minute,
+    Miscount,
+    Place,
+    Slots,
+    rpm_in,
+)
+from processors.ask.refusals import Refusal
+from schemas.errors import BudgetReached, OctavoError, RequestRefused
 
-MINUTE_S = 60.0
-DAY_S = 86_400.0
-DAY_SHIFT_S = 8 * 3_600.0  # the provider's day begins at 00:00 UTC+8 (inferred, 2026-11-23)
+BACKOFF_S = 1.0  # first pause when the provider names none; doubled with each wave of refusals, with jitter
+BACKOFF_MAX_S = 60.0
+WAVE_S = 10.0  # refusals that are heard within so long may be of one wave (ours, 2026-11-23)
+JITTER = 0.5  # a pause is longer by up to this share, so that several machines do not come back at once
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A request that wants to leave."""
+
+    tokens: int
+    turn: asyncio.Future[Place]
 
 
 class Pace:
-    """One account's limits, kept by everything that asks through this object. Requests leave in the order in which they came."""
+    """One account's limits, kept by everything that asks through this object in one event loop."""
 
     def __init__(
         self,
         *,
-        concurrency: int,
-        rpm: int,
-        tpm: int,
+        concurrency: int = 0,
+        rpm: int = 0,
+        tpm: int = 0,
         tpd: int = 0,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        """Limits as the account has them (0 for none); `clock` and `wall_clock` in seconds."""
-        self.rpm, self.tpm, self.tpd = rpm, tpm, tpd
-        self._clock, self._wall_clock, self._sleep = clock, wall_clock, sleep
-        self._slots = asyncio.Semaphore(concurrency or 1_000)
-        self._gate = asyncio.Lock()  # held by the one request that is next to leave
-        self._log: deque[tuple[float, int]] = deque()  # (when it left, tokens), within the last minute
-        self._log_tokens = 0
-        self._paused_until = 0.0
-        self._day, self._day_tokens = 0, 0
+        """Limits as the account has them; 0 is "not known": concurrency is then found from one on, the others when they are met."""
+        self.clock, self.sleep = clock, sleep
+        self._wall_clock, self._chance = wall_clock, chance
+        self._slots, self._rpm, self._tpm, self._tpd = Slots(concurrency), Limit(rpm), Limit(tpm), Limit(tpd)
+        self._minute, self._day, self._miscount = Minute(), Day(), Miscount()
+        self._jobs: dict[str, deque[_Waiting]] = {}  # in the order of their turns
+        self._paused_until = self._refused_at = self._left_at = -math.inf
+        self._wave = 0  # of refusals that were heard: what left after it is no part of it
+        self._vain = 0  # waves since a reply came
+        self._timer: asyncio.Task[None] | None = None
+        self._timer_at = math.inf
+
+    @property
+    def most(self) -> int:
+        """Most calls that can ever be in flight."""
+        return self._slots.limit.told or MOST_IN_FLIGHT
+
+    def limits(self) -> dict[str, int]:
+        """The limits in force, told or found; 0 where none is known."""
+        named = {"concurrency": self._slots.limit, "rpm": self._rpm, "tpm": self._tpm, "tpd": self._tpd}
+        return {name: limit.now for name, limit in named.items()}
 
     @asynccontextmanager
-    async def slot(self, tokens: int) -> AsyncIterator[None]:
-        """Hold a slot from the moment the request may leave to its last byte. Raises BudgetReached when the day's tokens are used up."""
-        async with self._slots:
-            async with self._gate:
-                self._spend_day(tokens)
-                while (wait_s := self._wait_s(tokens)) > 0:
-                    await self._sleep(wait_s)
-                self._log.append((self._clock(), tokens))
-                self._log_tokens += tokens
-            yield
+    async def slot(self, tokens: int, job: str = "", *, again: bool = False) -> AsyncIterator[Place]:
+        """Hold a slot from the moment the request may leave to its last byte; `again` goes before the job's other requests.
+
+        Raises BudgetReached when the day's tokens are used up.
+        """
+        place = await self._turn(tokens, job, first=again)
+        try:
+            yield place
+        finally:
+            self._slots.in_flight -= 1
+            self._end(place)
+
+    def left(self, place: Place) -> None:
+        """The request leaves now: its minute begins. Said again it means nothing."""
+        if place.at == math.inf:
+            place.wave = self._wave
+            self._minute.leave(place, self.clock())
+        self._let_go()
+
+    def came(self, place: Place, tokens: int) -> None:
+        """A reply came, and the provider counted so many tokens, reply budget included; 0 when it did not say."""
+        if tokens:
+            self._miscount.learn(place.asked_tokens, tokens)
+            self._recount(place, tokens)
+        if place.wave == self._wave:
+            self._vain = 0
+
+    def refused(self, place: Place, refusal: Refusal | None) -> None:
+        """Learn from a refusal; None when nobody was there to refuse. What left before an earlier one was heard is one wave with it.
+
+        Raises RequestRefused when the request is larger than a whole minute of the account, so that it could never leave.
+        """
+        if refusal is None or not refusal.limit:
+            self.overloaded(place, refusal.wait_s if refusal else None)
+            return
+        new_wave = self._new_wave(place)
+        match refusal.limit:
+            case "concurrency":
+                self._slots.limit.find(refusal.allowed, self.clock())
+                self._crowded(refusal.wait_s, new_wave=new_wave)
+            case "rpm":
+                news = self._rpm.find(refusal.allowed, self.clock())
+                if new_wave:
+                    self.pause(refusal.wait_s or 0.0 if news else self._backoff_s(refusal.wait_s))
+            case "tpm":
+                self._tpm.find(refusal.allowed, self.clock())
+                self._minute.others(refusal.used, self.clock())
+                self.pause(refusal.wait_s or 0.0 if refusal.used else self._backoff_s(refusal.wait_s))
+            case _:
+                self._tpd.find(refusal.allowed, self.clock())
+                self._day.tokens = max(self._day.tokens, refusal.used or refusal.allowed)
+                self.pause(refusal.wait_s or 0.0 if refusal.allowed else self._backoff_s(refusal.wait_s))
+        self._recount(place, 0)  # it was not let in, so it holds no tokens
+        if refusal.limit == "tpm" and 0 < refusal.allowed < place.asked_tokens:
+            message = f"A request of {place.asked_tokens:,} tokens is more than the account's {refusal.allowed:,} tokens a minute."
+            raise RequestRefused(message, next_step=f"Name the limit, so that windows are made to fit: --tpm {refusal.allowed}")
+
+    def overloaded(self, place: Place, wait_s: float | None = None) -> None:
+        """The provider has too much to do, also when it says so in the middle of a reply: all go on with half, after a pause."""
+        if self._new_wave(place):
+            self._slots.shrink(self._slots.in_flight / 2, self.clock(), again=self._vain > 0)
+            self.pause(self._backoff_s(wait_s))
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """Take limits from the headers of a reply, where nobody told them."""
+        if not self._rpm.now and (rpm := rpm_in(headers)):
+            self._rpm.find(rpm, self.clock())
 
     def pause(self, seconds: float) -> None:
-        """Let nothing leave for so long: the provider asked one request to wait, so all wait."""
-        self._paused_until = max(self._paused_until, self._clock() + seconds)
+        """Let nothing leave for so long."""
+        self._paused_until = max(self._paused_until, self.clock() + seconds)
+
+    def spent_today(self, tokens: int) -> None:
+        """Count tokens that others, such as earlier runs, reserved in this day of the provider."""
+        self._day.turn(self._wall_clock())
+        self._day.tokens += tokens
+
+    def give_up(self, job: str, error: OctavoError) -> None:
+        """Let nobody of a job wait any longer: raise that error where they wait."""
+        for waiting in self._jobs.pop(job, ()):
+            if not waiting.turn.done():
+                waiting.turn.set_exception(error)
+
+    def _new_wave(self, place: Place) -> bool:
+        """Whether a refusal is the first that is heard of those that left together; one in a long reply may be far from its departure."""
+        new = place.wave == self._wave or self.clock() > self._refused_at + WAVE_S
+        if new:
+            self._wave += 1
+            self._refused_at = self.clock()
+        return new
+
+    def _crowded(self, wait_s: float | None, *, new_wave: bool) -> None:
+        """Too many in flight: go on with those that were let in, or wait when there are none of ours."""
+        if not new_wave:
+            return
+        others = self._slots.in_flight - 1
+        self._slots.shrink(others, self.clock(), again=False)
+        if not others:
+            self.pause(self._backoff_s(wait_s))
+
+    def _backoff_s(self, told_s: float | None) -> float:
+        """How long all wait: at least as told, longer with each wave in which nothing came, never the same for two machines."""
+        grown_s = min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** min(self._vain, 10))
+        self._vain += 1
+        return max(told_s or 0.0, grown_s) * (1 + JITTER * self._chance())
+
+    def _end(self, place: Place) -> None:
+        """A slot is free again; who never left has used nothing."""
+        if place.at == math.inf:
+            self._minute.take_back(place)
+            self._day.recount(place, 0)
+        self._let_go()
+
+    def _recount(self, place: Place, tokens: int) -> None:
+        self._day.recount(place, tokens)
+        self._minute.recount(place, tokens)
+
+    async def _turn(self, tokens: int, job: str, *, first: bool) -> Place:
+        """Wait until a request may leave. A slot given to somebody who is gone goes back."""
+        waiting = _Waiting(tokens, asyncio.get_running_loop().create_future())
+        queue = self._jobs.setdefault(job, deque())
+        (queue.appendleft if first else queue.append)(waiting)
+        self._let_go()
+        try:
+            return await waiting.turn
+        except asyncio.CancelledError:
+            if waiting.turn.done() and not waiting.turn.cancelled() and waiting.turn.exception() is None:
+                self._slots.in_flight -= 1
+                self._end(waiting.turn.result())
+            raise
+
+    def _let_go(self) -> None:
+        """Let whoever may leave do so, the jobs in turn; then see to it that this is looked at again in time."""
+        while (waiting := self._next()) and self._has_slot():
+            tokens = self._miscount.corrected(waiting.tokens)
+            if self._day_is_full(waiting, tokens):
+                continue
+            if wait_s := self._wait_s(tokens):
+                self._wake_in(wait_s)
+                return
+            self._pop()
+            place = Place(tokens, self._day.number, waiting.tokens)
+            self._minute.enter(place)
+            self._day.tokens += tokens
+            self._slots.in_flight += 1
+            self._left_at = self.clock()
+            waiting.turn.set_result(place)
+
+    def _has_slot(self) -> bool:
+        """Whether a slot is free; opens more when it is time, and else sees to it that this is looked at again then."""
+        now = self.clock()
+        if not self._slots.free and now >= self._paused_until and now >= self._slots.grow_at():
+            self._slots.grow(now)
+        if not self._slots.free:
+            self._wake_in(max(self._slots.grow_at(), self._paused_until) - now)
+        return self._slots.free
 
     def _wait_s(self, tokens: int) -> float:
-        """Seconds until a request of that size may leave; 0 when it may leave now."""
-        now = self._clock()
-        self._forget(now - MINUTE_S)
-        wait_s = self._paused_until - now
-        if self.rpm and len(self._log) >= self.rpm:
-            wait_s = max(wait_s, self._log[0][0] + MINUTE_S - now)
-        if self.tpm and self._log and self._log_tokens + tokens > self.tpm:
-            wait_s = max(wait_s, self._log[0][0] + MINUTE_S - now)
+        now = self.clock()
+        self._rpm.try_more(now)
+        self._tpm.try_more(now)
+        wait_s = max(self._paused_until - now, self._minute.wait_s(tokens, self._rpm.now, self._tpm.now, now))
+        if self._minute.requests > BURST_SHARE * self._rpm.now > 0:
+            wait_s = max(wait_s, self._left_at + SPREAD_S / self._rpm.now - now)
         return max(0.0, wait_s)
 
-    def _forget(self, before: float) -> None:
-        while self._log and self._log[0][0] <= before:
-            self._log_tokens -= self._log.popleft()[1]
+    def _day_is_full(self, waiting: _Waiting, tokens: int) -> bool:
+        """Whether the day has no room for a request, which is then told so."""
+        self._day.turn(self._wall_clock())
+        if not self._tpd.now or self._day.tokens + tokens <= self._tpd.now:
+            return False
+        message = f"The account's {self._tpd.now:,} tokens a day are used up."
+        waiting.turn.set_exception(BudgetReached(message, about="tpd", next_step="Run again after 00:00 UTC+8; what is done is kept."))
+        self._pop()
+        return True
 
-    def _spend_day(self, tokens: int) -> None:
-        day = int((self._wall_clock() + DAY_SHIFT_S) // DAY_S)
-        if day != self._day:
-            self._day, self._day_tokens = day, 0
-        if self.tpd and self._day_tokens + tokens > self.tpd:
-            message = f"The account's {self.tpd:,} tokens a day are used up."
-            raise BudgetReached(message, about="tpd", next_step="Run again after 00:00 UTC+8; what is done is kept.")
-        self._day_tokens += tokens
+    def _next(self) -> _Waiting | None:
+        """The request whose turn it is; those that were given up, and jobs without requests, are dropped on the way."""
+        while self._jobs:
+            job = next(iter(self._jobs))
+            queue = self._jobs[job]
+            while queue and queue[0].turn.done():
+                queue.popleft()
+            if queue:
+                return queue[0]
+            del self._jobs[job]
+        return None
+
+    def _pop(self) -> None:
+        """Take the request whose turn it was, and put its job behind the others."""
+        job = next(iter(self._jobs))
+        queue = self._jobs.pop(job)
+        queue.popleft()
+        if queue:
+            self._jobs[job] = queue
+
+    def _wake_in(self, seconds: float) -> None:
+        """Look again in so many seconds, unless that is due earlier anyway."""
+        at = self.clock() + seconds
+        if at == math.inf or (self._timer is not None and self._timer_at <= at):
+            return  # at infinity: somebody is about to leave, and this is looked at again then
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = asyncio.get_running_loop().create_task(self._wake(seconds))
+
+    async def _wake(self, seconds: float) -> None:
+        await self.sleep(seconds)
+        self._timer = None
+        self._let_go()

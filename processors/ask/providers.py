@@ -57,6 +57,7 @@ class Provider:
     key_env: str = ""  # variable that holds the key
     key_needed: bool = True
     default_model: str = ""  # "" when there is none to assume
+    all_keys: bool = False  # strict formats must list every key as required, so that what is null has to be written
     any_model: bool = False  # serves ids that no catalogue knows, such as a proxy or a machine of one's own
     context_tokens: int = 32_768  # assumed for such ids
     prices_hold: bool = True  # whether the prices of a model that another provider lists hold here too

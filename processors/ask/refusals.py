@@ -87,6 +87,7 @@ LIMITS: Mapping[str, re.Pattern[str]] = {
     "tpm": re.compile(r"TPM rate limit, current: ?\d+, limit: ?(\d+)|\(TPM\): Limit ([\d,]+)|Limit type: tokens\. Current limit: (\d+)"),
     "tpd": re.compile(r"TPD rate limit, current: ?\d+, limit: ?(\d+)|\(TPD\): Limit ([\d,]+)"),
 }
+USED = re.compile(r"current: ?(?P<all>\d+)|Used (?P<before>[\d,]+), Requested (?P<this>[\d,]+)")  # tokens: Moonshot's, then OpenAI's
 WAIT = re.compile(r"\b(?:after|in) (?:(\d+)h)?(?:(\d+)m(?!s))?(\d+(?:\.\d+)?) ?(ms|s|seconds?)\b", re.IGNORECASE)
 SECONDS = re.compile(r"\d{1,9}(?:\.\d+)?")
 PAGE = re.compile(r"\s*(?:<!doctype html|<html)", re.IGNORECASE)
@@ -95,13 +96,22 @@ TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One "no". `limit` is concurrency, rpm, tpm or tpd when a limit was named, `allowed` its number, 0 when it was not told."""
+    """One "no". `limit` is concurrency, rpm, tpm or tpd when a limit was named, `allowed` its number, 0 when it was not told.
+
+    `used` are the tokens of the minute or the day that the provider counts, with those of the request that it refuses; 0 when not told.
+    """
 
     kind: RefusalKind
     message: str
     limit: str = ""
     allowed: int = 0
     wait_s: float | None = None  # what the provider asks to wait
+    used: int = 0
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is about the account or the provider, so that other calls would hear the same now."""
+        return self.kind in {"rate", "overload"}
 
 
 def refusal(status: int, body: str, headers: Mapping[str, str], provider: Provider, *, now_s: float | None = None) -> Refusal:
@@ -109,7 +119,8 @@ def refusal(status: int, body: str, headers: Mapping[str, str], provider: Provid
     labels, message = _said(body)
     limit, allowed = _limit(message)
     said = SECRET.sub("[key]", f"{status} {' '.join(labels)}: {message[:SHOWN_CHARACTERS]}".strip(": "))
-    return Refusal(_kind(status, labels, message, provider), said, limit, allowed, _wait_s(message, headers, now_s))
+    wait_s, used = _wait_s(message, headers, now_s), _used(message) if limit in {"tpm", "tpd"} else 0
+    return Refusal(_kind(status, labels, message, provider), said, limit, allowed, wait_s, used)
 
 
 def hidden(body: str, provider: Provider) -> Refusal | None:
@@ -168,6 +179,11 @@ def _limit(message: str) -> tuple[str, int]:
             number = next((group for group in found.groups() if group), "0")
             return name, int(number.replace(",", ""))
     return "", 0
+
+
+def _used(message: str) -> int:
+    found = USED.search(message)
+    return sum(int(number.replace(",", "")) for number in found.groups() if number) if found else 0
 
 
 def _wait_s(message: str, headers: Mapping[str, str], now_s: float | None) -> float | None:

@@ -17,13 +17,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from schemas.pipeline import Evidence, Part, Question, Record, Request, Role, Window
+from schemas.pipeline import INCOMPLETE, Evidence, Part, Question, Record, Request, Role, Window
 from schemas.printed_rows import Row, rows_in
 
 LEAST_PROVED = 5  # rows of a table that prove items of a list, from which on it is the table of that list
 FURNITURE_LINES = 8  # between two rows of one table: the footer of one page and the header of the next
 MOST_WINDOWS = 8  # for one list; more gaps than that are asked about together
-INCOMPLETE = "incomplete_list"  # the class of the mark of a list that stays shorter than its table
 MOST_NAMED = 5  # rows named to the model
 MARK_TOKENS = 32  # of a document in a window, and of a page; rounded up
 _SUMS = re.compile(
@@ -86,11 +85,6 @@ def marked(record: Record, left: Iterable[Short]) -> Record:
         Evidence(field, "", "missing", state="missing", detail=words) for field, _, words in (one.partition(": ") for one in sentences)
     ]
     return replace(record, conflicts=(*record.conflicts, *sentences), evidence=(*record.evidence, *missing))
-
-
-def is_short(words: str) -> bool:
-    """Whether what is said behind the field in `conflicts` is such a mark."""
-    return words.startswith(INCOMPLETE)
 
 
 def gaps(request: Request, short: Short) -> list[tuple[Window, str]]:
@@ -205,8 +199,7 @@ def _columns(line: _Line) -> list[Part]:
 
 def _sliced(part: Part, start: int, end: int, role: Role) -> Part:
     tokens = -(-part.tokens * (end - start) // max(1, len(part.text))) + MARK_TOKENS
-    shown = replace(part, text=part.text[start:end], tokens=tokens, image=None, image_px=None, role=role)
-    return replace(shown, start=part.start + start, end=part.start + end)
+    return replace(part.cut(start, end), tokens=tokens, image=None, image_px=None, role=role)
 
 
 def _complaint(short: Short, cluster: Sequence[_Line]) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from processors.check.items import as_one, items_of, plain
-from schemas.pipeline import Evidence, Record
+from schemas.pipeline import SUMMARY, Evidence, Record
 
 GRADES = {"exact": 2, "loose": 1, "missing": 0}
 LONGEST_SHOWN = 80  # characters of a value in a sentence about a conflict
@@ -36,6 +36,7 @@ class _Whole:
 
     evidence: list[Evidence] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
+    joins: bool = False  # whether texts that differ are put one behind the other, as in a summary
 
 
 def merge(parts: Sequence[tuple[int, Record]]) -> Record:
@@ -44,7 +45,7 @@ def merge(parts: Sequence[tuple[int, Record]]) -> Record:
     first = records[0].record
     if len(records) == 1:
         return first
-    whole = _Whole([], list(dict.fromkeys(conflict for one in records for conflict in one.record.conflicts)))
+    whole = _Whole([], list(dict.fromkeys(conflict for one in records for conflict in one.record.conflicts)), first.question == SUMMARY)
     value = _record(whole, "", [Said(one.record.value, _signed(one.record, first.request)) for one in records])
     return replace(first, value=value, evidence=tuple(whole.evidence), conflicts=tuple(dict.fromkeys(whole.conflicts)))
 
@@ -127,6 +128,9 @@ def _scalar(whole: _Whole, path: str, said: Sequence[Said]) -> Any:
     for one in said:
         groups.setdefault(plain(one.value), []).append(one)
     ranked = sorted(groups.values(), key=lambda group: (-max(map(_grade, group)), -len(group)))
+    if whole.joins and all(isinstance(one.value, str) for one in said):
+        whole.evidence += [replace(proof, field=path + proof.field) for one in said for proof in one.evidence]
+        return "\n\n".join(group[0].value for group in groups.values())
     kept, *others = [max(group, key=_grade) for group in ranked]
     conflict = f"{_shown(kept)} was kept, not {', '.join(map(_shown, others))}" if others else ""
     whole.evidence += [replace(proof, field=path + proof.field, detail=conflict or proof.detail) for proof in kept.evidence]

@@ -28,13 +28,14 @@ from typing import Any
 from processors.check.again import Again, ask_again, second, some
 from processors.check.agree import agree
 from processors.check.cited import FIELDS, cited
-from processors.check.complete import gaps, is_short, marked, short_lists
-from processors.check.confidence import confidence
+from processors.check.complete import gaps, marked, short_lists
+from processors.check.confidence import rated, within
 from processors.check.fit import blanked, fit, notes, only_known, shown, silences, top
 from processors.check.ground import Leaf, evidence, ground, written
 from processors.check.merge import merge
 from processors.check.salvage import Entry, Salvaged, salvage
 from processors.check.source import Source
+from schemas.compact import expanded
 from schemas.pipeline import NOT_APPLICABLE, SUMMARY, Evidence, Part, Question, Record, Reject, Reply, Request
 
 __all__ = [
@@ -93,27 +94,13 @@ def repair(request: Request, reply: Reply) -> str:
     return "kept from a reply that broke off" if reply.finish_reason == "length" else ""
 
 
-def rated(record: Record) -> Record:
-    """The record, its parts merged, with the confidence in each value; what one part does not say and another does is no silence."""
-    given = [item.field for item in record.evidence if item.state == "given"]
-    said = {path[: edge.start()] for path in given for edge in re.finditer(r"[.\[]|$", path)}
-    known = [item for item in record.evidence if item.state == "given" or item.detail or item.field not in said]
-    doubtful = [place for place, _, words in (conflict.partition(": ") for conflict in record.conflicts) if not is_short(words)]
-    noted = [replace(item, notes=(*item.notes, "conflict")) if _in(item.field, doubtful) else item for item in known]
-    return replace(record, evidence=tuple(replace(item, confidence=confidence(item)) for item in noted))
-
-
-def _in(path: str, places: Sequence[str]) -> bool:
-    """Whether a path is one of these places, or lies in one."""
-    return any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in places)
-
-
 def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str, Any]]]:
     """The answers for each document."""
     answers: dict[str, list[Mapping[str, Any]]] = {}
     for entry in salvaged.entries:
         if document := request.ids.get(_id(entry)):
-            answers.setdefault(document, []).append(entry.value)
+            answer = {**entry.value, "record": expanded(request.legend, entry.value["record"])} if "record" in entry.value else entry.value
+            answers.setdefault(document, []).append(answer)
     return answers
 
 
@@ -212,7 +199,7 @@ def _record(
     first = last.kept.request if last and last.kept else request.fingerprint
     failed = [Evidence(place, "", "missing", state="failed", detail=words) for place, _, words in (one.partition(": ") for one in problems)]
     proofs = _proofs(question, document, leaves, value, said, source)
-    silent = [item for item in silences(question.fields, value, said) if not _in(item.field, [one.field for one in failed])]
+    silent = [item for item in silences(question.fields, value, said) if not within(item.field, [one.field for one in failed])]
     if last:
         asked = last.fields or tuple(field.name for field in question.fields)
         proofs = [_repaired(item, request.fingerprint) if top(item.field) in asked else item for item in proofs]

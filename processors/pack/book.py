@@ -15,7 +15,8 @@ from itertools import accumulate
 from schemas.pipeline import Part, Role
 from schemas.printed_rows import rows_in
 
-PAGE_MARK_TOKENS = 16  # "<<4be1c09a77 page 12 of 345>>" and its newline, counted with the Kimi vocabulary, rounded up, 2026-11-23
+PAGE_MARK_TOKENS = 12  # "<<407931 k285612 page 12/345>>" and its newline, counted with the Kimi vocabulary, 2026-11-23
+ROLE_TOKENS = 3  # ", context" in the mark of what is shown beside a piece
 LONGEST_HEADING = 90  # characters
 FURNITURE_LINES = 8  # between two rows of one table: the footer of one page and the header of the next
 LONGEST_COLUMNS = 300  # characters of the line with the column headings
@@ -154,13 +155,17 @@ def sliced(part: Part, start: int, end: int, role: Role, count: Count) -> Part:
     """The characters from `start` to `end` of a whole page in another role. A picture goes with the beginning of its page."""
     if role == "whole" or (role == "piece" and (start, end) == (0, len(part.text))):
         return replace(part, role=role)
-    text = part.text[start:end]
+    piece = part.cut(start, end)
     shows = part.image_px is not None and start == 0 and role == "piece"
-    seen = part.tokens - PAGE_MARK_TOKENS - count(part.text) if shows else 0
+    seen = part.tokens - page_mark(part.pages) - count(part.shown) if shows else 0
     picture, size = (part.image, part.image_px) if shows else (None, None)
-    return replace(
-        part, start=start, end=end, text=text, tokens=PAGE_MARK_TOKENS + count(text) + seen, image=picture, image_px=size, role=role
-    )
+    mark = PAGE_MARK_TOKENS + (0 if role == "piece" else ROLE_TOKENS)
+    return replace(piece, tokens=mark + count(piece.shown) + seen, image=picture, image_px=size, role=role)
+
+
+def page_mark(pages: int) -> int:
+    """Tokens of the mark of each page; the only page of a document has none beside the document's."""
+    return PAGE_MARK_TOKENS if pages > 1 else 0
 
 
 def _is_worded(line: str) -> bool:

@@ -61,6 +61,13 @@ def cut(parts: Sequence[Part], count: Count, space: Room, marks: int, gaps: Iter
             at = stop
 
 
+def pieces(tokens: int, space: Room) -> tuple[int, int]:
+    """About how many pieces a document of so many tokens is cut into, and the tokens of each with what is shown beside it."""
+    aside = space.overlap + space.context
+    number = -(-(tokens - aside) // max(1, space.tokens - aside))
+    return number, -(-tokens // number) + (aside if number > 1 else 0)
+
+
 def cover(parts: Sequence[Part], seen: Sequence[Sequence[Part]]) -> tuple[list[int], list[Span]]:
     """The numbers of the fewest windows that show as much of a document as all of them do, and the gaps that they leave.
 
@@ -138,7 +145,7 @@ def _furthest(book: Book, start: int, tokens: int, count: Count) -> int:
         if part.tokens <= tokens:
             tokens -= part.tokens
             continue
-        left = tokens - (part.tokens - count(part.text))
+        left = tokens - (part.tokens - count(part.shown))
         fitting = _fitting(part.text, 0, left, count) if left > 0 else 0
         return begin + fitting if begin + fitting > start else min(start + 1, book.offsets[-1]) if part.text else end
     return book.offsets[-1]

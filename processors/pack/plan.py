@@ -1,8 +1,51 @@
-"""What a set of windows will cost: dollars and minutes, computed before anything is sent."""
+"""How many windows to make, and what they cost: documents, questions, prices and limits in; a number with its reason, dollars, minutes out.
+
+The fewest tokens come first, since every window pays for its instruction and its question again. But the reply is the slow side: with 15
+calls in flight at 40 tokens a second, one window of 100 documents takes 15 times as long as 15 windows of 7. So, among the numbers of
+windows that cost at most `DEARER` more than the cheapest, the fewest that take at most `SLOWER` longer than the fastest.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import heapreplace
+from typing import NamedTuple
+
+DEARER = 0.05  # share of the price that shorter waiting may cost: half of what a plan may be off by, so that the price stays as it was said
+SLOWER = 0.05  # share of the time below which more windows are not worth their tokens
+FIRST_TOKEN_S = 0.5  # from sending to the first token of the reply; nobody documents it, assumed 2026-11
+PREFILL_TOKENS_PER_S = 8_000.0  # how fast a prompt is read; assumed as well
+CANDIDATES = 200  # numbers of windows that are looked at
+MINUTE_S, DAY_S = 60.0, 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What an account pays and gets."""
+
+    prices_usd: tuple[float, float, float]  # per million tokens: fresh, cached, out; all 0 when none is known
+    tokens_per_second: float  # of one reply
+    limits: tuple[int, int, int, int]  # calls in flight, requests and tokens a minute, tokens a day; 0 for none
+    live: bool = True  # False in batches, which answer when they like
+
+    def usd(self, prompt: float, cached: float, reply: float) -> float:
+        """What so many tokens cost."""
+        fresh_usd, cached_usd, out_usd = self.prices_usd
+        return ((prompt - cached) * fresh_usd + cached * cached_usd + reply * out_usd) / 1e6
+
+    def weight(self, prompt: float, cached: float, reply: float) -> float:
+        """What is kept low: dollars, or tokens where no price is known."""
+        return self.usd(prompt, cached, reply) or prompt - cached + reply
+
+
+class Call(NamedTuple):
+    """One request, in tokens. `cached` is a part of the prompt; `limit` is the most that the reply may have."""
+
+    prompt: int
+    cached: int
+    reply: int
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,31 +61,107 @@ class Cost:
     minutes: float = 0.0
 
 
-def cost(
-    *,
-    requests: list[tuple[int, int, int, int]],
-    prices_usd: tuple[float, float, float],
-    tokens_per_second: float,
-    limits: tuple[int, int, int],
-) -> Cost:
-    """The cost of requests, each (prompt tokens, of which cached, expected reply tokens, reply limit).
+def cost(windows: Sequence[Sequence[Call]], terms: Terms, scale: float = 1.0) -> Cost:
+    """The cost of windows, each with its calls, which follow one another.
 
-    `prices_usd` are per million tokens: fresh, cached, out. `limits` are concurrency, requests and tokens a minute; 0 for none.
-    Minutes are those of the limit that binds: calls in flight at the speed of the model, requests, or tokens charged (prompt + limit).
+    `scale` is what is expected of tokens that were counted on the safe side; the worst case and the pace take them as they are.
     """
-    fresh_usd, cached_usd, out_usd = (price / 1e6 for price in prices_usd)
-    prompt, cached, reply, limit = (sum(column) for column in zip(*requests, strict=True)) if requests else (0, 0, 0, 0)
-    concurrency, rpm, tpm = limits
-    in_flight = min(concurrency or len(requests), len(requests)) or 1
-    by_speed = reply / tokens_per_second / in_flight / 60
-    by_requests = len(requests) / rpm if rpm and len(requests) > rpm else 0.0
-    by_tokens = (prompt + limit) / tpm if tpm and prompt + limit > tpm else 0.0
-    return Cost(
-        requests=len(requests),
-        prompt_tokens=prompt,
-        cached_tokens=cached,
-        reply_tokens=reply,
-        usd=(prompt - cached) * fresh_usd + cached * cached_usd + reply * out_usd,
-        worst_usd=prompt * fresh_usd + limit * out_usd,
-        minutes=max(by_speed, by_requests, by_tokens),
+    calls = [call for window in windows for call in window]
+    safe, cached, reply, limit = (sum(column) for column in zip(*calls, strict=True)) if calls else (0, 0, 0, 0)
+    prompt, cached = round(scale * safe), round(scale * cached)
+    work = [sum(_seconds(call, terms) for call in window) for window in windows]
+    ended_s = max(_makespan_s(work, terms.limits[0]), _last_leaves_s(len(calls), safe + limit, terms) + min(work, default=0.0))
+    usd = terms.usd(prompt, cached, reply)
+    return Cost(len(calls), prompt, cached, reply, usd, terms.usd(safe, 0, limit), ended_s / MINUTE_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be asked about documents that share windows: how many, their tokens, those of the longest, and the questions."""
+
+    documents: int
+    tokens: int
+    longest: int
+    questions: tuple[tuple[int, int, int], ...]  # tokens beside the documents in a window; of the reply about a document; its limit
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How many windows to make, and why, as a person should read it."""
+
+    windows: int
+    reason: str
+
+
+def choose(work: Work, fewest: int, terms: Terms) -> Choice:
+    """The number of windows for documents that fit into `fewest`."""
+    if not fewest:
+        return Choice(0, "nothing to ask")
+    if not terms.live:
+        return Choice(fewest, "the fewest, since a batch has no hurry")
+    most = _most(work, fewest, terms)
+    times = {windows: _time_s(work, windows, terms) for windows in _candidates(fewest, most, terms.limits[0] or work.documents)}
+    windows = min(number for number, time_s in times.items() if time_s <= (1 + SLOWER) * min(times.values()))
+    if windows > fewest:
+        dearer = _weight(work, windows, terms) / _weight(work, fewest, terms) - 1
+        saved = f"{_said(times[windows])} instead of {_said(times[fewest])} for {dearer:.1%} more"
+        return Choice(windows, f"{fewest} would do, but leave calls idle: {saved}")
+    if most == fewest < work.documents:
+        return Choice(fewest, f"the fewest; one more would cost over {DEARER:.0%} more")
+    return Choice(fewest, "the fewest; more would hardly be faster")
+
+
+def _most(work: Work, fewest: int, terms: Terms) -> int:
+    """The largest number of windows that is not too dear. Each further one costs the same."""
+    cheapest = _weight(work, fewest, terms)
+    further = _weight(work, fewest + 1, terms) - cheapest
+    return max(fewest, min(work.documents, fewest + int(DEARER * cheapest / further) if further else work.documents))
+
+
+def _candidates(fewest: int, most: int, in_flight: int) -> list[int]:
+    """Numbers of windows that are worth a look: the ends, and those that fill every round of calls."""
+    first = -(-fewest // in_flight) * in_flight
+    return sorted({fewest, most, *list(range(first, most + 1, in_flight))[:CANDIDATES]})
+
+
+def _weight(work: Work, windows: int, terms: Terms) -> float:
+    prompt = sum(windows * overhead + work.tokens for overhead, _, _ in work.questions)
+    cached = (len(work.questions) - 1) * work.tokens
+    return terms.weight(prompt, cached, work.documents * sum(reply for _, reply, _ in work.questions))
+
+
+def _time_s(work: Work, windows: int, terms: Terms) -> float:
+    """Seconds that so many windows take when documents are spread evenly, and one of them holds the longest document."""
+    most_documents = -(-work.documents // windows)
+    even = Call(max(work.tokens // windows, work.longest), 0, 0, 0)
+    each_s = _seconds(even, terms) + sum(
+        _seconds(Call(overhead, 0, reply * most_documents, 0), terms) for overhead, reply, _ in work.questions
     )
+    charged = sum(windows * overhead + work.tokens + work.documents * limit for overhead, _, limit in work.questions)
+    rounds = -(-windows // min(terms.limits[0] or windows, windows))
+    return max(rounds * each_s, _last_leaves_s(windows * len(work.questions), charged, terms) + each_s)
+
+
+def _seconds(call: Call, terms: Terms) -> float:
+    """How long a call takes. What is cached is read at once."""
+    return FIRST_TOKEN_S + (call.prompt - call.cached) / PREFILL_TOKENS_PER_S + call.reply / terms.tokens_per_second
+
+
+def _last_leaves_s(calls: int, charged_tokens: int, terms: Terms) -> float:
+    """When the last call may leave, as far as requests and tokens a minute and tokens a day go."""
+    _, rpm, tpm, tpd = terms.limits
+    amounts = ((calls, rpm, MINUTE_S), (charged_tokens, tpm, MINUTE_S), (charged_tokens, tpd, DAY_S))
+    return max((period_s * ((amount - 1) // most) for amount, most, period_s in amounts if most and amount), default=0.0)
+
+
+def _makespan_s(work_s: Iterable[float], in_flight: int) -> float:
+    """When the last of some pieces of work is done that are taken in order by whoever is free; 0 in flight for no limit."""
+    pieces = list(work_s)
+    ends = [0.0] * min(in_flight or len(pieces), len(pieces))
+    for piece_s in pieces:
+        heapreplace(ends, ends[0] + piece_s)
+    return max(ends, default=0.0)
+
+
+def _said(seconds: float) -> str:
+    return f"{seconds / MINUTE_S:.0f} min" if seconds >= 2 * MINUTE_S else f"{seconds:.0f} s"

@@ -7,23 +7,26 @@ Documents keep together; one that is longer than a window gets windows of its ow
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 
-from processors.pack.book import PAGE_MARK_TOKENS, sliced
-from processors.pack.cut import Room, cover, cut, has_many_rows, room
-from processors.pack.plan import Cost, cost
-from processors.pack.tokens import Count, counter, image_tokens
+from processors.pack.book import PAGE_MARK_TOKENS, ROLE_TOKENS, page_mark, sliced
+from processors.pack.calibration import Calibration
+from processors.pack.cut import Room, cover, cut, has_many_rows, pieces, room
+from processors.pack.groups import Frame, Group, Size, even, fewest
+from processors.pack.plan import Call, Choice, Cost, Terms, Work, choose, cost
+from processors.pack.tokens import VOCABULARY_SHA256, Count, counter, image_tokens, rough
 from schemas.pipeline import Page, Part, Role, Window
 
-DOCUMENT_MARK_TOKENS = 32  # the lines that open and close a document
+DOCUMENT_MARK_TOKENS = 7  # "<<407931 k285612>>" and its newline, counted with the Kimi vocabulary, 2026-11-23
 OPEN_WINDOWS = 8  # windows that wait for a document that fits
 
 Extent = tuple[str, Role, int]  # document, whether all of it is shown or a piece or a summary, and where that begins
 
 __all__ = [
-    "PAGE_MARK_TOKENS", "Bounds", "Cost", "Count", "Extent", "cost", "counter", "extent", "groups", "image_tokens", "page_of", "place",
-    "position", "rest", "shown", "size_of", "whole", "window_of", "windows",
+    "PAGE_MARK_TOKENS", "ROLE_TOKENS", "VOCABULARY_SHA256", "Bounds", "Calibration", "Call", "Choice", "Cost", "Count", "Extent", "Frame",
+    "Group", "Size", "Terms", "Work", "choose", "cost", "counter", "even", "extent", "fewest", "groups", "halves", "image_tokens",
+    "page_of", "pieces", "place", "position", "rest", "rough", "shown", "size_of", "tokens_of", "whole", "window_of", "windows",
 ]  # fmt: skip
 
 
@@ -93,10 +96,11 @@ def whole(pages: Sequence[Page], count: Count) -> list[Part]:
             0,
             len(page.text),
             page.text,
-            _page_tokens(page, count),
+            _page_tokens(page, len(pages), count),
             page.image_px,
             page.image,
             page.text_from,
+            page.repeated,
         )
         for page in pages
     ]
@@ -107,10 +111,31 @@ def size_of(parts: Sequence[Part]) -> int:
     return DOCUMENT_MARK_TOKENS + sum(part.tokens for part in parts)
 
 
+def tokens_of(text_tokens: int, pages: int, images_px: Iterable[tuple[int, int]] = ()) -> int:
+    """Tokens of a document in a window, marks included, from what is known without its text."""
+    return DOCUMENT_MARK_TOKENS + page_mark(pages) * pages + text_tokens + sum(image_tokens(*size) for size in images_px)
+
+
 def window_of(parts: Sequence[Part]) -> Window:
     """A window that holds just these parts."""
     sizes = (size_of(list(group)) for _, group in groupby(parts, key=lambda part: part.document))
     return Window(tuple(parts), sum(sizes))
+
+
+def halves(window: Window) -> list[Window]:
+    """A window as two: parted between documents, else between the pages of its one document, which are pieces from then on.
+
+    There are none when it cannot be parted; what is shown beside a piece goes with both. Summaries are not parted.
+    """
+    if len(window.documents) > 1:
+        first = frozenset(window.documents[: len(window.documents) // 2])
+        sides = [[part for part in window.parts if (part.document in first) is side] for side in (True, False)]
+        return list(map(window_of, sides))
+    own = [replace(part, role="piece") for part in window.parts if part.role in ("whole", "piece")]
+    beside = [part for part in window.parts if part.role in ("context", "columns")]
+    again = [part for part in window.parts if part.role == "again"]
+    middle = len(own) // 2
+    return [window_of([*beside, *again, *own[:middle]]), window_of([*beside, *own[middle:]])] if middle else []
 
 
 def rest(pages: Sequence[Page], seen: Sequence[Sequence[Part]], count: Count, bounds: Bounds) -> tuple[list[int], list[Window]]:
@@ -165,6 +190,6 @@ def place(parts: Sequence[Part], document: str) -> str:
     return (f"page {first} of " if first == last else f"pages {first}-{last} of ") + str(own[0].pages)
 
 
-def _page_tokens(page: Page, count: Count) -> int:
+def _page_tokens(page: Page, pages: int, count: Count) -> int:
     seen = image_tokens(*page.image_px) if page.image_px else 0
-    return PAGE_MARK_TOKENS + count(page.text) + seen
+    return page_mark(pages) + count(page.shown) + seen

@@ -10,7 +10,8 @@ import fnmatch
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,11 +39,20 @@ class Found:
     path_bytes: bytes  # below the inbox, as the file system has it
     size_bytes: int
     known: str = ""  # SHA-256 under which the caller has its pages already; the same bytes are not parsed again
+    copy: bytes = b""  # file on this machine that holds its bytes, where the inbox is on another
 
     @property
     def path(self) -> str:
         """The path for display, one to one with `path_bytes`."""
         return display(self.path_bytes)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the inbox is a URL, and the bytes have to be fetched."""
+        return b"://" in self.inbox
+
+
+Sight = Found | Document | list[bytes] | None  # a file, a refusal, the sorted paths in a folder, or None for what has no row
 
 
 def walk(inbox: Path, max_file_bytes: int, max_depth: int, skip: Path | None = None) -> Iterator[Found | Document]:
@@ -51,7 +61,12 @@ def walk(inbox: Path, max_file_bytes: int, max_depth: int, skip: Path | None = N
     if not inbox.is_dir():
         raise SettingsError(f"There is no folder {display(root)}.", about="inbox", next_step="Name the folder that holds the documents.")
     own = os.path.realpath(os.fsencode(skip)) if skip else None
-    passed_over = _ignored(inbox)
+    return descend(lambda path: _look(root, path, max_file_bytes, own), _patterns(inbox), max_depth)
+
+
+def descend(look: Callable[[bytes], Sight], patterns: Sequence[str], max_depth: int) -> Iterator[Found | Document]:
+    """Every path once, depth first, except those that meet a pattern; `look` says what is there."""
+    passed_over = _matcher(patterns)
     pending = [iter([b""])]
     while pending:
         path = next(pending[-1], None)
@@ -59,29 +74,41 @@ def walk(inbox: Path, max_file_bytes: int, max_depth: int, skip: Path | None = N
             pending.pop()
             continue
         if pattern := passed_over(path):
-            yield _refused(path, "skipped", "ignored", f"A line of {IGNORE_FILE} passes it over: {pattern}")
+            yield refused(path, "skipped", "ignored", f"A line of {IGNORE_FILE} passes it over: {pattern}")
             continue
-        found = _look(root, path, max_file_bytes, own)
+        found = look(path)
         if isinstance(found, list) and len(pending) > max_depth:
-            yield _refused(path, "skipped", "too_deep", f"The folder lies deeper than max_depth = {max_depth}; raise it to read on.")
+            yield refused(path, "skipped", "too_deep", f"The folder lies deeper than max_depth = {max_depth}; raise it to read on.")
         elif isinstance(found, list):
             pending.append(iter(found))
         elif found is not None:
             yield found
 
 
-def _ignored(inbox: Path) -> Callable[[bytes], str]:
-    """A function that gives the pattern of the ignore file that a path meets, "" for none."""
+def _patterns(inbox: Path) -> list[str]:
+    """The lines of the ignore file. Raises SettingsError when it is there and cannot be read."""
     try:
-        lines = (inbox / IGNORE_FILE).read_text(encoding="utf-8").splitlines()
+        return patterns_in((inbox / IGNORE_FILE).read_bytes())
     except FileNotFoundError:
-        return lambda _: ""
-    except (OSError, UnicodeDecodeError) as error:
+        return []
+    except OSError as error:
         raise SettingsError(f"{IGNORE_FILE} cannot be read: {error}.", about="inbox", next_step="Correct or remove it.") from error
-    patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def patterns_in(data: bytes) -> list[str]:
+    """The patterns in an ignore file. Raises SettingsError when it is no UTF-8."""
+    try:
+        lines = data.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{IGNORE_FILE} cannot be read: {error}.", about="inbox", next_step="Save it as UTF-8.") from error
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _matcher(patterns: Sequence[str]) -> Callable[[bytes], str]:
+    """A function that gives the pattern that a path meets, "" for none."""
 
     def met(path: bytes) -> str:
-        names = (display(path), display(path.rpartition(b"/")[2]))
+        names = (display(path), display(path.rpartition(b"/")[2])) if patterns else ()
         return next((pattern for pattern in patterns if any(fnmatch.fnmatchcase(name, pattern) for name in names)), "")
 
     return met
@@ -93,7 +120,8 @@ def display(path: bytes) -> str:
     >>> display(b"caf\xe9\n.pdf")
     'caf\\xe9\\x0a.pdf'
     """
-    return "".join(_escape(piece) for piece in path.decode("utf-8", "surrogateescape"))
+    text = path.decode("utf-8", "surrogateescape")
+    return text if text.isascii() and text.isprintable() and "\\" not in text else "".join(map(_escape, text))
 
 
 def open_below(inbox: bytes, path: bytes) -> int:
@@ -109,10 +137,29 @@ def open_below(inbox: bytes, path: bytes) -> int:
         os.close(folder)
 
 
+def outermost(inbox: bytes, document: Document) -> Found:
+    """The file in which a document lies, or which it is. Raises DocumentError: vanished."""
+    path = document.path_bytes
+    for place in above(path) if document.container else ():
+        with suppress(OSError):
+            if stat.S_ISREG(os.lstat(inbox + b"/" + place).st_mode):
+                path = place
+                break
+    return Found(inbox, path, 0)
+
+
+def above(path: bytes) -> Iterator[bytes]:
+    """The folders in which a path lies, the outermost first."""
+    place = path.find(b"/")
+    while place >= 0:
+        yield path[:place]
+        place = path.find(b"/", place + 1)
+
+
 def take(found: Found, max_bytes: int) -> bytes:
     """The bytes of a file, read once. Raises DocumentError: vanished, unreadable, changed, or not_regular."""
     try:
-        descriptor = open_below(found.inbox, found.path_bytes)
+        descriptor = os.open(found.copy, os.O_RDONLY | os.O_CLOEXEC) if found.copy else open_below(found.inbox, found.path_bytes)
     except FileNotFoundError as error:
         raise DocumentError("vanished", "It was there when the folder was listed and is gone now.") from error
     except OSError as error:
@@ -122,7 +169,7 @@ def take(found: Found, max_bytes: int) -> bytes:
         if not stat.S_ISREG(before.st_mode):
             raise DocumentError("not_regular", "It was a file when the folder was listed and is none now.")
         try:
-            data = file.read(max_bytes + 1)
+            data = file.read(min(before.st_size, max_bytes) + 1)  # a longer read would ask for all that memory at once
         except OSError as error:
             raise DocumentError("unreadable", f"It cannot be read to its end: {error.strerror}.") from error
         if _version(os.fstat(descriptor)) != _version(before):
@@ -134,36 +181,52 @@ def _version(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _look(root: bytes, path: bytes, max_file_bytes: int, own: bytes | None) -> Found | Document | list[bytes] | None:
+def _look(root: bytes, path: bytes, max_file_bytes: int, own: bytes | None) -> Sight:
     """What `path` is: a file, a refusal, the sorted content of a folder, or None for our own output."""
     place = root + b"/" + path  # for the inbox itself this ends in a slash, which follows a link: its name was given by a person
     try:
         status = os.lstat(place)
-        if path.rpartition(b"/")[2].startswith(b"."):
-            return _refused(path, "skipped", "hidden", "Its name begins with a dot; rename it to have it read.")
+        if is_hidden(path):
+            return hidden(path)
         if stat.S_ISDIR(status.st_mode):
             if own is not None and os.path.realpath(place) == own:
                 return None
             with os.scandir(place) as entries:
                 return sorted(path + b"/" + entry.name if path else entry.name for entry in entries)
     except FileNotFoundError:
-        return _refused(path, "error", "vanished", "It was there when its folder was listed and is gone now.")
+        return refused(path, "error", "vanished", "It was there when its folder was listed and is gone now.")
     except OSError as error:
-        return _refused(path, "error", "unreadable", f"It cannot be looked at: {error.strerror}. Check its permissions.")
+        return refused(path, "error", "unreadable", f"It cannot be looked at: {error.strerror}. Check its permissions.")
     return _file(root, path, status, max_file_bytes)
 
 
 def _file(root: bytes, path: bytes, status: os.stat_result, max_file_bytes: int) -> Found | Document:
     for is_kind, reason, sentence in _KINDS:
         if is_kind(status.st_mode):
-            return _refused(path, "skipped", reason, sentence)
-    if status.st_size > max_file_bytes:
-        sentence = f"It has {status.st_size:,} bytes; the limit max_file_bytes is {max_file_bytes:,}. Raise it to read the file."
-        return _refused(path, "error", "too_large", sentence, status.st_size)
-    return Found(inbox=root, path_bytes=path, size_bytes=status.st_size)
+            return refused(path, "skipped", reason, sentence)
+    return sized(root, path, status.st_size, max_file_bytes)
 
 
-def _refused(path: bytes, status: Status, reason: str, detail: str, size_bytes: int = 0) -> Document:
+def sized(inbox: bytes, path: bytes, size_bytes: int, max_file_bytes: int) -> Found | Document:
+    """A file to read, or its refusal when it is larger than may be."""
+    if size_bytes > max_file_bytes:
+        sentence = f"It has {size_bytes:,} bytes; the limit max_file_bytes is {max_file_bytes:,}. Raise it to read the file."
+        return refused(path, "error", "too_large", sentence, size_bytes)
+    return Found(inbox=inbox, path_bytes=path, size_bytes=size_bytes)
+
+
+def is_hidden(path: bytes) -> bool:
+    """Whether the name of a path begins with a dot."""
+    return path.rpartition(b"/")[2].startswith(b".")
+
+
+def hidden(path: bytes) -> Document:
+    """The row of a path whose name begins with a dot."""
+    return refused(path, "skipped", "hidden", "Its name begins with a dot; rename it to have it read.")
+
+
+def refused(path: bytes, status: Status, reason: str, detail: str, size_bytes: int = 0) -> Document:
+    """The row of a path that is not read."""
     return Document(path=display(path), path_bytes=path, size_bytes=size_bytes, status=status, reason=reason, detail=detail)
 
 

@@ -1,6 +1,7 @@
-"""HTML in; one leaf out: its text block by block, a table row on one line with " | " between the cells, the title first.
+"""HTML in; leaves out: its text block by block, a table row on one line with " | " between the cells, the title first.
 
-Imports `leaf`, the nouns the readers share, and `text`, because HTML is decoded as text before it is HTML.
+Imports `leaf`, the nouns the readers share, and `text`, because HTML is decoded as text before it is HTML, and cut into pages as text.
+What a browser does not show is left out, counted and flagged. A link gives its target where that is short and its words do not say it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Iterator
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from processors.read import text
-from processors.read.leaf import Content, Leaf, Source, clean
+from processors.read.leaf import Content, Source
+from schemas.pipeline import Properties
 
-_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
+_CHARSET = re.compile(rb"<(?:meta[^>]{0,200}?charset|\?xml[^>]{0,100}?encoding)\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 _DROPPED = frozenset({"script", "style", "noscript", "template", "head", "svg", "math", "iframe", "object", "select", "-comment"})
 _BLOCKS = frozenset(
     re.findall(
@@ -23,18 +25,28 @@ _BLOCKS = frozenset(
     ),
 )
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_TARGET = re.compile(r"mailto:[^?\s]+|tel:[^?\s]+|https?://[^?#\s]+")
+_LONGEST_TARGET = 80  # characters; longer ones are for machines
 _CELLS = frozenset({"td", "th"})
 
 
 def read(source: Source) -> Content:
-    """The visible text as one page. Raises nothing of its own: every byte sequence is some HTML."""
-    return Content((Leaf(clean(plain(decode(source.data)))),))
+    """The visible text, in pages as plain text has them. Raises DocumentError: too_many_pages."""
+    parser = LexborHTMLParser(decode(source.data))
+    lines = _walked(parser)
+    found = text.paged(lines.joined(), source.limits, _told(lines.hidden_chars))
+    flags = ("hidden_text",) if lines.hidden_chars else ()
+    return Content(found.leaves, found.detail, flags, Properties(_title(parser), _author(parser)))
+
+
+def _told(hidden_chars: int) -> str:
+    return f"{hidden_chars:,} characters in it are hidden from the eye and were left out." if hidden_chars else ""
 
 
 def decode(data: bytes) -> str:
     """The markup of HTML bytes: the page's own charset where it names one that fits, else as any text."""
     named = _CHARSET.search(data[:4096])
-    if named and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if named and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):  # a mark says more than a name
         try:
             return data.decode(_web_name(named[1].decode("ascii")))
         except (UnicodeDecodeError, LookupError):
@@ -48,15 +60,27 @@ def plain(markup: str) -> str:
     >>> plain("<title>Bill</title><table><tr><td>Total<td><p>12.00</table>")
     'Bill\nTotal | 12.00'
     """
-    parser = LexborHTMLParser(markup)
+    return _walked(LexborHTMLParser(markup)).joined()
+
+
+def _walked(parser: LexborHTMLParser) -> _Lines:
+    """The lines of a page, its title first."""
     lines = _Lines()
-    title = parser.css_first("title")
-    if title is not None:
-        lines.say(title.text())
-        lines.end()
+    lines.say(_title(parser))
+    lines.end()
     for node, entering in _steps(parser.body):
         _step(lines, node, entering=entering)
-    return lines.joined()
+    return lines
+
+
+def _title(parser: LexborHTMLParser) -> str:
+    title = parser.css_first("title")
+    return " ".join(title.text().split()) if title is not None else ""
+
+
+def _author(parser: LexborHTMLParser) -> str:
+    meta = parser.css_first('meta[name="author" i]')
+    return " ".join((meta.attributes.get("content") or "").split()) if meta is not None else ""
 
 
 def _web_name(charset: str) -> str:
@@ -72,7 +96,7 @@ def _steps(root: LexborNode | None) -> Iterator[tuple[LexborNode, bool]]:
     end = root.mem_id if root is not None else 0  # subtle: == between nodes compares their HTML
     while node is not None:
         yield node, True
-        inner = None if _unseen(node) else node.child
+        inner = None if node.tag in _DROPPED else node.child
         while inner is None:
             yield node, False
             if node.mem_id == end:
@@ -84,32 +108,50 @@ def _steps(root: LexborNode | None) -> Iterator[tuple[LexborNode, bool]]:
         node = inner
 
 
-def _unseen(node: LexborNode) -> bool:
-    """Whether a browser shows nothing of this node and what it holds."""
-    if node.tag in _DROPPED:
-        return True
+def _hides(node: LexborNode) -> bool:
+    """Whether a browser shows nothing of this node and what it holds, by its own attributes."""
     attributes = node.attributes if node.is_element_node else {}
     return "hidden" in attributes or bool(_HIDDEN.search(attributes.get("style") or ""))
 
 
+def _target(node: LexborNode) -> str:
+    """Where a link leads, as its reader would note it down; "" where its words say that, or it leads on within the site."""
+    href = (node.attributes.get("href") or "").strip()
+    short = href.removeprefix("mailto:").removeprefix("tel:")
+    if not _TARGET.fullmatch(href) or len(short) > _LONGEST_TARGET:
+        return ""
+    plain = short.removeprefix("http://").removeprefix("https://").removeprefix("www.").rstrip("/")
+    return "" if plain in node.text() else f" <{short}>"
+
+
 def _step(lines: _Lines, node: LexborNode, *, entering: bool) -> None:
+    """What one end of a node does to the lines."""
     tag = node.tag or ""
     if tag == "-text":
         if entering:
             lines.say(node.text_content or "", keep=lines.preformatted > 0)
-    elif tag == "pre":
+        return
+    if _hides(node):
+        lines.hiding += 1 if entering else -1
+    if tag == "pre":
         lines.preformatted += 1 if entering else -1
         lines.end()
     elif tag in _CELLS:
         lines.cell(entering=entering, loose=entering and node.css_first("table") is not None)
+    elif tag in _BLOCKS:
+        _block(lines, tag, entering=entering)
     elif tag == "br" and entering:
         lines.end()
-    elif tag in _BLOCKS:
-        if tag == "tr":
-            lines.row()
-        lines.end()
-        if tag == "li" and entering:
-            lines.say("- ")
+    elif tag == "a" and not entering and not lines.hiding:
+        lines.say(_target(node))
+
+
+def _block(lines: _Lines, tag: str, *, entering: bool) -> None:
+    if tag == "tr":
+        lines.row()
+    lines.end()
+    if tag == "li" and entering and not lines.hiding:
+        lines.say("- ")
 
 
 class _Lines:
@@ -117,14 +159,18 @@ class _Lines:
 
     def __init__(self) -> None:
         self.preformatted = 0
+        self.hiding = 0  # open elements that hide what they hold
+        self.hidden_chars = 0
         self._done: list[str] = []
         self._line: list[str] = []
         self._cells: list[bool] = []  # open cells, True where the cell is loose
         self._fresh_row = True
 
     def say(self, words: str, *, keep: bool = False) -> None:
-        """Add words to the line; white space is one space unless it is to be kept."""
-        if keep and not self._tight:
+        """Add words to the line; white space is one space unless it is to be kept. Hidden words are only counted."""
+        if self.hiding:
+            self.hidden_chars += len(" ".join(words.split()))
+        elif keep and not self._tight:
             first, *rest = words.split("\n")
             self._line.append(first)
             for line in rest:

@@ -15,7 +15,7 @@ from processors.read.leaf import JPEG_QUALITY, Content, Leaf, Source, bounded, o
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP")  # no EPS: Pillow would start Ghostscript for it
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side
-_ANIMATED = frozenset({"GIF", "WEBP", "PNG"})  # moving pictures: the first frame is the document
+_ONE_FRAME = frozenset({"GIF", "WEBP", "PNG", "MPO"})  # moving pictures, and phones' JPEGs with a second view: the first is the document
 
 
 def read(source: Source) -> Content:
@@ -39,7 +39,7 @@ def _frames(source: Source) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels below is the limit that counts
         with Image.open(io.BytesIO(source.data), formats=_FORMATS) as picture:
-            count = 1 if picture.format in _ANIMATED else getattr(picture, "n_frames", 1)
+            count = 1 if picture.format in _ONE_FRAME else getattr(picture, "n_frames", 1)
             if count > source.limits.max_pages:
                 over("max_pages", count, source.limits.max_pages, "too_many_pages")
             for number in range(count):

@@ -1,33 +1,40 @@
 """Bytes in, media type out: the type is decided by content; the name is asked only which kind of plain text it is.
 
-`%PDF-1.7` makes a PDF, a zip with parts below word/ a docx, header lines at the start a mail. Nothing is parsed for it.
+`%PDF-1.7` makes a PDF, a zip with parts below word/ a docx, header lines at the start a mail. Nothing is parsed for it but the
+directory of a container; imports `ole`, because a doc, an xls, a ppt and a msg differ by the streams in theirs.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import unicodedata
 import zipfile
 
+from processors.read import ole
+
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+XLSB = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+ODT = "application/vnd.oasis.opendocument.text"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
+ODP = "application/vnd.oasis.opendocument.presentation"
+DOC, XLS, PPT, MSG = "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint", "application/vnd.ms-outlook"
+RTF = "application/rtf"
 OLE_ENCRYPTED = "application/x-ole-encrypted"
 UNKNOWN = "application/octet-stream"
 
-# What a type is called in a sentence, for those that are recognised but not read.
+# What a type is called in a sentence, for those that are recognised but not read here.
 NAMES = {
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "an Excel workbook (xlsx)",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "a PowerPoint presentation (pptx)",
-    "application/vnd.oasis.opendocument.text": "an OpenDocument text (odt)",
-    "application/vnd.oasis.opendocument.spreadsheet": "an OpenDocument spreadsheet (ods)",
-    "application/vnd.oasis.opendocument.presentation": "an OpenDocument presentation (odp)",
+    "application/vnd.oasis.opendocument.graphics": "an OpenDocument drawing (odg)",
     "application/epub+zip": "an e-book (epub)",
     "application/zip": "a zip archive",
-    "application/msword": "an old Word file (doc)",
-    "application/vnd.ms-excel": "an old Excel file (xls)",
-    "application/vnd.ms-powerpoint": "an old PowerPoint file (ppt)",
-    "application/vnd.ms-outlook": "an Outlook mail (msg)",
+    "application/vnd.visio": "a Visio drawing",
+    "application/x-mspublisher": "a Publisher file",
+    "application/vnd.ms-works": "a Works file (wps)",
+    "application/x-hwp": "a Hangul file (hwp)",
     "application/x-ole-storage": "an OLE container",
-    "application/rtf": "a rich text file (rtf)",
     "application/postscript": "a PostScript file",
     "application/gzip": "a gzip archive",
     "application/x-7z-compressed": "a 7z archive",
@@ -54,7 +61,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"MM\0+", "image/tiff"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
-    (b"{\\rtf", "application/rtf"),
+    (b"{\\rtf", RTF),
     (b"%!PS", "application/postscript"),
     (b"\xc5\xd0\xd3\xc6", "application/postscript"),
     (b"\x1f\x8b", "application/gzip"),
@@ -73,19 +80,22 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x1aE\xdf\xa3", "audio/video"),
     (b"fLaC", "audio/video"),
 )
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OLE_STREAMS = (  # directory names are UTF-16
+_OLE_STREAMS = (  # a stream in the root of the directory; the first that fits decides
     ("EncryptedPackage", OLE_ENCRYPTED),
-    ("WordDocument", "application/msword"),
-    ("Workbook", "application/vnd.ms-excel"),
-    ("PowerPoint Document", "application/vnd.ms-powerpoint"),
-    ("__properties_version1.0", "application/vnd.ms-outlook"),
+    ("WordDocument", DOC),
+    ("PowerPoint Document", PPT),
+    ("Workbook", XLS),
+    ("Book", XLS),  # Excel 5 and 95
+    ("__properties_version1.0", MSG),
+    ("VisioDocument", "application/vnd.visio"),
+    ("Quill/QuillSub/CONTENTS", "application/x-mspublisher"),
+    ("MatOST", "application/vnd.ms-works"),
+    ("HwpSummaryInformation", "application/x-hwp"),
 )
-_ZIP_PARTS = (
-    ("word/", DOCX),
-    ("xl/", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-    ("ppt/", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
-)
+_ZIP_PARTS = (("word/", DOCX), ("xl/workbook.bin", XLSB), ("xl/", XLSX), ("ppt/", PPTX))
+_OPEN_DOCUMENT = {  # templates are read as what they are templates of
+    kind + template: kind for kind in (ODT, ODS, ODP) for template in ("", "-template")
+}
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\0\0", "utf-32"),
@@ -97,6 +107,7 @@ _HEADER = re.compile(
     "(?:from|to|cc|subject|date|received|return-path|reply-to|message-id|mime-version|delivered-to|content-type|x-[a-z-]+):",
     re.IGNORECASE,
 )
+MAIL_BEGINS = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S[^\n]*\d\d:\d\d[^\n]*\n(?=[!-9;-~]+:)")  # in an mbox, and a header
 _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|meta|title|table|div|p|h1|script|style|span|ul|form)\b",
     re.IGNORECASE | re.DOTALL,
@@ -104,6 +115,8 @@ _HTML = re.compile(
 _BRANDS = {b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heic"}
 _TEXT_NAMES = {b".md": "text/markdown", b".markdown": "text/markdown", b".csv": "text/csv", b".tsv": "text/csv"}
 _PEEK = 4096  # bytes looked at to tell text from binary
+_WIDE = (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2))  # encoding -> bytes of a character, at least
+_COMMON_ASCII = frozenset("\t\n\r\x0c" + "".join(map(chr, range(32, 127))))
 
 
 def media_type(data: bytes, name: bytes = b"") -> str:
@@ -116,8 +129,10 @@ def media_type(data: bytes, name: bytes = b"") -> str:
         return "application/pdf"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_type(data)
-    if head.startswith(_OLE):
+    if head.startswith(ole.MAGIC):
         return _ole_type(data)
+    if MAIL_BEGINS.match(head) and (name.lower().endswith(b".mbox") or MAIL_BEGINS.search(data, 1)):
+        return "application/mbox"
     return _media_type(head) or _text_type(head, name)
 
 
@@ -150,17 +165,34 @@ def _decoded(head: bytes) -> str | None:
         if head.startswith(mark):
             return head.decode(encoding, "replace")
     if b"\0" in head:
-        return _wide(head)
+        return next((head.decode(encoding, "replace") for encoding in wide(head)), None) or _stray(head)
     controls = sum(1 for byte in head if byte < 32 and byte not in b"\t\n\r\x0c\x1b")
     return head.decode("latin-1") if controls * 100 <= len(head) else None
 
 
-def _wide(head: bytes) -> str | None:
-    """UTF-16 without a mark has its NULs in every other place; a stray NUL in a text is no binary either."""
+def wide(data: bytes) -> list[str]:
+    """UTF-16 and UTF-32 without a mark, as far as the bytes are that: nearly all characters are common, and blanks or digits are there.
+
+    >>> wide("Invoice 7".encode("utf-16-le")), wide(b"Invoice 7")
+    (['utf-16-le'], [])
+    """
+    head = data[:_PEEK]
+    return [encoding for encoding, width in _WIDE if b"\0" in head and _fits(head[: len(head) // width * width], encoding)]
+
+
+def _fits(head: bytes, encoding: str) -> bool:
+    """Whether the bytes are text in a wide encoding. Read in the wrong order, blanks and line ends become rare characters."""
+    text = head.decode(encoding, "ignore")
+    if not text or len(text.encode(encoding)) < len(head) - 4:  # subtle: a pair may be cut at the end of the head
+        return False
+    plain = sum(character in _COMMON_ASCII for character in text)
+    known = sum(character in _COMMON_ASCII or unicodedata.category(character)[0] in "LMNPSZ" for character in text)
+    return plain > 0 and known >= 0.98 * len(text) and plain >= sum(ord(character) & 0xFF == 0 for character in text)
+
+
+def _stray(head: bytes) -> str | None:
+    """A stray NUL in a text makes no binary."""
     zeros = head.count(0)
-    for encoding, places in (("utf-16-le", head[1::2]), ("utf-16-be", head[0::2])):
-        if places.count(0) * 10 >= zeros * 9 and zeros * 4 >= len(head):
-            return head.decode(encoding, "replace")
     return head.decode("latin-1") if zeros * 100 <= len(head) and not any(byte < 9 for byte in head if byte) else None
 
 
@@ -172,8 +204,8 @@ def _zip_type(data: bytes) -> str:
             declared = archive.open("mimetype").read(80).decode("latin-1") if "mimetype" in names else ""
     except Exception:  # noqa: BLE001  # a broken directory raises whatever it likes; the reader will say what is wrong
         names, declared = _local_names(data), ""
-    if declared in NAMES:
-        return declared
+    if declared in _OPEN_DOCUMENT or declared in NAMES:
+        return _OPEN_DOCUMENT.get(declared, declared)
     return next((kind for prefix, kind in _ZIP_PARTS if any(name.startswith(prefix) for name in names)), "application/zip")
 
 
@@ -184,7 +216,9 @@ def _local_names(data: bytes) -> list[str]:
 
 
 def _ole_type(data: bytes) -> str:
-    for name, kind in _OLE_STREAMS:
-        if name.encode("utf-16-le") in data:
-            return kind
-    return "application/x-ole-storage"
+    """By the streams in the root of the directory: a workbook inside a letter makes no workbook."""
+    try:
+        names = {name.lstrip("\x05") for name in ole.Compound(data).names}
+    except ValueError:  # damaged: names as they stand in the bytes, where they are UTF-16
+        names = {name for name, _ in _OLE_STREAMS if name.encode("utf-16-le") in data}
+    return next((kind for name, kind in _OLE_STREAMS if name in names), "application/x-ole-storage")

@@ -30,11 +30,13 @@ class Limits:
     memory_bytes: int = 1 << 30  # address space of a worker
     max_file_bytes: int = 200_000_000
     max_pages: int = 2_000
+    max_cells: int = 10_000_000  # rows x columns between the first and the last filled cell of a sheet: 32 bytes each
     max_pixels: int = 50_000_000  # width x height of one picture
-    max_unpacked_bytes: int = 200_000_000  # declared by a zip container, all entries
+    max_unpacked_bytes: int = 200_000_000  # declared by a zip container, all entries; and what all files inside a file add to it
     max_entry_bytes: int = 60_000_000  # one entry of a zip container, counted while inflating
-    max_entries: int = 10_000  # in a zip container
+    max_entries: int = 10_000  # in a zip container; and files inside a file, however deep
     max_depth: int = 64  # folders below the inbox
+    max_nesting: int = 4  # files inside files: 2 for the attachment of a mail in a zip
     workers: int = field(default_factory=lambda: min(os.cpu_count() or 1, 4))
     ocr_workers: int = field(default_factory=lambda: min(os.cpu_count() or 1, 2))
     ocr_timeout_s: float = 60.0  # wall time for one page
@@ -67,6 +69,7 @@ class Inner:
 
     name: str
     data: bytes = field(repr=False)
+    error: DocumentError | None = None  # why its bytes could not be had; `data` is empty then
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A mail (.eml) in; one leaf out: From, To, Date and Subject, the body, and the names of what is attached.
+"""A mail (.eml) in; one leaf out, From, To, Date and Subject, the body, and the names of what is attached; attachments as files inside.
 
 Imports `leaf`, the nouns the readers share, and `html` with `text`, because a body is often HTML in an encoding of its own.
 """
@@ -6,26 +6,29 @@ Imports `leaf`, the nouns the readers share, and `html` with `text`, because a b
 from __future__ import annotations
 
 import email
+import mimetypes
 from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import default
 
 from processors.read import html, text
-from processors.read.leaf import Content, Leaf, Source, clean
+from processors.read.leaf import Content, Inner, Leaf, Source, clean
+from schemas.errors import DocumentError
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
+_LONGEST_SUBJECT = 80  # characters that name a forwarded mail
 
 
 def read(source: Source) -> Content:
-    """The mail as one page; attachments are named in it and noted as not read. A mail without a body is empty."""
+    """The mail as one page, and what is attached, forwarded mails too. Without a body it has no text of its own."""
     message = email.message_from_bytes(_narrow(source.data), policy=default)
     bodies = [body for body in map(_words, _bodies(message)) if body.strip()]
-    names = [_name(part) for part in _attachments(message)]
+    attached = tuple(_file(part) for part in _attachments(message))
     parts = [_headers(message), *bodies]
-    if names:
-        parts.append("Attachments: " + ", ".join(names))
-    detail = f"{len(names)} attachment(s) not read: {', '.join(names)}." if names else ""
-    return Content((Leaf(clean("\n\n".join(parts)) if bodies else ""),), detail)
+    if attached:
+        parts.append("Attachments: " + ", ".join(file.name for file in attached))
+    words = clean("\n\n".join(parts)) if bodies else ""
+    return Content((Leaf(words),), f"{len(attached)} file(s) attached." if attached else "", inner=attached)
 
 
 def _narrow(data: bytes) -> bytes:
@@ -49,17 +52,21 @@ def _header(message: EmailMessage, name: str) -> str:
 
 
 def _bodies(message: EmailMessage) -> Iterator[EmailMessage]:
-    """The parts to read: of alternatives one, the plain one if it says anything; mails within the mail too."""
+    """The parts to read: of alternatives one, the plain one if it says anything."""
     kind = message.get_content_type()
     if kind == "multipart/alternative":
         options = [list(_bodies(part)) for part in _parts(message) if not part.is_attachment()]
         yield from min(options, key=_preference, default=[])
-    elif message.is_multipart():
+    elif message.get_content_maintype() == "multipart":
         for part in _parts(message):
             if not part.is_attachment():
                 yield from _bodies(part)
-    elif kind in {"text/plain", "text/html"} and not message.is_attachment():
+    elif _is_body(message):
         yield message
+
+
+def _is_body(part: EmailMessage) -> bool:
+    return part.get_content_type() in {"text/plain", "text/html"} and not part.is_attachment()
 
 
 def _preference(bodies: list[EmailMessage]) -> tuple[bool, bool]:
@@ -69,11 +76,12 @@ def _preference(bodies: list[EmailMessage]) -> tuple[bool, bool]:
 
 
 def _attachments(message: EmailMessage) -> Iterator[EmailMessage]:
-    for part in _parts(message) if message.is_multipart() else ():
-        if part.is_attachment() or (not part.is_multipart() and part.get_content_maintype() != "text"):
-            yield part
-        else:
+    """Every part that is no body: files, pictures in the text, forwarded mails, appointments."""
+    for part in _parts(message) if message.get_content_maintype() == "multipart" else ():
+        if part.get_content_maintype() == "multipart" and not part.is_attachment():
             yield from _attachments(part)
+        elif not _is_body(part):
+            yield part
 
 
 def _parts(message: EmailMessage) -> list[EmailMessage]:
@@ -92,5 +100,25 @@ def _words(part: EmailMessage) -> str:
     return html.plain(words) if part.get_content_type() == "text/html" else words
 
 
+def _file(part: EmailMessage) -> Inner:
+    """An attachment as it was before it was sent; one that cannot be decoded has the reason instead."""
+    name = _name(part)
+    try:
+        if part.get_content_maintype() in {"message", "multipart"}:
+            mails = _parts(part) or [part]
+            return Inner(name, b"\n".join(mail.as_bytes() for mail in mails))
+        payload = part.get_payload(decode=True)
+    except Exception as error:  # noqa: BLE001  # the email package raises KeyError, LookupError, UnicodeError and more on malformed parts
+        message = f"It cannot be taken out of its mail ({type(error).__name__})."
+        return Inner(name, b"", DocumentError("corrupt", message, next_step="Save it from your mail program."))
+    return Inner(name, payload if isinstance(payload, bytes) else b"")
+
+
 def _name(part: EmailMessage) -> str:
-    return part.get_filename() or part.get_content_type()
+    """The name under which a part was sent; a mail without one goes by its subject, anything else by its type."""
+    if name := part.get_filename():
+        return str(name)
+    kind = part.get_content_type()
+    if kind == "message/rfc822" and (mails := _parts(part)):
+        return f"{_header(mails[0], 'Subject').replace('/', ' ')[:_LONGEST_SUBJECT] or 'mail'}.eml"
+    return f"{part.get_content_maintype()}{mimetypes.guess_extension(kind) or ''}"

@@ -1,19 +1,21 @@
 """The list definitions of a Word file in; out comes what is printed before each list paragraph, such as "- ", "3. " or "(b) ".
 
-A file of its own because counting is a small machine beside the walk: levels, starts, restarts, and styles that carry a list.
+Imports `word_xml` (names without namespaces), `word_styles` (a style can carry a list) and `counts` (a number in the script of its list).
+A file of its own because counting is a small machine beside the walk: levels, starts, restarts, overrides and links.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-Element = Any  # lxml ships no types
+from processors.read.counts import written
+from processors.read.word_styles import Style, Styles
+from processors.read.word_xml import Element, attribute, child, children, number, switched, value
 
-_ROMAN = {1000: "m", 900: "cm", 500: "d", 400: "cd", 100: "c", 90: "xc", 50: "l", 40: "xl", 10: "x", 9: "ix", 5: "v", 4: "iv", 1: "i"}
 _LEVELS = 9  # of a list, by the OOXML standard (ISO/IEC 29500-1, 17.9)
+_PATTERN_CHARS = 200  # a longer pattern is no list mark but a way to fill memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,113 +23,103 @@ class _Level:
     kind: str  # numFmt, such as "decimal" or "bullet"
     pattern: str  # lvlText, such as "%1.%2"
     start: int
+    restart: int | None  # begins anew below a level up to this one, from 1; 0 for never, None for any
+    style: str  # paragraph style that stands for this level
+    plain: bool  # its upper levels are printed in digits, whatever their own script
+    close: bool  # nothing between mark and text
+
+
+@dataclass(slots=True)
+class _List:
+    """One `num`: what it counts with, and the levels that it begins anew at its first item."""
+
+    counter: str  # abstractNumId; lists that share it count on
+    levels: dict[int, _Level] = field(default_factory=dict)
+    starts: dict[int, int] = field(default_factory=dict)
 
 
 class Numbering:
     """Counts the items of every list while the paragraphs of a document are asked for in order."""
 
-    def __init__(self, definitions: Sequence[Element], styles: Sequence[Element]) -> None:
-        abstract = {_get(item, "abstractNumId"): _levels(item) for root in definitions for item in _named(root, "abstractNum")}
-        self._lists = {
-            _get(item, "numId"): (_value(item, "abstractNumId"), abstract.get(_value(item, "abstractNumId"), {}))
-            for root in definitions
-            for item in _named(root, "num")
-        }
-        self._styles = {_get(style, "styleId"): style for root in styles for style in _named(root, "style")}
+    def __init__(self, definitions: Sequence[Element], styles: Styles) -> None:
+        self._styles = styles
+        abstract = {attribute(item, "abstractNumId"): item for root in definitions for item in children(root, "abstractNum")}
+        numbers = {attribute(item, "numId"): item for root in definitions for item in children(root, "num")}
+        self._lists = {name: self._list(item, abstract, numbers) for name, item in numbers.items()}
         self._counts: dict[str, list[int | None]] = {}
 
-    def mark(self, properties: Element) -> str:
-        """What is printed before the paragraph with these properties, "" when it is no list item. Advances the list's counter."""
-        number, depth = self._place(properties)
-        key, levels = self._lists.get(number, ("", {}))
-        level = levels.get(depth)
-        if level is None or level.kind == "none":
+    def mark(self, own: Element | None, style: Style, *, empty: bool = False) -> str:
+        """What is printed before a paragraph with that numPr (or None) and style, "" when it is no list item. Advances the counter."""
+        if own is None and not style.list_id:
+            return ""
+        name, depth = self._place(own, style)
+        found = self._lists.get(name)
+        level = found.levels.get(depth) if found else None
+        if found is None or level is None or level.kind == "none":
             return ""
         if level.kind == "bullet":
-            return "  " * depth + "- "
-        return self._counted(key, levels, depth) + " "
+            return "" if empty else "  " * depth + "- "
+        mark = self._counted(found, depth)
+        return mark if level.close or not mark else mark + " "
 
-    def _counted(self, key: str, levels: dict[int, _Level], depth: int) -> str:
-        counts = self._counts.setdefault(key, [None] * _LEVELS)
-        last = counts[depth]
-        counts[depth] = levels[depth].start if last is None else last + 1
-        counts[depth + 1 :] = [None] * (_LEVELS - depth - 1)
+    def _counted(self, found: _List, depth: int) -> str:
+        """The mark of the next item: counts its level up, its upper levels in where they were skipped, and its lower ones back."""
+        counts = self._counts.setdefault(found.counter, [None] * _LEVELS)
+        level, last = found.levels[depth], counts[depth]
+        counts[depth] = found.starts.pop(depth) if depth in found.starts else level.start if last is None else last + 1
+        for upper in range(depth):
+            if counts[upper] is None:
+                counts[upper] = found.levels[upper].start if upper in found.levels else 1
+        for lower in range(depth + 1, _LEVELS):
+            bound = found.levels[lower].restart if lower in found.levels else None
+            if bound is None or depth < bound:
+                counts[lower] = None
 
-        def number(match: re.Match[str]) -> str:
+        def number_of(match: re.Match[str]) -> str:
             index = int(match[1]) - 1
-            level = levels.get(index, levels[depth])
             count = counts[index]
-            return _written(level.start if count is None else count, level.kind)
+            kind = "decimal" if level.plain else found.levels.get(index, level).kind
+            return written(count if count is not None else found.levels.get(index, level).start, kind)
 
-        return re.sub(r"%([1-9])", number, levels[depth].pattern) or _written(counts[depth] or 0, levels[depth].kind)
+        return re.sub(r"%([1-9])", number_of, level.pattern) or written(counts[depth] or 0, level.kind)
 
-    def _place(self, properties: Element) -> tuple[str, int]:
-        """List id and level of a paragraph: its own, or those of its style or of a style that one is based on."""
-        own = _first(properties, "numPr")
-        if own is not None and _value(own, "numId"):
-            return _value(own, "numId"), _depth(own)
-        style, level = self._styles.get(_value(properties, "pStyle")), own
-        for _ in range(_LEVELS):
-            inherited = _first(_first(style, "pPr"), "numPr")
-            level = level if level is not None else inherited
-            if inherited is not None and _value(inherited, "numId"):
-                return _value(inherited, "numId"), _depth(level)
-            style = self._styles.get(_value(style, "basedOn"))
-        return "", 0
+    def _place(self, own: Element | None, style: Style) -> tuple[str, int]:
+        """List and level of a paragraph: its own, or those of its style."""
+        name = value(own, "numId") or style.list_id
+        if child(own, "ilvl") is not None:
+            return name, min(number(value(own, "ilvl"), 0), _LEVELS - 1)
+        if style.level is not None and not value(own, "numId"):
+            return name, min(style.level, _LEVELS - 1)
+        levels = self._lists[name].levels if name in self._lists and style.name else {}
+        return name, next((depth for depth, level in levels.items() if level.style == style.name), 0)
+
+    def _list(self, item: Element, abstract: dict[str, Element], numbers: dict[str, Element]) -> _List:
+        """A list with its own words on single levels put over those of its definition."""
+        counter = value(item, "abstractNumId")
+        linked = value(abstract.get(counter), "numStyleLink")
+        if linked:  # subtle: the definition only names a list style, and that names the list with the levels
+            counter = value(numbers.get(self._styles.of(linked).list_id), "abstractNumId") or counter
+        found = _List(counter, _levels(abstract.get(counter)))
+        for override in children(item, "lvlOverride"):
+            depth = number(attribute(override, "ilvl"), 0)
+            found.levels |= _levels(override)
+            if child(override, "startOverride") is not None:
+                found.starts[depth] = number(value(override, "startOverride"), 1)
+        return found
 
 
-def _levels(definition: Element) -> dict[int, _Level]:
-    return {_number(_get(level, "ilvl"), 0): _level(level) for level in _named(definition, "lvl")}
+def _levels(definition: Element | None) -> dict[int, _Level]:
+    return {number(attribute(level, "ilvl"), 0): _level(level) for level in children(definition, "lvl")}
 
 
 def _level(level: Element) -> _Level:
-    return _Level(_value(level, "numFmt") or "decimal", _value(level, "lvlText"), _number(_value(level, "start"), 1))
-
-
-def _depth(properties: Element | None) -> int:
-    return min(_number(_value(properties, "ilvl"), 0), _LEVELS - 1)
-
-
-def _number(text: str, otherwise: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() else otherwise
-
-
-def _written(number: int, kind: str) -> str:
-    """A count in the script of its list: 4 -> "4", "d", "iv".
-
-    >>> _written(4, "lowerRoman"), _written(28, "upperLetter")
-    ('iv', 'BB')
-    """
-    if kind.endswith("Letter") and number > 0:
-        letters = chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1)
-        return letters.upper() if kind == "upperLetter" else letters
-    if kind.endswith("Roman") and 0 < number < 4000:
-        letters = _roman(number)
-        return letters.upper() if kind == "upperRoman" else letters
-    return f"{number:02d}" if kind == "decimalZero" else str(number)
-
-
-def _roman(number: int) -> str:
-    letters = ""
-    for value, sign in _ROMAN.items():
-        letters += sign * (number // value)
-        number %= value
-    return letters
-
-
-def _named(parent: Element, name: str) -> Iterator[Element]:
-    return (child for child in parent if isinstance(child.tag, str) and child.tag.rpartition("}")[2] == name)
-
-
-def _first(parent: Element | None, name: str) -> Element | None:
-    return next(_named(parent, name), None) if parent is not None else None
-
-
-def _value(parent: Element | None, name: str) -> str:
-    """The `val` of a child, "" when there is none."""
-    child = _first(parent, name)
-    return _get(child, "val") if child is not None else ""
-
-
-def _get(element: Element, name: str) -> str:
-    return next((value for key, value in element.attrib.items() if key.rpartition("}")[2] == name), "")
+    restart = value(level, "lvlRestart")
+    return _Level(
+        kind=value(level, "numFmt") or "decimal",
+        pattern=value(level, "lvlText")[:_PATTERN_CHARS],
+        start=number(value(level, "start"), 1),
+        restart=number(restart, 0) if restart else None,
+        style=value(level, "pStyle"),
+        plain=switched(level, "isLgl"),
+        close=value(level, "suff") == "nothing",
+    )

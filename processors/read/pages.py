@@ -2,7 +2,7 @@
 
     with Reader(Limits()) as reader:
         for entry in discover(inbox, limits):       # Found, or a Document that says why it is not read
-            readings = await reader.read([entry])   # a Reading each: the Document and its Pages
+            readings = await reader.read([entry])   # a Reading for it, and one for each file inside it: the Document and its Pages
 
 Every parse runs in the sandbox, so a file that hangs or crashes its parser costs only itself and becomes a row with a reason.
 A new format is one file in this folder with a function `read(Source) -> Content`, and one line in `READERS`.
@@ -11,67 +11,63 @@ A new format is one file in this folder with a function `read(Source) -> Content
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import importlib
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from processors.read import kinds, remote, tasks
 from processors.read import ocr as ocr_engine
-from processors.read.discover import Found, take, walk
-from processors.read.kinds import DOCX, NAMES, OLE_ENCRYPTED, UNKNOWN, media_type
-from processors.read.leaf import Content, Leaf, Limits, Source
-from processors.read.sandbox import Sandbox, out_of_memory
+from processors.read.discover import Found, outermost, walk
+from processors.read.leaf import Limits
+from processors.read.sandbox import Sandbox
+from processors.read.worker import Reading, Terms, document_of, failed, render_pages
 from schemas.errors import DocumentError, SettingsError
 from schemas.pipeline import Document, Page
 
-__all__ = ["READERS", "READER_VERSION", "Found", "Limits", "Reader", "Reading", "discover", "ocr_available"]
+__all__ = ["EXTRAS", "READERS", "READER_VERSION", "Found", "Limits", "Reader", "Reading", "discover", "ocr_available"]
 
 ocr_available = ocr_engine.available
 
-READER_VERSION = "1"  # goes up when the same bytes give another text
+READER_VERSION = "2"  # goes up when the same bytes give another text
 
 READERS = {  # media type -> file in this folder
     "application/pdf": "pdf",
-    DOCX: "word",
-    "image/png": "image",
-    "image/jpeg": "image",
-    "image/tiff": "image",
-    "image/webp": "image",
-    "image/gif": "image",
-    "image/bmp": "image",
+    kinds.DOCX: "word",
+    **dict.fromkeys((kinds.XLSX, kinds.XLSB, kinds.XLS, kinds.ODS), "sheet"),
+    kinds.PPTX: "slides",
+    **dict.fromkeys((kinds.ODT, kinds.ODP), "opendocument"),
+    **dict.fromkeys((kinds.DOC, kinds.RTF, kinds.PPT, kinds.MSG), "office"),
+    **dict.fromkeys(("image/png", "image/jpeg", "image/tiff", "image/webp", "image/gif", "image/bmp"), "image"),
     "text/html": "html",
     "message/rfc822": "mail",
+    "application/mbox": "mbox",
+    "application/zip": "zip",
     "text/plain": "text",
     "text/markdown": "text",
-    "text/csv": "text",
+    "text/csv": "delimited",
 }
-_RENDERERS = frozenset({"pdf", "image"})  # readers that can show a page
-_PRELOAD = tuple(f"processors.read.{name}" for name in ("pages", *dict.fromkeys(READERS.values())))
-_SMALL_BYTES = 256_000  # several files up to this size share a task; a larger one has its own
-_TOGETHER = 8  # small files a task: 1.8 x on two workers against 1.1 x for one each, measured 2026-11
-_FIRST_TRY = 1 / 3  # share of the time limit for a task of several; the rest is for trying one of them alone
+EXTRAS = {"office": "office"}  # reader -> the extra of pyproject.toml that it needs
+_PRELOAD = tuple(f"processors.read.{name}" for name in ("worker", *dict.fromkeys(READERS.values())))
 _PAGES_A_TASK = 8  # pictures rendered in one go
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A document and its pages; none when it could not be read, or when the caller has them already (`unchanged`)."""
-
-    document: Document
-    pages: tuple[Page, ...] = ()
-    unchanged: bool = False
 
 
-def discover(inbox: Path, limits: Limits, skip: Path | None = None) -> Iterator[Found | Document]:
+def discover(inbox: Path | str, limits: Limits, skip: Path | None = None) -> Iterator[Found | Document]:
     """Every path below the inbox once, in a fixed order: a file to read, or a Document with the reason why it is none.
 
-    `skip` is the output folder where it lies in the inbox. Raises SettingsError when the inbox is no folder.
+    The inbox is a folder, or a URL such as s3://bucket/prefix. `skip` is the output folder where it lies in the inbox. Raises
+    SettingsError when the inbox is no folder.
     """
-    return walk(inbox, limits.max_file_bytes, limits.max_depth, skip)
+    if place := remote.url(inbox):
+        return remote.walk(place, limits.max_file_bytes, limits.max_depth)
+    return walk(remote.folder(inbox), limits.max_file_bytes, limits.max_depth, skip)
 
 
 class Reader:
@@ -81,9 +77,12 @@ class Reader:
         if ocr and not ocr_engine.available():
             raise SettingsError("Local OCR is not installed.", about="ocr", next_step="Install it with: pip install 'octavo[ocr]'")
         self._limits = limits or Limits()
-        self._passwords = tuple(passwords)
+        self._terms = Terms(self._limits, tuple(passwords), READERS)
         self._sandbox = Sandbox(self._limits.workers, self._limits.memory_bytes, _PRELOAD)
-        self._ocr = Sandbox(self._limits.ocr_workers, self._limits.ocr_memory_bytes, _PRELOAD) if ocr else None
+        self._crew = tasks.Crew(self._sandbox, self._terms)
+        self._ocr: Sandbox | None = None
+        if ocr:
+            self._ocr = Sandbox(self._limits.ocr_workers, self._limits.ocr_memory_bytes, _PRELOAD, prefix="ocr_")
 
     @property
     def version(self) -> str:
@@ -99,54 +98,89 @@ class Reader:
             self._ocr.close()
 
     async def read(self, batch: Sequence[Found], tell: Callable[[int], None] = lambda _: None) -> list[Reading]:
-        """A Reading for each file, in order. Raises nothing for a file: what goes wrong stands in its Document.
+        """A Reading for each file and for each file inside it, in order. Raises nothing for a file: what goes wrong is in its Document.
 
         `tell` hears how many more files are done, each time some are.
         """
-        groups = await asyncio.gather(*(self._read_whole(group, tell) for group in _groups(batch)))
-        return [reading for group in groups for reading in group]
+        groups = list(tasks.groups(batch))
+        done: dict[int, list[Reading]] = {}
+        async for number, readings in self._stream(groups):
+            done[number] = readings
+            tell(len(groups[number]))
+        return [reading for number in sorted(done) for reading in done[number]]
 
-    async def images(self, inbox: Path, document: Document, numbers: Sequence[int]) -> dict[int, bytes]:
+    async def stream(self, batch: Sequence[Found]) -> AsyncGenerator[tuple[int, list[Reading]]]:
+        """The same as they are done: how many files more, and their readings. Only a few wait in memory when they are not taken."""
+        groups = list(tasks.groups(batch))
+        async with aclosing(self._stream(groups)) as done:
+            async for number, readings in done:
+                yield len(groups[number]), readings
+
+    async def images(self, inbox: Path | str, document: Document, numbers: Sequence[int]) -> dict[int, bytes]:
         """Pages (from 1) as JPEG: 150 dpi, RGB, upright, at most 2048 px. A number that is no page is left out.
 
         Raises DocumentError: changed when the file no longer has the bytes of `document`, else as reading does.
         """
-        return await self._render(Found(os.fsencode(inbox), document.path_bytes, document.size_bytes), document.sha256, numbers)
+        place = remote.url(inbox)
+        found = remote.outermost(place, document) if place else outermost(os.fsencode(remote.folder(inbox)), document)
+        async with self._at_hand(found) as near:
+            return await self._render(near, document, numbers)
 
-    async def _read_whole(self, group: Sequence[Found], tell: Callable[[int], None]) -> list[Reading]:
-        """A group with the text of its pictures, where local OCR is on."""
-        readings = await self._read_group(group)
-        if self._ocr is not None:
-            readings = [await self._with_ocr(found, reading) for found, reading in zip(group, readings, strict=True)]
-        tell(len(group))
-        return readings
-
-    async def _read_group(self, group: Sequence[Found]) -> list[Reading]:
-        """One task; when several files share it and it fails, each is tried again alone, so that one costs only itself."""
-        if len(group) == 1:
-            return [await self._read_alone(group[0], self._limits.timeout_s)]
+    async def _stream(self, groups: Sequence[Sequence[Found]]) -> AsyncGenerator[tuple[int, list[Reading]]]:
+        """Number and readings of each group, as they are done. So many at once that no worker waits, and no more."""
+        waiting: set[asyncio.Task[tuple[int, list[Reading]]]] = set()
+        pending = enumerate(groups)
         try:
-            return await self._task(group, self._limits.timeout_s * _FIRST_TRY)
-        except DocumentError:
-            left_s = self._limits.timeout_s * (1 - _FIRST_TRY)
-            return list(await asyncio.gather(*(self._read_alone(found, left_s) for found in group)))
+            while True:
+                room = 2 * self._limits.workers + 1 - len(waiting)
+                waiting |= {asyncio.create_task(self._read_numbered(*item)) for item in islice(pending, room)}
+                if not waiting:
+                    return
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    yield task.result()
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def _read_alone(self, found: Found, timeout_s: float) -> Reading:
+    async def _read_numbered(self, number: int, group: Sequence[Found]) -> tuple[int, list[Reading]]:
+        if group[0].is_remote:
+            each = await asyncio.gather(*map(self._read_remote, group))
+        else:
+            read = await self._crew.read_group(group)
+            each = [await self._with_text(found, readings) for found, readings in zip(group, read, strict=True)]
+        return number, [reading for readings in each for reading in readings]
+
+    async def _read_remote(self, found: Found) -> list[Reading]:
         try:
-            return (await self._task([found], timeout_s))[0]
+            async with self._at_hand(found) as near:
+                return await self._with_text(near, await self._crew.read_alone(near))
         except DocumentError as error:
-            return Reading(_failed(_document(found), error))
+            return [Reading(failed(document_of(found), error))]
 
-    async def _task(self, group: Sequence[Found], timeout_s: float) -> list[Reading]:
-        return await self._sandbox.run(read_files, tuple(group), self._limits, self._passwords, timeout_s=timeout_s)
+    @asynccontextmanager
+    async def _at_hand(self, found: Found) -> AsyncIterator[Found]:
+        """The file with its bytes on this machine, in a temporary file as long as they are needed where the inbox is remote."""
+        if not found.is_remote:
+            yield found
+            return
+        with tempfile.TemporaryDirectory(prefix="octavo-") as folder:
+            copy = Path(folder) / "file"
+            await asyncio.to_thread(remote.fetch, found, copy, self._limits.max_file_bytes)
+            yield replace(found, copy=os.fsencode(copy))
 
-    async def _render(self, found: Found, sha256: str, numbers: Sequence[int]) -> dict[int, bytes]:
+    async def _render(self, found: Found, document: Document, numbers: Sequence[int]) -> dict[int, bytes]:
         pictures: dict[int, bytes] = {}
         for start in range(0, len(numbers), _PAGES_A_TASK):
             some = tuple(numbers[start : start + _PAGES_A_TASK])
-            task = (render_pages, found, sha256, some, self._limits, self._passwords)
+            task = (render_pages, found, document.path_bytes, document.sha256, some, self._terms)
             pictures |= await self._sandbox.run(*task, timeout_s=self._limits.timeout_s)
         return pictures
+
+    async def _with_text(self, found: Found, readings: list[Reading]) -> list[Reading]:
+        """The readings with the text of their pictures, where local OCR is on."""
+        return readings if self._ocr is None else [await self._with_ocr(found, reading) for reading in readings]
 
     async def _with_ocr(self, found: Found, reading: Reading) -> Reading:
         """The reading with the text of its pictures; a document in which nothing was found is empty, and says so."""
@@ -157,7 +191,7 @@ class Reader:
         trouble: list[str] = []
         for start in range(0, len(wanted), _PAGES_A_TASK):
             try:
-                pictures = await self._render(found, reading.document.sha256, wanted[start : start + _PAGES_A_TASK])
+                pictures = await self._render(found, reading.document, wanted[start : start + _PAGES_A_TASK])
                 texts |= {number: await self._recognise(picture) for number, picture in pictures.items()}
             except DocumentError as error:
                 trouble.append(f"OCR stopped at page {wanted[start]}: {error.message}")
@@ -167,78 +201,6 @@ class Reader:
     async def _recognise(self, picture: bytes) -> str:
         assert self._ocr is not None
         return await self._ocr.run(ocr_engine.recognise, picture, timeout_s=self._limits.ocr_timeout_s)
-
-
-def read_files(group: Sequence[Found], limits: Limits, passwords: tuple[str, ...]) -> list[Reading]:
-    """Several files in this process: the task of a worker."""
-    return [_read_file(found, limits, passwords) for found in group]
-
-
-def render_pages(found: Found, sha256: str, numbers: Sequence[int], limits: Limits, passwords: tuple[str, ...]) -> dict[int, bytes]:
-    """Pages of one file as JPEG: the other task of a worker. Raises DocumentError: changed, corrupt and what reading raises."""
-    data = _taken(found, limits)
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise DocumentError("changed", f"{found.path} is no longer the file that was read.", next_step="Run again to read it anew.")
-    name = READERS.get(media_type(data, found.path_bytes), "")
-    if name not in _RENDERERS:
-        return {}
-    return dict(_guarded(_module(name).render, Source(data, limits, passwords), numbers))
-
-
-def _read_file(found: Found, limits: Limits, passwords: tuple[str, ...]) -> Reading:
-    document = _document(found)
-    try:
-        data = _taken(found, limits)
-        kind = media_type(data, found.path_bytes) if data else ""
-        document = replace(document, sha256=hashlib.sha256(data).hexdigest(), media_type=kind, size_bytes=len(data))
-        if not data:
-            return Reading(replace(document, status="empty", reason="zero_bytes", detail="The file has no bytes."))
-        if document.sha256 == found.known:
-            return Reading(document, unchanged=True)
-        if kind not in READERS:
-            return Reading(_unsupported(document))
-        return _paged(document, _guarded(_module(READERS[kind]).read, Source(data, limits, passwords)))
-    except DocumentError as error:
-        return Reading(_failed(document, error))
-
-
-def _taken(found: Found, limits: Limits) -> bytes:
-    data = take(found, limits.max_file_bytes)
-    if len(data) > limits.max_file_bytes:
-        message = f"It grew past the limit max_file_bytes of {limits.max_file_bytes:,}."
-        raise DocumentError("too_large", message, next_step="Raise the limit max_file_bytes to read it.")
-    return data
-
-
-def _guarded(function: Any, *args: Any) -> Any:
-    """What a reader returns. Whatever a library throws at a broken file becomes DocumentError `corrupt`; a full worker ends."""
-    try:
-        return function(*args)
-    except DocumentError:
-        raise
-    except MemoryError:
-        out_of_memory()
-    except Exception as error:
-        words = " ".join(str(error).split())[:200]
-        message = f"Its reader could make no sense of it ({type(error).__name__}: {words})."
-        raise DocumentError("corrupt", message, next_step="Open it in its program and save it again.") from error
-
-
-def _paged(document: Document, content: Content) -> Reading:
-    """The leaves as pages of a document. Without text and without a picture to look at it is empty, never ok."""
-    leaves = enumerate(content.leaves, start=1)
-    pages = tuple(_page(document.sha256, number, leaf) for number, leaf in leaves)
-    document = replace(document, page_count=len(pages), detail=content.detail, flags=content.flags, properties=content.properties)
-    if any(page.text.strip() or page.image_px for page in pages):
-        return Reading(document, pages)
-    detail = f"{len(pages)} page(s), and no text on them. {content.detail}".strip()
-    return Reading(replace(document, status="empty", reason="no_text", detail=detail), pages)
-
-
-def _page(document: str, number: int, leaf: Leaf) -> Page:
-    return Page(
-        document, number, leaf.text, leaf.image_px, text_from=leaf.text_from, repeated=leaf.repeated, hidden_chars=leaf.hidden_chars
-    )
 
 
 def _recognised(page: Page, text: str) -> Page:
@@ -251,39 +213,3 @@ def _after_ocr(document: Document, pages: Sequence[Page], trouble: Sequence[str]
     if trouble or any(page.text.strip() for page in pages):
         return replace(document, detail=detail)
     return replace(document, status="empty", reason="no_text", detail=f"OCR found no text on its {len(pages)} page(s). {detail}".strip())
-
-
-def _document(found: Found) -> Document:
-    return Document(path=found.path, path_bytes=found.path_bytes, size_bytes=found.size_bytes)
-
-
-def _failed(document: Document, error: DocumentError) -> Document:
-    return replace(document, status="error", reason=error.reason, detail=str(error))
-
-
-def _unsupported(document: Document) -> Document:
-    if document.media_type == OLE_ENCRYPTED:
-        return _failed(document, DocumentError("encrypted", "The Office file asks for a password.", next_step="Save it without one."))
-    name = NAMES.get(document.media_type, NAMES[UNKNOWN])
-    detail = f"It is {name}, which is not read yet." if document.media_type != UNKNOWN else "Its content is of no type that is known here."
-    return replace(document, status="skipped", reason="unsupported", detail=detail)
-
-
-def _groups(batch: Sequence[Found]) -> Iterator[list[Found]]:
-    """Neighbours that are small go together, so that order is kept."""
-    group: list[Found] = []
-    for found in batch:
-        if group and (found.size_bytes > _SMALL_BYTES or len(group) == _TOGETHER):
-            yield group
-            group = []
-        group.append(found)
-        if found.size_bytes > _SMALL_BYTES:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
-def _module(name: str) -> Any:
-    """A reader, imported in the worker that needs it and never in the parent."""
-    return importlib.import_module(f"processors.read.{name}")

@@ -72,13 +72,18 @@ def _with_password(source: Source) -> pypdfium2.PdfDocument:
     return pypdfium2.PdfDocument(_decrypted(source.data))
 
 
+def _locked() -> DocumentError:
+    step = "Name its password with --password or --password-file, or save it without one."
+    return DocumentError("encrypted", "The PDF asks for a password.", next_step=step)
+
+
 def _decrypted(data: bytes) -> bytes:
     """The file without its encryption where the empty owner password opens it, which PDFium does not try."""
     from pypdf import PasswordType, PdfReader, PdfWriter
 
     reader = PdfReader(io.BytesIO(data))
     if reader.decrypt("") == PasswordType.NOT_DECRYPTED:
-        raise DocumentError("encrypted", "The PDF asks for a password.", next_step="Save it without one.")
+        raise _locked()
     with io.BytesIO() as file:
         PdfWriter(clone_from=reader).write(file)
         return file.getvalue()
@@ -92,7 +97,7 @@ def _repaired(data: bytes, why: pypdfium2.PdfiumError) -> bytes:
             document.save(file)
             return file.getvalue()
     except pikepdf.PasswordError:
-        raise DocumentError("encrypted", "The PDF asks for a password.", next_step="Save it without one.") from why
+        raise _locked() from why
     except (pikepdf.PdfError, ValueError) as error:
         message = "The PDF is damaged beyond what can be repaired."
         raise DocumentError("corrupt", message, next_step="Export it again from its source.") from error

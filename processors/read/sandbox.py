@@ -33,10 +33,11 @@ _starting = threading.Lock()
 
 
 class Sandbox:
-    """Owns the worker processes; use it as a context manager."""
+    """Owns the worker processes; use it as a context manager. `prefix` stands before the names of its limits in sentences."""
 
-    def __init__(self, workers: int, memory_bytes: int, preload: tuple[str, ...] = ()) -> None:
+    def __init__(self, workers: int, memory_bytes: int, preload: tuple[str, ...] = (), prefix: str = "") -> None:
         self._workers = workers
+        self._prefix = prefix
         self._memory_bytes = memory_bytes
         self._preload = preload
         self._pool: ProcessPool | None = None
@@ -64,10 +65,13 @@ class Sandbox:
                 self._drop(pool)  # the pool lost an idle worker and gave up: a new one takes the task
             except TimeoutError as error:
                 message = f"Reading it took longer than {timeout_s:g} s and was stopped."
-                raise DocumentError("timeout", message, next_step="Raise the limit timeout_s, or split the file.") from error
+                raise DocumentError("timeout", message, next_step=f"Raise the limit {self._prefix}timeout_s, or split the file.") from error
             except ProcessExpired as error:
-                _raise_expired(error)
-        raise DocumentError("crashed", "The worker processes cannot be started.", next_step="Check the memory limit memory_bytes.")
+                self._raise_expired(error)
+            except MemoryError as error:
+                self._raise_full(error)
+        limit = f"{self._prefix}memory_bytes"
+        raise DocumentError("crashed", "The worker processes cannot be started.", next_step=f"Check the memory limit {limit}.")
 
     def _started(self) -> ProcessPool:
         if self._pool is None:
@@ -78,6 +82,19 @@ class Sandbox:
             self._pool = ProcessPool(self._workers, initializer=_enter, initargs=(self._memory_bytes,), context=context)
         return self._pool
 
+    def _raise_expired(self, error: ProcessExpired) -> NoReturn:
+        if error.exitcode == _OUT_OF_MEMORY:
+            self._raise_full(error)
+        limit = f"{self._prefix}memory_bytes"
+        name = signal.Signals(-error.exitcode).name if -error.exitcode in set(signal.Signals) else f"exit code {error.exitcode}"
+        message = f"The parser died on it ({name}), for lack of memory or by a fault the file provokes."
+        raise DocumentError("crashed", message, next_step=f"Open it in a viewer and save it again, or raise the limit {limit}.") from error
+
+    def _raise_full(self, error: Exception) -> NoReturn:
+        limit = f"{self._prefix}memory_bytes"
+        message = f"Reading it needs more memory than the limit {limit} of {self._memory_bytes:,}."
+        raise DocumentError("memory", message, next_step=f"Raise the limit {limit}, or split the file.") from error
+
     def _drop(self, pool: ProcessPool) -> None:
         if self._pool is pool:
             self.close()
@@ -86,15 +103,6 @@ class Sandbox:
 def out_of_memory() -> NoReturn:
     """End this worker with the code that says so; its memory may be in pieces, a fresh one takes its place."""
     os._exit(_OUT_OF_MEMORY)
-
-
-def _raise_expired(error: ProcessExpired) -> NoReturn:
-    if error.exitcode == _OUT_OF_MEMORY:
-        message = "Reading it needs more memory than a worker may have."
-        raise DocumentError("memory", message, next_step="Raise the limit memory_bytes, or split the file.") from error
-    name = signal.Signals(-error.exitcode).name if -error.exitcode in set(signal.Signals) else f"exit code {error.exitcode}"
-    message = f"The parser died on it ({name}), for lack of memory or by a fault the file provokes."
-    raise DocumentError("crashed", message, next_step="Open it in a viewer and save it again.") from error
 
 
 def _enter(memory_bytes: int) -> None:

@@ -1,6 +1,6 @@
-"""Plain text, Markdown and CSV in; leaves out: one page for a short text, pages of about 4,000 characters for a long one.
+"""Plain text in any encoding in (Markdown, JSON, XML, logs too); leaves out: one page for a short text, pages for a long one.
 
-Imports `leaf`, the nouns the readers share.
+Imports `leaf`, the nouns the readers share, and `kinds`, which knows wide characters without a mark as well.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from charset_normalizer import from_bytes
 
-from processors.read.leaf import Content, Leaf, Source, clean, over
+from processors.read.kinds import wide
+from processors.read.leaf import Content, Leaf, Limits, Source, clean, over
 
 LONG_TEXT = 12_000  # characters above which a text without form feeds is cut into pages
 PAGE_TEXT = 4_000  # characters of such a page: about a printed one
@@ -36,23 +37,33 @@ _COMMON_LEADS = {
 
 def read(source: Source) -> Content:
     """The text in pages. Raises DocumentError: too_many_pages."""
-    text, encoding = decode(source.data)
-    pages = tuple(Leaf(clean(page)) for page in split(text))
-    if len(pages) > source.limits.max_pages:
-        over("max_pages", len(pages), source.limits.max_pages, "too_many_pages")
-    return Content(pages, "" if encoding.startswith("utf") else f"It was decoded as {encoding}.")
+    words, note = decoded(source.data)
+    return paged(words, source.limits, note)
+
+
+def paged(words: str, limits: Limits, detail: str = "") -> Content:
+    """A text as leaves: at its form feeds, or cut at good places when it is long. Raises DocumentError: too_many_pages."""
+    pages = tuple(Leaf(clean(page)) for page in split(words))
+    if len(pages) > limits.max_pages:
+        over("max_pages", len(pages), limits.max_pages, "too_many_pages")
+    return Content(pages, detail)
+
+
+def decoded(data: bytes) -> tuple[str, str]:
+    """The text, and the sentence that says which encoding was guessed; "" for one that proves itself by its mark or its form."""
+    text, encoding = decode(data)
+    return text, "" if _marked(data) or encoding == "utf-8" else f"It names no encoding and was read as {encoding}."
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """The text of bytes in any encoding, and the encoding: mark, UTF-16 by its NULs, UTF-8, East Asian by frequency, statistics.
+    """The text of bytes in any encoding, and the encoding: mark, wide by its NULs, UTF-8, East Asian by frequency, statistics.
 
     >>> decode("发票号码".encode("gb18030"))
     ('发票号码', 'gb18030')
     """
-    for mark, encoding in _BOMS:
-        if data.startswith(mark):
-            return data.decode(encoding, "replace"), encoding
-    for encoding in (*_wide(data), "utf-8", *_east_asian(data), *_statistical(data), "gb18030"):
+    if marked := _marked(data):
+        return data.decode(marked, "replace"), marked
+    for encoding in (*wide(data), "utf-8", *_east_asian(data), *_statistical(data), "gb18030"):
         try:
             return data.decode(encoding), encoding
         except UnicodeDecodeError:
@@ -89,12 +100,9 @@ def _edge(text: str, low: int, high: int) -> int:
     return high
 
 
-def _wide(data: bytes) -> tuple[str, ...]:
-    """UTF-16 without a mark gives itself away: in text of western letters every other byte is NUL."""
-    head = data[:4096]
-    if head[1::2].count(0) * 3 > len(head):
-        return ("utf-16-le",)
-    return ("utf-16-be",) if head[0::2].count(0) * 3 > len(head) else ()
+def _marked(data: bytes) -> str:
+    """The encoding that the byte order mark names, "" without a mark."""
+    return next((encoding for mark, encoding in _BOMS if data.startswith(mark)), "")
 
 
 def _east_asian(data: bytes) -> list[str]:

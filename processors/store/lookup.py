@@ -16,8 +16,8 @@ from processors.store.changes import Change
 from schemas.pipeline import Document, Heading, Page, Properties
 from schemas.tables import REQUESTS, RUNS, Row
 
-# Reasons in `rejects` that another run may not meet: nothing was asked, or the picture of a page could not be made.
-TRANSIENT = ("unavailable", "not_asked", "needs_ocr", "changed", "vanished", "unreadable", "timeout", "memory", "crashed")
+# Reasons in `rejects` that another run may not meet: nothing was asked, or a page could not be shown.
+TRANSIENT = ("unavailable", "not_asked", "needs_ocr", "encrypted", "changed", "vanished", "unreadable", "timeout", "memory", "crashed")
 _PAGES_AT_ONCE = 2_000  # pages held in memory
 
 
@@ -59,10 +59,20 @@ def _pages(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> d
     found: dict[str, list[Page]] = {}
     for one, number, text, width, height, text_from, repeated, hidden in connection.execute(query, [list(documents)]).fetchall():
         image_px = None if width is None else (width, height)
-        spans = tuple((span["start"], span["stop"]) for span in repeated)
+        spans = tuple((span["start"], span["stop"]) for span in repeated or ())
         page = Page(one, number, text, image_px, text_from=text_from, repeated=spans, hidden_chars=hidden)
         found.setdefault(one, []).append(page)
     return found
+
+
+def extents(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> list[Row]:
+    """How large the documents are, in the order given: document, pages, chars, tokens of their text, images_px of pages to be seen."""
+    query = """SELECT document, count(*) AS pages, sum(chars)::BIGINT AS chars, sum(tokens)::BIGINT AS tokens,
+                      list([image_width_px, image_height_px]) FILTER (image_width_px IS NOT NULL) AS images_px
+               FROM pages WHERE document IN (SELECT unnest(?::TEXT[])) GROUP BY document"""
+    found = connection.sql(query, params=[list(documents)]).to_arrow_table().to_pylist()
+    at = {document: number for number, document in enumerate(documents)}
+    return sorted(found, key=lambda row: at[row["document"]])
 
 
 def answered(connection: duckdb.DuckDBPyConnection, question: str, asked: Sequence[str]) -> set[str]:

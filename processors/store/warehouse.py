@@ -27,7 +27,7 @@ from processors.store import catalog, changes, disk, lookup, parquet, views
 from processors.store.changes import Change
 from schemas.errors import SettingsError, StorageError
 from schemas.pipeline import Document, Page
-from schemas.tables import Row, Table
+from schemas.tables import FIXED, Row, Table
 
 __all__ = ["Change", "ColumnInfo", "TableInfo", "Warehouse", "hold"]
 
@@ -107,10 +107,16 @@ class Warehouse:
         return bool(gone) and self.commit(gone)
 
     def heal(self) -> None:
-        """Remove what a killed commit left unfinished, and bring the Parquet files up to the warehouse."""
+        """Remove what a killed commit left unfinished, bring the Parquet files up to the warehouse, and its tables up to these days.
+
+        A table of a version before, which lacks columns, gets them with nulls.
+        """
         with disk.voiced(self.folder):
             disk.sweep(self.folder)
             self._publish()
+            earlier = [Change(table) for table in FIXED.values() if self._lacks_columns(table)]
+        if earlier:
+            self.commit(earlier)
 
     def _difference(self, staged: Sequence[changes.Staged]) -> dict[str, set[int]] | None:
         """The slots of each table that would change; empty when only views would, None when nothing would."""
@@ -207,6 +213,13 @@ class Warehouse:
         with self._open() as connection:
             yield from lookup.pages_of(connection, documents)
 
+    def extents(self, documents: Sequence[str]) -> list[Row]:
+        """Document, pages, chars, tokens and images_px of the documents, in the order given; what can be planned without their text."""
+        if not documents or self._shape("pages") is None:
+            return []
+        with self._open() as connection:
+            return lookup.extents(connection, documents)
+
     def answered(self, question: str, fingerprint: str, model: str, engine: str) -> set[str]:
         """The documents that need not be asked: answered by this very question, model and engine, or rejected for good.
 
@@ -251,6 +264,10 @@ class Warehouse:
             raise SettingsError(f"There is no warehouse in {self.folder}.", about=str(self.folder), next_step="Run octavo run first.")
         with catalog.attached(self.path, read_only=True) as connection:
             yield connection
+
+    def _lacks_columns(self, table: Table) -> bool:
+        shape = self._shape(table.name)
+        return shape is not None and not {column.name for column in table.columns} <= {name for name, _, _ in shape}
 
     def _shape(self, table: str) -> catalog.Shape | None:
         """The columns of a table; None when there is none of that name, or no warehouse yet."""

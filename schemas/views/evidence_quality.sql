@@ -13,6 +13,6 @@ SELECT
     round(avg((grade = 'loose')::INTEGER), 4) AS loose,
     round(avg((grade = 'missing')::INTEGER), 4) AS missing
 FROM evidence
-WHERE state = 'given'
+WHERE grade IS NOT NULL
 GROUP BY ALL
 ORDER BY ALL;

@@ -6,9 +6,11 @@ Each shows one trait of real files that a reader has to hold; README.md says whi
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 from reportlab.lib.pagesizes import A4
@@ -64,6 +66,60 @@ def zipped(entries: Mapping[str, bytes]) -> bytes:
             for name, data in entries.items():
                 archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
         return file.getvalue()
+
+
+def opendocument(body: str, kind: str = "text", *, styles: str = "", meta: str = "", masters: str = "") -> bytes:
+    """An OpenDocument file around the XML of a body; `styles` are those of its content, `masters` the pages with their margins."""
+    office = "urn:oasis:names:tc:opendocument:xmlns:"
+    spaces = "".join(f' xmlns:{name}="{office}{name}:1.0"' for name in ("office", "text", "table", "style", "meta", "presentation"))
+    spaces += f' xmlns:draw="{office}drawing:1.0" xmlns:fo="{office}xsl-fo-compatible:1.0" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    content = f"<office:automatic-styles>{styles}</office:automatic-styles><office:body><office:{kind}>{body}</office:{kind}></office:body>"
+    roots = {"content": content, "meta": meta, "styles": masters}
+    entries = {f"{name}.xml": f"<office:document{spaces}>{xml}</office:document>".encode() for name, xml in roots.items()}
+    manifest = b'<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+    return zipped({"mimetype": f"application/vnd.oasis.opendocument.{kind}".encode(), "META-INF/manifest.xml": manifest, **entries})
+
+
+def compound(streams: Mapping[str, bytes]) -> bytes:
+    """An OLE container; a name may have one storage before its stream. Streams are padded to the size that has sectors of its own."""
+    entries = [["Root Entry", 5, 0xFFFFFFFF, 0xFFFFFFFF, b""]]  # name, kind, right neighbour, child, bytes
+    folders = {"": 0}
+    for path, data in streams.items():
+        folder, _, name = path.rpartition("/")
+        if folder not in folders:
+            folders[folder] = _entered(entries, 0, folder, 1, b"")
+        _entered(entries, folders[folder], name, 2, data.ljust(4096, b"\0"))
+    bodies = [entry[4] + bytes(-len(entry[4]) % 512) for entry in entries]
+    directory_sectors = -(-len(entries) * 128 // 512)
+    starts, at = [], 1 + directory_sectors  # sector 0 is the table, the directory follows
+    for body in bodies:
+        starts.append(at if body else 0xFFFFFFFE)
+        at += len(body) // 512
+    table = [0xFFFFFFFD, *_chained(1, directory_sectors)]
+    for start, body in zip(starts, bodies, strict=True):
+        table += _chained(start, len(body) // 512) if body else []
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<5H", 0x3E, 3, 0xFFFE, 9, 6) + bytes(10)
+    header += struct.pack("<IIIIIIII", 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0) + struct.pack("<109I", 0, *[0xFFFFFFFF] * 108)
+    lines = b"".join(_directory_line(*entry[:4], start, len(entry[4])) for entry, start in zip(entries, starts, strict=True))
+    sectors = [struct.pack("<128I", *table, *[0xFFFFFFFF] * (128 - len(table))), lines.ljust(directory_sectors * 512, b"\0"), *bodies]
+    return header + b"".join(sectors)
+
+
+def _chained(start: int, count: int) -> list[int]:
+    return [*range(start + 1, start + count), 0xFFFFFFFE]
+
+
+def _entered(entries: list[list[Any]], folder: int, name: str, kind: int, data: bytes) -> int:
+    """Put an entry into the directory as the first child of its folder; its number."""
+    entries.append([name, kind, entries[folder][3], 0xFFFFFFFF, data])
+    entries[folder][3] = len(entries) - 1
+    return len(entries) - 1
+
+
+def _directory_line(name: str, kind: int, right: int, child: int, start: int, size: int) -> bytes:
+    raw = name.encode("utf-16-le")
+    numbers = struct.pack("<HBBIII", len(raw) + 2, kind, 1, 0xFFFFFFFF, right, child)
+    return raw.ljust(64, b"\0") + numbers + bytes(36) + struct.pack("<IQ", start, size)
 
 
 def p(text: str, properties: str = "") -> str:

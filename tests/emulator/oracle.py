@@ -1,8 +1,9 @@
 """What the model would say: a request body comes in, an answer (an object, a text, or None for no opinion) goes out.
 
 `schema_filler` fills the response schema with values that depend on the messages alone; `labelled_lines` reads lines of the form
-"field name: value" in each document; `gold` answers from known records. Documents stand between <<BOUNDARY document ID>> and
-<<BOUNDARY end ID>>; a prompt without such marks is one document, and its answer has no envelope.
+"field name: value" in each document; `gold` answers from known records. A document begins with <<BOUNDARY ID>>, its pages with
+<<BOUNDARY ID page 1/2>>, and <<BOUNDARY end>> ends the last; a prompt without such marks is one document, and its answer has no
+envelope. Where the question gives short keys, answers have them.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from tests.emulator.config import Oracle
 
 Body = dict[str, Any]
-_DOCUMENT = re.compile(r"<<(\w+) document (\w+)>>\n?(.*?)<<\1 end \2>>", re.DOTALL)
-_MARK = re.compile(r"<<\w+ (?:page \d+ of \d+(?:, \w+)?|document \w+|end \w+)>>\n?")
+_PAGE = re.compile(r"<<(\w+) (?!end>>)(\w+)(?: page \d+/\d+(?:, \w+)?)?>>\n?(.*?)(?=<<\1 )", re.DOTALL)
+_LEGEND = re.compile(r"^RECORD has short keys[^{]*(\{.*\})\.", re.MULTILINE)
 _NUMBER = re.compile(r"-?\d[\d,.' ]*")
 _TRUE = frozenset({"true", "yes", "y", "ja", "oui", "是"})
 
@@ -42,8 +44,15 @@ def text_of(message: Mapping[str, Any]) -> str:
 def documents(body: Body) -> list[Shown]:
     """The marked documents of a prompt; the words of the user as one document when nothing is marked."""
     said = [text_of(message) for message in body["messages"] if message.get("role") == "user"]
-    found = [Shown(match[2], _MARK.sub("", match[3])) for text in said for match in _DOCUMENT.finditer(text)]
+    pages = [(match[2], match[3]) for text in said for match in _PAGE.finditer(text)]
+    found = [Shown(short, "".join(text for _, text in group)) for short, group in groupby(pages, key=lambda page: page[0])]
     return found or [Shown("", "\n".join(said))]
+
+
+def legend(body: Body) -> dict[str, Any]:
+    """The legend of the short keys that the question gives; {} when it gives none."""
+    found = [json.loads(match[1]) for message in body["messages"] for match in _LEGEND.finditer(text_of(message))]
+    return found[-1] if found else {}
 
 
 def record_schema(body: Body) -> dict[str, Any]:
@@ -56,6 +65,21 @@ def record_schema(body: Body) -> dict[str, Any]:
             if isinstance(found.get("properties"), dict):
                 return _record_part(found)
     return {}
+
+
+def written(short: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with the short keys of a legend: [name, names] stands for a list of rows, [name, legend] for records inside."""
+    found: dict[str, Any] = {}
+    for key, entry in short.items():
+        name, inner = (entry, None) if isinstance(entry, str) else entry
+        value = record.get(name)
+        if isinstance(inner, dict) and value is not None:
+            value = [written(inner, item) for item in value] if isinstance(value, list) else written(inner, value)
+        elif isinstance(inner, list) and value is not None:
+            value = [[item.get(column) for column in inner] for item in value]
+        if value is not None:
+            found[key] = value
+    return found
 
 
 def enveloped(body: Body, records: Mapping[str, Any]) -> Any:
@@ -80,7 +104,8 @@ def labelled_lines(body: Body) -> Any:
     schema = record_schema(body)
     if not schema:
         return None
-    return enveloped(body, {shown.short: _read(schema, schema, shown.text, "") for shown in documents(body)})
+    short = legend(body)
+    return enveloped(body, {shown.short: _read(schema, schema, shown.text, "", short) for shown in documents(body)})
 
 
 def gold(labels: Mapping[str, Mapping[str, Any]]) -> Oracle:
@@ -89,8 +114,10 @@ def gold(labels: Mapping[str, Mapping[str, Any]]) -> Oracle:
     def answer(body: Body) -> Any:
         schema = record_schema(body)
         records = {shown.short: _known(shown.text, labels) for shown in documents(body)}
-        blank = _read(schema, schema, "", "") if schema else {}
-        return enveloped(body, {short: {**blank, **record} if record else blank for short, record in records.items()})
+        known = legend(body)
+        blank = _read(schema, schema, "", "", known) if schema else {}
+        as_asked = {short: written(known, record) if known and record else record or {} for short, record in records.items()}
+        return enveloped(body, {short: {**blank, **record} for short, record in as_asked.items()})
 
     return answer
 
@@ -156,11 +183,16 @@ def _scalar(plain: Mapping[str, Any], kind: Any, number: int) -> Any:
     return f"value {number:08x}".ljust(shortest, ".")[:longest]
 
 
-def _read(schema: Mapping[str, Any], root: Mapping[str, Any], text: str, name: str) -> Any:
-    """The value of a field in a text, by its label; an object by the labels of its fields."""
+def _read(schema: Mapping[str, Any], root: Mapping[str, Any], text: str, name: str, known: Mapping[str, Any]) -> Any:
+    """The value of a field in a text, by its label; an object by the labels of its fields. `known` is the legend of short keys."""
     plain, nullable = _resolved(schema, root)
     if plain.get("type") == "object" and plain.get("properties"):
-        record = {child: _read(part, root, text, child) for child, part in plain["properties"].items()}
+        record = {}
+        for child, part in plain["properties"].items():
+            label, inner = known[child] if isinstance(known.get(child), list) else (known.get(child, child), {})
+            value = _read(part, root, text, label, inner if isinstance(inner, dict) else {})
+            if child in plain.get("required", plain["properties"]) or _line(text, label) is not None:
+                record[child] = value
         return None if nullable and name and not any(record.values()) else record
     found = _line(text, name)
     value = None if found is None else _typed(found, plain)
@@ -184,7 +216,8 @@ def _typed(found: str, plain: Mapping[str, Any]) -> Any:
         return found.lower() in _TRUE
     if kind == "array":
         items = plain.get("items") or {}
-        return [_typed(part.strip(), items) for part in found.split(";") if part.strip()] if items.get("type") != "object" else []
+        plain_items = items.get("type") not in ("object", "array")
+        return [_typed(part.strip(), items) for part in found.split(";") if part.strip()] if plain_items else []
     return found
 
 

@@ -55,7 +55,7 @@ KINDS: dict[str, Callable[[str], bool]] = {
     "contract": lambda text: bool(_AGREEMENT.search(text[:TITLE_CHARACTERS])) and len(text) > TITLE_CHARACTERS,
     "resume": lambda text: bool(_WORK.search(text) and _STUDY.search(text)),
     "paper": lambda text: bool(_ABSTRACT.search(text[:HEAD_CHARACTERS]) and _REFERENCES.search(text)),
-    "letter": lambda text: bool(_GREETING.search(text)) and not _MAIL.search(text) and not is_invoice(text),
+    "letter": lambda text: bool(_GREETING.search(text) or _MAIL.search(text)) and not is_invoice(text),
 }
 
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 import httpx2
@@ -24,8 +25,8 @@ from processors.ask.offline.rules import record
 MODEL = "offline-rules-1"
 CONTEXT_TOKENS = 262_144  # as much as the models it stands in for
 BYTES_A_TOKEN = 4  # rough, as for English text
-_OPENING = re.compile(r"<<(?P<boundary>[0-9a-zA-Z]{4,64}) document (?P<id>[^\s>]{1,80})>>\n?")
-_PAGE = re.compile(r"<<[^\s<>]{1,64} page (?P<page>\d{1,9}) of \d{1,9}(?:, (?P<role>\w{1,20}))?>>\n?")
+_MARK = re.compile(r"<<(?P<boundary>\w{4,64}) (?P<id>\w{1,80})(?: page (?P<page>\d{1,9})/\d{1,9}(?:, (?P<role>\w{1,20}))?)?>>\n?")
+_END = "end"  # what the last mark has for an id
 _SCHEMA_LINE = re.compile(r"^JSON Schema of RECORD: (\{.*\})$", re.MULTILINE)
 _QUESTION_LINE = re.compile(r"^Question: (\w+)$", re.MULTILINE)
 _NO_POINTS = re.compile(r"\bpoints (?:is|are) (?:empty|\[\])", re.IGNORECASE)
@@ -130,26 +131,18 @@ def _schema(body: Mapping[str, Any], words: list[str]) -> dict[str, Any]:
 
 
 def _documents(text: str) -> Iterator[Shown]:
-    """The documents between marks of the first mark's boundary. A document that is not closed goes on to the next or the end."""
-    every = list(_OPENING.finditer(text))
-    boundary = every[0]["boundary"] if every else ""
-    openings = [match for match in every if match["boundary"] == boundary]
-    limits = [*(match.start() for match in openings[1:]), len(text)]
-    for match, limit in zip(openings, limits, strict=False):  # without openings one limit is left over
-        end = text.find(f"<<{boundary} end {match['id']}>>", match.end(), limit)
-        shown = text[match.end() : end if end >= 0 else limit]
-        pages = tuple(_pages(shown))
-        yield Shown(match["id"], "\n".join(page for _, page in pages).strip("\n"), opens=not pages or pages[0][0] == 1, pages=pages)
+    """The documents between marks of the first mark's boundary; a page goes on to the next mark, the last one to the end.
 
-
-def _pages(shown: str) -> Iterator[tuple[int, str]]:
-    """The pages of a document with their numbers. What is shown for orientation is left out, but not the columns of a table."""
-    marks = list(_PAGE.finditer(shown))
-    if not marks or shown[: marks[0].start()].strip():
-        yield 1, shown[: marks[0].start()] if marks else shown
-    for mark, limit in zip(marks, [*(mark.start() for mark in marks[1:]), len(shown)], strict=False):
-        if mark["role"] != "context":
-            yield int(mark["page"]), shown[mark.end() : limit]
+    What is shown for orientation is left out, but not the columns of a table.
+    """
+    every = list(_MARK.finditer(text))
+    marks = [mark for mark in every if mark["boundary"] == every[0]["boundary"]]
+    limits = [*(mark.start() for mark in marks[1:]), len(text)]
+    shown = [(mark, text[mark.end() : limit]) for mark, limit in zip(marks, limits, strict=False)]  # without marks one limit is left
+    for short, group in groupby(shown, key=lambda page: page[0]["id"]):
+        if short != _END:
+            pages = tuple((int(mark["page"] or 1), page.strip("\n")) for mark, page in group if mark["role"] != "context")
+            yield Shown(short, "\n".join(page for _, page in pages).strip("\n"), opens=not pages or pages[0][0] == 1, pages=pages)
 
 
 def _json(value: Any) -> str:

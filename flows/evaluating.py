@@ -1,0 +1,221 @@
+"""Labels and an output folder in; scores by field out: `octavo eval`.
+
+Labels are a JSON file {path: {"schema": ..., "values": {...}, "pages": {...}}}, a list of such entries with their "document", the same
+as JSON lines, or a folder of JSON files with an entry each.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from processors.score import answers as score
+from processors.store.warehouse import Warehouse
+from schemas.compiler import compile_question
+from schemas.errors import SettingsError
+from schemas.labels import Labels
+from schemas.pipeline import Question
+
+PROVED = ("exact", "loose")
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One labelled document: its marks, and the evidence of its answer by field."""
+
+    labels: Labels
+    question: Question
+    found: Mapping[str, Any] | None
+    marks: Sequence[score.Mark]
+    evidence: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All scores. What is asked of it is worked out once."""
+
+    scored: Sequence[Scored]
+    missing: Sequence[str] = ()  # labelled paths that the output folder does not know
+    cost_usd: float = 0.0
+    pages: int = 0
+    marks: Mapping[str, list[score.Mark]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        by_field: dict[str, list[score.Mark]] = {}
+        for one in self.scored:
+            for mark in one.marks:
+                by_field.setdefault(f"{one.question.name}.{mark.field}", []).append(mark)
+        object.__setattr__(self, "marks", by_field)
+
+    @cached_property
+    def tallies(self) -> dict[str, score.Tally]:
+        """Tallies by name: `all`, then each question, then its fields, such as `invoice.line_items[].amount`."""
+        by_question: dict[str, list[score.Mark]] = {}
+        for name, marks in self.marks.items():
+            by_question.setdefault(name.partition(".")[0], []).extend(marks)
+        everything = [mark for marks in self.marks.values() for mark in marks]
+        return {name: score.tally(marks) for name, marks in {"all": everything, **by_question, **self.marks}.items()}
+
+    @cached_property
+    def proved(self) -> tuple[int, int]:
+        """Right values with a place in their document, and right values."""
+        right = [one.evidence.get(mark.path) for one in self.scored for mark in one.marks if mark.right]
+        return sum(row is not None and row["grade"] in PROVED for row in right), len(right)
+
+    @cached_property
+    def pages_right(self) -> tuple[int, int]:
+        """Right values proved on the page that the labels name, and right values whose page is labelled."""
+        wanted = [(one, mark, one.labels.pages.get(mark.gold_path)) for one in self.scored for mark in one.marks if mark.right]
+        labelled = [(one.evidence.get(mark.path, {}).get("page"), page) for one, mark, page in wanted if page is not None]
+        return sum(found == page for found, page in labelled), len(labelled)
+
+    def sentences(self) -> Iterator[str]:
+        """What the scores do not say: how much is proved, what it cost, and which labels were of no use."""
+        (proved, right), (on_page, labelled) = self.proved, self.pages_right
+        yield f"{len(self.scored)} documents scored; {proved} of {right} right values are proved in their document."
+        if labelled:
+            yield f"{on_page} of {labelled} stand on the page that the labels name."
+        if self.cost_usd and self.pages:
+            yield f"${self.cost_usd:.4f} for {self.pages:,} pages, ${self.cost_usd / self.pages:.6f} a page."
+        if self.missing:
+            yield f"{len(self.missing)} labelled documents are not in the tables: {', '.join(self.missing[:5])}."
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON, with every wrong value."""
+        return {
+            "scores": {name: _shown(found) for name, found in self.tallies.items()},
+            "documents": len(self.scored),
+            "missing": list(self.missing),
+            "proved": _share(self.proved),
+            "pages_right": _share(self.pages_right),
+            "pages": self.pages,
+            "cost_usd": self.cost_usd,
+            "cost_usd_per_page": self.cost_usd / self.pages if self.pages else None,
+            "wrong": [_wrong(one, mark) for one in self.scored for mark in one.marks if not mark.right],
+        }
+
+
+def evaluate(gold: Path, out: Path) -> Report:
+    """Score the answers in an output folder by labels. Raises SettingsError, SchemaError and StorageError."""
+    labels = list(read_labels(gold))
+    warehouse = Warehouse(out)
+    documents = {row["path"]: row for row in warehouse.rows("documents")}
+    if not documents:
+        step = "`octavo run INBOX --out DIR` makes them."
+        raise SettingsError(f"There are no tables in {out}.", about="out", next_step=step)
+    asked = [one for one in labels if one.question is not None and one.document in documents]
+    questions = {spec: compile_question(spec) for spec in dict.fromkeys(one.question for one in asked) if spec}
+    answers = {question.name: {row["document"]: row for row in warehouse.rows(question.name)} for question in questions.values()}
+    proofs = _proofs(warehouse)
+    scored = []
+    for one in asked:
+        question, sha256 = questions[one.question or ""], documents[one.document]["document"]
+        found = answers[question.name].get(sha256)
+        marks = score.compare(question.fields, one.values, found)
+        scored.append(Scored(one, question, found, marks, proofs.get((question.name, sha256), {})))
+    shas = {documents[one.document]["document"] for one in asked}
+    return Report(
+        scored,
+        [one.document for one in labels if one.document not in documents],
+        _cost_usd(warehouse, shas, {question.name for question in questions.values()}),
+        sum({row["document"]: row["page_count"] for row in documents.values() if row["document"] in shas}.values()),
+    )
+
+
+def read_labels(gold: Path) -> Iterator[Labels]:
+    """The labels in a file or folder. Raises SettingsError, naming the file and the entry, for what are no labels."""
+    if gold.is_dir():
+        paths = sorted(gold.glob("*.json"))
+        if not paths:
+            raise SettingsError(f"{gold} has no .json files.", about="gold", next_step="Name a file of labels, or a folder of them.")
+        for path in paths:
+            yield from _entries(path)
+    else:
+        yield from _entries(gold)
+
+
+def _entries(path: Path) -> Iterator[Labels]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        loaded = [json.loads(line) for line in text.splitlines() if line.strip()] if path.suffix == ".jsonl" else json.loads(text)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read as labels: {error}", about="gold") from None
+    if isinstance(loaded, dict) and "document" in loaded:
+        loaded = [loaded]
+    if isinstance(loaded, dict):
+        loaded = [{"document": name, **entry} if isinstance(entry, dict) else entry for name, entry in loaded.items()]
+    for number, entry in enumerate(loaded if isinstance(loaded, list) else [loaded], start=1):
+        try:
+            yield Labels.model_validate(entry)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            message = f"Entry {number} of {path} is no label: {place or 'it'}: {first['msg']}."
+            raise SettingsError(message, about="gold", next_step='An entry has "document", "schema" and "values".') from None
+
+
+def shortfalls(report: Report, least: Sequence[str]) -> list[str]:
+    """A sentence for each threshold, such as `all=0.9` or `invoice.total=0.95`, that an F1 does not reach. Raises SettingsError."""
+    sentences = []
+    for threshold in least:
+        name, _, wanted = threshold.rpartition("=")
+        if name not in report.tallies or not re.fullmatch(r"[01]|0?\.\d+|1\.0+", wanted):
+            step = f"Write NAME=F1 with one of: {', '.join(report.tallies)}."
+            raise SettingsError(f"{threshold!r} is no threshold.", about="min", next_step=step)
+        if report.tallies[name].f1 < float(wanted):
+            sentences.append(f"F1 of {name} is {report.tallies[name].f1:.3f}, below {wanted}.")
+    return sentences
+
+
+def draw(report: Report, path: Path) -> None:
+    """Write a chart of the F1 of each field. Raises SettingsError."""
+    everything = report.tallies["all"]
+    title = f"{everything.right} of {everything.gold} labelled values right, F1 {everything.f1:.2f}"
+    score.draw({name: report.tallies[name].f1 for name in report.marks}, title, path)
+
+
+def write_pairs(report: Report, folder: Path) -> None:
+    """For scorers of others: a folder a document with `schema.json`, `gold.json` and `extracted.json`, as ExtractBench takes them."""
+    for one in report.scored:
+        place = folder / re.sub(r"[^\w.-]+", "_", one.labels.document) / one.question.name
+        place.mkdir(parents=True, exist_ok=True)
+        names = [inner.name for inner in one.question.fields]
+        extracted = {name: one.found.get(name) for name in names} if one.found else None
+        for name, content in (("schema", dict(one.question.json_schema)), ("gold", one.labels.values), ("extracted", extracted)):
+            (place / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
+
+
+def _proofs(warehouse: Warehouse) -> dict[tuple[str, str], dict[str, Mapping[str, Any]]]:
+    proofs: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    for row in warehouse.rows("evidence", ["question", "document", "field", "grade", "page"]):
+        proofs.setdefault((row["question"], row["document"]), {})[row["field"]] = row
+    return proofs
+
+
+def _cost_usd(warehouse: Warehouse, documents: set[str], questions: set[str]) -> float:
+    """What was paid for these documents: of a window's price the share that they have in it."""
+    bills = warehouse.rows("requests", ["question", "documents", "cost_usd"])
+    paid = (row for row in bills if row["question"].partition(".")[0] in questions)  # with `.again` and `.second`
+    return float(sum(row["cost_usd"] * len(documents.intersection(row["documents"])) / (len(row["documents"]) or 1) for row in paid))
+
+
+def _wrong(one: Scored, mark: score.Mark) -> dict[str, Any]:
+    place = f"{one.question.name}.{mark.path or mark.gold_path}"
+    return {"document": one.labels.document, "field": place, "gold": mark.gold, "found": mark.found}
+
+
+def _shown(found: score.Tally) -> dict[str, Any]:
+    shares = {"precision": found.precision, "recall": found.recall, "f1": found.f1}
+    return {"gold": found.gold, "found": found.found, "right": found.right} | {name: round(share, 4) for name, share in shares.items()}
+
+
+def _share(counts: tuple[int, int]) -> dict[str, Any]:
+    some, everything = counts
+    return {"right": some, "of": everything, "share": round(some / everything, 4) if everything else None}

@@ -1,0 +1,133 @@
+"""From documents that are to be asked about to windows: how many, which documents share one, and then their text.
+
+What is planned needs sizes only, which stand in the table `pages`; text is fetched when a window is about to be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from flows import settings
+from processors.pack import windows as pack
+from schemas.pipeline import Question, Window
+from schemas.printed_rows import item_tokens
+
+if TYPE_CHECKING:
+    from flows.asking import Desk
+
+MOVED = 0.05  # share by which the factor of the estimate must have changed before what is left is planned anew
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Documents that share a window, documents that are too long for one, what binds a window, and why there are so many."""
+
+    groups: Sequence[pack.Group]
+    long: Sequence[pack.Size]
+    frame: pack.Frame
+    reason: str
+
+
+def arranged(desk: Desk, documents: Sequence[str]) -> Plan:
+    """Which documents share a window."""
+    frame, sizes = _frame(desk), _sizes(desk, documents)
+    short = [size for size in sizes if frame.holds(size)]
+    groups = pack.fewest(short, frame)
+    choice = pack.choose(_work(desk, short), len(groups), terms(desk))
+    if choice.windows > len(groups):
+        groups = pack.even(short, frame, choice.windows)
+    return Plan(groups, [size for size in sizes if not frame.holds(size)], frame, choice.reason)
+
+
+def packed(desk: Desk, documents: Sequence[str]) -> Iterator[Window]:
+    """The windows over all documents, with their text. What is left is planned anew when bills have changed what an estimate is worth."""
+    left = dict.fromkeys(documents)
+    while left:
+        factor = desk.count.factor
+        for group, windows in _filled(desk, arranged(desk, list(left))):
+            yield from windows
+            for document in group:
+                del left[document]
+            if abs(desk.count.factor / factor - 1) > MOVED:
+                break
+        else:
+            return
+
+
+def terms(desk: Desk) -> pack.Terms:
+    """What the job pays and gets."""
+    model, limits = desk.asker.account.model, settings.assumed(desk.job)
+    factor = 1.0 if desk.job.mode == "live" else model.batch_factor
+    return pack.Terms(
+        prices_usd=(factor * model.price_in, factor * model.price_cached, factor * model.price_out),
+        tokens_per_second=model.tokens_per_second,
+        limits=(limits.concurrency, limits.rpm, limits.tpm, limits.tpd),
+        live=desk.job.mode == "live",
+    )
+
+
+def alone(desk: Desk) -> pack.Bounds:
+    """What binds a window of a document that is too long for one."""
+    frame = _frame(desk)
+    _, reply_tokens = desk.asker.room(_readings(desk), 1)
+    return pack.Bounds(min(frame.max_tokens, frame.max_documents_tokens + reply_tokens), 1, reply_tokens, _row_tokens(desk))
+
+
+def _filled(desk: Desk, plan: Plan) -> Iterator[tuple[Sequence[str], Iterator[Window]]]:
+    """The documents of each group, and its windows: one, unless the text is longer than it was, or has many rows."""
+    row_tokens, long = _row_tokens(desk), alone(desk)
+    groups = [(group.documents, _bounds(plan.frame, group, row_tokens)) for group in plan.groups]
+    groups += [([size.document], long) for size in plan.long]
+    home = {document: number for number, (documents, _) in enumerate(groups) for document in documents}
+    for number, pages in groupby(desk.warehouse.pages_of(list(home)), key=lambda page: home[page.document]):
+        documents, bounds = groups[number]
+        yield documents, pack.windows(pages, desk.count, bounds)
+
+
+def _bounds(frame: pack.Frame, group: pack.Group, row_tokens: int) -> pack.Bounds:
+    most = min(frame.max_tokens - group.reply_tokens, frame.max_documents_tokens)
+    return pack.Bounds(most, frame.max_documents, row_tokens=row_tokens)
+
+
+def _row_tokens(desk: Desk) -> int:
+    return max((item_tokens(question.fields) for question in desk.questions), default=0)
+
+
+def _frame(desk: Desk) -> pack.Frame:
+    job = desk.job
+    most = 1 if job.isolation == "document" else job.max_documents_per_window
+    max_tokens, _ = desk.asker.room(_readings(desk), most)
+    return pack.Frame(max_tokens, min(job.max_window_tokens or max_tokens, max_tokens), most)
+
+
+def _readings(desk: Desk) -> list[Question]:
+    """Every question in all the words in which it is asked about a window."""
+    return [reading for question in desk.questions for reading in desk.readings(question)]
+
+
+def _sizes(desk: Desk, documents: Sequence[str]) -> list[pack.Size]:
+    """Sizes on the safe side: a token more for each page, since each is rounded up when its text is counted."""
+    sizes = []
+    for row in desk.warehouse.extents(documents):
+        text_tokens = desk.count.safe(row["tokens"]) + (0 if desk.exact else row["pages"])
+        tokens = pack.tokens_of(text_tokens, row["pages"], row["images_px"] or ())
+        sizes.append(pack.Size(row["document"], tokens, desk.asker.expected.reserve(desk.questions, tokens), row["chars"]))
+    return sizes
+
+
+def _work(desk: Desk, sizes: Sequence[pack.Size]) -> pack.Work:
+    """What the planner has to know of documents and questions."""
+    asker, tokens = desk.asker, [size.tokens for size in sizes]
+    characters = sum(size.chars for size in sizes)
+    questions = tuple(
+        (
+            asker.overhead_tokens(question, 1),
+            asker.expected.likely(question, len(sizes), characters) // max(len(sizes), 1),
+            asker.expected.reserve([question], sum(tokens) // max(len(sizes), 1)),
+        )
+        for question in _readings(desk)
+    )
+    return pack.Work(len(sizes), sum(tokens), max(tokens, default=0), questions)

@@ -1,0 +1,222 @@
+"""What an account allows and what is used of it: departures, replies and refusals come in, numbers go out. Nothing waits here.
+
+A limit is told (by hand, by tier) or found: in a refusal, which names it, or in a header. The shape of the provider's minute is not
+documented; a sliding log is the strictest of the likely ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+MINUTE_S = 60.0
+SLACK_S = 1.0  # a minute is taken this much longer, since a request counts when it is there, not when it leaves (ours, 2026-11-23)
+BURST_SHARE = 0.2  # of a minute's requests may leave at once (ours, 2026-11-23) ...
+SPREAD_S = 10.0  # ... and the others as if a minute's took so long: a burst would meet a lowered limit with all it has
+DAY_S = 86_400.0
+DAY_SHIFT_S = 8 * 3_600.0  # the provider's day begins at 00:00 UTC+8 (inferred, 2026-11-23)
+MOST_IN_FLIGHT = 256  # where no limit is known; more than any tier has (100, 2026-09-12)
+TRY_MORE_S = 900.0  # a limit that was found is tried again, a little above, after so long: it may have been lowered for a while only
+GROW_S, GROW_SHARE = 2.0, 0.1  # while slots are sought, this share, at least one, is added each so many seconds (ours, 2026-11-23)
+GROW_SLOWLY_S = 10.0  # the same near the number at which refusals began
+MISCOUNT = 2.0  # our counts of tokens are corrected by at most this factor
+
+
+def rpm_in(headers: Mapping[str, str]) -> int:
+    """Requests a minute as `X-RateLimit-Limit` tells them; 0 when it does not, or speaks of longer than a minute.
+
+    The help centre names these headers (2026-07-28); no captured reply shows them.
+    """
+    limit = headers.get("x-ratelimit-limit-requests") or headers.get("x-ratelimit-limit") or ""
+    reset = headers.get("x-ratelimit-reset") or "0"
+    return int(limit) if limit.isdigit() and reset.isdigit() and int(reset) <= MINUTE_S else 0
+
+
+def fitting(context_tokens: int, minute_tokens: int) -> int:
+    """The largest window of which a whole number makes up a minute's tokens; the whole context when those are 0, which is any."""
+    return minute_tokens // -(-minute_tokens // context_tokens) if minute_tokens else context_tokens
+
+
+def day_began(now: datetime | None = None) -> str:
+    """When the provider's day began, in UTC as the ledger writes times; `now` is this moment unless given."""
+    there = (now or datetime.now(UTC)).astimezone(timezone(timedelta(seconds=DAY_SHIFT_S)))
+    return there.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(slots=True)
+class Limit:
+    """One number that the account allows. `told` is what the user says, never passed; `now` is what is kept; 0 is "not known"."""
+
+    told: int
+    now: int = 0
+    found_at: float = math.inf
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        self.now = self.told
+
+    def find(self, allowed: int, at: float) -> bool:
+        """Take the number that the provider names; gives whether that is news."""
+        before, self.step = self.now, 0
+        if allowed:
+            self.now = min(allowed, self.told or allowed)
+        self.found_at = at if self.now != self.told else math.inf
+        return self.now != before
+
+    def more_at(self) -> float:
+        """When a little more than what was found may be tried; never when it is what was told."""
+        return self.found_at + (MINUTE_S if self.step else TRY_MORE_S)
+
+    def try_more(self, at: float) -> None:
+        """After a long time without refusal allow a hundredth more, then more and more each minute, up to what was told."""
+        if at < self.more_at():
+            return
+        self.step = self.step * 2 or max(1, self.now // 100)
+        self.now = min(self.now + self.step, self.told or self.now + self.step)
+        self.found_at = at if self.now != self.told else math.inf
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """One attempt's place in the books."""
+
+    tokens: int
+    day: int
+    asked_tokens: int  # before the correction of our counts
+    at: float = math.inf  # when it left
+    wave: int = 0  # of refusals that was the last one then
+    counted: bool = True  # in the minute still
+
+
+class Minute:
+    """The attempts of the last minute and those about to leave, with the tokens they reserve."""
+
+    def __init__(self) -> None:
+        """Nothing left yet."""
+        self.requests = self.tokens = 0
+        self._left: deque[Place] = deque()
+
+    def enter(self, place: Place) -> None:
+        """Count an attempt that is about to leave; it counts until a minute after it did."""
+        self.requests += 1
+        self.tokens += place.tokens
+
+    def leave(self, place: Place, now: float) -> None:
+        """Start the minute of an attempt."""
+        place.at = now
+        self._left.append(place)
+
+    def take_back(self, place: Place) -> None:
+        """Forget an attempt that was about to leave and never did."""
+        self.requests -= 1
+        self.tokens -= place.tokens
+        place.counted = False
+
+    def recount(self, place: Place, tokens: int) -> None:
+        """Correct the tokens of an attempt."""
+        if place.counted:
+            self.tokens += tokens - place.tokens
+        place.tokens = tokens
+
+    def others(self, used: int, now: float) -> None:
+        """Take the provider's word for the tokens of this minute: what we do not know of is somebody else's, and just left."""
+        if used > self.tokens:
+            stranger = Place(used - self.tokens, 0, 0)
+            self.enter(stranger)
+            self.leave(stranger, now)
+
+    def forget(self, now: float) -> None:
+        """Drop what left longer ago than a minute."""
+        while self._left and self._left[0].at + MINUTE_S + SLACK_S <= now:
+            place = self._left.popleft()
+            place.counted = False
+            self.requests -= 1
+            self.tokens -= place.tokens
+
+    def wait_s(self, tokens: int, rpm: int, tpm: int, now: float) -> float:
+        """Seconds until it is worth to look again whether so many tokens may leave; 0 when they may now, inf when nobody left yet.
+
+        A request over the whole minute's tokens may leave alone: the provider then says what it thinks of it.
+        """
+        self.forget(now)
+        if not self.requests or ((not rpm or self.requests < rpm) and (not tpm or self.tokens + tokens <= tpm)):
+            return 0.0
+        return self._left[0].at + MINUTE_S + SLACK_S - now if self._left else math.inf
+
+
+class Day:
+    """Tokens reserved in the provider's day."""
+
+    def __init__(self) -> None:
+        """Nothing spent."""
+        self.number, self.tokens = 0, 0
+
+    def turn(self, wall_s: float) -> None:
+        """Begin a new day when it is time; `wall_s` are seconds since 1970."""
+        number = int((wall_s + DAY_SHIFT_S) // DAY_S)
+        if number != self.number:
+            self.number, self.tokens = number, 0
+
+    def recount(self, place: Place, tokens: int) -> None:
+        """Correct the tokens of an attempt of this day."""
+        if place.day == self.number:
+            self.tokens += tokens - place.tokens
+
+
+class Slots:
+    """Calls in flight, and how many there may be: as told, or found by starting with one and adding some while none is refused."""
+
+    def __init__(self, told: int) -> None:
+        """`told` is the account's concurrency, 0 when it is not known."""
+        self.limit = Limit(told)
+        self.in_flight = 0
+        self._open = float(told or 1)
+        self._trouble_at = math.inf  # how many were open when the last refusals began
+        self._changed_at = -math.inf
+
+    @property
+    def most(self) -> int:
+        """Most that may be open by what is known."""
+        return self.limit.now or MOST_IN_FLIGHT
+
+    @property
+    def free(self) -> bool:
+        """Whether one more may leave."""
+        return self.in_flight < int(min(self._open, self.most))
+
+    def grow_at(self) -> float:
+        """When more slots may be opened if all are taken; never when as many are open as may be."""
+        if self._open >= self.most:
+            return self.limit.more_at()
+        return self._changed_at + (GROW_S if self._open < 0.9 * self._trouble_at else GROW_SLOWLY_S)
+
+    def grow(self, now: float) -> None:
+        """Open more: all are taken, and nobody was refused for a while. A refusal comes at once, so silence means that all were let in."""
+        self.limit.try_more(now)
+        self._open = min(float(self.most), self._open + max(1.0, GROW_SHARE * self._open))
+        self._changed_at = now
+
+    def shrink(self, to: float, now: float, *, again: bool) -> None:
+        """Go on with fewer; `again` when nothing came since they were fewer already."""
+        if not again:
+            self._trouble_at = self._open
+        self._open, self._changed_at = max(1.0, min(self._open, to)), now
+
+
+class Miscount:
+    """By how much the provider counts more or fewer tokens than we do, learned from replies; the last ten or so count."""
+
+    def __init__(self) -> None:
+        """Trust our counts."""
+        self._ours = self._theirs = 1.0
+
+    def learn(self, ours: int, theirs: int) -> None:
+        """One reply's tokens, in our count and in the provider's."""
+        self._ours, self._theirs = 0.9 * self._ours + ours, 0.9 * self._theirs + theirs
+
+    def corrected(self, tokens: int) -> int:
+        """Our count as the provider would give it."""
+        return math.ceil(tokens * max(1 / MISCOUNT, min(MISCOUNT, self._theirs / self._ours)))

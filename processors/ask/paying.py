@@ -1,0 +1,198 @@
+"""A request in, its raw reply on disk out, paid once: everything between a question and the bill.
+
+The order of a call is the ledger's: wait for the pace, reserve, `sent` on disk, call, raw reply on disk, bill. What may succeed later is
+tried again; what ends all asking (no key, no money, nobody there) is said to everybody who waits.
+
+It holds together what others own: `pace` says when to leave (`pace_limits` has the places), `budget` and `balance` whether there is
+money, `ledger` keeps, `chat` calls, and `account` says who is asked and what that costs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import tenacity
+
+from processors.ask.account import Account
+from processors.ask.balance import Balance
+from processors.ask.budget import Budget, Hear, quiet
+from processors.ask.chat import Arrived, Chat, TryLater, read_completion
+from processors.ask.ledger import Ledger, stored
+from processors.ask.pace import BACKOFF_MAX_S, BACKOFF_S, Pace
+from processors.ask.pace_limits import Place
+from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
+from schemas.pipeline import Request
+
+RETRY_TIME_S = 600.0  # how long one request is tried; a limit by time, not by count, since waiting is what a full minute asks for
+UNREACHED_TIME_S = 15.0  # the same when nobody at the address has ever answered in this run: a wrong name, or no network
+
+
+@dataclass(slots=True)
+class Paying:
+    """The way of every request of one run; `tell` gets what a person should know.
+
+    `heard` is set once the provider has answered anything, `over` says why nothing is asked, and `learn` gets the JSON of each call with
+    the prompt tokens that it was billed.
+    """
+
+    account: Account
+    run: str
+    pace: Pace
+    ledger: Ledger
+    budget: Budget
+    balance: Balance
+    tell: Hear = quiet
+    chat: Chat | None = None
+    heard: bool = False
+    over: OctavoError | None = None
+    learn: Callable[[Mapping[str, Any], int], None] = lambda _, __: None
+
+    def hear(self, headers: Mapping[str, str]) -> None:
+        """An answer came, with these headers, whatever it says."""
+        self.heard = True
+        self.pace.heard(headers)
+
+    async def pay(self, request: Request) -> None:
+        """See to it that the ledger has the reply to a request. Raises RequestError, BudgetReached, AccessRefused and StorageError."""
+        attempts = 0
+        try:
+            async for attempt in self.retrying():
+                with attempt:
+                    self._go_on()
+                    attempts += 1
+                    await self._call(request, again=attempts > 1)
+        except TryLater as error:
+            lost = ProviderUnavailable(f"{error.message} It was tried {attempts} times.", about=request.fingerprint)
+            if error.unreached:
+                lost.next_step = "Check --base-url and the network, then run again: what is done is kept."
+                if self.over is None:
+                    self._end(lost)
+                    self.tell(str(lost))
+            raise lost from None
+
+    def retrying(self, *, paced: bool = True) -> tenacity.AsyncRetrying:
+        """Retry what may succeed later, for so long from its first failure on.
+
+        What concerns all calls waits in the pace; without it (`paced` is false), and for trouble of its own, a call waits as it is told
+        or with growing, jittered pauses.
+        """
+        growing = tenacity.wait_random_exponential(multiplier=BACKOFF_S, max=BACKOFF_MAX_S)
+        failures: list[float] = []
+
+        def wait_s(state: tenacity.RetryCallState) -> float:
+            error = _later(state)
+            if error.shared and paced:
+                return 0.0
+            return growing(state) if error.wait_s is None else error.wait_s
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            failures.append(self.pace.clock())
+            patience_s = UNREACHED_TIME_S if _later(state).unreached and not self.heard else RETRY_TIME_S
+            return failures[-1] - failures[0] >= patience_s
+
+        again = tenacity.retry_if_exception_type(TryLater)
+        return tenacity.AsyncRetrying(sleep=self.pace.sleep, retry=again, wait=wait_s, stop=stop, reraise=True)
+
+    async def _call(self, request: Request, *, again: bool) -> None:
+        """One attempt, from the pace to the bill."""
+        worst_usd = self.account.model.cost_usd(request.prompt_tokens, request.reply_tokens)
+        async with self.pace.slot(request.prompt_tokens + request.reply_tokens, self.run, again=again) as place:
+            self._go_on()
+            await self.balance.look_when_due(self.budget.spent_usd)
+            await self.budget.reserve(worst_usd)
+            billed_usd = worst_usd
+            try:
+                billed_usd = await self._send(request, worst_usd, place)
+            except TryLater as error:
+                billed_usd = worst_usd if error.maybe_paid else 0.0
+                if error.shared:
+                    self.pace.refused(place, error.refusal)
+                raise
+            except RequestRefused:
+                billed_usd = 0.0
+                raise
+            except AccessRefused as error:
+                billed_usd = 0.0
+                self._end(error)
+                raise
+            finally:
+                await self.budget.settle(worst_usd, billed_usd)
+
+    async def _send(self, request: Request, worst_usd: float, place: Place) -> float:
+        """Write down, call, write down; gives what the call cost in USD."""
+        assert self.chat is not None, "asked outside of `async with`"
+        attempt = await self.ledger.sent(ledger_row(request, self.account), run=self.run, sent_at=_now(), reserved_usd=worst_usd)
+        started = time.monotonic()
+        self.pace.left(place)
+        try:
+            arrived = await self.chat.send(request.body)
+        except TryLater as error:
+            await self.ledger.failed(attempt, error.message, billed_usd=None if error.maybe_paid else 0.0)
+            raise
+        except (RequestRefused, AccessRefused) as error:
+            await self.ledger.failed(attempt, str(error), billed_usd=0.0)
+            raise
+        except Exception as error:  # our own mistake: nobody knows how far the call got
+            await self.ledger.failed(attempt, str(error), billed_usd=None)
+            raise
+        seconds = time.monotonic() - started
+        await self.ledger.arrived(attempt, request.fingerprint, arrived.raw, seconds=seconds, arrived_at=_now())
+        billed_usd = self._taken(request, arrived, worst_usd, place)
+        await self.ledger.billed(attempt, request.fingerprint, billed_usd)
+        return billed_usd
+
+    def _taken(self, request: Request, arrived: Arrived, worst_usd: float, place: Place) -> float:
+        """Tell the pace what came; gives the bill in USD, which is the worst case when the reply does not say what it used."""
+        usage = read_completion(arrived.raw).usage
+        if arrived.refusal is not None and arrived.refusal.shared:  # it came inside a stream, after the first words
+            self.pace.overloaded(place, arrived.refusal.wait_s)
+        else:
+            self.pace.came(place, usage.prompt_tokens + request.reply_tokens if usage.prompt_tokens else 0)
+        if not usage.prompt_tokens:
+            return worst_usd
+        self.learn(request.body, usage.prompt_tokens)
+        return self.account.model.cost_usd(usage.prompt_tokens, usage.reply_tokens, usage.cached_tokens or 0)
+
+    def _go_on(self) -> None:
+        """Raise what ended all asking."""
+        if self.over is not None:
+            raise self.over.with_traceback(None)
+
+    def _end(self, error: OctavoError) -> None:
+        """Nothing more is asked, and nobody waits any longer."""
+        self.over = error
+        self.pace.give_up(self.run, error)
+
+
+def ledger_row(request: Request, account: Account) -> dict[str, Any]:
+    """A request as the ledger has it."""
+    return {
+        "request": request.fingerprint,
+        "question": request.question.name,
+        "question_fingerprint": request.question.fingerprint,
+        "engine": account.engine,
+        "provider": account.provider.name,
+        "model": account.model.id,
+        "round": request.round,
+        "window": stored(request.window.parts),
+        "ids": json.dumps(dict(request.ids)),
+        "legend": json.dumps(dict(request.legend)),
+        "prompt_tokens": request.prompt_tokens,
+        "reply_limit": request.reply_tokens,
+    }
+
+
+def _later(state: tenacity.RetryCallState) -> TryLater:
+    """The failure after which is decided whether to try again."""
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, TryLater)  # nothing else is tried again
+    return error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

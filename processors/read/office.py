@@ -1,0 +1,149 @@
+"""Old and rich documents in (doc, rtf, ppt, msg); leaves out, by the optional extra `office` or by LibreOffice where it is installed.
+
+Imports `leaf` (the nouns the readers share), `kinds` (which of them it is), `ole` (attachments of a msg, which the extra gives as text
+only), `text` (cuts pages), `rows` (how a table becomes text) and `opendocument`, because that is what LibreOffice turns them into.
+Without both the file is skipped, with the sentence that says what to install.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from processors.read import opendocument, rows, text
+from processors.read.kinds import DOC, MSG, PPT, RTF, media_type
+from processors.read.leaf import Content, Inner, Source
+from processors.read.ole import Compound
+from schemas.errors import DocumentError
+from schemas.pipeline import Properties
+
+_SHORT_NAMES = {DOC: "doc", RTF: "rtf", PPT: "ppt", MSG: "msg"}
+_TARGETS = {DOC: "odt", RTF: "odt", PPT: "odp"}  # what LibreOffice turns them into; it knows no msg
+_SHARE = 0.8  # of the time limit for LibreOffice, so that it is ended before the worker is
+
+# The instruction of a field of Word, which the extra leaves in the text: its name, then words in quotes and switches.
+_FIELD = re.compile(
+    r"""[ ]?\b(?:HYPERLINK|INCLUDEPICTURE|PAGEREF|REF|NOTEREF|SEQ|TOC|STYLEREF|MERGEFIELD|DOCPROPERTY|DATE|TIME|PAGE|NUMPAGES|FORMTEXT)
+    (?:[ ]+"[^"\n]*"|[ ]+\\[*@\#][ ]*(?:"[^"\n]*"|\w+)|[ ]*\\[a-z](?:[ ]+"[^"\n]*")?|[ ]+[\w.]+(?=[ ]+\\))+[ ]?""",
+    re.VERBOSE,
+)
+_NAMES_OF_ATTACHMENT = ("3707", "3704", "3001")  # properties: long name, short name, name for display
+_DATA_OF_ATTACHMENT = "37010102"
+
+
+def read(source: Source) -> Content:
+    """The document in pages. Raises DocumentError: unsupported (with what to install), encrypted, corrupt, timeout, too_many_pages."""
+    kind = media_type(source.data)
+    _refuse_locked(source.data, kind)
+    if find_spec("kreuzberg") is not None:
+        return _by_extra(source, kind)
+    if kind in _TARGETS and (program := shutil.which("soffice")):
+        return opendocument.read(Source(_converted(program, source, kind), source.limits))
+    other = " or LibreOffice" if kind in _TARGETS else ""
+    message = f"Reading a {_SHORT_NAMES[kind]} file needs the extra office{other}, and it is not installed."
+    raise DocumentError("unsupported", message, next_step="Install it with: pip install 'octavo[office]'")
+
+
+def _refuse_locked(data: bytes, kind: str) -> None:
+    """An old Word or PowerPoint file that asks for a password: [MS-DOC] sets a bit in its header, [MS-PPT] adds a stream."""
+    if kind not in (DOC, PPT):
+        return
+    try:
+        streams = Compound(data)
+        locked = streams.read("WordDocument")[11] & 1 == 1 if kind == DOC else "EncryptedSummary" in streams.names
+    except (ValueError, KeyError, IndexError):
+        return  # damaged: the reader says so
+    if locked:
+        raise DocumentError("encrypted", "The Office file asks for a password.", next_step="Save it without one.")
+
+
+def _by_extra(source: Source, kind: str) -> Content:
+    """By kreuzberg: nothing cached on disk, one thread, no OCR."""
+    from kreuzberg import ConcurrencyConfig, ExtractionConfig, extract_bytes_sync
+
+    config = ExtractionConfig(use_cache=False, enable_quality_processing=False, concurrency=ConcurrencyConfig(max_threads=1))
+    found = extract_bytes_sync(source.data, kind, config)
+    words = _FIELD.sub("", found.content) if kind == DOC else _with_rows(found.content, [table.cells for table in found.tables])
+    inner, left = _attachments(source.data) if kind == MSG else ((), ())
+    detail = f"{len(left)} attachment(s) not read: {', '.join(left)}." if left else ""
+    pages = text.paged(words, source.limits, detail if words.strip() else f"The extra office found nothing in it. {detail}".strip())
+    return Content(pages.leaves, pages.detail, properties=_properties(found.metadata), inner=inner)
+
+
+def _with_rows(words: str, tables: Sequence[Sequence[Sequence[str]]]) -> str:
+    """The text with a bar between the cells of its tables, which the extra joins with a space in the text."""
+    for table in tables:
+        joined = "\n".join(" ".join(row) for row in table)
+        words = words.replace(joined, rows.lines(table), 1)
+    return words
+
+
+def _attachments(data: bytes) -> tuple[tuple[Inner, ...], tuple[str, ...]]:
+    """The files attached to a msg, and the names of what is attached as something else: a mail within the mail, or a link."""
+    streams = Compound(data)
+    folders = sorted({name.partition("/")[0] for name in streams.names if name.startswith("__attach_version1.0_#")})
+    inner, left = [], []
+    for folder in folders:
+        name = next(_names(streams, folder), folder)
+        if (data_of := f"{folder}/__substg1.0_{_DATA_OF_ATTACHMENT}") in streams.names:
+            inner.append(Inner(name, streams.read(data_of)))
+        else:
+            left.append(name)
+    return tuple(inner), tuple(left)
+
+
+def _names(streams: Compound, folder: str) -> Iterator[str]:
+    """The names of an attachment, the best first; in UTF-16 or in the code page of its writer."""
+    for number in _NAMES_OF_ATTACHMENT:
+        for suffix, encoding in (("001F", "utf-16-le"), ("001E", "cp1252")):
+            if (path := f"{folder}/__substg1.0_{number}{suffix}") in streams.names:
+                yield streams.read(path).decode(encoding, "replace").rstrip("\0")
+
+
+def _properties(metadata: Any) -> Properties:
+    authors = metadata.get("authors") or []
+    title = metadata.get("title") or metadata.get("subject") or ""
+    return Properties(title, ", ".join(authors), _moment(metadata.get("created_at")), _moment(metadata.get("modified_at")))
+
+
+def _moment(words: str | None) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(words or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _converted(program: str, source: Source, kind: str) -> bytes:
+    """The file as OpenDocument, by LibreOffice with a profile of its own, since two that share one refuse to run."""
+    with tempfile.TemporaryDirectory(prefix="octavo-office-") as folder:
+        given = Path(folder) / f"in.{_SHORT_NAMES[kind]}"
+        given.write_bytes(source.data)
+        profile = f"-env:UserInstallation={Path(folder, 'profile').as_uri()}"
+        command = [program, profile, "--headless", "--convert-to", _TARGETS[kind], "--outdir", folder, str(given)]
+        _run(command, source.limits.timeout_s * _SHARE)
+        made = given.with_suffix(f".{_TARGETS[kind]}")
+        if not made.exists():
+            raise DocumentError("corrupt", "LibreOffice could not read it.", next_step="Open it in its program and save it again.")
+        return made.read_bytes()
+
+
+def _run(command: list[str], timeout_s: float) -> None:
+    """Run a program to its end, or end it with all that it started."""
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True) as process:  # noqa: S603  # no shell
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            message = f"LibreOffice took longer than {timeout_s:g} s and was stopped."
+            raise DocumentError("timeout", message, next_step="Raise the limit timeout_s, or split the file.") from error

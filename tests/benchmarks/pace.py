@@ -1,0 +1,151 @@
+"""Share of what an account allows that is used, by tier, kind of work, and limits told or found.
+
+    python -m tests.benchmarks.pace                      # all, some minutes
+    python -m tests.benchmarks.pace --tiers 1 5 --minutes 5
+
+In: nothing. Out: a line for each run. Each run is a real asker, with SDK, HTTP, ledger and budget, against the emulator; only time is
+false: it passes when both have nothing to do, so the machine's speed does not matter. Work never runs out while a run lasts. A share is
+counted over whole minutes from the first request on: requests and tokens let in, and mean calls in flight, each by its limit; the largest
+is the limit that binds. Small: one document of 300 tokens a request. Slow: the same with replies of half a minute. Full: windows as
+large as they come.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows import settings
+from processors.ask.pace import Pace
+from processors.ask.replies import Asker
+from processors.pack import windows as pack
+from schemas.compiler import compile_question
+from schemas.errors import OctavoError
+from schemas.job import Job
+from schemas.pipeline import Page, Request, Window
+from tests.emulator.catalogue import TIERS, Tier
+from tests.emulator.config import Config
+from tests.emulator.journal import Entry
+from tests.false_time import emulated, now, run, wall
+
+CHARACTERS_A_TOKEN = 4.6  # as the emulator has it
+WAITING = 10  # requests that wait at any time beside those in flight
+QUESTION = compile_question("letter")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of work: size of a request's document and speed of the emulator."""
+
+    name: str
+    tokens: int  # of the document; 0 as large as a window may be
+    tokens_per_s: float = 40.0
+
+
+KINDS = (Kind("small", 300), Kind("slow", 300, tokens_per_s=2.0), Kind("full", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the emulator's journal says of a run."""
+
+    shares: dict[str, float]  # limit -> share that was used
+    requests: int
+    refused: int
+    lost: int
+
+    @property
+    def binding(self) -> str:
+        """The limit that was used most."""
+        return max(self.shares, key=self.shares.__getitem__)
+
+    def __str__(self) -> str:
+        """The columns from `used` on."""
+        used, refused = self.shares[self.binding], self.refused / self.requests
+        return f"{used:6.1%} | {self.binding:11} | {self.requests:8} | {refused:5.2%} | {self.lost}"
+
+
+async def measure(tier: int, kind: Kind, *, told: bool, minutes: int) -> Result:
+    """One run, of so many minutes in virtual time."""
+    limits = TIERS[tier]
+    config = Config(tier=tier, tpd=0, balance_usd=1e9, tokens_per_s=kind.tokens_per_s, cache=False)
+    async with emulated(config) as kimi, asker(kimi.base_url, tier if told else -1) as asking:
+        lost = await _work(asking, kind, limits.concurrency + WAITING, until=now() + 60 * minutes)
+        chats = kimi.state.journal.chats()
+    return Result(_shares(chats, limits, minutes), len(chats), sum(entry.status == 429 for entry in chats), lost)
+
+
+@asynccontextmanager
+async def asker(base_url: str, tier: int) -> AsyncIterator[Asker]:
+    """An asker with a new ledger, in virtual time. The day's tokens are left out: a day is too long for a benchmark."""
+    account = settings.account(Job(inbox=".", base_url=base_url, tier=tier), {}, key="sk-emulator")
+    limits = account.limits
+    pace = Pace(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, clock=now, wall_clock=wall)
+    with tempfile.TemporaryDirectory() as folder:
+        async with Asker(account, Path(folder) / "ledger.sqlite", run="benchmark", count=pack.counter(None), pace=pace) as asking:
+            yield asking
+
+
+async def _work(asking: Asker, kind: Kind, at_once: int, *, until: float) -> int:
+    """Ask without a pause until that moment, and wait for the last reply; gives how many requests got none."""
+    lost = 0
+    number = iter(range(10**9))
+
+    async def one_after_the_other() -> None:
+        nonlocal lost
+        while now() < until:
+            try:
+                await asking.ask(_request(asking, kind, next(number)))
+            except OctavoError as error:
+                lost += 1
+                print(error, file=sys.stderr)
+
+    await asyncio.gather(*(one_after_the_other() for _ in range(at_once)))
+    return lost
+
+
+def _request(asking: Asker, kind: Kind, number: int) -> Request:
+    tokens = kind.tokens
+    if not tokens:
+        room, reply = asking.room([QUESTION], 1)
+        tokens = room - reply
+    text = f"Letter {number}. ".ljust(round(tokens * CHARACTERS_A_TOKEN), ".")
+    (part,) = pack.whole([Page(f"{number:064x}", 1, text)], lambda _: tokens)
+    return asking.request(Window((part,), tokens), QUESTION)
+
+
+def _shares(chats: list[Entry], limits: Tier, minutes: int) -> dict[str, float]:
+    """Share of each limit that was used in so many minutes from the first request on."""
+    end = chats[0].time_s + 60 * minutes
+    begun = [entry for entry in chats if entry.admitted and entry.time_s < end]
+    busy_s = sum(min(entry.ended_s, end) - entry.time_s for entry in begun)
+    return {
+        "concurrency": busy_s / (60 * minutes) / limits.concurrency,
+        "rpm": len(begun) / minutes / limits.rpm,
+        "tpm": sum(entry.reserved_tokens for entry in begun) / minutes / limits.tpm,
+    }
+
+
+def main() -> None:
+    """Measure what the flags name, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.pace", description="Share of an account's limits that is used.")
+    parser.add_argument("--tiers", type=int, nargs="+", default=range(len(TIERS)))
+    parser.add_argument("--kinds", nargs="+", default=[kind.name for kind in KINDS])
+    parser.add_argument("--minutes", type=int, default=10, help="length of each run in its own time")
+    flags = parser.parse_args()
+    print("limits | tier | work  | used   | of          | requests | 429   | lost")
+    for told in (True, False):
+        for tier in flags.tiers:
+            for kind in (kind for kind in KINDS if kind.name in flags.kinds):
+                result = run(measure(tier, kind, told=told, minutes=flags.minutes))
+                print(f"{'told' if told else 'found':6} | {tier:4} | {kind.name:5} | {result}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""How full windows are, and how long a run takes beside the least that it can take, and beside one document a request.
+
+    python -m tests.benchmarks.packing [--tiers 1 3 5] [--scale 1]
+
+In: the corpus and the Kimi vocabulary; for the time generated slips of about 300 tokens, and the emulator in a process of its own, at 40
+tokens a second without jitter. Its time runs `scale` times faster, and so does the pace of the client; what this machine takes for itself
+counts `scale` times. Out: by size of a window, fill and number beside the lower bound ceil(sum / size). By tier, the makespan beside the
+longer of two lower bounds (all tokens through all calls in flight; requests and tokens a minute); documents a minute beside those of the
+same client with one a request, and beside the most that requests a minute allow anybody with one a request.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import functools
+import json
+import math
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from flows import order, settings
+from flows.plan import Estimate
+from processors.ask.pace import Pace
+from processors.pack import windows as pack
+from schemas.job import Job
+from tests.benchmarks import tokens as counts
+from tests.benchmarks.documents import SCHEMA, make
+
+TOKENS_PER_S, PREFILL_TOKENS_PER_S, FIRST_TOKEN_S = 40.0, 8_000.0, 0.3  # of the emulator
+DOCUMENTS = {1: 600, 3: 1_500, 5: 3_000}
+CONTEXT, REPLY = 256_000, 300  # tokens that a window may have, and that are kept free for a reply
+
+
+def main() -> None:
+    """Print the fill, then the time by tier."""
+    parser = argparse.ArgumentParser(description="Fill of windows, and makespan.")
+    parser.add_argument("--tiers", type=int, nargs="*", default=[1, 3, 5], choices=list(DOCUMENTS))
+    parser.add_argument("--scale", type=float, default=1.0)
+    flags = parser.parse_args()
+    fill()
+    for tier in flags.tiers:
+        makespan(tier, flags.scale)
+
+
+def fill() -> None:
+    """Windows over the corpus, by the tokens that a window may have."""
+    count = pack.counter(counts.VOCABULARY.read_bytes())
+    read = asyncio.run(counts.read_texts(counts.SHARED / "corpus"))
+    sizes = [pack.Size(name, pack.tokens_of(sum(map(count, pages)), len(pages)), REPLY) for name, pages in read]
+    for most in (16_000, 32_000, 64_000, 128_000, CONTEXT):
+        frame = pack.Frame(CONTEXT + REPLY * len(sizes), most, len(sizes))
+        short = [size for size in sizes if frame.holds(size)]
+        groups = pack.fewest(short, frame)
+        bound = math.ceil(sum(size.tokens for size in short) / most)
+        full = sum(group.tokens for group in groups[:-1]) / (most * max(1, len(groups) - 1))
+        print(f"windows of {most:>7,} tokens: {len(short)} documents in {len(groups)}, at least {bound}; fill but the last {full:.3f}")
+
+
+def makespan(tier: int, scale: float) -> None:
+    """One tier: the planner's windows, then one document a request."""
+    documents = DOCUMENTS[tier]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "parcel.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
+        make(folder / "in", documents)
+        said, packed = run(folder, tier, scale, most=20)
+        _, single = run(folder, tier, 4 * scale, most=1)
+    least_s = lower_bound_s(packed, tier)
+    minutes, speed = said.cost.minutes, [60 * documents / stats["span_s"] for stats in (packed, single)]
+    most = 60 * documents / (60 * ((documents - 1) // settings.catalogue("").tiers[tier].rpm) or math.inf)
+    print(
+        f"tier {tier}: {documents:,} documents in {packed['admitted']} windows ({said.reason}), {packed['span_s']:.1f} s, "
+        f"at least {least_s:.1f} s ({packed['span_s'] / least_s - 1:+.1%}), planned {60 * minutes:.1f} s; "
+        f"{speed[0]:,.0f} documents a minute against {speed[1]:,.0f} ({speed[0] / speed[1]:.1f} x) "
+        f"and at best {most:,.0f} ({speed[0] / most:.1f} x); ${packed['cost_usd']:.3f}, planned ${said.cost.usd:.3f}; "
+        f"refused {packed['refused'] or 'none'} against {single['refused'] or 'none'}"
+    )
+
+
+def lower_bound_s(stats: dict[str, Any], tier: int) -> float:
+    """No client is faster: every token takes its time in one of the calls in flight, and minutes have their limits."""
+    limits = settings.catalogue("").tiers[tier]
+    tokens = stats["prompt_tokens"] + stats["reply_tokens"]
+    last_minutes = [(amount - 1) // most for amount, most in ((stats["admitted"], limits.rpm), (tokens, limits.tpm))]
+    work_s = stats["reply_tokens"] / TOKENS_PER_S + stats["prompt_tokens"] / PREFILL_TOKENS_PER_S
+    return FIRST_TOKEN_S + max(work_s / limits.concurrency, 60.0 * max(last_minutes))
+
+
+def run(folder: Path, tier: int, scale: float, most: int) -> tuple[Estimate, dict[str, Any]]:
+    """Do the job as `octavo run` does, in scaled time; gives the price said before, and what the emulator saw."""
+    said: list[Estimate] = []
+
+    def approve(estimate: Estimate) -> bool:
+        said.append(estimate)
+        return True
+
+    with emulator(tier, scale) as base_url, mock.patch("processors.ask.replies.Pace", scaled(scale)):
+        job = Job(
+            inbox=str(folder / "in"),
+            out=str(folder / f"out{most}"),
+            extract=[str(folder / "parcel.json")],
+            base_url=base_url,
+            tier=tier,
+            max_documents_per_window=most,
+        )
+        asyncio.run(order.run(job, settings.account(job, {}, key="sk-emulator"), counts.VOCABULARY.read_bytes(), approve=approve))
+        with urllib.request.urlopen(base_url.removesuffix("/v1") + "/_emu/stats") as answer:
+            stats: dict[str, Any] = json.load(answer)
+    return said[0], stats
+
+
+def scaled(scale: float) -> functools.partial[Pace]:
+    """The client's pace, whose minutes pass as fast as the emulator's."""
+
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(seconds / scale)
+
+    return functools.partial(Pace, clock=lambda: scale * time.monotonic(), sleep=sleep)
+
+
+@contextlib.contextmanager
+def emulator(tier: int, scale: float) -> Iterator[str]:
+    """The emulator in a process of its own; gives its address."""
+    flags = {"tier": tier, "time-scale": scale, "tokens-per-s": TOKENS_PER_S, "jitter": 0.0, "oracle": "labelled_lines"}
+    flags["vocabulary"] = str(counts.VOCABULARY)
+    command = [sys.executable, "-m", "tests.emulator", *(word for name, value in flags.items() for word in (f"--{name}", str(value)))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        found = re.search(r"http\S+", process.stdout.readline())
+        assert found
+        try:
+            yield found[0]
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""From documents to windows, against the emulator: the price that was said, windows as planned, and what bills teach about tokens."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import order, settings
+from flows.outcome import Outcome
+from flows.plan import Estimate
+from processors.pack.calibration import FIRST_FACTOR
+from processors.store.warehouse import Warehouse
+from schemas.job import Job
+from tests.emulator.fixture import Running
+from tests.emulator.tokens import KimiVocabulary
+
+SCHEMA = {
+    "type": "object",
+    "description": "A parcel that was sent.",
+    "properties": {"sender": {"type": "string"}, "sent_on": {"type": "string", "format": "date"}, "city": {"type": "string"}},
+}
+WORDS = ["the parcel", "was handed over", "at the counter", "and signed for", "by a person", "while rain fell", "on the roof"]
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """A folder with 120 slips of 100 to 1,000 words and the schema beside it."""
+    (tmp_path / "parcel.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
+    (tmp_path / "inbox").mkdir()
+    write(tmp_path / "inbox", range(120))
+    return tmp_path / "inbox"
+
+
+def write(inbox: Path, numbers: range) -> None:
+    """Slips."""
+    for number in numbers:
+        draw = random.Random(number)
+        words = " ".join(draw.choices(WORDS, k=draw.randrange(50, 500)))
+        text = f"sender: Sender Number {number} Ltd\nsent_on: 2026-03-0{number % 9 + 1}\ncity: Town {number}\n{words}\n"
+        (inbox / f"slip{number:03}.txt").write_text(text, encoding="utf-8")
+
+
+def job_of(kimi: Running, inbox: Path, **changes: Any) -> Job:
+    """The job that asks about parcels."""
+    plain = {"inbox": str(inbox), "out": str(inbox.parent / "out"), "extract": [str(inbox.parent / "parcel.json")]}
+    return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 1, "max_documents_per_window": 10, **changes})
+
+
+async def run(kimi: Running, job: Job, vocabulary: bytes | None = None) -> tuple[Estimate, Outcome]:
+    """Do the job as `octavo run` does; gives the price that was said before, too."""
+    said: list[Estimate] = []
+
+    def approve(estimate: Estimate) -> bool:
+        said.append(estimate)
+        return True
+
+    ended = await order.run(job, settings.account(job, {}, key=kimi.key), vocabulary, approve=approve)
+    return said[0], ended
+
+
+@pytest.mark.parametrize("counted", ["exactly", "by estimate"])
+async def test_a_run_costs_what_was_said(kimi: Running, inbox: Path, counted: str, tmp_path: Path) -> None:
+    """Once some replies are known, a run ends within 10 % of the dollars of its plan, and in as many calls."""
+    vocabulary = None
+    if counted == "exactly":
+        path = Path(__file__).resolve().parents[2] / "shared" / "tokenizer" / "kimi_k2.tiktoken.model"
+        if not path.is_file():
+            pytest.skip("the Kimi vocabulary is not on this machine")
+        vocabulary = path.read_bytes()
+        kimi.emulator.state.counter.vocabulary = KimiVocabulary(str(path))
+    job = job_of(kimi, inbox)
+    await run(kimi, job, vocabulary)
+    write(inbox, range(120, 300))
+    plan = await order.plan(job, settings.account(job, {}, key=kimi.key), vocabulary)
+    said, ended = await run(kimi, job, vocabulary)
+    assert plan.cost == said.cost
+    assert ended.cost_usd == pytest.approx(said.cost.usd, rel=0.1)
+    assert ended.asked == said.cost.requests == said.windows
+
+
+async def test_the_first_run_costs_about_what_was_said(kimi: Running, inbox: Path) -> None:
+    """Before any reply, prompts are within 10 % of the plan; replies are as long as the schema lets expect, which is a guess."""
+    said, ended = await run(kimi, job_of(kimi, inbox))
+    assert sum(entry.prompt_tokens for entry in kimi.paid()) == pytest.approx(said.cost.prompt_tokens, rel=0.1)
+    assert ended.cost_usd <= said.cost.worst_usd
+
+
+async def test_windows_keep_to_the_tokens_of_the_job(kimi: Running, inbox: Path) -> None:
+    """`max_window_tokens` binds what documents have in one call; each document is asked about once all the same."""
+    said, ended = await run(kimi, job_of(kimi, inbox, max_window_tokens=3_000, max_documents_per_window=100))
+    free, _ = await run(kimi, job_of(kimi, inbox, out=str(inbox.parent / "free"), max_documents_per_window=100, mode="live"))
+    assert ended.rows == {"parcel": 120}
+    assert said.windows > free.windows
+    assert max(entry.prompt_tokens for entry in kimi.paid()[: said.windows]) <= 3_000 + 800  # instruction, question and schema
+    assert kimi.asked_twice() == []
+
+
+async def test_all_calls_of_the_account_are_used(kimi: Running, inbox: Path) -> None:
+    """Tier 1 has 15 calls in flight: 120 documents that fit into 12 windows make 15 when that costs little, and the plan says why."""
+    said, _ = await run(kimi, job_of(kimi, inbox))
+    assert said.windows == 15
+    assert "12 would do" in said.reason
+
+
+async def test_another_packing_asks_nothing_again(kimi: Running, inbox: Path) -> None:
+    """What is answered is remembered by document, so other bounds on a rerun make no call, also when the tables are lost."""
+    job = job_of(kimi, inbox)
+    await run(kimi, job)
+    asked = len(kimi.paid())
+    (Path(job.out) / "warehouse.duckdb").unlink()
+    _, ended = await run(kimi, job_of(kimi, inbox, max_documents_per_window=3))
+    assert (ended.asked, len(kimi.paid()), ended.rows) == (0, asked, {"parcel": 120})
+
+
+async def test_bills_correct_the_estimate_and_are_remembered(kimi: Running, inbox: Path) -> None:
+    """Without the vocabulary, the first run learns from its bills, and the next begins with what was learned."""
+    job = job_of(kimi, inbox, max_documents_per_window=4)
+    account = settings.account(job, {}, key=kimi.key)
+    factors = []
+    for step in ("before", "after"):
+        async with order.open_desk(job, account, None, order.questions(job), run=step, halt=order.Halt()) as desk:
+            factors.append(desk.count.factor)
+        if step == "before":
+            await run(kimi, job)
+    assert factors[0] == FIRST_FACTOR
+    assert factors[1] < 1.15
+
+
+async def test_a_page_is_counted_anew_when_the_vocabulary_comes(kimi: Running, inbox: Path, vocabulary: bytes) -> None:
+    """Sizes that were estimated give way to exact ones, since windows are planned with them."""
+    job = job_of(kimi, inbox)
+    account = settings.account(job, {}, key=kimi.key)
+    counts = []
+    for words in (None, vocabulary, vocabulary):
+        await order.plan(job, account, words)
+        counts.append([row["tokens"] for row in Warehouse(Path(job.out)).rows("pages")])
+    assert counts[0] != counts[1] == counts[2]

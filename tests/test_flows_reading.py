@@ -1,0 +1,126 @@
+"""Ingest: rows for what lies inside files come and go with them, passwords are stored nowhere, and a folder is streamed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import jobs, order, reading, settings
+from flows.cli import parser
+from flows.outcome import Outcome
+from flows.process_folder import process_folder
+from processors.store.warehouse import Warehouse
+from schemas.errors import SettingsError
+from schemas.job import Job
+from tests.documents import hostile, make
+
+PASSWORD = "canary-sesame"
+
+
+async def ingest(folder: Path, **more: Any) -> tuple[Outcome, dict[str, dict[str, Any]]]:
+    """Read `in` into `out`; gives how it ended and the rows of `documents` by path."""
+    job = Job.model_validate({"inbox": str(folder / "in"), "out": str(folder / "out"), "offline": True, "workers": 1, **more})
+    ended = await order.run(job, settings.account(job, {}), steps=["ingest"])
+    return ended, {row["path"]: row for row in Warehouse(folder / "out").rows("documents")}
+
+
+def put(folder: Path, **files: bytes) -> Path:
+    """Files in the inbox; a `_` in a name stands for its point."""
+    (folder / "in").mkdir(exist_ok=True)
+    for name, data in files.items():
+        (folder / "in" / name.replace("_", ".")).write_bytes(data)
+    return folder
+
+
+async def test_inner_rows_stay_change_and_go_with_their_container(tmp_path: Path) -> None:
+    """Unchanged: nothing changes. Changed: the rows of the old content go. Vanished: all go, with their pages."""
+    put(tmp_path, a_zip=make.zipped({"one.txt": b"1", "b.zip": make.zipped({"two.txt": b"2"})}), c_txt=b"3")
+    first, rows = await ingest(tmp_path)
+    assert set(rows) == {"a.zip", "a.zip/one.txt", "a.zip/b.zip", "a.zip/b.zip/two.txt", "c.txt"}
+    assert first.statuses == {"ok": 5}
+    again, same = await ingest(tmp_path)
+    assert (again.changed, same) == (False, rows)
+    put(tmp_path, a_zip=make.zipped({"one.txt": b"1", "new.txt": b"4"}))
+    _, rows = await ingest(tmp_path)
+    assert set(rows) == {"a.zip", "a.zip/one.txt", "a.zip/new.txt", "c.txt"}
+    (tmp_path / "in/a.zip").unlink()
+    _, rows = await ingest(tmp_path)
+    assert set(rows) == {"c.txt"}
+    assert [page["text"] for page in Warehouse(tmp_path / "out").rows("pages")] == ["3"]
+
+
+async def test_duplicates_have_a_row_each_and_pages_once(tmp_path: Path) -> None:
+    """The same bytes beside and inside an archive are one document under several paths."""
+    put(tmp_path, a_txt=b"same", b_zip=make.zipped({"c.txt": b"same", "d.txt": b"same"}))
+    _, rows = await ingest(tmp_path)
+    assert len({rows[path]["document"] for path in ("a.txt", "b.zip/c.txt", "b.zip/d.txt")}) == 1
+    assert len(Warehouse(tmp_path / "out").rows("pages")) == 1
+
+
+async def test_an_archive_with_trouble_inside_is_read_again(tmp_path: Path) -> None:
+    """A file inside an archive that lacked its password is read when a later run has it, although the archive is the same."""
+    put(tmp_path, a_zip=make.zipped({"x.pdf": hostile.locked_pdf(PASSWORD), "y.txt": b"y"}))
+    _, rows = await ingest(tmp_path)
+    assert rows["a.zip/x.pdf"]["reason"] == "encrypted"
+    _, rows = await ingest(tmp_path, password=[PASSWORD])
+    assert {row["status"] for row in rows.values()} == {"ok"}
+
+
+async def test_passwords_are_stored_nowhere(tmp_path: Path) -> None:
+    """A password on the command line or in a file opens a PDF; its words are in no row, file, form or printed job."""
+    put(tmp_path, x_pdf=hostile.locked_pdf(PASSWORD))
+    (tmp_path / "words").write_text(f"other\n{PASSWORD}\n")
+    for more in ({"password": ["other", PASSWORD]}, {"password_file": str(tmp_path / "words")}):
+        _, rows = await ingest(tmp_path, **more)
+        assert rows["x.pdf"]["status"] == "ok"
+        (tmp_path / "in/x.pdf").write_bytes(hostile.locked_pdf(PASSWORD))
+    for path in (tmp_path / "out").rglob("*"):
+        assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
+    job = Job(inbox="in", password=[PASSWORD])
+    assert PASSWORD not in f"{job!r} {job} {job.model_dump()} {job.model_dump_json()}"
+    assert "password" not in Job.model_json_schema()["properties"]
+    assert "password_file" in Job.model_json_schema()["properties"]
+
+
+def test_password_is_a_flag_that_repeats() -> None:
+    """`--password` may be given several times; all are tried, in that order."""
+    job = jobs.from_flags(parser().parse_args(["run", "in", "--password", "a", "--password", "b"]))
+    assert settings.passwords(job) == ("a", "b")
+
+
+def test_prefect_is_given_no_password() -> None:
+    """What Prefect stores of a flow run has no password; the flow itself gets the job with it."""
+    job = Job(inbox="in", password=[PASSWORD])
+    assert PASSWORD not in str(process_folder.serialize_parameters({"job": job}))
+    assert process_folder.validate_parameters({"job": job})["job"].password[0].get_secret_value() == PASSWORD
+
+
+def test_a_password_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """A wrong path is an error in the settings before anything is read."""
+    with pytest.raises(SettingsError, match="nowhere"):
+        settings.passwords(Job(inbox="in", password_file=str(tmp_path / "nowhere")))
+
+
+def test_every_limit_of_reading_is_a_field_of_the_job() -> None:
+    """What a file may cost can be set, and 0 workers means what the machine has."""
+    job = Job(inbox="in", workers=3, max_nesting=0, ocr_memory_bytes=1 << 30)
+    limits = settings.read_limits(job)
+    assert (limits.workers, limits.max_nesting, limits.ocr_memory_bytes) == (3, 0, 1 << 30)
+    assert settings.read_limits(Job(inbox="in")) == type(limits)()
+
+
+def test_batches_grow_and_are_listed_as_they_are_wanted() -> None:
+    """The first batch is made from a hundred paths and no more; 100,000 files are fewer than 250 batches."""
+    listed = 0
+
+    def names() -> Any:
+        nonlocal listed
+        while listed < 100_000:
+            listed += 1
+            yield listed
+
+    batches = reading._batches(names())
+    assert len(next(batches)) == listed == 100
+    assert sum(1 for _ in batches) < 250

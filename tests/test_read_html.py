@@ -1,0 +1,87 @@
+"""Web pages: what a reader sees, where it says so, and what is hidden from them."""
+
+from __future__ import annotations
+
+import pytest
+
+from processors.read import html
+from processors.read.leaf import Limits, Source
+
+
+def read(markup: str, encoding: str = "utf-8") -> html.Content:
+    """What the reader makes of it."""
+    return html.read(Source(markup.encode(encoding), Limits()))
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    ['<p style="color: red; display:none">secret</p>', "<div hidden><p>sec<b>ret</b></div>", '<ul STYLE="Display : None"><li>secret</ul>'],
+)
+def test_hidden_text_is_left_out_counted_and_flagged(hidden: str) -> None:
+    """What an element hides by its own attributes is not in the text; how much it is stands in the row."""
+    content = read(f"<p>seen</p>{hidden}<p>too</p>")
+    assert [leaf.text for leaf in content.leaves] == ["seen\ntoo"]
+    assert content.flags == ("hidden_text",)
+    assert content.detail.startswith("6 characters")
+
+
+def test_scripts_are_not_hidden_text() -> None:
+    """What is never text, such as scripts and styles, is neither read nor counted."""
+    content = read("<style>p {}</style><p>seen<script>track()</script><template>x</template>")
+    assert ([leaf.text for leaf in content.leaves], content.flags, content.detail) == (["seen"], (), "")
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ('<a href="mailto:ana@example.com?subject=Hi">Ana</a>', "Ana"),
+        ('<a href="mailto:ana@example.com">Ana</a>', "Ana <ana@example.com>"),
+        ('<a href="tel:+31301234567">Call us</a>', "Call us <+31301234567>"),
+        ('<a href="mailto:ana@example.com">ana@example.com</a>', "ana@example.com"),
+        ('<a href="https://www.example.com/">example.com</a>', "example.com"),
+        ('<a href="https://example.com/terms">Terms</a>', "Terms <https://example.com/terms>"),
+        ('<a href="https://example.com/?track=1">Shop</a>', "Shop"),
+        (f'<a href="https://example.com/{"x" * 90}">Shop</a>', "Shop"),
+        ('<a href="/terms">Terms</a> <a name="x">here</a> <a href="#top">top</a>', "Terms here top"),
+    ],
+)
+def test_links_say_where_they_lead(link: str, words: str) -> None:
+    """An address or number that the words of a link keep to themselves stands behind them; what only machines use does not."""
+    assert html.plain(link) == words
+
+
+def test_title_and_author_are_properties() -> None:
+    """Title and author of the head are columns; they may have line breaks in the file."""
+    found = read('<title>Price\n list</title><META NAME="Author" content="Ana  Muñoz"><p>x').properties
+    assert (found.title, found.author) == ("Price list", "Ana Muñoz")
+
+
+@pytest.mark.parametrize(
+    ("head", "encoding"),
+    [
+        ('<meta charset="windows-1251">', "cp1251"),
+        ("<meta http-equiv='Content-Type' content='text/html; charset=Shift_JIS'>", "cp932"),
+        ('<?xml version="1.0" encoding="iso-8859-2"?>', "iso-8859-2"),
+        ('<meta charset="utf-8">', "utf-8-sig"),
+        ('<meta charset="utf-8">', "utf-16"),
+        ('<meta charset="gb2312">', "gb18030"),
+        ('<meta charset="no-such">', "utf-8"),
+    ],
+)
+def test_every_way_to_name_an_encoding(head: str, encoding: str) -> None:
+    """Meta elements of both kinds, an XML declaration and byte order marks are believed where they fit."""
+    words = {"cp1251": "Счёт", "cp932": "請求書", "gb18030": "發票 合同", "iso-8859-2": "žluťoučký"}.get(encoding, "café")
+    assert read(f"{head}<html><body><p>{words} 12</p></body></html>", encoding).leaves[0].text == f"{words} 12"
+
+
+def test_deep_hidden_nests_are_read() -> None:
+    """Twenty thousand nested hidden elements, and as many in a link, are no reason to fail."""
+    markup = "<div hidden>" * 20_000 + "deep" + "</div>" * 20_000 + '<a href="tel:1">' + "<b>" * 20_000 + "x"
+    assert html.plain(markup) == "x <1>"
+
+
+def test_long_pages_are_cut_like_text() -> None:
+    """A web page of a hundred printed pages has as many, so that a value can be found in it."""
+    content = read("".join(f"<p>{'word ' * 100}number {number}</p>" for number in range(300)))
+    assert len(content.leaves) > 20
+    assert sum(leaf.text.count("number") for leaf in content.leaves) == 300
