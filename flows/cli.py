@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -28,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # whoever read our output has left, so there is no one to tell
+    except BrokenPipeError:
+        if not _unread():
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code
@@ -234,6 +237,13 @@ def _until_signalled(work: Coroutine[Any, Any, Result], halt: Halt) -> Result:
         return asyncio.run(guarded())
     except asyncio.CancelledError:
         raise halt.error or Interrupted(signal.SIGTERM) from None
+
+
+def _unread() -> bool:
+    """Whether who read our output has left, so that there is no one to tell; any other broken pipe is trouble."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # errors are always reported
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
 
 
 def _command(commands: Any, name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:

@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 
 STAGES = {"read": "Reading files", "batch": "Waiting for batches", "ask": "Asking questions"}
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # 160: a pipe has no width of its own
+
+class _Output(Console):
+    """A console that leaves it to the command line what a reader who has left means."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while the error is handled."""
+        raise  # noqa: PLE0704 - of the error that is being handled
+
+
+out = _Output(highlight=False, width=None if sys.stdout.isatty() else 160)  # 160: a pipe has no width of its own
 err = Console(stderr=True, highlight=False)
 
 

@@ -199,3 +199,21 @@ def test_a_folder_that_cannot_be_written(inbox: Path, tmp_path: Path) -> None:
     """An output folder without write permission is exit code 74."""
     (tmp_path / "out").mkdir(mode=0o500)
     assert cli.main(["run", str(inbox), "--out", str(tmp_path / "out"), "--offline"]) == 74
+
+
+def test_a_reader_of_the_output_who_left_is_no_trouble() -> None:
+    """Output that nobody reads any more, as under `head`, ends the command with exit code 0 and no words."""
+    command = f"{{ sleep 1; exec {sys.executable} -m flows.cli models; }} 2>&3 | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", f"exec 3>&2; {command}"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_any_other_broken_pipe_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe that breaks elsewhere, such as that to a worker, is never taken for an end that went well."""
+
+    def broken(*_: object) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(cli, "tables", broken)
+    with pytest.raises(BrokenPipeError):
+        cli.main(["tables"])

@@ -59,7 +59,9 @@ def test_command_works(command: str, kimi: Running, place: Path) -> None:
     words = command.replace(".venv/bin/octavo", f"{sys.executable} -m flows.cli")
     environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key, "MOONSHOT_BASE_URL": kimi.base_url, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(["sh", "-c", words], cwd=place, env=environ, capture_output=True, text=True, check=False)
-    assert done.returncode in ({0, 2} if {"run", "eval"} & set(command.split()) else {0}), done.stdout + done.stderr
+    with (place / "log").open("a", encoding="utf-8") as log:  # a command may fail for what an earlier one did
+        log.write(f"{command} [{done.returncode}]\n{done.stdout}{done.stderr}\n")
+    assert done.returncode in ({0, 2} if {"run", "eval"} & set(command.split()) else {0}), (place / "log").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

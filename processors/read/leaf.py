@@ -85,7 +85,6 @@ class Content:
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _LINE_ENDS = re.compile("\r\n|\r|\x0b|\x0c|\x85|\u2028|\u2029")
-_LINE_TAILS = re.compile(r"[ \t\u3000]+(?=\n|\Z)")
 _MANY_BLANKS = re.compile(r"\n{3,}")
 
 
@@ -95,8 +94,11 @@ def clean(text: str) -> str:
     >>> clean("a\r\nb\x00")
     'a\nb\ufffd'
     """
-    text = _CONTROLS.sub("\ufffd", _LINE_ENDS.sub("\n", text))
-    return _MANY_BLANKS.sub("\n\n", _LINE_TAILS.sub("", text)).strip("\n")
+    text = text.replace("\r\n", "\n")
+    if not text.replace("\n", "").replace("\xa0", "").replace("\t", "").isprintable():  # else nothing to replace: five times faster
+        text = _CONTROLS.sub("\ufffd", _LINE_ENDS.sub("\n", text))
+    text = "\n".join([line.rstrip(" \t\u3000") for line in text.split("\n")])
+    return (_MANY_BLANKS.sub("\n\n", text) if "\n\n\n" in text else text).strip("\n")
 
 
 def over(limit: str, amount: float, bound: float, reason: str = "too_large") -> NoReturn:

@@ -19,14 +19,14 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from processors.read import kinds, remote, tasks
 from processors.read import ocr as ocr_engine
 from processors.read.discover import Found, outermost, walk
 from processors.read.leaf import Limits
 from processors.read.sandbox import Sandbox
-from processors.read.worker import Reading, Terms, document_of, failed, render_pages
+from processors.read.worker import Reading, Terms, document_of, failed, look_again
 from schemas.errors import DocumentError, SettingsError
 from schemas.pipeline import Document, Page
 
@@ -34,7 +34,7 @@ __all__ = ["EXTRAS", "READERS", "READER_VERSION", "Found", "Limits", "Reader", "
 
 ocr_available = ocr_engine.available
 
-READER_VERSION = "2"  # goes up when the same bytes give another text
+READER_VERSION = "3"  # goes up when the same bytes give another text
 
 READERS = {  # media type -> file in this folder
     "application/pdf": "pdf",
@@ -121,10 +121,18 @@ class Reader:
 
         Raises DocumentError: changed when the file no longer has the bytes of `document`, else as reading does.
         """
-        place = remote.url(inbox)
-        found = remote.outermost(place, document) if place else outermost(os.fsencode(remote.folder(inbox)), document)
-        async with self._at_hand(found) as near:
+        async with self._outermost(inbox, document) as near:
             return await self._render(near, document, numbers)
+
+    async def boxes(
+        self, inbox: Path | str, document: Document, page: int, start: int, end: int
+    ) -> list[tuple[float, float, float, float]]:
+        """Where characters `start` to `end` of the text of a page (from 1) stand: a box (left, bottom, right, top) a line.
+
+        In points from the lower left of the page as it is shown; none but for a PDF. Raises DocumentError as `images` does.
+        """
+        async with self._outermost(inbox, document) as near:
+            return list(await self._look_again("boxes", near, document, page, start, end) or ())
 
     async def _stream(self, groups: Sequence[Sequence[Found]]) -> AsyncGenerator[tuple[int, list[Reading]]]:
         """Number and readings of each group, as they are done. So many at once that no worker waits, and no more."""
@@ -160,6 +168,14 @@ class Reader:
             return [Reading(failed(document_of(found), error))]
 
     @asynccontextmanager
+    async def _outermost(self, inbox: Path | str, document: Document) -> AsyncIterator[Found]:
+        """The file at hand that is the document, or that the document lies in."""
+        place = remote.url(inbox)
+        found = remote.outermost(place, document) if place else outermost(os.fsencode(remote.folder(inbox)), document)
+        async with self._at_hand(found) as near:
+            yield near
+
+    @asynccontextmanager
     async def _at_hand(self, found: Found) -> AsyncIterator[Found]:
         """The file with its bytes on this machine, in a temporary file as long as they are needed where the inbox is remote."""
         if not found.is_remote:
@@ -174,9 +190,13 @@ class Reader:
         pictures: dict[int, bytes] = {}
         for start in range(0, len(numbers), _PAGES_A_TASK):
             some = tuple(numbers[start : start + _PAGES_A_TASK])
-            task = (render_pages, found, document.path_bytes, document.sha256, some, self._terms)
-            pictures |= await self._sandbox.run(*task, timeout_s=self._limits.timeout_s)
+            pictures |= await self._look_again("render", found, document, some) or {}
         return pictures
+
+    async def _look_again(self, what: str, found: Found, document: Document, *args: Any) -> Any:
+        """What a reader's function `what` says of a document that lies in `found`."""
+        task = (look_again, what, found, document.path_bytes, document.sha256, self._terms)
+        return await self._sandbox.run(*task, *args, timeout_s=self._limits.timeout_s)
 
     async def _with_text(self, found: Found, readings: list[Reading]) -> list[Reading]:
         """The readings with the text of their pictures, where local OCR is on."""

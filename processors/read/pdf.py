@@ -1,239 +1,221 @@
-"""PDF in; a leaf a page out: its text, or the size of its picture when text alone would not do; on demand pages as JPEG.
+"""PDF in; a leaf a page out: its text, or the size of its picture when text alone would not do; on demand pages as JPEG, or boxes.
 
-PDFium reads, pypdf opens files with an odd password and reads form fields, pikepdf repairs. Imports `leaf`, the shared nouns.
+The order of the work; how each step is done stands in `pdf_open`, `pdf_marks` (what is worth a closer look), `pdf_chars` (PDFium's
+boxes), `pdf_layout` (rows of tables), `pdf_hidden`, `pdf_scan` (pictures and layers of OCR) and `pdf_extras` (forms, outline, attachments);
+`furniture` finds running headers. Imports `leaf`, the shared nouns.
 """
 
 from __future__ import annotations
 
 import io
-import math
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from processors.read.leaf import JPEG_QUALITY, RENDER_DPI, Content, Leaf, Source, bounded, clean, over
+from processors.read import furniture, pdf_chars, pdf_extras, pdf_hidden, pdf_layout, pdf_marks, pdf_scan
+from processors.read.leaf import JPEG_QUALITY, Content, Inner, Leaf, Source, clean, over
+from processors.read.pdf_marks import Marks
+from processors.read.pdf_open import Opened, opened
 from schemas.errors import DocumentError
 
-_ENOUGH_TEXT = 1_500  # characters: a page with as many is not looked at further
-_LITTLE_TEXT = 200
-_WHOLE_PAGE = 0.85  # share of the page under one picture: a scan, whose text layer may be a stamp or a poor OCR
-_LARGE_PICTURE = 0.3
-_JUNK = re.compile("[\ue000-\uf8ff\ufffd\x00-\x08\x0e-\x1f]")  # private use, unknown and control characters
-_THUMBNAIL_PX = 64  # enough to tell an empty page from a drawn one
-_SOFT_HYPHEN = re.compile("(?<=[^\\W\\d_])\ufffe(?=[^\\W\\d_])")  # PDFium's mark for a word broken at a line end
+_FEW_PAGES = 9  # up to so many, each page is looked at object by object; it costs a tenth of the page
+_ENOUGH_TEXT = 1_500  # characters: a page with as many is not looked at further when nothing is marked
+_FEW_OBJECTS = 100  # a page under a picture with little text has fewer; one with more is drawn or set
+_HYPHEN = re.compile("\ufffe")  # PDFium's mark for a word broken at a line end
+_BLANK = frozenset(" \t\u3000\n\r\x0b\x0c\x85\u2028\u2029")  # what cleaning may take away; all else stays, in its order
+
+
+@dataclass(slots=True)
+class _Task:
+    """One document while it is read: what is known of it, and what is found on the way."""
+
+    document: pypdfium2.PdfDocument
+    marks: Marks
+    has_form: bool
+    is_short: bool  # each page is looked at object by object
+    told: set[str] = field(default_factory=set)  # names of form fields
+    lost: list[int] = field(default_factory=list)  # pages that cannot be loaded
+    forms: list[list[str]] = field(default_factory=list)
 
 
 def read(source: Source) -> Content:
-    """All pages. Raises DocumentError: encrypted, corrupt, too_many_pages."""
-    with _opened(source) as (document, repaired):
-        count = len(document)
+    """All pages, with what lies beside them. Raises DocumentError: encrypted, corrupt, too_many_pages."""
+    with opened(source) as file:
+        count = len(file.document)
         if count > source.limits.max_pages:
             over("max_pages", count, source.limits.max_pages, "too_many_pages")
-        has_form = document.get_formtype() != pdfium.FORMTYPE_NONE
-        if has_form:
-            document.init_forms()  # before any page is loaded: the fields are drawn too
-        leaves, lost = _leaves(document, count)
-    leaves, unread = _with_fields(leaves, source) if has_form else (leaves, "")
-    return Content(tuple(leaves), " ".join(filter(None, [repaired, lost, unread])))
+        task = _Task(file.document, pdf_marks.marks(file.data, file.password, count), _has_form(file.document), count <= _FEW_PAGES)
+        leaves = _with_furniture([_leaf_or_lost(task, index) for index in range(count)])
+        if len(task.lost) == count:
+            raise DocumentError("corrupt", "None of its pages can be loaded.", next_step="Export it again from its source.")
+        leaves = [_with_fields(leaf, lines) for leaf, lines in zip(leaves, task.forms, strict=True)]
+        inner, left_out = _attachments(file, source)
+        flags = _flags(file, task, leaves)
+        return Content(tuple(leaves), _detail(file, task, left_out), flags, pdf_extras.properties(file.document), inner)
 
 
 def render(source: Source, numbers: Sequence[int]) -> dict[int, bytes]:
     """Pages (from 1) as JPEG at 150 dpi with form values, the longest side bounded."""
-    with _opened(source) as (document, _):
-        if document.get_formtype() != pdfium.FORMTYPE_NONE:
-            document.init_forms()
-        return {number: _jpeg(document, number - 1) for number in numbers if 0 < number <= len(document)}
+    with opened(source) as file:
+        _has_form(file.document)
+        return {number: _jpeg(file.document, number - 1) for number in numbers if 0 < number <= len(file.document)}
 
 
-@contextmanager
-def _opened(source: Source) -> Iterator[tuple[pypdfium2.PdfDocument, str]]:
-    """The document and a sentence on what it took to open it: as it is, by a password, or repaired."""
-    try:
-        document, repaired = _with_password(source), ""
-    except pypdfium2.PdfiumError as error:
-        document, repaired = pypdfium2.PdfDocument(_repaired(source.data, error)), "It was damaged and was repaired before reading."
-    with closing(document):
-        if len(document) == 0:
-            raise DocumentError("corrupt", "The PDF opens but holds no page.", next_step="Export it again from its source.")
-        yield document, repaired
+def boxes(source: Source, number: int, start: int, end: int) -> list[pdf_chars.Box]:
+    """Where characters `start` to `end` of the text of page `number` (from 1) stand: a box (left, bottom, right, top) a line.
+
+    In points from the lower left corner of the page as it is shown. Values of form fields have none. Raises DocumentError as reading does.
+    """
+    with opened(source) as file:
+        if not 0 < number <= len(file.document):
+            return []
+        with closing(file.document[number - 1]) as page, closing(page.get_textpage()) as layer:
+            raw = layer.get_text_range()
+            parts = _parts(page, layer, raw)
+            text = _cleaned(pdf_layout.joined(raw, parts))
+            places = [(text.count("\n", 0, at), origin) for at, origin in _origins(raw, parts, text) if start <= at < end]
+            rows = [[origin for _, origin in row] for _, row in groupby(places, key=lambda place: place[0])]
+            return [box for row in rows for box in _merged(pdf_chars.char_boxes(page, layer, row))]
 
 
-def _with_password(source: Source) -> pypdfium2.PdfDocument:
-    """Opened with no password or the first that fits. Raises PdfiumError when it is no password that is missing."""
-    for password in (None, *source.passwords):
-        try:
-            return pypdfium2.PdfDocument(source.data, password=password)
-        except pypdfium2.PdfiumError as error:
-            if error.err_code != pdfium.FPDF_ERR_PASSWORD:
-                raise
-    return pypdfium2.PdfDocument(_decrypted(source.data))
-
-
-def _locked() -> DocumentError:
-    step = "Name its password with --password or --password-file, or save it without one."
-    return DocumentError("encrypted", "The PDF asks for a password.", next_step=step)
-
-
-def _decrypted(data: bytes) -> bytes:
-    """The file without its encryption where the empty owner password opens it, which PDFium does not try."""
-    from pypdf import PasswordType, PdfReader, PdfWriter
-
-    reader = PdfReader(io.BytesIO(data))
-    if reader.decrypt("") == PasswordType.NOT_DECRYPTED:
-        raise _locked()
-    with io.BytesIO() as file:
-        PdfWriter(clone_from=reader).write(file)
-        return file.getvalue()
-
-
-def _repaired(data: bytes, why: pypdfium2.PdfiumError) -> bytes:
-    import pikepdf
-
-    try:
-        with pikepdf.open(io.BytesIO(data)) as document, io.BytesIO() as file:
-            document.save(file)
-            return file.getvalue()
-    except pikepdf.PasswordError:
-        raise _locked() from why
-    except (pikepdf.PdfError, ValueError) as error:
-        message = "The PDF is damaged beyond what can be repaired."
-        raise DocumentError("corrupt", message, next_step="Export it again from its source.") from error
-
-
-def _leaves(document: pypdfium2.PdfDocument, count: int) -> tuple[list[Leaf], str]:
-    """All leaves, and a note on pages that PDFium counts but cannot load. Raises DocumentError when it can load none."""
-    leaves: list[Leaf] = []
-    lost: list[int] = []
-    for index in range(count):
-        try:
-            leaves.append(_leaf(document, index))
-        except pypdfium2.PdfiumError:
-            leaves.append(Leaf(""))
-            lost.append(index + 1)
-    if len(lost) == count:
-        raise DocumentError("corrupt", "None of its pages can be loaded.", next_step="Export it again from its source.")
-    return leaves, f"Damaged and not read: page(s) {', '.join(map(str, lost))}." if lost else ""
-
-
-def _leaf(document: pypdfium2.PdfDocument, index: int) -> Leaf:
-    with closing(document[index]) as page:
-        with closing(page.get_textpage()) as layer:
-            text = layer.get_text_range()
-        text = _SOFT_HYPHEN.sub("", text).replace("\ufffe", "-")
-        return Leaf(clean(text), _sent_px(page) if _needs_sight(page, text) else None)
-
-
-def _needs_sight(page: pypdfium2.PdfPage, text: str) -> bool:
-    """Whether the text alone would not do: none on a drawn page, junk, or little of it beside a large picture."""
-    characters = len(text) - text.count(" ")
-    if not text.strip():
-        return _is_drawn(page)
-    if len(_JUNK.findall(text)) * 10 > characters:
-        return True
-    if characters >= _ENOUGH_TEXT:
+def _has_form(document: pypdfium2.PdfDocument) -> bool:
+    """Whether there is a form. It is made ready, which must be before any page is loaded: the fields are drawn too."""
+    if document.get_formtype() == pdfium.FORMTYPE_NONE:
         return False
-    covered = _picture_share(page)
-    return covered >= _WHOLE_PAGE or (covered >= _LARGE_PICTURE and characters < _LITTLE_TEXT)
+    document.init_forms()
+    return True
 
 
-def _picture_share(page: pypdfium2.PdfPage) -> float:
-    """Share of the page under its largest picture."""
-    width, height = _size(page)
-    largest = 0.0
-    for item in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3):
-        left, bottom, right, top = item.get_bounds()
-        largest = max(largest, (right - left) * (top - bottom))
-    return largest / max(1.0, width * height)
+def _leaf_or_lost(task: _Task, index: int) -> Leaf:
+    """A leaf; an empty one for a page that PDFium counts but cannot load."""
+    try:
+        with closing(task.document[index]) as page:
+            leaf = _leaf(task, page, marked=task.marks.hides is None or index in task.marks.hides)
+            task.forms.append(pdf_extras.fields(page, task.told) if task.has_form else [])
+            return leaf
+    except pypdfium2.PdfiumError:
+        task.lost.append(index + 1)
+        task.forms.append([])
+        return Leaf("")
 
 
-def _is_drawn(page: pypdfium2.PdfPage) -> bool:
-    """Whether anything but blank paper comes out when the page is drawn small."""
-    bitmap = page.render(scale=_THUMBNAIL_PX / max(1.0, *_size(page)), grayscale=True)
-    with closing(bitmap):
-        low, high = bitmap.to_pil().getextrema()
-    return bool(low != high)
+def _leaf(task: _Task, page: pypdfium2.PdfPage, *, marked: bool) -> Leaf:
+    with closing(page.get_textpage()) as layer:
+        raw = layer.get_text_range()
+        text = _cleaned(pdf_layout.joined(raw, _parts(page, layer, raw)))
+        if not text:
+            return Leaf("", pdf_scan.size_px(page) if pdf_scan.is_drawn(page) else None)
+        if pdf_scan.is_junk(text):
+            return Leaf(text, pdf_scan.size_px(page))
+        if marked or task.is_short or (len(text) < _ENOUGH_TEXT and pdf_chars.count(page) < _FEW_OBJECTS):
+            return _looked_at(page, layer, Leaf(text), raw, marked=marked, covers=task.is_short)
+        return Leaf(text, hidden_chars=_characters(pdf_hidden.strays(page, layer, raw)))
 
 
-def _size(page: pypdfium2.PdfPage) -> tuple[float, float]:
-    """Width and height in points, as the page is turned."""
-    return page.get_width(), page.get_height()
+def _looked_at(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, leaf: Leaf, raw: str, *, marked: bool, covers: bool) -> Leaf:
+    """The leaf with what the page's objects tell: whether it is a scan, with a layer that is good or poor, and what is hidden."""
+    drawn = pdf_chars.objects(page)
+    share = pdf_scan.picture_share(page, drawn)
+    if share >= pdf_scan.WHOLE_PAGE and pdf_scan.is_layer(drawn):
+        return replace(leaf, image_px=pdf_scan.size_px(page) if pdf_scan.is_poor(leaf.text) else None, text_from="layer")
+    hidden = _hidden(page, layer, raw, drawn, marked=marked, covers=covers)
+    picture = pdf_scan.size_px(page) if pdf_scan.needs_sight(share, leaf.text) else None
+    return replace(leaf, image_px=picture, hidden_chars=_characters(hidden))
 
 
-def _scale(page: pypdfium2.PdfPage) -> float:
-    scale = RENDER_DPI / 72
-    width, height = _size(page)
-    return scale * bounded(width * scale, height * scale)
+def _hidden(
+    page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, raw: str, drawn: pdf_chars.Drawn, *, marked: bool, covers: bool
+) -> set[tuple[int, int]]:
+    """Spans of the words that nobody sees; the page is drawn only for those of which nothing else tells."""
+    found = set(pdf_hidden.strays(page, layer, raw))
+    sure, unsure = pdf_hidden.without_ink(page, drawn) if marked else ([], [])
+    found.update(pdf_chars.spans_of(layer, raw, set(sure)) if sure else ())
+    suspects = {*unsure, *(pdf_hidden.covered(drawn) if covers else ())} - set(sure)
+    doubtful = [span for span in pdf_chars.spans_of(layer, raw, suspects) if span not in found] if suspects else []
+    return found.union(pdf_hidden.unseen(page, layer, doubtful, suspects))
 
 
-def _sent_px(page: pypdfium2.PdfPage) -> tuple[int, int]:
-    """Width and height of the picture, rounded up as PDFium does."""
-    width, height = _size(page)
-    return max(1, math.ceil(width * _scale(page))), max(1, math.ceil(height * _scale(page)))
+def _characters(hidden: Iterable[tuple[int, int]]) -> int:
+    """Of words that nobody sees. To drop them, leave their spans out of the pieces."""
+    return sum(end - start for start, end in hidden)
+
+
+def _parts(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, raw: str) -> list[pdf_layout.Piece]:
+    """The text in reading order; only a page that looks like a table pays for the boxes of its words."""
+    if not pdf_layout.looks_tabular(raw):
+        return [(0, len(raw))]
+    return pdf_layout.pieces(raw, pdf_chars.words(page, layer, pdf_chars.word_spans(raw)))
+
+
+def _cleaned(text: str) -> str:
+    """The text without PDFium's marks for a word broken at a line end; where no letters meet the mark is a hyphen."""
+    if "\ufffe" in text:
+        for place in reversed(_soft_hyphens(text)):
+            text = text[:place] + text[place + 1 :]
+        text = text.replace("\ufffe", "-")
+    return clean(text)
+
+
+def _soft_hyphens(text: str) -> list[int]:
+    """Places of the marks between letters."""
+    marks = [found.start() for found in _HYPHEN.finditer(text)]
+    return [place for place in marks if text[place - 1 : place].isalpha() and text[place + 1 : place + 2].isalpha()]
+
+
+def _origins(raw: str, parts: Sequence[pdf_layout.Piece], text: str) -> Iterator[tuple[int, int]]:
+    """For each character of the cleaned text but white space and bars: its place there and in PDFium's text.
+
+    Cleaning takes away white space and soft hyphens and replaces others one by one, so what is left pairs up in order.
+    """
+    places = [place for part in parts for place in ([-1] * len(part) if isinstance(part, str) else range(*part))]
+    whole = pdf_layout.joined(raw, parts)
+    soft = set(_soft_hyphens(whole))
+    before = (place for at, place in enumerate(places) if whole[at] not in _BLANK and at not in soft)
+    after = (at for at, char in enumerate(text) if char not in _BLANK)
+    return ((at, place) for at, place in zip(after, before, strict=True) if place >= 0)
+
+
+def _merged(row: Sequence[pdf_chars.Box]) -> list[pdf_chars.Box]:
+    """One box around those of a line; none where all are empty."""
+    inked = [box for box in row if box[2] > box[0] and box[3] > box[1]]
+    lefts, bottoms, rights, tops = zip(*inked, strict=True) if inked else ((), (), (), ())
+    return [(min(lefts), min(bottoms), max(rights), max(tops))] if inked else []
+
+
+def _with_furniture(leaves: Sequence[Leaf]) -> list[Leaf]:
+    spans = furniture.repeated([leaf.text for leaf in leaves])
+    return [replace(leaf, repeated=span) if span else leaf for leaf, span in zip(leaves, spans, strict=True)]
+
+
+def _with_fields(leaf: Leaf, lines: Sequence[str]) -> Leaf:
+    """The leaf with the values of its form under a heading."""
+    return replace(leaf, text="\n".join([leaf.text, "Form fields:", *lines]).lstrip("\n")) if lines else leaf
+
+
+def _attachments(file: Opened, source: Source) -> tuple[tuple[Inner, ...], str]:
+    if not pdfium.FPDFDoc_GetAttachmentCount(file.document.raw):
+        return (), ""
+    return pdf_extras.attachments(file.data, file.password, source.limits)
+
+
+def _flags(file: Opened, task: _Task, leaves: Sequence[Leaf]) -> tuple[str, ...]:
+    """What a careful reader should know."""
+    hidden = any(leaf.hidden_chars for leaf in leaves)
+    return tuple(name for name, holds in {"repaired": file.repaired, "hidden_text": hidden, "javascript": task.marks.acts}.items() if holds)
+
+
+def _detail(file: Opened, task: _Task, left_out: str) -> str:
+    repaired = "It was damaged and was repaired before reading." if file.repaired else ""
+    lost = f"Damaged and not read: page(s) {', '.join(map(str, task.lost))}." if task.lost else ""
+    return " ".join(filter(None, [repaired, lost, left_out]))
 
 
 def _jpeg(document: pypdfium2.PdfDocument, index: int) -> bytes:
-    with closing(document[index]) as page, closing(page.render(scale=_scale(page))) as bitmap, io.BytesIO() as file:
+    with closing(document[index]) as page, closing(page.render(scale=pdf_scan.scale(page))) as bitmap, io.BytesIO() as file:
         bitmap.to_pil().convert("RGB").save(file, "JPEG", quality=JPEG_QUALITY)
         return file.getvalue()
-
-
-def _with_fields(leaves: list[Leaf], source: Source) -> tuple[list[Leaf], str]:
-    """Leaves with the values of the form under a heading on the page where each field stands, and a note when it failed."""
-    try:
-        fields = _fields(source)
-    except Exception as error:  # noqa: BLE001  # pypdf raises many kinds on malformed forms; the text is good without them
-        return leaves, f"Its form values could not be read ({type(error).__name__})."
-    filled = list(leaves)
-    for index, lines in fields.items():
-        text = "\n".join([filled[index].text, "Form fields:", *map(clean, lines)]).lstrip("\n")
-        filled[index] = Leaf(text, filled[index].image_px)
-    return filled, ""
-
-
-def _fields(source: Source) -> dict[int, list[str]]:
-    """Page index -> lines "name: value" of the filled fields; what belongs to no page stands on the first."""
-    from pypdf import PdfReader
-
-    reader = PdfReader(io.BytesIO(source.data))
-    if reader.is_encrypted:
-        any(reader.decrypt(password) for password in ("", *source.passwords))
-    places = _places(reader)
-    lines: dict[int, list[str]] = {}
-    for name, field in (reader.get_fields() or {}).items():
-        value = _value(field.get("/V"))
-        if value:
-            lines.setdefault(places.get(name, 0), []).append(f"{field.get('/TU') or name}: {value}")
-    return lines
-
-
-def _places(reader: object) -> dict[str, int]:
-    """Full field name -> index of the page that shows it."""
-    places: dict[str, int] = {}
-    for index, page in enumerate(reader.pages):  # type: ignore[attr-defined]
-        for annotation in page.get("/Annots") or ():
-            name = _full_name(annotation.get_object())
-            if name:
-                places.setdefault(name, index)
-    return places
-
-
-def _full_name(field: object) -> str:
-    """Names from the root of the form to this field, joined by points."""
-    names: list[str] = []
-    for _ in range(32):  # fields nest a few levels; a loop of parents ends here
-        if "/T" in field:  # type: ignore[operator]
-            names.append(str(field["/T"]))  # type: ignore[index]
-        parent = field.get("/Parent")  # type: ignore[attr-defined]
-        if parent is None:
-            break
-        field = parent.get_object()
-    return ".".join(reversed(names))
-
-
-def _value(value: object) -> str:
-    """A field's value as text: "/Yes" of a ticked box is Yes, "/Off" is nothing."""
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
-    return "" if text == "/Off" else text.removeprefix("/").strip()

@@ -26,7 +26,6 @@ from schemas.errors import DocumentError
 from schemas.pipeline import Document, Page, Status
 
 _XML_NO_MEMORY = 2  # XML_ERR_NO_MEMORY in libxml2's xmlerror.h, read 2026-11
-_RENDERERS = frozenset({"pdf", "image"})  # readers that can show a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +82,17 @@ def read_file(found: Found, terms: Terms, stretch: Stretch, mark: str = "") -> O
     return _Tree(terms, mark).stretch(document, data, found.known, stretch)
 
 
-def render_pages(found: Found, path: bytes, sha256: str, numbers: Sequence[int], terms: Terms) -> dict[int, bytes]:
-    """Pages of one file, or of one inside it, as JPEG. Raises DocumentError: changed, corrupt and what reading raises."""
+def look_again(what: str, found: Found, path: bytes, sha256: str, terms: Terms, *args: Any) -> Any:
+    """What the function `what` (`render`, `boxes`) of its reader says of a file, or of one inside it; None where it has no such function.
+
+    Raises DocumentError: changed, corrupt and what reading raises.
+    """
     data = _dug(document_of(found), _taken(found, terms.limits), path, terms)
     if data is None or hashlib.sha256(data).hexdigest() != sha256:
         raise DocumentError("changed", f"{display(path)} is no longer the file that was read.", next_step="Run again to read it anew.")
     name = terms.readers.get(media_type(data, path), "")
-    if name not in _RENDERERS:
-        return {}
-    return dict(_guarded(_module(name).render, Source(data, terms.limits, terms.passwords), numbers))
+    function = getattr(_module(name), what, None) if name else None
+    return _guarded(function, Source(data, terms.limits, terms.passwords), *args) if function else None
 
 
 def document_of(found: Found) -> Document:

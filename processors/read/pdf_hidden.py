@@ -1,0 +1,193 @@
+"""A loaded PDFium page in; the words of its text that nobody sees out.
+
+Words beyond the page's edge or too small to be read are known by their boxes, words without ink or opacity, or white on white, by their
+objects. Where these cannot tell (covered, white on a picture), text is hidden when the page looks the same without it: it is drawn
+twice, small, with the suspects and without, and the places of their words are compared. That costs some milliseconds. Uses `pdf_chars`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from typing import Literal
+
+import pypdfium2
+from PIL import Image, ImageChops
+
+from processors.read import pdf_chars
+from processors.read.pdf_chars import IMAGE, PATH, SHADING, TEXT, Box, Drawn, Word
+
+TINY_POINTS = 1.2  # height of a line, of text of one point: no reader sees it on paper
+_NO_INK = (3, 7)  # render modes of PDF, ISO 32000-1 table 106
+_NEAR_WHITE = 242
+_NO_OPACITY, _OPAQUE = 10, 245  # of 255
+_SEEN = 30  # of 765, over three colours: a smaller difference is no text for an eye
+_SCALE = 0.6  # pixels a point: coarse drawing is enough to see whether anything changes
+_SIDE_PX = 1_600  # of a drawn page
+_BEYOND = 2.0  # points outside the page from where a line is not seen
+_SURFACE = 4.0  # points: what is lower or narrower covers no text
+_BAND = 24.0  # points: height of the bands in which covers are sought
+Span = tuple[int, int]
+Ground = Literal["white", "dark", "unsure", "beyond"]
+Bands = dict[int, list[tuple[int, Box]]]  # height on the page in bands -> place in the drawing order, and box
+
+
+def strays(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, text: str) -> list[Span]:
+    """Words beyond the page's edge or tiny, in lines that begin so. Costs a call a line, and no drawing."""
+    lines = _lines(text)
+    starts = [start for start, _ in lines]
+    if not lines or _all_in(pdf_chars.frame(page), *pdf_chars.extent(layer, starts)):
+        return []
+    size = page.get_width(), page.get_height()
+    odd = [line for line, box in zip(lines, pdf_chars.char_boxes(page, layer, starts), strict=True) if _is_stray(box, size)]
+    found: list[Span] = []
+    for (start, end), last in zip(odd, pdf_chars.char_boxes(page, layer, [end - 1 for _, end in odd]), strict=True):
+        words = pdf_chars.word_spans(text, start, end)
+        found += words if _is_stray(last, size) else _stray_words(page, layer, words, size)
+    return found
+
+
+def _stray_words(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, spans: list[Span], size: tuple[float, float]) -> list[Span]:
+    return [word[:2] for word in pdf_chars.words(page, layer, spans) if _is_stray(word[2:], size)]
+
+
+def _lines(text: str) -> list[Span]:
+    """Where PDFium's lines stand, without white space around them."""
+    lines: list[Span] = []
+    place = 0
+    for line in text.split("\r\n"):
+        if line and not line.isspace():
+            lines.append((place + len(line) - len(line.lstrip()), place + len(line.rstrip())))
+        place += len(line) + 2
+    return lines
+
+
+def _all_in(frame: Box, extent: Box, lowest: float) -> bool:
+    """Whether nothing leaves the page and nothing is tiny. Boxes without height are of characters that PDFium adds."""
+    inside = extent[0] > frame[0] - _BEYOND and extent[1] > frame[1] - _BEYOND
+    return inside and extent[2] < frame[2] + _BEYOND and extent[3] < frame[3] + _BEYOND and lowest >= TINY_POINTS
+
+
+def without_ink(page: pypdfium2.PdfPage, drawn: Drawn) -> tuple[list[int], list[int]]:
+    """Texts that surely nobody sees, without ink or opacity or white on white, and white ones of which only a drawing can tell."""
+    texts = [place for place, kind in enumerate(drawn.kinds) if kind == TEXT]
+    items = [drawn.items[place] for place in texts]
+    sure: list[int] = []
+    white: list[int] = []  # places
+    for place, item, mode, color in zip(texts, items, pdf_chars.modes(items), pdf_chars.fills(items), strict=True):
+        if mode in _NO_INK or color[3] < _NO_OPACITY:
+            sure.append(item)
+        elif _is_white(color):
+            white.append(place)
+    unsure = [drawn.items[place] for place in white]
+    if drawn.nested or not white:
+        return sure, unsure
+    grounds = _grounds(page, drawn, white)
+    sure += [item for item, ground in zip(unsure, grounds, strict=True) if ground == "white"]
+    return sure, [item for item, ground in zip(unsure, grounds, strict=True) if ground == "unsure"]
+
+
+def _grounds(page: pypdfium2.PdfPage, drawn: Drawn, places: list[int]) -> list[Ground]:
+    """On what each of these texts stands: white paper or a white field, a dark one, or what only a drawing can tell."""
+    left, bottom, right, top = pdf_chars.frame(page)
+    boxes = pdf_chars.bounds([drawn.items[place] for place in places])
+    inside = [box[0] < right and left < box[2] and box[1] < top and bottom < box[3] for box in boxes]
+    surfaces = _surfaces(drawn, 0) if any(inside) else {}
+    return [
+        _ground(drawn, max((earlier for earlier in _at(box, surfaces) if earlier < place), default=None)) if is_inside else "beyond"
+        for place, box, is_inside in zip(places, boxes, inside, strict=True)
+    ]
+
+
+def _ground(drawn: Drawn, surface: int | None) -> Ground:
+    """What the last surface under a text is; none is the paper."""
+    if surface is None:
+        return "white"
+    item = drawn.items[surface]
+    if drawn.kinds[surface] != PATH or not pdf_chars.is_filled(item):
+        return "unsure"
+    color = pdf_chars.fills([item])[0]
+    if color[3] < _OPAQUE:
+        return "unsure"
+    return "white" if _is_white(color) else "dark"
+
+
+def _is_white(color: tuple[int, int, int, int]) -> bool:
+    return color[0] > _NEAR_WHITE and color[1] > _NEAR_WHITE and color[2] > _NEAR_WHITE
+
+
+def covered(drawn: Drawn) -> list[int]:
+    """Texts whose middle lies under a filled path or a picture that is drawn later."""
+    items, kinds = drawn.items, drawn.kinds
+    first = kinds.index(TEXT) if TEXT in kinds else len(kinds)
+    surfaces = _surfaces(drawn, first)
+    if not surfaces:
+        return []
+    last = max(place for band in surfaces.values() for place, _ in band)
+    texts = [place for place in range(first, last) if kinds[place] == TEXT]
+    boxes = pdf_chars.bounds([items[place] for place in texts])
+    under = [(items[place], [later for later in _at(box, surfaces) if later > place]) for place, box in zip(texts, boxes, strict=True)]
+    return [item for item, covers in under if any(kinds[cover] != PATH or pdf_chars.is_filled(items[cover]) for cover in covers)]
+
+
+def _surfaces(drawn: Drawn, first: int) -> Bands:
+    """Paths, pictures and shadings from the object `first` on that are larger than a line, by the bands in which they lie."""
+    places = [place for place in range(first, len(drawn.kinds)) if drawn.kinds[place] in (PATH, IMAGE, SHADING)]
+    bands: Bands = defaultdict(list)
+    for place, box in zip(places, pdf_chars.bounds([drawn.items[place] for place in places]), strict=True):
+        if box[2] - box[0] > _SURFACE and box[3] - box[1] > _SURFACE:
+            for band in range(max(-100, int(box[1] // _BAND)), min(1_000, int(box[3] // _BAND)) + 1):
+                bands[band].append((place, box))
+    return bands
+
+
+def _at(box: Box, surfaces: Bands) -> Iterator[int]:
+    """Places of the surfaces that hold the middle of a box."""
+    across, up = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    for place, (left, bottom, right, top) in surfaces.get(int(up // _BAND), ()):
+        if left < across < right and bottom < up < top:
+            yield place
+
+
+def unseen(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, spans: list[Span], suspects: Collection[int]) -> list[Span]:
+    """Those of the spans of suspect objects without which the page looks the same."""
+    if not spans:
+        return []
+    words = pdf_chars.words(page, layer, spans)
+    scale = min(_SCALE, _SIDE_PX / max(1.0, page.get_width(), page.get_height()))
+    changes = _changes(page, suspects, scale)
+    return [word[:2] for word in words if not _is_seen(word, changes, scale)]
+
+
+def _changes(page: pypdfium2.PdfPage, suspects: Collection[int], scale: float) -> Image.Image:
+    """What the suspects change in the drawn page, in grey."""
+    with_them = _drawn(page, scale)
+    pdf_chars.activate(suspects, active=False)
+    try:
+        return ImageChops.difference(with_them, _drawn(page, scale)).convert("L", (1, 1, 1, 0))
+    finally:
+        pdf_chars.activate(suspects, active=True)
+
+
+def _drawn(page: pypdfium2.PdfPage, scale: float) -> Image.Image:
+    with closing(page.render(scale=scale, may_draw_forms=False)) as bitmap:
+        picture: Image.Image = bitmap.to_pil().convert("RGB")
+        return picture
+
+
+def _is_seen(word: Word, changes: Image.Image, scale: float) -> bool:
+    """Whether any pixel around the word changes; a word outside the picture has none."""
+    left, right = max(0, int(word.left * scale)), min(changes.width, int(word.right * scale) + 1)
+    upper, lower = max(0, changes.height - int(word.top * scale) - 1), min(changes.height, changes.height - int(word.bottom * scale))
+    if left >= right or upper >= lower:
+        return False
+    _, highest = changes.crop((left, upper, right, lower)).getextrema()
+    return bool(highest > _SEEN)  # type: ignore[operator]  # one channel: a number
+
+
+def _is_stray(box: Box, size: tuple[float, float]) -> bool:
+    """Whether a box lies beyond the page or is too low to be read. Characters that PDFium adds have a box without height."""
+    left, bottom, right, top = box
+    outside = right < -_BEYOND or top < -_BEYOND or left > size[0] + _BEYOND or bottom > size[1] + _BEYOND
+    return outside or 0 < max(top - bottom, right - left) < TINY_POINTS

@@ -1,0 +1,190 @@
+"""What a PDF holds beside its pages: outline, dates, attachments, actions, and what it takes to open it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+
+import pikepdf
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reportlab.pdfgen.canvas import Canvas
+
+from processors.read.leaf import Inner, Limits, Source
+from processors.read.pdf import read
+from processors.read.pdf_extras import date
+from schemas.errors import DocumentError
+from schemas.pipeline import Heading
+from tests.documents import make
+
+PLAIN = make.documents()["invoice.pdf"]
+
+
+def changed(change: Callable[[pikepdf.Pdf], None], **options: object) -> bytes:
+    """The plain invoice after a change, saved anew."""
+    with pikepdf.open(io.BytesIO(PLAIN)) as document, io.BytesIO() as file:
+        change(document)
+        document.save(file, **options)
+        return file.getvalue()
+
+
+def test_title_author_dates_and_outline_are_told() -> None:
+    """What the file says of itself comes as it stands, dates with their zone, headings with level and page."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.setTitle("Annual report")
+        canvas.setAuthor("Acme BV")
+        for number, (title, level) in enumerate([("Sales", 0), ("North", 1), ("Costs", 0)]):
+            canvas.drawString(72, 700, title)
+            canvas.bookmarkPage(str(number))
+            canvas.addOutlineEntry(title, str(number), level)
+            canvas.showPage()
+
+    told = read(Source(make.pdf(draw), Limits())).properties
+    assert (told.title, told.author) == ("Annual report", "Acme BV")
+    assert told.outline == (Heading(1, "Sales", 1), Heading(2, "North", 2), Heading(1, "Costs", 3))
+    assert told.created_at is not None
+    assert told.created_at.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("D:20240229093000+01'00'", datetime(2024, 2, 29, 9, 30, tzinfo=timezone(timedelta(hours=1)))),
+        ("D:20240229093000-0530", datetime(2024, 2, 29, 9, 30, tzinfo=timezone(-timedelta(hours=5, minutes=30)))),
+        ("D:20240229093000Z", datetime(2024, 2, 29, 9, 30, tzinfo=UTC)),
+        ("D:202402", datetime(2024, 2, 1, tzinfo=UTC)),
+        ("20240230", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_dates(text: str, wanted: datetime | None) -> None:
+    """Dates of PDF in their usual forms; what is none is None."""
+    assert date(text) == wanted
+
+
+@given(st.text("D:0123456789+-Z' ", max_size=30))
+def test_any_date_is_a_date_or_none(text: str) -> None:
+    """Whatever stands there, nothing is raised, and a date has its zone."""
+    found = date(text)
+    assert found is None or found.tzinfo is not None
+
+
+def attached(*files: tuple[str, bytes]) -> bytes:
+    """The invoice with files in it."""
+
+    def attach(document: pikepdf.Pdf) -> None:
+        for name, data in files:
+            document.attachments[name] = pikepdf.AttachedFileSpec(document, data, filename=name)
+
+    return changed(attach)
+
+
+def test_attachments_come_out() -> None:
+    """Files within the PDF are handed over with their names and bytes."""
+    content = read(Source(attached(("order.xml", b"<order/>"), ("note.txt", b"Hello")), Limits()))
+    assert set(content.inner) == {Inner("order.xml", b"<order/>"), Inner("note.txt", b"Hello")}
+    assert content.detail == ""
+
+
+def test_attachment_that_is_a_bomb_is_left_out_and_named() -> None:
+    """An attachment is counted while it is inflated; one over the limit is named with the setting, and the others come."""
+    data = attached(("bomb.bin", bytes(50_000_000)), ("note.txt", b"Hello"))
+    assert len(data) < 1_000_000
+    content = read(Source(data, Limits(max_entry_bytes=1_000_000)))
+    assert content.inner == (Inner("note.txt", b"Hello"),)
+    assert "bomb.bin" in content.detail
+    assert "max_entry_bytes" in content.detail
+
+
+def test_more_attachments_than_allowed_are_counted() -> None:
+    """Beyond max_entries the number of those left out is told."""
+    content = read(Source(attached(*((f"{n}.txt", b"x") for n in range(5))), Limits(max_entries=2)))
+    assert len(content.inner) == 2
+    assert "3 more" in content.detail
+    assert "max_entries" in content.detail
+
+
+@pytest.mark.parametrize(
+    "action",
+    [{"/S": pikepdf.Name.JavaScript, "/JS": "app.alert(1)"}, {"/S": pikepdf.Name.Launch, "/F": "calc.exe"}],
+    ids=["javascript", "launch"],
+)
+@pytest.mark.parametrize("mode", [pikepdf.ObjectStreamMode.disable, pikepdf.ObjectStreamMode.generate])
+def test_actions_are_flagged(action: dict[str, object], mode: pikepdf.ObjectStreamMode) -> None:
+    """A document that would run something says so, wherever the action is kept; the text is read all the same."""
+
+    def act(document: pikepdf.Pdf) -> None:
+        document.Root.OpenAction = document.make_indirect(pikepdf.Dictionary(action))
+
+    content = read(Source(changed(act, object_stream_mode=mode), Limits()))
+    assert content.flags == ("javascript",)
+    assert content.leaves[0].text.startswith("Invoice")
+
+
+def test_plain_file_has_no_flag() -> None:
+    """Nothing is flagged where there is nothing."""
+    content = read(Source(PLAIN, Limits()))
+    assert (content.flags, content.inner, content.detail) == ((), (), "")
+
+
+@pytest.mark.parametrize("revision", [4, 6])
+def test_given_password_opens(revision: int) -> None:
+    """The first password that fits opens the file, also what lies in it; a wrong one does not."""
+    data = changed(lambda _: None, encryption=pikepdf.Encryption(owner="o", user="secret", R=revision))
+    assert read(Source(data, Limits(), ("wrong", "secret"))).leaves[1].text == "Terms: 30 days net"
+    with pytest.raises(DocumentError, match="password"):
+        read(Source(data, Limits(), ("wrong",)))
+
+
+def test_repair_is_flagged() -> None:
+    """A file that had to be repaired says so."""
+    content = read(Source(PLAIN[:-200], Limits()))
+    assert content.flags == ("repaired",)
+    assert "repaired" in content.detail
+
+
+@pytest.mark.parametrize("turned", [90, 180, 270])
+def test_turned_pages_are_read(turned: int) -> None:
+    """A page that lies in the file on its side, or on its head, and is shown upright is read as it is shown, tables too."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.translate(300, 400)
+        canvas.rotate(turned)
+        canvas.drawString(-100, 100, "Invoice 2024-117")
+        for column, words in enumerate([["Chair", "Table", "Lamp"], ["120.00", "300.00", "55.00"], ["120.00", "900.00", "55.00"]]):
+            for number, word in enumerate(words):
+                canvas.drawString(-100 + 90 * column, 40 - 20 * number, word)
+
+    with pikepdf.open(io.BytesIO(make.pdf(draw))) as document, io.BytesIO() as file:
+        document.pages[0].rotate(turned, relative=False)
+        document.save(file)
+        (leaf,) = read(Source(file.getvalue(), Limits())).leaves
+    assert leaf.text == "Invoice 2024-117\nChair | 120.00 | 120.00\nTable | 300.00 | 900.00\nLamp | 55.00 | 55.00"
+    assert leaf.hidden_chars == 0
+
+
+def test_text_that_is_shown_sideways_is_no_table() -> None:
+    """Lines that run up the page stand beside each other and are still lines."""
+
+    def turn(document: pikepdf.Pdf) -> None:
+        document.pages[0].rotate(270, relative=False)
+
+    (leaf, _) = read(Source(changed(turn), Limits())).leaves
+    assert leaf.text == "Invoice 2024-117\nAcme BV, Utrecht\nTotal 1,234.50 EUR"
+
+
+def test_running_lines_are_marked() -> None:
+    """A header is marked from the second page on, and the text keeps it."""
+
+    def draw(canvas: Canvas) -> None:
+        for number in range(3):
+            canvas.drawString(72, 800, "Annual report of Acme")
+            canvas.drawString(72, 700, f"Chapter {('one', 'two', 'three')[number]} with enough words to make a page of its own")
+            canvas.showPage()
+
+    leaves = read(Source(make.pdf(draw), Limits())).leaves
+    assert [[leaf.text[start:end] for start, end in leaf.repeated] for leaf in leaves] == [[], *[["Annual report of Acme\n"]] * 2]
