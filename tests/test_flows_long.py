@@ -23,6 +23,7 @@ from schemas.pipeline import Reject
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.generation import Scripted
+from tests.emulator.oracle import legend
 from tests.emulator.refusals import filtered
 from tests.long_invoice import SCHEMA, amount, article, as_asked, invoice, reader, shown
 
@@ -113,6 +114,8 @@ async def test_what_stays_out_is_said(kimi: Running, job: Job) -> None:
     (mark,) = bill["conflicts"]
     assert re.fullmatch(r"items: incomplete_list, \d+ of \d+ rows of its table; see p\. 5", mark)
     assert sum("items left out" in json.dumps(entry.body) for entry in kimi.paid()) == 1
+    (review,) = Warehouse(Path(job.out)).rows("review")
+    assert (review["field"], review["reason"], f"items: {review['detail']}") == ("items", "incomplete", mark)
     (Path(job.out) / "warehouse.duckdb").unlink()
     again = await run(kimi, job)
     assert (again.asked, again.recalled, bills(job)) == (0, first.asked, [bill])
@@ -192,6 +195,60 @@ async def test_a_cut_document_is_replayed(kimi: Running, job: Job, tmp_path: Pat
     (tmp_path / "bill.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
     await order.run(replaying, settings.account(replaying, {}))
     assert [row["items"] for row in bills(job)] == [before[0]["items"]]
+
+
+async def test_a_field_of_a_piece_is_asked_again(kimi: Running, job: Job, tmp_path: Path) -> None:
+    """What one piece says wrongly is asked again of that piece, that field alone; a replay under another schema finds both replies."""
+
+    def hasty(body: dict[str, Any]) -> Any:
+        answer = reader()(body)
+        (total,) = (letter for letter, name in legend(body).items() if name == "total")
+        record = answer["documents"][0]["record"]
+        if total in record and "not accepted" not in json.dumps(body):
+            record[total] = "soon"
+        return answer
+
+    kimi.config.oracle = hasty
+    ended = await run(kimi, job)
+    (bill,) = bills(job)
+    assert (ended.exit_code, ended.repaired, bill["conflicts"]) == (0, {"by their failing fields": 1}, [])
+    assert is_whole(bill)
+    (again,) = [entry.body for entry in kimi.paid() if entry.body and "not accepted" in json.dumps(entry.body)]
+    (seen,) = shown(again, "").values()
+    assert (article(ROWS) in seen, article(1) in seen, list(legend(again).values())) == (True, False, ["total"])
+    (tmp_path / "bill.json").write_text(json.dumps({**SCHEMA, "description": "A bill of many rows."}), encoding="utf-8")
+    replaying = job.model_copy(update={"replay": True})
+    replayed = await order.run(replaying, settings.account(replaying, {}))
+    (row,) = bills(job)
+    assert (replayed.exit_code, replayed.asked, row["total"], row["items"]) == (0, 0, bill["total"], bill["items"])
+
+
+async def test_pieces_that_disagree_are_to_be_reviewed(kimi: Running, job: Job) -> None:
+    """Of two values the proved one is kept; the other stands in `conflicts` and, with its page, in `review`."""
+
+    def moody(body: dict[str, Any]) -> Any:
+        answer = reader()(body)
+        (number,) = (letter for letter, name in legend(body).items() if name == "number")
+        answer["documents"][0]["record"].setdefault(number, "Q-1")
+        return answer
+
+    kimi.config.oracle = moody
+    await run(kimi, job)
+    (bill,) = bills(job)
+    assert (bill["number"], len(bill["conflicts"])) == ("R-2026-77", 1)
+    (review,) = Warehouse(Path(job.out)).rows("review")
+    assert (review["field"], review["reason"], review["page"]) == ("number", "conflict", 1)
+    assert review["detail"] == "'R-2026-77' (exact, p. 1) was kept, not 'Q-1' (missing)"
+
+
+async def test_a_page_that_is_refused_is_found_in_halves(kimi: Running, job: Job) -> None:
+    """A document whose pages are asked in halves has one row; what the halves left out is asked for once for the whole of it."""
+    kimi.script(lambda body: all(article(n) in "".join(shown(body, "").values()) for n in (100, 200)), Scripted(error=filtered()))
+    ended = await run(kimi, job.model_copy(update={"max_window_tokens": 0}))
+    (bill,) = bills(job)
+    assert (ended.exit_code, bill["conflicts"]) == (0, [])
+    assert is_whole(bill)
+    assert not any("items left out" in json.dumps(entry.body) for entry in kimi.paid())
 
 
 CHAPTERS = 12
