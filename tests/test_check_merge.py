@@ -126,6 +126,17 @@ def test_rows_that_were_asked_for_again_go_where_they_stand() -> None:
     assert [line["what"] for line in merge([(1, first), (1, again)]).value["lines"]] == ["a", "b", "c", "d"]
 
 
+def test_texts_of_a_summary_are_joined() -> None:
+    """The parts of a summary continue one another: texts by an empty line, points and quotes as lists."""
+    parts = [
+        (n, record({"text": f"Part {n}.", "points": [f"p{n}"], "quotes": None}, [proof("text", n)], question="summary")) for n in (2, 1)
+    ]
+    merged = merge(parts)
+    assert merged.value == {"text": "Part 1.\n\nPart 2.", "points": ["p1", "p2"], "quotes": None}
+    assert not merged.conflicts
+    assert [item.page for item in merged.evidence] == [1, 2]
+
+
 def test_windows_that_begin_on_one_page_are_told_apart_by_their_evidence() -> None:
     """A page that was cut in two gives two parts with the same position; what is proved first stands first."""
     upper, lower = (
@@ -167,12 +178,12 @@ def test_merging_is_order_free_and_idempotent(parts: list[tuple[int, Record]], r
 
 @given(st.lists(st.tuples(st.integers(1, 3), records()), min_size=1, max_size=4))
 def test_merging_invents_and_loses_nothing(parts: list[tuple[int, Record]]) -> None:
-    """Every value comes from a part, every item of a part is in the whole, and evidence names items that exist."""
+    """Every value comes from a part, every item of a part is in the whole or lost a conflict, and evidence names items that exist."""
     merged = merge(parts)
     lines = merged.value["lines"] or []
     given_lines = [line for _, part in parts for line in part.value["lines"] or []]
     assert all(line in given_lines for line in lines)
-    assert all(plain(line) in map(plain, lines) for line in given_lines)
+    assert all(plain(line) in map(plain, lines) or merged.conflicts for line in given_lines)
     assert merged.value["number"] in [part.value["number"] for _, part in parts]
     assert merge([*parts, *parts]) == merged
     assert all(int(item.field[6:].partition("]")[0]) < len(lines) for item in merged.evidence)
