@@ -10,13 +10,18 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
+from flows.answers import Answers, Task, batches, is_whole
 from flows.batches import Each, Halt, Tell, bounded
+from flows.completing import complete
 from flows.counting import Tokens
-from flows.packing import packed
-from flows.repairing import Answers, ask, ask_twice, judge
+from flows.packing import alone, packed
+from flows.passes import ask_twice
+from flows.repairing import ask, judge
 from flows.shelf import Shelf
+from flows.summaries import summed_up
 from processors.ask.replies import Asker
 from processors.check import records as check
 from processors.pack import windows as pack
@@ -26,18 +31,7 @@ from schemas.errors import DocumentError
 from schemas.job import Job
 from schemas.pipeline import Part, Question, Reject, Window
 
-WINDOWS_PER_BATCH = 100  # a batch is a task in Prefect: minutes of calls, not one call ...
-TOKENS_PER_BATCH = 4_000_000  # ... and not more text in memory than this
 READY = 2  # windows in work for each call in flight: while one is asked, the next is made ready to leave
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A window, and which of its documents each question wants. `recalled` is set when the reply is in the ledger already."""
-
-    window: Window
-    wanted: Mapping[str, frozenset[str]]  # name of the question -> documents
-    recalled: Mapping[str, Any] | None = None  # of the request: fingerprint, ids and legend, as they were
 
 
 @dataclass(slots=True)
@@ -57,7 +51,7 @@ class Desk:
     recalled: int = 0
     strays: int = 0
     repaired: Counter[str] = field(default_factory=Counter)  # how documents came to their record when not at once -> documents
-    mended: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)  # see `stored_again`
+    mended: dict[str, dict[pack.Extent, Mapping[str, Any]]] = field(default_factory=dict)  # see `stored_again`
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     bought: set[str] = field(default_factory=set)  # requests whose reply came by batch in this run
 
@@ -68,7 +62,7 @@ class Desk:
         tell("ask", 0, total)
         shelf = Shelf(self.warehouse, self.asker, {question.name: question for question in self.questions})
         for tasks in (self.remembered(pending), self.fresh(pending)):
-            async for answers in each("ask", self.answer_batch, _batches(tasks)):
+            async for answers in each("ask", self.answer_batch, batches(tasks)):
                 shelf.put(answers.records, answers.rejects, answers.requests)
                 asked = answers.asked + len(self.bought.intersection(answers.requests))
                 self.asked += asked
@@ -84,13 +78,13 @@ class Desk:
         """A question in the words in which it is asked about every window: one pass, or two."""
         return [question, check.second(question)] if self.job.passes > 1 else [question]
 
-    def stored_again(self, question: Question) -> Mapping[str, Mapping[str, Any]]:
-        """By document the newest stored reply to a question of that name: fingerprint, ids and legend of the request."""
+    def stored_again(self, question: Question) -> Mapping[pack.Extent, Mapping[str, Any]]:
+        """By document, or piece of one, the newest stored reply to a question of that name: fingerprint, ids and legend of the request."""
         if question.name not in self.mended:
             found = self.mended.setdefault(question.name, {})
-            for fingerprint, ids, _, legend in self.asker.remembered(question, replay=True):
+            for fingerprint, ids, parts, legend in self.asker.remembered(question, replay=True):
                 for document in ids.values():
-                    found.setdefault(document, {"fingerprint": fingerprint, "ids": ids, "legend": legend})
+                    found.setdefault(pack.extent(parts, document), {"fingerprint": fingerprint, "ids": ids, "legend": legend})
         return self.mended[question.name]
 
     def pending(self) -> dict[str, set[str]]:
@@ -103,14 +97,37 @@ class Desk:
         }
 
     def remembered(self, pending: dict[str, set[str]]) -> Iterator[Task]:
-        """Tasks whose reply is in the ledger, in the windows of then, without text. Takes their documents out of `pending`."""
+        """Tasks whose reply is in the ledger, in the windows of then, without text. Takes their documents out of `pending`.
+
+        When only some windows of a document that was cut have a reply, tasks about its rest follow them.
+        """
         for question in self.questions:
+            pieces: dict[str, list[Task]] = {}
             for fingerprint, ids, parts, legend in self.asker.remembered(question, replay=self.job.replay):
-                wanted = frozenset(ids.values()) & pending[question.name]
-                if wanted and _whole(parts):
+                if not (wanted := frozenset(ids.values()) & pending[question.name]):
+                    continue
+                recalled = {"fingerprint": fingerprint, "ids": ids, "legend": legend}
+                task = Task(Window(tuple(parts), 0), {question.name: wanted}, recalled)
+                if any(part.role == "piece" for part in parts):
+                    pieces.setdefault(parts[0].document, []).append(task)
+                elif is_whole(parts):
                     pending[question.name] -= wanted
-                    recalled = {"fingerprint": fingerprint, "ids": ids, "legend": legend}
-                    yield Task(Window(tuple(parts), 0), {question.name: wanted}, recalled)
+                    yield task
+            for document in sorted(pieces.keys() & pending[question.name]):
+                pending[question.name].remove(document)
+                yield from self.begun(document, question, pieces[document])
+
+    def begun(self, document: str, question: Question, pieces: Sequence[Task]) -> Iterator[Task]:
+        """Tasks about a document that was cut: those whose reply is in the ledger, then those about what they leave."""
+        pages = list(self.warehouse.pages_of([document]))
+        chosen, windows = pack.rest(pages, [task.window.parts for task in pieces], self.count, alone(self))
+        yield from (pieces[number] for number in chosen)
+        yield from (Task(window, {question.name: frozenset([document])}) for window in windows)
+
+    def tasks(self, pending: dict[str, set[str]]) -> Iterator[Task]:
+        """All that is to be done about the pending documents; first what is in the ledger."""
+        yield from self.remembered(pending)
+        yield from self.fresh(pending)
 
     def fresh(self, pending: Mapping[str, set[str]]) -> Iterator[Task]:
         """Tasks to ask the provider: windows over all documents that some question still wants."""
@@ -123,6 +140,7 @@ class Desk:
         batch = Answers()
         async for answers in bounded(self._answer_task, tasks, READY * self.asker.account.limits.concurrency or len(tasks)):
             batch.add(answers)
+        await summed_up(self, batch)
         return batch
 
     async def _answer_task(self, task: Task) -> Answers:
@@ -138,12 +156,14 @@ class Desk:
         """One question about a window, asked once or, in two passes, twice."""
         said = Answers()
         if task.recalled:
-            window = pack.window_of(self._with_text(task.window.documents))
+            window = pack.window_of(self.with_text(task.window.parts))
             request = replace(self.asker.request(window, question), **task.recalled)
             await judge(self, request, self.asker.recall(request.fingerprint), wanted, said)
         else:
             window = pack.window_of([part for part in task.window.parts if part.document in wanted])
-            await ask(self, self.asker.request(window, question), wanted, said)
+            request = self.asker.request(window, question)
+            await ask(self, request, wanted, said)
+        await complete(self, request, said)
         if self.job.passes > 1 and said.records and not self.job.replay:
             await ask_twice(self, window, question, wanted, said)
         answers.add(said)
@@ -178,31 +198,14 @@ class Desk:
         parts = (replace(part, image=images.get((part.document, part.page))) for part in window.parts)
         return replace(window, parts=tuple(parts)), frozenset(lost)
 
-    def _with_text(self, documents: Iterable[str]) -> list[Part]:
+    def with_text(self, parts: Sequence[Part]) -> list[Part]:
+        """Stored parts with their text."""
+        own = groupby(parts, key=lambda part: part.document)
+        return [part for document, group in own for part in pack.shown(list(group), list(self.warehouse.pages_of([document])), self.count)]
+
+    def pages(self, documents: Iterable[str]) -> list[Part]:
+        """The whole pages of documents."""
         return [part for document in documents for part in pack.whole(list(self.warehouse.pages_of([document])), self.count)]
 
 
 BLIND = "Its pages are pictures and this engine reads text only. Install octavo[ocr], or ask a model with vision."
-
-
-def _whole(parts: Sequence[Part]) -> bool:
-    """Whether every document of a window is in it from its first page to its last."""
-    pages: dict[str, set[int]] = {}
-    for part in parts:
-        pages.setdefault(part.document, set()).add(part.page if part.start == 0 else 0)
-    return all(seen == set(range(1, part.pages + 1)) for part in parts if (seen := pages[part.document]))
-
-
-def _batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
-    """Tasks in batches that are neither too many windows nor too much text, and never part the windows of one document."""
-    batch: list[Task] = []
-    held = 0
-    for task in tasks:
-        full = len(batch) >= WINDOWS_PER_BATCH or held + task.window.tokens > TOKENS_PER_BATCH
-        if batch and full and batch[-1].window.documents[-1:] != task.window.documents[:1]:
-            yield batch
-            batch, held = [], 0
-        batch.append(task)
-        held += task.window.tokens
-    if batch:
-        yield batch

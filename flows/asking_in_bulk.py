@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from flows import settings
+from flows.answers import Answers
 from flows.asking import Desk
 from flows.batches import Tell
-from flows.repairing import Answers
 from processors.ask import replies
 from processors.pack import windows as pack
 from schemas.errors import AccessRefused, OctavoError, RequestError, SettingsError
@@ -41,10 +41,9 @@ async def fill_ledger(desk: Desk, *, tell: Tell) -> None:
 
 async def _requests(desk: Desk) -> AsyncIterator[Request]:
     """The requests of all windows that are neither answered nor in the ledger."""
-    pending = desk.pending()
-    for _ in desk.remembered(pending):
-        pass  # what is remembered leaves `pending`
-    for task in desk.fresh(pending):
+    for task in desk.tasks(desk.pending()):
+        if task.recalled:
+            continue
         shown = await desk.seen(task, Answers())
         for question in desk.questions:
             if wanted := shown.wanted.get(question.name):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from flows import settings
 from processors.pack import windows as pack
 from schemas.pipeline import Question, Window
+from schemas.printed_rows import item_tokens
 
 if TYPE_CHECKING:
     from flows.asking import Desk
@@ -68,24 +69,31 @@ def terms(desk: Desk) -> pack.Terms:
     )
 
 
-def alone(desk: Desk, frame: pack.Frame) -> pack.Bounds:
+def alone(desk: Desk) -> pack.Bounds:
     """What binds a window of a document that is too long for one."""
+    frame = _frame(desk)
     _, reply_tokens = desk.asker.room(_readings(desk), 1)
-    return pack.Bounds(min(frame.max_tokens, frame.max_documents_tokens + reply_tokens), 1, reply_tokens)
+    return pack.Bounds(min(frame.max_tokens, frame.max_documents_tokens + reply_tokens), 1, reply_tokens, _row_tokens(desk))
 
 
 def _filled(desk: Desk, plan: Plan) -> Iterator[tuple[Sequence[str], Iterator[Window]]]:
-    """The documents of each group, and its windows: one, unless the text is longer than was written down."""
-    groups = [(group.documents, _bounds(plan.frame, group)) for group in plan.groups]
-    groups += [([size.document], alone(desk, plan.frame)) for size in plan.long]
+    """The documents of each group, and its windows: one, unless the text is longer than it was, or has many rows."""
+    row_tokens, long = _row_tokens(desk), alone(desk)
+    groups = [(group.documents, _bounds(plan.frame, group, row_tokens)) for group in plan.groups]
+    groups += [([size.document], long) for size in plan.long]
     home = {document: number for number, (documents, _) in enumerate(groups) for document in documents}
     for number, pages in groupby(desk.warehouse.pages_of(list(home)), key=lambda page: home[page.document]):
         documents, bounds = groups[number]
         yield documents, pack.windows(pages, desk.count, bounds)
 
 
-def _bounds(frame: pack.Frame, group: pack.Group) -> pack.Bounds:
-    return pack.Bounds(min(frame.max_tokens - group.reply_tokens, frame.max_documents_tokens), len(group.sizes))
+def _bounds(frame: pack.Frame, group: pack.Group, row_tokens: int) -> pack.Bounds:
+    most = min(frame.max_tokens - group.reply_tokens, frame.max_documents_tokens)
+    return pack.Bounds(most, len(group.sizes), row_tokens=row_tokens)
+
+
+def _row_tokens(desk: Desk) -> int:
+    return max((item_tokens(question.fields, plain=desk.job.plain_json) for question in desk.questions), default=0)
 
 
 def _frame(desk: Desk) -> pack.Frame:

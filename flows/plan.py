@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flows import packing, settings
@@ -39,18 +39,19 @@ def always(_: Estimate) -> bool:
 def estimate(desk: Desk) -> Estimate:
     """Plan what is not answered yet, and price the requests. Nothing is sent, and no text is looked at."""
     pending = desk.pending()
-    remembered = sum(1 for _ in desk.remembered(pending))
+    begun = list(desk.remembered(pending))
     documents = [] if desk.job.replay else sorted(set[str]().union(*pending.values()))
     plan = packing.arranged(desk, documents)
-    windows = list(_windows(desk, plan))
+    work: list[tuple[Window, Mapping[str, Collection[str]]]] = [(window, pending) for window in _windows(desk, plan)]
+    work += [(task.window, task.wanted) for task in begun if not (task.recalled or desk.job.replay)]
     scale = desk.count.mean / desk.count.factor
-    calls = [list(_calls(desk, window, pending)) for window in windows]
+    calls = [list(_calls(desk, window, wanted)) for window, wanted in work]
     return Estimate(
         files=desk.warehouse.size(DOCUMENTS.name),
         pages=desk.warehouse.size(PAGES.name),
-        tokens=round(scale * sum(window.tokens for window in windows)),
-        windows=len(windows),
-        remembered=remembered,
+        tokens=round(scale * sum(window.tokens for window, _ in work)),
+        windows=len(work),
+        remembered=sum(task.recalled is not None for task in begun),
         reason=plan.reason,
         exact=desk.exact,
         learned=all(map(desk.asker.expected.knows, desk.questions)),
@@ -63,11 +64,11 @@ def _windows(desk: Desk, plan: packing.Plan) -> Iterator[Window]:
     """The windows of a plan, without text: a part for each document, several windows for one that is too long."""
     for group in plan.groups:
         yield _window(group.sizes)
-    bounds = packing.alone(desk, plan.frame)
+    space = packing.alone(desk).alone
     for size in plan.long:
-        pieces = -(-size.tokens // (bounds.max_tokens - bounds.reply_tokens))
-        piece = pack.Size(size.document, size.tokens // pieces, chars=size.chars // pieces)
-        yield from (_window([piece]) for _ in range(pieces))
+        number, tokens = pack.pieces(size.tokens, space)
+        piece = pack.Size(size.document, tokens, chars=size.chars // number)
+        yield from (_window([piece]) for _ in range(number))
 
 
 def _window(sizes: Sequence[pack.Size]) -> Window:
@@ -75,15 +76,15 @@ def _window(sizes: Sequence[pack.Size]) -> Window:
     return Window(parts, sum(part.tokens for part in parts))
 
 
-def _calls(desk: Desk, window: Window, pending: Mapping[str, set[str]]) -> Iterator[pack.Call]:
+def _calls(desk: Desk, window: Window, wanted: Mapping[str, Collection[str]]) -> Iterator[pack.Call]:
     """The call for each question about a window. Later questions about the same documents find their prefix cached."""
     cached = 0
     for question in desk.questions:
-        if parts := tuple(part for part in window.parts if part.document in pending[question.name]):
+        if parts := tuple(part for part in window.parts if part.document in wanted.get(question.name, ())):
             shown = Window(parts, sum(part.tokens for part in parts))
             for reading in desk.readings(question):
-                prompt = shown.tokens + desk.asker.overhead_tokens(reading, len(parts))
-                reply = desk.asker.expected.likely(reading, len(parts), sum(part.end for part in parts))
+                prompt = shown.tokens + desk.asker.overhead_tokens(reading, len(shown.documents))
+                reply = desk.asker.expected.likely(reading, len(shown.documents), sum(part.end - part.start for part in parts))
                 yield pack.Call(prompt, cached, reply, desk.asker.reply_tokens(shown, reading))
                 cached = shown.tokens
             cached = shown.tokens if shown == window else 0

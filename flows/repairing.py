@@ -7,16 +7,16 @@ was accepted of an answer is kept, with the other fields marked as failed, and a
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from flows.answers import Answers, rejected
 from flows.replaying import stored, unfit
 from processors.check import records as check
 from processors.pack import windows as pack
 from schemas.errors import AccessRefused, BudgetReached, Interrupted, RequestError, RequestRefused
-from schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject, Reply, Request, Window
+from schemas.pipeline import NOT_APPLICABLE, Reject, Reply, Request
 
 if TYPE_CHECKING:
     from flows.asking import Desk
@@ -26,47 +26,20 @@ IN_HALVES = frozenset({"content_filter", "too_long"})  # refusals that concern w
 NOT_LIVE = "No batch answered it, and --mode batch-only asks nothing else. Run again with --mode batch to ask it live."
 
 
-@dataclass(slots=True)
-class Answers:
-    """What came of a batch of tasks."""
-
-    records: list[tuple[int, Record]] = field(default_factory=list)  # first page that the answer rests on, and the answer
-    rejects: list[Reject] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)  # fingerprints of the replies that were used
-    strays: list[str] = field(default_factory=list)  # answers about documents that nobody asked about, which are dropped
-    repaired: Counter[str] = field(default_factory=Counter)  # how documents came to their record when not at once -> documents
-    asked: int = 0
-
-    def add(self, other: Answers) -> None:
-        """Take in what came of a part of the batch."""
-        self.records += other.records
-        self.rejects += other.rejects
-        self.requests += other.requests
-        self.strays += other.strays
-        self.repaired += other.repaired
-        self.asked += other.asked
-
-    def put(self, request: Request, records: Iterable[Record], rejects: Iterable[Reject]) -> None:
-        """Take in what came of a request, each record with the first page that it rests on."""
-        first_pages = {part.document: part.page for part in reversed(request.window.parts)}
-        self.records += [(first_pages[record.document], record) for record in records]
-        self.rejects += rejects
-
-
 async def ask(desk: Desk, request: Request, wanted: frozenset[str], answers: Answers, before: Mapping[str, Reject] = NOTHING) -> None:
     """Ask and check. What cannot be asked becomes a reject with its reason; where it never can be, what was accepted `before` is kept."""
     if why_not := str(desk.halt.error or "") or _not_live(desk, request):
-        answers.rejects += _rejected(request, wanted, "not_asked", why_not)
+        answers.put(request, (), rejected(request, wanted, "not_asked", why_not))
         return
     try:
         reply = await (stored(desk.asker, request) if desk.job.replay else desk.asker.ask(request))
     except (BudgetReached, AccessRefused, Interrupted) as error:
         desk.halt.error = error
-        answers.rejects += _rejected(request, wanted, "not_asked", str(error))
+        answers.put(request, (), rejected(request, wanted, "not_asked", str(error)))
     except RequestRefused as error:
         await _refused(desk, request, wanted, error, answers, before)
     except RequestError as error:
-        answers.rejects += _rejected(request, wanted, error.reason, str(error))
+        answers.put(request, (), rejected(request, wanted, error.reason, str(error)))
     else:
         answers.asked += not reply.from_ledger
         await judge(desk, request, reply, wanted, answers, before)
@@ -79,7 +52,7 @@ async def _refused(
     halves = pack.halves(request.window) if error.reason in IN_HALVES else []
     if not halves:
         kept = {document: last.kept for document, last in before.items()}
-        refused = _rejected(request, wanted, error.reason, str(error))
+        refused = rejected(request, wanted, error.reason, str(error))
         answers.put(request, *check.settle(replace(reject, kept=kept.get(reject.document)) for reject in refused))
     for window in halves:
         half = desk.asker.request(window, request.question, round_=request.round)
@@ -91,8 +64,9 @@ async def judge(
 ) -> None:
     """Check a reply, and ask again what fails; a reply of earlier days is only checked under the schemas of now."""
     answers.requests.append(request.fingerprint)
+    pages = desk.pages(request.window.documents) if request.window.parts[0].role == "summary" else ()
     async with desk.checking:  # on a thread, so that the next calls leave meanwhile; one at a time, since it is all computing
-        records, rejects = await asyncio.to_thread(check.check, request, reply, before, earlier=desk.job.replay)
+        records, rejects = await asyncio.to_thread(check.check, request, reply, before, earlier=desk.job.replay, pages=pages)
     records = [record for record in records if record.document in wanted]
     failed = [reject for reject in rejects if reject.document in wanted and reject.reason != NOT_APPLICABLE]
     answers.put(request, records, [reject for reject in rejects if reject.document in wanted and reject.reason == NOT_APPLICABLE])
@@ -104,27 +78,6 @@ async def judge(
         await _ask_again(desk, request, again, answers)
     if not rounds:
         answers.put(request, *(([], map(unfit, failed)) if desk.job.replay else check.settle(failed)))
-
-
-async def ask_twice(desk: Desk, window: Window, question: Question, wanted: frozenset[str], said: Answers) -> None:
-    """Ask the window in other words, and hold the two answers about each document against one another."""
-    other = Answers()
-    if desk.asker.account.model.vision:
-        window, _ = await desk.with_images(window, other)
-    await ask(desk, desk.asker.request(window, check.second(question)), wanted, other)
-    first, second = _by_document(said), _by_document(other)
-    records, said.rejects = check.agree(map(check.merge, first.values()), said.rejects, map(check.merge, second.values()), other.rejects)
-    said.records = [(min(page for page, _ in first[record.document]), record) for record in records]
-    other.records, other.rejects = [], []
-    said.add(other)
-
-
-def _by_document(answers: Answers) -> Mapping[str, list[tuple[int, Record]]]:
-    """The records of each document: more than one when its pages were asked in halves."""
-    found: dict[str, list[tuple[int, Record]]] = {}
-    for page, record in answers.records:
-        found.setdefault(record.document, []).append((page, record))
-    return found
 
 
 async def _ask_again(desk: Desk, request: Request, again: check.Again, answers: Answers) -> None:
@@ -147,18 +100,14 @@ async def _recall_again(desk: Desk, smaller: Request, again: check.Again, answer
     every = tuple(field.name for field in question.fields)
     stored_replies = desk.stored_again(check.some(question, every))
     for document, reject in again.rejects.items():
-        if found := stored_replies.get(document):
+        if found := stored_replies.get(pack.extent(smaller.window.parts, document)):
             request, last = replace(smaller, **found), replace(reject, fields=reject.fields or every)
             await judge(desk, request, desk.asker.recall(request.fingerprint), frozenset([document]), answers, {document: last})
         else:
-            answers.rejects.append(unfit(reject))
+            answers.put(smaller, (), [unfit(reject)])
 
 
 def _not_live(desk: Desk, request: Request) -> str:
     """Why a request must not be sent now, if the job says so."""
     live = desk.job.mode != "batch-only" or desk.job.replay
     return "" if live or desk.asker.known(request.fingerprint) else NOT_LIVE
-
-
-def _rejected(request: Request, wanted: Iterable[str], reason: str, detail: str) -> list[Reject]:
-    return [Reject(document, request.question.table, request.fingerprint, reason, detail) for document in sorted(wanted)]

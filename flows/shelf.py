@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from flows.answers import PASSING
 from processors.ask.replies import Asker
 from processors.check import records as check
 from processors.store.warehouse import Change, Warehouse
@@ -34,14 +36,14 @@ class Shelf:
         self._committed_at = time.monotonic()
 
     def put(self, records: Iterable[tuple[int, Record]], rejects: Iterable[Reject], requests: Iterable[str]) -> None:
-        """Take answers: the parts of a long document are merged, and half an answer is none."""
+        """Take answers: the pieces of a long document are merged, and half an answer is none: all that failed is named."""
         records = list(records)
         said = {(record.question, record.document) for _, record in records}
         failed: dict[tuple[str, str], Reject] = {}
         for reject in rejects:
             key = (reject.question, reject.document)
             if reject.reason != NOT_APPLICABLE:
-                failed[key] = reject
+                failed[key] = _joined(failed.get(key), reject)
             elif key not in said:  # a part without an answer is no trouble when another part has one
                 failed.setdefault(key, reject)
         ordered = sorted(records, key=lambda item: (item[1].question, item[1].document, item[0]))
@@ -91,3 +93,11 @@ class Shelf:
                 done,
             ),
         ]
+
+
+def _joined(one: Reject | None, other: Reject) -> Reject:
+    """Two rejects of a document as one; a reason that a later run need not meet again steps back."""
+    if one is None or one.reason == NOT_APPLICABLE or one.detail == other.detail:
+        return other
+    first, second = (other, one) if one.reason in PASSING and other.reason not in PASSING else (one, other)
+    return replace(first, detail=f"{first.detail} {second.detail}")

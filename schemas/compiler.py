@@ -36,21 +36,11 @@ from schemas.answers import forgiving, model_of
 from schemas.errors import SchemaError
 from schemas.json_schema import Node, read
 from schemas.mfjs import MAX_BYTES, wire
-from schemas.pipeline import Kind, Question
+from schemas.pipeline import Question
+from schemas.printed_rows import VALUE_TOKENS
 
 FIXED_TABLES = frozenset({"documents", "pages", "evidence", "requests", "rejects", "runs"})
 
-# Tokens of a value with its quotes, rounded up; counted with the Kimi vocabulary over labelled invoices and receipts, 2026-11-23.
-VALUE_TOKENS: dict[Kind, int] = {
-    "text": 9,
-    "choice": 4,
-    "date": 8,
-    "datetime": 14,
-    "integer": 2,
-    "number": 4,
-    "decimal": 4,
-    "boolean": 1,
-}
 LIMIT_WORDS = {  # limits of one value, as the instruction has them
     "minimum": "at least {}",
     "maximum": "at most {}",

@@ -9,17 +9,20 @@ Pages count from 1; spans are half-open character offsets into the text of their
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
 NOT_APPLICABLE = "not_applicable"  # reason of a reject that is no trouble: the document is not of the kind that was asked about
+INCOMPLETE = "incomplete_list"  # how the mark of a list begins that has fewer items than its table has rows
+SUMMARY = "summary"  # name of the question whose answers are the model's own words, with the pages they rest on
 
 Status = Literal["ok", "empty", "skipped", "error"]
 TextFrom = Literal["file", "layer", "ocr"]
 Grade = Literal["exact", "loose", "missing"]
+Role = Literal["whole", "piece", "again", "context", "columns", "summary"]  # what a part is in its window, see Part
 State = Literal["given", "null", "missing", "failed"]  # a value; said not to be there; not answered at all; answered and not accepted
 Kind = Literal["text", "choice", "date", "datetime", "integer", "number", "decimal", "boolean", "record", "list"]
 
@@ -83,7 +86,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A slice of a page that goes into a window."""
+    """A slice of a page that goes into a window.
+
+    A document that fits is shown `whole`. One that does not is shown in pieces: a window has the `piece` that is asked about, before it
+    the last lines of the piece before, shown `again`, and for orientation some lines of the beginning and the current heading (`context`)
+    and the column headings of a table that goes on (`columns`). A `summary` is what was said about a piece; it stands for its pages.
+    """
 
     document: str
     page: int
@@ -96,11 +104,17 @@ class Part:
     image: bytes | None = None
     text_from: TextFrom = "file"
     repeated: tuple[tuple[int, int], ...] = ()  # as in `Page`, in characters of this text
+    role: Role = "whole"
 
     @property
     def shown(self) -> str:
         """The text without running headers and footers, as in `Page`."""
         return _without(self.text, self.repeated)
+
+    def cut(self, start: int, end: int) -> Part:
+        """The characters of the text from `start` to `end`. Tokens and picture stay as they are."""
+        inside = ((max(first, start) - start, min(last, end) - start) for first, last in self.repeated if first < end and last > start)
+        return replace(self, start=self.start + start, end=self.start + end, text=self.text[start:end], repeated=tuple(inside))
 
 
 def _without(text: str, spans: tuple[tuple[int, int], ...]) -> str:
@@ -168,7 +182,7 @@ class Request:
     body: Mapping[str, Any] = field(repr=False)  # the JSON of the call
     prompt_tokens: int
     reply_tokens: int  # the most the reply may have
-    round: int = 0  # 0 the first time, 1 and 2 for what is asked again
+    round: int = 0  # 0 the first time, 1 and 2 for what is asked again, 3 for rows that a list left out
     legend: Mapping[str, Any] | Sequence[Any] = field(default_factory=dict)  # of the short form of its records; {} for the plain one
 
 
@@ -210,7 +224,7 @@ class Evidence:
     quote: str = ""
     state: State = "given"  # any other: there is no value, and no place
     notes: tuple[str, ...] = ()  # what makes it more or less likely to be right; see `check.confidence`
-    detail: str = ""  # why it failed, for a person
+    detail: str = ""  # why it failed, what other parts say, or what of a list is missing; for a person
     confidence: float | None = None  # 0 to 1
     request: str = ""  # fingerprint of the request that gave it, where that is not the record's
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.check.items import plain
 from processors.check.merge import merge
 from processors.check.records import rated
-from schemas.pipeline import Evidence, Record
+from schemas.pipeline import Evidence, Grade, Record
 
 
 def record(value: dict[str, Any], evidence: Sequence[Evidence] = (), *, request: str = "r1", question: str = "invoice") -> Record:
@@ -30,12 +32,15 @@ def row(what: str, amount: str = "1.00") -> dict[str, Any]:
 
 
 def test_scalars_come_from_the_first_part_that_has_them() -> None:
-    """The first value in reading order wins, null never does, and a disagreement is named; case and white space are no disagreement."""
+    """Of values without proof the first wins, null never does, and the others are named; case and white space are no disagreement."""
     first = record({"number": None, "seller": "ACME  Inc.", "total": Decimal(5), "buyer": {"name": "Bob", "city": None}})
     second = record({"number": "7", "seller": "Acme Inc.", "total": Decimal(6), "buyer": {"name": "Bib", "city": "Ulm"}}, request="r2")
     merged = merge([(9, second), (1, first)])
     assert merged.value == {"number": "7", "seller": "ACME  Inc.", "total": Decimal(5), "buyer": {"name": "Bob", "city": "Ulm"}}
-    assert merged.conflicts == ("total", "buyer.name")
+    assert merged.conflicts == (
+        "total: '5' (missing) was kept, not '6' (missing)",
+        "buyer.name: 'Bob' (missing) was kept, not 'Bib' (missing)",
+    )
     assert merged.request == "r1"
 
 
@@ -81,6 +86,57 @@ def test_equal_items_at_different_places_are_two() -> None:
     """A list may hold equal items: where each is proved at a place of its own, both stay."""
     first, second = record({"lines": [row("a")]}, [proof("lines[0].what", 1)]), record({"lines": [row("a")]}, [proof("lines[0].what", 2)])
     assert len(merge([(1, first), (2, second)]).value["lines"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("proofs", "kept"),
+    [
+        ([("A", "missing"), ("B", "loose"), ("C", "exact")], "C"),
+        ([("A", "missing"), ("B", "loose"), ("A", "missing")], "B"),
+        ([("A", "exact"), ("B", "exact"), ("B", "exact")], "B"),
+        ([("A", "exact"), ("B", "exact")], "A"),
+    ],
+)
+def test_evidence_decides_then_the_majority_then_the_first(proofs: list[tuple[str, Grade]], kept: str) -> None:
+    """Exact beats loose beats missing, then more pieces, then the first; every value that lost is named with its grade and page."""
+    parts = [
+        (page, record({"number": value}, [Evidence("number", value, grade, page, 0, 1, value)], request=f"r{page}"))
+        for page, (value, grade) in enumerate(proofs, 1)
+    ]
+    merged = merge(parts)
+    assert merged.value == {"number": kept}
+    assert [proof.value for proof in merged.evidence] == [kept]
+    (conflict,) = merged.conflicts
+    assert conflict.startswith("number: ")
+    assert all(f"'{value}'" in conflict for value, _ in proofs)
+
+
+def test_an_item_that_was_cut_at_the_seam_is_made_whole() -> None:
+    """What one piece saw of an item and what the next saw of it, proved at the same place, is one item with all values."""
+    first = record({"lines": [{"what": "bolt", "amount": None}]}, [proof("lines[0].what", 2, 30)])
+    second = record(
+        {"lines": [{"what": "bolt", "amount": Decimal(4)}, row("nut")]},
+        [proof("lines[0].what", 2, 30), proof("lines[0].amount", 3, 0), proof("lines[1].what", 3, 9)],
+        request="r2",
+    )
+    merged = merge([(2, first), (3, second)])
+    assert merged.value == {"lines": [{"what": "bolt", "amount": Decimal(4)}, row("nut")]}
+    assert {item.field for item in merged.evidence} == {"lines[0].what", "lines[0].amount", "lines[1].what"}
+    assert not merged.conflicts
+
+
+def test_names_are_one_wherever_they_stand() -> None:
+    """An item of words alone is the same on every page, such as a party to a contract; one with a number is not."""
+    said = {"parties": ["Acme Ltd", "Bolt AG"], "lots": ["Lot 1"]}
+    merged = merge([(page, record(said, [proof("parties[0]", page), proof("lots[0]", page)])) for page in (1, 2)])
+    assert merged.value == {"parties": ["Acme Ltd", "Bolt AG"], "lots": ["Lot 1", "Lot 1"]}
+
+
+def test_rows_that_were_asked_for_again_go_where_they_stand() -> None:
+    """Items stand in the order of the document, also when some of them came in a later answer."""
+    first = record({"lines": [row("a"), row("d")]}, [proof("lines[0].what", 1, 10), proof("lines[1].what", 1, 40)])
+    again = record({"lines": [row("b"), row("c")]}, [proof("lines[0].what", 1, 20), proof("lines[1].what", 1, 30)], request="r2")
+    assert [line["what"] for line in merge([(1, first), (1, again)]).value["lines"]] == ["a", "b", "c", "d"]
 
 
 def test_texts_of_a_summary_are_joined() -> None:
@@ -135,11 +191,12 @@ def test_merging_is_order_free_and_idempotent(parts: list[tuple[int, Record]], r
 
 @given(st.lists(st.tuples(st.integers(1, 3), records()), min_size=1, max_size=4))
 def test_merging_invents_and_loses_nothing(parts: list[tuple[int, Record]]) -> None:
-    """Every value comes from a part, every item of a part is in the whole, and evidence names items that exist."""
+    """Every value comes from a part, every item of a part is in the whole or lost a conflict, and evidence names items that exist."""
     merged = merge(parts)
     lines = merged.value["lines"] or []
     given_lines = [line for _, part in parts for line in part.value["lines"] or []]
     assert all(line in given_lines for line in lines)
-    assert all(line in lines for line in given_lines)
+    assert all(plain(line) in map(plain, lines) or merged.conflicts for line in given_lines)
     assert merged.value["number"] in [part.value["number"] for _, part in parts]
+    assert merge([*parts, *parts]) == merged
     assert all(int(item.field[6:].partition("]")[0]) < len(lines) for item in merged.evidence)

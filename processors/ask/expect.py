@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 from schemas.pipeline import Question, Reply, Request, Window
+from schemas.printed_rows import item_tokens, rows_in
 
 REPLY_MARGIN_TOKENS = 256  # for the envelope and what the estimate misses
 LENGTH_SHARE_TOKENS = 4_000  # most that a document's length adds to its share of the reply budget
@@ -99,7 +100,7 @@ class Expectation:
         if question not in self._known:
             self._known[question] = {}
             for window, reply in self._latest(question):
-                parts = [(document, start, end) for document, _, _, start, end in json.loads(window)]
+                parts = [(document, start, end) for document, _, _, start, end, *_ in json.loads(window)]
                 self._learn(self._known[question], parts, reply)
         return self._known[question]
 
@@ -110,11 +111,13 @@ class Expectation:
 
 
 def estimate(question: Question, window: Window) -> int:
-    """What the schema lets expect. A longer document may need more, such as an invoice of many lines."""
+    """What the schema lets expect. A longer document may need more, such as an invoice of many lines; of a piece the rows are counted."""
     sizes: Counter[str] = Counter()
     for part in window.parts:
         sizes[part.document] += part.tokens
-    return sum(question.reply_tokens + min(size // 2, LENGTH_SHARE_TOKENS) for size in sizes.values()) + REPLY_MARGIN_TOKENS
+    rows = sum(1 for part in window.parts if part.role in ("piece", "again") for _ in rows_in(part.text)) * item_tokens(question.fields)
+    tokens = sum(question.reply_tokens + min(size // 2, LENGTH_SHARE_TOKENS) for size in sizes.values())
+    return max(tokens, rows + question.reply_tokens) + REPLY_MARGIN_TOKENS
 
 
 def measure(parts: Parts) -> tuple[int, int]:

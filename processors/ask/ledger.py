@@ -12,11 +12,12 @@ or in flight now. What is counted as spent is the bill, else the reservation, in
 from __future__ import annotations
 
 import asyncio
+import json
 import queue
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from typing import Any
 from processors.ask import database
 from processors.ask.money import nano, usd
 from schemas.errors import StorageError
+from schemas.pipeline import Part, Role
 
 FIRST = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
@@ -82,6 +84,21 @@ INSERT_REQUEST = (
 
 _Values = tuple[Any, ...] | dict[str, Any]
 _Write = tuple[str, _Values, "Future[int]"]
+
+
+def stored(parts: Iterable[Part]) -> str:
+    """Parts as `requests.window` has them: where each stands, and its role where its document was cut; their text is in `pages`."""
+    rows = [(part.document, part.page, part.pages, part.start, part.end, part.role) for part in parts]
+    return json.dumps([row[:-1] if row[-1] == "whole" else row for row in rows])
+
+
+def parts_of(window: str) -> list[Part]:
+    """The parts that a row has stored, without text and tokens."""
+    return [_part(*row) for row in json.loads(window)]
+
+
+def _part(document: str, page: int, pages: int, start: int, end: int, role: Role = "whole") -> Part:
+    return Part(document, page, pages, start, end, "", 0, role=role)
 
 
 class Ledger:

@@ -22,7 +22,7 @@ from processors.ask.account import Account
 from processors.ask.balance import Balance
 from processors.ask.budget import Budget, Hear, quiet
 from processors.ask.chat import Arrived, Chat, TryLater, read_completion
-from processors.ask.ledger import Ledger
+from processors.ask.ledger import Ledger, stored
 from processors.ask.pace import BACKOFF_MAX_S, BACKOFF_S, Pace
 from processors.ask.pace_limits import Place
 from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
@@ -171,7 +171,6 @@ class Paying:
 
 def ledger_row(request: Request, account: Account) -> dict[str, Any]:
     """A request as the ledger has it."""
-    parts = [(part.document, part.page, part.pages, part.start, part.end) for part in request.window.parts]
     return {
         "request": request.fingerprint,
         "question": request.question.name,
@@ -180,7 +179,7 @@ def ledger_row(request: Request, account: Account) -> dict[str, Any]:
         "provider": account.provider.name,
         "model": account.model.id,
         "round": request.round,
-        "window": json.dumps(parts),
+        "window": stored(request.window.parts),
         "ids": json.dumps(dict(request.ids)),
         "legend": json.dumps(request.legend),
         "prompt_tokens": request.prompt_tokens,

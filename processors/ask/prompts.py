@@ -11,6 +11,9 @@ A window looks like this to the model; boundary and ids come from an HMAC, so th
     ...
     <<407931 end>>
 
+Of a document that is longer than a window one piece is shown. What stands before it for orientation says so in its mark, as in
+<<407931 k042 page 1/200, context>>, and the question says which pages are meant.
+
 The reply has a pair of id and record for each document, and records are rows (`schemas.compact`), unless plain JSON is asked for:
 
     {"documents":[["k285",["4711",19.90]],["k042",["2024-117",null]]]}
@@ -22,7 +25,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -46,6 +49,14 @@ ROW = "RECORD is a row with exactly these values, in this order"
 ROWS = "; what ends in [] is a list of rows"
 LETTERS = "RECORD has the short keys of this legend"
 LEFT_OUT = ", and leaves out what is null"
+PIECE = """\
+{id} is longer than what is shown of it: this is {place}. Answer from that piece; the others are asked about apart.
+What is marked as again ended the piece before; list items that stand there are wanted once more. What is marked as context or columns is \
+the beginning of the document, the current heading, or the columns of a table that goes on: use it to understand, list nothing from it.
+Give nothing for what the piece does not say, and null for the whole record if it says nothing of what is asked."""
+SUMMARIES = """\
+What is shown of {id} is no text of it, but summaries of its pieces, in order. Make one summary of the whole document out of them, \
+in the style that is asked for. Keep the marks of pages, such as [p. 3], with what you take over, and take quotes from theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +82,7 @@ def messages(
     return [
         {"role": "system", "content": instruction(form)},
         {"role": "user", "content": documents if _has_image(window) else "".join(part["text"] for part in documents)},
-        {"role": "user", "content": asked(question, form, len(ids), complaint)},
+        {"role": "user", "content": asked(question, form, len(ids), complaint, pieces(window, ids))},
     ], ids
 
 
@@ -112,14 +123,14 @@ def frame(question: Question, form: Form, documents: int) -> tuple[str, ...]:
     return instruction(form), asked(question, form, documents), _json(envelope(question, form))
 
 
-def asked(question: Question, form: Form, documents: int, complaint: str = "") -> str:
-    """The words of the question, which stand behind the documents."""
+def asked(question: Question, form: Form, documents: int, complaint: str = "", beside: Iterable[str] = ()) -> str:
+    """The words of the question, which stand behind the documents; `beside` is said of documents that are not shown whole."""
     lines = [f"Question: {question.name}", question.instruction]
     if form.legend:
         lines.append(f"{_words(form)}: {_json(form.legend)}")
     if form.told:
         lines.append(f"JSON Schema of RECORD: {_json(form.schema(question))}")
-    lines.append(f"Documents: {documents}")
+    lines += [f"Documents: {documents}", *beside]
     if complaint:
         lines.append(f"An earlier answer was not accepted: {neutral(complaint)} Answer again, correctly.")
     return "\n".join(lines)
@@ -131,6 +142,17 @@ def _words(form: Form) -> str:
     return shape + (ROWS if "[]" in _json(form.legend) else "")
 
 
+def pieces(window: Window, ids: Mapping[str, str]) -> Iterator[str]:
+    """What a model has to know about documents that are not shown whole."""
+    for short, document in ids.items():
+        own = [part for part in window.parts if part.document == document and part.role in ("piece", "summary")]
+        if own and own[0].role == "summary":
+            yield SUMMARIES.format(id=short)
+        elif own:
+            first, last = own[0].page, own[-1].page
+            yield PIECE.format(id=short, place=(f"page {first}" if first == last else f"pages {first}-{last}") + f" of {own[0].pages}")
+
+
 def _window_content(window: Window, boundary: str, shorts: Mapping[str, str]) -> Iterator[Message]:
     for document, parts in groupby(window.parts, key=lambda part: part.document):
         for part in parts:
@@ -139,7 +161,10 @@ def _window_content(window: Window, boundary: str, shorts: Mapping[str, str]) ->
 
 
 def _part_content(part: Part, mark: str) -> Iterator[Message]:
-    yield _text(f"<<{mark}>>\n" if part.pages == 1 and part.start == 0 else f"<<{mark} page {part.page}/{part.pages}>>\n")
+    asked_about = part.role in ("whole", "piece")
+    only = part.pages == 1 and part.start == 0 and asked_about
+    page = f" page {part.page}/{part.pages}" + ("" if asked_about else f", {part.role}")
+    yield _text(f"<<{mark}>>\n" if only else f"<<{mark}{page}>>\n")
     if part.image is not None:
         address = "data:image/jpeg;base64," + base64.b64encode(part.image).decode()
         yield {"type": "image_url", "image_url": {"url": address}}

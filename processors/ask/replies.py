@@ -25,7 +25,7 @@ from processors.ask.batch_calls import BatchCalls, Rules, cancel
 from processors.ask.budget import Budget, Caps, Hear, quiet
 from processors.ask.chat import Chat
 from processors.ask.fingerprint import fingerprint
-from processors.ask.ledger import Ledger
+from processors.ask.ledger import Ledger, parts_of
 from processors.ask.orders import Order, Orders, pending
 from processors.ask.pace import Pace
 from processors.ask.paying import Paying, ledger_row
@@ -87,7 +87,8 @@ class Asker:
         form = self.account.form(question)
         messages, ids = prompts.messages(window, question, self.ledger.secret, form, complaint)
         schema = prompts.envelope(question, form)
-        prompt_tokens = window.tokens + self.overhead_tokens(question, len(window.documents)) + self._count(complaint)
+        beside = "\n".join([complaint, *prompts.pieces(window, ids)])
+        prompt_tokens = window.tokens + self.overhead_tokens(question, len(window.documents)) + self._count(beside)
         wanted = self.reply_tokens(window, question) * (AGAIN_FACTOR if round_ else 1)
         wanted = min(wanted, self.account.model.max_output_tokens or wanted)
         reply_tokens = min(wanted, self.account.model.context_tokens - prompt_tokens - WINDOW_MARGIN_TOKENS)
@@ -168,8 +169,7 @@ class Asker:
         for row in self.ledger.answered_ever(question.name, *who) if replay else self.ledger.answered(*who):
             if row["request"] in steps:
                 continue
-            parts = [Part(document, page, pages, start, end, "", 0) for document, page, pages, start, end in json.loads(row["window"])]
-            yield row["request"], json.loads(row["ids"]), parts, json.loads(row["legend"])
+            yield row["request"], json.loads(row["ids"]), parts_of(row["window"]), json.loads(row["legend"])
 
     def _steps(self, question: Question) -> frozenset[str]:
         """Requests that only carried another one on, so that their replies are no answers of their own."""

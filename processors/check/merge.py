@@ -1,47 +1,74 @@
-"""The records that the windows of one long document gave come in; one record of the whole document goes out.
+"""The records that the pieces of one long document gave come in; one record of the whole document goes out.
 
-Scalars are taken from the first part that has them, lists are joined in order, and the texts of a summary are put together.
-The order in which the parts came back does not matter, and merging what is merged changes nothing.
+    piece 1   total null    lines a, b, c (cut off at the end of the page)
+    piece 2   total 9.10    lines c, d                                         ->   total 9.10, lines a, b, c, d
+
+What one piece has and another does not is taken. Where two disagree, the evidence decides: exact before loose before missing, then the
+value that more pieces have, then the one that stands first; `conflicts` says what was kept and what was not. Items of lists stand in the
+order of the document; what is proved at the same place is one item, and so is a name that two pieces give. The order in which the pieces
+came back does not matter, and merging what is merged changes nothing. It imports `items`, which tells which items of lists are one.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from typing import Any
 
-from schemas.pipeline import Evidence, Record
+from processors.check.items import as_one, items_of, plain
+from schemas.pipeline import SUMMARY, Evidence, Record
 
-SUMMARY = "summary"  # the question whose texts continue one another instead of competing
+GRADES = {"exact": 2, "loose": 1, "missing": 0}
+LONGEST_SHOWN = 80  # characters of a value in a sentence about a conflict
 
-_IN_LIST = re.compile(r"(?P<list>[^\[]+)\[(?P<number>\d+)\](?P<rest>.*)", re.DOTALL)
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One value as one piece gave it, with the evidence of what is in it. Paths in the evidence begin below the value."""
 
-Place = tuple[int | None, int | None]  # page, first character
+    value: Any
+    evidence: tuple[Evidence, ...]
 
 
 @dataclass(slots=True)
-class _Seam:
-    """One part on its way into the whole: what changes on the way is noted for its evidence."""
+class _Whole:
+    """What the merged record is made of, beside its value."""
 
-    whole: Record
-    part: Record
-    shifts: dict[str, tuple[int, int]] = field(default_factory=dict)  # path of a list -> added to its numbers, items left out
-    taken: set[str] = field(default_factory=set)  # paths of the scalars that stand in the whole
+    evidence: list[Evidence] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
+    joins: bool = False  # whether texts that differ are put one behind the other, as in a summary
 
 
 def merge(parts: Sequence[tuple[int, Record]]) -> Record:
-    """One record of the parts of one document, each with its position: the number of its first page, or any count in reading order.
+    """One record of the pieces of one document, each with its position: the number of its first page, or any count in reading order."""
+    records = list(dict.fromkeys(_Same(record) for _, record in sorted(parts, key=_reading_order)))
+    first = records[0].record
+    if len(records) == 1:
+        return first
+    whole = _Whole([], list(dict.fromkeys(conflict for one in records for conflict in one.record.conflicts)), first.question == SUMMARY)
+    value = _record(whole, "", [Said(one.record.value, _signed(one.record, first.request)) for one in records])
+    return replace(first, value=value, evidence=tuple(whole.evidence), conflicts=tuple(dict.fromkeys(whole.conflicts)))
 
-    Where parts disagree the first one with a value wins, and `conflicts` names the field. Where one list ends with the items with which
-    the next begins, they are taken once, unless they are proved at different places. Evidence goes along, with new numbers in its paths.
-    """
-    first, *others = (record for _, record in sorted(parts, key=_reading_order))
-    return reduce(_joined, others, first)
+
+def _signed(record: Record, first: str) -> tuple[Evidence, ...]:
+    """The evidence of a record with the request that gave it, where that is another than the merged record's."""
+    if record.request == first:
+        return record.evidence
+    return tuple(replace(proof, request=proof.request or record.request) for proof in record.evidence)
+
+
+class _Same:
+    """A record that is equal to another of the same content, though it has lists in it."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self._content = repr(record)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return hash(self._content)
 
 
 def _reading_order(part: tuple[int, Record]) -> tuple[int, tuple[int, int], str, str]:
@@ -51,75 +78,73 @@ def _reading_order(part: tuple[int, Record]) -> tuple[int, tuple[int, int], str,
     return position, min(places, default=(0, 0)), record.request, repr(record)
 
 
-def _joined(whole: Record, part: Record) -> Record:
-    """The whole so far with one more part behind it."""
-    seam = _Seam(whole, part)
-    value = _record(seam, "", whole.value, part.value)
-    moved = [item for evidence in part.evidence if (item := _moved(seam, evidence))]
-    conflicts = dict.fromkeys([*whole.conflicts, *part.conflicts, *seam.conflicts])
-    return replace(whole, value=value, evidence=(*whole.evidence, *moved), conflicts=tuple(conflicts))
+def _record(whole: _Whole, path: str, said: Sequence[Said]) -> dict[str, Any]:
+    """Records as one, field by field."""
+    names = dict.fromkeys(name for one in said for name in one.value)
+    given = {name: [Said(one.value.get(name), _inside(one.evidence, name)) for one in said] for name in names}
+    return {name: _value(whole, f"{path}.{name}" if path else name, given[name]) for name in names}
 
 
-def _record(seam: _Seam, place: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    names = dict.fromkeys([*old, *new])
-    return {name: _value(seam, f"{place}.{name}" if place else name, old.get(name), new.get(name)) for name in names}
+def _inside(evidence: Sequence[Evidence], name: str) -> tuple[Evidence, ...]:
+    """The evidence of one field of a record, with paths that begin below the field."""
+    paths = ((proof, proof.field.removeprefix(".")) for proof in evidence)
+    rests = ((proof, path.removeprefix(name)) for proof, path in paths if path.startswith(name))
+    return tuple(replace(proof, field=rest) for proof, rest in rests if rest[:1] in ("", ".", "["))
 
 
-def _value(seam: _Seam, path: str, old: Any, new: Any) -> Any:
-    if isinstance(new, Mapping) and isinstance(old, Mapping | None):
-        return _record(seam, path, old or {}, new)
-    if isinstance(new, list) and isinstance(old, list | None):
-        doubled = _doubled(seam, path, old or [], new)
-        seam.shifts[path] = (len(old or []) - doubled, doubled)
-        return [*(old or []), *new[doubled:]]
-    return _scalar(seam, path, old, new)
+def _value(whole: _Whole, path: str, every: Sequence[Said]) -> Any:
+    """Values of one field as one; None when no piece has any."""
+    said = [one for one in every if one.value is not None]
+    if not said:
+        whole.evidence += [replace(proof, field=path + proof.field) for proof in _why_not(every)]
+        return None
+    if all(isinstance(one.value, Mapping) for one in said):
+        return _record(whole, path, said)
+    if all(isinstance(one.value, list) for one in said):
+        return _list(whole, path, every)
+    return _scalar(whole, path, said)
 
 
-def _scalar(seam: _Seam, path: str, old: Any, new: Any) -> Any:
-    joins = seam.whole.question == SUMMARY and isinstance(old, str) and isinstance(new, str)
-    if new is not None and (old is None or joins):
-        seam.taken.add(path)
-        return f"{old}\n\n{new}" if joins else new
-    if new is not None and _plain(old) != _plain(new):
-        seam.conflicts.append(path)
-    return old
+def _why_not(every: Sequence[Said]) -> list[Evidence]:
+    """Why no piece has a value: what was said was not accepted, or the document says none, or nobody spoke of it."""
+    proofs = [proof for one in every for proof in one.evidence]
+    failed = [proof for proof in proofs if proof.state == "failed"]
+    return list(dict.fromkeys(failed)) or sorted(proofs, key=lambda proof: proof.state != "null")[:1]
 
 
-def _plain(value: Any) -> Any:
-    """A value as it is compared: texts that differ in case and white space only do not disagree."""
-    return " ".join(value.casefold().split()) if isinstance(value, str) else value
+def _list(whole: _Whole, path: str, every: Sequence[Said]) -> list[Any]:
+    """Lists as one, in the order of the document. What a piece could not give of it stays a mark beside what the others gave."""
+    found = as_one([items_of(one.value or [], one.evidence) for one in every])
+    items = [_value(whole, f"{path}[{n}]", [Said(one.value, one.evidence) for one in same]) for n, same in enumerate(found)]
+    own = [Said(None, tuple(proof for proof in one.evidence if not proof.field)) for one in every]
+    lost = [proof for one in own for proof in one.evidence if proof.detail]
+    whole.evidence += [replace(proof, field=path) for proof in lost or ([] if items else _why_not(own))]
+    return items
 
 
-def _moved(seam: _Seam, item: Evidence) -> Evidence | None:
-    """Evidence under its new path; None when its value did not come into the whole. That a value failed is said in any case."""
-    match = _IN_LIST.fullmatch(item.field)
-    if match is None:
-        return item if item.field in seam.taken or item.state == "failed" else None
-    shift, doubled = seam.shifts[match["list"]]
-    number = int(match["number"])
-    return replace(item, field=f"{match['list']}[{number + shift}]{match['rest']}") if number >= doubled else None
+def _scalar(whole: _Whole, path: str, said: Sequence[Said]) -> Any:
+    """The value that is proved best, then the one that is given most, then the first."""
+    groups: dict[Any, list[Said]] = {}
+    for one in said:
+        groups.setdefault(plain(one.value), []).append(one)
+    ranked = sorted(groups.values(), key=lambda group: (-max(map(_grade, group)), -len(group)))
+    if whole.joins and all(isinstance(one.value, str) for one in said):
+        whole.evidence += [replace(proof, field=path + proof.field) for one in said for proof in one.evidence]
+        return "\n\n".join(group[0].value for group in groups.values())
+    kept, *others = [max(group, key=_grade) for group in ranked]
+    conflict = f"{_shown(kept)} was kept, not {', '.join(map(_shown, others))}" if others else ""
+    whole.evidence += [replace(proof, field=path + proof.field, detail=conflict or proof.detail) for proof in kept.evidence]
+    whole.conflicts += [f"{path}: {conflict}"] if others else []
+    return kept.value
 
 
-def _doubled(seam: _Seam, path: str, old: list[Any], new: list[Any]) -> int:
-    """How many items at the end of one list are the items at the beginning of the next."""
-    old_places, new_places = _places(path, seam.whole.evidence), _places(path, seam.part.evidence)
-    for count in range(min(len(old), len(new)), 0, -1):
-        first = len(old) - count
-        if old[first:] == new[:count] and all(_may_be_one(old_places[first + n], new_places[n]) for n in range(count)):
-            return count
-    return 0
+def _grade(said: Said) -> int:
+    return max((GRADES[proof.grade] for proof in said.evidence), default=0)
 
 
-def _places(path: str, evidence: Sequence[Evidence]) -> defaultdict[int, set[Place]]:
-    """For each item of a list the places that prove its values."""
-    places: defaultdict[int, set[Place]] = defaultdict(set)
-    for item in evidence:
-        match = _IN_LIST.fullmatch(item.field)
-        if match and match["list"] == path and item.start is not None:
-            places[int(match["number"])].add((item.page, item.start))
-    return places
-
-
-def _may_be_one(one: set[Place], other: set[Place]) -> bool:
-    """Whether two equal items may be the same: they share a place, or one of them is proved nowhere."""
-    return not one or not other or not one.isdisjoint(other)
+def _shown(said: Said) -> str:
+    """A value in a sentence: `'9.10' (exact, p. 3)`."""
+    text = next((proof.value for proof in said.evidence), str(said.value))
+    text = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "..."
+    proof = next(iter(said.evidence), None)
+    return f"{text!r} ({proof.grade if proof else 'missing'}{f', p. {proof.page}' if proof and proof.page else ''})"

@@ -27,16 +27,20 @@ from typing import Any
 
 from processors.check.again import Again, ask_again, second, some
 from processors.check.agree import agree
-from processors.check.confidence import confidence
+from processors.check.cited import FIELDS, cited
+from processors.check.complete import gaps, marked, short_lists
+from processors.check.confidence import rated, within
 from processors.check.fit import blanked, fit, notes, only_known, shown, silences, top
 from processors.check.ground import Leaf, evidence, ground, written
 from processors.check.merge import merge
 from processors.check.salvage import Entry, Salvaged, salvage
 from processors.check.source import Source
 from schemas.compact import expanded
-from schemas.pipeline import NOT_APPLICABLE, Evidence, Question, Record, Reject, Reply, Request
+from schemas.pipeline import NOT_APPLICABLE, SUMMARY, Evidence, Part, Question, Record, Reject, Reply, Request
 
-__all__ = ["Again", "agree", "ask_again", "check", "merge", "rated", "repair", "second", "settle", "some"]
+__all__ = [
+    "Again", "agree", "ask_again", "check", "gaps", "marked", "merge", "rated", "repair", "second", "settle", "short_lists", "some",
+]  # fmt: skip
 
 COMMON_CHARACTERS = 4  # shorter values stand in many documents, so finding one in a neighbour shows nothing
 PROBLEMS_TOLD = 12  # fields named in one reject
@@ -44,17 +48,20 @@ PROBLEMS_TOLD = 12  # fields named in one reject
 Before = Mapping[str, Reject]  # by document, what came of its last answer
 
 
-def check(request: Request, reply: Reply, before: Before | None = None, *, earlier: bool = False) -> tuple[list[Record], list[Reject]]:
+def check(
+    request: Request, reply: Reply, before: Before | None = None, *, earlier: bool = False, pages: Sequence[Part] = ()
+) -> tuple[list[Record], list[Reject]]:
     """Judge a reply. Every document of the window has exactly one record or reject; answers for others are one reject without document.
 
     A reply to some fields of a question is laid over what was accepted `before`, and judged as one answer.
+    `pages` are what to prove values in, where the window shows something made of them.
     `earlier` takes a reply to an earlier schema of the question: what the schema does not name any more is left out.
     """
     salvaged = salvage(reply.text)
     answers = _answers(request, salvaged)
     if earlier:
         answers = {document: [_todays(request.question, answer) for answer in found] for document, found in answers.items()}
-    source = Source(request.window.parts)
+    source = Source(pages or request.window.parts)
     records: list[Record] = []
     rejects: list[Reject] = []
     for document in request.window.documents:
@@ -85,24 +92,6 @@ def repair(request: Request, reply: Reply) -> str:
     if request.round:
         return "by their failing fields" if request.question.whole else "asked again" if request.round == 1 else "asked alone"
     return "kept from a reply that broke off" if reply.finish_reason == "length" else ""
-
-
-def rated(record: Record) -> Record:
-    """The record, its parts merged, with the confidence in each value, and one evidence a field.
-
-    What one part does not say and another does is no silence; where one part gives a list and another's failed, both are told.
-    """
-    given = [item.field for item in record.evidence if item.state == "given"]
-    failed = {item.field: item for item in record.evidence if item.state == "failed" and item.field not in given}
-    said = {path[: edge.start()] for path in [*given, *failed] for edge in re.finditer(r"[.\[]|$", path)}
-    known = [item for item in record.evidence if item.state == "given" or failed.get(item.field) is item or item.field not in said]
-    noted = [replace(item, notes=(*item.notes, "conflict")) if _in(item.field, record.conflicts) else item for item in known]
-    return replace(record, evidence=tuple(replace(item, confidence=confidence(item)) for item in noted))
-
-
-def _in(path: str, places: Sequence[str]) -> bool:
-    """Whether a path is one of these places, or lies in one."""
-    return any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in places)
 
 
 def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str, Any]]]:
@@ -209,12 +198,21 @@ def _record(
     question = request.question.whole or request.question
     first = last.kept.request if last and last.kept else request.fingerprint
     failed = [Evidence(place, "", "missing", state="failed", detail=words) for place, _, words in (one.partition(": ") for one in problems)]
-    proofs = [_proof(question, leaf, said, source, document) for leaf in leaves]
-    silent = [item for item in silences(question.fields, value, said) if not _in(item.field, [one.field for one in failed])]
+    proofs = _proofs(question, document, leaves, value, said, source)
+    silent = [item for item in silences(question.fields, value, said) if not within(item.field, [one.field for one in failed])]
     if last:
         asked = last.fields or tuple(field.name for field in question.fields)
         proofs = [_repaired(item, request.fingerprint) if top(item.field) in asked else item for item in proofs]
     return Record(document, question.name, value, (*proofs, *silent, *failed), first)
+
+
+def _proofs(
+    question: Question, document: str, leaves: Sequence[Leaf], value: Mapping[str, Any], said: Any, source: Source
+) -> list[Evidence]:
+    """The evidence of the values. What a summary says in its own words is proved by its marks of pages."""
+    own = FIELDS if question.name == SUMMARY else ()
+    told = cited(value, source.parts[document]) if own else []
+    return [*told, *(_proof(question, leaf, said, source, document) for leaf in leaves if top(leaf.path) not in own)]
 
 
 def _repaired(item: Evidence, request: str) -> Evidence:

@@ -1,4 +1,4 @@
-"""The lead of this room: pages in, windows out. Short documents share a window, long ones are cut at page and paragraph edges.
+"""The lead of this room: pages in, windows out. Short documents share a window, long ones are cut (`cut`).
 
 First fit: a document goes into the first open window that has room. A window leaves when it is full, or when too many are open.
 Documents keep together; one that is longer than a window gets windows of its own, in order.
@@ -7,48 +7,27 @@ Documents keep together; one that is longer than a window gets windows of its ow
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
+from dataclasses import dataclass, field, replace
+from itertools import groupby, pairwise
 
+from processors.pack.book import PAGE_MARK_TOKENS, ROLE_TOKENS, page_mark, sliced
 from processors.pack.calibration import Calibration
+from processors.pack.cut import Room, cover, cut, has_many_rows, pieces, room
 from processors.pack.groups import PLACES, Frame, Group, Size, even, fewest, places
 from processors.pack.plan import Call, Choice, Cost, Terms, Work, choose, cost
 from processors.pack.tokens import VOCABULARY_SHA256, Count, counter, image_tokens, rough
-from schemas.pipeline import Page, Part, Window
+from schemas.pipeline import Page, Part, Role, Window
 
 DOCUMENT_MARK_TOKENS = 7  # "<<407931 k285612>>" and its newline, counted with the Kimi vocabulary, 2026-11-23
-PAGE_MARK_TOKENS = 12  # "<<407931 k285612 page 12/345>>", which each page of a document with several has
 OPEN_WINDOWS = 8  # windows that wait for a document that fits
 
+Extent = tuple[str, Role, int]  # document, whether all of it is shown or a piece or a summary, and where that begins
+
 __all__ = [
-    "PLACES",
-    "VOCABULARY_SHA256",
-    "Bounds",
-    "Calibration",
-    "Call",
-    "Choice",
-    "Cost",
-    "Count",
-    "Frame",
-    "Group",
-    "Size",
-    "Terms",
-    "Work",
-    "choose",
-    "cost",
-    "counter",
-    "even",
-    "fewest",
-    "halves",
-    "image_tokens",
-    "places",
-    "rough",
-    "size_of",
-    "tokens_of",
-    "whole",
-    "window_of",
-    "windows",
-]
+    "PAGE_MARK_TOKENS", "PLACES", "ROLE_TOKENS", "VOCABULARY_SHA256", "Bounds", "Calibration", "Call", "Choice", "Cost", "Count", "Extent",
+    "Frame", "Group", "Size", "Terms", "Work", "choose", "cost", "counter", "even", "extent", "fewest", "groups", "halves", "image_tokens",
+    "page_of", "pieces", "place", "places", "position", "rest", "rough", "shown", "size_of", "tokens_of", "whole", "window_of", "windows",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +37,12 @@ class Bounds:
     max_tokens: int  # parts with their marks, and the replies about them
     max_documents: int
     reply_tokens: int = 0  # kept free for the reply about one document
+    row_tokens: int = 0  # of a reply about one row of a table; 0 when no list is asked for
+
+    @property
+    def alone(self) -> Room:
+        """What a piece of a document may have that does not fit into a window."""
+        return room(self.max_tokens, self.reply_tokens, self.row_tokens, DOCUMENT_MARK_TOKENS)
 
 
 @dataclass(slots=True)
@@ -87,8 +72,8 @@ def windows(pages: Iterable[Page], count: Count, bounds: Bounds) -> Iterator[Win
     for _, group in groupby(pages, key=lambda page: page.document):
         parts = whole(list(group), count)
         size = size_of(parts)
-        if size + bounds.reply_tokens > bounds.max_tokens:
-            yield from _alone(parts, count, bounds)
+        if size + bounds.reply_tokens > bounds.max_tokens or has_many_rows(parts, bounds.alone):
+            yield from cut(parts, count, bounds.alone, DOCUMENT_MARK_TOKENS)
             continue
         place = next((window for window in waiting if window.takes(size, bounds)), None)
         if place is None:
@@ -128,7 +113,7 @@ def size_of(parts: Sequence[Part]) -> int:
 
 def tokens_of(text_tokens: int, pages: int, images_px: Iterable[tuple[int, int]] = ()) -> int:
     """Tokens of a document in a window, marks included, from what is known without its text."""
-    return DOCUMENT_MARK_TOKENS + _page_marks(pages) * pages + text_tokens + sum(image_tokens(*size) for size in images_px)
+    return DOCUMENT_MARK_TOKENS + page_mark(pages) * pages + text_tokens + sum(image_tokens(*size) for size in images_px)
 
 
 def window_of(parts: Sequence[Part]) -> Window:
@@ -138,58 +123,73 @@ def window_of(parts: Sequence[Part]) -> Window:
 
 
 def halves(window: Window) -> list[Window]:
-    """A window as two, parted between documents, else between the parts of its one document; none when it cannot be parted."""
-    keys = window.documents if len(window.documents) > 1 else window.parts
-    first = frozenset(keys[: len(keys) // 2])
-    sides = [[part for part in window.parts if (part in first or part.document in first) is side] for side in (True, False)]
-    return [window_of(side) for side in sides] if all(sides) else []
+    """A window as two: parted between documents, else between the pages of its one document, which are pieces from then on.
+
+    There are none when it cannot be parted; what is shown beside a piece goes with both. Summaries are not parted.
+    """
+    if len(window.documents) > 1:
+        first = frozenset(window.documents[: len(window.documents) // 2])
+        sides = [[part for part in window.parts if (part.document in first) is side] for side in (True, False)]
+        return list(map(window_of, sides))
+    own = [replace(part, role="piece") for part in window.parts if part.role in ("whole", "piece")]
+    beside = [part for part in window.parts if part.role in ("context", "columns")]
+    again = [part for part in window.parts if part.role == "again"]
+    middle = len(own) // 2
+    return [window_of([*beside, *again, *own[:middle]]), window_of([*beside, *own[middle:]])] if middle else []
+
+
+def rest(pages: Sequence[Page], seen: Sequence[Sequence[Part]], count: Count, bounds: Bounds) -> tuple[list[int], list[Window]]:
+    """What other windows, of which the parts are given, show of a document.
+
+    Gives the numbers of the fewest of them that show as much as all, in reading order, and windows over what they leave.
+    """
+    parts = whole(pages, count)
+    chosen, gaps = cover(parts, seen)
+    return chosen, list(cut(parts, count, bounds.alone, DOCUMENT_MARK_TOKENS, gaps)) if gaps else []
+
+
+def shown(parts: Sequence[Part], pages: Sequence[Page], count: Count) -> list[Part]:
+    """Parts of a document that were stored without their text, with it."""
+    every = whole(pages, count)
+    if all(one.role == "whole" for one in parts):
+        return every
+    return [sliced(every[one.page - 1], one.start, one.end, one.role, count) for one in parts if one.page <= len(every)]
+
+
+def groups(parts: Sequence[Part], bounds: Bounds) -> list[list[Part]]:
+    """Parts of one document in as few windows as hold them, in order and about equally full; at least two in each."""
+    number = -(-sum(part.tokens for part in parts) // bounds.alone.tokens)
+    number = max(1, min(number, len(parts) // 2))
+    edges = [len(parts) * n // number for n in range(number + 1)]
+    return [list(parts[first:last]) for first, last in pairwise(edges)]
+
+
+def position(parts: Sequence[Part], document: str) -> int:
+    """Where in a document the parts of a window begin that are asked about: it grows in reading order."""
+    own = [part for part in parts if part.document == document and part.role in ("whole", "piece", "summary")]
+    return min((part.page << 32) + part.start for part in own)
+
+
+def extent(parts: Sequence[Part], document: str) -> Extent:
+    """What a window shows of a document, so that windows can be told that show the same."""
+    (*_, last) = (part for part in parts if part.document == document)
+    return document, last.role, position(parts, document)
+
+
+def page_of(position: int) -> int:
+    """The page of a position."""
+    return position >> 32
+
+
+def place(parts: Sequence[Part], document: str) -> str:
+    """Which pages of a document that was cut a window is about: "pages 41-80 of 200"; "" when it shows the whole document."""
+    own = [part for part in parts if part.document == document and part.role == "piece"]
+    if not own:
+        return ""
+    first, last = own[0].page, own[-1].page
+    return (f"page {first} of " if first == last else f"pages {first}-{last} of ") + str(own[0].pages)
 
 
 def _page_tokens(page: Page, pages: int, count: Count) -> int:
     seen = image_tokens(*page.image_px) if page.image_px else 0
-    return _page_marks(pages) + count(page.shown) + seen
-
-
-def _page_marks(pages: int) -> int:
-    """Tokens of the mark of each page; the only page of a document has none beside the document's."""
-    return PAGE_MARK_TOKENS if pages > 1 else 0
-
-
-def _alone(parts: Sequence[Part], count: Count, bounds: Bounds) -> Iterator[Window]:
-    """Windows for one document that is longer than a window: as many whole pages as fit, in order."""
-    room = bounds.max_tokens - bounds.reply_tokens - DOCUMENT_MARK_TOKENS
-    held: list[Part] = []
-    for part in parts:
-        for piece in _cut(part, count, room) if part.tokens > room else [part]:
-            if held and sum(kept.tokens for kept in held) + piece.tokens > room:
-                yield Window(tuple(held), size_of(held))
-                held = []
-            held.append(piece)
-    yield Window(tuple(held), size_of(held))
-
-
-def _cut(part: Part, count: Count, room: int) -> Iterator[Part]:
-    """A page that is longer than a window, cut at the last paragraph, line or word edge before it is full."""
-    start = 0
-    while start < len(part.text):
-        end = _fitting(part.text, start, count, room - PAGE_MARK_TOKENS)
-        text = part.text[start:end]
-        first = start == 0
-        picture = (part.image_px, part.image) if first else (None, None)
-        yield Part(part.document, part.page, part.pages, start, end, text, PAGE_MARK_TOKENS + count(text), *picture, part.text_from)
-        start = end
-
-
-def _fitting(text: str, start: int, count: Count, room: int) -> int:
-    """Where a piece that begins at `start` and has at most `room` tokens should end. At least one character goes in."""
-    low, high = start + 1, len(text)
-    while low < high:  # the largest end that fits
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if count(text[start:middle]) <= room else (low, middle - 1)
-    if low == len(text):
-        return low
-    for edge in ("\n\n", "\n", ". ", " "):
-        at = text.rfind(edge, start + (low - start) // 2, low)
-        if at > start:
-            return at + len(edge)
-    return low
+    return page_mark(pages) + count(page.shown) + seen

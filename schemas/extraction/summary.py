@@ -13,10 +13,13 @@ class Summary(BaseModel):
     """A summary of the document, in the language of the document.
 
     Say only what the document says: no opinion, no outside knowledge, no "this document". Keep names, numbers and dates exact.
+    End every sentence of text and every point with the pages it rests on, before the full stop: [p. 3] or [p. 3, 7].
     """
 
-    text: str = Field(description="The summary itself.", json_schema_extra=IMPLIED)
-    points: list[str] = Field(description="The points, each without a bullet sign; empty if the style has none.", json_schema_extra=IMPLIED)
+    text: str = Field(description="The summary itself, with marks of pages.", json_schema_extra=IMPLIED)
+    points: list[str] = Field(
+        description="The points, each with its pages, without a bullet sign; empty if the style has none.", json_schema_extra=IMPLIED
+    )
     quotes: list[str] = Field(
         max_length=3, description="Up to three whole sentences copied word for word from the document, on which the summary rests."
     )

@@ -4,7 +4,7 @@
 -- question: Name of the question, which is the name of its table; null for a document that could not be read
 -- field: Path of the field; null for a whole document
 -- value: The value as text
--- reason: Class of the doubt: the reason of a reject or of a document's status, failed, conflict, disagreed, unproved, or unsure
+-- reason: Class of the doubt: the reason of a reject or of a document's status, failed, incomplete, conflict, disagreed, unproved, or unsure
 -- detail: The sentence for a person
 -- confidence: How likely the value is right, 0 to 1; 0 for what was not accepted at all
 WITH doubts AS (
@@ -17,6 +17,7 @@ WITH doubts AS (
     SELECT e.document, d.path, e.page, e.question, e.field, e.value,
         CASE
             WHEN e.state = 'failed' THEN 'failed'
+            WHEN e.state = 'missing' THEN 'incomplete'
             WHEN list_contains(e.notes, 'disagreed') THEN 'disagreed'
             WHEN list_contains(e.notes, 'conflict') THEN 'conflict'
             WHEN e.grade = 'missing' THEN 'unproved'
@@ -24,7 +25,7 @@ WITH doubts AS (
         END,
         e.detail, coalesce(e.confidence, 0.0)
     FROM evidence e JOIN documents d ON d.document = e.document
-    WHERE e.state = 'failed' OR e.confidence < 0.9
+    WHERE e.state = 'failed' OR e.confidence < 0.9 OR (e.state = 'missing' AND e.detail <> '')
 )
 SELECT path, page, question, field, value, reason, detail, confidence
 FROM doubts

@@ -19,7 +19,7 @@ from typing import Any
 from tests.emulator.config import Oracle
 
 Body = dict[str, Any]
-_PAGE = re.compile(r"<<(\w+) (?!end>>)(\w+)(?: page \d+/\d+)?>>\n?(.*?)(?=<<\1 )", re.DOTALL)
+_PAGE = re.compile(r"<<(\w+) (?!end>>)(\w+)(?: page \d+/\d+(?:, \w+)?)?>>\n?(.*?)(?=<<\1 )", re.DOTALL)
 _LEGEND = re.compile(r"^RECORD (?:is a row|has the short keys)[^:]*: (.+)$", re.MULTILINE)
 _FIELD = re.compile(r"^( *)(\w+) \((list of )?(one of: [^)]*|[\w:-]+)", re.MULTILINE)
 _KINDS = {"number": "number", "integer": "integer", "boolean": "boolean"}

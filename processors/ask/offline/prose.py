@@ -16,7 +16,7 @@ MOST_SENTENCES = 400  # of a document are weighed: its beginning says what it is
 _STOPS = (".", "!", "?", "。", "！", "？")
 _END = re.compile(r"[.!?]+[\"”’)]*(?=\s|$)|[。！？]+[\"”’)]*")
 _ABBREVIATED = re.compile(
-    r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|No|Nr|Inc|Ltd|Corp|Co|St|vs|etc|e\.g|i\.e|bzw|ca|z\.B|Art|Abs|vgl|U\.S|Fig|al|approx)\.$"
+    r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|No|Nr|Inc|Ltd|Corp|Co|St|vs|etc|e\.g|i\.e|bzw|ca|z\.B|Art|Abs|vgl|U\.S|Fig|al|approx|pp?)\.$"
 )
 _HEADING_NOISE = re.compile(
     r"^(?:exhibit|ex-|annex|page|seite|logo|execution|arxiv|doi|http|www|published|received|accepted|vol|issn|isbn|draft|confidential|"
@@ -28,6 +28,7 @@ _AGREEMENT = re.compile(
     r"|(?:vertrag|vereinbarung)\b|合同|协议",
     re.IGNORECASE,
 )
+_PAGE_MARK = re.compile(r"\s*\[p\. [\d, ]+\]")
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>{}|]+")
 _BULLET = re.compile(r"^\s*(?:[-–—•●▪◦*·○■]|\d{1,2}[.)])\s+")
 
@@ -48,6 +49,21 @@ def leading(sheet: Sheet, count: int) -> list[str]:
     frequent = Counter(word for one in every for word in set(_content_words(one)))
     ranked = sorted(range(len(every)), key=lambda n: -_weight(every[n], n, frequent))
     return [every[n] for n in sorted(ranked[:count])]
+
+
+def marked(sentence: str, pages: Sequence[tuple[int, str]]) -> str:
+    """A sentence with the page on which it stands, before its full stop: `It rains [p. 3].` One that has a mark, or no page, stays."""
+    if _PAGE_MARK.search(sentence):
+        return sentence
+    wanted = "".join(sentence.split())
+    found = next((number for number, text in pages if wanted in "".join(text.split())), None)
+    body = sentence.rstrip(" .!?。！？")
+    return f"{body} [p. {found}]{sentence[len(body) :].strip() or '.'}" if found else sentence
+
+
+def unmarked(sentence: str) -> str:
+    """A sentence without the marks of pages."""
+    return _PAGE_MARK.sub("", sentence)
 
 
 def title(sheet: Sheet) -> str | None:

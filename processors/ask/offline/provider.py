@@ -25,7 +25,7 @@ from processors.ask.offline.rules import record
 MODEL = "offline-rules-1"
 CONTEXT_TOKENS = 262_144  # as much as the models it stands in for
 BYTES_A_TOKEN = 4  # rough, as for English text
-_MARK = re.compile(r"<<(?P<boundary>\w{4,64}) (?P<id>\w{1,80})(?: page (?P<page>\d{1,9})/\d{1,9})?>>\n?")
+_MARK = re.compile(r"<<(?P<boundary>\w{4,64}) (?P<id>\w{1,80})(?: page (?P<page>\d{1,9})/\d{1,9}(?:, (?P<role>\w{1,20}))?)?>>\n?")
 _END = "end"  # what the last mark has for an id
 _SCHEMA_LINE = re.compile(r"^JSON Schema of RECORD: (\{.*\})$", re.MULTILINE)
 _QUESTION_LINE = re.compile(r"^Question: (\w+)$", re.MULTILINE)
@@ -34,11 +34,12 @@ _NO_POINTS = re.compile(r"\bpoints (?:is|are) (?:empty|\[\])", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One document as a request shows it: the id of the prompt, its text without marks, and whether its first page is there."""
+    """One document as a request shows it: the id of the prompt, its text without marks, whether its first page is there, and its pages."""
 
     id: str
     text: str
     opens: bool
+    pages: tuple[tuple[int, str], ...] = ()
 
 
 def transport() -> httpx2.AsyncBaseTransport:
@@ -53,7 +54,8 @@ def answer(body: Mapping[str, Any]) -> dict[str, Any]:
     name = next(iter(_QUESTION_LINE.findall(words[-1] if words else "")), "")
     pointed = not any(_NO_POINTS.search(text) for text in words[-1:])
     documents = [
-        {"id": shown.id, "record": record(schema, shown.text, opens=shown.opens, pointed=pointed) if is_of_kind(name, shown.text) else None}
+        {"id": shown.id, "record": record(schema, shown.text, opens=shown.opens, pointed=pointed, pages=shown.pages)
+         if is_of_kind(name, shown.text) else None}
         for shown in _documents("".join(words))
     ] if schema else []  # fmt: skip
     content = _json({"documents": documents})
@@ -129,16 +131,18 @@ def _schema(body: Mapping[str, Any], words: list[str]) -> dict[str, Any]:
 
 
 def _documents(text: str) -> Iterator[Shown]:
-    """The documents between marks of the first mark's boundary; a page goes on to the next mark, the last one to the end."""
+    """The documents between marks of the first mark's boundary; a page goes on to the next mark, the last one to the end.
+
+    What is shown for orientation is left out, but not the columns of a table.
+    """
     every = list(_MARK.finditer(text))
     marks = [mark for mark in every if mark["boundary"] == every[0]["boundary"]]
     limits = [*(mark.start() for mark in marks[1:]), len(text)]
-    pages = [(mark, text[mark.end() : limit]) for mark, limit in zip(marks, limits, strict=False)]  # without marks one limit is left
-    for short, group in groupby(pages, key=lambda page: page[0]["id"]):
+    shown = [(mark, text[mark.end() : limit]) for mark, limit in zip(marks, limits, strict=False)]  # without marks one limit is left
+    for short, group in groupby(shown, key=lambda page: page[0]["id"]):
         if short != _END:
-            shown = list(group)
-            words = "\n".join(page.strip("\n") for _, page in shown).strip("\n")
-            yield Shown(short, words, opens=shown[0][0]["page"] in (None, "1"))
+            pages = tuple((int(mark["page"] or 1), page.strip("\n")) for mark, page in group if mark["role"] != "context")
+            yield Shown(short, "\n".join(page for _, page in pages).strip("\n"), opens=not pages or pages[0][0] == 1, pages=pages)
 
 
 def _json(value: Any) -> str:

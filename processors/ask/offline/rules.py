@@ -8,7 +8,7 @@ It imports `labels`, `sheet`, `values`, `money`, `names`, `persons`, `clauses` a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -38,6 +38,7 @@ class Asked:
     sheet: Sheet
     root: Schema
     pointed: bool = True  # whether a summary is wanted with points
+    pages: Sequence[tuple[int, str]] = ()  # numbers and texts
 
     @cached_property
     def totals(self) -> money.Totals:
@@ -50,10 +51,13 @@ class Asked:
         return prose.title(self.sheet)
 
 
-def record(root: Schema, text: str, *, opens: bool = True, pointed: bool = True) -> dict[str, Any]:
-    """The answer about one document. `opens` is true when the text begins on its first page; `pointed` when a summary wants points."""
+def record(root: Schema, text: str, *, opens: bool = True, pointed: bool = True, pages: Sequence[tuple[int, str]] = ()) -> dict[str, Any]:
+    """The answer about one document. `opens` is true when the text begins on its first page; `pointed` when a summary wants points.
+
+    A summary marks the `pages`, numbers and texts, on which its sentences stand.
+    """
     sheet = Sheet(text, opens=opens, extra={folded(words(name)) for name in _names(root, root) if not concept_of(name)})
-    return _object(Asked(sheet, root, pointed), _resolved(root, root))
+    return _object(Asked(sheet, root, pointed, pages), _resolved(root, root))
 
 
 def _object(asked: Asked, schema: Schema) -> dict[str, Any]:
@@ -138,8 +142,8 @@ _LISTS: Mapping[str, Callable[[Asked], list[Any]]] = {
     "education": lambda asked: list(persons.degrees(asked.sheet)),
     "parties": lambda asked: clauses.parties(asked.sheet),
     "authors": lambda asked: prose.authors(asked.sheet, asked.title),
-    "quotes": lambda asked: prose.leading(asked.sheet, 3),
-    "points": lambda asked: prose.leading(asked.sheet, 5) if asked.pointed else [],
+    "quotes": lambda asked: [prose.unmarked(one) for one in prose.leading(asked.sheet, 3)],
+    "points": lambda asked: [prose.marked(one, asked.pages) for one in prose.leading(asked.sheet, 5)] if asked.pointed else [],
 }
 
 _RULES: Mapping[str, Callable[[Asked], Any]] = {
@@ -168,7 +172,9 @@ _RULES: Mapping[str, Callable[[Asked], Any]] = {
     "governing_law": lambda asked: clauses.governing_law(asked.sheet),
     "term": lambda asked: clauses.term(asked.sheet),
     "termination_notice": lambda asked: clauses.notice(asked.sheet),
-    "summary": lambda asked: " ".join(prose.leading(asked.sheet, 1 if asked.pointed else 4)) or None,
+    "summary": lambda asked: (
+        " ".join(prose.marked(one, asked.pages) for one in prose.leading(asked.sheet, 1 if asked.pointed else 4)) or None
+    ),
 }
 
 

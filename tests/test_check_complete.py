@@ -1,0 +1,93 @@
+"""Lists: rows of their table that no item is proved in are found, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.check import records as check
+from schemas.compiler import compile_question
+from schemas.pipeline import Evidence, Part, Record, Request, Window
+from schemas.printed_rows import item_tokens, rows_in
+
+INVOICE = compile_question("invoice")
+
+
+def line(number: int) -> str:
+    """A row of a table."""
+    return f"{number:>3}  Bolt of kind {'abcdefghij'[number % 10] * (number // 10 + 1)}   4   1.50   6.00"
+
+
+def part(texts: Sequence[str], page: int = 1) -> Part:
+    """A page of lines."""
+    text = "\n".join(texts)
+    return Part("d", page, 2, 0, len(text), text, len(text) // 3)
+
+
+def record(parts: Iterable[Part], numbers: Iterable[int]) -> Record:
+    """A record that has the rows with these numbers, each with its evidence."""
+    parts, proofs, items = list(parts), [], []
+    for at, number in enumerate(numbers):
+        quote = line(number)[5:].partition("   ")[0]
+        page = next(one for one in parts if line(number) in one.text)
+        start = page.start + page.text.index(line(number)) + 5
+        proofs.append(Evidence(f"line_items[{at}].description", quote, "exact", page.page, start, start + len(quote), quote))
+        items.append({"description": quote})
+    return Record("d", "invoice", {"line_items": items}, tuple(proofs), "r")
+
+
+def request(parts: Sequence[Part]) -> Request:
+    """The request that showed these parts."""
+    return Request("r", INVOICE, Window(tuple(parts), 1_000), {"k1": "d"}, {}, 1_000, 1_000)
+
+
+HEAD, FOOT = ["ACME", "No  Article  Quantity  Price  Amount"], ["Sum 120.00 20.00 24.00 7", "VAT 20 % 100.00 20.00 4", "Page 1", "Acme Ltd"]
+
+
+@given(st.sets(st.integers(0, 19), max_size=12))
+def test_every_row_that_is_left_out_is_found(gone: set[int]) -> None:
+    """Over two pages with headers and sums, exactly the rows without an item are found, and the windows show each of them."""
+    parts = [part([*HEAD, *map(line, range(12)), *FOOT]), part(["ACME", *map(line, range(12, 20)), *FOOT], 2)]
+    found = check.short_lists(INVOICE, record(parts, [n for n in range(20) if n not in gone]), parts)
+    if not gone:
+        assert found == []
+        return
+    (short,) = found
+    assert [one.text for one in short.left_out] == [line(n) for n in sorted(gone)]
+    assert short.sentence.startswith(f"line_items: incomplete_list, {20 - len(gone)} of 20 rows")
+    windows = check.gaps(request(parts), short)
+    shown = "\n".join(one.text for window, _ in windows for one in window.parts if one.role == "piece").splitlines()
+    assert {line(n) for n in gone} <= set(shown)
+    assert len(windows) > 8 or all(one in {line(n) for n in gone} or "ACME" in one or one in FOOT for one in shown)
+
+
+def test_the_window_of_a_gap_has_the_column_headings() -> None:
+    """Rows that are asked for alone stand below the headings of their columns, at their place on the page."""
+    parts = [replace(part([*HEAD, *map(line, range(12))]), start=100, end=900)]
+    (short,) = check.short_lists(INVOICE, record(parts, [n for n in range(12) if n != 7]), parts)
+    ((window, complaint),) = check.gaps(request(parts), short)
+    assert [one.role for one in window.parts] == ["columns", "piece"]
+    assert "Quantity" in window.parts[0].text
+    assert window.parts[1].start == 100 + parts[0].text.index(line(7))
+    assert " ".join(line(7).split()) in complaint
+
+
+def test_what_is_no_table_of_the_list_is_left_alone() -> None:
+    """A few items, a list without places, and a table that no item is proved in are not judged."""
+    parts = [part(list(map(line, range(20))))]
+    assert check.short_lists(INVOICE, record(parts, range(3)), parts) == []
+    assert check.short_lists(INVOICE, replace(record(parts, range(8)), evidence=()), parts) == []
+    apart: list[Any] = [part([*map(line, range(8)), *["Prose that goes on and on."] * 12, *map(line, range(10, 18))])]
+    assert check.short_lists(INVOICE, record(apart, range(8)), apart) == []
+
+
+def test_rows_and_prose_are_told_apart() -> None:
+    """A row has numerals and few words; a sentence with a year or two is none."""
+    text = "In 2019 the firm sold 30 more of them than in any of the years before.\n7  Bolt, blue  3  4.50  13.50\nA|1|2\n\nTotal 5\n"
+    assert [text[row.start : row.end] for row in rows_in(text)] == ["7  Bolt, blue  3  4.50  13.50", "A|1|2"]
+    assert item_tokens(INVOICE.fields) > 20
+    assert item_tokens(compile_question("letter").fields) == 0
