@@ -195,15 +195,15 @@ async def test_only_missing_documents_are_asked_again_without_partial_mode(kimi:
         request = limited(asking.request(window(), question), 400)
         reply = await asking.ask(request)
         records, rejects = check.check(request, reply)
-        ((missing, complaint),) = check.ask_again(request, rejects)
-        rest = asking.request(missing, question, round_=1, complaint=complaint)
+        (again,) = check.ask_again(request, rejects)
+        rest = asking.request(again.window, again.question, round_=1, complaint=again.complaint)
         more, none = check.check(rest, await asking.ask(rest))
     assert len(kimi.journal) == 2
     assert 0 < len(records) < DOCUMENTS
     assert {record.document for record in records} | {record.document for record in more} == set(request.window.documents)
     assert len(records) + len(more) == DOCUMENTS
     assert none == []
-    assert set(missing.documents) == {reject.document for reject in rejects}
+    assert set(again.window.documents) == {reject.document for reject in rejects}
 
 
 @pytest.mark.parametrize("model", ["kimi-k2.6", "kimi-k2.7-code", "kimi-k3"])
