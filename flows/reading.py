@@ -46,7 +46,7 @@ class _Known:
 
 @dataclass(slots=True)
 class _Shelf:
-    """Rows that wait for the next commit, and every path and document met so far."""
+    """Rows that wait for the next commit, and every path met so far."""
 
     warehouse: Warehouse
     reader: str  # version of the reader, and what counted tokens, which stand beside what was read
@@ -56,7 +56,6 @@ class _Shelf:
     pages: list[Row] = field(default_factory=list)
     gone: set[tuple[str]] = field(default_factory=set)  # documents whose old pages make way for new ones
     paths: set[str] = field(default_factory=set)
-    shas: set[str] = field(default_factory=set)
     chars: int = 0  # of text that waits
     committed_at: float = field(default_factory=time.monotonic)
     changed: bool = False
@@ -68,11 +67,10 @@ class _Shelf:
             self.paths.update(self.known.within(document.path))
             return
         self.documents.append(tables.document_row(document, self.reader))
-        if document.sha256 and document.sha256 not in self.shas:
+        if document.sha256 and not reading.twin and (document.sha256,) not in self.gone:
             self.gone.add((document.sha256,))
             self.pages.extend(tables.page_row(page, self.count.plain(page.shown)) for page in reading.pages)
             self.chars += sum(len(page.text) for page in reading.pages)
-            self.shas.add(document.sha256)
 
     async def commit_when_due(self) -> None:
         waits = self.chars > COMMIT_EVERY_CHARS or len(self.documents) > COMMIT_EVERY_ROWS
@@ -98,8 +96,17 @@ async def ingest(desk: Desk, *, each: Each, tell: Tell) -> bool:
     await shelf.commit()
     if desk.halt.error:  # not all was seen, so nothing is known to be gone
         return shelf.changed
+    await _settle_twins(shelf)
     forgot = await asyncio.to_thread(desk.warehouse.keep_only, shelf.paths)
     return shelf.changed or forgot
+
+
+async def _settle_twins(shelf: _Shelf) -> None:
+    """No row says ok without pages: where a worker died with those of a twin, the others are in trouble too; the next run reads them."""
+    for document in await asyncio.to_thread(shelf.warehouse.pageless):
+        detail = "The worker that read the same bytes under another path died before it handed over their pages. Run again."
+        shelf.documents.append(tables.document_row(replace(document, status="error", reason="crashed", detail=detail), shelf.reader))
+    await shelf.commit()
 
 
 async def _read(desk: Desk, shelf: _Shelf, *, each: Each, tell: Tell) -> None:
@@ -149,7 +156,7 @@ def _known(warehouse: Warehouse, reader: str) -> _Known:
     """What need not be read again: what this reader has read, unless a file inside it was in trouble."""
     known = _Known()
     container_of: dict[str, str] = {}
-    troubled: list[str] = []
+    troubled = [document.path for document in warehouse.pageless()]  # of a run that was killed
     for row in warehouse.rows(tables.DOCUMENTS.name, ["path", "document", "status", "reason", "reader", "container"]):
         if row["container"]:
             container_of[row["path"]] = row["container"]

@@ -193,6 +193,14 @@ class Warehouse:
             raise KeyError(sha256)
         return lookup.document(found[0])
 
+    def pageless(self) -> list[Document]:
+        """The documents that were read and have no pages all the same, since these were to come with another path of the same bytes."""
+        if self._shape("documents") is None or self._shape("pages") is None:
+            return []
+        query = """SELECT * FROM documents WHERE status = 'ok' AND reason <> 'container' AND page_count > 0
+                   AND document NOT IN (SELECT document FROM pages) ORDER BY path"""
+        return [lookup.document(row) for row in self.query(query).to_pylist()]
+
     def readable(self) -> set[str]:
         """The documents that were read and have pages."""
         if self._shape("documents") is None or self._shape("pages") is None:
