@@ -19,6 +19,7 @@ from flows.counting import Tokens
 from processors.read import pages as read
 from processors.store.warehouse import Change, Warehouse
 from schemas import tables
+from schemas.columns import Waiting
 from schemas.pipeline import Document
 
 FILES_PER_BATCH = 100  # a batch is a task in Prefect, which should last seconds and not milliseconds ...
@@ -27,14 +28,13 @@ COMMIT_EVERY_S = 30.0
 COMMIT_EVERY_CHARS = 30_000_000  # of text that waits in memory
 COMMIT_EVERY_ROWS = 20_000
 
-Row = dict[str, object]
-
 
 @dataclass(slots=True)
 class _Known:
-    """What the tables say already: for each path the SHA-256 of its bytes, and the paths of the files inside it."""
+    """What the tables say already: for each path the SHA-256 of its bytes, the paths of the files inside it, and which were not met yet."""
 
     shas: dict[str, str] = field(default_factory=dict)
+    unmet: set[str] = field(default_factory=set)
     inside: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def within(self, path: str) -> Iterator[str]:
@@ -46,33 +46,30 @@ class _Known:
 
 @dataclass(slots=True)
 class _Shelf:
-    """Rows that wait for the next commit, and every path and document met so far."""
+    """Rows that wait for the next commit."""
 
     warehouse: Warehouse
     reader: str  # version of the reader, and what counted tokens, which stand beside what was read
     count: Tokens
     known: _Known
-    documents: list[Row] = field(default_factory=list)
-    pages: list[Row] = field(default_factory=list)
+    documents: Waiting = field(default_factory=lambda: Waiting(tables.DOCUMENTS))
+    pages: Waiting = field(default_factory=lambda: Waiting(tables.PAGES))
     gone: set[tuple[str]] = field(default_factory=set)  # documents whose old pages make way for new ones
-    paths: set[str] = field(default_factory=set)
-    shas: set[str] = field(default_factory=set)
     chars: int = 0  # of text that waits
     committed_at: float = field(default_factory=time.monotonic)
     changed: bool = False
 
     def put(self, reading: read.Reading) -> None:
         document = reading.document
-        self.paths.add(document.path)
+        self.known.unmet.discard(document.path)
         if reading.unchanged:
-            self.paths.update(self.known.within(document.path))
+            self.known.unmet.difference_update(self.known.within(document.path))
             return
-        self.documents.append(tables.document_row(document, self.reader))
-        if document.sha256 and document.sha256 not in self.shas:
+        self.documents.put([tables.document_row(document, self.reader)])
+        if document.sha256 and not reading.twin and (document.sha256,) not in self.gone:
             self.gone.add((document.sha256,))
-            self.pages.extend(tables.page_row(page, self.count.plain(page.shown)) for page in reading.pages)
+            self.pages.put(tables.page_row(page, self.count.plain(page.shown)) for page in reading.pages)
             self.chars += sum(len(page.text) for page in reading.pages)
-            self.shas.add(document.sha256)
 
     async def commit_when_due(self) -> None:
         waits = self.chars > COMMIT_EVERY_CHARS or len(self.documents) > COMMIT_EVERY_ROWS
@@ -80,8 +77,8 @@ class _Shelf:
             await self.commit()
 
     async def commit(self) -> None:
-        changes = [Change(tables.DOCUMENTS, self.documents), Change(tables.PAGES, self.pages, self.gone)]
-        self.documents, self.pages, self.gone, self.chars = [], [], set(), 0
+        changes = [Change(tables.DOCUMENTS, self.documents.taken()), Change(tables.PAGES, self.pages.taken(), self.gone)]
+        self.gone, self.chars = set(), 0
         self.changed |= await asyncio.to_thread(self.warehouse.commit, changes)
         self.committed_at = time.monotonic()
 
@@ -98,8 +95,18 @@ async def ingest(desk: Desk, *, each: Each, tell: Tell) -> bool:
     await shelf.commit()
     if desk.halt.error:  # not all was seen, so nothing is known to be gone
         return shelf.changed
-    forgot = await asyncio.to_thread(desk.warehouse.keep_only, shelf.paths)
+    await _settle_twins(shelf)
+    forgot = await asyncio.to_thread(desk.warehouse.forget, shelf.known.unmet)
     return shelf.changed or forgot
+
+
+async def _settle_twins(shelf: _Shelf) -> None:
+    """No row says ok without pages: where a worker died with those of a twin, the others are in trouble too; the next run reads them."""
+    for document in await asyncio.to_thread(shelf.warehouse.pageless):
+        detail = "The worker that read the same bytes under another path died before it handed over their pages. Run again."
+        trouble = replace(document, status="error", reason="crashed", detail=detail)
+        shelf.documents.put([tables.document_row(trouble, shelf.reader)])
+    await shelf.commit()
 
 
 async def _read(desk: Desk, shelf: _Shelf, *, each: Each, tell: Tell) -> None:
@@ -149,8 +156,9 @@ def _known(warehouse: Warehouse, reader: str) -> _Known:
     """What need not be read again: what this reader has read, unless a file inside it was in trouble."""
     known = _Known()
     container_of: dict[str, str] = {}
-    troubled: list[str] = []
-    for row in warehouse.rows(tables.DOCUMENTS.name, ["path", "document", "status", "reason", "reader", "container"]):
+    troubled = [document.path for document in warehouse.pageless()]  # of a run that was killed
+    for row in warehouse.each(tables.DOCUMENTS.name, ["path", "document", "status", "reason", "reader", "container"]):
+        known.unmet.add(row["path"])
         if row["container"]:
             container_of[row["path"]] = row["container"]
             known.inside[row["container"]].append(row["path"])

@@ -6,7 +6,7 @@ What does not fit raises SchemaError with the place and the value; nothing is cu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -19,6 +19,7 @@ from schemas.pipeline import Field, Kind
 
 TEXT, WHOLE, REAL, FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 MOMENT = pa.timestamp("us", tz="UTC")
+_PACKED_ROWS = 1_000  # rows that wait as dicts
 DECIMAL_DIGITS = 18  # before and after the point together: what fits in 64 bits, so that sums stay fast
 
 _PLAIN: Mapping[Kind, pa.DataType] = {
@@ -208,6 +209,36 @@ def arrow(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> pa.Tabl
         if made[name].null_count:
             raise SchemaError(f"A row of {table.name} has no {name}, which is part of its key.", about=table.name)
     return made
+
+
+class Waiting:
+    """Rows of a table that wait to be stored, packed as Arrow by the thousand: a tenth of what they take as dicts."""
+
+    def __init__(self, table: Table) -> None:
+        """Start empty."""
+        self._table = table
+        self._loose: list[Mapping[str, Any]] = []
+        self._packed: list[pa.Table] = []
+
+    def __len__(self) -> int:
+        """How many rows wait."""
+        return len(self._loose) + sum(len(some) for some in self._packed)
+
+    def put(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows. Raises SchemaError when one does not fit the table."""
+        self._loose += rows
+        if len(self._loose) >= _PACKED_ROWS:
+            self._pack()
+
+    def taken(self) -> pa.Table:
+        """All rows; none wait any more."""
+        self._pack()
+        packed, self._packed = self._packed, []
+        return pa.concat_tables(packed)
+
+    def _pack(self) -> None:
+        self._packed.append(arrow(self._table, self._loose))
+        self._loose = []
 
 
 def _same_names(table: Table, wanted: list[str], given: Sequence[str] | Mapping[str, Any]) -> None:

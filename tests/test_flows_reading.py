@@ -84,6 +84,20 @@ async def test_a_folder_of_hazards_has_a_row_for_each(tmp_path: Path) -> None:
     assert {"good", "words"} <= set(texts)
 
 
+async def test_a_twin_without_pages_is_trouble_and_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the pages of a document never arrive, for its worker died, its twins do not say ok; the next run reads them."""
+    put(tmp_path, a_txt=b"same", b_txt=b"same", c_txt=b"other")
+    put_down = reading._Shelf.put
+    lost = lambda shelf, one: None if one.document.path == "a.txt" else put_down(shelf, one)  # noqa: E731
+    monkeypatch.setattr(reading._Shelf, "put", lost)
+    _, rows = await ingest(tmp_path)
+    assert (rows["b.txt"]["status"], rows["b.txt"]["reason"], rows["c.txt"]["status"]) == ("error", "crashed", "ok")
+    monkeypatch.setattr(reading._Shelf, "put", put_down)
+    _, rows = await ingest(tmp_path)
+    assert {row["status"] for row in rows.values()} == {"ok"}
+    assert len(Warehouse(tmp_path / "out").rows("pages")) == 2
+
+
 async def test_an_archive_with_trouble_inside_is_read_again(tmp_path: Path) -> None:
     """A file inside an archive that lacked its password is read when a later run has it, although the archive is the same."""
     put(tmp_path, a_zip=make.zipped({"x.pdf": hostile.locked_pdf(PASSWORD), "y.txt": b"y"}))

@@ -260,7 +260,7 @@ def test_a_folder_without_a_warehouse_has_no_rows(tmp_path: Path) -> None:
     assert empty.counts(tables.DOCUMENTS, "status") == []
     assert empty.answered("invoice", "f", "m", "e") == empty.readable() == set()
     assert empty.size("pages") == 0
-    assert not empty.keep_only(set())
+    assert not empty.forget({"a"})
     with pytest.raises(SettingsError, match="no warehouse"):
         empty.query("SELECT 1")
 
@@ -284,19 +284,19 @@ def test_what_left_the_inbox_leaves_every_table_but_the_bills(warehouse: Warehou
     paid = dict.fromkeys((column.name for column in tables.REQUESTS.columns), None) | {"request": "r", "documents": [rows.sha("a")]}
     bills = [Change(tables.DOCUMENTS, [twin, unread]), Change(tables.REQUESTS, [paid])]
     warehouse.commit([*rows.read("a", "b"), *rows.answers("a", "b"), *bills])
-    assert warehouse.keep_only({"copy of b"})
+    assert warehouse.forget({rows.document(name).path for name in "abu"})
     assert [row["path"] for row in warehouse.rows("documents")] == ["copy of b"]
     assert {row["document"] for name in ("pages", "invoice", "evidence") for row in warehouse.rows(name)} == {rows.sha("b")}
     assert warehouse.size("requests") == 1
-    assert not warehouse.keep_only({"copy of b"})
+    assert not warehouse.forget({"a path that is not there"})
 
 
 def test_a_file_whose_content_changed_leaves_nothing_of_the_old_one(warehouse: Warehouse) -> None:
-    """The path has a new row; pages and answers of the bytes that nobody holds any more go with `keep_only`."""
+    """The path has a new row; pages and answers of the bytes that nobody holds any more go with `forget`."""
     warehouse.commit([*rows.read("a"), *rows.answers("a")])
     changed = tables.document_row(rows.document("a"), "1") | {"document": rows.sha("new bytes")}
     warehouse.commit([Change(tables.DOCUMENTS, [changed])])
-    assert warehouse.keep_only({"a"})
+    assert warehouse.forget(())
     assert warehouse.rows("pages") == warehouse.rows("invoice") == warehouse.rows("evidence") == []
 
 

@@ -80,6 +80,7 @@ class Reader:
         self._terms = Terms(self._limits, tuple(passwords), READERS)
         self._sandbox = Sandbox(self._limits.workers, self._limits.memory_bytes, _PRELOAD)
         self._crew = tasks.Crew(self._sandbox, self._terms)
+        self._folder = tempfile.TemporaryDirectory(prefix="octavo-")  # what the workers tell one another
         self._ocr: Sandbox | None = None
         if ocr:
             self._ocr = Sandbox(self._limits.ocr_workers, self._limits.ocr_memory_bytes, _PRELOAD, prefix="ocr_")
@@ -96,6 +97,7 @@ class Reader:
         self._sandbox.close()
         if self._ocr is not None:
             self._ocr.close()
+        self._folder.cleanup()
 
     async def read(self, batch: Sequence[Found], tell: Callable[[int], None] = lambda _: None) -> list[Reading]:
         """A Reading for each file and for each file inside it, in order. Raises nothing for a file: what goes wrong is in its Document.
@@ -104,15 +106,19 @@ class Reader:
         """
         groups = list(tasks.groups(batch))
         done: dict[int, list[Reading]] = {}
-        async for number, readings in self._stream(groups):
+        async for number, readings in self._stream(groups, self._crew):
             done[number] = readings
             tell(len(groups[number]))
         return [reading for number in sorted(done) for reading in done[number]]
 
     async def stream(self, batch: Sequence[Found]) -> AsyncGenerator[tuple[int, list[Reading]]]:
-        """The same as they are done: how many files more, and their readings. Only a few wait in memory when they are not taken."""
+        """The same as they are done: how many files more, and their readings. Only a few wait in memory when they are not taken.
+
+        Bytes that were read before, in this batch or an earlier one, are not parsed again: their reading is a `twin` without pages.
+        """
         groups = list(tasks.groups(batch))
-        async with aclosing(self._stream(groups)) as done:
+        terms = replace(self._terms, twins=str(Path(self._folder.name) / "twins"), ocr=self._ocr is not None)
+        async with aclosing(self._stream(groups, tasks.Crew(self._sandbox, terms))) as done:
             async for number, readings in done:
                 yield len(groups[number]), readings
 
@@ -134,14 +140,14 @@ class Reader:
         async with self._outermost(inbox, document) as near:
             return list(await self._look_again("boxes", near, document, page, start, end) or ())
 
-    async def _stream(self, groups: Sequence[Sequence[Found]]) -> AsyncGenerator[tuple[int, list[Reading]]]:
+    async def _stream(self, groups: Sequence[Sequence[Found]], crew: tasks.Crew) -> AsyncGenerator[tuple[int, list[Reading]]]:
         """Number and readings of each group, as they are done. So many at once that no worker waits, and no more."""
         waiting: set[asyncio.Task[tuple[int, list[Reading]]]] = set()
         pending = enumerate(groups)
         try:
             while True:
                 room = 2 * self._limits.workers + 1 - len(waiting)
-                waiting |= {asyncio.create_task(self._read_numbered(*item)) for item in islice(pending, room)}
+                waiting |= {asyncio.create_task(self._read_numbered(crew, *item)) for item in islice(pending, room)}
                 if not waiting:
                     return
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -152,18 +158,18 @@ class Reader:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def _read_numbered(self, number: int, group: Sequence[Found]) -> tuple[int, list[Reading]]:
+    async def _read_numbered(self, crew: tasks.Crew, number: int, group: Sequence[Found]) -> tuple[int, list[Reading]]:
         if group[0].is_remote:
-            each = await asyncio.gather(*map(self._read_remote, group))
+            each = await asyncio.gather(*(self._read_remote(crew, found) for found in group))
         else:
-            read = await self._crew.read_group(group)
+            read = await crew.read_group(group)
             each = [await self._with_text(found, readings) for found, readings in zip(group, read, strict=True)]
         return number, [reading for readings in each for reading in readings]
 
-    async def _read_remote(self, found: Found) -> list[Reading]:
+    async def _read_remote(self, crew: tasks.Crew, found: Found) -> list[Reading]:
         try:
             async with self._at_hand(found) as near:
-                return await self._with_text(near, await self._crew.read_alone(near))
+                return await self._with_text(near, await crew.read_alone(near))
         except DocumentError as error:
             return [Reading(failed(document_of(found), error))]
 

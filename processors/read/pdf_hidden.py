@@ -7,6 +7,7 @@ twice, small, with the suspects and without, and the places of their words are c
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import closing
@@ -28,6 +29,7 @@ _SIDE_PX = 1_600  # of a drawn page
 _BEYOND = 2.0  # points outside the page from where a line is not seen
 _SURFACE = 4.0  # points: what is lower or narrower covers no text
 _BAND = 24.0  # points: height of the bands in which covers are sought
+_LINE = re.compile(r"\S(?:[^\r\n]*\S)?")
 Span = tuple[int, int]
 Ground = Literal["white", "dark", "unsure", "beyond"]
 Bands = dict[int, list[tuple[int, Box]]]  # height on the page in bands -> place in the drawing order, and box
@@ -54,13 +56,7 @@ def _stray_words(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, spans: l
 
 def _lines(text: str) -> list[Span]:
     """Where PDFium's lines stand, without white space around them."""
-    lines: list[Span] = []
-    place = 0
-    for line in text.split("\r\n"):
-        if line and not line.isspace():
-            lines.append((place + len(line) - len(line.lstrip()), place + len(line.rstrip())))
-        place += len(line) + 2
-    return lines
+    return [found.span() for found in _LINE.finditer(text)]
 
 
 def _all_in(frame: Box, extent: Box, lowest: float) -> bool:

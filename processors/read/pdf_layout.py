@@ -25,6 +25,7 @@ from processors.read.pdf_chars import Word
 
 BAR = " | "
 _FEW_DIGITS, _MANY_DIGITS = 0.04, 0.12  # shares of a page's characters: prose has less than the first, most tables more than the second
+_DIGIT, _LETTER = re.compile(r"\d"), re.compile(r"[^\W\d_]")
 _AMOUNT = re.compile(r"\d[.,]\d\d\d?(?!\d)")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")  # rows of such scripts are left as PDFium gives them
 _FEWEST_AMOUNTS = 4
@@ -145,8 +146,8 @@ def _cell(order: int, line: int, words: Sequence[Word], text: str) -> Cell:
     """Words that follow each other from left to right; their line is as high as the first of them."""
     first, last = words[0], words[-1]
     own = text[first.start : last.end]
-    digits = sum(map(str.isdigit, own))
-    numeric = digits > 0 and digits >= sum(map(str.isalpha, own))
+    digits = len(_DIGIT.findall(own))
+    numeric = digits > 0 and digits >= len(_LETTER.findall(own))
     return Cell(order, line, first.start, last.end, len(words), numeric, first.left, first.bottom, last.right, first.top)
 
 

@@ -1,7 +1,8 @@
 """What a worker process does: files in; a Reading out for each, and one for every file inside them, however deep.
 
-Imports `discover` (takes the bytes, once), `kinds` (tells the type), `inside` (names what lies in a file), `sandbox` (ends a worker
-that is full) and `leaf`, the nouns the readers share. The readers themselves are imported when a file asks for them.
+Imports `discover` (takes the bytes, once), `kinds` (tells the type), `inside` (names what lies in a file), `twins` (knows what was
+parsed already), `sandbox` (ends a worker that is full) and `leaf`, the nouns the readers share. The readers themselves are imported
+when a file asks for them.
 
 A file has slots: 0 is the file itself, 1 the first file inside it with all that this one holds, 2 the second, and so on. Before each
 the worker puts its number down, so that when it dies on one the others can be read by the next worker.
@@ -22,6 +23,7 @@ from processors.read.inside import paths
 from processors.read.kinds import NAMES, OLE_ENCRYPTED, UNKNOWN, media_type
 from processors.read.leaf import Content, Inner, Leaf, Limits, Source, over
 from processors.read.sandbox import out_of_memory
+from processors.read.twins import Twins, twins
 from schemas.errors import DocumentError
 from schemas.pipeline import Document, Page, Status
 
@@ -30,23 +32,31 @@ _XML_NO_MEMORY = 2  # XML_ERR_NO_MEMORY in libxml2's xmlerror.h, read 2026-11
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms files are read: limits, passwords to try, and the file in this folder that reads each media type."""
+    """On what terms files are read: limits, passwords to try, the file in this folder that reads each media type, and what is known.
+
+    `twins` is the file that tells what was read before; "" when each file is read. Not put there are pictures when `ocr` follows, which
+    has the last word on them.
+    """
 
     limits: Limits
     passwords: tuple[str, ...]
     readers: Mapping[str, str]
+    twins: str = ""
+    ocr: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A document and its pages; none when it could not be read, or when the caller has them already (`unchanged`).
+    """A document and its pages.
 
-    What lies in an unchanged document is unchanged too, and has no reading of its own.
+    There are none when it could not be read, when the caller has them already (`unchanged`), or when they come with another document
+    of the same bytes (`twin`). What lies in an unchanged document is unchanged too, and has no reading of its own.
     """
 
     document: Document
     pages: tuple[Page, ...] = ()
     unchanged: bool = False
+    twin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +169,27 @@ class _Tree:
             return Reading(document, unchanged=True), ()
         if kind not in self._terms.readers:
             return Reading(_unsupported(document)), ()
+        if not self._terms.twins:
+            return self._parsed(document, data)
+        known_here = twins(self._terms.twins)
+        with known_here.alone(document.sha256):
+            return self._once(document, data, known_here)
+
+    def _once(self, document: Document, data: bytes, known: Twins) -> tuple[Reading, Sequence[Inner]]:
+        """As the same bytes ended before; else parsed, for others to know. What holds files is opened each time, for these have paths."""
+        twin, holds = known.of(document) or (None, True)
+        if twin and not holds:
+            return Reading(twin, twin=True), ()
+        own, inner = self._parsed(document, data)
+        if twin:
+            return Reading(own.document, twin=True), inner
+        if not (self._terms.ocr and any(page.image_px for page in own.pages)):
+            known.put(own.document, holds=bool(inner))
+        return own, inner
+
+    def _parsed(self, document: Document, data: bytes) -> tuple[Reading, Sequence[Inner]]:
         try:
-            content = _content(data, kind, self._terms)
+            content = _content(data, document.media_type, self._terms)
             self._count(content.inner, len(data))
         except DocumentError as error:
             return Reading(failed(document, error)), ()

@@ -90,15 +90,15 @@ def rejected(connection: duckdb.DuckDBPyConnection, question: str, asked: Sequen
 
 
 def gone(connection: duckdb.DuckDBPyConnection, paths: Iterable[str]) -> list[Change]:
-    """The changes that leave only `paths` in `documents`, and in the other tables only what these paths hold.
+    """The changes that take `paths` out of `documents`, and out of the other tables what no other path holds.
 
     `requests` and `runs` stay: they say what was paid and done. A document that another path still holds stays too.
     """
     connection.register("__paths", pa.table({"path": pa.array(sorted(paths), pa.string())}))
-    lost = connection.execute("SELECT path FROM documents WHERE path NOT IN (FROM __paths)").fetchall()
+    lost = connection.execute("SELECT path FROM documents WHERE path IN (FROM __paths)").fetchall()
     changes = [Change(catalog.stored_table(connection, "documents"), (), set(lost))] if lost else []
     query = """SELECT DISTINCT document FROM $table
-               WHERE document NOT IN (SELECT document FROM documents WHERE document IS NOT NULL AND path IN (FROM __paths))"""
+               WHERE document NOT IN (SELECT document FROM documents WHERE document IS NOT NULL AND path NOT IN (FROM __paths))"""
     for name in catalog.generations(connection):
         if name not in {"documents", REQUESTS.name, RUNS.name}:
             orphans = connection.execute(catalog.fill(query, table=catalog.quoted(name))).fetchall()

@@ -1,7 +1,7 @@
 """The same rows for every other engine: `tables/<table>/<bucket>.parquet`, each file replaced whole and only when it changed.
 
 In: an open warehouse. Out: files that carry the generation of their rows, so that the next run sees what a crash left behind.
-A table of up to 100,000 rows is one bucket; a larger one is spread over 2, 4, 8, ... by a hash of its first key column.
+A table of up to 25,000 rows is one bucket; a larger one is spread over 2, 4, 8, ... by a hash of its first key column.
 Imports the helpers `catalog`, for its words of SQL, and `disk`, because every file of the folder is replaced in the same way.
 """
 
@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from processors.store import catalog, disk
 
-BUCKET_ROWS = 100_000  # rows of a table that still go into one file
-_ROW_GROUP = 20_000  # rows of a row group, which is what is held in memory
+BUCKET_ROWS = 25_000  # rows of a table that still go into one file; they are sorted in memory, 75 MB of pages
+_ROW_GROUP = 5_000  # rows of a row group, which is what is held in memory
 _GENERATION = b"octavo.generation"
 
 

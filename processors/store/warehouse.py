@@ -31,6 +31,8 @@ from schemas.tables import FIXED, Row, Table
 
 __all__ = ["Change", "ColumnInfo", "TableInfo", "Warehouse", "hold"]
 
+_ROWS_AT_ONCE = 1_000  # rows as Python's dicts, which take ten times what they take in Arrow
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
@@ -95,8 +97,8 @@ class Warehouse:
             self._publish()
         return differs is not None
 
-    def keep_only(self, paths: Collection[str]) -> bool:
-        """Forget every path but these, and every answer, page and reject of documents that no path of these holds.
+    def forget(self, paths: Collection[str]) -> bool:
+        """Forget these paths, and every answer, page and reject of documents that no other path holds.
 
         Gives whether anything changed. What was paid (`requests`) and done (`runs`) is never forgotten.
         """
@@ -175,13 +177,19 @@ class Warehouse:
 
     def rows(self, table: str, columns: Sequence[str] | None = None) -> list[Row]:
         """All rows of a table in the order of its key, as dicts with native values; none when there is no such table yet."""
+        return list(self.each(table, columns))
+
+    def each(self, table: str, columns: Sequence[str] | None = None) -> Iterator[Row]:
+        """The same one by one, a thousand in memory at a time."""
         shape = self._shape(table)
         if shape is None:
-            return []
+            return
         chosen = ", ".join(catalog.quoted(name) for name in columns) if columns else "*"
         order = catalog.ordering(table, [name for name, _, _ in shape])
         query = catalog.fill("SELECT $columns FROM $table ORDER BY $order", columns=chosen, table=catalog.quoted(table), order=order)
-        return list(self.query(query).to_pylist())
+        with self._open() as connection:
+            for batch in connection.sql(query).to_arrow_reader(_ROWS_AT_ONCE):
+                yield from batch.to_pylist()
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """The result of one of our own statements, with `?` for parameters. For SQL of others there is `query/sql`."""
@@ -198,6 +206,14 @@ class Warehouse:
         if not found:
             raise KeyError(sha256)
         return lookup.document(found[0])
+
+    def pageless(self) -> list[Document]:
+        """The documents that were read and have no pages all the same, since these were to come with another path of the same bytes."""
+        if self._shape("documents") is None or self._shape("pages") is None:
+            return []
+        query = """SELECT * FROM documents WHERE status = 'ok' AND reason <> 'container' AND page_count > 0
+                   AND document NOT IN (SELECT document FROM pages) ORDER BY path"""
+        return [lookup.document(row) for row in self.query(query).to_pylist()]
 
     def readable(self) -> set[str]:
         """The documents that were read and have pages."""

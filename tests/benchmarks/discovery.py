@@ -1,4 +1,4 @@
-"""Seconds and memory for listing a folder, and memory of a run that reads it: `python -m tests.benchmarks.discovery [FILES_TO_READ]`.
+"""Seconds and memory for listing a folder, and memory of a run that reads it: `python -m tests.benchmarks.discovery [MOST_FILES_TO_READ]`.
 
 Each figure comes from a process of its own, so that its peak is its own. Peak memory is the resident set of that process, in MB;
 the workers that read are other processes.
@@ -54,9 +54,10 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main(files_to_read: int) -> None:
+def main(most: int) -> None:
     """Print all figures."""
-    for step, count in (("discover", 1_000), ("discover", 100_000), ("ingest", 1_000), ("ingest", files_to_read)):
+    steps = [("discover", 1_000), ("discover", 100_000), *(("ingest", count) for count in (1_000, 10_000, 100_000) if count <= most)]
+    for step, count in steps:
         with tempfile.TemporaryDirectory() as folder:
             fill(Path(folder), count)
             subprocess.run([sys.executable, "-m", "tests.benchmarks.discovery", step, folder], check=True)
@@ -66,4 +67,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] in (["discover"], ["ingest"]):
         {"discover": discover, "ingest": ingest}[sys.argv[1]](sys.argv[2])
     else:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000)
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)

@@ -1,0 +1,89 @@
+"""The same bytes are parsed once a run, wherever they lie, and have a row each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processors.read import pages, text, worker
+from processors.read.pages import Found, Limits, Reader, Reading, discover
+from processors.read.twins import Twins
+from schemas.pipeline import Document
+from tests.documents import make
+
+MAIL = b"From: a@b.example\r\nSubject: hello\r\nContent-Type: text/plain\r\n\r\nSee you.\r\n"
+
+
+def fill(folder: Path) -> list[Found]:
+    """Two texts in several places: beside one another, in a zip and in the same zip again."""
+    archive = make.zipped({"c.txt": b"same words", "deep/d.txt": b"same words", "e.txt": b"other words"})
+    files = {"a.txt": b"same words", "b.txt": b"same words", "x.zip": archive, "y.zip": archive, "z.eml": MAIL}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return [entry for entry in discover(folder, Limits()) if isinstance(entry, Found)]
+
+
+async def streamed(found: list[Found], workers: int) -> list[Reading]:
+    """What a stream of readings gives."""
+    with Reader(Limits(workers=workers)) as reader:
+        return [reading async for _, some in reader.stream(found) for reading in some]
+
+
+def test_the_same_bytes_are_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of nine paths with two texts, each text goes through the parser once; every path has its row, as its twin ended."""
+    (tmp_path / "in").mkdir()
+    parsed: list[bytes] = []
+    read = text.read
+
+    def counted(source: Any) -> Any:
+        parsed.append(source.data)
+        return read(source)
+
+    monkeypatch.setattr(text, "read", counted)
+    terms = worker.Terms(Limits(), (), pages.READERS, twins=str(tmp_path / "twins"))
+    opened = worker.read_files(fill(tmp_path / "in"), terms)
+    readings = {reading.document.path: reading for one in opened for reading in one.readings}
+    assert sorted(parsed) == [b"other words", b"same words"]
+    words = {path for path in readings if path.endswith(".txt")}
+    assert words == {"a.txt", "b.txt", *(f"{zipped}/{name}" for zipped in ("x.zip", "y.zip") for name in ("c.txt", "deep/d.txt", "e.txt"))}
+    assert {readings[path].document.status for path in words} == {"ok"}
+    assert {readings[path].document.page_count for path in words} == {1}
+    assert {path for path in words if readings[path].pages} == {"a.txt", "x.zip/e.txt"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_tell_one_another(tmp_path: Path, workers: int) -> None:
+    """Pages come once for each content, however many workers read; the readings of all paths are those of a reader without twins."""
+    found = fill(tmp_path)
+    with Reader(Limits(workers=workers)) as reader:
+        alone = asyncio.run(reader.read(found))
+    readings = asyncio.run(streamed(found, workers))
+    assert sorted(repr(reading.document) for reading in readings) == sorted(repr(reading.document) for reading in alone)
+    given = [reading.document.sha256 for reading in readings if reading.pages]
+    assert len(given) == len(set(given)) == len({reading.document.sha256 for reading in alone if reading.pages})
+
+
+def test_what_is_read_once_more_is_no_twin_of_itself(tmp_path: Path) -> None:
+    """A file whose worker died before its pages arrived is parsed again when it is tried again."""
+    (tmp_path / "a.txt").write_bytes(b"words")
+    found = Found(os.fsencode(tmp_path), b"a.txt", 5)
+    terms = worker.Terms(Limits(), (), pages.READERS, twins=str(tmp_path / "twins"))
+    for _ in range(2):
+        (opened,) = worker.read_files([found], terms)
+        assert [reading.twin for reading in opened.readings] == [False]
+        assert opened.readings[0].pages
+
+
+def test_without_a_place_to_write_every_file_is_parsed(tmp_path: Path) -> None:
+    """A file of twins that is no database costs the twins, not the run."""
+    (tmp_path / "twins").write_bytes(b"no database" * 1_000)
+    known = Twins(str(tmp_path / "twins"))
+    document = Document(path="a", path_bytes=b"a", sha256="00" * 32)
+    with known.alone(document.sha256):
+        known.put(document, holds=False)
+    assert known.of(replace(document, path="b", path_bytes=b"b")) is None
