@@ -23,10 +23,11 @@ from processors.read import pages as read
 from processors.store.warehouse import Warehouse
 from schemas.errors import AccessRefused, BudgetReached, DocumentError, Interrupted, RequestError
 from schemas.job import Job
-from schemas.pipeline import NOT_APPLICABLE, Part, Question, Record, Reject, Reply, Request, Window
+from schemas.pipeline import Part, Question, Record, Reject, Reply, Request, Window
 
 WINDOWS_PER_BATCH = 100  # a batch is a task in Prefect: minutes of calls, not one call ...
 TOKENS_PER_BATCH = 4_000_000  # ... and not more text in memory than this
+ASKS = 3  # most times that a document is asked about, since an answer may fail its check
 READY = 2  # windows in work for each call in flight: while one is asked, the next is made ready to leave
 
 
@@ -172,7 +173,7 @@ class Desk:
         return "" if live or self.asker.known(request.fingerprint) else NOT_LIVE
 
     async def _check(self, request: Request, reply: Reply, wanted: frozenset[str], answers: Answers) -> None:
-        """Check a reply; what fails is asked again once, and rejected when it fails again."""
+        """Check a reply; what fails is asked again, and rejected when it was asked often enough."""
         answers.requests.append(request.fingerprint)
         async with self.checking:  # on a thread, so that the next calls leave meanwhile; one at a time, since it is all computing
             records, rejects = await asyncio.to_thread(check.check, request, reply, earlier=self.job.replay)
@@ -182,12 +183,12 @@ class Desk:
         answers.strays += [reject.detail for reject in rejects if not reject.document]
         if self.job.replay:
             failed = [unfit(reject) for reject in failed]
-        if request.round or self.job.replay:
+        if request.round + 1 >= ASKS or self.job.replay:
             answers.rejects += failed
             return
-        answers.rejects += [reject for reject in failed if reject.reason == NOT_APPLICABLE]
+        answers.rejects += [reject for reject in failed if check.is_final(request, reject)]
         for window, complaint in check.ask_again(request, failed):
-            again = self.asker.request(window, request.question, round_=1, complaint=complaint)
+            again = self.asker.request(window, request.question, round_=request.round + 1, complaint=complaint)
             await self._ask(again, frozenset(window.documents), answers)
 
     async def seen(self, task: Task, answers: Answers) -> Task:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -69,10 +70,11 @@ TEXTS = {
 
 
 def request_for(texts: Mapping[str, str] = TEXTS, *, question: Question = QUESTION, round_: int = 0, seen: bool = False) -> Request:
-    """A request that shows one page a document, with the ids k1, k2, ..."""
+    """A request that shows one page a document, with the ids k1, k2, ...; its records may leave out what is null."""
     parts = tuple(Part(document, 1, 1, 0, len(text), text, 10, image_px=(9, 9) if seen else None) for document, text in texts.items())
     ids = {f"k{number}": document for number, document in enumerate(texts, start=1)}
-    return Request("f", question, Window(parts, 13 * len(texts)), ids, {}, 0, 0, round_)
+    same = {field.name: field.name for field in question.fields}
+    return Request("f", question, Window(parts, 13 * len(texts)), ids, {}, 0, 0, round_, same)
 
 
 def reply_of(text: str, finish_reason: str = "stop") -> Reply:
@@ -199,6 +201,27 @@ def test_what_was_not_answered_is_rejected() -> None:
     assert all("k9" in reject.detail for reject in rejected[1:])
 
 
+def test_the_same_answer_twice_is_one_answer() -> None:
+    """A document whose entry is repeated word for word is answered: nothing is to be asked again."""
+    entries = [{"id": key, "record": {"number": number}} for key, number in (("k1", "B-1001"), ("k2", "B-2002"), ("k1", "B-1001"))]
+    accepted, rejected = check(request_for(), reply_of(json.dumps({"documents": entries})))
+    assert [record.document for record in accepted] == ["d1", "d2"]
+    assert [reject.document for reject in rejected] == ["d3"]
+
+
+def test_a_key_that_is_missing_is_no_null() -> None:
+    """Where every key was asked for, a record without one is asked again and told which; in the short form it says null."""
+    record = {field.name: None for field in QUESTION.fields} | {"number": "B-1001"}
+    del record["day"]
+    plain = replace(request_for({"d1": TEXTS["d1"]}), legend={})
+    _, rejected = judged({"k1": record}, plain)
+    assert (rejected["d1"].reason, "day: is missing" in rejected["d1"].detail) == ("invalid", True)
+    accepted, _ = judged({"k1": record | {"day": None}}, plain)
+    assert accepted["d1"].value["day"] is None
+    accepted, _ = judged({"k1": record})
+    assert accepted["d1"].value["day"] is None
+
+
 def test_a_cut_reply_keeps_its_whole_records() -> None:
     """Records that arrived whole are accepted; the others are rejected as truncated, also the one that was cut."""
     text = '{"documents":[{"id":"k1","record":{"number":"B-1001"}},{"id":"k2","record":{"number":"B-20'
@@ -266,7 +289,7 @@ def test_asking_again() -> None:
         {"id": "k3", "record": {"number": "B-3003", "day": "soon"}},
         {"id": "k4", "record": {"number": "none"}},
         {"id": "k5", "record": {"number": "B-5005"}},
-        {"id": "k5", "record": {"number": "B-5005"}},
+        {"id": "k5", "record": {"number": "B-5006"}},
         {"id": "k7", "record": {"number": "B-6006"}},
     ]
     _, rejected = check(request, reply_of(json.dumps({"documents": entries})))

@@ -149,8 +149,8 @@ async def test_a_value_from_a_neighbour_is_rejected_and_asked_alone(kimi: Runnin
     assert sorted(row["sender"] for row in parcels(job)) == [f"Sender Number {n} Ltd" for n in range(5)]
 
 
-async def test_a_wrong_answer_is_asked_once_more_and_then_a_row(kimi: Running, inbox: Path) -> None:
-    """What fails its check twice is no value and no silence: a row in `rejects` with the reason, and exit code 2."""
+async def test_a_wrong_answer_is_asked_twice_more_and_then_a_row(kimi: Running, inbox: Path) -> None:
+    """What fails its check three times is no value and no silence: a row in `rejects` with the reason, and exit code 2."""
 
     def wrong(body: dict[str, Any]) -> Any:
         answer = labelled_lines(body)
@@ -163,11 +163,12 @@ async def test_a_wrong_answer_is_asked_once_more_and_then_a_row(kimi: Running, i
     kimi.config.oracle = wrong
     job = job_of(kimi, inbox, plain_json=True)
     ended = await run(kimi, job)
-    assert (ended.exit_code, ended.rejects, ended.asked, ended.rows) == (2, 1, 2, {"parcel": 4})
+    assert (ended.exit_code, ended.rejects, ended.asked, ended.rows) == (2, 1, 3, {"parcel": 4})
     (reject,) = Warehouse(Path(job.out)).rows("rejects")
     assert reject["reason"] == "invalid"
     assert "sent_on" in reject["detail"]
-    assert "some day" in json.dumps(kimi.log.chats()[1].body)
+    assert all("some day" in json.dumps(entry.body) for entry in kimi.log.chats()[1:])
+    assert kimi.asked_twice() == []
     again = await run(kimi, job)
     assert (again.exit_code, again.asked, again.changed) == (2, 0, False)
 

@@ -39,6 +39,7 @@ Copy names, numbers and identifiers as they are written. Dates as YYYY-MM-DD. Am
 Reply with {"documents":[{"id":ID,"record":RECORD},...]}, one entry for each document, in order."""
 
 LEFT_OUT = " Leave out what a document does not have; in rows it is null."
+NOT_ACCEPTED = {1: "An earlier answer was not accepted", 2: "Earlier answers were not accepted, the last one for this"}
 ENVELOPE_TOKENS = 16  # {"id":"k285","record":} and a comma, counted with the Kimi vocabulary and rounded up, 2026-11-23
 
 
@@ -57,15 +58,15 @@ class Form:
 
 
 def messages(
-    window: Window, question: Question, secret: bytes, form: Form, complaint: str = ""
+    window: Window, question: Question, secret: bytes, form: Form, complaint: str = "", round_: int = 1
 ) -> tuple[list[Message], dict[str, str]]:
-    """The messages of one request, and the map from short id to document. `complaint` tells what was wrong last time."""
+    """The messages of one request, and the map from short id to document. `complaint` tells what was wrong in the last round."""
     boundary, ids = marks(window, secret)
     documents = list(_window_content(window, boundary, {document: short for short, document in ids.items()}))
     return [
         {"role": "system", "content": INSTRUCTION},
         {"role": "user", "content": documents if _has_image(window) else "".join(part["text"] for part in documents)},
-        {"role": "user", "content": asked(question, form, len(ids), complaint)},
+        {"role": "user", "content": asked(question, form, len(ids), complaint, round_)},
     ], ids
 
 
@@ -107,8 +108,11 @@ def frame(question: Question, form: Form, documents: int) -> tuple[str, ...]:
     return INSTRUCTION, asked(question, form, documents), _json(envelope(question, form))
 
 
-def asked(question: Question, form: Form, documents: int, complaint: str = "") -> str:
-    """The words of the question, which stand behind the documents."""
+def asked(question: Question, form: Form, documents: int, complaint: str = "", round_: int = 1) -> str:
+    """The words of the question, which stand behind the documents.
+
+    subtle: the same complaint twice makes two requests, else the reply to the first would be taken for the reply to the second.
+    """
     lines = [f"Question: {question.name}", question.instruction]
     if form.legend:
         lines.append(f"RECORD has short keys, and lists in brackets are rows: {_json(form.legend)}.{LEFT_OUT if form.optional else ''}")
@@ -116,7 +120,7 @@ def asked(question: Question, form: Form, documents: int, complaint: str = "") -
         lines.append(f"JSON Schema of RECORD: {_json(form.schema(question))}")
     lines.append(f"Documents: {documents}")
     if complaint:
-        lines.append(f"An earlier answer was not accepted: {neutral(complaint)} Answer again, correctly.")
+        lines.append(f"{NOT_ACCEPTED[min(round_, 2)]}: {neutral(complaint)} Answer again, correctly.")
     return "\n".join(lines)
 
 

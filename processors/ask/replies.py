@@ -84,7 +84,7 @@ class Asker:
     def request(self, window: Window, question: Question, *, round_: int = 0, complaint: str = "") -> Request:
         """The request for a window: its exact JSON, its price in tokens, and the fingerprint under which it is paid once."""
         form = self.account.form(question)
-        messages, ids = prompts.messages(window, question, self.ledger.secret, form, complaint)
+        messages, ids = prompts.messages(window, question, self.ledger.secret, form, complaint, round_ or 1)
         schema = prompts.envelope(question, form)
         prompt_tokens = window.tokens + self.overhead_tokens(question, len(window.documents)) + self._count(complaint)
         wanted = self.reply_tokens(window, question) * (AGAIN_FACTOR if round_ else 1)

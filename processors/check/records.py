@@ -8,9 +8,10 @@ A reject says what is wrong in words for a person, which are also what the model
     truncated            the reply ends before the document's answer does
     invalid_json         the reply holds no answers at all
     missing_in_reply     the reply is whole and has no answer for the document
-    duplicate_in_reply   it has more than one
+    duplicate_in_reply   it has several, which differ
     invalid              a field does not fit the schema
     contamination        a value stands only in another document of the window
+    content_filter       the provider's filter stopped the reply before the document's answer
     unknown_id           an answer for no document of the window; the reject names no document
 """
 
@@ -31,13 +32,13 @@ from processors.check.source import Source
 from schemas.compact import expanded
 from schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject, Reply, Request, Window
 
-__all__ = ["ask_again", "check", "merge"]
+__all__ = ["ask_again", "check", "is_final", "merge"]
 
 COMMON_CHARACTERS = 4  # shorter values stand in many documents, so finding one in a neighbour shows nothing
 PROBLEMS_TOLD = 12  # fields named in one reject
 COMPLAINT_CHARACTERS = 2_000  # most that a model is told about what was wrong
 
-ALONE = frozenset({"contamination", "duplicate_in_reply"})  # reasons for which a document is asked again without its neighbours
+ALONE = frozenset({"contamination", "duplicate_in_reply", "content_filter"})  # reasons to ask again about a document without its neighbours
 
 
 def check(request: Request, reply: Reply, *, earlier: bool = False) -> tuple[list[Record], list[Reject]]:
@@ -67,15 +68,20 @@ def check(request: Request, reply: Reply, *, earlier: bool = False) -> tuple[lis
 def ask_again(request: Request, rejects: Iterable[Reject]) -> list[tuple[Window, str]]:
     """The windows to ask again, each with the complaint about the last answer; documents are in the order of the window.
 
-    A document whose answer may come from a neighbour is asked alone, the others together. When nothing at all fitted into the reply, its
-    documents are asked in halves.
+    A document whose answer may come from a neighbour, or was filtered because of one, is asked alone, the others together. When nothing
+    at all fitted into the reply, its documents are asked in halves. What `is_final` says is not asked again.
     """
-    failed = {reject.document: reject for reject in rejects if reject.document and reject.reason != NOT_APPLICABLE}
+    failed = {reject.document: reject for reject in rejects if reject.document and not is_final(request, reject)}
     ordered = [failed[document] for document in request.window.documents if document in failed]
     alone = [[reject] for reject in ordered if reject.reason in ALONE]
     together = [reject for reject in ordered if reject.reason not in ALONE]
     groups = [*alone, *_halved(together, len(request.window.documents))]
     return [(_window(request.window, {reject.document for reject in group}), _complaint(group)) for group in groups if group]
+
+
+def is_final(request: Request, reject: Reject) -> bool:
+    """Whether asking again would change nothing: the document is of another kind, or what the filter found stands in it alone."""
+    return reject.reason == NOT_APPLICABLE or (reject.reason == "content_filter" and len(request.window.documents) == 1)
 
 
 def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str, Any]]]:
@@ -84,12 +90,17 @@ def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str
     for entry in salvaged.entries:
         if document := request.ids.get(_id(entry)):
             answer = {**entry.value, "record": expanded(request.legend, entry.value["record"])} if "record" in entry.value else entry.value
-            answers.setdefault(document, []).append(answer)
+            if answer not in answers.setdefault(document, []):  # the same said twice is said once
+                answers[document].append(answer)
     return answers
 
 
 def _todays(question: Question, answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**answer, "record": only_known(question.fields, answer["record"])} if "record" in answer else answer
+    """An answer to an earlier schema as one to today's: what is new is null, what is gone is left out."""
+    if not isinstance(answer.get("record"), dict):
+        return answer
+    new: dict[str, Any] = {field.name: None for field in question.fields}
+    return {**answer, "record": new | only_known(question.fields, answer["record"])}
 
 
 def _strays(request: Request, salvaged: Salvaged) -> str:
@@ -105,7 +116,9 @@ def _id(entry: Entry) -> str:
 def _unanswered(request: Request, reply: Reply, document: str, salvaged: Salvaged, found: Sequence[object]) -> Reject:
     """Why a document has no answer, or too many."""
     if found:
-        return _reject(request, document, "duplicate_in_reply", f"The reply has {len(found)} entries for this document; give one.")
+        return _reject(request, document, "duplicate_in_reply", f"The reply has {len(found)} unlike entries for this document; give one.")
+    if reply.finish_reason == "content_filter":
+        return _reject(request, document, "content_filter", "The provider's content filter stopped the reply.")
     if reply.finish_reason == "length" or (salvaged.found and not salvaged.whole):
         return _reject(request, document, "truncated", f"The reply broke off after {len(salvaged.entries)} whole entries.")
     if not salvaged.found:
@@ -119,6 +132,7 @@ def _judge(request: Request, document: str, answer: Mapping[str, Any], source: S
     if _is_empty(answer.get("record", "")):
         return _reject(request, document, NOT_APPLICABLE, f"Nothing in the document answers the question {question.name}.")
     problems = [f"{shown(key, quoted=False)}: does not belong beside id and record" for key in answer if key not in ("id", "record")]
+    problems += _left_out(request, answer.get("record"))
     value = _validated(question, normalise(question.fields, answer.get("record"), problems), problems)
     if problems:
         return _reject(request, document, "invalid", _sentence(problems))
@@ -127,6 +141,13 @@ def _judge(request: Request, document: str, answer: Mapping[str, Any], source: S
         return _reject(request, document, "contamination", _sentence(crossed))
     proofs = tuple(evidence(leaf, source, document) for leaf in leaves)
     return Record(document, question.name, value, proofs, request.fingerprint)
+
+
+def _left_out(request: Request, record: Any) -> list[str]:
+    """Fields that a record lacks. In the short form a field is left out where it would be null, so nothing can be said about it."""
+    if request.legend or not isinstance(record, dict):
+        return []
+    return [f"{field.name}: is missing; give its value, or null" for field in request.question.fields if field.name not in record]
 
 
 def _is_empty(value: Any) -> bool:
