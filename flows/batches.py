@@ -39,9 +39,19 @@ Hear = Callable[[str], None]  # gets a sentence that a person should know while 
 
 @dataclass(slots=True)
 class Halt:
-    """Whether a run should send nothing more: `error` says why. Set from outside by a signal, from inside by a budget or a refusal."""
+    """Whether a run should send nothing more: `error` says why. Set from outside by a signal, from inside by a budget or a refusal.
+
+    `tell` is told at once when the run is asked to end. `listen` hears signals, also where somebody else took them over meanwhile.
+    """
 
     error: OctavoError | None = None
+    tell: Callable[[OctavoError], None] = lambda _: None
+    listen: Callable[[], None] = lambda: None
+
+    def end(self, error: OctavoError) -> None:
+        """Ask the run to end: what waits is not sent, what is in flight is awaited."""
+        self.error = error
+        self.tell(error)
 
 
 def quiet(stage: str, done: int, total: int | None) -> None:

@@ -93,6 +93,7 @@ async def open_desk(
     with hold(out) as warehouse, read.Reader(limits, passwords, ocr=local_ocr) as reader:
         async with Asker(account, out / "ledger.sqlite", run=run, count=count, hear=hear) as asker:
             count.attend(asker)
+            halt.tell = asker.end
             yield Desk(job, asked, limits, warehouse, asker, reader, count, count.exact, halt)
 
 

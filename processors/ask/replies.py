@@ -31,7 +31,7 @@ from processors.ask.pace import Pace
 from processors.ask.paying import Paying, ledger_row
 from processors.ask.statement import statement
 from schemas.compact import Legend
-from schemas.errors import AccessRefused, BudgetReached, RequestError
+from schemas.errors import AccessRefused, BudgetReached, Interrupted, OctavoError, RequestError
 from schemas.pipeline import Part, Question, Reply, Request, Window
 
 __all__ = ["Account", "Asker", "Caps", "Order", "cancel", "look_up", "pending", "statement"]
@@ -123,7 +123,7 @@ class Asker:
         while (step := self._step(request, found)) is not None:
             try:
                 fresh |= await self._pay(step)
-            except (RequestError, BudgetReached, AccessRefused):
+            except (RequestError, BudgetReached, AccessRefused, Interrupted):
                 break  # written down as failed; what is whole is used, and asking for the rest meets the same trouble or none
             found = continuation.links(request.fingerprint, self.ledger.reply)
         reply = self._reply(found, from_ledger=not fresh)
@@ -141,6 +141,10 @@ class Asker:
         """What is still to be asked for a request whose reply was cut short."""
         room = self.account.model.context_tokens - request.prompt_tokens - WINDOW_MARGIN_TOKENS
         return continuation.step(request, found, partial=self.account.partial, room=room, count=self._count)
+
+    def end(self, error: OctavoError) -> None:
+        """Send nothing more: whoever waits to leave, or to try again, gets that error; what is in flight is awaited."""
+        self._paying.end(error)
 
     def teach(self, learn: Callable[[Mapping[str, Any], int], None]) -> None:
         """Tell `learn` the JSON of each call from now on, and the prompt tokens that it was billed."""
