@@ -29,6 +29,7 @@ from processors.ask.ledger import Ledger
 from processors.ask.orders import Order, Orders, pending
 from processors.ask.pace import Pace
 from processors.ask.paying import Paying, ledger_row
+from processors.ask.sharing import Sharing, account_name
 from processors.ask.statement import statement
 from schemas.compact import Legend
 from schemas.errors import AccessRefused, BudgetReached, Interrupted, OctavoError, RequestError
@@ -47,14 +48,31 @@ log = logging.getLogger("octavo.ask")
 class Asker:
     """Asks, and remembers. Owns the ledger, the connection, the pace and the budget of one run: use it in an `async with` block."""
 
-    def __init__(self, account: Account, ledger: Path, *, run: str, count: Count, pace: Pace | None = None, hear: Hear = quiet) -> None:
-        """`count` gives the tokens of a text; `run` is the name under which attempts are written down; `hear` gets every notice."""
+    def __init__(
+        self,
+        account: Account,
+        ledger: Path,
+        *,
+        run: str,
+        count: Count,
+        pace: Pace | None = None,
+        pace_file: Path | None = None,
+        hear: Hear = quiet,
+    ) -> None:
+        """`count` gives the tokens of a text; `run` is the name under which attempts are written down; `hear` gets every notice.
+
+        `pace_file` is where all processes put down what they use of the account.
+        """
         self.account = account
         self.run = run
         self._count = count
         self.ledger = Ledger(ledger)
         limits = account.limits
-        self.pace = pace or Pace(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, tpd=limits.tpd)
+        shared = pace_file and account.engine != "offline"
+        self._sharing = Sharing(pace_file, account_name(account.base_url, account.key)) if pace_file and shared else None
+        self.pace = pace or Pace(
+            concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, tpd=limits.tpd, sharing=self._sharing
+        )
         if pace is None:
             self.pace.spent_today(self.ledger.tokens_since(account.provider.name, pace_limits.day_began()))
         self.expected = expect.Expectation(self._latest, self._count if account.model.thinking_tokens else None)
@@ -80,6 +98,8 @@ class Asker:
         await self.chat.__aexit__()
         self.ledger.close()
         self.budget.close()
+        if self._sharing:
+            self._sharing.close()
 
     def request(self, window: Window, question: Question, *, round_: int = 0, complaint: str = "") -> Request:
         """The request for a window: its exact JSON, its price in tokens, and the fingerprint under which it is paid once."""
