@@ -40,7 +40,6 @@ Reply with {"documents":[{"id":ID,"record":RECORD},...]}, one entry for each doc
 
 LEFT_OUT = " Leave out what a document does not have; in rows it is null."
 NOT_ACCEPTED = {1: "An earlier answer was not accepted", 2: "Earlier answers were not accepted, the last one for this"}
-ENVELOPE_TOKENS = 16  # {"id":"k285","record":} and a comma, counted with the Kimi vocabulary and rounded up, 2026-11-23
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import functools
 import json
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -31,6 +32,7 @@ from flows import order, settings
 from processors.ask import replies, stream
 from processors.ask.pace import Pace
 from processors.ask.pace_limits import DAY_S
+from processors.ask.sharing import Sharing
 from processors.store.warehouse import Warehouse
 from schemas.errors import AccessRefused
 from schemas.job import Job
@@ -134,8 +136,12 @@ def measure(
     with tempfile.TemporaryDirectory(dir=folder) as out:
         shutil.copytree(folder / "base", out, dirs_exist_ok=True)
         threshold = 0 if streamed else stream.LIMIT_TOKENS
-        pace = functools.partial(Pace, clock=now, wall_clock=wall)
-        with mock.patch.object(stream, "STREAM_FROM_TOKENS", threshold), mock.patch.object(replies, "Pace", pace):
+        with (
+            mock.patch.object(stream, "STREAM_FROM_TOKENS", threshold),
+            mock.patch.object(replies, "Pace", functools.partial(Pace, clock=now, wall_clock=wall)),
+            mock.patch.object(replies, "Sharing", functools.partial(Sharing, clock=now)),
+            mock.patch.dict(os.environ, OCTAVO_HOME=out),
+        ):
             journal, runs = run(_asked(folder, Path(out), faults, plain=plain))
         return _result(said, Path(out), journal, runs)
 
