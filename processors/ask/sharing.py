@@ -18,6 +18,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 from processors.ask import database
 from processors.ask.holders import holder, is_gone
@@ -35,6 +36,10 @@ BUSY_MS = 2_000  # a transaction takes well under a millisecond
 LOOK_AGAIN_S = 0.25  # when somebody else may have made room
 WAITS_S = 1.5  # a process that asked in vain so lately still waits
 GONE_S = 1.0  # how often to look for processes that are gone
+
+Result = TypeVar("Result")
+
+NO_ROWS: list[sqlite3.Row] = []
 
 _numbers = itertools.count()
 log = logging.getLogger("octavo.ask")
@@ -66,69 +71,73 @@ class Sharing:
 
     def enter(self, tokens: int, limits: Mapping[str, int], day: int) -> tuple[bool, int]:
         """Count a request that wants to leave, if there is room for it; gives whether there was, and the tokens of the day by all."""
-        if self._file is None:
-            return True, 0
-        try:
-            self._file.execute("BEGIN IMMEDIATE")
-            with self._file:
-                self._tidy()
-                today = self._day(day)
-                room = self._room(tokens, limits) and not 0 < limits["tpd"] < today + tokens
-                if room:
-                    self._count(self._clock(), requests=1, tokens=tokens)
-                    today += tokens
-                self._say(in_flight=int(room), waited_at=0.0 if room else self._clock())
-                return room, today
-        except sqlite3.Error as error:
-            self._lost(error)
-            return True, 0
+
+        def entered() -> tuple[bool, int]:
+            self._tidy()
+            today = self._day(day)
+            room = self._room(tokens, limits) and not 0 < limits["tpd"] < today + tokens
+            if room:
+                self._count(self._clock(), requests=1, tokens=tokens)
+            self._say(in_flight=int(room), waited_at=0.0 if room else self._clock())
+            return room, today + tokens * room
+
+        return self._together(entered, (True, 0))
 
     def leave(self, entered_at: float, tokens: int, *, requests: int = 0) -> None:
         """A request is over. `tokens` is by how much its count was wrong; `requests` is -1 when it never left."""
-        if self._file is None:
-            return
-        try:
-            self._file.execute("BEGIN IMMEDIATE")
-            with self._file:
-                if tokens or requests:
-                    self._count(entered_at, requests=requests, tokens=tokens)
-                self._say(in_flight=-1, waited_at=0.0)
-        except sqlite3.Error as error:
-            self._lost(error)
+
+        def left() -> None:
+            if tokens or requests:
+                self._count(entered_at, requests=requests, tokens=tokens)
+            self._say(in_flight=-1, waited_at=0.0)
+
+        self._together(left, None)
 
     def found(self, name: str, allowed: int, at: float) -> None:
         """Remember a limit that the provider named; `at` in seconds since 1970."""
-        if self._file is not None and allowed:
-            try:
-                self._file.execute("INSERT OR REPLACE INTO limits VALUES (?, ?, ?, ?)", (self._account, name, allowed, at))
-            except sqlite3.Error as error:
-                self._lost(error)
+        values = (self._account, name, allowed, at)
+        if allowed:
+            self._together(lambda: self._run("INSERT OR REPLACE INTO limits VALUES (?, ?, ?, ?)", values), NO_ROWS)
 
     def known(self) -> dict[str, tuple[int, float]]:
         """The limits that were found, by whomever, and when."""
-        if self._file is None:
-            return {}
-        rows = self._file.execute("SELECT name, allowed, found_at FROM limits WHERE account = ?", (self._account,)).fetchall()
+        sql = "SELECT name, allowed, found_at FROM limits WHERE account = ?"
+        rows = self._together(lambda: self._run(sql, (self._account,)), NO_ROWS)
         return {name: (allowed, found_at) for name, allowed, found_at in rows}
 
     def today(self, day: int) -> int:
         """The tokens of the day by all."""
-        return self._day(day) if self._file is not None else 0
+        return self._together(lambda: self._day(day), 0)
 
     def close(self) -> None:
         """Take no part any more; what was sent counts until its minute is over."""
+        self._together(lambda: self._run("DELETE FROM processes WHERE account = ? AND name = ?", (self._account, self._me)), NO_ROWS)
         if self._file is not None:
-            self._file.execute("DELETE FROM processes WHERE account = ? AND name = ?", (self._account, self._me))
             self._file.close()
             self._file = None
 
+    def _together(self, work: Callable[[], Result], otherwise: Result) -> Result:
+        """Do some work alone in the file; without the file, or in trouble with it, the result is `otherwise`."""
+        if self._file is None:
+            return otherwise
+        try:
+            self._file.execute("BEGIN IMMEDIATE")
+            with self._file:
+                return work()
+        except sqlite3.Error as error:
+            self._lost(error)
+            return otherwise
+
+    def _run(self, sql: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+        assert self._file is not None
+        return self._file.execute(sql, values).fetchall()
+
     def _room(self, tokens: int, limits: Mapping[str, int]) -> bool:
         """Whether the account has room, and we do not take the share of others that wait. What is alone in its minute may leave."""
-        assert self._file is not None
         sql = "SELECT name, in_flight, waited_at FROM processes WHERE account = ?"
-        processes = self._file.execute(sql, (self._account,)).fetchall()
+        processes = self._run(sql, (self._account,))
         sql = "SELECT name, sum(requests) AS requests, sum(tokens) AS tokens FROM minutes WHERE account = ? GROUP BY name"
-        minutes = self._file.execute(sql, (self._account,)).fetchall()
+        minutes = self._run(sql, (self._account,))
         waiting = sum(one["name"] != self._me and one["waited_at"] > self._clock() - WAITS_S for one in processes)
         for limit, rows, column, more in (
             (limits["concurrency"], processes, "in_flight", 1),
@@ -145,28 +154,25 @@ class Sharing:
 
     def _tidy(self) -> None:
         """Forget minutes that are over (or of before the machine started anew), and what processes that are gone had in flight."""
-        assert self._file is not None
         now = self._clock()
         if now < self._looked_at + GONE_S:
             return
         self._looked_at = now
-        self._file.execute("DELETE FROM minutes WHERE second < ? OR second > ?", (now - MINUTE_S - SLACK_S - 1, now + 1))
-        for account, name in self._file.execute("SELECT account, name FROM processes").fetchall():
+        self._run("DELETE FROM minutes WHERE second < ? OR second > ?", (now - MINUTE_S - SLACK_S - 1, now + 1))
+        for account, name in self._run("SELECT account, name FROM processes"):
             if is_gone(name.partition("/")[0]):
-                self._file.execute("DELETE FROM processes WHERE account = ? AND name = ?", (account, name))
+                self._run("DELETE FROM processes WHERE account = ? AND name = ?", (account, name))
 
     def _count(self, at: float, *, requests: int, tokens: int) -> None:
-        assert self._file is not None
-        self._file.execute(
+        self._run(
             "INSERT INTO minutes VALUES (?, ?, ?, ?, ?) ON CONFLICT (account, name, second)"
             " DO UPDATE SET requests = requests + excluded.requests, tokens = tokens + excluded.tokens",
             (self._account, self._me, int(at), requests, tokens),
         )
-        self._file.execute("UPDATE days SET tokens = tokens + ? WHERE account = ?", (tokens, self._account))
+        self._run("UPDATE days SET tokens = tokens + ? WHERE account = ?", (tokens, self._account))
 
     def _say(self, *, in_flight: int, waited_at: float) -> None:
-        assert self._file is not None
-        self._file.execute(
+        self._run(
             "INSERT INTO processes VALUES (?, ?, ?, ?) ON CONFLICT (account, name)"
             " DO UPDATE SET in_flight = max(0, in_flight + excluded.in_flight), waited_at = excluded.waited_at",
             (self._account, self._me, in_flight, waited_at),
@@ -174,12 +180,11 @@ class Sharing:
 
     def _day(self, day: int) -> int:
         """The tokens of that day of the provider; a new day begins with none."""
-        assert self._file is not None
-        row = self._file.execute("SELECT day, tokens FROM days WHERE account = ?", (self._account,)).fetchone()
-        if row is None or row["day"] != day:
-            self._file.execute("INSERT OR REPLACE INTO days VALUES (?, ?, 0)", (self._account, day))
+        rows = self._run("SELECT tokens FROM days WHERE account = ? AND day = ?", (self._account, day))
+        if not rows:
+            self._run("INSERT OR REPLACE INTO days VALUES (?, ?, 0)", (self._account, day))
             return 0
-        return int(row["tokens"])
+        return int(rows[0]["tokens"])
 
     def _lost(self, error: Exception) -> None:
         self._file = None
