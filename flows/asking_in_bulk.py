@@ -15,7 +15,7 @@ from flows.asking import Desk
 from flows.batches import Tell
 from processors.ask import replies
 from processors.pack import windows as pack
-from schemas.errors import AccessRefused, OctavoError, RequestError, SettingsError
+from schemas.errors import AccessRefused, Interrupted, OctavoError, RequestError, SettingsError
 from schemas.job import Job
 from schemas.pipeline import Request
 
@@ -32,7 +32,7 @@ async def fill_ledger(desk: Desk, *, tell: Tell) -> None:
             _refuse_to_pay_twice(batches.orders.open())
         elif not desk.halt.error:
             await batches.order(_requests(desk))
-    except (AccessRefused, RequestError, SettingsError) as error:
+    except (AccessRefused, Interrupted, RequestError, SettingsError) as error:
         desk.halt.error = error
     desk.bought = batches.arrived
     if desk.halt.error and (left := batches.orders.open()):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from schemas.errors import OctavoError
@@ -39,9 +38,19 @@ Hear = Callable[[str], None]  # gets a sentence that a person should know while 
 
 @dataclass(slots=True)
 class Halt:
-    """Whether a run should send nothing more: `error` says why. Set from outside by a signal, from inside by a budget or a refusal."""
+    """Whether a run should send nothing more: `error` says why. Set from outside by a signal, from inside by a budget or a refusal.
+
+    `tell` is told at once when the run is asked to end. `listen` hears signals, also where somebody else took them over meanwhile.
+    """
 
     error: OctavoError | None = None
+    tell: Callable[[OctavoError], None] = lambda _: None
+    listen: Callable[[], None] = lambda: None
+
+    def end(self, error: OctavoError) -> None:
+        """Ask the run to end: what waits is not sent, what is in flight is awaited."""
+        self.error = error
+        self.tell(error)
 
 
 def quiet(stage: str, done: int, total: int | None) -> None:
@@ -75,10 +84,3 @@ async def bounded(function: Callable[[Item], Awaitable[Result]], items: Iterable
         for future in waiting:
             future.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-
-
-def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Split items into lists of `size`; the last may be shorter."""
-    source = iter(items)
-    while batch := list(islice(source, size)):
-        yield batch

@@ -16,6 +16,8 @@ from flows import jobs, settings, show
 from flows.batches import Halt
 from schemas.errors import Interrupted, OctavoError, SettingsError
 
+DRAIN_S = 900.0  # how long a run that was asked to end awaits what is in flight; the gateway cuts a silent call after that (2026-08-13)
+
 Result = TypeVar("Result")
 
 
@@ -218,19 +220,26 @@ def serve(args: argparse.Namespace) -> int:
 
 
 def _until_signalled(work: Coroutine[Any, Any, Result], halt: Halt) -> Result:
-    """Run to the end. The first SIGINT or SIGTERM lets what is in flight finish and commit; a second one stops at once."""
+    """Run to the end. The first SIGINT or SIGTERM lets what is in flight finish and commit; a second one, or DRAIN_S, stops at once."""
 
     async def guarded() -> Result:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
+        heard: list[int] = []
 
         def hear(number: int) -> None:
-            if halt.error:
+            if heard:
                 task.cancel()
-            halt.error = Interrupted(number)
+            heard.append(number)
+            halt.end(Interrupted(number))
+            loop.call_later(DRAIN_S, task.cancel)
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, hear, number)
+        def listen() -> None:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, hear, number)
+
+        halt.listen = listen
+        listen()
         return await task
 
     try:

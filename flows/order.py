@@ -91,8 +91,10 @@ async def open_desk(
     limits, passwords = settings.read_limits(job), settings.passwords(job)
     local_ocr = account.engine == "offline" and read.ocr_available()
     with hold(out) as warehouse, read.Reader(limits, passwords, ocr=local_ocr) as reader:
-        async with Asker(account, out / "ledger.sqlite", run=run, count=count, hear=hear) as asker:
+        pace_file = settings.data_folder() / "pace.sqlite"
+        async with Asker(account, out / "ledger.sqlite", run=run, count=count, pace_file=pace_file, hear=hear) as asker:
             count.attend(asker)
+            halt.tell = asker.end
             yield Desk(job, asked, limits, warehouse, asker, reader, count, count.exact, halt)
 
 

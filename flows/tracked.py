@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,7 @@ from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact,
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
@@ -37,7 +38,8 @@ from schemas.job import Job
 from schemas.pipeline import NOT_APPLICABLE
 from schemas.tables import DOCUMENTS
 
-OUTCOME_KEY, TROUBLE_KEY = "octavo-outcome", "octavo-trouble"  # one key each: the Artifacts page shows runs as versions of a table
+OUTCOME_KEY, TROUBLE_KEY, NOTICE_KEY = "octavo-outcome", "octavo-trouble", "octavo-notices"  # runs become versions of these
+NOTICE = "octavo.notice"  # name of the event
 TROUBLE_ROWS = 100  # more do not help who looks, and all are in the tables
 REDRAW_S = 1.0  # an update of a bar costs the server 9 ms and the run nothing
 DRAW_WITHIN_S = 10.0  # Prefect's client by itself tries for a minute
@@ -77,11 +79,22 @@ async def tracked(job: Job, steps: Sequence[order.Step]) -> State[Any]:
 
 
 async def _worked(job: Job, steps: Sequence[order.Step], caller: Caller) -> Outcome:
+    if caller.halt:
+        caller.halt.listen()  # Prefect has taken SIGTERM for itself, to end a flow wherever it is
     refuse_idle(job, steps)
     account = settings.account(job, key=await key_in_block(job.key_secret))
-    async with bars(caller.tell) as tell:
+    notices = Notices(str(flow_run.id))
+    async with bars(caller.tell, notices) as tell:
         return await order.run(
-            job, account, settings.vocabulary(), steps=steps, each=in_tasks(), tell=tell, halt=caller.halt, approve=caller.approve
+            job,
+            account,
+            settings.vocabulary(),
+            steps=steps,
+            each=in_tasks(),
+            tell=tell,
+            halt=caller.halt,
+            approve=caller.approve,
+            hear=notices.hear,
         )
 
 
@@ -148,12 +161,34 @@ async def _in_task(label: str, number: int, function: Callable[[Any], Awaitable[
     return results[0]
 
 
-# --- artifacts -----------------------------------------------------------------------------------------------------
+# --- notices and artifacts -----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Notices:
+    """What a person should hear at once, such as a budget or a balance that runs low: a line of the log, an event, and a table of all."""
+
+    run: str  # id of the flow run
+    heard: list[str] = field(default_factory=list)
+    drawn: int = 0  # how many of them stand in the table
+
+    def hear(self, sentence: str) -> None:
+        """Pass a sentence on. An automation of Prefect can send the event `octavo.notice` anywhere."""
+        self.heard.append(sentence)
+        get_run_logger().warning("%s", sentence)
+        emit_event(NOTICE, {"prefect.resource.id": f"octavo.run.{self.run}"}, payload={"message": sentence})
+
+    async def draw(self) -> None:
+        """Keep the table as it is now, as a new version of its key."""
+        if self.drawn < len(self.heard):
+            self.drawn = len(self.heard)
+            rows = [{"notice": sentence} for sentence in self.heard]
+            await acreate_table_artifact(rows, NOTICE_KEY, "What to know about money and the way to the provider.")
 
 
 @asynccontextmanager
-async def bars(also: Tell) -> AsyncIterator[Tell]:
-    """A progress artifact for each stage, redrawn at most once a second, and once more when the work ends."""
+async def bars(also: Tell, notices: Notices) -> AsyncIterator[Tell]:
+    """A progress artifact for each stage and the table of notices, redrawn at most once a second, and once more when the work ends."""
     latest: dict[str, tuple[int, int | None]] = {}
     drawn: dict[str, tuple[int, int | None]] = {}
     artifacts: dict[str, UUID] = {}
@@ -163,6 +198,7 @@ async def bars(also: Tell) -> AsyncIterator[Tell]:
         also(stage, done, total)
 
     async def draw() -> None:
+        await notices.draw()
         for stage, (done, total) in list(latest.items()):
             if drawn.get(stage) == (done, total):
                 continue

@@ -21,11 +21,12 @@ SHARED = ROOT.parent / "shared"
 
 
 @pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the machine's settings reaches a test, least of all a key with money behind it."""
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing of the machine's settings reaches a test, least of all a key with money behind it, and nothing of one test the next."""
     variables = [name for provider in catalogue().providers.values() for name in (provider.key_env, provider.base_url_env) if name]
-    for name in (*variables, "PREFECT_API_URL", "OCTAVO_TOKENIZER", "OCTAVO_HOME"):
+    for name in (*variables, "PREFECT_API_URL", "OCTAVO_TOKENIZER"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OCTAVO_HOME", str(tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture

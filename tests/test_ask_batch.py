@@ -23,6 +23,7 @@ from processors.ask.batch import Batches
 from processors.ask.batch_file import line_of, results
 from processors.ask.orders import pending
 from processors.ask.replies import Account, Asker
+from processors.ask.spending import Spending
 from processors.pack import windows as pack
 from processors.store.warehouse import Warehouse
 from schemas.compiler import compile_question
@@ -235,6 +236,24 @@ async def test_an_interrupted_wait_says_how_to_go_on(kimi: Running, inbox: Path)
     assert refused.exit_code == 1
     assert "--mode batch" in refused.stopped
     assert (count(kimi, "batch_create"), kimi.paid()) == (1, [])
+
+
+async def test_a_batch_that_waits_counts_for_other_runs(kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run may end before its batch: a shared cap keeps what that may cost, and a run on another folder has only the rest."""
+    monkeypatch.setenv("OCTAVO_HOME", str(inbox.parent / "home"))
+    kimi.config.batch_step_s = LATER
+    job, halt = job_of(kimi, inbox, project="p", budget_project_usd=0.01), Halt()
+    account = replace(account_of(kimi, job), caps=settings.caps(job))
+    working = asyncio.create_task(order.run(job, account, halt=halt))
+    await until(lambda: count(kimi, "batch_get"))
+    halt.end(Interrupted(signal.SIGINT))
+    await working
+    (waiting,) = pending(ledger(job))
+    other = await order.run(job.model_copy(update={"out": str(inbox.parent / "other"), "mode": "live"}), account)
+    assert "project p is reached" in other.stopped
+    assert 0 < other.cost_usd <= 0.01 - waiting.reserved_usd
+    shared = Spending(inbox.parent / "home" / "spending.sqlite", project="p", run="")
+    assert shared.total_usd("project p") == (pytest.approx(other.cost_usd), pytest.approx(waiting.reserved_usd))
 
 
 async def test_ctrl_c_leaves_the_batch_where_it_is(kimi: Running, inbox: Path) -> None:

@@ -63,7 +63,7 @@ async def test_what_an_earlier_run_ordered_is_charged(tmp_path: Path) -> None:
     """The bill of a batch of an earlier run counts towards the run and all runs of the day, though no cap has room for it."""
     file, now = tmp_path / "spending.sqlite", datetime(2026, 11, 23, tzinfo=UTC)
     budget = Budget(Caps(run_usd=1.0, day_usd=1.0, file=file), now=lambda: now)
-    await budget.charge(1.5)
+    await budget.charge("batch", 1.5)
     with pytest.raises(BudgetReached):
         await budget.reserve(0.1)
     budget.close()

@@ -13,7 +13,7 @@ from flows import settings
 from processors.ask.replies import Account, Asker, look_up
 from processors.pack import windows as pack
 from schemas.compiler import compile_question
-from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable, RequestRefused
+from schemas.errors import AccessRefused, BudgetReached, Interrupted, ProviderUnavailable, RequestRefused
 from schemas.job import Job
 from schemas.pipeline import Page, Question, Window
 from tests.emulator.config import Config, Fault
@@ -185,3 +185,21 @@ async def test_the_doctor_sees_models_and_balance(kimi: Running) -> None:
     served, balance = await look_up(account_of(kimi))
     assert served["kimi-k2.6"] == 262_144
     assert balance == pytest.approx(100.0)
+
+
+async def test_asking_that_is_ended_sends_nothing_more(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """Whoever waits for a slot, for money or to try again is told at once; the call in flight is awaited, and its reply is kept."""
+    kimi.config.timing, kimi.config.ttft_s = True, 1.0
+    kimi.config.faults.append(Fault("server_error", match="number: 9"))
+    async with asker(kimi, tmp_path, concurrency=2) as asking:
+        windows = [window(f"invoice number: {number}") for number in (9, *range(5))]
+        calls = [asyncio.ensure_future(asking.ask(asking.request(shown, question))) for shown in windows]
+        await asyncio.sleep(0.5)  # two are in flight by then, or one and another try
+        left = len(kimi.log.chats())
+        asking.end(Interrupted(15))
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(ended[0], Interrupted)
+    assert len(kimi.log.chats()) <= left + 1
+    assert sum(not isinstance(reply, BaseException) for reply in ended) == len(kimi.paid()) >= 1
+    assert all(isinstance(reply, Interrupted) for reply in ended if isinstance(reply, BaseException))
+    assert asking.budget.reserved_usd == 0

@@ -237,3 +237,45 @@ def test_four_processes_never_pass_a_cap_by_a_cent(tmp_path: Path) -> None:
     assert billed_usd <= counted_usd <= cap_usd
     assert counted_usd > 0.9 * cap_usd
     assert sum(nano(json.loads(out)["spent_usd"]) for out, _ in said) == nano(counted_usd)
+
+
+BATCH_AND_DIE = """
+import asyncio, os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from processors.ask.budget import Budget, Caps
+
+async def main():
+    purse = Budget(Caps(day_usd=1, file=Path(sys.argv[1])), now=lambda: datetime(2026, 11, 23, 12, tzinfo=UTC))
+    await purse.reserve(0.6)
+    await purse.name(0.6, "intent")
+    os.kill(os.getpid(), 9)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_waiting_batch_stays_reserved(tmp_path: Path) -> None:
+    """What a batch may cost counts for all runs while it waits, whoever ordered it and however that ended, until its bill is known."""
+    assert child(BATCH_AND_DIE, str(tmp_path / "spending.sqlite")).wait(60) == -signal.SIGKILL
+    with pytest.raises(BudgetReached, match=r"\$0\.00 is spent, \$0\.60 is reserved"):
+        await budget(tmp_path, day_usd=1).reserve(0.5)
+    without = budget(tmp_path)  # a run without caps fetches it
+    await without.charge("intent", 0.1)
+    assert without.spent_usd == 0.1
+    assert Spending(tmp_path / "spending.sqlite", project="", run="r").total_usd("day 2026-11-23") == (0.1, 0.0)
+    await budget(tmp_path, day_usd=1).reserve(0.9)
+
+
+async def test_a_batch_that_is_left_is_settled_later(tmp_path: Path) -> None:
+    """A run that ends before its batch leaves the reservation, also among others of the same size; a later run settles that one."""
+    first = budget(tmp_path, day_usd=2)
+    for name in ("a", "b"):
+        await first.reserve(0.5)
+        await first.name(0.5, name)
+    await first.settle("b", 0.2)
+    first.leave("a")
+    assert (first.spent_usd, first.reserved_usd) == (0.2, 0.0)
+    later = budget(tmp_path, day_usd=2)
+    await later.charge("a", 0.3)
+    assert Spending(tmp_path / "spending.sqlite", project="", run="r").total_usd("day 2026-11-23") == (0.5, 0.0)

@@ -56,7 +56,8 @@ def judge(invoices: dict[str, tuple[Gold, tuple[Part, ...]]], answers: dict[str,
     window = Window(tuple(part for _, parts in invoices.values() for part in parts), 0)
     ids = {f"k{number}": document for number, document in enumerate(invoices)}
     text = json.dumps({"documents": [{"id": key, "record": answers[document]} for key, document in ids.items()]})
-    request = Request("f", compile_question("invoice"), window, ids, {}, 0, 0)
+    question = compile_question("invoice")
+    request = Request("f", question, window, ids, {}, 0, 0, legend={field.name: field.name for field in question.fields})
     return check(request, Reply("f", text, "stop", Usage(0, 0), "m", "e", 0.0))
 
 

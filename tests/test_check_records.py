@@ -218,6 +218,14 @@ def test_what_was_not_answered_is_rejected() -> None:
     assert all("k9" in reject.detail for reject in rejected[1:])
 
 
+def test_the_same_answer_twice_is_one_answer() -> None:
+    """A document whose entry is repeated word for word is answered: nothing is to be asked again."""
+    entries = [{"id": key, "record": {"number": number}} for key, number in (("k1", "B-1001"), ("k2", "B-2002"), ("k1", "B-1001"))]
+    accepted, rejected = check(request_for(), reply_of(json.dumps({"documents": entries})))
+    assert [record.document for record in accepted] == ["d1", "d2"]
+    assert [reject.document for reject in rejected] == ["d3"]
+
+
 def test_a_cut_reply_keeps_its_whole_records() -> None:
     """Records that arrived whole are accepted; the others are rejected as truncated, also the one that was cut."""
     text = '{"documents":[{"id":"k1","record":{"number":"B-1001"}},{"id":"k2","record":{"number":"B-20'
@@ -286,7 +294,7 @@ def test_asking_again() -> None:
         {"id": "k3", "record": {"number": "B-3003", "day": "soon"}},
         {"id": "k4", "record": {"number": "none"}},
         {"id": "k5", "record": {"number": "B-5005"}},
-        {"id": "k5", "record": {"number": "B-5005"}},
+        {"id": "k5", "record": {"number": "B-5006"}},
         {"id": "k7", "record": {"number": "B-6006"}},
     ]
     _, rejected = check(request, reply_of(json.dumps({"documents": entries})))

@@ -19,7 +19,9 @@ from flows.processes import descendants
 from processors.store.warehouse import Warehouse, hold
 from tests.emulator.config import Config
 from tests.emulator.fixture import running
+from tests.emulator.oracle import labelled_lines
 from tests.prefect_server import ROOT, Server, prefect_server, serving, wait_for
+from tests.signalled import assert_drained, ended_by, slips, slow, start
 
 pytestmark = pytest.mark.flow
 
@@ -198,6 +200,39 @@ def test_run_reports_to_the_server(server: Server, broken: Path, tmp_path: Path)
     assert "Files: 2, of which 1 failed, 1 ok." in done.stderr
     (run,) = server.runs(broken)
     assert (run["state_type"], run["deployment_id"]) == ("FAILED", None)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_drains_as_without_prefect(server: Server, tmp_path: Path, number: int, code: int) -> None:
+    """What is in flight is awaited and committed, what waits is not sent, and the run says why it ended."""
+    inbox = slips(tmp_path)
+    with running(slow()) as kimi:
+        started = start(kimi, inbox, server.environ)
+        said, left = ended_by(kimi, started, number)
+        assert (started.returncode, "Traceback" in said) == (code, False), said
+        assert_drained(kimi, tmp_path / "out", left)
+    (run,) = server.runs(inbox)
+    assert run["state_type"] == "FAILED"
+    assert "asked to end" in run["state"]["message"]
+
+
+def test_a_budget_that_runs_low_is_an_event_and_an_artifact(server: Server, inbox: Path, tmp_path: Path) -> None:
+    """Automations can act on the event; the table has every notice, and the log too."""
+    with running(Config(timing=False, oracle=labelled_lines)) as kimi:
+        job = {"inbox": str(inbox), "out": str(tmp_path / "out"), "extract": ["invoice"], "base_url": kimi.base_url}
+        (tmp_path / "job.yaml").write_text(json.dumps({**job, "max_documents_per_window": 1, "budget_usd": 0.0065}))
+        command = [sys.executable, "-m", "flows.cli", "run", "--job", str(tmp_path / "job.yaml"), "--yes"]
+        environ = {**server.environ, "MOONSHOT_API_KEY": kimi.key}
+        done = subprocess.run(command, cwd=ROOT, env=environ, check=False, capture_output=True, text=True, timeout=300)
+        assert kimi.paid(), done.stderr
+    (run,) = server.runs(inbox)
+    notices = [row["notice"] for row in json.loads(server.artifacts(run)["octavo-notices"]["data"])]
+    assert any("budget of $0.0065" in notice for notice in notices)
+    wanted = {"filter": {"event": {"name": ["octavo.notice"]}, "resource": {"id": [f"octavo.run.{run['id']}"]}}}
+    events = wait_for(lambda: server.ask("/events/filter", wanted)["events"], "the event")
+    assert sorted(event["payload"]["message"] for event in events) == sorted(notices)
+    logged = server.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
+    assert {line["message"] for line in logged} >= set(notices)
 
 
 def test_locked_folder_is_a_sentence(server: Server, inbox: Path, tmp_path: Path) -> None:

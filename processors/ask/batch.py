@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +61,7 @@ class Batches:
     async def collect(self, *, wait: bool = True) -> None:
         """Take up what earlier runs ordered, wait for it (or only look), and keep what came back. Raises like `order`."""
         found = [await self._attached(order) for order in self.orders.open()]
-        await _together([asyncio.create_task(self._finish(order, None, wait=wait)) for order in found if order])
+        await _together([asyncio.create_task(self._finish(order, ours=False, wait=wait)) for order in found if order])
 
     async def order(self, requests: AsyncIterable[Request]) -> None:
         """Order requests in as few batches as they fit into, wait, and keep what came back. Known ones are passed over.
@@ -72,7 +73,7 @@ class Batches:
         try:
             async for spool in self._spools(requests):
                 async for order in self._submit(spool):
-                    waiting.append(asyncio.create_task(self._finish(order, order.reserved_usd)))  # noqa: PERF401 - known before the next one
+                    waiting.append(asyncio.create_task(self._finish(order, ours=True)))  # noqa: PERF401 - known before the next one
         except BaseException:
             await _given_up(waiting)
             raise
@@ -104,26 +105,30 @@ class Batches:
                 async for order in self._submit(half):
                     yield order
             return
-        try:
+        with closing(spool):
             ordered = None if self.halted() else await self._ordered(spool)
-        except BaseException:
-            await self.budget.settle(spool.worst_usd, 0.0)
-            raise
-        finally:
-            spool.close()
         if ordered:
             yield ordered
         else:
             await self.budget.settle(spool.worst_usd, 0.0)
 
     async def _ordered(self, spool: Spool) -> Order:
-        """Intent, upload, batch: each on disk before the next."""
-        order = await asyncio.to_thread(self.orders.intend, spool.rows, spool.worst, sha256=spool.sha256, size_bytes=spool.size_bytes)
+        """Intent, upload, batch: each on disk before the next. What is reserved goes by the name of the intent."""
+        try:
+            order = await asyncio.to_thread(self.orders.intend, spool.rows, spool.worst, sha256=spool.sha256, size_bytes=spool.size_bytes)
+        except BaseException:
+            await self.budget.settle(spool.worst_usd, 0.0)
+            raise
+        await self.budget.name(spool.worst_usd, order.intent)
         try:
             order = self.orders.uploaded(order, await self.calls.upload(order, spool.file))
             return self.orders.ordered(order, await self.calls.create(order))
         except (RequestRefused, AccessRefused) as error:
             await self._drop(order, error.message)
+            await self.budget.settle(order.intent, 0.0)
+            raise
+        except BaseException:
+            self.budget.leave(order.intent)  # nobody knows how far it got; the next run will
             raise
 
     async def _attached(self, order: Order) -> Order | None:
@@ -133,23 +138,24 @@ class Batches:
         if batch := await self.calls.batch_of(order):
             return self.orders.ordered(order, batch)
         await self._drop(order, "The run ended before the batch was made, so that nothing was paid.")
+        await self.budget.charge(order.intent, 0.0)
         return None
 
     async def _drop(self, order: Order, said: str) -> None:
         self.orders.dropped(order, said)
         await self.calls.delete(order.file or await self.calls.file_of(order))
 
-    async def _finish(self, order: Order, reserved_usd: float | None, *, wait: bool = True) -> None:
-        """Wait for a batch and keep what it brought. Not reserved is what an earlier run has reserved: it is spent already."""
-        billed_usd = 0.0
+    async def _finish(self, order: Order, *, ours: bool, wait: bool = True) -> None:
+        """Wait for a batch and keep what it brought; what is not over by then stays reserved. `ours`: ordered by this run."""
+        billed_usd = None
         try:
             if batch := await self._ended(order, wait=wait):
                 billed_usd = await self._keep(order, batch)
         finally:
-            if reserved_usd is None:
-                await self.budget.charge(billed_usd)
-            else:
-                await self.budget.settle(reserved_usd, billed_usd)
+            if billed_usd is None and ours:
+                self.budget.leave(order.intent)
+        if billed_usd is not None:
+            await (self.budget.settle if ours else self.budget.charge)(order.intent, billed_usd)
 
     async def _ended(self, order: Order, *, wait: bool) -> dict[str, Any] | None:
         """The batch in the status in which it ended; None when it has not and the wait is over."""

@@ -69,7 +69,8 @@ class Budget:
         self.caps = caps or Caps()
         self._run, self._hear, self._now = run, hear, now
         self._spent = self._held = 0
-        self._open: dict[float, deque[tuple[int, int]]] = {}  # worst case -> (reserved, number in the shared file) of calls in flight
+        # worst case, or name of a batch -> (reserved, number in the shared file) of calls in flight
+        self._open: dict[float | str, deque[tuple[int, int]]] = {}
         self._turn = asyncio.Lock()  # held by the one call that is next to be let go
         self._freed = asyncio.Event()
         self._dearer = 1.0  # how much more than its worst case a call has cost; stays 1 while tokens are counted right
@@ -98,14 +99,26 @@ class Budget:
             self._held += worst
             self._open.setdefault(worst_usd, deque()).append((worst, call))
 
-    async def settle(self, worst_usd: float, billed_usd: float) -> None:
-        """Exchange a reservation for the bill: 0 when the call was refused, the worst case when nobody knows."""
-        worst, call = self._open[worst_usd].popleft()  # calls of the same worst case are alike
-        billed = worst if billed_usd == worst_usd else nano(billed_usd)
+    async def name(self, worst_usd: float, batch: str) -> None:
+        """Keep a reservation for a batch, which may outlive this process; from now on it goes by that name."""
+        worst, call = self._open[worst_usd].popleft()
+        self._open[batch] = deque([(worst, call)])
+        if call and self._shared:
+            await asyncio.to_thread(self._shared.name, call, batch)
+
+    def leave(self, batch: str) -> None:
+        """Leave a batch to a later process: it stays reserved in the shared file."""
+        self._held -= self._open.pop(batch)[0][0]
+        self._freed.set()
+
+    async def settle(self, reserved: float | str, billed_usd: float) -> None:
+        """Exchange a reservation, by its worst case or its name, for the bill: 0 for a refusal, the worst case when nobody knows."""
+        worst, call = self._open[reserved].popleft()  # calls of the same worst case are alike
+        billed = worst if billed_usd == reserved else nano(billed_usd)
         self._held -= worst
         self._spent += billed
         if billed > worst:
-            self._dearer = max(self._dearer, billed_usd / worst_usd)
+            self._dearer = max(self._dearer, billed_usd / usd(worst))
             self._hear(f"A call cost {shown(billed)}, more than the {shown(worst)} reserved for it; more is reserved from now on.")
         try:
             totals = await asyncio.to_thread(self._shared.settle, call, billed) if call and self._shared else {}
@@ -113,12 +126,12 @@ class Budget:
             self._freed.set()
         self._alert({"run": self._spent, **totals})
 
-    async def charge(self, billed_usd: float) -> None:
-        """Add the bill of what an earlier run reserved and ordered; it counts whatever the caps are."""
+    async def charge(self, batch: str, billed_usd: float) -> None:
+        """Add the bill of a batch that an earlier run reserved and ordered; it counts whatever the caps are."""
         billed = nano(billed_usd)
         self._spent += billed
         async with self._turn:
-            totals = await asyncio.to_thread(self._charge_shared, billed) if self.caps.shared and billed else {}
+            totals = await asyncio.to_thread(self._charge_shared, billed, batch)
         self._alert({"run": self._spent, **totals})
 
     def close(self) -> None:
@@ -140,11 +153,16 @@ class Budget:
         day = self._day()
         return self._file().reserve(worst, day, self.caps.by_scope(day))
 
-    def _charge_shared(self, billed: int) -> dict[str, int]:
-        """Put down a bill without looking at the caps; gives what is billed by scope."""
-        call = self._file().reserve(billed, self._day(), {})
-        assert isinstance(call, int)
-        return self._file().settle(call, billed)
+    def _charge_shared(self, billed: int, batch: str) -> dict[str, int]:
+        """Put down a bill without looking at the caps; gives what is billed by scope. Who ordered may have had caps when we have none."""
+        if self.caps.file is None or not (self.caps.shared or self.caps.file.exists()):
+            return {}
+        call = self._file().named(batch)
+        if not call and self.caps.shared and billed:
+            reserved = self._file().reserve(billed, self._day(), {})
+            assert isinstance(reserved, int)  # there is no cap
+            call = reserved
+        return self._file().settle(call, billed) if call else {}
 
     def _file(self) -> Spending:
         """The shared file, opened the first time."""

@@ -2,7 +2,8 @@
 
 One Pace for one account: jobs that share it leave in turn. Nobody polls: each event (a reply, a departure, the end of a wait) lets go
 whoever may leave then. The provider charges prompt + reply budget against its tokens a minute, whatever is generated, and counts every
-attempt as a request (documentation of 2026-08-13). The books are kept by `pace_limits`; what a refusal says is read by `refusals`.
+attempt as a request (documentation of 2026-08-13). The books are kept by `pace_limits`, and for all processes by `sharing`; who waits
+stands in `pace_turns`; what a refusal says is read by `refusals`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,8 @@ import asyncio
 import math
 import random
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from processors.ask.pace_limits import (
     BURST_SHARE,
@@ -28,7 +27,9 @@ from processors.ask.pace_limits import (
     Slots,
     rpm_in,
 )
+from processors.ask.pace_turns import Turns, Waiting
 from processors.ask.refusals import Refusal
+from processors.ask.sharing import LOOK_AGAIN_S, Sharing
 from schemas.errors import BudgetReached, OctavoError, RequestRefused
 
 BACKOFF_S = 1.0  # first pause when the provider names none; doubled with each wave of refusals, with jitter
@@ -37,18 +38,10 @@ WAVE_S = 10.0  # refusals that are heard within so long may be of one wave (ours
 JITTER = 0.5  # a pause is longer by up to this share, so that several machines do not come back at once
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """A request that wants to leave."""
-
-    tokens: int
-    turn: asyncio.Future[Place]
-
-
 class Pace:
     """One account's limits, kept by everything that asks through this object in one event loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all have a default: limits, time, and who shares them
         self,
         *,
         concurrency: int = 0,
@@ -59,18 +52,23 @@ class Pace:
         wall_clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
+        sharing: Sharing | None = None,
     ) -> None:
-        """Limits as the account has them; 0 is "not known": concurrency is then found from one on, the others when they are met."""
+        """Limits as the account has them; 0 is "not known": concurrency is then found from one on, the others when they are met.
+
+        `sharing` is what other processes use of the account, and what is remembered of it.
+        """
         self.clock, self.sleep = clock, sleep
         self._wall_clock, self._chance = wall_clock, chance
         self._slots, self._rpm, self._tpm, self._tpd = Slots(concurrency), Limit(rpm), Limit(tpm), Limit(tpd)
         self._minute, self._day, self._miscount = Minute(), Day(), Miscount()
-        self._jobs: dict[str, deque[_Waiting]] = {}  # in the order of their turns
+        self._turns, self._sharing = Turns(), sharing
         self._paused_until = self._refused_at = self._left_at = -math.inf
         self._wave = 0  # of refusals that were heard: what left after it is no part of it
         self._vain = 0  # waves since a reply came
         self._timer: asyncio.Task[None] | None = None
         self._timer_at = math.inf
+        self._remember()
 
     @property
     def most(self) -> int:
@@ -79,8 +77,7 @@ class Pace:
 
     def limits(self) -> dict[str, int]:
         """The limits in force, told or found; 0 where none is known."""
-        named = {"concurrency": self._slots.limit, "rpm": self._rpm, "tpm": self._tpm, "tpd": self._tpd}
-        return {name: limit.now for name, limit in named.items()}
+        return {name: self._limit(name).now for name in ("concurrency", "rpm", "tpm", "tpd")}
 
     @asynccontextmanager
     async def slot(self, tokens: int, job: str = "", *, again: bool = False) -> AsyncIterator[Place]:
@@ -119,6 +116,8 @@ class Pace:
             self.overloaded(place, refusal.wait_s if refusal else None)
             return
         new_wave = self._new_wave(place)
+        if self._sharing:
+            self._sharing.found(refusal.limit, refusal.allowed, self._wall_clock())
         match refusal.limit:
             case "concurrency":
                 self._slots.limit.find(refusal.allowed, self.clock())
@@ -156,15 +155,13 @@ class Pace:
         self._paused_until = max(self._paused_until, self.clock() + seconds)
 
     def spent_today(self, tokens: int) -> None:
-        """Count tokens that others, such as earlier runs, reserved in this day of the provider."""
+        """Take note of the tokens that were reserved in this day of the provider, as earlier runs wrote them down."""
         self._day.turn(self._wall_clock())
-        self._day.tokens += tokens
+        self._day.tokens = max(self._day.tokens, tokens)
 
     def give_up(self, job: str, error: OctavoError) -> None:
         """Let nobody of a job wait any longer: raise that error where they wait."""
-        for waiting in self._jobs.pop(job, ()):
-            if not waiting.turn.done():
-                waiting.turn.set_exception(error)
+        self._turns.give_up(job, error)
 
     def _new_wave(self, place: Place) -> bool:
         """Whether a refusal is the first that is heard of those that left together; one in a long reply may be far from its departure."""
@@ -191,9 +188,12 @@ class Pace:
 
     def _end(self, place: Place) -> None:
         """A slot is free again; who never left has used nothing."""
-        if place.at == math.inf:
+        never = place.at == math.inf
+        if never:
             self._minute.take_back(place)
             self._day.recount(place, 0)
+        if self._sharing:
+            self._sharing.leave(place.entered_at, (0 if never else place.tokens) - place.entered_tokens, requests=-int(never))
         self._let_go()
 
     def _recount(self, place: Place, tokens: int) -> None:
@@ -202,9 +202,8 @@ class Pace:
 
     async def _turn(self, tokens: int, job: str, *, first: bool) -> Place:
         """Wait until a request may leave. A slot given to somebody who is gone goes back."""
-        waiting = _Waiting(tokens, asyncio.get_running_loop().create_future())
-        queue = self._jobs.setdefault(job, deque())
-        (queue.appendleft if first else queue.append)(waiting)
+        waiting = Waiting(tokens, asyncio.get_running_loop().create_future())
+        self._turns.join(waiting, job, first=first)
         self._let_go()
         try:
             return await waiting.turn
@@ -216,20 +215,43 @@ class Pace:
 
     def _let_go(self) -> None:
         """Let whoever may leave do so, the jobs in turn; then see to it that this is looked at again in time."""
-        while (waiting := self._next()) and self._has_slot():
+        while (waiting := self._turns.next()) and self._has_slot():
             tokens = self._miscount.corrected(waiting.tokens)
             if self._day_is_full(waiting, tokens):
                 continue
             if wait_s := self._wait_s(tokens):
                 self._wake_in(wait_s)
                 return
-            self._pop()
-            place = Place(tokens, self._day.number, waiting.tokens)
+            if not self._enter(tokens):
+                self._wake_in(LOOK_AGAIN_S)
+                return
+            self._turns.pop()
+            place = Place(tokens, self._day.number, waiting.tokens, self.clock(), tokens)
             self._minute.enter(place)
             self._day.tokens += tokens
             self._slots.in_flight += 1
             self._left_at = self.clock()
             waiting.turn.set_result(place)
+
+    def _enter(self, tokens: int) -> bool:
+        """Whether the other processes leave room for a request, which is then counted there too."""
+        if self._sharing is None:
+            return True
+        room, today = self._sharing.enter(tokens, self.limits(), self._day.number)
+        self._day.tokens = max(self._day.tokens, today - tokens * room)
+        return room
+
+    def _remember(self) -> None:
+        """Begin with what is known of the account: limits that were found, and the tokens of the day."""
+        if self._sharing:
+            for name, (allowed, found_at) in self._sharing.known().items():
+                self._limit(name).find(allowed, self.clock() - max(0.0, self._wall_clock() - found_at))
+            self._slots.open_known()
+            self._day.turn(self._wall_clock())
+            self.spent_today(self._sharing.today(self._day.number))
+
+    def _limit(self, name: str) -> Limit:
+        return {"concurrency": self._slots.limit, "rpm": self._rpm, "tpm": self._tpm, "tpd": self._tpd}[name]
 
     def _has_slot(self) -> bool:
         """Whether a slot is free; opens more when it is time, and else sees to it that this is looked at again then."""
@@ -249,35 +271,15 @@ class Pace:
             wait_s = max(wait_s, self._left_at + SPREAD_S / self._rpm.now - now)
         return max(0.0, wait_s)
 
-    def _day_is_full(self, waiting: _Waiting, tokens: int) -> bool:
+    def _day_is_full(self, waiting: Waiting, tokens: int) -> bool:
         """Whether the day has no room for a request, which is then told so."""
         self._day.turn(self._wall_clock())
         if not self._tpd.now or self._day.tokens + tokens <= self._tpd.now:
             return False
         message = f"The account's {self._tpd.now:,} tokens a day are used up."
         waiting.turn.set_exception(BudgetReached(message, about="tpd", next_step="Run again after 00:00 UTC+8; what is done is kept."))
-        self._pop()
+        self._turns.pop()
         return True
-
-    def _next(self) -> _Waiting | None:
-        """The request whose turn it is; those that were given up, and jobs without requests, are dropped on the way."""
-        while self._jobs:
-            job = next(iter(self._jobs))
-            queue = self._jobs[job]
-            while queue and queue[0].turn.done():
-                queue.popleft()
-            if queue:
-                return queue[0]
-            del self._jobs[job]
-        return None
-
-    def _pop(self) -> None:
-        """Take the request whose turn it was, and put its job behind the others."""
-        job = next(iter(self._jobs))
-        queue = self._jobs.pop(job)
-        queue.popleft()
-        if queue:
-            self._jobs[job] = queue
 
     def _wake_in(self, seconds: float) -> None:
         """Look again in so many seconds, unless that is due earlier anyway."""

@@ -86,6 +86,8 @@ class Place:
     tokens: int
     day: int
     asked_tokens: int  # before the correction of our counts
+    entered_at: float = 0.0  # when it was let go, and with how many tokens
+    entered_tokens: int = 0
     at: float = math.inf  # when it left
     wave: int = 0  # of refusals that was the last one then
     counted: bool = True  # in the minute still
@@ -176,6 +178,10 @@ class Slots:
         self._open = float(told or 1)
         self._trouble_at = math.inf  # how many were open when the last refusals began
         self._changed_at = -math.inf
+
+    def open_known(self) -> None:
+        """Begin with as many as were found before."""
+        self._open = max(self._open, float(self.limit.now))
 
     @property
     def most(self) -> int:

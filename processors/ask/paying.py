@@ -9,10 +9,11 @@ money, `ledger` keeps, `chat` calls, and `account` says who is asked and what th
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,6 +52,7 @@ class Paying:
     heard: bool = False
     over: OctavoError | None = None
     learn: Callable[[Mapping[str, Any], int], None] = lambda _, __: None
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self, headers: Mapping[str, str]) -> None:
         """An answer came, with these headers, whatever it says."""
@@ -71,7 +73,7 @@ class Paying:
             if error.unreached:
                 lost.next_step = "Check --base-url and the network, then run again: what is done is kept."
                 if self.over is None:
-                    self._end(lost)
+                    self.end(lost)
                     self.tell(str(lost))
             raise lost from None
 
@@ -96,7 +98,7 @@ class Paying:
             return failures[-1] - failures[0] >= patience_s
 
         again = tenacity.retry_if_exception_type(TryLater)
-        return tenacity.AsyncRetrying(sleep=self.pace.sleep, retry=again, wait=wait_s, stop=stop, reraise=True)
+        return tenacity.AsyncRetrying(sleep=self._rest, retry=again, wait=wait_s, stop=stop, reraise=True)
 
     async def _call(self, request: Request, *, again: bool) -> None:
         """One attempt, from the pace to the bill."""
@@ -105,8 +107,10 @@ class Paying:
             self._go_on()
             await self.balance.look_when_due(self.budget.spent_usd)
             await self.budget.reserve(worst_usd)
-            billed_usd = worst_usd
+            billed_usd = 0.0
             try:
+                self._go_on()  # the budget may have let it wait
+                billed_usd = worst_usd
                 billed_usd = await self._send(request, worst_usd, place)
             except TryLater as error:
                 billed_usd = worst_usd if error.maybe_paid else 0.0
@@ -118,7 +122,7 @@ class Paying:
                 raise
             except AccessRefused as error:
                 billed_usd = 0.0
-                self._end(error)
+                self.end(error)
                 raise
             finally:
                 await self.budget.settle(worst_usd, billed_usd)
@@ -158,14 +162,25 @@ class Paying:
         self.learn(request.body, usage.prompt_tokens)
         return self.account.model.cost_usd(usage.prompt_tokens, usage.reply_tokens, usage.cached_tokens or 0)
 
+    async def _rest(self, seconds: float) -> None:
+        """Sleep before the next try, but not past the moment at which all asking ended. Raises what ended it."""
+        either = [asyncio.ensure_future(waiting) for waiting in (self.pace.sleep(seconds), self._ended.wait())]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiting in either:
+                waiting.cancel()
+        self._go_on()
+
     def _go_on(self) -> None:
         """Raise what ended all asking."""
         if self.over is not None:
             raise self.over.with_traceback(None)
 
-    def _end(self, error: OctavoError) -> None:
+    def end(self, error: OctavoError) -> None:
         """Nothing more is asked, and nobody waits any longer."""
         self.over = error
+        self._ended.set()
         self.pace.give_up(self.run, error)
 
 

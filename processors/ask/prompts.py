@@ -57,6 +57,7 @@ Give nothing for what the piece does not say, and null for the whole record if i
 SUMMARIES = """\
 What is shown of {id} is no text of it, but summaries of its pieces, in order. Make one summary of the whole document out of them, \
 in the style that is asked for. Keep the marks of pages, such as [p. 3], with what you take over, and take quotes from theirs."""
+NOT_ACCEPTED = {1: "An earlier answer was not accepted", 2: "Earlier answers were not accepted, the last one for this"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +75,15 @@ class Form:
 
 
 def messages(
-    window: Window, question: Question, secret: bytes, form: Form, complaint: str = ""
+    window: Window, question: Question, secret: bytes, form: Form, complaint: str = "", round_: int = 1
 ) -> tuple[list[Message], dict[str, str]]:
-    """The messages of one request, and the map from short id to document. `complaint` tells what was wrong last time."""
+    """The messages of one request, and the map from short id to document. `complaint` tells what was wrong in the last round."""
     boundary, ids = marks(window, secret)
     documents = list(_window_content(window, boundary, {document: short for short, document in ids.items()}))
     return [
         {"role": "system", "content": instruction(form)},
         {"role": "user", "content": documents if _has_image(window) else "".join(part["text"] for part in documents)},
-        {"role": "user", "content": asked(question, form, len(ids), complaint, pieces(window, ids))},
+        {"role": "user", "content": asked(question, form, len(ids), complaint, round_, pieces(window, ids))},
     ], ids
 
 
@@ -123,8 +124,13 @@ def frame(question: Question, form: Form, documents: int) -> tuple[str, ...]:
     return instruction(form), asked(question, form, documents), _json(envelope(question, form))
 
 
-def asked(question: Question, form: Form, documents: int, complaint: str = "", beside: Iterable[str] = ()) -> str:
-    """The words of the question, which stand behind the documents; `beside` is said of documents that are not shown whole."""
+def asked(
+    question: Question, form: Form, documents: int, complaint: str = "", round_: int = 1, beside: Iterable[str] = ()
+) -> str:
+    """The words of the question, which stand behind the documents; `beside` is said of documents that are not shown whole.
+
+    subtle: the same complaint twice makes two requests, else the reply to the first would be taken for the reply to the second.
+    """
     lines = [f"Question: {question.name}", question.instruction]
     if form.legend:
         lines.append(f"{_words(form)}: {_json(form.legend)}")
@@ -132,7 +138,7 @@ def asked(question: Question, form: Form, documents: int, complaint: str = "", b
         lines.append(f"JSON Schema of RECORD: {_json(form.schema(question))}")
     lines += [f"Documents: {documents}", *beside]
     if complaint:
-        lines.append(f"An earlier answer was not accepted: {neutral(complaint)} Answer again, correctly.")
+        lines.append(f"{NOT_ACCEPTED[min(round_, 2)]}: {neutral(complaint)} Answer again, correctly.")
     return "\n".join(lines)
 
 

@@ -70,7 +70,6 @@ class Provider:
     rename: Mapping[str, str] = field(default_factory=dict)  # fields of a call that it names otherwise
     codes: Mapping[str, RefusalKind] = field(default_factory=dict)  # its own error codes
     balance_path: str = ""  # "" when it does not tell
-    estimate_path: str = ""  # where it counts the tokens of a prompt; "" when it does not
     partial: Literal["", "partial", "continue_final_message"] = ""  # how a reply is continued: a mark on the last message, or flags
     currency: str = "USD"
     batch: Mapping[str, Any] = field(default_factory=dict)  # how batches are ordered, see `batch_calls.Rules`; empty when there are none

@@ -29,9 +29,10 @@ from processors.ask.ledger import Ledger, parts_of
 from processors.ask.orders import Order, Orders, pending
 from processors.ask.pace import Pace
 from processors.ask.paying import Paying, ledger_row
+from processors.ask.sharing import Sharing, account_name
 from processors.ask.statement import statement
 from schemas.compact import Legend
-from schemas.errors import AccessRefused, BudgetReached, RequestError
+from schemas.errors import AccessRefused, BudgetReached, Interrupted, OctavoError, RequestError
 from schemas.pipeline import Part, Question, Reply, Request, Window
 
 __all__ = ["Account", "Asker", "Caps", "Order", "cancel", "look_up", "pending", "statement"]
@@ -47,14 +48,31 @@ log = logging.getLogger("octavo.ask")
 class Asker:
     """Asks, and remembers. Owns the ledger, the connection, the pace and the budget of one run: use it in an `async with` block."""
 
-    def __init__(self, account: Account, ledger: Path, *, run: str, count: Count, pace: Pace | None = None, hear: Hear = quiet) -> None:
-        """`count` gives the tokens of a text; `run` is the name under which attempts are written down; `hear` gets every notice."""
+    def __init__(
+        self,
+        account: Account,
+        ledger: Path,
+        *,
+        run: str,
+        count: Count,
+        pace: Pace | None = None,
+        pace_file: Path | None = None,
+        hear: Hear = quiet,
+    ) -> None:
+        """`count` gives the tokens of a text; `run` is the name under which attempts are written down; `hear` gets every notice.
+
+        `pace_file` is where all processes put down what they use of the account.
+        """
         self.account = account
         self.run = run
         self._count = count
         self.ledger = Ledger(ledger)
         limits = account.limits
-        self.pace = pace or Pace(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, tpd=limits.tpd)
+        shared = pace_file and account.engine != "offline"
+        self._sharing = Sharing(pace_file, account_name(account.base_url, account.key)) if pace_file and shared else None
+        self.pace = pace or Pace(
+            concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, tpd=limits.tpd, sharing=self._sharing
+        )
         if pace is None:
             self.pace.spent_today(self.ledger.tokens_since(account.provider.name, pace_limits.day_began()))
         thinks = account.model.thinking_tokens
@@ -81,11 +99,13 @@ class Asker:
         await self.chat.__aexit__()
         self.ledger.close()
         self.budget.close()
+        if self._sharing:
+            self._sharing.close()
 
     def request(self, window: Window, question: Question, *, round_: int = 0, complaint: str = "") -> Request:
         """The request for a window: its exact JSON, its price in tokens, and the fingerprint under which it is paid once."""
         form = self.account.form(question)
-        messages, ids = prompts.messages(window, question, self.ledger.secret, form, complaint)
+        messages, ids = prompts.messages(window, question, self.ledger.secret, form, complaint, round_ or 1)
         schema = prompts.envelope(question, form)
         beside = "\n".join([complaint, *prompts.pieces(window, ids)])
         prompt_tokens = window.tokens + self.overhead_tokens(question, len(window.documents)) + self._count(beside)
@@ -125,7 +145,7 @@ class Asker:
         while (step := self._step(request, found)) is not None:
             try:
                 fresh |= await self._pay(step)
-            except (RequestError, BudgetReached, AccessRefused):
+            except (RequestError, BudgetReached, AccessRefused, Interrupted):
                 break  # written down as failed; what is whole is used, and asking for the rest meets the same trouble or none
             found = continuation.links(request.fingerprint, self.ledger.reply)
         reply = self._reply(found, from_ledger=not fresh)
@@ -143,6 +163,10 @@ class Asker:
         """What is still to be asked for a request whose reply was cut short."""
         room = self.account.model.context_tokens - request.prompt_tokens - WINDOW_MARGIN_TOKENS
         return continuation.step(request, found, partial=self.account.partial, room=room, count=self._count)
+
+    def end(self, error: OctavoError) -> None:
+        """Send nothing more: whoever waits to leave, or to try again, gets that error; what is in flight is awaited."""
+        self._paying.end(error)
 
     def teach(self, learn: Callable[[Mapping[str, Any], int], None]) -> None:
         """Tell `learn` the JSON of each call from now on, and the prompt tokens that it was billed."""

@@ -5,8 +5,9 @@ before it leaves, with the bill beside it after. Whatever has no bill counts in 
 transaction, so two processes never take the same dollar.
 
 The rule for a process that ends without settling, as by kill -9: nobody knows whether its calls in flight were billed, so their worst
-case stays counted for good, marked as lost. Nothing is ever freed for being old. Sums are whole nano-dollars (`money`), the file is
-opened by `database`.
+case stays counted for good, marked as lost. A batch that waits at the provider outlives its process, so that its reservation has a
+name, by which a later process settles it. Nothing is ever freed for being old. Sums are whole nano-dollars (`money`), the file is
+opened by `database`, and processes are told apart by `holders`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from processors.ask import database
+from processors.ask.holders import holder, is_gone, is_here
 from processors.ask.money import usd
 from schemas.errors import StorageError
 
@@ -30,7 +32,8 @@ CREATE TABLE calls (
 CREATE INDEX open_calls ON calls (holder) WHERE billed_nano IS NULL;
 CREATE TABLE totals (scope TEXT PRIMARY KEY, billed_nano INTEGER NOT NULL, open_nano INTEGER NOT NULL);
 """
-STEPS = (FIRST,)  # of the schema; a new one goes at the end, and none is ever changed
+BATCHES = "ALTER TABLE calls ADD COLUMN batch TEXT NOT NULL DEFAULT '';"  # our name of the batch for which it is reserved
+STEPS = (FIRST, BATCHES)  # of the schema; a new one goes at the end, and none is ever changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Spending:
     def __init__(self, path: Path, *, project: str, run: str) -> None:
         """Open or make the file."""
         self.path, self.project, self.run = path, project, run
-        self._me = _holder(os.getpid())
+        self._me = holder(os.getpid())
         self._lock = threading.Lock()
         with self._sentence():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +89,17 @@ class Spending:
             self._settle(row, billed, lost=False)
             return {scope: self._total(scope)[0] for scope in scopes(row["day"], row["project"])}
 
+    def name(self, call: int, batch: str) -> None:
+        """Keep a reservation for a batch, also when this process is gone."""
+        with self._transaction():
+            self._connection.execute("UPDATE calls SET batch = ? WHERE call = ?", (batch, call))
+
+    def named(self, batch: str) -> int:
+        """The number of the reservation that waits for a batch; 0 when there is none."""
+        with self._lock, self._sentence():
+            row = self._connection.execute("SELECT call FROM calls WHERE billed_nano IS NULL AND batch = ?", (batch,)).fetchone()
+        return int(row["call"]) if row else 0
+
     def total_usd(self, scope: str) -> tuple[float, float]:
         """What is billed and what is reserved in a scope, such as `day 2026-11-23`, in USD."""
         with self._lock:
@@ -100,14 +114,15 @@ class Spending:
 
     def _write_off(self) -> None:
         """Count the reservations of processes that are gone as spent: nobody knows, and nobody will."""
-        for row in self._connection.execute("SELECT * FROM calls WHERE billed_nano IS NULL").fetchall():
-            if row["holder"] != self._me and _is_gone(row["holder"]):
+        for row in self._connection.execute("SELECT * FROM calls WHERE billed_nano IS NULL AND batch = ''").fetchall():
+            if row["holder"] != self._me and is_gone(row["holder"]):
                 self._settle(row, row["reserved_nano"], lost=True)
 
     def _others_hold(self) -> bool:
-        """Whether another living process of this machine has calls in flight."""
-        holders = self._connection.execute("SELECT DISTINCT holder FROM calls WHERE billed_nano IS NULL AND holder <> ?", (self._me,))
-        return any(_is_here(holder) for (holder,) in holders)
+        """Whether another living process of this machine has calls in flight. Nobody waits for a batch, which may take a day."""
+        sql = "SELECT DISTINCT holder FROM calls WHERE billed_nano IS NULL AND batch = '' AND holder <> ?"
+        holders = self._connection.execute(sql, (self._me,))
+        return any(is_here(name) for (name,) in holders)
 
     def _total(self, scope: str) -> tuple[int, int]:
         row = self._connection.execute("SELECT billed_nano, open_nano FROM totals WHERE scope = ?", (scope,)).fetchone()
@@ -135,27 +150,3 @@ class Spending:
         except (OSError, sqlite3.Error) as error:
             message = f"The file of what is spent, {self.path}, cannot be used: {error}."
             raise StorageError(message, next_step="Make it writable, or name another folder in OCTAVO_HOME.") from error
-
-
-def _holder(pid: int) -> str:
-    """The name of a process that no later one has: host, number, and when it began in ticks since boot."""
-    return f"{os.uname().nodename} {pid} {_began(pid)}"
-
-
-def _began(pid: int) -> str:
-    """Field 22 of /proc/PID/stat (proc_pid_stat(5)), counted behind the name, which may hold spaces; "" when there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
-
-
-def _is_here(holder: str) -> bool:
-    """Whether the process lives on this machine."""
-    host, pid, _ = holder.split(" ")
-    return host == os.uname().nodename and _holder(int(pid)) == holder
-
-
-def _is_gone(holder: str) -> bool:
-    """Whether the process was of this machine and is no more; of another machine's nobody here can tell."""
-    return holder.partition(" ")[0] == os.uname().nodename and not _is_here(holder)

@@ -14,7 +14,7 @@ from schemas.pipeline import NOT_APPLICABLE, Question, Reject, Request, Window
 
 LAST_ROUND = 2  # counted from 0: no document is asked more than three times
 COMPLAINT_CHARACTERS = 2_000  # most that a model is told about what was wrong
-ALONE = frozenset({"contamination", "duplicate_in_reply"})  # reasons for which a document is asked again without its neighbours
+ALONE = frozenset({"contamination", "duplicate_in_reply", "content_filter"})  # reasons to ask again about a document without its neighbours
 
 SECOND = """
 Read on your own account: begin with the last page, give the fields in the order of the schema, and copy each value from where it stands."""
@@ -37,7 +37,7 @@ def ask_again(request: Request, rejects: Iterable[Reject]) -> list[Again]:
     A document whose answer may come from a neighbour, or that failed a second time, is asked alone, others with those that lack the
     same fields. When nothing at all fitted into the reply, its documents are asked in halves.
     """
-    failed = {reject.document: reject for reject in rejects if reject.document and reject.reason != NOT_APPLICABLE}
+    failed = {reject.document: reject for reject in rejects if reject.document and not _is_final(request, reject)}
     is_second_pass = request.question.whole is not None and not request.round
     if request.round >= LAST_ROUND or is_second_pass:
         return []
@@ -80,6 +80,11 @@ def _variant(question: Question, kind: str, words: str, names: tuple[str, ...]) 
         fingerprint=signed,
         whole=question,
     )
+
+
+def _is_final(request: Request, reject: Reject) -> bool:
+    """Whether asking again would change nothing: the document is of another kind, or what the filter found stands in it alone."""
+    return reject.reason == NOT_APPLICABLE or (reject.reason == "content_filter" and len(request.window.documents) == 1)
 
 
 def _again(request: Request, group: list[Reject]) -> Again:

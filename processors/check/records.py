@@ -10,10 +10,11 @@ A reject says what is wrong in words for a person, which are also what the model
     truncated            the reply ends before the document's answer does
     invalid_json         the reply holds no answers at all
     missing_in_reply     the reply is whole and has no answer for the document
-    duplicate_in_reply   it has more than one
+    duplicate_in_reply   it has several, which differ
     invalid              a field does not fit the schema
     unproved             a value does not stand in the document, and evidence is required
     contamination        a value stands only in another document of the window
+    content_filter       the provider's filter stopped the reply before the document's answer
     unknown_id           an answer for no document of the window; the reject names no document
 """
 
@@ -100,7 +101,8 @@ def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str
     for entry in salvaged.entries:
         if document := request.ids.get(_id(entry)):
             answer = {**entry.value, "record": expanded(request.legend, entry.value["record"])} if "record" in entry.value else entry.value
-            answers.setdefault(document, []).append(answer)
+            if answer not in answers.setdefault(document, []):  # the same said twice is said once
+                answers[document].append(answer)
     return answers
 
 
@@ -128,7 +130,9 @@ def _id(entry: Entry) -> str:
 def _unanswered(request: Request, reply: Reply, document: str, salvaged: Salvaged, found: Sequence[object]) -> Reject:
     """Why a document has no answer, or too many."""
     if found:
-        return _reject(request, document, "duplicate_in_reply", f"The reply has {len(found)} entries for this document; give one.")
+        return _reject(request, document, "duplicate_in_reply", f"The reply has {len(found)} unlike entries for this document; give one.")
+    if reply.finish_reason == "content_filter":
+        return _reject(request, document, "content_filter", "The provider's content filter stopped the reply.")
     if reply.finish_reason == "length" or (salvaged.found and not salvaged.whole):
         return _reject(request, document, "truncated", f"The reply broke off after {len(salvaged.entries)} whole entries.")
     if not salvaged.found:

@@ -24,6 +24,7 @@ from pathlib import Path
 from flows import settings
 from processors.ask.pace import Pace
 from processors.ask.replies import Asker
+from processors.ask.sharing import Sharing
 from processors.pack import windows as pack
 from schemas.compiler import compile_question
 from schemas.errors import OctavoError
@@ -35,6 +36,7 @@ from tests.emulator.journal import Entry
 from tests.false_time import emulated, now, run, wall
 
 CHARACTERS_A_TOKEN = 4.6  # as the emulator has it
+LATER_S = 30.0  # between the beginnings of processes
 WAITING = 10  # requests that wait at any time beside those in flight
 QUESTION = compile_question("letter")
 
@@ -59,6 +61,7 @@ class Result:
     requests: int
     refused: int
     lost: int
+    least: float = 1.0  # tokens of the process that got least, by those of the one that got most
 
     @property
     def binding(self) -> str:
@@ -68,34 +71,48 @@ class Result:
     def __str__(self) -> str:
         """The columns from `used` on."""
         used, refused = self.shares[self.binding], self.refused / self.requests
-        return f"{used:6.1%} | {self.binding:11} | {self.requests:8} | {refused:5.2%} | {self.lost}"
+        return f"{used:6.1%} | {self.binding:11} | {self.requests:8} | {refused:5.2%} | {self.lost:4} | {self.least:.0%}"
 
 
-async def measure(tier: int, kind: Kind, *, told: bool, minutes: int) -> Result:
-    """One run, of so many minutes in virtual time."""
+async def measure(tier: int, kind: Kind, *, told: bool, minutes: int, processes: int = 1, shared: bool = True) -> Result:
+    """One run, of so many minutes in virtual time. Of several processes each begins 30 s after the one before; `shared`: with one file."""
     limits = TIERS[tier]
     config = Config(tier=tier, tpd=0, balance_usd=1e9, tokens_per_s=kind.tokens_per_s, cache=False)
-    async with emulated(config) as kimi, asker(kimi.base_url, tier if told else -1) as asking:
-        lost = await _work(asking, kind, limits.concurrency + WAITING, until=now() + 60 * minutes)
-        chats = kimi.state.journal.chats()
-    return Result(_shares(chats, limits, minutes), len(chats), sum(entry.status == 429 for entry in chats), lost)
+    begun = now()
+    answered = [0] * processes
+
+    async def process(number: int, folder: str) -> int:
+        await asyncio.sleep(LATER_S * number)
+        file = Path(folder) / "pace.sqlite" if processes > 1 and shared else None
+        async with asker(kimi.base_url, tier if told else -1, file) as asking:
+            lost = await _work(asking, kind, limits.concurrency + WAITING, until=begun + 60 * minutes, first=number * 10**6)
+            answered[number] = asking.ledger.tokens_since(asking.account.provider.name, "")
+        return lost
+
+    with tempfile.TemporaryDirectory() as folder:
+        async with emulated(config) as kimi:
+            lost = sum(await asyncio.gather(*(process(number, folder) for number in range(processes))))
+            chats = kimi.state.journal.chats()
+    refused = sum(entry.status == 429 for entry in chats)
+    return Result(_shares(chats, limits, minutes), len(chats), refused, lost, min(answered) / max(answered))
 
 
 @asynccontextmanager
-async def asker(base_url: str, tier: int) -> AsyncIterator[Asker]:
+async def asker(base_url: str, tier: int, file: Path | None = None) -> AsyncIterator[Asker]:
     """An asker with a new ledger, in virtual time. The day's tokens are left out: a day is too long for a benchmark."""
     account = settings.account(Job(inbox=".", base_url=base_url, tier=tier), {}, key="sk-emulator")
     limits = account.limits
-    pace = Pace(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, clock=now, wall_clock=wall)
+    sharing = Sharing(file, "account", clock=now) if file else None
+    pace = Pace(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, clock=now, wall_clock=wall, sharing=sharing)
     with tempfile.TemporaryDirectory() as folder:
         async with Asker(account, Path(folder) / "ledger.sqlite", run="benchmark", count=pack.counter(None), pace=pace) as asking:
             yield asking
 
 
-async def _work(asking: Asker, kind: Kind, at_once: int, *, until: float) -> int:
+async def _work(asking: Asker, kind: Kind, at_once: int, *, until: float, first: int = 0) -> int:
     """Ask without a pause until that moment, and wait for the last reply; gives how many requests got none."""
     lost = 0
-    number = iter(range(10**9))
+    number = iter(range(first, first + 10**6))
 
     async def one_after_the_other() -> None:
         nonlocal lost
@@ -138,12 +155,15 @@ def main() -> None:
     parser.add_argument("--tiers", type=int, nargs="+", default=range(len(TIERS)))
     parser.add_argument("--kinds", nargs="+", default=[kind.name for kind in KINDS])
     parser.add_argument("--minutes", type=int, default=10, help="length of each run in its own time")
+    parser.add_argument("--processes", type=int, default=1, help="how many ask at once under one account")
+    parser.add_argument("--apart", action="store_true", help="processes know nothing of each other")
     flags = parser.parse_args()
-    print("limits | tier | work  | used   | of          | requests | 429   | lost")
+    shared = {"processes": flags.processes, "shared": not flags.apart}
+    print("limits | tier | work  | used   | of          | requests | 429   | lost | least by most")
     for told in (True, False):
         for tier in flags.tiers:
             for kind in (kind for kind in KINDS if kind.name in flags.kinds):
-                result = run(measure(tier, kind, told=told, minutes=flags.minutes))
+                result = run(measure(tier, kind, told=told, minutes=flags.minutes, **shared))
                 print(f"{'told' if told else 'found':6} | {tier:4} | {kind.name:5} | {result}", flush=True)
 
 

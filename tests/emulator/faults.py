@@ -91,7 +91,7 @@ def spoiled(kind: str, content: str) -> str:
 
 def check_kind(kind: str) -> None:
     """Raises ValueError for a kind that is not known."""
-    if kind not in SENDING | ANSWER | DOOR | _REFUSING.keys() | _TEXT.keys() | _VALUE.keys():
+    if kind not in KINDS:
         raise ValueError(f"There is no fault of kind {kind}; the kinds stand at the top of faults.py.")
 
 
@@ -174,3 +174,5 @@ _VALUE: dict[str, Callable[[Any], Any]] = {
     "unknown_document": _in_list(lambda entries: [*entries, {**entries[0], "id": "kffff"}] if entries else entries),
     "mixed_up": _in_list(_mixed_up),
 }
+
+KINDS = SENDING | ANSWER | DOOR | _REFUSING.keys() | _TEXT.keys() | _VALUE.keys()

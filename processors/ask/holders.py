@@ -1,0 +1,30 @@
+"""Names of processes that no later process has: what stands under one in a shared file is known to be nobody's when it is gone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def holder(pid: int) -> str:
+    """The name of a process: host, number, and when it began in ticks since boot."""
+    return f"{os.uname().nodename} {pid} {_began(pid)}"
+
+
+def is_here(name: str) -> bool:
+    """Whether the process lives on this machine."""
+    host, pid, _ = name.split(" ")
+    return host == os.uname().nodename and holder(int(pid)) == name
+
+
+def is_gone(name: str) -> bool:
+    """Whether the process was of this machine and is no more; of another machine's nobody here can tell."""
+    return name.partition(" ")[0] == os.uname().nodename and not is_here(name)
+
+
+def _began(pid: int) -> str:
+    """Field 22 of /proc/PID/stat (proc_pid_stat(5)), counted behind the name, which may hold spaces; "" when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

@@ -1,0 +1,142 @@
+"""Processes that share an account: together they keep its limits, nobody is starved, and a killed one leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from processors.ask.pace import Pace
+from processors.ask.sharing import WAITS_S, Sharing, account_name
+
+ROOT = Path(__file__).resolve().parents[1]
+LIMITS = {"concurrency": 4, "rpm": 10, "tpm": 1_000, "tpd": 0}
+
+ENTER_AND_DIE = """
+import os, sys
+from pathlib import Path
+from processors.ask.sharing import Sharing
+sharing = Sharing(Path(sys.argv[1]), "a")
+for _ in range(4):
+    assert sharing.enter(10, {"concurrency": 4, "rpm": 10, "tpm": 1_000, "tpd": 0}, 1)[0]
+os.kill(os.getpid(), 9)
+"""
+
+
+class Clock:
+    """A time that a test moves."""
+
+    def __init__(self) -> None:
+        """Some day."""
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now
+
+
+def enter(sharing: Sharing, tokens: int = 10, **limits: int) -> bool:
+    """Whether a request may leave."""
+    return sharing.enter(tokens, {**LIMITS, **limits}, 1)[0]
+
+
+def two(folder: Path) -> tuple[Sharing, Sharing, Clock]:
+    """Two processes' parts, and their time."""
+    clock = Clock()
+    return Sharing(folder / "pace.sqlite", "a", clock=clock), Sharing(folder / "pace.sqlite", "a", clock=clock), clock
+
+
+@pytest.mark.parametrize(("limit", "tokens", "most"), [("concurrency", 10, 4), ("rpm", 10, 10), ("tpm", 300, 3)])
+def test_a_limit_is_kept_together(tmp_path: Path, limit: str, tokens: int, most: int) -> None:
+    """However the requests fall on the processes, no more are let in than the account allows; another account has limits of its own."""
+    one, other, _ = two(tmp_path)
+    limits = {name: allowed if name == limit else 0 for name, allowed in LIMITS.items()}
+    assert sum(enter((one, other)[number % 2], tokens, **limits) for number in range(20)) == most
+    assert enter(Sharing(tmp_path / "pace.sqlite", "b"), tokens, **limits)
+
+
+def test_room_comes_back(tmp_path: Path) -> None:
+    """A slot is free with the last byte, requests and tokens a minute after they left; what never left counts no more at once."""
+    one, other, clock = two(tmp_path)
+    began = clock.now
+    assert [enter(one, rpm=4) for _ in range(4)] == [True] * 4
+    assert not enter(other, rpm=0)
+    one.leave(began, 0)
+    assert enter(other, rpm=0)
+    one.leave(began, -10, requests=-1)
+    assert enter(other, rpm=5, concurrency=0)
+    assert not enter(other, rpm=5, concurrency=0)
+    clock.now += 63
+    assert enter(other, rpm=1, concurrency=0)
+
+
+def test_who_waits_gets_its_share(tmp_path: Path) -> None:
+    """Alone a process may use all; while another one waits it keeps to its share, so that the other comes in."""
+    one, other, clock = two(tmp_path)
+    began = clock.now
+    assert all(enter(one) for _ in range(4))
+    assert not enter(other)
+    one.leave(began, 0)
+    assert not enter(one)  # it has three of four, and somebody waits
+    assert enter(other)
+    one.leave(began, 0)
+    clock.now += WAITS_S + 0.1
+    assert enter(one)  # nobody waits any more
+
+
+def test_what_is_larger_than_a_share_may_leave_alone(tmp_path: Path) -> None:
+    """A window of more tokens than a share has is let in when there is room for it, else it would never be."""
+    one, other, clock = two(tmp_path)
+    assert enter(one, 900)
+    assert not enter(other, 900)
+    clock.now += 63
+    assert enter(other, 900)
+
+
+def test_a_killed_process_holds_no_slot(tmp_path: Path) -> None:
+    """What it had in flight is nobody's; what it had sent counts for its minute."""
+    killed = subprocess.run([sys.executable, "-c", ENTER_AND_DIE, str(tmp_path / "pace.sqlite")], cwd=ROOT, check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    left = Sharing(tmp_path / "pace.sqlite", "a")
+    assert [enter(left, rpm=6) for _ in range(4)] == [True, True, False, False]
+
+
+def test_the_day_and_found_limits_are_remembered(tmp_path: Path) -> None:
+    """The tokens of the day are those of all runs of the account, and the next run begins with the limits that an earlier one found."""
+    first = Sharing(tmp_path / "pace.sqlite", "a")
+    pace = Pace(sharing=first)
+    day = pace._day
+    day.turn(pace._wall_clock())
+    assert first.enter(700, LIMITS, day.number)[0]
+    first.found("rpm", 100, pace._wall_clock())
+    first.found("concurrency", 15, pace._wall_clock())
+    first.close()
+    later = Pace(tpm=5_000, sharing=Sharing(tmp_path / "pace.sqlite", "a"))
+    assert later.limits() == {"concurrency": 15, "rpm": 100, "tpm": 5_000, "tpd": 0}
+    assert later._day.tokens == 700
+    assert later._slots._open == 15
+
+
+def test_trouble_with_the_file_ends_the_sharing_only(tmp_path: Path) -> None:
+    """A file that cannot be used costs a line in the log; everybody is let in, as without it."""
+    (tmp_path / "pace.sqlite").write_bytes(b"this is no database" * 100)
+    sharing = Sharing(tmp_path / "pace.sqlite", "a")
+    assert all(enter(sharing) for _ in range(20))
+    sharing.leave(0.0, 0)
+    sharing.found("rpm", 3, 0.0)
+    assert sharing.known() == {}
+    sharing.close()
+
+
+def test_the_key_is_not_in_the_file(tmp_path: Path) -> None:
+    """An account is named by a digest."""
+    sharing = Sharing(tmp_path / "pace.sqlite", account_name("https://api.moonshot.ai/v1", "sk-canary-11"))
+    assert enter(sharing)
+    with sqlite3.connect(tmp_path / "pace.sqlite") as file:
+        assert "canary" not in "\n".join(file.iterdump())
+    assert str(os.getpid()) in "\n".join(file.iterdump())
