@@ -70,9 +70,7 @@ class Asker:
         limits = account.limits
         shared = pace_file and account.engine != "offline"
         self._sharing = Sharing(pace_file, account_name(account.base_url, account.key)) if pace_file and shared else None
-        self.pace = pace or Pace(
-            concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, tpd=limits.tpd, sharing=self._sharing
-        )
+        self.pace = pace or Pace(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, tpd=limits.tpd, sharing=self._sharing)
         if pace is None:
             self.pace.spent_today(self.ledger.tokens_since(account.provider.name, pace_limits.day_began()))
         thinks = account.model.thinking_tokens
