@@ -164,7 +164,7 @@ async def test_a_wrong_field_is_asked_again_and_then_marked(kimi: Running, inbox
     kimi.config.oracle = wrong
     job = job_of(kimi, inbox, plain_json=True)
     ended = await run(kimi, job)
-    assert (ended.exit_code, ended.rejects, ended.asked, ended.rows, ended.failed_values) == (2, 0, 2, {"parcel": 5}, 1)
+    assert (ended.exit_code, ended.rejects, ended.asked, ended.rows, ended.failed_values) == (2, 0, 3, {"parcel": 5}, 1)
     assert [(row["sender"], row["sent_on"]) for row in parcels(job) if row["path"] == "slip2.txt"] == [("Sender Number 2 Ltd", None)]
     (failed,) = (row for row in Warehouse(Path(job.out)).rows("evidence") if row["state"] == "failed")
     assert (failed["field"], failed["value"], failed["grade"]) == ("sent_on", None, None)
@@ -191,7 +191,7 @@ async def test_two_passes_are_compared_and_priced(kimi: Running, inbox: Path) ->
         return answer
 
     kimi.config.oracle = moody
-    job = job_of(kimi, inbox)
+    job = job_of(kimi, inbox, plain_json=True)
     account = settings.account(job, {}, key=kimi.key)
     once = await order.plan(job, account)
     twice = await order.plan(job.model_copy(update={"passes": 2}), account)
@@ -218,9 +218,9 @@ async def test_required_evidence_is_asked_again_and_then_a_reason(kimi: Running,
         return answer
 
     kimi.config.oracle = inventive
-    job = job_of(kimi, inbox, required_evidence=["sender"], max_documents_per_window=1)
+    job = job_of(kimi, inbox, required_evidence=["sender"], max_documents_per_window=1, plain_json=True)
     ended = await run(kimi, job)
-    assert (ended.exit_code, ended.asked, ended.failed_values) == (2, 10, 5)
+    assert (ended.exit_code, ended.asked, ended.failed_values) == (2, 15, 5)
     failed = [row for row in Warehouse(Path(job.out)).rows("evidence") if row["state"] == "failed"]
     assert {row["field"] for row in failed} == {"sender"}
     assert all("does not stand in the document" in row["detail"] for row in failed)
@@ -240,7 +240,7 @@ async def test_repaired_documents_are_counted(kimi: Running, inbox: Path) -> Non
         return answer
 
     kimi.config.oracle = hasty
-    job = job_of(kimi, inbox)
+    job = job_of(kimi, inbox, plain_json=True)
     ended = await run(kimi, job)
     assert (ended.exit_code, ended.asked, ended.failed_values) == (0, 2, 0)
     assert ended.repaired == {"by their failing fields": 3}
