@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.emulator.config import Oracle
-from tests.emulator.oracle import enveloped, legend, text_of, written
+from tests.emulator.oracle import enveloped, text_of
 
 SCHEMA = {
     "type": "object",
@@ -63,12 +63,6 @@ def shown(body: dict[str, Any], *roles: str) -> dict[str, str]:
     return found
 
 
-def as_asked(body: dict[str, Any], records: dict[str, dict[str, Any]]) -> Any:
-    """Records as a reply, with short keys where the question gives them."""
-    known = legend(body)
-    return enveloped(body, {short: written(known, record) if known else record for short, record in records.items()})
-
-
 def reader(leaves_out: Callable[[dict[str, Any], str], bool] = lambda _body, _article: False) -> Oracle:
     """An oracle that gives every row that is shown but those that are left out, and number and total where they stand."""
 
@@ -82,6 +76,6 @@ def reader(leaves_out: Callable[[dict[str, Any], str], bool] = lambda _body, _ar
                 if not leaves_out(body, row["article"])
             ]
             records[short] = {"number": number and number[1], "total": total and float(total[1]), "items": items}
-        return as_asked(body, records)
+        return enveloped(body, records)
 
     return answer
