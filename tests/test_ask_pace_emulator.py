@@ -134,8 +134,8 @@ def test_the_day_is_kept_over_runs(tmp_path: Path) -> None:
     """A run knows from the ledger what earlier runs of the day used, and stops before the provider has to refuse."""
 
     async def twice() -> tuple[int, int]:
-        async with emulated(Config(tier=1, tpd=60_000)) as kimi:
-            account = account_of(kimi, tier=1, tpd=60_000)
+        async with emulated(Config(tier=1, tpd=40_000)) as kimi:
+            account = account_of(kimi, tier=1, tpd=40_000)
             paid = []
             for numbers in (range(8), range(8, 100)):
                 asking = Asker(account, tmp_path / "ledger.sqlite", run="test", count=pack.counter(None))

@@ -106,14 +106,27 @@ def _lot(seed: int, number: int, entry: Entry) -> float:
     return int.from_bytes(drawn, "big") / 2**64
 
 
-def _records(value: Any) -> Iterator[dict[str, Any]]:
+Record = dict[str, Any] | list[Any]  # an object, or a row of values
+
+
+def _key(entry: Any, name: str) -> Any:
+    """Under what an entry of an envelope has its id or record: their names, or their places in a pair."""
+    return ["id", "record"].index(name) if isinstance(entry, list) else name
+
+
+def _records(value: Any) -> Iterator[Record]:
     """The records of an envelope, or the object itself."""
     for entry in value.get("documents", [{"record": value}]) if isinstance(value, dict) else []:
-        if isinstance(entry.get("record"), dict):
-            yield entry["record"]
+        if isinstance(record := entry[_key(entry, "record")], (dict, list)):
+            yield record
 
 
-def _in_first(change: Callable[[dict[str, Any]], None]) -> Callable[[Any], Any]:
+def _places(record: Record) -> list[Any]:
+    """The keys of a record, or the places of a row."""
+    return list(record) if isinstance(record, dict) else list(range(len(record)))
+
+
+def _in_first(change: Callable[[Any], None]) -> Callable[[Any], Any]:
     def changed(value: Any) -> Any:
         for record in _records(value):
             change(record)
@@ -123,24 +136,32 @@ def _in_first(change: Callable[[dict[str, Any]], None]) -> Callable[[Any], Any]:
     return changed
 
 
-def _drop_field(record: dict[str, Any]) -> None:
-    if record:
-        del record[next(iter(record))]
+def _drop_field(record: Any) -> None:
+    for place in _places(record)[:1]:
+        del record[place]
+
+
+def _extra_field(record: Any) -> None:
+    if isinstance(record, dict):
+        record["confidence"] = "high"
+    else:
+        record.append("high")
 
 
 def _empty_for_null(value: Any) -> Any:
     for record in _records(value):
-        record.update({name: "" for name, found in record.items() if found is None})
+        keyed: Any = record
+        for place in _places(record):
+            keyed[place] = "" if keyed[place] is None else keyed[place]
     return value
 
 
-def _wrong_type(record: dict[str, Any]) -> None:
-    for name, value in record.items():
-        record[name] = {"value": value}
-        break
+def _wrong_type(record: Any) -> None:
+    for place in _places(record)[:1]:
+        record[place] = {"value": record[place]}
 
 
-def _in_list(change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Callable[[Any], Any]:
+def _in_list(change: Callable[[list[Any]], list[Any]]) -> Callable[[Any], Any]:
     def changed(value: Any) -> Any:
         if isinstance(value, dict) and isinstance(value.get("documents"), list):
             return {**value, "documents": change(value["documents"])}
@@ -149,10 +170,17 @@ def _in_list(change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> 
     return changed
 
 
-def _mixed_up(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with(entry: Any, name: str, value: Any) -> Any:
+    """An entry with another id or record."""
+    changed = entry.copy()
+    changed[_key(entry, name)] = value
+    return changed
+
+
+def _mixed_up(entries: list[Any]) -> list[Any]:
     """Each record goes to the next document."""
-    records = [entry["record"] for entry in entries]
-    return [{**entry, "record": record} for entry, record in zip(entries, records[1:] + records[:1], strict=True)]
+    records = [entry[_key(entry, "record")] for entry in entries]
+    return [_with(entry, "record", record) for entry, record in zip(entries, records[1:] + records[:1], strict=True)]
 
 
 _TEXT: dict[str, Callable[[str], str]] = {
@@ -166,12 +194,12 @@ _TEXT: dict[str, Callable[[str], str]] = {
 _VALUE: dict[str, Callable[[Any], Any]] = {
     "array": lambda value: value["documents"] if isinstance(value, dict) and "documents" in value else [value],
     "missing_field": _in_first(_drop_field),
-    "extra_field": _in_first(lambda record: record.update(confidence="high")),
+    "extra_field": _in_first(_extra_field),
     "empty_for_null": _empty_for_null,
     "wrong_type": _in_first(_wrong_type),
     "missing_document": _in_list(lambda entries: entries[:-1]),
     "duplicate_document": _in_list(lambda entries: [*entries, *entries[:1]]),
-    "unknown_document": _in_list(lambda entries: [*entries, {**entries[0], "id": "kffff"}] if entries else entries),
+    "unknown_document": _in_list(lambda entries: [*entries, _with(entries[0], "id", "kffff")] if entries else entries),
     "mixed_up": _in_list(_mixed_up),
 }
 
