@@ -2,7 +2,7 @@
 
 The SDK's own retries are off: a retry it made would be a request that nobody paced, paid or wrote down. What an answer means is
 read by `refusals`, with the codes of the provider in `providers`; here it becomes an error. It also imports `stream`,
-which puts the frames of a streamed reply together.
+which puts the frames of a streamed reply together, and `usage`, which reads what a reply says it used.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import openai
 from processors.ask import stream
 from processors.ask.providers import Provider
 from processors.ask.refusals import Refusal, hidden, refusal, without_key
+from processors.ask.usage import NOT_TOLD, used
 from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
 from schemas.pipeline import Usage
 
@@ -244,9 +245,9 @@ def read_completion(raw: str) -> Completion:
         choice = data["choices"][0]
         said = choice["message"]
         thought = str(said.get("reasoning_content") or "")
-        return Completion(said.get("content") or "", _finish_reason(choice), _usage(data, choice), thought)
+        return Completion(said.get("content") or "", _finish_reason(choice), used(data, choice), thought)
     except (ValueError, LookupError, TypeError, AttributeError):
-        return Completion("", "unreadable", Usage(prompt_tokens=0, reply_tokens=0))
+        return Completion("", "unreadable", NOT_TOLD)
 
 
 def _begun(error: OctavoError) -> OctavoError:
@@ -263,12 +264,6 @@ async def _text(reply: httpx2.Response) -> str:
     except httpx2.HTTPError as error:
         raise TryLater(f"The connection to the provider broke ({type(error).__name__}).", maybe_paid=True) from None
     return reply.text
-
-
-def _usage(data: Mapping[str, Any], choice: Mapping[str, Any]) -> Usage:
-    usage = data.get("usage") or choice.get("usage") or {}
-    cached = usage.get("cached_tokens", (usage.get("prompt_tokens_details") or {}).get("cached_tokens"))
-    return Usage(int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0)), None if cached is None else int(cached))
 
 
 def _finish_reason(choice: Mapping[str, Any]) -> str:
