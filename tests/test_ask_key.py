@@ -13,7 +13,12 @@ from typing import Any
 import duckdb
 import pytest
 
+from flows import settings
+from processors.ask.chat import Chat, TryLater
+from processors.ask.providers import catalogue
 from processors.ask.refusals import without_key
+from schemas.errors import SettingsError
+from schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
@@ -97,3 +102,30 @@ def test_a_key_is_found_in_every_form() -> None:
         assert without_key(f"a {form} b".encode(), KEY) == b"a [key] b"
     assert without_key("an EMPTY field", "EMPTY") == "an EMPTY field"
     assert without_key("nothing", "") == "nothing"
+
+
+def test_white_space_around_a_key_is_no_part_of_it() -> None:
+    """A key that was read from a file comes with its line break, which is left out; nothing but white space is no key."""
+    assert settings.account(Job(inbox="."), {"MOONSHOT_API_KEY": f" {KEY}\r\n"}).key == KEY
+    assert settings.account(Job(inbox="."), {}, key=f"{KEY}\n").key == KEY
+    with pytest.raises(SettingsError, match="No key"):
+        settings.account(Job(inbox="."), {"MOONSHOT_API_KEY": " \n"})
+
+
+@pytest.mark.parametrize("sign", ["\n", "\x00", "\x7f", "é", "\u200b", "\u2014"])
+def test_a_key_that_no_header_can_carry_is_a_setting(sign: str) -> None:
+    """A line break within a key, or a character that is not ASCII, is said before anything is read, and the key is not shown."""
+    with pytest.raises(SettingsError, match="MOONSHOT_API_KEY") as caught:
+        settings.account(Job(inbox="."), {"MOONSHOT_API_KEY": f"{SECRET}{sign}{SECRET}"})
+    assert caught.value.exit_code == 1
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(("base_url", "key"), [("127.0.0.1/v1", KEY), ("", f"{SECRET}\n{SECRET}")])
+async def test_what_never_left_is_not_paid(kimi: Running, base_url: str, key: str) -> None:
+    """An address without a scheme, or a key that is no header, is sent to nobody: it costs nothing and is not tried for long."""
+    async with Chat(base_url or kimi.base_url, key, provider=catalogue().provider("moonshot"), concurrency=1) as chat:
+        with pytest.raises(TryLater, match="Nothing can be sent") as caught:
+            await chat.send({"model": "kimi-k2.6", "messages": []})
+    assert (caught.value.maybe_paid, caught.value.unreached) == (False, True)
+    assert SECRET not in str(caught.value)

@@ -176,6 +176,9 @@ class Chat:
         cause = error.__cause__ or error
         if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
             return TryLater(f"{self._client.base_url} cannot be reached ({_reason(cause)}).", shared=True, unreached=True)
+        if isinstance(cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):  # what it says may show the key
+            sentence = f"Nothing can be sent to {self._client.base_url} ({type(cause).__name__}): check the address and the key."
+            return TryLater(sentence, shared=True, unreached=True)
         sentence = f"The connection to the provider broke ({type(cause).__name__})."
         return TryLater(sentence, maybe_paid=not isinstance(cause, httpx2.PoolTimeout))
 
