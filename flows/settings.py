@@ -49,7 +49,8 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     if job.mode != "live" and not (model.batch_factor and provider.batch):
         message = f"{model.id} at {provider.name} takes no batches."
         raise SettingsError(message, about="mode", next_step="Use --mode live, or --model kimi-k2.6 at moonshot.")
-    if variable and not (key := key or environ.get(variable, "")) and key_needed and provider.key_needed and not job.replay:
+    key = _whole(key or environ.get(variable, ""), variable) if variable else ""
+    if variable and not key and key_needed and provider.key_needed and not job.replay:
         message = f"No key: set {variable} to a key of {base_url},"
         raise SettingsError(message, about="key", next_step="or use --offline to answer by rules on this machine, free and without a key.")
     held = caps(job, environ)
@@ -58,7 +59,16 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
         raise SettingsError(message, about="budget_usd", next_step="Give its prices in --catalogue FILE.toml, or go on with --unpriced.")
     least = Limits(0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0)
     minute_tokens = limits(job, least).tpm
-    return Account(provider, model, base_url, limits(job), key if variable else "", held, job.plain_json, minute_tokens)
+    return Account(provider, model, base_url, limits(job), key, held, job.plain_json, minute_tokens)
+
+
+def _whole(key: str, variable: str) -> str:
+    """A key without the white space around it, as a file leaves it. Raises SettingsError for what no header can carry."""
+    key = key.strip()
+    if not (key.isascii() and key.isprintable()):
+        message = f"The key in {variable} has characters that no key has: line breaks, or such as are not ASCII."
+        raise SettingsError(message, about="key", next_step="Copy it again from the provider's console.")
+    return key
 
 
 def provider_of(job: Job) -> Provider:

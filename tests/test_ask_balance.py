@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flows import order, settings
 from flows.outcome import Outcome
-from processors.ask.balance import EVERY_S, Balance
+from processors.ask import balance as balances
+from processors.ask import replies
+from processors.ask.balance import EVERY_S, Balance, read_balance
+from processors.ask.chat import TryLater
+from processors.ask.replies import look_up
 from schemas.errors import AccessRefused, ProviderUnavailable
 from schemas.job import Job
-from tests.emulator.config import Config
+from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
 
@@ -89,18 +94,18 @@ async def test_a_long_run_reads_it_again() -> None:
 
 async def test_who_does_not_tell_is_not_asked_again() -> None:
     """A provider without a balance is asked once; one that cannot be reached just now does not end a run."""
-    replies: list[float | None] = [None]
+    told: list[float | None] = [None]
 
     async def read() -> float | None:
-        if not replies:
+        if not told:
             raise ProviderUnavailable("gone")
-        return replies.pop()
+        return told.pop()
 
     clock = iter(range(0, 10**6, 10**4))
     balance = Balance(read, "USD", hear=pytest.fail, clock=lambda: float(next(clock)))
     await balance.begin(1.0)
     await balance.look_when_due(0.0)
-    assert replies == []
+    assert told == []
     await balance.begin(1.0)  # what `read` raises now ends no run
 
 
@@ -113,3 +118,58 @@ async def test_another_currency_is_not_compared(kimi: Running) -> None:
         return 1.0
 
     await Balance(read, account.provider.currency, hear=pytest.fail).begin(100.0)
+
+
+@pytest.mark.parametrize("said", [{"data": []}, {"data": None}, [], None, {}, {"data": {"available_balance": "much"}}])
+async def test_what_cannot_be_read_is_not_told(said: Any) -> None:
+    """A balance in a form that nobody knows is no balance, and no end of the run."""
+
+    async def get(path: str) -> Any:
+        return said
+
+    account = settings.account(Job(inbox="."), {}, key="sk-emulator")
+    assert await read_balance(get, account.provider) is None
+
+
+async def test_a_trouble_of_the_moment_does_not_end_the_looking() -> None:
+    """A balance that cannot be read just now is read again when it is due."""
+    outcomes: list[Exception | float] = [TryLater("scaling"), 0.0]
+
+    async def read() -> float | None:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    clock = iter(range(0, 10**6, 10**4))
+    balance = Balance(read, "USD", hear=pytest.fail, clock=lambda: float(next(clock)))
+    await balance.begin(1.0)
+    with pytest.raises(AccessRefused):
+        await balance.look_when_due(0.0)
+
+
+async def test_a_balance_that_fails_once_ends_no_run(kimi: Running, tmp_path: Path) -> None:
+    """A 503 to the look before the run is passed over, in a run and where models are looked up."""
+    kimi.config.faults += [Fault("server_unavailable", path="/users/me/balance", times=1)]
+    assert (await run(kimi, tmp_path, [])).exit_code == 0
+    kimi.config.faults[0].fired = 0
+    account = settings.account(Job(inbox=".", base_url=kimi.base_url), {}, key=kimi.key)
+    assert (await look_up(account))[1] is None
+    assert (await look_up(account))[1] is not None
+
+
+async def test_the_balance_is_read_while_batches_are_waited_for(kimi: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account that is emptied while its batches are with the provider is said then; what is ordered stays ordered."""
+    kimi.config.batch_step_s = 1_000_000.0
+    monkeypatch.setattr(balances, "EVERY_S", 0.0)
+    looks: list[float] = []
+
+    async def read(get: Any, provider: Any) -> float | None:
+        looks.append(0.0 if looks else 9.0)
+        return looks[-1]
+
+    monkeypatch.setattr(replies, "read_balance", read)
+    ended = await run(kimi, tmp_path, [], mode="batch")
+    assert (ended.exit_code, len(looks)) == (77, 2)
+    assert "balance is 0.00 USD" in ended.stopped
+    assert "in 1 batch stay with the provider" in ended.stopped

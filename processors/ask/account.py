@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from processors.ask import providers
 from processors.ask.balance import read_balance
 from processors.ask.budget import Caps
-from processors.ask.chat import Chat
+from processors.ask.chat import Chat, TryLater
 from processors.ask.prompts import Form
 from schemas.compact import legend
 from schemas.pipeline import Question
@@ -65,4 +65,7 @@ async def look_up(account: Account) -> tuple[dict[str, int], float | None]:
     async with Chat(account.base_url, account.key, provider=account.provider, concurrency=1) as chat:
         listed = (await chat.get("/models"))["data"]
         served = {model["id"]: int(model.get("context_length") or model.get("max_model_len") or 0) for model in listed}  # Kimi's, vLLM's
-        return served, await read_balance(chat.get, account.provider)
+        try:
+            return served, await read_balance(chat.get, account.provider)
+        except TryLater:
+            return served, None  # it does not tell now

@@ -43,7 +43,7 @@ class Balance:
         self._due_s = self._clock() + EVERY_S
         try:
             balance = await self._read()
-        except ProviderUnavailable:
+        except (ProviderUnavailable, TryLater):
             return  # the calls themselves will say so, if it lasts
         if balance is None:
             self._due_s = float("inf")
@@ -58,10 +58,10 @@ class Balance:
 
 
 async def read_balance(get: Callable[[str], Awaitable[Any]], provider: Provider) -> float | None:
-    """The balance in the provider's currency; None when the provider does not tell. Raises ProviderUnavailable."""
+    """The balance in the provider's currency; None when the provider does not tell. Raises ProviderUnavailable and TryLater."""
     if not provider.balance_path:
         return None
     try:
         return float((await get(provider.balance_path))["data"]["available_balance"])
-    except (TryLater, RequestRefused, AccessRefused):
-        return None  # another host under this address may have no balance
+    except (RequestRefused, AccessRefused, LookupError, TypeError, ValueError):
+        return None  # another host under this address may have no balance, or tell it in other words

@@ -38,6 +38,10 @@ def _never() -> bool:
     return False
 
 
+async def _no_look() -> None:
+    """Look at nothing."""
+
+
 def _quiet(done: int, total: int) -> None:
     """Hear and say nothing."""
 
@@ -54,6 +58,7 @@ class Batches:
     known: Callable[[str], bool]  # whether a request has a reply
     halted: Callable[[], bool] = _never  # whether to stop waiting; what is ordered stays ordered
     tell: Callable[[int, int], None] = _quiet  # hears how many requests of how many are answered
+    look: Callable[[], Awaitable[None]] = _no_look  # reads the balance while it is waited, when that is due; may raise AccessRefused
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     arrived: set[str] = field(default_factory=set)  # requests whose reply came
     _counts: dict[str, tuple[int, int]] = field(default_factory=dict)  # intent -> requests answered, requests
@@ -168,6 +173,7 @@ class Batches:
                 return batch
             if not wait or self.halted():
                 return None
+            await self.look()
             await self._pause(pause_s)
             pause_s = min(pause_s * POLL_GROWTH, longest_s)
 

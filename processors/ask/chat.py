@@ -2,7 +2,7 @@
 
 The SDK's own retries are off: a retry it made would be a request that nobody paced, paid or wrote down. What an answer means is
 read by `refusals`, with the codes of the provider in `providers`; here it becomes an error. It also imports `stream`,
-which puts the frames of a streamed reply together.
+which puts the frames of a streamed reply together, and `usage`, which reads what a reply says it used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import openai
 
 from processors.ask import stream
 from processors.ask.providers import Provider
-from processors.ask.refusals import Refusal, hidden, refusal
+from processors.ask.refusals import Refusal, hidden, refusal, without_key
+from processors.ask.usage import NOT_TOLD, used
 from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
 from schemas.pipeline import Usage
 
@@ -88,7 +89,10 @@ class Arrived:
 
 
 class Chat:
-    """A connection to one provider. Owns its sockets: use it in an `async with` block."""
+    """A connection to one provider. Owns its sockets: use it in an `async with` block.
+
+    It holds the key, and whatever comes back is given on without it: some hosts repeat it in what they refuse.
+    """
 
     def __init__(
         self,
@@ -104,7 +108,7 @@ class Chat:
 
         `heard` is given the headers of each answer, whatever it says.
         """
-        self._provider = provider
+        self._provider, self._key = provider, key
 
         async def hear(response: httpx2.Response) -> None:
             heard(response.headers)
@@ -131,7 +135,7 @@ class Chat:
         kind = reply.headers.get("content-type", "")
         if "text/event-stream" in kind:
             return self._kept(await stream.collect(reply, limit_tokens=stream.limit_of(body)), reply.headers)
-        text = await _text(reply)
+        text = without_key(await _text(reply), self._key)
         if refused := hidden(text, self._provider):
             raise _begun(trouble(refused))
         return Arrived(text)
@@ -146,14 +150,15 @@ class Chat:
 
     def _kept(self, made: stream.Assembly, headers: Mapping[str, str]) -> Arrived:
         """What a stream brought. Raises what its error frame means, or TryLater, when there is nothing in it worth keeping."""
-        said = refusal(made.status, json.dumps(made.error), headers, self._provider, now_s=time.time()) if made.error else None
+        said = self._refusal(made.status, json.dumps(made.error), headers) if made.error else None
+        raw = without_key(made.raw(), self._key)
         if made.whole or made.has_text:
-            return Arrived(made.raw(), said)
+            return Arrived(raw, said)
         if said is None:
             raise TryLater(f"The reply is not whole: {made.trouble or 'it ended without [DONE]'}.", maybe_paid=True)
         error = trouble(said)
         if isinstance(error, RequestRefused):  # a filter that stopped the reply: what it had written is paid
-            return Arrived(made.raw(), said)
+            return Arrived(raw, said)
         raise _begun(error)
 
     @contextmanager
@@ -162,7 +167,7 @@ class Chat:
         try:
             yield
         except openai.APIStatusError as error:
-            raise trouble(self._meaning(error)) from None
+            raise self._refused(error) from None
         except openai.APIConnectionError as error:
             raise self._broken(error) from None
 
@@ -171,21 +176,28 @@ class Chat:
         cause = error.__cause__ or error
         if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
             return TryLater(f"{self._client.base_url} cannot be reached ({_reason(cause)}).", shared=True, unreached=True)
+        if isinstance(cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):  # what it says may show the key
+            sentence = f"Nothing can be sent to {self._client.base_url} ({type(cause).__name__}): check the address and the key."
+            return TryLater(sentence, shared=True, unreached=True)
         sentence = f"The connection to the provider broke ({type(cause).__name__})."
         return TryLater(sentence, maybe_paid=not isinstance(cause, httpx2.PoolTimeout))
 
-    def _meaning(self, error: openai.APIStatusError) -> Refusal:
-        return refusal(error.status_code, error.response.text, error.response.headers, self._provider, now_s=time.time())
+    def _refused(self, error: openai.APIStatusError) -> OctavoError:
+        return trouble(self._refusal(error.status_code, error.response.text, error.response.headers))
+
+    def _refusal(self, status: int, body: str, headers: Mapping[str, str]) -> Refusal:
+        return refusal(status, without_key(body, self._key), headers, self._provider, now_s=time.time())
 
     async def fetch(self, path: str) -> bytes:
         """What an address of the API answers to a GET, however large. Raises like `send`."""
         with self._told_apart():
-            return (await self._client.get(path, cast_to=httpx2.Response)).content
+            return without_key((await self._client.get(path, cast_to=httpx2.Response)).content, self._key)
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> bytes:
         """What an address of the API answers to a POST, such as `/batches`. Raises like `send`."""
         with self._told_apart():
-            return (await self._client.post(path, cast_to=httpx2.Response, body=body and dict(body))).content
+            reply = await self._client.post(path, cast_to=httpx2.Response, body=body and dict(body))
+            return without_key(reply.content, self._key)
 
     async def upload(self, name: str, content: IO[bytes], purpose: str) -> str:
         """Upload a file; gives its id. Raises like `send`."""
@@ -201,9 +213,10 @@ class Chat:
         """The JSON of a GET, such as `/models` or the balance. Raises like `send`."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                return (await self._client.get(path, cast_to=httpx2.Response)).json()
+                reply = await self._client.get(path, cast_to=httpx2.Response)
+                return json.loads(without_key(reply.text, self._key))
         except openai.APIStatusError as error:
-            raise trouble(self._meaning(error)) from None
+            raise self._refused(error) from None
         except (openai.APIConnectionError, TimeoutError) as error:
             raise ProviderUnavailable(f"{self._client.base_url} does not answer ({type(error).__name__}).") from None
         except json.JSONDecodeError:
@@ -235,9 +248,9 @@ def read_completion(raw: str) -> Completion:
         choice = data["choices"][0]
         said = choice["message"]
         thought = str(said.get("reasoning_content") or "")
-        return Completion(said.get("content") or "", _finish_reason(choice), _usage(data, choice), thought)
+        return Completion(said.get("content") or "", _finish_reason(choice), used(data, choice), thought)
     except (ValueError, LookupError, TypeError, AttributeError):
-        return Completion("", "unreadable", Usage(prompt_tokens=0, reply_tokens=0))
+        return Completion("", "unreadable", NOT_TOLD)
 
 
 def _begun(error: OctavoError) -> OctavoError:
@@ -254,12 +267,6 @@ async def _text(reply: httpx2.Response) -> str:
     except httpx2.HTTPError as error:
         raise TryLater(f"The connection to the provider broke ({type(error).__name__}).", maybe_paid=True) from None
     return reply.text
-
-
-def _usage(data: Mapping[str, Any], choice: Mapping[str, Any]) -> Usage:
-    usage = data.get("usage") or choice.get("usage") or {}
-    cached = usage.get("cached_tokens", (usage.get("prompt_tokens_details") or {}).get("cached_tokens"))
-    return Usage(int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0)), None if cached is None else int(cached))
 
 
 def _finish_reason(choice: Mapping[str, Any]) -> str:

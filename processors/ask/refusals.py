@@ -11,11 +11,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, AnyStr
 
 from processors.ask.providers import Provider, RefusalKind
 
 SECRET = re.compile(r"(sk-|Bearer\s+)[A-Za-z0-9_\-.*]{6,}")
+SECRET_CHARACTERS = 8  # shorter keys are words such as "EMPTY" for servers that need none, and words stand in replies; ours, 2026-11-23
 SHOWN_CHARACTERS = 500  # of a message, in ours
 
 # `error.type` and `error.code`. Moonshot's error page, 2026-08-13; OpenAI's error codes; LiteLLM's error reference, 2026-10-06.
@@ -134,6 +135,14 @@ def hidden(body: str, provider: Provider) -> Refusal | None:
     if known is None and not (labels and message):
         return None
     return Refusal(known or "server", SECRET.sub("[key]", f"{' '.join(labels)}: {message}")[:SHOWN_CHARACTERS])
+
+
+def without_key(said: AnyStr, key: str) -> AnyStr:
+    """Text or bytes without the key that its sender was given, as it is and as JSON escapes it, also JSON within JSON."""
+    if len(key) < SECRET_CHARACTERS:
+        return said
+    pattern = "".join(sign if sign.isalnum() else rf"(?:\\*{re.escape(sign)}|\\+u00(?i:{ord(sign):02x}))" for sign in key)
+    return re.sub(pattern, "[key]", said) if isinstance(said, str) else re.sub(pattern.encode(), b"[key]", said)
 
 
 def _kind(status: int, labels: tuple[str, ...], message: str, provider: Provider) -> RefusalKind:

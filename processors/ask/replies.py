@@ -175,7 +175,11 @@ class Asker:
         account = self.account
         orders = Orders(self.ledger.path, provider=account.engine, model=account.model.id, base_url=account.base_url, run=self.run)
         calls = BatchCalls(self.chat, Rules(**account.provider.batch), partial(self._paying.retrying, paced=False))
-        return Batches(calls, orders, self.budget, account.model, partial(ledger_row, account=account), self.known, halted, tell)
+        row = partial(ledger_row, account=account)
+        return Batches(calls, orders, self.budget, account.model, row, self.known, halted, tell, self._look_at_balance)
+
+    async def _look_at_balance(self) -> None:
+        await self.balance.look_when_due(self.budget.spent_usd)
 
     def known(self, fingerprint: str) -> bool:
         """Whether a request has a reply in the ledger."""
