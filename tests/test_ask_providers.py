@@ -126,6 +126,7 @@ def test_a_file_of_the_users_own(tmp_path: Path) -> None:
     [
         ('[models."kimi-k2.6"]\nprice_outt = 1', "price_outt"),
         ('[models."kimi-k2.6"]\nprice_out = "dear"', "price_out"),
+        ('[models."kimi-k2.6"]\nprice_in = -1', r"price_in: .*greater than or equal to 0"),
         ('[models.x]\nlike = "nothing"', "nothing"),
         ('[models.x]\nproviders = ["vllm"]', "context_tokens"),
         ("[models", "cannot be read"),
@@ -218,6 +219,17 @@ def test_a_budget_needs_a_price() -> None:
         settings.account(job_of(**asked, budget_day_usd=1), {})
     assert settings.account(job_of(**asked), {}).caps.run_usd == 0
     assert settings.account(job_of(**asked, budget_usd=1, unpriced=True), {}).caps.run_usd == 1
+
+
+def test_a_price_counts_when_it_is_whole(tmp_path: Path) -> None:
+    """A block without a price of cached tokens pays them as fresh ones; without both prices, in and out, it has no price."""
+    block = '[models.{0}]\nproviders = ["vllm"]\ncontext_tokens = 9000\n{1}\n'
+    path = laid_over(tmp_path, block.format("whole", "price_in = 2.0\nprice_out = 3.0") + block.format("half", "price_out = 3.0"))
+    whole, half = (model_of(name, "vllm", path=path) for name in ("whole", "half"))
+    assert whole.cost_usd(1_000_000, 0, cached_tokens=1_000_000) == 2.0
+    assert (whole.priced, half.priced) == (True, False)
+    with pytest.raises(SettingsError, match="--unpriced"):
+        settings.account(job_of(provider="vllm", model="half", catalogue=path, budget_usd=1), {})
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, NonNegativeFloat, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from schemas.errors import ModelRetired, SettingsError
@@ -83,13 +83,13 @@ class Model:
     providers: tuple[str, ...]
     context_tokens: int
     max_output_tokens: int = 0  # 0: what the prompt leaves of the context
-    price_in: float = 0.0
-    price_cached: float = 0.0
-    price_out: float = 0.0
-    price_cache_write_5m: float = 0.0
-    price_cache_write_1h: float = 0.0
+    price_in: NonNegativeFloat = 0.0
+    price_cached: NonNegativeFloat = 0.0  # that of `price_in` where a block does not say it
+    price_out: NonNegativeFloat = 0.0
+    price_cache_write_5m: NonNegativeFloat = 0.0
+    price_cache_write_1h: NonNegativeFloat = 0.0
     priced: bool = True  # False when no price is known
-    batch_factor: float = 0.0  # price of a call in a batch, as a part of the list price; 0 when it takes no batches
+    batch_factor: NonNegativeFloat = 0.0  # price of a call in a batch, as a part of the list price; 0 when it takes no batches
     vision: bool = False
     thinking: Literal["none", "switchable", "always"] = "none"  # we switch off what can be switched
     effort: str = ""  # how hard it is asked to think, where it can be told
@@ -188,7 +188,10 @@ def _catalogue(path: str, _changed_ns: int) -> Catalogue:
     data["providers"] = {name: {**_like(block, data["providers"]), "name": name} for name, block in data["providers"].items()}
     data["models"] = {name: {**_like(block, data["models"]), "id": name} for name, block in data["models"].items()}
     for block in data["models"].values():
-        block.setdefault("priced", "price_out" in block)
+        if block.keys() >= {"price_in", "price_out"}:
+            block.setdefault("price_cached", block["price_in"])  # never for nothing: a budget would not hold
+        else:
+            block["priced"] = False
     try:
         return TypeAdapter(Catalogue).validate_python(data)
     except ValidationError as error:
