@@ -147,6 +147,37 @@ def test_locked_sampling_is_told_before_the_call(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("model_id", "provider", "extra", "said"),
+    [
+        ("kimi-k2.6", "moonshot", 'tools = [{ type = "builtin_function", function = { name = "$web_search" } }]', r"\$web_search"),
+        ("kimi-k3", "moonshot-cn", 'tools = [{ type = "builtin_function", function = { name = "$web_search" } }]', r"\$web_search"),
+        ("kimi-k2.7-code", "moonshot", 'tool_choice = "required"', "tool_choice = required"),
+        ("glm-4.7", "zai", 'tool_choice = "required"', "tool_choice = required"),
+        ("kimi-k3", "moonshot", 'tool_choice = { type = "function", function = { name = "f" } }', "one function"),
+    ],
+)
+def test_tools_that_a_model_lost_are_told_before_the_call(tmp_path: Path, model_id: str, provider: str, extra: str, said: str) -> None:
+    """Tools that the model's own provider would refuse are an error at the start, of a plan too; on one's own machine they are free."""
+    path = laid_over(tmp_path, f'[models."{model_id}"]\nextra = {{ {extra} }}')
+    job = {"provider": provider, "model": model_id, "catalogue": path}
+    with pytest.raises(SettingsError, match=f"{model_id} does not take .*{said}.*(Leave|Say)"):
+        settings.account(job_of(**job), {}, key_needed=False)
+    assert settings.account(job_of(**job, base_url=ELSEWHERE), {}, key_needed=False).model.extra
+
+
+@pytest.mark.parametrize(
+    ("model_id", "said"),
+    [("kimi-k3", 'tool_choice = "required"'), ("kimi-k2.6", 'tool_choice = "auto"'), ("kimi-k2.6", 'tools = [{ type = "function" }]')],
+)
+def test_tools_that_a_model_has_are_taken(tmp_path: Path, model_id: str, said: str) -> None:
+    """What the model's own provider takes goes into the call; a catalogue may say that a model takes no tools at all."""
+    block = f'[models."{model_id}"]\nextra = {{ {said} }}\n'
+    assert model_of(model_id, "moonshot", path=laid_over(tmp_path, block)).extra
+    with pytest.raises(SettingsError, match="does not take tools"):
+        model_of(model_id, "moonshot", path=laid_over(tmp_path, f'{block}tools = "none"\n# other'))
+
+
+@pytest.mark.parametrize(
     ("model_id", "provider", "has", "lacks"),
     [
         ("kimi-k2.6", "moonshot", {"thinking": {"type": "disabled"}, "max_completion_tokens": 100}, {"reasoning_effort", "max_tokens"}),

@@ -94,6 +94,8 @@ class Model:
     thinking: Literal["none", "switchable", "always"] = "none"  # we switch off what can be switched
     effort: str = ""  # how hard it is asked to think, where it can be told
     fixed: Mapping[str, float] = field(default_factory=dict)  # sampling fields, and the one value that its own providers take
+    tools: Literal["none", "auto", "required"] = "required"  # the strongest `tool_choice` that its own providers take; none: no tools
+    builtin_tools: bool = True  # whether they take tools of their own, such as $web_search
     json_mode: JsonMode = "json_schema"
     tokens_per_second: float = 40.0  # output speed that `octavo plan` assumes
     retired: date | None = None  # since then its own providers do not answer
@@ -147,6 +149,7 @@ class Catalogue:
             raise ModelRetired(message, about="model", next_step=f"Use its successor: --model {model.successor}")
         elif own:
             _keeps_fixed(model)
+            _keeps_tools(model)
         if model.thinking == "switchable" and not provider.thinking_off:
             return replace(model, thinking="always")
         return model
@@ -226,6 +229,22 @@ def _keeps_fixed(model: Model) -> None:
         if model.extra.get(name, value) != value:
             message = f"{model.id} takes {name} = {value:g} only, and the catalogue's `extra` has {model.extra[name]}."
             raise SettingsError(message, about="catalogue", next_step="Leave it out.")
+
+
+def _keeps_tools(model: Model) -> None:
+    """Tools that a model lost, or never had, would be refused as well. A choice of one function is an object."""
+    tools, choice = model.extra.get("tools"), model.extra.get("tool_choice")
+    if (tools or choice) and model.tools == "none":
+        lost, next_step = "tools", "Leave `tools` and `tool_choice` out."
+    elif not model.builtin_tools and "builtin_function" in str(tools):
+        lost, next_step = "tools of the provider such as $web_search", "Leave them out of `tools`."
+    elif choice == "required" and model.tools != "required":
+        lost, next_step = "tool_choice = required", 'Say "auto", or choose a model that takes it.'
+    elif isinstance(choice, dict) and model.thinking == "always":
+        lost, next_step = "a tool_choice of one function, since it always thinks", 'Say "auto".'
+    else:
+        return
+    raise SettingsError(f"{model.id} does not take {lost}, and the catalogue's `extra` has it.", about="catalogue", next_step=next_step)
 
 
 def _read(path: Path) -> dict[str, Any]:
