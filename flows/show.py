@@ -138,15 +138,20 @@ def tables(found: Iterable[TableInfo]) -> None:
 def models(catalogue: Catalogue) -> None:
     """The catalogue: what can be asked where, at which price per million tokens, and what is gone."""
     gone = Table("model", "retired", "use instead", box=None, title="[bold]No longer served[/]", title_justify="left", style="dim")
+    last = []
     grids: dict[tuple[str, ...], Table] = {}
     for model in catalogue.models.values():
-        if model.retired:
+        if model.retired and model.is_gone():
             gone.add_row(model.id, f"{model.retired:%Y-%m-%d}", model.successor)
         else:
             grids.setdefault(model.providers, _models_grid(model.providers)).add_row(*_model_cells(model))
+            if model.retired:
+                last.append(f"{model.id} is retired on {model.retired:%Y-%m-%d}. {model.instead}")
     for grid in (*grids.values(), gone):
         out.print(grid)
         out.print()
+    for sentence in last:
+        out.print(escape(sentence), soft_wrap=True)
     anything = ", ".join(provider.name for provider in catalogue.providers.values() if provider.any_model)
     out.print(f"Prices are USD per million tokens. Any other model may be asked for at {anything}.", soft_wrap=True)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows import settings
+from flows import settings, show
 from processors.ask.providers import Limits, Model, call_body, catalogue
 from schemas.errors import ModelRetired, SettingsError
 from schemas.job import Job
@@ -144,6 +144,28 @@ def test_locked_sampling_is_told_before_the_call(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="temperature = 1 only"):
         model_of("kimi-k3", "moonshot", path=path)
     assert model_of("kimi-k3", "moonshot", ELSEWHERE, path).extra == {"temperature": 0.2}
+
+
+def test_an_announced_retirement_is_told_and_kept(tmp_path: Path) -> None:
+    """Before the day a model works and is listed; from that day on it is refused with its successor."""
+    path = laid_over(tmp_path, '[models."kimi-k2.6"]\nretired = 2030-02-01\nsuccessor = "kimi-k3"')
+    mine, provider = catalogue(path), catalogue().provider("moonshot")
+    before, then = date(2030, 1, 31), date(2030, 2, 1)
+    model = mine.model("kimi-k2.6", provider, provider.base_url, before)
+    assert (model in mine.models_of(provider, before), model in mine.models_of(provider, then)) == (True, False)
+    with pytest.raises(ModelRetired, match=r"was retired on 2030-02-01.*--model kimi-k3"):
+        mine.model("kimi-k2.6", provider, provider.base_url, then)
+
+
+def test_until_when_a_model_answers_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An account says until when its model answers and what comes after; a list of models too; on one's own address nothing ends."""
+    path = laid_over(tmp_path, '[models."kimi-k2.6"]\nretired = 9000-02-01\nsuccessor = "kimi-k3"')
+    account = settings.account(job_of(catalogue=path), {}, key_needed=False)
+    assert account.leaving == "kimi-k2.6 answers until 9000-02-01, when it is retired. Use its successor: --model kimi-k3"
+    assert settings.account(job_of(catalogue=path, base_url=ELSEWHERE), {}, key_needed=False).leaving == ""
+    assert settings.account(job_of(), {}, key_needed=False).leaving == ""
+    show.models(catalogue(path))
+    assert "kimi-k2.6 is retired on 9000-02-01. Use its successor: --model kimi-k3" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

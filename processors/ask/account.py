@@ -47,6 +47,13 @@ class Account:
         return Form(legend(question.fields), optional=not self.provider.all_keys, told=False)  # the legend says it all
 
     @property
+    def leaving(self) -> str:
+        """Until when the model answers, and what comes after it, as a sentence; "" when nothing was announced, or the address is another."""
+        if self.model.retired is None or self.base_url != self.provider.base_url or self.provider.any_model:
+            return ""
+        return f"{self.model.id} answers until {self.model.retired:%Y-%m-%d}, when it is retired. {self.model.instead}"
+
+    @property
     def is_plain(self) -> bool:
         """Whether records come as objects with whole keys, and not in the short form."""
         return self.plain_json or self.engine == "offline"

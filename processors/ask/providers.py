@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
@@ -98,7 +98,7 @@ class Model:
     builtin_tools: bool = True  # whether they take tools of their own, such as $web_search
     json_mode: JsonMode = "json_schema"
     tokens_per_second: float = 40.0  # output speed that `octavo plan` assumes
-    retired: date | None = None  # since then its own providers do not answer
+    retired: date | None = None  # from that day on its own providers do not answer; a day to come is an announcement
     successor: str = ""
     partial: Literal["", "text", "json_schema"] = ""  # how a cut reply is carried on: without a format, with a strict schema, or not
     extra: Mapping[str, Any] = field(default_factory=dict)  # goes into every call as it is
@@ -107,6 +107,15 @@ class Model:
     def thinking_tokens(self) -> int:
         """Output tokens to keep free for reasoning."""
         return THINKING_RESERVE_TOKENS if self.thinking == "always" else 0
+
+    def is_gone(self, today: date | None = None) -> bool:
+        """Whether its own providers no longer answer; `today` is that of UTC when none is given."""
+        return self.retired is not None and self.retired <= (today or datetime.now(UTC).date())
+
+    @property
+    def instead(self) -> str:
+        """What to do when it is gone, as a sentence."""
+        return f"Use its successor: --model {self.successor}" if self.successor else "Choose another with --model."
 
     def cost_usd(self, prompt_tokens: int, reply_tokens: int, cached_tokens: int = 0) -> float:
         """Price of one call. A worst case is asked for with nothing cached. No call of ours asks for a cache of an hour."""
@@ -128,11 +137,11 @@ class Catalogue:
             raise SettingsError(f"There is no provider {name!r}; known are {', '.join(self.providers)}.", about="provider")
         return self.providers[name]
 
-    def models_of(self, provider: Provider) -> list[Model]:
-        """The models that a provider serves, as far as the catalogue knows."""
-        return [model for model in self.models.values() if provider.name in model.providers and not model.retired]
+    def models_of(self, provider: Provider, today: date | None = None) -> list[Model]:
+        """The models that a provider serves on that day, as far as the catalogue knows."""
+        return [model for model in self.models.values() if provider.name in model.providers and not model.is_gone(today)]
 
-    def model(self, model_id: str, provider: Provider, base_url: str) -> Model:
+    def model(self, model_id: str, provider: Provider, base_url: str, today: date | None = None) -> Model:
         """The model of that id on that provider.
 
         An address that is not the provider's own (a proxy, self-hosted weights) may serve anything: a retired id is taken there with its
@@ -144,9 +153,9 @@ class Catalogue:
             if own:
                 raise self._unknown(model_id, provider)
             model = self._elsewhere(model_id, provider)
-        elif model.retired and own:
+        elif own and model.retired and model.is_gone(today):
             message = f"The model {model_id} was retired on {model.retired:%Y-%m-%d} and no longer answers."
-            raise ModelRetired(message, about="model", next_step=f"Use its successor: --model {model.successor}")
+            raise ModelRetired(message, about="model", next_step=model.instead)
         elif own:
             _keeps_fixed(model)
             _keeps_tools(model)
