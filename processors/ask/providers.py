@@ -172,7 +172,7 @@ class Catalogue:
         """A model where anything may be served: `moonshotai/Kimi-K2.6` has the weights of kimi-k2.6, but not always its price."""
         weights = self.models.get(model_id) or self.models.get(model_id.rsplit("/", 1)[-1].casefold())
         if weights is not None and provider.prices_hold:
-            return replace(weights, id=model_id, providers=(provider.name,), json_mode=provider.json_mode, fixed={}, retired=None)
+            return replace(weights, id=model_id, providers=(provider.name,), json_mode=provider.json_mode, fixed={})
         return Model(
             id=model_id,
             providers=(provider.name,),
@@ -182,6 +182,8 @@ class Catalogue:
             thinking=weights.thinking if weights else "none",
             effort=weights.effort if weights else "",
             json_mode=provider.json_mode,
+            retired=weights.retired if weights else None,
+            successor=weights.successor if weights else "",
         )
 
 
