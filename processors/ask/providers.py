@@ -70,7 +70,7 @@ class Provider:
     rename: Mapping[str, str] = field(default_factory=dict)  # fields of a call that it names otherwise
     codes: Mapping[str, RefusalKind] = field(default_factory=dict)  # its own error codes
     balance_path: str = ""  # "" when it does not tell
-    partial: Literal["", "partial", "continue_final_message"] = ""  # how a reply is continued: a mark on the last message, or flags
+    partial: Literal["", "partial"] = ""  # how a cut reply is continued: by a mark on the last message, or not
     currency: str = "USD"
     batch: Mapping[str, Any] = field(default_factory=dict)  # how batches are ordered, see `batch_calls.Rules`; empty when there are none
 
