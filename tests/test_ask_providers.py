@@ -168,6 +168,15 @@ def test_until_when_a_model_answers_is_said(tmp_path: Path, capsys: pytest.Captu
     assert "kimi-k2.6 is retired on 9000-02-01. Use its successor: --model kimi-k3" in capsys.readouterr().out
 
 
+def test_where_numbers_were_read_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The list of models says where and when models and tiers were read; a block that is like another was not read there."""
+    show.models(catalogue(laid_over(tmp_path, '[models.ours]\nlike = "kimi-k3"\nsource = "our contract"\nread_on = 2026-11-01')))
+    said = capsys.readouterr().out
+    assert "Read on 2026-11-01 in our contract: ours." in said
+    assert all(f"tier {tier}" in said and limits.source and limits.read_on for tier, limits in catalogue().tiers.items())
+    assert catalogue(laid_over(tmp_path, '[models.ours]\nlike = "kimi-k3"')).models["ours"].source == ""
+
+
 @pytest.mark.parametrize(
     ("model_id", "provider", "extra", "said"),
     [
@@ -247,6 +256,7 @@ def test_every_model_is_whole(model: Model) -> None:
     assert model.context_tokens >= 8_192
     assert set(model.providers) <= set(catalogue().providers)
     assert model.price_cached <= model.price_in <= model.price_out
+    assert (model.source and model.read_on) or model.providers == ("offline",)
     if model.retired:
         assert model.retired < date(2026, 11, 23)
         assert catalogue().models[model.successor].retired is None

@@ -44,6 +44,8 @@ class Limits:
     rpm: int
     tpm: int
     tpd: int
+    source: str = field(default="", compare=False)  # where they were read, and when
+    read_on: date | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
@@ -102,6 +104,8 @@ class Model:
     successor: str = ""
     partial: Literal["", "text", "json_schema"] = ""  # how a cut reply is carried on: without a format, with a strict schema, or not
     extra: Mapping[str, Any] = field(default_factory=dict)  # goes into every call as it is
+    source: str = ""  # where prices and limits were read, and when
+    read_on: date | None = None
 
     @property
     def thinking_tokens(self) -> int:
@@ -273,7 +277,8 @@ def _like(block: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]]) -> 
         return own
     if name not in blocks:
         raise SettingsError(f"The catalogue says `like = {name!r}`, and has no such block.", about="catalogue", next_step="Correct it.")
-    return _laid_over(_like(blocks[name], blocks), own)
+    other = {key: value for key, value in _like(blocks[name], blocks).items() if key not in ("source", "read_on")}
+    return _laid_over(other, own)
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
