@@ -91,7 +91,7 @@ def _models(account: Account, served: Mapping[str, int]) -> Finding:
     if context and context != account.model.context_tokens:
         sentence = f"{account.model.id} has {context:,} tokens here, and {account.model.context_tokens:,} in the catalogue."
         return Finding("models", ok=False, sentence=f"{sentence} Update catalogue.toml.", needed=False)
-    return Finding("models", ok=True, sentence=f"{account.model.id} is served, with {len(served) - 1} others.")
+    return Finding("models", ok=True, sentence=f"{account.model.id} is served, with {len(served) - 1} others. {account.leaving}".strip())
 
 
 def _balance(account: Account, balance: float | None) -> Finding:

@@ -18,6 +18,8 @@ from schemas.errors import OctavoError
 from schemas.job import Job
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from flows.doctor import Finding
     from flows.evaluating import Report
     from flows.outcome import Outcome
@@ -138,17 +140,34 @@ def tables(found: Iterable[TableInfo]) -> None:
 def models(catalogue: Catalogue) -> None:
     """The catalogue: what can be asked where, at which price per million tokens, and what is gone."""
     gone = Table("model", "retired", "use instead", box=None, title="[bold]No longer served[/]", title_justify="left", style="dim")
+    last = []
     grids: dict[tuple[str, ...], Table] = {}
     for model in catalogue.models.values():
-        if model.retired:
+        if model.retired and model.is_gone():
             gone.add_row(model.id, f"{model.retired:%Y-%m-%d}", model.successor)
         else:
             grids.setdefault(model.providers, _models_grid(model.providers)).add_row(*_model_cells(model))
+            if model.retired:
+                last.append(f"{model.id} is retired on {model.retired:%Y-%m-%d}. {model.instead}")
     for grid in (*grids.values(), gone):
         out.print(grid)
         out.print()
+    for sentence in (*last, *_sources(catalogue)):
+        out.print(escape(sentence), soft_wrap=True)
     anything = ", ".join(provider.name for provider in catalogue.providers.values() if provider.any_model)
     out.print(f"Prices are USD per million tokens. Any other model may be asked for at {anything}.", soft_wrap=True)
+
+
+def _sources(catalogue: Catalogue) -> Iterator[str]:
+    """Where the numbers were read and when: a line for all that were read together."""
+    read: dict[tuple[date | None, str], list[str]] = {}
+    models = [(model.read_on, model.source, model.id) for model in catalogue.models.values()]
+    tiers = [(limits.read_on, limits.source, f"tier {tier}") for tier, limits in catalogue.tiers.items()]
+    for day, source, name in models + tiers:
+        if source:
+            read.setdefault((day, source), []).append(name)
+    for (day, source), names in read.items():
+        yield f"Read {f'on {day:%Y-%m-%d} ' if day else ''}in {source}: {', '.join(names)}."
 
 
 def _models_grid(providers: Sequence[str]) -> Table:

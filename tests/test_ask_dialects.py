@@ -230,6 +230,20 @@ def test_a_doctor_for_a_machine_of_ones_own(capsys: pytest.CaptureFixture[str], 
     assert "moonshotai/Kimi-K2.6 is served" in said
 
 
+@pytest.mark.parametrize(("dialect", "provider", "model"), [("kimi", "moonshot", "kimi-k2.5"), ("vllm", "vllm", "moonshotai/Kimi-K2.5")])
+async def test_a_retired_model_elsewhere_names_its_successor(
+    dialect: str, provider: str, model: str, question: Question, tmp_path: Path
+) -> None:
+    """An address that does not serve a model which is retired at its own provider ends the run, and the error names the successor."""
+    host = Host(provider, dialect, model, (), ())
+    with served(host, Fault("no_model")) as emulator:
+        async with asker(host, emulator, tmp_path) as asking:
+            with pytest.raises(AccessRefused) as caught:
+                await asking.ask(asking.request(SLIP, question))
+    told = f"{model} is known to be retired (2026-08-31 at its own provider). Use its successor: --model kimi-k2.6"
+    assert caught.value.next_step == told
+
+
 def check_models(emulator: Running, monkeypatch: pytest.MonkeyPatch, *flags: str) -> int:
     """`octavo models --check` at the emulator."""
     monkeypatch.setenv("MOONSHOT_API_KEY", emulator.key)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows import settings
+from flows import settings, show
 from processors.ask.providers import Limits, Model, call_body, catalogue
 from schemas.errors import ModelRetired, SettingsError
 from schemas.job import Job
@@ -126,6 +126,7 @@ def test_a_file_of_the_users_own(tmp_path: Path) -> None:
     [
         ('[models."kimi-k2.6"]\nprice_outt = 1', "price_outt"),
         ('[models."kimi-k2.6"]\nprice_out = "dear"', "price_out"),
+        ('[models."kimi-k2.6"]\nprice_in = -1', r"price_in: .*greater than or equal to 0"),
         ('[models.x]\nlike = "nothing"', "nothing"),
         ('[models.x]\nproviders = ["vllm"]', "context_tokens"),
         ("[models", "cannot be read"),
@@ -143,6 +144,68 @@ def test_locked_sampling_is_told_before_the_call(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="temperature = 1 only"):
         model_of("kimi-k3", "moonshot", path=path)
     assert model_of("kimi-k3", "moonshot", ELSEWHERE, path).extra == {"temperature": 0.2}
+
+
+def test_an_announced_retirement_is_told_and_kept(tmp_path: Path) -> None:
+    """Before the day a model works and is listed; from that day on it is refused with its successor."""
+    path = laid_over(tmp_path, '[models."kimi-k2.6"]\nretired = 2030-02-01\nsuccessor = "kimi-k3"')
+    mine, provider = catalogue(path), catalogue().provider("moonshot")
+    before, then = date(2030, 1, 31), date(2030, 2, 1)
+    model = mine.model("kimi-k2.6", provider, provider.base_url, before)
+    assert (model in mine.models_of(provider, before), model in mine.models_of(provider, then)) == (True, False)
+    with pytest.raises(ModelRetired, match=r"was retired on 2030-02-01.*--model kimi-k3"):
+        mine.model("kimi-k2.6", provider, provider.base_url, then)
+
+
+def test_until_when_a_model_answers_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An account says until when its model answers and what comes after; a list of models too; on one's own address nothing ends."""
+    path = laid_over(tmp_path, '[models."kimi-k2.6"]\nretired = 9000-02-01\nsuccessor = "kimi-k3"')
+    account = settings.account(job_of(catalogue=path), {}, key_needed=False)
+    assert account.leaving == "kimi-k2.6 answers until 9000-02-01, when it is retired. Use its successor: --model kimi-k3"
+    assert settings.account(job_of(catalogue=path, base_url=ELSEWHERE), {}, key_needed=False).leaving == ""
+    assert settings.account(job_of(), {}, key_needed=False).leaving == ""
+    show.models(catalogue(path))
+    assert "kimi-k2.6 is retired on 9000-02-01. Use its successor: --model kimi-k3" in capsys.readouterr().out
+
+
+def test_where_numbers_were_read_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The list of models says where and when models and tiers were read; a block that is like another was not read there."""
+    show.models(catalogue(laid_over(tmp_path, '[models.ours]\nlike = "kimi-k3"\nsource = "our contract"\nread_on = 2026-11-01')))
+    said = capsys.readouterr().out
+    assert "Read on 2026-11-01 in our contract: ours." in said
+    assert all(f"tier {tier}" in said and limits.source and limits.read_on for tier, limits in catalogue().tiers.items())
+    assert catalogue(laid_over(tmp_path, '[models.ours]\nlike = "kimi-k3"')).models["ours"].source == ""
+
+
+@pytest.mark.parametrize(
+    ("model_id", "provider", "extra", "said"),
+    [
+        ("kimi-k2.6", "moonshot", 'tools = [{ type = "builtin_function", function = { name = "$web_search" } }]', r"\$web_search"),
+        ("kimi-k3", "moonshot-cn", 'tools = [{ type = "builtin_function", function = { name = "$web_search" } }]', r"\$web_search"),
+        ("kimi-k2.7-code", "moonshot", 'tool_choice = "required"', "tool_choice = required"),
+        ("glm-4.7", "zai", 'tool_choice = "required"', "tool_choice = required"),
+        ("kimi-k3", "moonshot", 'tool_choice = { type = "function", function = { name = "f" } }', "one function"),
+    ],
+)
+def test_tools_that_a_model_lost_are_told_before_the_call(tmp_path: Path, model_id: str, provider: str, extra: str, said: str) -> None:
+    """Tools that the model's own provider would refuse are an error at the start, of a plan too; on one's own machine they are free."""
+    path = laid_over(tmp_path, f'[models."{model_id}"]\nextra = {{ {extra} }}')
+    job = {"provider": provider, "model": model_id, "catalogue": path}
+    with pytest.raises(SettingsError, match=f"{model_id} does not take .*{said}.*(Leave|Say)"):
+        settings.account(job_of(**job), {}, key_needed=False)
+    assert settings.account(job_of(**job, base_url=ELSEWHERE), {}, key_needed=False).model.extra
+
+
+@pytest.mark.parametrize(
+    ("model_id", "said"),
+    [("kimi-k3", 'tool_choice = "required"'), ("kimi-k2.6", 'tool_choice = "auto"'), ("kimi-k2.6", 'tools = [{ type = "function" }]')],
+)
+def test_tools_that_a_model_has_are_taken(tmp_path: Path, model_id: str, said: str) -> None:
+    """What the model's own provider takes goes into the call; a catalogue may say that a model takes no tools at all."""
+    block = f'[models."{model_id}"]\nextra = {{ {said} }}\n'
+    assert model_of(model_id, "moonshot", path=laid_over(tmp_path, block)).extra
+    with pytest.raises(SettingsError, match="does not take tools"):
+        model_of(model_id, "moonshot", path=laid_over(tmp_path, f'{block}tools = "none"\n# other'))
 
 
 @pytest.mark.parametrize(
@@ -193,6 +256,7 @@ def test_every_model_is_whole(model: Model) -> None:
     assert model.context_tokens >= 8_192
     assert set(model.providers) <= set(catalogue().providers)
     assert model.price_cached <= model.price_in <= model.price_out
+    assert (model.source and model.read_on) or model.providers == ("offline",)
     if model.retired:
         assert model.retired < date(2026, 11, 23)
         assert catalogue().models[model.successor].retired is None
@@ -218,6 +282,17 @@ def test_a_budget_needs_a_price() -> None:
         settings.account(job_of(**asked, budget_day_usd=1), {})
     assert settings.account(job_of(**asked), {}).caps.run_usd == 0
     assert settings.account(job_of(**asked, budget_usd=1, unpriced=True), {}).caps.run_usd == 1
+
+
+def test_a_price_counts_when_it_is_whole(tmp_path: Path) -> None:
+    """A block without a price of cached tokens pays them as fresh ones; without both prices, in and out, it has no price."""
+    block = '[models.{0}]\nproviders = ["vllm"]\ncontext_tokens = 9000\n{1}\n'
+    path = laid_over(tmp_path, block.format("whole", "price_in = 2.0\nprice_out = 3.0") + block.format("half", "price_out = 3.0"))
+    whole, half = (model_of(name, "vllm", path=path) for name in ("whole", "half"))
+    assert whole.cost_usd(1_000_000, 0, cached_tokens=1_000_000) == 2.0
+    assert (whole.priced, half.priced) == (True, False)
+    with pytest.raises(SettingsError, match="--unpriced"):
+        settings.account(job_of(provider="vllm", model="half", catalogue=path, budget_usd=1), {})
 
 
 @pytest.mark.parametrize(

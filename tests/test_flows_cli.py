@@ -96,6 +96,17 @@ def test_a_retired_model_names_its_successor() -> None:
     assert own.model.id == "kimi-k2-0905-preview"
 
 
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_an_announced_retirement_is_said_once(inbox: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, command: str) -> None:
+    """A plan and a run say until when their model answers, and go on."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text('[models."offline-rules-1"]\nretired = 9000-02-01\nsuccessor = "x"\n', encoding="utf-8")
+    flags = ["--out", str(tmp_path / "out"), "--extract", "letter", "--offline", "--catalogue", str(mine)]
+    assert cli.main([command, str(inbox), *flags]) == 0
+    said = [record.getMessage() for record in caplog.records if "9000" in record.getMessage()]
+    assert said == ["offline-rules-1 answers until 9000-02-01, when it is retired. Use its successor: --model x"]
+
+
 def test_an_unknown_model_names_the_nearest() -> None:
     """An id that the provider's own address does not know is refused with the nearest one."""
     with pytest.raises(SettingsError, match=r"kimi-k9.*kimi-k3"):

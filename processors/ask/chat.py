@@ -103,12 +103,14 @@ class Chat:
         concurrency: int,
         transport: httpx2.AsyncBaseTransport | None = None,
         heard: Callable[[Mapping[str, str]], None] = lambda _: None,
+        unserved: str = "",
     ) -> None:
         """`provider` tells how to read a refusal; `transport` replaces the network, for the provider that answers in this process.
 
-        `heard` is given the headers of each answer, whatever it says.
+        `heard` is given the headers of each answer, whatever it says. `unserved` is what to do when the model is not served, "" when
+        nothing is known of it.
         """
-        self._provider, self._key = provider, key
+        self._provider, self._key, self._unserved = provider, key, unserved
 
         async def hear(response: httpx2.Response) -> None:
             heard(response.headers)
@@ -137,7 +139,7 @@ class Chat:
             return self._kept(await stream.collect(reply, limit_tokens=stream.limit_of(body)), reply.headers)
         text = without_key(await _text(reply), self._key)
         if refused := hidden(text, self._provider):
-            raise _begun(trouble(refused))
+            raise _begun(trouble(refused, self._unserved))
         return Arrived(text)
 
     async def _post(self, body: Mapping[str, Any]) -> httpx2.Response:
@@ -156,7 +158,7 @@ class Chat:
             return Arrived(raw, said)
         if said is None:
             raise TryLater(f"The reply is not whole: {made.trouble or 'it ended without [DONE]'}.", maybe_paid=True)
-        error = trouble(said)
+        error = trouble(said, self._unserved)
         if isinstance(error, RequestRefused):  # a filter that stopped the reply: what it had written is paid
             return Arrived(raw, said)
         raise _begun(error)
@@ -183,7 +185,7 @@ class Chat:
         return TryLater(sentence, maybe_paid=not isinstance(cause, httpx2.PoolTimeout))
 
     def _refused(self, error: openai.APIStatusError) -> OctavoError:
-        return trouble(self._refusal(error.status_code, error.response.text, error.response.headers))
+        return trouble(self._refusal(error.status_code, error.response.text, error.response.headers), self._unserved)
 
     def _refusal(self, status: int, body: str, headers: Mapping[str, str]) -> Refusal:
         return refusal(status, without_key(body, self._key), headers, self._provider, now_s=time.time())
@@ -223,12 +225,12 @@ class Chat:
             raise ProviderUnavailable(f"{self._client.base_url} answers {path} with something that is no JSON.") from None
 
 
-def trouble(refused: Refusal) -> OctavoError:
-    """The error of a refusal. A gateway that lost patience may have cut off work that is billed."""
+def trouble(refused: Refusal, unserved: str = "") -> OctavoError:
+    """The error of a refusal; `unserved` is what to do about a model that is not served. A gateway may have cut off work that is billed."""
     kind, said = refused.kind, refused.message
     if kind in ENDS_ALL:
         what, next_step = ENDS_ALL[kind]
-        return AccessRefused(f"{what} ({said}).", next_step=next_step)
+        return AccessRefused(f"{what} ({said}).", next_step=(unserved if kind == "not_served" else "") or next_step)
     if kind in ENDS_REQUEST:
         what, reason = ENDS_REQUEST[kind]
         return RequestRefused(f"{what} ({said}).", reason=reason)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, NonNegativeFloat, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from schemas.errors import ModelRetired, SettingsError
@@ -44,6 +44,8 @@ class Limits:
     rpm: int
     tpm: int
     tpd: int
+    source: str = field(default="", compare=False)  # where they were read, and when
+    read_on: date | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
@@ -70,7 +72,7 @@ class Provider:
     rename: Mapping[str, str] = field(default_factory=dict)  # fields of a call that it names otherwise
     codes: Mapping[str, RefusalKind] = field(default_factory=dict)  # its own error codes
     balance_path: str = ""  # "" when it does not tell
-    partial: Literal["", "partial", "continue_final_message"] = ""  # how a reply is continued: a mark on the last message, or flags
+    partial: Literal["", "partial"] = ""  # how a cut reply is continued: by a mark on the last message, or not
     currency: str = "USD"
     batch: Mapping[str, Any] = field(default_factory=dict)  # how batches are ordered, see `batch_calls.Rules`; empty when there are none
 
@@ -83,28 +85,41 @@ class Model:
     providers: tuple[str, ...]
     context_tokens: int
     max_output_tokens: int = 0  # 0: what the prompt leaves of the context
-    price_in: float = 0.0
-    price_cached: float = 0.0
-    price_out: float = 0.0
-    price_cache_write_5m: float = 0.0
-    price_cache_write_1h: float = 0.0
+    price_in: NonNegativeFloat = 0.0
+    price_cached: NonNegativeFloat = 0.0  # that of `price_in` where a block does not say it
+    price_out: NonNegativeFloat = 0.0
+    price_cache_write_5m: NonNegativeFloat = 0.0
+    price_cache_write_1h: NonNegativeFloat = 0.0
     priced: bool = True  # False when no price is known
-    batch_factor: float = 0.0  # price of a call in a batch, as a part of the list price; 0 when it takes no batches
+    batch_factor: NonNegativeFloat = 0.0  # price of a call in a batch, as a part of the list price; 0 when it takes no batches
     vision: bool = False
     thinking: Literal["none", "switchable", "always"] = "none"  # we switch off what can be switched
     effort: str = ""  # how hard it is asked to think, where it can be told
     fixed: Mapping[str, float] = field(default_factory=dict)  # sampling fields, and the one value that its own providers take
+    tools: Literal["none", "auto", "required"] = "required"  # the strongest `tool_choice` that its own providers take; none: no tools
+    builtin_tools: bool = True  # whether they take tools of their own, such as $web_search
     json_mode: JsonMode = "json_schema"
     tokens_per_second: float = 40.0  # output speed that `octavo plan` assumes
-    retired: date | None = None  # since then its own providers do not answer
+    retired: date | None = None  # from that day on its own providers do not answer; a day to come is an announcement
     successor: str = ""
     partial: Literal["", "text", "json_schema"] = ""  # how a cut reply is carried on: without a format, with a strict schema, or not
     extra: Mapping[str, Any] = field(default_factory=dict)  # goes into every call as it is
+    source: str = ""  # where prices and limits were read, and when
+    read_on: date | None = None
 
     @property
     def thinking_tokens(self) -> int:
         """Output tokens to keep free for reasoning."""
         return THINKING_RESERVE_TOKENS if self.thinking == "always" else 0
+
+    def is_gone(self, today: date | None = None) -> bool:
+        """Whether its own providers no longer answer; `today` is that of UTC when none is given."""
+        return self.retired is not None and self.retired <= (today or datetime.now(UTC).date())
+
+    @property
+    def instead(self) -> str:
+        """What to do when it is gone, as a sentence."""
+        return f"Use its successor: --model {self.successor}" if self.successor else "Choose another with --model."
 
     def cost_usd(self, prompt_tokens: int, reply_tokens: int, cached_tokens: int = 0) -> float:
         """Price of one call. A worst case is asked for with nothing cached. No call of ours asks for a cache of an hour."""
@@ -126,11 +141,11 @@ class Catalogue:
             raise SettingsError(f"There is no provider {name!r}; known are {', '.join(self.providers)}.", about="provider")
         return self.providers[name]
 
-    def models_of(self, provider: Provider) -> list[Model]:
-        """The models that a provider serves, as far as the catalogue knows."""
-        return [model for model in self.models.values() if provider.name in model.providers and not model.retired]
+    def models_of(self, provider: Provider, today: date | None = None) -> list[Model]:
+        """The models that a provider serves on that day, as far as the catalogue knows."""
+        return [model for model in self.models.values() if provider.name in model.providers and not model.is_gone(today)]
 
-    def model(self, model_id: str, provider: Provider, base_url: str) -> Model:
+    def model(self, model_id: str, provider: Provider, base_url: str, today: date | None = None) -> Model:
         """The model of that id on that provider.
 
         An address that is not the provider's own (a proxy, self-hosted weights) may serve anything: a retired id is taken there with its
@@ -142,11 +157,12 @@ class Catalogue:
             if own:
                 raise self._unknown(model_id, provider)
             model = self._elsewhere(model_id, provider)
-        elif model.retired and own:
+        elif own and model.retired and model.is_gone(today):
             message = f"The model {model_id} was retired on {model.retired:%Y-%m-%d} and no longer answers."
-            raise ModelRetired(message, about="model", next_step=f"Use its successor: --model {model.successor}")
+            raise ModelRetired(message, about="model", next_step=model.instead)
         elif own:
             _keeps_fixed(model)
+            _keeps_tools(model)
         if model.thinking == "switchable" and not provider.thinking_off:
             return replace(model, thinking="always")
         return model
@@ -160,7 +176,7 @@ class Catalogue:
         """A model where anything may be served: `moonshotai/Kimi-K2.6` has the weights of kimi-k2.6, but not always its price."""
         weights = self.models.get(model_id) or self.models.get(model_id.rsplit("/", 1)[-1].casefold())
         if weights is not None and provider.prices_hold:
-            return replace(weights, id=model_id, providers=(provider.name,), json_mode=provider.json_mode, fixed={}, retired=None)
+            return replace(weights, id=model_id, providers=(provider.name,), json_mode=provider.json_mode, fixed={})
         return Model(
             id=model_id,
             providers=(provider.name,),
@@ -170,6 +186,8 @@ class Catalogue:
             thinking=weights.thinking if weights else "none",
             effort=weights.effort if weights else "",
             json_mode=provider.json_mode,
+            retired=weights.retired if weights else None,
+            successor=weights.successor if weights else "",
         )
 
 
@@ -188,7 +206,10 @@ def _catalogue(path: str, _changed_ns: int) -> Catalogue:
     data["providers"] = {name: {**_like(block, data["providers"]), "name": name} for name, block in data["providers"].items()}
     data["models"] = {name: {**_like(block, data["models"]), "id": name} for name, block in data["models"].items()}
     for block in data["models"].values():
-        block.setdefault("priced", "price_out" in block)
+        if block.keys() >= {"price_in", "price_out"}:
+            block.setdefault("price_cached", block["price_in"])  # never for nothing: a budget would not hold
+        else:
+            block["priced"] = False
     try:
         return TypeAdapter(Catalogue).validate_python(data)
     except ValidationError as error:
@@ -225,6 +246,22 @@ def _keeps_fixed(model: Model) -> None:
             raise SettingsError(message, about="catalogue", next_step="Leave it out.")
 
 
+def _keeps_tools(model: Model) -> None:
+    """Tools that a model lost, or never had, would be refused as well. A choice of one function is an object."""
+    tools, choice = model.extra.get("tools"), model.extra.get("tool_choice")
+    if (tools or choice) and model.tools == "none":
+        lost, next_step = "tools", "Leave `tools` and `tool_choice` out."
+    elif not model.builtin_tools and "builtin_function" in str(tools):
+        lost, next_step = "tools of the provider such as $web_search", "Leave them out of `tools`."
+    elif choice == "required" and model.tools != "required":
+        lost, next_step = "tool_choice = required", 'Say "auto", or choose a model that takes it.'
+    elif isinstance(choice, dict) and model.thinking == "always":
+        lost, next_step = "a tool_choice of one function, since it always thinks", 'Say "auto".'
+    else:
+        return
+    raise SettingsError(f"{model.id} does not take {lost}, and the catalogue's `extra` has it.", about="catalogue", next_step=next_step)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -240,7 +277,8 @@ def _like(block: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]]) -> 
         return own
     if name not in blocks:
         raise SettingsError(f"The catalogue says `like = {name!r}`, and has no such block.", about="catalogue", next_step="Correct it.")
-    return _laid_over(_like(blocks[name], blocks), own)
+    other = {key: value for key, value in _like(blocks[name], blocks).items() if key not in ("source", "read_on")}
+    return _laid_over(other, own)
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

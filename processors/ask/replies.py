@@ -88,8 +88,16 @@ class Asker:
 
             transport = provider.transport()
         account, paying = self.account, self._paying
+        if account.leaving:
+            self._notice(account.leaving)
         self.chat = paying.chat = Chat(
-            account.base_url, account.key, provider=account.provider, concurrency=self.pace.most, transport=transport, heard=paying.hear
+            account.base_url,
+            account.key,
+            provider=account.provider,
+            concurrency=self.pace.most,
+            transport=transport,
+            heard=paying.hear,
+            unserved=account.unserved,
         )
         return self
 

@@ -1,8 +1,7 @@
 """What a worker process does: files in; a Reading out for each, and one for every file inside them, however deep.
 
-Imports `discover` (takes the bytes, once), `kinds` (tells the type), `inside` (names what lies in a file), `twins` (knows what was
-parsed already), `sandbox` (ends a worker that is full) and `leaf`, the nouns the readers share. The readers themselves are imported
-when a file asks for them.
+Imports `discover` (takes the bytes, once), `kinds` (tells the type), `inside` (names inner files), `twins` (what was parsed already),
+`sandbox` (ends a full worker) and `leaf`, the nouns the readers share. A reader itself is imported when a file asks for it.
 
 A file has slots: 0 is the file itself, 1 the first file inside it with all that this one holds, 2 the second, and so on. Before each
 the worker puts its number down, so that when it dies on one the others can be read by the next worker.
@@ -34,8 +33,7 @@ _XML_NO_MEMORY = 2  # XML_ERR_NO_MEMORY in libxml2's xmlerror.h, read 2026-11
 class Terms:
     """On what terms files are read: limits, passwords to try, the file in this folder that reads each media type, and what is known.
 
-    `twins` is the file that tells what was read before; "" when each file is read. Not put there are pictures when `ocr` follows, which
-    has the last word on them.
+    `twins` is the file that tells what was read before, "" when each file is read; with `ocr`, pictures are not in it.
     """
 
     limits: Limits
