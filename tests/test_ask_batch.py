@@ -242,7 +242,7 @@ async def test_a_batch_that_waits_counts_for_other_runs(kimi: Running, inbox: Pa
     """A run may end before its batch: a shared cap keeps what that may cost, and a run on another folder has only the rest."""
     monkeypatch.setenv("OCTAVO_HOME", str(inbox.parent / "home"))
     kimi.config.batch_step_s = LATER
-    job, halt = job_of(kimi, inbox, project="p", budget_project_usd=0.006), Halt()
+    job, halt = job_of(kimi, inbox, project="p", budget_project_usd=0.0075), Halt()
     account = replace(account_of(kimi, job), caps=settings.caps(job))
     working = asyncio.create_task(order.run(job, account, halt=halt))
     await until(lambda: count(kimi, "batch_get"))
@@ -251,7 +251,7 @@ async def test_a_batch_that_waits_counts_for_other_runs(kimi: Running, inbox: Pa
     (waiting,) = pending(ledger(job))
     other = await order.run(job.model_copy(update={"out": str(inbox.parent / "other"), "mode": "live"}), account)
     assert "project p is reached" in other.stopped
-    assert 0 < other.cost_usd <= 0.006 - waiting.reserved_usd
+    assert 0 < other.cost_usd <= 0.0075 - waiting.reserved_usd
     shared = Spending(inbox.parent / "home" / "spending.sqlite", project="p", run="")
     assert shared.total_usd("project p") == (pytest.approx(other.cost_usd), pytest.approx(waiting.reserved_usd))
 

@@ -74,10 +74,11 @@ TEXTS = {
 
 
 def request_for(texts: Mapping[str, str] = TEXTS, *, question: Question = QUESTION, round_: int = 0, seen: bool = False) -> Request:
-    """A request that shows one page a document, with the ids k1, k2, ..."""
+    """A request that shows one page a document, with the ids k1, k2, ...; its records may leave out what is null."""
     parts = tuple(Part(document, 1, 1, 0, len(text), text, 10, image_px=(9, 9) if seen else None) for document, text in texts.items())
     ids = {f"k{number}": document for number, document in enumerate(texts, start=1)}
-    return Request("f", question, Window(parts, 13 * len(texts)), ids, {}, 0, 0, round_)
+    same = {field.name: field.name for field in question.fields}
+    return Request("f", question, Window(parts, 13 * len(texts)), ids, {}, 0, 0, round_, same)
 
 
 def reply_of(text: str, finish_reason: str = "stop") -> Reply:
@@ -359,7 +360,8 @@ def test_only_the_failing_fields_are_asked_again_and_laid_over_the_rest() -> Non
     """Valid fields are kept, the failing ones make a smaller question, and its answer completes the record, each value with its request."""
     request = request_for({"d1": TEXTS["d1"]})
     reject = failing({"number": "B-1001", "day": "soon", "total": 12.5, "way": None}, request)
-    assert (reject.fields, reject.answer) == (("day",), {"number": "B-1001", "total": Decimal("12.5"), "way": None})
+    others = {field.name: None for field in FIELDS if field.name != "day"}
+    assert (reject.fields, reject.answer) == (("day",), others | {"number": "B-1001", "total": Decimal("12.5")})
     (again,) = ask_again(request, [reject])
     assert again.question.json_schema == {"type": "object", "properties": {"day": {}}, "required": ["day"]}
     assert again.question.fingerprint != QUESTION.fingerprint
@@ -391,7 +393,20 @@ def test_the_ladder_ends_after_three_rounds() -> None:
     assert states["number"] == ("given", "")
     assert states["day"][0] == "failed"
     assert "no full date" in states["day"][1]
-    assert states["total"] == ("missing", "")
+    assert states["total"] == ("null", "")
+
+
+def test_a_key_that_is_missing_is_asked_for_again_and_is_no_null() -> None:
+    """Where every key was asked for, those that a record lacks are asked for again; what stays away is missing, and not failed."""
+    record: dict[str, Any] = {field.name: None for field in FIELDS} | {"number": "B-1001"}
+    del record["day"]
+    plain = replace(request_for({"d1": TEXTS["d1"]}), legend={})
+    reject = failing(record, plain)
+    assert (reject.reason, reject.fields, "day: is missing" in reject.detail) == ("invalid", ("day",), True)
+    (kept,), _ = settle([reject])
+    assert {item.field: item.state for item in kept.evidence}["day"] == "missing"
+    assert "d1" in judged({"k1": record | {"day": None}}, plain)[0]
+    assert judged({"k1": record})[0]["d1"].value["day"] is None
 
 
 def test_an_answer_that_brings_nothing_keeps_what_was_accepted() -> None:
@@ -436,7 +451,7 @@ def test_required_evidence_refuses_what_stands_nowhere() -> None:
 
 def test_null_missing_and_failed_are_told_apart() -> None:
     """Each field without a value says why: the answer says null, does not speak of it, or was not accepted."""
-    reject = failing({"number": "B-1001", "day": None, "total": "much", "items": []}, request_for({"d1": TEXTS["d1"]}))
+    reject = failing({"number": "B-1001", "day": None, "total": "much", "items": []}, replace(request_for({"d1": TEXTS["d1"]}), legend={}))
     assert reject.kept is not None
     states = {item.field: item.state for item in reject.kept.evidence}
     assert states == {

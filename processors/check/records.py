@@ -70,7 +70,7 @@ def check(
         if last and earlier and any(_lacks(answer, last) for answer in found):
             judged: Record | Reject = last
         elif len(found) == 1:
-            judged = _judge(request, document, found[0], source, last)
+            judged = _judge(request, document, found[0], source, last, lacking=not earlier)
         else:
             judged = _unanswered(request, reply, document, salvaged, found)
         if isinstance(judged, Record):
@@ -140,8 +140,10 @@ def _unanswered(request: Request, reply: Reply, document: str, salvaged: Salvage
     return _reject(request, document, "missing_in_reply", f"The reply has no entry for this document. {_strays(request, salvaged)}".strip())
 
 
-def _judge(request: Request, document: str, answer: Mapping[str, Any], source: Source, last: Reject | None) -> Record | Reject:
-    """One answer: normalised, validated, grounded in its own document, and compared with the neighbours."""
+def _judge(
+    request: Request, document: str, answer: Mapping[str, Any], source: Source, last: Reject | None, *, lacking: bool
+) -> Record | Reject:
+    """One answer: normalised, validated, grounded in its own document, and compared with the neighbours; `lacking` looks for fields."""
     question = request.question.whole or request.question
     said = answer.get("record")
     if last and last.fields:
@@ -158,9 +160,11 @@ def _judge(request: Request, document: str, answer: Mapping[str, Any], source: S
         leaves = ground(question.fields, value or {}, source, document)
     refused = [*problems, *(f"{path}: {words}" for path, words in unproved.items())]
     record = None if value is None else _record(request, document, value, said, leaves, refused, source, last)
-    if record and not refused:
+    if lacking and isinstance(said, Mapping):  # asked for again; what stays away is missing, and not failed
+        problems += [f"{field.name}: is missing; give its value, or null" for field in question.fields if field.name not in said]
+    if record and not (refused or problems):
         return record
-    return _refused(request, document, said, refused, record, "invalid" if problems else "unproved")
+    return _refused(request, document, said, list(dict.fromkeys([*problems, *refused])), record, "invalid" if problems else "unproved")
 
 
 def _lacks(answer: Mapping[str, Any], last: Reject) -> bool:
