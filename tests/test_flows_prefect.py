@@ -220,14 +220,14 @@ def test_a_budget_that_runs_low_is_an_event_and_an_artifact(server: Server, inbo
     """Automations can act on the event; the table has every notice, and the log too."""
     with running(Config(timing=False, oracle=labelled_lines)) as kimi:
         job = {"inbox": str(inbox), "out": str(tmp_path / "out"), "extract": ["invoice"], "base_url": kimi.base_url}
-        (tmp_path / "job.yaml").write_text(json.dumps({**job, "max_documents_per_window": 1, "budget_usd": 0.0065}))
+        (tmp_path / "job.yaml").write_text(json.dumps({**job, "max_documents_per_window": 1, "budget_usd": 0.0055}))
         command = [sys.executable, "-m", "flows.cli", "run", "--job", str(tmp_path / "job.yaml"), "--yes"]
         environ = {**server.environ, "MOONSHOT_API_KEY": kimi.key}
         done = subprocess.run(command, cwd=ROOT, env=environ, check=False, capture_output=True, text=True, timeout=300)
         assert kimi.paid(), done.stderr
     (run,) = server.runs(inbox)
     notices = [row["notice"] for row in json.loads(server.artifacts(run)["octavo-notices"]["data"])]
-    assert any("budget of $0.0065" in notice for notice in notices)
+    assert any("budget of $0.0055" in notice for notice in notices)
     wanted = {"filter": {"event": {"name": ["octavo.notice"]}, "resource": {"id": [f"octavo.run.{run['id']}"]}}}
     events = wait_for(lambda: server.ask("/events/filter", wanted)["events"], "the event")
     assert sorted(event["payload"]["message"] for event in events) == sorted(notices)
