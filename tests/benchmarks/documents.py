@@ -10,17 +10,15 @@ one by one by `AsyncOpenAI` behind a semaphore, without reading, checking or tab
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import random
-import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
+from tests.benchmarks.kimi import emulator
 from tests.benchmarks.usage import cpu_s, largest_child_mb
 
 FIELDS = ("sender", "sent_on", "weight", "city", "reference")
@@ -33,6 +31,7 @@ SCHEMA = {
         "weight": {"type": "number", "multipleOf": 0.01},
     },
 }
+KIMI = ("--no-timing", "--oracle", "labelled_lines", "--rpm", "1000000", "--tpm", "1000000000", "--concurrency", "1000")
 WORDS = (
     *["the", "parcel", "was", "handed", "over", "at", "the", "counter", "and", "signed", "for", "by", "a", "person"],
     *["whose", "name", "is", "written", "below", "while", "rain", "fell"],
@@ -45,7 +44,7 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=200)
     parser.add_argument("--large", type=int, default=2_000)
     flags = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, emulator() as base_url:
+    with tempfile.TemporaryDirectory() as name, emulator(*KIMI) as base_url:
         folder = Path(name)
         (folder / "parcel.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
         spent = {}
@@ -91,31 +90,6 @@ def make(folder: Path, count: int, words: int = 210) -> None:
     for n in range(count):
         labels = f"sender: Sender Number {n} Ltd\nsent_on: 2026-03-{n % 28 + 1:02}\nweight: {n}.25\ncity: Town {n}\nreference: REF-{n:06}\n"
         (folder / f"{n:06}.txt").write_text(labels + " ".join(draw.choices(WORDS, k=words)), encoding="utf-8")
-
-
-@contextlib.contextmanager
-def emulator() -> Iterator[str]:
-    """The emulator in a process of its own; gives its address."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.emulator",
-        "--no-timing",
-        "--oracle",
-        "labelled_lines",
-        "--rpm",
-        "1000000",
-        "--tpm",
-        "1000000000",
-    ]
-    with subprocess.Popen([*command, "--concurrency", "1000"], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        found = re.search(r"http\S+", process.stdout.readline())
-        assert found
-        try:
-            yield found[0]
-        finally:
-            process.terminate()
 
 
 if __name__ == "__main__":

@@ -13,17 +13,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import functools
 import json
 import math
-import re
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -35,6 +30,7 @@ from processors.pack import windows as pack
 from schemas.job import Job
 from tests.benchmarks import tokens as counts
 from tests.benchmarks.documents import SCHEMA, make
+from tests.benchmarks.kimi import emulator
 
 TOKENS_PER_S, PREFILL_TOKENS_PER_S, FIRST_TOKEN_S = 40.0, 8_000.0, 0.3  # of the emulator
 DOCUMENTS = {1: 600, 3: 1_500, 5: 3_000}
@@ -104,7 +100,7 @@ def run(folder: Path, tier: int, scale: float, most: int) -> tuple[Estimate, dic
         said.append(estimate)
         return True
 
-    with emulator(tier, scale) as base_url, mock.patch("processors.ask.replies.Pace", scaled(scale)):
+    with emulator(*flags_of(tier, scale)) as base_url, mock.patch("processors.ask.replies.Pace", scaled(scale)):
         job = Job(
             inbox=str(folder / "in"),
             out=str(folder / f"out{most}"),
@@ -128,20 +124,11 @@ def scaled(scale: float) -> functools.partial[Pace]:
     return functools.partial(Pace, clock=lambda: scale * time.monotonic(), sleep=sleep)
 
 
-@contextlib.contextmanager
-def emulator(tier: int, scale: float) -> Iterator[str]:
-    """The emulator in a process of its own; gives its address."""
+def flags_of(tier: int, scale: float) -> list[str]:
+    """The emulator's flags: an account of a tier, steady speed, and time that passes faster."""
     flags = {"tier": tier, "time-scale": scale, "tokens-per-s": TOKENS_PER_S, "jitter": 0.0, "oracle": "labelled_lines"}
     flags["vocabulary"] = str(counts.VOCABULARY)
-    command = [sys.executable, "-m", "tests.emulator", *(word for name, value in flags.items() for word in (f"--{name}", str(value)))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        found = re.search(r"http\S+", process.stdout.readline())
-        assert found
-        try:
-            yield found[0]
-        finally:
-            process.terminate()
+    return [word for name, value in flags.items() for word in (f"--{name}", str(value))]
 
 
 if __name__ == "__main__":
