@@ -227,6 +227,19 @@ def test_the_same_answer_twice_is_one_answer() -> None:
     assert [reject.document for reject in rejected] == ["d3"]
 
 
+def test_a_filter_in_mid_reply_blames_one() -> None:
+    """Documents that a reply had not come to when the filter stopped it are asked alone; what it stops alone is not asked again."""
+    begun = '{"documents":[{"id":"k1","record":{"number":"B-1001"}},'
+    accepted, rejected = check(request_for(), reply_of(begun, "content_filter"))
+    assert [record.document for record in accepted] == ["d1"]
+    assert {reject.reason for reject in rejected} == {"content_filter"}
+    assert [again.window.documents for again in ask_again(request_for(), rejected)] == [("d2",), ("d3",)]
+    alone = request_for({"d1": TEXTS["d1"]})
+    _, rejected = check(alone, reply_of("", "content_filter"))
+    assert [reject.reason for reject in rejected] == ["content_filter"]
+    assert ask_again(alone, rejected) == []
+
+
 def test_a_cut_reply_keeps_its_whole_records() -> None:
     """Records that arrived whole are accepted; the others are rejected as truncated, also the one that was cut."""
     text = '{"documents":[{"id":"k1","record":{"number":"B-1001"}},{"id":"k2","record":{"number":"B-20'
