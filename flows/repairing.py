@@ -81,17 +81,15 @@ async def judge(
 
 
 async def _ask_again(desk: Desk, request: Request, again: check.Again, answers: Answers) -> None:
-    """Ask again, unless it would be the same words once more."""
+    """Ask again in smaller questions; each round has words of its own, so that its reply is none of an earlier one."""
     window = again.window
     if desk.asker.account.model.vision:
         window, _ = await desk.with_images(window, answers)
     smaller = desk.asker.request(window, again.question, round_=request.round + 1, complaint=again.complaint)
     if desk.job.replay:
         await _recall_again(desk, smaller, again, answers)
-    elif smaller.fingerprint != request.fingerprint:
-        await ask(desk, smaller, frozenset(window.documents), answers, again.rejects)
     else:
-        answers.put(request, *check.settle(again.rejects.values()))
+        await ask(desk, smaller, frozenset(window.documents), answers, again.rejects)
 
 
 async def _recall_again(desk: Desk, smaller: Request, again: check.Again, answers: Answers) -> None:
