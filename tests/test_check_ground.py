@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from schemas.values import amounts_in, dates_in
 LINE = Field(
     "lines", "list", item=Field("line", "record", fields=(Field("what", "text"), Field("count", "integer"), Field("amount", "decimal")))
 )
+
+PROSE = (Path(__file__).parents[1] / "data/make_samples/prose/contract.txt").read_text(encoding="utf-8")[:1300]
 
 
 def part(text: str, *, page: int = 1, start: int = 0, document: str = "d1", text_from: TextFrom = "file") -> Part:
@@ -137,6 +140,20 @@ def test_misread_letters(kind: Kind, value: Any, text: str, quote: str) -> None:
     found = prove_one(kind, value, text, "ocr")
     assert (found.grade, found.quote) == ("loose" if quote else "missing", quote)
     assert kind != "text" or prove_one(kind, value, text).grade == "missing"
+
+
+@given(st.integers(0, 700), st.integers(120, 600), st.sets(st.integers(0, 599), max_size=5), st.sampled_from("#xzq"))
+def test_long_texts_with_misread_letters(start: int, length: int, misread: set[int], letter: str) -> None:
+    """A long text with few misread letters is found at its place; the same sentences in another order prove nothing."""
+    wanted = PROSE[start : start + length]
+    written = "".join(letter if place in misread and sign.isalpha() else sign for place, sign in enumerate(wanted))
+    found = prove_one("text", wanted, PROSE[:start] + written + PROSE[start + length :])
+    assert found.grade != "missing"
+    assert found.start is not None
+    assert found.end is not None
+    assert max(abs(found.start - start), abs(found.end - start - length)) <= 6
+    halves = wanted[length // 2 :] + wanted[: length // 2]
+    assert prove_one("text", halves, PROSE).grade == "missing"
 
 
 def test_spans_are_offsets_of_the_page() -> None:

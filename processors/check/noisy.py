@@ -7,42 +7,64 @@ A misread letter may be any; a misread figure only the letter that looks like it
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import mode
 
-from rapidfuzz.distance import Levenshtein
-from rapidfuzz.fuzz import partial_ratio
+from rapidfuzz.distance import Levenshtein, ScoreAlignment
+from rapidfuzz.fuzz import partial_ratio_alignment
 
 SHORTEST = 6  # characters of a value that may be misread
 LETTERS_AN_ERROR = 6  # of a value for each error that it may have ...
 LETTERS_MORE = 20  # ... and of a long one for each beyond two
-MOST_PLACES = 200  # that are compared for one value
-LEAST_ALIKE = 60  # of 100, for a place to be looked at more closely
-CLOSE = 3  # beginnings and ends that are compared letter by letter
+LOOKALIKES_AN_ERROR = 4  # letters that look alike count a quarter
+MOST_PLACES, MOST_PLACES_LONG = 200, 10  # that are compared for one value: of few characters, of many ...
+MOST_COMPARED = 20_000  # ... and characters between the two
+MOST_OTHER = 0.4  # of the characters, for a place to be looked at more closely
+EDGE = 32  # characters by which the beginning and the end of a long value are found
+CLOSE = 3  # characters by which they may be off, and spans that are compared letter by letter
 _ALIKE = frozenset({"0o", "0d", "0q", "1l", "1i", "il", "1t", "5s", "8b", "2z", "6b", "6g", "9g", "ce", "uv"})  # levelled letters, in order
 _PARTS = frozenset("rnm")  # rn is read as m, and m as rn
 
 
 def places(wanted: str, text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Half-open spans of `text` between `low` and `high` that are `wanted` but for misread letters."""
-    most = min(len(wanted) // LETTERS_AN_ERROR, 2 + len(wanted) // LETTERS_MORE)
     if len(wanted) < SHORTEST:
         return
-    tried: set[int] = set()
-    for begin in _begins(wanted, text, low, high, most + 1):
-        if begin // 4 in tried or len(tried) >= MOST_PLACES:
-            continue
-        tried.add(begin // 4)
+    most = min(len(wanted) // LETTERS_AN_ERROR, 2 + len(wanted) // LETTERS_MORE)
+    farthest = 2 * most + min(LOOKALIKES_AN_ERROR * most, int(MOST_OTHER * len(wanted)))
+    for begin in _likeliest(wanted, text, low, high, most):
         start, stop = max(low, begin - most), min(high, begin + len(wanted) + most)
-        if partial_ratio(wanted, text[start:stop], score_cutoff=LEAST_ALIKE):
-            cost, span = _best(wanted, text, range(start, begin + most + 1), range(begin + len(wanted) - most, stop + 1))
+        if Levenshtein.distance(wanted, text[start:stop], score_cutoff=farthest) <= farthest:
+            cost, span = _best(wanted, text, start, stop, most)
             if cost <= most:
                 yield span
 
 
-def _best(wanted: str, text: str, starts: range, stops: range) -> tuple[float, tuple[int, int]]:
+def _likeliest(wanted: str, text: str, low: int, high: int, most: int) -> list[int]:
+    """Where the value may begin: first where most pieces of it stand unharmed, and of a long value only there."""
+    near = max(4, most)
+    pieces: dict[int, list[int]] = {}
+    for begin in _begins(wanted, text, low, high, most + 1):
+        pieces.setdefault(begin // near, []).append(begin)
+    places = max(MOST_PLACES_LONG, min(MOST_PLACES, MOST_COMPARED // len(wanted)))
+    likeliest = sorted(pieces.values(), key=lambda begins: (-len(begins), begins[0]))
+    return [mode(begins) for begins in likeliest[:places]]
+
+
+def _best(wanted: str, text: str, start: int, stop: int, most: int) -> tuple[float, tuple[int, int]]:
     """The span that takes the least to be read as the value, and how much that is."""
-    spans = [(start, stop) for start in starts for stop in stops if start < stop]
+    edge = min(len(wanted), EDGE)
+    head = start + _most_alike(wanted[:edge], text[start : start + 2 * most + edge]).dest_start
+    tail_from = max(start, stop - 2 * most - edge)
+    tail = tail_from + _most_alike(wanted[-edge:], text[tail_from:stop]).dest_end
+    starts, stops = range(max(start, head - CLOSE), head + CLOSE + 1), range(tail - CLOSE, min(stop, tail + CLOSE) + 1)
+    spans = [(first, last) for first in starts for last in stops if first < last]
     near = sorted(spans, key=lambda span: Levenshtein.distance(wanted, text[slice(*span)]))
     return min(((errors(wanted, text[slice(*span)]), span) for span in near[:CLOSE]), default=(len(wanted), (0, 0)))
+
+
+def _most_alike(wanted: str, text: str) -> ScoreAlignment:
+    """The stretch of a short text that is most like a short value."""
+    return partial_ratio_alignment(wanted, text) or ScoreAlignment(0, 0, 0, 0, 0)
 
 
 def errors(wanted: str, found: str) -> float:
