@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flows.asking import Desk
+from processors.store.warehouse import Warehouse
 from schemas.pipeline import NOT_APPLICABLE
 from schemas.tables import DOCUMENTS, EVIDENCE, REJECTS
+
+FAILURES_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Outcome:
     run: str
     engine: str
     statuses: Mapping[str, int]  # ok, empty, skipped, error -> paths
+    failures: tuple[str, ...]  # the first files that failed, a sentence each
     rows: Mapping[str, int]  # table of each question -> rows
     rejects: int  # answers that were not accepted
     not_applicable: int  # documents that are not of the kind a question is about
@@ -58,6 +62,7 @@ def outcome(desk: Desk, run: str, *, changed: bool) -> Outcome:
         run=run,
         engine=desk.asker.account.engine if names else "",
         statuses=statuses,
+        failures=_failures(warehouse) if statuses.get("error") else (),
         rows={name: warehouse.size(name) for name in names},
         rejects=rejects,
         not_applicable=len(reasons) - rejects,
@@ -74,6 +79,11 @@ def outcome(desk: Desk, run: str, *, changed: bool) -> Outcome:
         stopped=str(desk.halt.error or ""),
         exit_code=desk.halt.error.exit_code if desk.halt.error else 2 if statuses.get("error") or rejects or failed else 0,
     )
+
+
+def _failures(warehouse: Warehouse) -> tuple[str, ...]:
+    found = warehouse.query("SELECT path, detail FROM documents WHERE status = 'error' ORDER BY path LIMIT ?", [FAILURES_SHOWN])
+    return tuple(f"{row['path']} failed: {row['detail']}" for row in found.to_pylist())
 
 
 def run_row(desk: Desk, ended: Outcome, started: datetime) -> dict[str, Any]:
@@ -99,6 +109,9 @@ def run_row(desk: Desk, ended: Outcome, started: datetime) -> dict[str, Any]:
 def _sentences(ended: Outcome) -> Iterator[str]:
     files = ", ".join(f"{count} {'failed' if status == 'error' else status}" for status, count in sorted(ended.statuses.items()))
     yield f"Files: {ended.paths}, of which {files}." if ended.paths else "The inbox is empty."
+    yield from ended.failures
+    if len(ended.failures) == FAILURES_SHOWN:
+        yield "`octavo sql \"FROM documents WHERE status = 'error'\"` lists all that failed."
     if ended.rows:
         yield "Rows: " + ", ".join(f"{rows} in {name}" for name, rows in ended.rows.items()) + "."
     if ended.not_applicable:

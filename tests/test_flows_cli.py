@@ -205,6 +205,17 @@ def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "nowhere" in capsys.readouterr().err
 
 
+def test_files_that_failed_are_named(inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first files that failed are named with their reason, and how to see the others; the exit code is 2."""
+    for name in "abcd":
+        (inbox / f"{name}.docx").write_bytes((inbox / "letter.docx").read_bytes()[:-2000] + name.encode())
+    assert cli.main(["run", str(inbox), "--out", str(tmp_path / "out"), "--offline"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    named = [line for line in said if " failed: Its zip container is damaged" in line]
+    assert [line[:6] for line in named] == ["a.docx", "b.docx", "c.docx"]
+    assert any("status = 'error'" in line for line in said)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written(inbox: Path, tmp_path: Path) -> None:
     """An output folder without write permission is exit code 74."""

@@ -16,7 +16,7 @@ from schemas.job import Job
 def ended(**more: object) -> Outcome:
     """An outcome of a run over four files."""
     known = {"statuses": {"ok": 3, "error": 1}, "rows": {"invoice": 2}, "rejects": 1, "asked": 2, "recalled": 1, "cost_usd": 0.0123}
-    return Outcome(**{**{field.name: 0 for field in fields(Outcome)}, **known, **more})  # type: ignore[arg-type]
+    return Outcome(**{**{field.name: 0 for field in fields(Outcome)}, "failures": (), **known, **more})  # type: ignore[arg-type]
 
 
 def test_outcome_as_a_table() -> None:
