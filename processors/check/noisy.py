@@ -12,7 +12,7 @@ from statistics import mode
 from rapidfuzz.distance import Levenshtein, ScoreAlignment
 from rapidfuzz.fuzz import partial_ratio_alignment
 
-SHORTEST = 6  # characters of a value that may be misread
+SHORTEST, LONGEST = 6, 2_000  # characters of a value that may be misread
 LETTERS_AN_ERROR = 6  # of a value for each error that it may have ...
 LETTERS_MORE = 20  # ... and of a long one for each beyond two
 LOOKALIKES_AN_ERROR = 4  # letters that look alike count a quarter
@@ -20,6 +20,7 @@ MOST_PLACES, MOST_PLACES_LONG = 200, 10  # that are compared for one value: of f
 MOST_COMPARED = 20_000  # ... and characters between the two
 MOST_OTHER = 0.4  # of the characters, for a place to be looked at more closely
 EDGE = 32  # characters by which the beginning and the end of a long value are found
+LEAST_PIECE = 3  # characters; pieces so small are taken at every place of the value
 CLOSE = 3  # characters by which they may be off, and spans that are compared letter by letter
 _ALIKE = frozenset({"0o", "0d", "0q", "1l", "1i", "il", "1t", "5s", "8b", "2z", "6b", "6g", "9g", "ce", "uv"})  # levelled letters, in order
 _PARTS = frozenset("rnm")  # rn is read as m, and m as rn
@@ -27,7 +28,7 @@ _PARTS = frozenset("rnm")  # rn is read as m, and m as rn
 
 def places(wanted: str, text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Half-open spans of `text` between `low` and `high` that are `wanted` but for misread letters."""
-    if len(wanted) < SHORTEST:
+    if not SHORTEST <= len(wanted) <= LONGEST:
         return
     most = min(len(wanted) // LETTERS_AN_ERROR, 2 + len(wanted) // LETTERS_MORE)
     farthest = 2 * most + min(LOOKALIKES_AN_ERROR * most, int(MOST_OTHER * len(wanted)))
@@ -84,8 +85,8 @@ def errors(wanted: str, found: str) -> float:
 
 def _begins(wanted: str, text: str, low: int, high: int, errors_and_one: int) -> Iterator[int]:
     """Where the value may begin, if one of its pieces stands unharmed."""
-    size = max(3, len(wanted) // (2 * errors_and_one))
-    for offset in range(0, len(wanted) - size + 1, max(1, size // 2)):
+    size = max(LEAST_PIECE, len(wanted) // (2 * errors_and_one))
+    for offset in range(0, len(wanted) - size + 1, size if size > LEAST_PIECE else 1):
         at = low - 1
         for _ in range(MOST_PLACES):
             if (at := text.find(wanted[offset : offset + size], at + 1, high)) < 0:

@@ -28,7 +28,7 @@ from schemas.values import Found, amounts_in, currencies_in, dates_in, other_amo
 SEAM = "\x00"  # stands between parts, where no value can reach across
 LOOSE_CHARACTERS = 3  # shorter texts are found as they are written, or not at all
 GLUED_CHARACTERS = 6  # a text this long is also found where it is glued to the next word, as PDF columns often are
-MOST_PLACES = 2_000  # of one value that are tried, so that no document makes the check slow
+MOST_PLACES = 500  # of one value that are tried, so that no document makes the check slow
 _IDEOGRAPHS = "\u2e80"  # from here on scripts that put no spaces between words
 LONG_CHARACTERS = 60  # a text this long may have a word or two in another form, also where nothing was misread
 _NUMERAL = re.compile(r"\d(?<![A-Za-zÀ-ɏ\d]\d)(?<!\d[.,]\d)\d*(?:[.,]\d+)*")
