@@ -62,6 +62,7 @@ def workbook() -> bytes:
     return hostile.with_parts(data, {"xl/worksheets/sheet1.xml": lambda xml: hostile.with_document_type(xml, b"Offer")})
 
 
+HTML_MAIL = b"From: a@example.com\nTo: b@example.com\nMIME-Version: 1.0\nContent-Type: text/html\n\n"
 REFUSED = {  # name: (maker, what the row says, a word of its sentence)
     "media_bomb.docx": (hostile.media_bomb, "error bomb", "max_unpacked_bytes"),
     "overlapping.zip": (hostile.overlapping_zip, "error bomb", "share bytes"),
@@ -94,6 +95,8 @@ READ = {  # name: (maker, words of its text)
     "wide_table.docx": (hostile.wide_table, "wide"),
     "nested_tables.odt": (hostile.nested_tables, "core"),
     "deep.html": (hostile.deep_html, "core"),
+    "deep_blocks.html": (hostile.deep_blocks, "core\nafter | all"),
+    "deep_blocks.eml": (lambda: HTML_MAIL + hostile.deep_blocks(), "core\nafter | all"),
     "deep.rtf": (hostile.deep_rtf, "core"),
     "wide.csv": (hostile.wide_csv, "a | b"),
     "comments.xml": (hostile.many_comments, "twelve chairs"),

@@ -419,6 +419,11 @@ def deep_html(depth: int = 20_000) -> bytes:
     return b"<html><body>" + b"<table><tr><td>" * depth + b"core"
 
 
+def deep_blocks(depth: int = 200_000) -> bytes:
+    """A page of 2 MB of blocks in blocks, each of them closed, with words at the bottom and behind it all."""
+    return b"<html><body>" + b"<div>" * depth + b"core" + b"</div>" * depth + b"<table><tr><td>after<td>all</table>"
+
+
 def outside_html(address: str) -> bytes:
     """A page that wants pictures, frames, scripts and styles of an address of the net."""
     tags = (f'<img src="{address}/i">', f'<iframe src="{address}/f"></iframe>', f'<script src="{address}/s"></script>')
