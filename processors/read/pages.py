@@ -36,7 +36,7 @@ __all__ = ["EXTRAS", "READERS", "READER_VERSION", "Found", "Limits", "Reader", "
 
 ocr_available = ocr_engine.available
 
-READER_VERSION = "3"  # goes up when the same bytes give another text
+READER_VERSION = "4"  # goes up when the same bytes give another text
 
 READERS = {  # media type -> file in this folder
     "application/pdf": "pdf",
