@@ -26,7 +26,7 @@ FILES_PER_BATCH = 100  # a batch is a task in Prefect, which should last seconds
 GROWTH = 50  # ... and later ones are a share of all before them: 200 task runs for 100,000 files, 315 for a million
 COMMIT_EVERY_S = 30.0
 COMMIT_EVERY_CHARS = 30_000_000  # of text that waits in memory
-COMMIT_EVERY_ROWS = 20_000
+COMMIT_EVERY_ROWS = 10_000
 
 
 @dataclass(slots=True)

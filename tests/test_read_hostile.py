@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
 from pptx import Presentation
 
@@ -60,6 +62,7 @@ def workbook() -> bytes:
     return hostile.with_parts(data, {"xl/worksheets/sheet1.xml": lambda xml: hostile.with_document_type(xml, b"Offer")})
 
 
+HTML_MAIL = b"From: a@example.com\nTo: b@example.com\nMIME-Version: 1.0\nContent-Type: text/html\n\n"
 REFUSED = {  # name: (maker, what the row says, a word of its sentence)
     "media_bomb.docx": (hostile.media_bomb, "error bomb", "max_unpacked_bytes"),
     "overlapping.zip": (hostile.overlapping_zip, "error bomb", "share bytes"),
@@ -78,6 +81,7 @@ REFUSED = {  # name: (maker, what the row says, a word of its sentence)
     "outside_entity.odt": (lambda: letter("file:///etc/passwd"), "error corrupt", "document type"),
     "entity.pptx": (presentation, "error corrupt", "document type"),
     "entity.xlsx": (workbook, "error corrupt", "entity"),
+    "jbig2.pdf": (hostile.jbig2_bomb, "error corrupt", "pictures on page(s) 1"),
     "deep.eml": (hostile.deep_multiparts, "error corrupt", "recursion"),
 }
 READ = {  # name: (maker, words of its text)
@@ -91,6 +95,8 @@ READ = {  # name: (maker, words of its text)
     "wide_table.docx": (hostile.wide_table, "wide"),
     "nested_tables.odt": (hostile.nested_tables, "core"),
     "deep.html": (hostile.deep_html, "core"),
+    "deep_blocks.html": (hostile.deep_blocks, "core\nafter | all"),
+    "deep_blocks.eml": (lambda: HTML_MAIL + hostile.deep_blocks(), "core\nafter | all"),
     "deep.rtf": (hostile.deep_rtf, "core"),
     "wide.csv": (hostile.wide_csv, "a | b"),
     "comments.xml": (hostile.many_comments, "twelve chairs"),
@@ -115,6 +121,28 @@ def test_a_hazard_is_refused_with_its_reason(reader: Reader, tmp_path: Path, nam
     assert outcome(reading.document) == expected, reading.document.detail
     assert word in reading.document.detail
     assert reading.pages == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "coding"),
+    [(b"\xff\xd8 no more", "/DCTDecode"), (b"no picture", "/JPXDecode"), (b"no flate", "/FlateDecode")],
+    ids=["jpeg", "jpeg 2000", "flate"],
+)
+def test_a_picture_that_cannot_be_decoded_is_no_empty_page(reader: Reader, tmp_path: Path, data: bytes, coding: str) -> None:
+    """A scan whose picture is broken is trouble, and beside a good page it is named and flagged; white paper is just empty."""
+    broken = hostile.pictured(data, 200, coding)
+    (reading,) = read(reader, tmp_path, "a.pdf", broken)
+    assert outcome(reading.document) == "error corrupt"
+    assert "the pictures on page(s) 1" in reading.document.detail
+    with pikepdf.open(io.BytesIO(make.documents()["invoice.pdf"])) as book, pikepdf.open(io.BytesIO(broken)) as scan, io.BytesIO() as file:
+        book.pages.insert(1, scan.pages[0])
+        book.save(file)
+        (reading,) = read(reader, tmp_path, "a.pdf", file.getvalue())
+    assert (outcome(reading.document), reading.document.flags) == ("ok", ("damaged_pages",))
+    assert "the pictures on page(s) 2" in reading.document.detail
+    white = hostile.pictured(zlib.compress(b"\xff" * 25 * 200), 200, "/FlateDecode")
+    (reading,) = read(reader, tmp_path, "a.pdf", white)
+    assert (outcome(reading.document), reading.document.flags) == ("empty no_text", ())
 
 
 @pytest.mark.parametrize("name", READ)

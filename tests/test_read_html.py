@@ -85,3 +85,12 @@ def test_long_pages_are_cut_like_text() -> None:
     content = read("".join(f"<p>{'word ' * 100}number {number}</p>" for number in range(300)))
     assert len(content.leaves) > 20
     assert sum(leaf.text.count("number") for leaf in content.leaves) == 300
+
+
+def test_what_lies_too_deep_loses_its_tags_and_says_so() -> None:
+    """Elements deeper than the parser can bear are read without their tags, which the row says; wide pages stay as they are."""
+    deep = read("<div>" * 10_002 + "core<script>no()</script>" + "</div>" * 10_002 + "<ul><li>end</ul>")
+    assert deep.leaves[0].text == "core\n- end"
+    assert "more than 10,000 deep" in deep.detail
+    wide = "<div><span>a</span><p>b<br></div>" * 6_000 + "<table>" + "<tr><td>c<td>d" * 6_000 + "</table>"
+    assert html.flattened(wide) == wide

@@ -47,7 +47,7 @@ def test_rich_text_keeps_accents_and_rows() -> None:
     [
         ("office/unstructured__fake.doc", ["Lorem ipsum dolor sit amet."]),
         ("office/tika__testWORD.doc", ["Apache Tika:", "http://tika.apache.org/", "This links to The Main Heading Bookmark"]),
-        ("office/docling__legacy_sample.doc", ["Figure 1: This is a cute duckling"]),
+        ("office/docling__legacy_sample.doc", ["Figure 1: This is a cute duckling", "\nLeaves | Ash, Elm, Maple | 50\n"]),
         ("office/unstructured__fake-power-point.ppt", ["Adding a Bullet Slide", "Here is some text in a text box!"]),
         ("mail/markitdown__test_outlook_msg.msg", ["Subject: Test Email Message", "This is the body of the test email message"]),
         ("broken/own__doc_is_rtf.doc", ["Hello from RTF named doc."]),
@@ -59,6 +59,23 @@ def test_real_files_are_read(corpus: Path, name: str, words: list[str]) -> None:
     assert not [word for word in words if word not in text]
     assert "HYPERLINK" not in text
     assert "SEQ Figure" not in text
+
+
+@pytest.mark.parametrize(
+    ("line", "table"),
+    [
+        ("Item\tPrice\t\tBolt\t2.00\t\t", "Item | Price\nBolt | 2.00"),
+        ("\tFood\tEach\t\tLeaves\tAsh\t50\t\t", "| Food | Each\nLeaves | Ash | 50"),
+        ("a\t\tc\t\td\te\tf\t\t", "a |  | c\nd | e | f"),
+        ("Name:\tJane\tBorn:\t1980", "Name:\tJane\tBorn:\t1980"),
+        ("a\tb\t\tand words", "a\tb\t\tand words"),
+        ("\t\t\t", "\t\t\t"),
+        ("plain", "plain"),
+    ],
+)
+def test_tables_of_a_doc_have_a_line_a_row(line: str, table: str) -> None:
+    """A line of cells and marks of row ends is a table, empty cells too; other tabs stay as they are."""
+    assert office._with_bars(line) == table
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from processors.read import tasks
 from processors.read.pages import READERS, Found, Limits, Reader, Reading, discover
 from schemas.errors import DocumentError
 from schemas.pipeline import Document, Page
@@ -194,6 +195,24 @@ def test_vanished_file_is_a_row(reader: Reader, tmp_path: Path) -> None:
     """A file that is gone between the listing and the reading is an error row, not an exception."""
     (reading,) = asyncio.run(reader.read([Found(os.fsencode(tmp_path), b"gone.pdf", 5)]))
     assert (reading.document.status, reading.document.reason) == ("error", "vanished")
+
+
+def test_trouble_beside_the_files_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the parent has no space for a temporary file, the file in work has a row that says where to look; the run goes on."""
+    filled(tmp_path, a_txt=b"words", b_bin=bytes(300_000) + b"x")
+
+    def full(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with Reader(Limits(workers=1)) as reader:
+        monkeypatch.setattr(tasks.tempfile, "NamedTemporaryFile", full)
+        readings = read(reader, tmp_path)
+        monkeypatch.undo()
+        again = read(reader, tmp_path)
+    documents = [readings[name].document for name in ("a.txt", "b.bin")]
+    assert [(document.status, document.reason) for document in documents] == [("error", "crashed")] * 2
+    assert all("No space left on device" in document.detail and "run again" in document.detail for document in documents)
+    assert again["a.txt"].document.status == "ok"
 
 
 def test_parent_imports_no_document_library() -> None:

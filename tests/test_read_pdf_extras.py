@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pikepdf
 import pytest
@@ -13,10 +15,11 @@ from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
 from processors.read.leaf import Inner, Limits, Source
+from processors.read.pages import Found, Reader, discover
 from processors.read.pdf import read
 from processors.read.pdf_extras import date
 from schemas.errors import DocumentError
-from schemas.pipeline import Heading
+from schemas.pipeline import Document, Heading
 from tests.documents import make
 
 PLAIN = make.documents()["invoice.pdf"]
@@ -73,6 +76,14 @@ def test_any_date_is_a_date_or_none(text: str) -> None:
     assert found is None or found.tzinfo is not None
 
 
+def through_the_door(folder: Path, data: bytes, limits: Limits) -> dict[str, Document]:
+    """Path -> row of a PDF and of all that is attached to it, by a worker."""
+    (folder / "a.pdf").write_bytes(data)
+    with Reader(limits) as reader:
+        found = [entry for entry in discover(folder, limits) if isinstance(entry, Found)]
+        return {reading.document.path: reading.document for reading in asyncio.run(reader.read(found))}
+
+
 def attached(*files: tuple[str, bytes]) -> bytes:
     """The invoice with files in it."""
 
@@ -90,22 +101,61 @@ def test_attachments_come_out() -> None:
     assert content.detail == ""
 
 
-def test_attachment_that_is_a_bomb_is_left_out_and_named() -> None:
-    """An attachment is counted while it is inflated; one over the limit is named with the setting, and the others come."""
-    data = attached(("bomb.bin", bytes(50_000_000)), ("note.txt", b"Hello"))
+def test_attachment_over_a_limit_is_a_row_that_says_so(tmp_path: Path) -> None:
+    """An attachment is counted while it is inflated; one over a limit has a row with the size, the limit and its bound; the others come."""
+    data = attached(("bomb.bin", bytes(50_000_000)), ("note.txt", b"Hello"), ("two.txt", bytes(900_000)), ("zoo.txt", bytes(900_000)))
     assert len(data) < 1_000_000
-    content = read(Source(data, Limits(max_entry_bytes=1_000_000)))
-    assert content.inner == (Inner("note.txt", b"Hello"),)
-    assert "bomb.bin" in content.detail
-    assert "max_entry_bytes" in content.detail
+    rows = through_the_door(tmp_path, data, Limits(workers=1, max_entry_bytes=1_000_000, max_unpacked_bytes=1_000_000))
+    assert {path: row.reason for path, row in rows.items()} == {
+        "a.pdf": "",
+        "a.pdf/bomb.bin": "bomb",
+        "a.pdf/note.txt": "",
+        "a.pdf/two.txt": "unsupported",
+        "a.pdf/zoo.txt": "bomb",
+    }
+    assert "unpacks to at least 1,000,001 bytes; the limit max_entry_bytes is 1,000,000." in rows["a.pdf/bomb.bin"].detail
+    assert "the limit max_unpacked_bytes is 1,000,000, of which 99,995 are left." in rows["a.pdf/zoo.txt"].detail
+
+
+def test_attachment_that_cannot_be_taken_out_costs_only_itself(tmp_path: Path) -> None:
+    """One coded as a picture and one that is damaged have rows with the reason; their neighbour is read."""
+
+    def spoil(document: pikepdf.Pdf) -> None:
+        for name in ("coded", "hurt", "good"):
+            document.attachments[name] = pikepdf.AttachedFileSpec(document, b"Hello", filename=f"{name}.txt")
+        document.attachments["coded"].get_file().obj.write(b"Hello", filter=pikepdf.Name.DCTDecode)
+        document.attachments["hurt"].get_file().obj.write(b"Hello", filter=pikepdf.Name.FlateDecode)
+
+    rows = through_the_door(tmp_path, changed(spoil), Limits(workers=1))
+    assert {path: row.reason for path, row in rows.items()} == {
+        "a.pdf": "",
+        "a.pdf/coded.txt": "unsupported",
+        "a.pdf/good.txt": "",
+        "a.pdf/hurt.txt": "corrupt",
+    }
+    assert "DCTDecode" in rows["a.pdf/coded.txt"].detail
 
 
 def test_more_attachments_than_allowed_are_counted() -> None:
-    """Beyond max_entries the number of those left out is told."""
+    """Beyond max_entries the number of those left out is told, with the limit and what lifts it."""
     content = read(Source(attached(*((f"{n}.txt", b"x") for n in range(5))), Limits(max_entries=2)))
     assert len(content.inner) == 2
-    assert "3 more" in content.detail
-    assert "max_entries" in content.detail
+    assert content.detail == "3 of its 5 attachments are not read: the limit max_entries is 2, raise it to read them."
+
+
+def test_an_outline_that_is_cut_says_so() -> None:
+    """Of an outline with more headings than are kept, the row says how many were taken."""
+
+    def outlined(canvas: Canvas) -> None:
+        canvas.bookmarkPage("top")
+        for number in range(5_010):
+            canvas.addOutlineEntry(f"Heading {number}", "top")
+        canvas.drawString(72, 700, "Index")
+        canvas.showPage()
+
+    content = read(Source(make.pdf(outlined), Limits()))
+    assert len(content.properties.outline) == 5_000
+    assert content.detail == "Of its outline the first 5,000 headings were taken."
 
 
 @pytest.mark.parametrize(

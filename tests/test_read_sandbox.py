@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,35 @@ def test_a_dead_worker_is_an_error_and_the_next_task_runs(sandbox: Sandbox, call
     with pytest.raises(DocumentError) as caught:
         asyncio.run(sandbox.run(*call, timeout_s=2))  # type: ignore[arg-type]
     assert caught.value.reason == reason
+    assert asyncio.run(sandbox.run(abs, -1, timeout_s=30)) == 1
+
+
+class _OddError(Exception):
+    """An error that can be sent and not be received."""
+
+    def __init__(self, _one: int, _other: int) -> None:
+        super().__init__("odd")
+
+
+def _panic() -> None:
+    raise BaseException("panicked")  # noqa: TRY002 - as a library in Rust does, whose panic is no Exception
+
+
+def _odd() -> None:
+    raise _OddError(1, 2)
+
+
+def _unsendable() -> object:
+    return lambda: 1
+
+
+@pytest.mark.parametrize("fault", [_panic, _odd, _unsendable])
+def test_whatever_ends_a_task_is_a_document_error(sandbox: Sandbox, fault: Callable[[], object]) -> None:
+    """A panic, an error that cannot be sent and a result that cannot be: the parent hears of a crash, and of nothing else."""
+    with pytest.raises(DocumentError) as caught:
+        asyncio.run(sandbox.run(fault, timeout_s=30))
+    assert caught.value.reason == "crashed"
+    assert "cannot be started" not in caught.value.message
     assert asyncio.run(sandbox.run(abs, -1, timeout_s=30)) == 1
 
 

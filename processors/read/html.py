@@ -28,19 +28,48 @@ _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _TARGET = re.compile(r"mailto:[^?\s]+|tel:[^?\s]+|https?://[^?#\s]+")
 _LONGEST_TARGET = 80  # characters; longer ones are for machines
 _CELLS = frozenset({"td", "th"})
+_DEEPEST = 10_000  # elements in one another; the time of the parser grows with the square of it: 0.2 s here, measured 2026-11
+_TAG = re.compile(r"<(/?)([a-z][^\s/>]*)[^<>]*>", re.IGNORECASE)
+_NEVER_DEEP = frozenset(  # elements that others close, that hold nothing, or whose words are not for people
+    re.findall(
+        r"\w+",
+        "p li dt dd tr td th thead tbody tfoot colgroup option optgroup rp rt area base br col embed hr img input link meta source track"
+        " wbr script style title textarea iframe noscript",
+    ),
+)
 
 
 def read(source: Source) -> Content:
     """The visible text, in pages as plain text has them. Raises DocumentError: too_many_pages."""
-    parser = LexborHTMLParser(decode(source.data))
+    markup = decode(source.data)
+    shallow = flattened(markup)
+    parser = LexborHTMLParser(shallow)
     lines = _walked(parser)
-    found = text.paged(lines.joined(), source.limits, _told(lines.hidden_chars))
+    found = text.paged(lines.joined(), source.limits, _told(lines.hidden_chars, cut=shallow != markup))
     flags = ("hidden_text",) if lines.hidden_chars else ()
     return Content(found.leaves, found.detail, flags, Properties(_title(parser), _author(parser)))
 
 
-def _told(hidden_chars: int) -> str:
-    return f"{hidden_chars:,} characters in it are hidden from the eye and were left out." if hidden_chars else ""
+def _told(hidden_chars: int, *, cut: bool) -> str:
+    hidden = f"{hidden_chars:,} characters in it are hidden from the eye and were left out." if hidden_chars else ""
+    deep = f"Its elements lie more than {_DEEPEST:,} deep in one another; what lies deeper was read without its tags." if cut else ""
+    return " ".join(filter(None, [hidden, deep]))
+
+
+def flattened(markup: str) -> str:
+    """The markup without the tags that lie too deep; their words stay, on lines of their own. Nearly all markup comes back as it is."""
+    if markup.count("<") <= _DEEPEST:
+        return markup
+    depth = 0
+
+    def kept(tag: re.Match[str]) -> str:
+        nonlocal depth
+        if tag[2].lower() in _NEVER_DEEP or tag[0].endswith("/>"):
+            return tag[0]
+        depth = max(0, depth + (-1 if tag[1] else 1))
+        return tag[0] if depth + bool(tag[1]) <= _DEEPEST else "<br>"
+
+    return _TAG.sub(kept, markup)
 
 
 def decode(data: bytes) -> str:
@@ -60,7 +89,7 @@ def plain(markup: str) -> str:
     >>> plain("<title>Bill</title><table><tr><td>Total<td><p>12.00</table>")
     'Bill\nTotal | 12.00'
     """
-    return _walked(LexborHTMLParser(markup)).joined()
+    return _walked(LexborHTMLParser(flattened(markup))).joined()
 
 
 def _walked(parser: LexborHTMLParser) -> _Lines:

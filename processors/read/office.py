@@ -72,7 +72,7 @@ def _by_extra(source: Source, kind: str) -> Content:
 
     config = ExtractionConfig(use_cache=False, enable_quality_processing=False, concurrency=ConcurrencyConfig(max_threads=1))
     found = extract_bytes_sync(source.data, kind, config)
-    words = _FIELD.sub("", found.content) if kind == DOC else _with_rows(found.content, [table.cells for table in found.tables])
+    words = _with_bars(_FIELD.sub("", found.content)) if kind == DOC else _with_rows(found.content, [table.cells for table in found.tables])
     inner, left = _attachments(source.data) if kind == MSG else ((), ())
     detail = f"{len(left)} attachment(s) not read: {', '.join(left)}." if left else ""
     pages = text.paged(words, source.limits, detail if words.strip() else f"The extra office found nothing in it. {detail}".strip())
@@ -85,6 +85,20 @@ def _with_rows(words: str, tables: Sequence[Sequence[Sequence[str]]]) -> str:
         joined = "\n".join(" ".join(row) for row in table)
         words = words.replace(joined, rows.lines(table), 1)
     return words
+
+
+def _with_bars(words: str) -> str:
+    """The text of a doc with a line for each row of its tables: the extra gives a table as one line, a tab after each cell and each row."""
+    return "\n".join(_table(line.split("\t")) or line for line in words.split("\n"))
+
+
+def _table(cells: list[str]) -> str:
+    """The rows of what was one line, in the first width at which each ends with a mark of its own; "" for what is no table."""
+    for width in range(2, len(cells) - 1 if not cells[-1] else 0):
+        starts = range(0, len(cells) - 1, width + 1)
+        if (len(cells) - 1) % (width + 1) == 0 and not any(cells[width :: width + 1]):
+            return rows.lines([cells[start : start + width] for start in starts])
+    return ""
 
 
 def _attachments(data: bytes) -> tuple[tuple[Inner, ...], tuple[str, ...]]:

@@ -31,7 +31,7 @@ _NUMBERS = frozenset(("page-number", "page-count"))  # fields that say where one
 _ROW_GROUPS = frozenset(("table-header-rows", "table-rows", "table-row-group"))
 _LINES = frozenset(("p", "h"))
 _MOST_BLANKS = 100  # of one run; a file may ask for a billion
-_MOST_COLUMNS = 1_000  # an empty cell may be repeated to the edge of the sheet
+_MOST_COLUMNS = 1_000  # up to which a cell is repeated; an empty one may be to the edge of the sheet
 
 
 def read(source: Source) -> Content:
@@ -128,7 +128,7 @@ class _Walk:
         for cell in row:
             if _local(cell) in ("table-cell", "covered-table-cell"):
                 words = " ".join(line.strip() for line in self.blocks(cell))
-                cells += [words] * min(_count(cell, "number-columns-repeated"), _MOST_COLUMNS - len(cells))
+                cells += [words] * max(1, min(_count(cell, "number-columns-repeated"), _MOST_COLUMNS - len(cells)))
         return cells
 
 

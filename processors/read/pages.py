@@ -13,19 +13,21 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 from processors.read import kinds, remote, tasks
 from processors.read import ocr as ocr_engine
 from processors.read.discover import Found, outermost, walk
 from processors.read.leaf import Limits
 from processors.read.sandbox import Sandbox
+from processors.read.twins import Twins
 from processors.read.worker import Reading, Terms, document_of, failed, look_again
 from schemas.errors import DocumentError, SettingsError
 from schemas.pipeline import Document, Page
@@ -34,7 +36,7 @@ __all__ = ["EXTRAS", "READERS", "READER_VERSION", "Found", "Limits", "Reader", "
 
 ocr_available = ocr_engine.available
 
-READER_VERSION = "3"  # goes up when the same bytes give another text
+READER_VERSION = "4"  # goes up when the same bytes give another text
 
 READERS = {  # media type -> file in this folder
     "application/pdf": "pdf",
@@ -81,6 +83,8 @@ class Reader:
         self._sandbox = Sandbox(self._limits.workers, self._limits.memory_bytes, _PRELOAD)
         self._crew = tasks.Crew(self._sandbox, self._terms)
         self._folder = tempfile.TemporaryDirectory(prefix="octavo-")  # what the workers tell one another
+        self._twins = Twins(self._place)
+        self._recognising: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by SHA-256 of the document
         self._ocr: Sandbox | None = None
         if ocr:
             self._ocr = Sandbox(self._limits.ocr_workers, self._limits.ocr_memory_bytes, _PRELOAD, prefix="ocr_")
@@ -90,6 +94,10 @@ class Reader:
         """What gave the text, for the rows: the reader's version, and whether local OCR was on."""
         return READER_VERSION if self._ocr is None else f"{READER_VERSION}+ocr"
 
+    @property
+    def _place(self) -> str:
+        return str(Path(self._folder.name) / "twins")
+
     def __enter__(self) -> Self:
         return self
 
@@ -97,6 +105,7 @@ class Reader:
         self._sandbox.close()
         if self._ocr is not None:
             self._ocr.close()
+        self._twins.close()
         self._folder.cleanup()
 
     async def read(self, batch: Sequence[Found], tell: Callable[[int], None] = lambda _: None) -> list[Reading]:
@@ -117,7 +126,7 @@ class Reader:
         Bytes that were read before, in this batch or an earlier one, are not parsed again: their reading is a `twin` without pages.
         """
         groups = list(tasks.groups(batch))
-        terms = replace(self._terms, twins=str(Path(self._folder.name) / "twins"), ocr=self._ocr is not None)
+        terms = replace(self._terms, twins=self._place, ocr=self._ocr is not None)
         async with aclosing(self._stream(groups, tasks.Crew(self._sandbox, terms))) as done:
             async for number, readings in done:
                 yield len(groups[number]), readings
@@ -159,17 +168,23 @@ class Reader:
             await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _read_numbered(self, crew: tasks.Crew, number: int, group: Sequence[Found]) -> tuple[int, list[Reading]]:
-        if group[0].is_remote:
-            each = await asyncio.gather(*(self._read_remote(crew, found) for found in group))
-        else:
-            read = await crew.read_group(group)
-            each = [await self._with_text(found, readings) for found, readings in zip(group, read, strict=True)]
+        """The readings of a group. What goes wrong on this side, such as a full disk, costs no more than the group."""
+        try:
+            if group[0].is_remote:
+                each = await asyncio.gather(*(self._read_remote(crew, found) for found in group))
+            else:
+                read = await crew.read_group(group)
+                each = [await self._with_text(crew, found, readings) for found, readings in zip(group, read, strict=True)]
+        except Exception as error:  # noqa: BLE001 - recorded in the row of each file
+            message = f"It was not read, for something failed beside it ({type(error).__name__}: {' '.join(str(error).split())[:200]})."
+            why = DocumentError("crashed", message, next_step=f"Check the space in {tempfile.gettempdir()} and run again.")
+            each = [[Reading(failed(document_of(found), why))] for found in group]
         return number, [reading for readings in each for reading in readings]
 
     async def _read_remote(self, crew: tasks.Crew, found: Found) -> list[Reading]:
         try:
             async with self._at_hand(found) as near:
-                return await self._with_text(near, await crew.read_alone(near))
+                return await self._with_text(crew, near, await crew.read_alone(near))
         except DocumentError as error:
             return [Reading(failed(document_of(found), error))]
 
@@ -204,25 +219,44 @@ class Reader:
         task = (look_again, what, found, document.path_bytes, document.sha256, self._terms)
         return await self._sandbox.run(*task, *args, timeout_s=self._limits.timeout_s)
 
-    async def _with_text(self, found: Found, readings: list[Reading]) -> list[Reading]:
+    async def _with_text(self, crew: tasks.Crew, found: Found, readings: list[Reading]) -> list[Reading]:
         """The readings with the text of their pictures, where local OCR is on."""
-        return readings if self._ocr is None else [await self._with_ocr(found, reading) for reading in readings]
+        if self._ocr is None:
+            return readings
+        holding = {reading.document.container for reading in readings}
+        return [await self._once(crew, found, reading, holds=reading.document.path in holding) for reading in readings]
+
+    async def _once(self, crew: tasks.Crew, found: Found, reading: Reading, *, holds: bool) -> Reading:
+        """The reading with the text of its pictures, or as the same bytes ended before. Workers hear of them now, not when they parse."""
+        if not any(page.image_px for page in reading.pages):
+            return reading
+        if not crew.terms.twins:
+            return await self._with_ocr(found, reading)
+        async with self._recognising.setdefault(reading.document.sha256, asyncio.Lock()):
+            if (known := self._twins.of(reading.document)) is not None:
+                return Reading(known[0], twin=True)
+            done = await self._with_ocr(found, reading)
+            self._twins.put(done.document, holds=holds)
+            return done
 
     async def _with_ocr(self, found: Found, reading: Reading) -> Reading:
         """The reading with the text of its pictures; a document in which nothing was found is empty, and says so."""
         wanted = [page.number for page in reading.pages if page.image_px is not None]
-        if not wanted:
-            return reading
         texts: dict[int, str] = {}
-        trouble: list[str] = []
+        trouble: dict[int, DocumentError] = {}
         for start in range(0, len(wanted), _PAGES_A_TASK):
             try:
                 pictures = await self._render(found, reading.document, wanted[start : start + _PAGES_A_TASK])
-                texts |= {number: await self._recognise(picture) for number, picture in pictures.items()}
             except DocumentError as error:
-                trouble.append(f"OCR stopped at page {wanted[start]}: {error.message}")
+                trouble[wanted[start]] = error
+                continue
+            for number, picture in pictures.items():
+                try:
+                    texts[number] = await self._recognise(picture)
+                except DocumentError as error:
+                    trouble[number] = error
         pages = tuple(_recognised(page, texts.get(page.number, "")) for page in reading.pages)
-        return Reading(_after_ocr(reading.document, pages, trouble), pages)
+        return _after_ocr(reading.document, pages, trouble)
 
     async def _recognise(self, picture: bytes) -> str:
         assert self._ocr is not None
@@ -234,8 +268,12 @@ def _recognised(page: Page, text: str) -> Page:
     return replace(page, text=text, text_from="ocr", repeated=(), hidden_chars=0) if len(text) > len(page.text) else page
 
 
-def _after_ocr(document: Document, pages: Sequence[Page], trouble: Sequence[str]) -> Document:
-    detail = " ".join(filter(None, [document.detail, *trouble]))
-    if trouble or any(page.text.strip() for page in pages):
-        return replace(document, detail=detail)
-    return replace(document, status="empty", reason="no_text", detail=f"OCR found no text on its {len(pages)} page(s). {detail}".strip())
+def _after_ocr(document: Document, pages: tuple[Page, ...], trouble: Mapping[int, DocumentError]) -> Reading:
+    """The document as OCR leaves it: read, in part or whole; empty; or in trouble, when that is all that came out."""
+    detail = " ".join(filter(None, [document.detail, *(f"OCR stopped at page {page}: {error}" for page, error in trouble.items())]))
+    if any(page.text.strip() for page in pages):
+        return Reading(replace(document, detail=detail), pages)
+    if trouble:
+        return Reading(replace(document, status="error", reason=next(iter(trouble.values())).reason, detail=detail))
+    detail = f"OCR found no text on its {len(pages)} page(s). {detail}".strip()
+    return Reading(replace(document, status="empty", reason="no_text", detail=detail), pages)

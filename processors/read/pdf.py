@@ -40,6 +40,7 @@ class _Task:
     is_short: bool  # each page is looked at object by object
     told: set[str] = field(default_factory=set)  # names of form fields
     lost: list[int] = field(default_factory=list)  # pages that cannot be loaded
+    unseen: list[int] = field(default_factory=list)  # pages without text whose pictures cannot be decoded
     forms: list[list[str]] = field(default_factory=list)
 
 
@@ -51,12 +52,13 @@ def read(source: Source) -> Content:
             over("max_pages", count, source.limits.max_pages, "too_many_pages")
         task = _Task(file.document, pdf_marks.marks(file.data, file.password, count), _has_form(file.document), count <= _FEW_PAGES)
         leaves = _with_furniture([_leaf_or_lost(task, index) for index in range(count)])
-        if len(task.lost) == count:
-            raise DocumentError("corrupt", "None of its pages can be loaded.", next_step="Export it again from its source.")
         leaves = [_with_fields(leaf, lines) for leaf, lines in zip(leaves, task.forms, strict=True)]
         inner, left_out = _attachments(file, source)
-        flags = _flags(file, task, leaves)
-        return Content(tuple(leaves), _detail(file, task, left_out), flags, pdf_extras.properties(file.document), inner)
+        properties = pdf_extras.properties(file.document)
+        flags, detail = _flags(file, task, leaves), _detail(file, task, pdf_extras.cut(properties), left_out)
+        if (task.lost or task.unseen) and not inner and not any(leaf.text or leaf.image_px for leaf in leaves):
+            raise DocumentError("corrupt", f"None of its pages can be shown. {detail}", next_step="Export it again from its source.")
+        return Content(tuple(leaves), detail, flags, properties, inner)
 
 
 def render(source: Source, numbers: Sequence[int]) -> dict[int, bytes]:
@@ -97,6 +99,8 @@ def _leaf_or_lost(task: _Task, index: int) -> Leaf:
         with closing(task.document[index]) as page:
             leaf = _leaf(task, page, marked=task.marks.hides is None or index in task.marks.hides)
             task.forms.append(pdf_extras.fields(page, task.told) if task.has_form else [])
+            if not leaf.text and not leaf.image_px and pdf_scan.is_undecodable(page):
+                task.unseen.append(index + 1)
             return leaf
     except pypdfium2.PdfiumError:
         task.lost.append(index + 1)
@@ -206,13 +210,15 @@ def _attachments(file: Opened, source: Source) -> tuple[tuple[Inner, ...], str]:
 def _flags(file: Opened, task: _Task, leaves: Sequence[Leaf]) -> tuple[str, ...]:
     """What a careful reader should know."""
     hidden = any(leaf.hidden_chars for leaf in leaves)
-    return tuple(name for name, holds in {"repaired": file.repaired, "hidden_text": hidden, "javascript": task.marks.acts}.items() if holds)
+    signs = {"repaired": file.repaired, "hidden_text": hidden, "javascript": task.marks.acts, "damaged_pages": task.lost or task.unseen}
+    return tuple(name for name, holds in signs.items() if holds)
 
 
-def _detail(file: Opened, task: _Task, left_out: str) -> str:
+def _detail(file: Opened, task: _Task, *left_out: str) -> str:
     repaired = "It was damaged and was repaired before reading." if file.repaired else ""
     lost = f"Damaged and not read: page(s) {', '.join(map(str, task.lost))}." if task.lost else ""
-    return " ".join(filter(None, [repaired, lost, left_out]))
+    unseen = f"Damaged and not seen: the pictures on page(s) {', '.join(map(str, task.unseen))}." if task.unseen else ""
+    return " ".join(filter(None, [repaired, lost, unseen, *left_out]))
 
 
 def _jpeg(document: pypdfium2.PdfDocument, index: int) -> bytes:

@@ -19,10 +19,10 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from processors.read.leaf import Inner, Limits, clean
+from schemas.errors import DocumentError
 from schemas.pipeline import Heading, Properties
 
 MOST_HEADINGS = 5_000
-_MOST_FIELDS = 10_000  # of one page
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?\s*(?:(Z)|([+-])(\d\d)'?(\d\d)?)?")
 _BUTTONS = (pdfium.FPDF_FORMFIELD_CHECKBOX, pdfium.FPDF_FORMFIELD_RADIOBUTTON)
 _NO_VALUES = (pdfium.FPDF_FORMFIELD_UNKNOWN, pdfium.FPDF_FORMFIELD_PUSHBUTTON, pdfium.FPDF_FORMFIELD_SIGNATURE)
@@ -64,10 +64,15 @@ def _outline(document: pypdfium2.PdfDocument) -> Iterator[Heading]:
         yield Heading(bookmark.level + 1, " ".join(clean(bookmark.get_title()).split()), page)
 
 
+def cut(found: Properties) -> str:
+    """The sentence that says that an outline was cut, "" for one that was not."""
+    return f"Of its outline the first {MOST_HEADINGS:,} headings were taken." if len(found.outline) >= MOST_HEADINGS else ""
+
+
 def fields(page: pypdfium2.PdfPage, seen: set[str]) -> list[str]:
     """Lines "name: value" of the filled fields on a page of a document whose form is ready. `seen` are names told before; it grows."""
     lines: list[str] = []
-    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page.raw), _MOST_FIELDS)):
+    for index in range(pdfium.FPDFPage_GetAnnotCount(page.raw)):
         note = pdfium.FPDFPage_GetAnnot(page.raw, index)
         if note:
             try:
@@ -100,36 +105,60 @@ def _said(function: Callable[..., int], form: Any, note: Any) -> str:
 
 
 def attachments(data: bytes, password: str, limits: Limits) -> tuple[tuple[Inner, ...], str]:
-    """The files within the PDF, and a sentence on those that were left out because a limit forbids them or they are damaged."""
+    """The files within the PDF, those that are over a limit or damaged with the reason, and a sentence on what has no name to go by."""
     taken: list[Inner] = []
     left_out: list[str] = []
     space = limits.max_unpacked_bytes
     try:
         with pikepdf.open(io.BytesIO(data), password=password) as document:
-            for key, spec in islice(document.attachments.items(), limits.max_entries):
-                name = spec.filename or key
-                content = _content(spec.get_file().obj, min(space, limits.max_entry_bytes))
-                if content is None:
-                    left_out.append(f"{name} (more than max_entry_bytes or max_unpacked_bytes allow)")
-                else:
-                    space -= len(content)
-                    taken.append(Inner(name, content))
-            if len(document.attachments) > limits.max_entries:
-                left_out.append(f"{len(document.attachments) - limits.max_entries:,} more (than max_entries allows)")
+            names = list(document.attachments)
+            for name in names[: limits.max_entries]:
+                taken.append(_attachment(document, name, limits, space))
+                space -= len(taken[-1].data)
+            if more := len(names) - len(taken):
+                over_by = f"the limit max_entries is {limits.max_entries:,}, raise it to read them"
+                left_out.append(f"{more:,} of its {len(names):,} attachments are not read: {over_by}.")
+    except (pikepdf.PdfError, ValueError, KeyError) as error:
+        left_out.append(f"The list of its attachments is damaged ({type(error).__name__}), so that some may be missing.")
+    return tuple(taken), " ".join(left_out)
+
+
+def _attachment(document: pikepdf.Pdf, key: str, limits: Limits, space: int) -> Inner:
+    name, again = key, "Save the attachment from your PDF program."
+    try:
+        spec = document.attachments[key]
+        name = spec.filename or key
+        return Inner(name, _content(spec.get_file().obj, limits, space))
+    except DocumentError as error:
+        return Inner(name, b"", error)
     except (pikepdf.PdfError, ValueError, KeyError, zlib.error) as error:
-        left_out.append(f"what is damaged ({type(error).__name__})")
-    return tuple(taken), f"Attachments not read: {', '.join(left_out)}." if left_out else ""
+        return Inner(name, b"", DocumentError("corrupt", f"The attachment is damaged ({type(error).__name__}).", next_step=again))
 
 
-def _content(stream: Any, most_bytes: int) -> bytes | None:
-    """The bytes of an attachment, counted while they are inflated; None when there are, or could be, more."""
+def _content(stream: Any, limits: Limits, space: int) -> bytes:
+    """The bytes of an attachment, counted while they are inflated. Raises DocumentError when there are, or could be, more than may be.
+
+    `space` is what all before it left of `max_unpacked_bytes`.
+    """
+    limit, most_bytes = min(("max_entry_bytes", limits.max_entry_bytes), ("max_unpacked_bytes", space), key=lambda pair: pair[1])
     filters = stream.get("/Filter", ())
     names = [str(filters)] if isinstance(filters, pikepdf.Name) else [str(one) for one in filters]
     raw = bytes(stream.read_raw_bytes())
     if names == ["/FlateDecode"] and "/DecodeParms" not in stream:
         raw = zlib.decompressobj().decompress(raw, most_bytes + 1)
     elif names:
-        if not (set(names) <= _BOUNDED_FILTERS and len(raw) * _MOST_GROWTH ** len(names) <= most_bytes):
-            return None
+        if strange := sorted(set(names) - _BOUNDED_FILTERS):
+            message = f"The attachment is coded in a way that is not unpacked here ({', '.join(strange)})."
+            raise DocumentError("unsupported", message, next_step="Save it from your PDF program into the inbox.")
+        _refuse_over(limit, most_bytes, limits, len(raw) * _MOST_GROWTH ** len(names), "may unpack to")
         raw = bytes(stream.read_bytes())
-    return raw if len(raw) <= most_bytes else None
+    _refuse_over(limit, most_bytes, limits, len(raw), "unpacks to at least")
+    return raw
+
+
+def _refuse_over(limit: str, most_bytes: int, limits: Limits, size_bytes: int, how: str) -> None:
+    """Raises DocumentError, naming the limit, when it is passed."""
+    if size_bytes > most_bytes:
+        left = f", of which {most_bytes:,} are left" if limit == "max_unpacked_bytes" else ""
+        message = f"The attachment {how} {size_bytes:,} bytes; the limit {limit} is {getattr(limits, limit):,}{left}."
+        raise DocumentError("bomb", message, next_step=f"Raise the limit {limit} to read it.")

@@ -11,6 +11,7 @@ import re
 from contextlib import closing
 
 import pypdfium2
+import pypdfium2.raw as pdfium
 
 from processors.read import pdf_chars
 from processors.read.leaf import RENDER_DPI, bounded
@@ -43,6 +44,24 @@ def is_drawn(page: pypdfium2.PdfPage) -> bool:
     with closing(bitmap):
         low, high = bitmap.to_pil().getextrema()
     return bool(low != high)
+
+
+def is_undecodable(page: pypdfium2.PdfPage) -> bool:
+    """Whether a page that came out blank has a picture that should have shown, and whose bytes make none."""
+    return not all(map(_has_pixels, page.get_objects(filter=[IMAGE])))
+
+
+def _has_pixels(picture: pypdfium2.PdfImage) -> bool:
+    """Whether a picture can be decoded. Of one without a coding such as JPEG, PDFium makes a black one, however little is there."""
+    width, height = picture.get_px_size()
+    bits = 8 * pdfium.FPDFImageObj_GetImageDataDecoded(picture.raw, None, 0)
+    if bits * 2 < width * height and not picture.get_filters(skip_simple=True):
+        return False
+    try:
+        picture.get_bitmap()
+    except pypdfium2.PdfiumError:
+        return False
+    return True
 
 
 def is_junk(text: str) -> bool:

@@ -59,11 +59,11 @@ class Sandbox:
             pool.join()
 
     async def run(self, function: Callable[..., T], *args: Any, timeout_s: float) -> T:
-        """The result of `function(*args)` in a worker. Raises what it raises, or DocumentError: timeout, crashed, memory."""
+        """The result of `function(*args)` in a worker. Raises DocumentError: what it raises, else timeout, crashed, memory."""
         for _ in range(2):
             pool = self._started()
             try:
-                return await asyncio.wrap_future(pool.schedule(function, args=args, timeout=timeout_s))
+                return await asyncio.wrap_future(pool.schedule(_shielded, args=(function, *args), timeout=timeout_s))
             except BrokenProcessPool:
                 self._drop(pool)  # the pool lost an idle worker and gave up: a new one takes the task
             except TimeoutError as error:
@@ -101,6 +101,17 @@ class Sandbox:
     def _drop(self, pool: ProcessPool) -> None:
         if self._pool is pool:
             self.close()
+
+
+def _shielded(function: Callable[..., T], *args: Any) -> T:
+    """Call a function in a worker, so that nothing but what the parent knows leaves it: some errors cannot even be sent."""
+    try:
+        return function(*args)
+    except (DocumentError, MemoryError):
+        raise
+    except BaseException as error:
+        message = f"Reading it ended in a way that nobody foresaw ({type(error).__name__}: {' '.join(str(error).split())[:200]})."
+        raise DocumentError("crashed", message, next_step="Open it in its program, save it again, and run again.") from error
 
 
 def out_of_memory() -> NoReturn:

@@ -33,6 +33,11 @@ class Twins:
             self._rows.execute("PRAGMA synchronous = OFF")  # it lives no longer than the run
             self._rows.execute("CREATE TABLE IF NOT EXISTS ended (sha256 BLOB PRIMARY KEY, path BLOB, value BLOB) WITHOUT ROWID")
 
+    def close(self) -> None:
+        """Let go of both files."""
+        self._rows.close()
+        os.close(self._locks)
+
     @contextmanager
     def alone(self, sha256: str) -> Iterator[None]:
         """Nobody else reads these bytes meanwhile. A process that dies lets go."""

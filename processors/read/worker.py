@@ -180,7 +180,7 @@ class _Tree:
             return Reading(twin, twin=True), ()
         own, inner = self._parsed(document, data)
         if twin:
-            return Reading(own.document, twin=True), inner
+            return Reading(twin, twin=True), inner
         if not (self._terms.ocr and any(page.image_px for page in own.pages)):
             known.put(own.document, holds=bool(inner))
         return own, inner
@@ -249,7 +249,7 @@ def _guarded(function: Any, *args: Any) -> Any:
         raise
     except MemoryError:
         out_of_memory()
-    except Exception as error:
+    except BaseException as error:  # a panic of a library in Rust is no Exception
         if _is_out_of_memory(error):
             out_of_memory()
         words = " ".join(str(error).split())[:200]

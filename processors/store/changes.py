@@ -68,13 +68,17 @@ def _keys(change: Change, kinds: list[pa.Field], length: int) -> pa.Table:
 
 
 def difference(connection: duckdb.DuckDBPyConnection, change: Staged) -> set[int]:
-    """The slots in which the change would alter a row; {catalog.SHAPE} when the table is missing or its columns or meanings differ."""
+    """The slots in which the change would alter a row; {catalog.SHAPE} when the table is missing or its columns or meanings differ.
+
+    Rows are compared by hashes of 64 bits, since whole ones of two tables would be in memory at once.
+    """
     _register(connection, change)
     if catalog.shape(connection, change.table.name) != _wanted_shape(connection, change.table):
         return {catalog.SHAPE}
     query = """
-        WITH before AS (SELECT $columns FROM $table WHERE $touched), after AS (SELECT $columns FROM __rows)
-        SELECT DISTINCT $slot FROM ((FROM before EXCEPT ALL FROM after) UNION ALL (FROM after EXCEPT ALL FROM before))"""
+        WITH before AS (SELECT $slot AS slot, hash($columns) FROM $table WHERE $touched),
+             after AS (SELECT $slot AS slot, hash($columns) FROM __rows)
+        SELECT DISTINCT slot FROM ((FROM before EXCEPT ALL FROM after) UNION ALL (FROM after EXCEPT ALL FROM before))"""
     return {slot for (slot,) in connection.execute(_filled(query, change)).fetchall()}
 
 

@@ -154,13 +154,13 @@ def acting_pdf() -> bytes:
 def jbig2_bomb(side: int = 0x7FFFFFFF) -> bytes:
     """A PDF of 1 KB with a JBIG2 picture whose page claims 2 billion pixels a side."""
     segment = struct.pack(">IBBBI", 0, 0x30, 0, 1, 19) + struct.pack(">IIIIBH", side, side, 0, 0, 0, 0)
-    return _pictured(segment, 100_000, "/JBIG2Decode")
+    return pictured(segment, 100_000, "/JBIG2Decode")
 
 
 def large_picture_pdf(side: int = 30_000) -> bytes:
     """A PDF with a picture of 900 million pixels, half of them black, in 100 KB."""
     row = b"\x0f" * (side // 8)
-    return _pictured(zlib.compress(row * side, 9), side, "/FlateDecode")
+    return pictured(zlib.compress(row * side, 9), side, "/FlateDecode")
 
 
 def _page(resources: str = "") -> str:
@@ -168,7 +168,7 @@ def _page(resources: str = "") -> str:
     return f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Contents 4 0 R /Resources << {resources} >> >>"
 
 
-def _pictured(data: bytes, side: int, coding: str) -> bytes:
+def pictured(data: bytes, side: int, coding: str) -> bytes:
     """A PDF whose page is one picture of one bit a pixel."""
     entries = f"/Type /XObject /Subtype /Image /Width {side} /Height {side} /BitsPerComponent 1 /ColorSpace /DeviceGray /Filter {coding}"
     return raw_pdf(_CATALOG, _ONE_PAGE, _page("/XObject << /I 5 0 R >>"), stream(b"99 0 0 99 0 0 cm /I Do"), stream(data, entries))
@@ -417,6 +417,11 @@ def odd_characters() -> bytes:
 def deep_html(depth: int = 20_000) -> bytes:
     """A page of tables in tables."""
     return b"<html><body>" + b"<table><tr><td>" * depth + b"core"
+
+
+def deep_blocks(depth: int = 200_000) -> bytes:
+    """A page of 2 MB of blocks in blocks, each of them closed, with words at the bottom and behind it all."""
+    return b"<html><body>" + b"<div>" * depth + b"core" + b"</div>" * depth + b"<table><tr><td>after<td>all</table>"
 
 
 def outside_html(address: str) -> bytes:
