@@ -19,6 +19,7 @@ import pypdfium2.raw as pdfium
 
 from processors.read import furniture, pdf_chars, pdf_extras, pdf_hidden, pdf_layout, pdf_marks, pdf_scan
 from processors.read.leaf import JPEG_QUALITY, Content, Inner, Leaf, Source, clean, over
+from processors.read.pdf_chars import Sheet
 from processors.read.pdf_marks import Marks
 from processors.read.pdf_open import Opened, opened
 from schemas.errors import DocumentError
@@ -74,13 +75,12 @@ def boxes(source: Source, number: int, start: int, end: int) -> list[pdf_chars.B
     with opened(source) as file:
         if not 0 < number <= len(file.document):
             return []
-        with closing(file.document[number - 1]) as page, closing(page.get_textpage()) as layer:
-            raw = layer.get_text_range()
-            parts = _parts(page, layer, raw)
-            text = _cleaned(pdf_layout.joined(raw, parts))
-            places = [(text.count("\n", 0, at), origin) for at, origin in _origins(raw, parts, text) if start <= at < end]
+        with closing(file.document[number - 1]) as page, closing(Sheet(page)) as sheet:
+            parts = _parts(sheet)
+            text = _cleaned(pdf_layout.joined(sheet.text, parts))
+            places = [(text.count("\n", 0, at), origin) for at, origin in _origins(sheet.text, parts, text) if start <= at < end]
             rows = [[origin for _, origin in row] for _, row in groupby(places, key=lambda place: place[0])]
-            return [box for row in rows for box in _merged(pdf_chars.char_boxes(page, layer, row))]
+            return [box for row in rows for box in _merged(list(zip(*pdf_chars.shown(sheet, row), strict=True)))]
 
 
 def _has_form(document: pypdfium2.PdfDocument) -> bool:
@@ -105,39 +105,36 @@ def _leaf_or_lost(task: _Task, index: int) -> Leaf:
 
 
 def _leaf(task: _Task, page: pypdfium2.PdfPage, *, marked: bool) -> Leaf:
-    with closing(page.get_textpage()) as layer:
-        raw = layer.get_text_range()
-        text = _cleaned(pdf_layout.joined(raw, _parts(page, layer, raw)))
+    with closing(Sheet(page)) as sheet:
+        text = _cleaned(pdf_layout.joined(sheet.text, _parts(sheet)))
         if not text:
-            return Leaf("", pdf_scan.size_px(page) if pdf_scan.is_drawn(page) else None)
+            return Leaf("", pdf_scan.size_px(page) if pdf_scan.is_drawn(sheet) else None)
         if pdf_scan.is_junk(text):
             return Leaf(text, pdf_scan.size_px(page))
-        if marked or task.is_short or (len(text) < _ENOUGH_TEXT and pdf_chars.count(page) < _FEW_OBJECTS):
-            return _looked_at(page, layer, Leaf(text), raw, marked=marked, covers=task.is_short)
-        return Leaf(text, hidden_chars=_characters(pdf_hidden.strays(page, layer, raw)))
+        if marked or task.is_short or (len(text) < _ENOUGH_TEXT and pdf_chars.count(sheet) < _FEW_OBJECTS):
+            return _looked_at(sheet, Leaf(text), marked=marked, covers=task.is_short)
+        return Leaf(text, hidden_chars=_characters(pdf_hidden.strays(sheet)))
 
 
-def _looked_at(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, leaf: Leaf, raw: str, *, marked: bool, covers: bool) -> Leaf:
+def _looked_at(sheet: Sheet, leaf: Leaf, *, marked: bool, covers: bool) -> Leaf:
     """The leaf with what the page's objects tell: whether it is a scan, with a layer that is good or poor, and what is hidden."""
-    drawn = pdf_chars.objects(page)
-    share = pdf_scan.picture_share(page, drawn)
+    drawn = pdf_chars.objects(sheet)
+    share = pdf_scan.picture_share(sheet, drawn)
     if share >= pdf_scan.WHOLE_PAGE and pdf_scan.is_layer(drawn):
-        return replace(leaf, image_px=pdf_scan.size_px(page) if pdf_scan.is_poor(leaf.text) else None, text_from="layer")
-    hidden = _hidden(page, layer, raw, drawn, marked=marked, covers=covers)
-    picture = pdf_scan.size_px(page) if pdf_scan.needs_sight(share, leaf.text) else None
+        return replace(leaf, image_px=pdf_scan.size_px(sheet.page) if pdf_scan.is_poor(leaf.text) else None, text_from="layer")
+    hidden = _hidden(sheet, drawn, marked=marked, covers=covers)
+    picture = pdf_scan.size_px(sheet.page) if pdf_scan.needs_sight(share, leaf.text) else None
     return replace(leaf, image_px=picture, hidden_chars=_characters(hidden))
 
 
-def _hidden(
-    page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, raw: str, drawn: pdf_chars.Drawn, *, marked: bool, covers: bool
-) -> set[tuple[int, int]]:
+def _hidden(sheet: Sheet, drawn: pdf_chars.Drawn, *, marked: bool, covers: bool) -> set[tuple[int, int]]:
     """Spans of the words that nobody sees; the page is drawn only for those of which nothing else tells."""
-    found = set(pdf_hidden.strays(page, layer, raw))
-    sure, unsure = pdf_hidden.without_ink(page, drawn) if marked else ([], [])
-    found.update(pdf_chars.spans_of(layer, raw, set(sure)) if sure else ())
+    found = set(pdf_hidden.strays(sheet))
+    sure, unsure = pdf_hidden.without_ink(sheet, drawn) if marked else ([], [])
+    found.update(pdf_chars.spans_of(sheet, set(sure)) if sure else ())
     suspects = {*unsure, *(pdf_hidden.covered(drawn) if covers else ())} - set(sure)
-    doubtful = [span for span in pdf_chars.spans_of(layer, raw, suspects) if span not in found] if suspects else []
-    return found.union(pdf_hidden.unseen(page, layer, doubtful, suspects))
+    doubtful = [span for span in pdf_chars.spans_of(sheet, suspects) if span not in found] if suspects else []
+    return found.union(pdf_hidden.unseen(sheet, doubtful, suspects))
 
 
 def _characters(hidden: Iterable[tuple[int, int]]) -> int:
@@ -145,11 +142,11 @@ def _characters(hidden: Iterable[tuple[int, int]]) -> int:
     return sum(end - start for start, end in hidden)
 
 
-def _parts(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, raw: str) -> list[pdf_layout.Piece]:
+def _parts(sheet: Sheet) -> list[pdf_layout.Piece]:
     """The text in reading order; only a page that looks like a table pays for the boxes of its words."""
-    if not pdf_layout.looks_tabular(raw):
-        return [(0, len(raw))]
-    return pdf_layout.pieces(raw, pdf_chars.words(page, layer, pdf_chars.word_spans(raw)))
+    if not pdf_layout.looks_tabular(sheet.text):
+        return [(0, len(sheet.text))]
+    return pdf_layout.pieces(sheet.text, pdf_chars.words(sheet, pdf_chars.word_spans(sheet.text)))
 
 
 def _cleaned(text: str) -> str:
