@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
+from itertools import compress
 from operator import sub
 from typing import Literal
 
@@ -30,7 +31,7 @@ _SIDE_PX = 1_600  # of a drawn page
 _BEYOND = 2.0  # points outside the page from where a line is not seen
 _SURFACE = 4.0  # points: what is lower or narrower covers no text
 _BAND = 24.0  # points: height of the bands in which covers are sought
-_LINE_START, _LINE = re.compile(r"\S[^\r\n]*"), re.compile(r"\S(?:[^\r\n]*\S)?")
+_LINE = re.compile(r"\S.*")
 Span = tuple[int, int]
 Ground = Literal["white", "dark", "unsure", "beyond"]
 Bands = dict[int, list[tuple[int, Box]]]  # height on the page in bands -> place in the drawing order, and box
@@ -38,22 +39,33 @@ Bands = dict[int, list[tuple[int, Box]]]  # height on the page in bands -> place
 
 def strays(sheet: Sheet) -> list[Span]:
     """Words beyond the page's edge or tiny, in lines that begin so. Costs a call a line, and no drawing."""
-    starts = [found.start() for found in _LINE_START.finditer(sheet.text)]
-    if not starts:
+    lines = list(_LINE.finditer(sheet.text))
+    boxes = pdf_chars.shown(sheet, [line.start() for line in lines])
+    if not lines or _are_all_in(sheet, *boxes):
         return []
-    left, bottom, right, top = sides = pdf_chars.shown(sheet, starts)
-    width, height = sheet.size
-    inside = min(left) > -_BEYOND and min(bottom) > -_BEYOND and max(right) < width + _BEYOND and max(top) < height + _BEYOND
-    if inside and min(map(sub, top, bottom)) >= TINY_POINTS:
-        return []
-    odd = [start for start, *box in zip(starts, *sides, strict=True) if _is_stray(sheet, *box)]
-    lines = [found.span() for found in (_LINE.match(sheet.text, start) for start in odd) if found]
-    ends = zip(*pdf_chars.shown(sheet, [end - 1 for _, end in lines]), strict=True)
+    odd = [(line.start(), line.start() + len(line[0].rstrip())) for line in compress(lines, _are_stray(sheet, zip(*boxes, strict=True)))]
+    ends = pdf_chars.shown(sheet, [end - 1 for _, end in odd])
     found: list[Span] = []
-    for line, end in zip(lines, ends, strict=True):
-        words = pdf_chars.word_spans(sheet.text, *line)
-        found += words if _is_stray(sheet, *end) else [word[:2] for word in pdf_chars.words(sheet, words) if _is_stray(sheet, *word[2:])]
+    for (start, end), is_whole in zip(odd, _are_stray(sheet, zip(*ends, strict=True)), strict=True):
+        words = pdf_chars.word_spans(sheet.text, start, end)
+        found += words if is_whole else compress(words, _are_stray(sheet, (word[2:] for word in pdf_chars.words(sheet, words))))
     return found
+
+
+def _are_all_in(sheet: Sheet, left: list[float], bottom: list[float], right: list[float], top: list[float]) -> bool:
+    """Whether no box leaves the page and none is too low; a quick answer for nearly all pages."""
+    east, north = sheet.size[0] + _BEYOND, sheet.size[1] + _BEYOND
+    inside = min(left) > -_BEYOND and min(bottom) > -_BEYOND and max(right) < east and max(top) < north
+    return inside and min(map(sub, top, bottom)) >= TINY_POINTS
+
+
+def _are_stray(sheet: Sheet, boxes: Iterable[Box]) -> list[bool]:
+    """Whether each box lies beyond the page or is too low to be read. Characters that PDFium adds have a box without height."""
+    east, north = sheet.size[0] + _BEYOND, sheet.size[1] + _BEYOND
+    return [
+        right < -_BEYOND or top < -_BEYOND or left > east or bottom > north or 0 < max(top - bottom, right - left) < TINY_POINTS
+        for left, bottom, right, top in boxes
+    ]
 
 
 def without_ink(sheet: Sheet, drawn: Drawn) -> tuple[list[int], list[int]]:
@@ -168,10 +180,3 @@ def _is_seen(word: Word, changes: Image.Image, scale: float) -> bool:
         return False
     _, highest = changes.crop((left, upper, right, lower)).getextrema()
     return bool(highest > _SEEN)  # type: ignore[operator]  # one channel: a number
-
-
-def _is_stray(sheet: Sheet, left: float, bottom: float, right: float, top: float) -> bool:
-    """Whether a box lies beyond the page or is too low to be read. Characters that PDFium adds have a box without height."""
-    width, height = sheet.size
-    outside = right < -_BEYOND or top < -_BEYOND or left > width + _BEYOND or bottom > height + _BEYOND
-    return outside or 0 < max(top - bottom, right - left) < TINY_POINTS
