@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import groupby
 
 import pypdfium2
@@ -20,28 +21,40 @@ import pypdfium2.raw as pdfium
 from processors.read import furniture, pdf_chars, pdf_extras, pdf_hidden, pdf_layout, pdf_marks, pdf_scan
 from processors.read.leaf import JPEG_QUALITY, Content, Inner, Leaf, Source, clean, over
 from processors.read.pdf_chars import Sheet
-from processors.read.pdf_marks import Marks
 from processors.read.pdf_open import Opened, opened
 from schemas.errors import DocumentError
 
 _FEW_PAGES = 9  # up to so many, each page is looked at object by object; it costs a tenth of the page
+_FEW_DRAWN = 400  # objects of such a page that are asked whether they are seen; with more, a look for marks in the streams costs less
 _ENOUGH_TEXT = 1_500  # characters: a page with as many is not looked at further when nothing is marked
 _FEW_OBJECTS = 100  # a page under a picture with little text has fewer; one with more is drawn or set
 _HYPHEN = re.compile("\ufffe")  # PDFium's mark for a word broken at a line end
 _BLANK = frozenset(" \t\u3000\n\r\x0b\x0c\x85\u2028\u2029")  # what cleaning may take away; all else stays, in its order
 
 
-@dataclass(slots=True)
+@dataclass
 class _Task:
     """One document while it is read: what is known of it, and what is found on the way."""
 
-    document: pypdfium2.PdfDocument
-    marks: Marks
+    file: Opened
+    count: int  # of pages
     has_form: bool
-    is_short: bool  # each page is looked at object by object
     told: set[str] = field(default_factory=set)  # names of form fields
     lost: list[int] = field(default_factory=list)  # pages that cannot be loaded
     forms: list[list[str]] = field(default_factory=list)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether each page is looked at object by object."""
+        return self.count <= _FEW_PAGES
+
+    @cached_property
+    def _marked(self) -> frozenset[int] | None:
+        return pdf_marks.hides(self.file.data, self.file.password, self.count)
+
+    def is_marked(self, index: int) -> bool:
+        """Whether a page may have text without ink."""
+        return self._marked is None or index in self._marked
 
 
 def read(source: Source) -> Content:
@@ -50,13 +63,13 @@ def read(source: Source) -> Content:
         count = len(file.document)
         if count > source.limits.max_pages:
             over("max_pages", count, source.limits.max_pages, "too_many_pages")
-        task = _Task(file.document, pdf_marks.marks(file.data, file.password, count), _has_form(file.document), count <= _FEW_PAGES)
+        task = _Task(file, count, _has_form(file.document))
         leaves = _with_furniture([_leaf_or_lost(task, index) for index in range(count)])
         if len(task.lost) == count:
             raise DocumentError("corrupt", "None of its pages can be loaded.", next_step="Export it again from its source.")
         leaves = [_with_fields(leaf, lines) for leaf, lines in zip(leaves, task.forms, strict=True)]
         inner, left_out = _attachments(file, source)
-        flags = _flags(file, task, leaves)
+        flags = _flags(file, leaves)
         return Content(tuple(leaves), _detail(file, task, left_out), flags, pdf_extras.properties(file.document), inner)
 
 
@@ -94,8 +107,8 @@ def _has_form(document: pypdfium2.PdfDocument) -> bool:
 def _leaf_or_lost(task: _Task, index: int) -> Leaf:
     """A leaf; an empty one for a page that PDFium counts but cannot load."""
     try:
-        with closing(task.document[index]) as page:
-            leaf = _leaf(task, page, marked=task.marks.hides is None or index in task.marks.hides)
+        with closing(task.file.document[index]) as page:
+            leaf = _leaf(task, page, index)
             task.forms.append(pdf_extras.fields(page, task.told) if task.has_form else [])
             return leaf
     except pypdfium2.PdfiumError:
@@ -104,35 +117,36 @@ def _leaf_or_lost(task: _Task, index: int) -> Leaf:
         return Leaf("")
 
 
-def _leaf(task: _Task, page: pypdfium2.PdfPage, *, marked: bool) -> Leaf:
+def _leaf(task: _Task, page: pypdfium2.PdfPage, index: int) -> Leaf:
     with closing(Sheet(page)) as sheet:
         text = _cleaned(pdf_layout.joined(sheet.text, _parts(sheet)))
         if not text:
             return Leaf("", pdf_scan.size_px(page) if pdf_scan.is_drawn(sheet) else None)
         if pdf_scan.is_junk(text):
             return Leaf(text, pdf_scan.size_px(page))
-        if marked or task.is_short or (len(text) < _ENOUGH_TEXT and pdf_chars.count(sheet) < _FEW_OBJECTS):
-            return _looked_at(sheet, Leaf(text), marked=marked, covers=task.is_short)
+        if task.is_short or task.is_marked(index) or (len(text) < _ENOUGH_TEXT and pdf_chars.count(sheet) < _FEW_OBJECTS):
+            return _looked_at(task, sheet, index, Leaf(text))
         return Leaf(text, hidden_chars=_characters(pdf_hidden.strays(sheet)))
 
 
-def _looked_at(sheet: Sheet, leaf: Leaf, *, marked: bool, covers: bool) -> Leaf:
+def _looked_at(task: _Task, sheet: Sheet, index: int, leaf: Leaf) -> Leaf:
     """The leaf with what the page's objects tell: whether it is a scan, with a layer that is good or poor, and what is hidden."""
     drawn = pdf_chars.objects(sheet)
     share = pdf_scan.picture_share(sheet, drawn)
     if share >= pdf_scan.WHOLE_PAGE and pdf_scan.is_layer(drawn):
         return replace(leaf, image_px=pdf_scan.size_px(sheet.page) if pdf_scan.is_poor(leaf.text) else None, text_from="layer")
-    hidden = _hidden(sheet, drawn, marked=marked, covers=covers)
+    hidden = _hidden(task, sheet, index, drawn)
     picture = pdf_scan.size_px(sheet.page) if pdf_scan.needs_sight(share, leaf.text) else None
     return replace(leaf, image_px=picture, hidden_chars=_characters(hidden))
 
 
-def _hidden(sheet: Sheet, drawn: pdf_chars.Drawn, *, marked: bool, covers: bool) -> set[tuple[int, int]]:
+def _hidden(task: _Task, sheet: Sheet, index: int, drawn: pdf_chars.Drawn) -> set[tuple[int, int]]:
     """Spans of the words that nobody sees; the page is drawn only for those of which nothing else tells."""
     found = set(pdf_hidden.strays(sheet))
-    sure, unsure = pdf_hidden.without_ink(sheet, drawn) if marked else ([], [])
+    is_asked = (task.is_short and len(drawn.kinds) <= _FEW_DRAWN) or task.is_marked(index)
+    sure, unsure = pdf_hidden.without_ink(sheet, drawn) if is_asked else ([], [])
     found.update(pdf_chars.spans_of(sheet, set(sure)) if sure else ())
-    suspects = {*unsure, *(pdf_hidden.covered(drawn) if covers else ())} - set(sure)
+    suspects = {*unsure, *(pdf_hidden.covered(drawn) if task.is_short else ())} - set(sure)
     doubtful = [span for span in pdf_chars.spans_of(sheet, suspects) if span not in found] if suspects else []
     return found.union(pdf_hidden.unseen(sheet, doubtful, suspects))
 
@@ -200,10 +214,11 @@ def _attachments(file: Opened, source: Source) -> tuple[tuple[Inner, ...], str]:
     return pdf_extras.attachments(file.data, file.password, source.limits)
 
 
-def _flags(file: Opened, task: _Task, leaves: Sequence[Leaf]) -> tuple[str, ...]:
+def _flags(file: Opened, leaves: Sequence[Leaf]) -> tuple[str, ...]:
     """What a careful reader should know."""
     hidden = any(leaf.hidden_chars for leaf in leaves)
-    return tuple(name for name, holds in {"repaired": file.repaired, "hidden_text": hidden, "javascript": task.marks.acts}.items() if holds)
+    holds = {"repaired": file.repaired, "hidden_text": hidden, "javascript": pdf_marks.acts(file.data)}
+    return tuple(name for name, is_so in holds.items() if is_so)
 
 
 def _detail(file: Opened, task: _Task, left_out: str) -> str:
