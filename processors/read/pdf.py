@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import groupby
 
 import pypdfium2
@@ -19,29 +20,42 @@ import pypdfium2.raw as pdfium
 
 from processors.read import furniture, pdf_chars, pdf_extras, pdf_hidden, pdf_layout, pdf_marks, pdf_scan
 from processors.read.leaf import JPEG_QUALITY, Content, Inner, Leaf, Source, clean, over
-from processors.read.pdf_marks import Marks
+from processors.read.pdf_chars import Sheet
 from processors.read.pdf_open import Opened, opened
 from schemas.errors import DocumentError
 
 _FEW_PAGES = 9  # up to so many, each page is looked at object by object; it costs a tenth of the page
+_FEW_DRAWN = 400  # objects of such a page that are asked whether they are seen; with more, a look for marks in the streams costs less
 _ENOUGH_TEXT = 1_500  # characters: a page with as many is not looked at further when nothing is marked
 _FEW_OBJECTS = 100  # a page under a picture with little text has fewer; one with more is drawn or set
 _HYPHEN = re.compile("\ufffe")  # PDFium's mark for a word broken at a line end
 _BLANK = frozenset(" \t\u3000\n\r\x0b\x0c\x85\u2028\u2029")  # what cleaning may take away; all else stays, in its order
 
 
-@dataclass(slots=True)
+@dataclass
 class _Task:
     """One document while it is read: what is known of it, and what is found on the way."""
 
-    document: pypdfium2.PdfDocument
-    marks: Marks
+    file: Opened
+    count: int  # of pages
     has_form: bool
-    is_short: bool  # each page is looked at object by object
     told: set[str] = field(default_factory=set)  # names of form fields
     lost: list[int] = field(default_factory=list)  # pages that cannot be loaded
     unseen: list[int] = field(default_factory=list)  # pages without text whose pictures cannot be decoded
     forms: list[list[str]] = field(default_factory=list)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether each page is looked at object by object."""
+        return self.count <= _FEW_PAGES
+
+    @cached_property
+    def _marked(self) -> frozenset[int] | None:
+        return pdf_marks.hides(self.file.data, self.file.password, self.count)
+
+    def is_marked(self, index: int) -> bool:
+        """Whether a page may have text without ink."""
+        return self._marked is None or index in self._marked
 
 
 def read(source: Source) -> Content:
@@ -50,7 +64,7 @@ def read(source: Source) -> Content:
         count = len(file.document)
         if count > source.limits.max_pages:
             over("max_pages", count, source.limits.max_pages, "too_many_pages")
-        task = _Task(file.document, pdf_marks.marks(file.data, file.password, count), _has_form(file.document), count <= _FEW_PAGES)
+        task = _Task(file, count, _has_form(file.document))
         leaves = _with_furniture([_leaf_or_lost(task, index) for index in range(count)])
         leaves = [_with_fields(leaf, lines) for leaf, lines in zip(leaves, task.forms, strict=True)]
         inner, left_out = _attachments(file, source)
@@ -76,13 +90,12 @@ def boxes(source: Source, number: int, start: int, end: int) -> list[pdf_chars.B
     with opened(source) as file:
         if not 0 < number <= len(file.document):
             return []
-        with closing(file.document[number - 1]) as page, closing(page.get_textpage()) as layer:
-            raw = layer.get_text_range()
-            parts = _parts(page, layer, raw)
-            text = _cleaned(pdf_layout.joined(raw, parts))
-            places = [(text.count("\n", 0, at), origin) for at, origin in _origins(raw, parts, text) if start <= at < end]
+        with closing(file.document[number - 1]) as page, closing(Sheet(page)) as sheet:
+            parts = _parts(sheet)
+            text = _cleaned(pdf_layout.joined(sheet.text, parts))
+            places = [(text.count("\n", 0, at), origin) for at, origin in _origins(sheet.text, parts, text) if start <= at < end]
             rows = [[origin for _, origin in row] for _, row in groupby(places, key=lambda place: place[0])]
-            return [box for row in rows for box in _merged(pdf_chars.char_boxes(page, layer, row))]
+            return [box for row in rows for box in _merged(list(zip(*pdf_chars.shown(sheet, row), strict=True)))]
 
 
 def _has_form(document: pypdfium2.PdfDocument) -> bool:
@@ -96,8 +109,8 @@ def _has_form(document: pypdfium2.PdfDocument) -> bool:
 def _leaf_or_lost(task: _Task, index: int) -> Leaf:
     """A leaf; an empty one for a page that PDFium counts but cannot load."""
     try:
-        with closing(task.document[index]) as page:
-            leaf = _leaf(task, page, marked=task.marks.hides is None or index in task.marks.hides)
+        with closing(task.file.document[index]) as page:
+            leaf = _leaf(task, page, index)
             task.forms.append(pdf_extras.fields(page, task.told) if task.has_form else [])
             if not leaf.text and not leaf.image_px and pdf_scan.is_undecodable(page):
                 task.unseen.append(index + 1)
@@ -108,40 +121,38 @@ def _leaf_or_lost(task: _Task, index: int) -> Leaf:
         return Leaf("")
 
 
-def _leaf(task: _Task, page: pypdfium2.PdfPage, *, marked: bool) -> Leaf:
-    with closing(page.get_textpage()) as layer:
-        raw = layer.get_text_range()
-        text = _cleaned(pdf_layout.joined(raw, _parts(page, layer, raw)))
+def _leaf(task: _Task, page: pypdfium2.PdfPage, index: int) -> Leaf:
+    with closing(Sheet(page)) as sheet:
+        text = _cleaned(pdf_layout.joined(sheet.text, _parts(sheet)))
         if not text:
-            return Leaf("", pdf_scan.size_px(page) if pdf_scan.is_drawn(page) else None)
+            return Leaf("", pdf_scan.size_px(page) if pdf_scan.is_drawn(sheet) else None)
         if pdf_scan.is_junk(text):
             return Leaf(text, pdf_scan.size_px(page))
-        if marked or task.is_short or (len(text) < _ENOUGH_TEXT and pdf_chars.count(page) < _FEW_OBJECTS):
-            return _looked_at(page, layer, Leaf(text), raw, marked=marked, covers=task.is_short)
-        return Leaf(text, hidden_chars=_characters(pdf_hidden.strays(page, layer, raw)))
+        if task.is_short or task.is_marked(index) or (len(text) < _ENOUGH_TEXT and pdf_chars.count(sheet) < _FEW_OBJECTS):
+            return _looked_at(task, sheet, index, Leaf(text))
+        return Leaf(text, hidden_chars=_characters(pdf_hidden.strays(sheet)))
 
 
-def _looked_at(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, leaf: Leaf, raw: str, *, marked: bool, covers: bool) -> Leaf:
+def _looked_at(task: _Task, sheet: Sheet, index: int, leaf: Leaf) -> Leaf:
     """The leaf with what the page's objects tell: whether it is a scan, with a layer that is good or poor, and what is hidden."""
-    drawn = pdf_chars.objects(page)
-    share = pdf_scan.picture_share(page, drawn)
+    drawn = pdf_chars.objects(sheet)
+    share = pdf_scan.picture_share(sheet, drawn)
     if share >= pdf_scan.WHOLE_PAGE and pdf_scan.is_layer(drawn):
-        return replace(leaf, image_px=pdf_scan.size_px(page) if pdf_scan.is_poor(leaf.text) else None, text_from="layer")
-    hidden = _hidden(page, layer, raw, drawn, marked=marked, covers=covers)
-    picture = pdf_scan.size_px(page) if pdf_scan.needs_sight(share, leaf.text) else None
+        return replace(leaf, image_px=pdf_scan.size_px(sheet.page) if pdf_scan.is_poor(leaf.text) else None, text_from="layer")
+    hidden = _hidden(task, sheet, index, drawn)
+    picture = pdf_scan.size_px(sheet.page) if pdf_scan.needs_sight(share, leaf.text) else None
     return replace(leaf, image_px=picture, hidden_chars=_characters(hidden))
 
 
-def _hidden(
-    page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, raw: str, drawn: pdf_chars.Drawn, *, marked: bool, covers: bool
-) -> set[tuple[int, int]]:
+def _hidden(task: _Task, sheet: Sheet, index: int, drawn: pdf_chars.Drawn) -> set[tuple[int, int]]:
     """Spans of the words that nobody sees; the page is drawn only for those of which nothing else tells."""
-    found = set(pdf_hidden.strays(page, layer, raw))
-    sure, unsure = pdf_hidden.without_ink(page, drawn) if marked else ([], [])
-    found.update(pdf_chars.spans_of(layer, raw, set(sure)) if sure else ())
-    suspects = {*unsure, *(pdf_hidden.covered(drawn) if covers else ())} - set(sure)
-    doubtful = [span for span in pdf_chars.spans_of(layer, raw, suspects) if span not in found] if suspects else []
-    return found.union(pdf_hidden.unseen(page, layer, doubtful, suspects))
+    found = set(pdf_hidden.strays(sheet))
+    is_asked = (task.is_short and len(drawn.kinds) <= _FEW_DRAWN) or task.is_marked(index)
+    sure, unsure = pdf_hidden.without_ink(sheet, drawn) if is_asked else ([], [])
+    found.update(pdf_chars.spans_of(sheet, set(sure)) if sure else ())
+    suspects = {*unsure, *(pdf_hidden.covered(drawn) if task.is_short else ())} - set(sure)
+    doubtful = [span for span in pdf_chars.spans_of(sheet, suspects) if span not in found] if suspects else []
+    return found.union(pdf_hidden.unseen(sheet, doubtful, suspects))
 
 
 def _characters(hidden: Iterable[tuple[int, int]]) -> int:
@@ -149,11 +160,11 @@ def _characters(hidden: Iterable[tuple[int, int]]) -> int:
     return sum(end - start for start, end in hidden)
 
 
-def _parts(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, raw: str) -> list[pdf_layout.Piece]:
+def _parts(sheet: Sheet) -> list[pdf_layout.Piece]:
     """The text in reading order; only a page that looks like a table pays for the boxes of its words."""
-    if not pdf_layout.looks_tabular(raw):
-        return [(0, len(raw))]
-    return pdf_layout.pieces(raw, pdf_chars.words(page, layer, pdf_chars.word_spans(raw)))
+    if not pdf_layout.looks_tabular(sheet.text):
+        return [(0, len(sheet.text))]
+    return pdf_layout.pieces(sheet.text, pdf_chars.words(sheet, pdf_chars.word_spans(sheet.text)))
 
 
 def _cleaned(text: str) -> str:
@@ -210,7 +221,8 @@ def _attachments(file: Opened, source: Source) -> tuple[tuple[Inner, ...], str]:
 def _flags(file: Opened, task: _Task, leaves: Sequence[Leaf]) -> tuple[str, ...]:
     """What a careful reader should know."""
     hidden = any(leaf.hidden_chars for leaf in leaves)
-    signs = {"repaired": file.repaired, "hidden_text": hidden, "javascript": task.marks.acts, "damaged_pages": task.lost or task.unseen}
+    damaged = task.lost or task.unseen
+    signs = {"repaired": file.repaired, "hidden_text": hidden, "javascript": pdf_marks.acts(file.data), "damaged_pages": damaged}
     return tuple(name for name, holds in signs.items() if holds)
 
 

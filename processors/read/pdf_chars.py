@@ -1,18 +1,20 @@
 """A loaded PDFium page in; its text, the boxes of its words and the traits of its objects out, in plain values.
 
 A call through ctypes costs more than what PDFium does in it, so whole rows of calls are made by `map` with prototypes that take
-addresses as numbers: half a microsecond a call instead of two, measured 2026-11. Boxes are in points, turned as the page is shown.
+addresses as numbers: a third of a microsecond a call instead of two, measured 2026-11. What they give is written into an `array`,
+since ctypes makes a type, in ten microseconds, for each length of its own. Boxes are in points, turned as the page is shown.
 """
 
 from __future__ import annotations
 
 import ctypes
 import re
+from array import array
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import repeat
-from operator import sub
 from typing import Any, NamedTuple
 
 import pypdfium2
@@ -27,7 +29,7 @@ _MAX_INNER = 20_000  # objects in forms that are looked at
 _WORD = re.compile(r"\S+")
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
-Columns = tuple[list[float], list[float], list[float], list[float]]
+Columns = tuple[list[Any], list[Any], list[Any], list[Any]]
 
 
 class Word(NamedTuple):
@@ -41,6 +43,9 @@ class Word(NamedTuple):
     top: float
 
 
+_word: Callable[[Iterable[Any]], Word] = partial(tuple.__new__, Word)  # without the Python function that a named tuple is made by
+
+
 def _run(calls: Iterable[Any]) -> None:
     """Make the calls and forget what they return."""
     deque(calls, maxlen=0)
@@ -50,10 +55,12 @@ def _call(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
     """A function of PDFium that takes handles and pointers as numbers."""
     place = ctypes.cast(getattr(pdfium, name), ctypes.c_void_p).value
     assert place is not None
-    return ctypes.CFUNCTYPE(result, *arguments)(place)
+    return ctypes.PYFUNCTYPE(result, *arguments)(place)  # keeps the GIL, which is dearer to give away than the call
 
 
 _HANDLE, _INT, _OUT = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t
+_rotation = _call("FPDFPage_GetRotation", _INT, _HANDLE)  # in quarters of a turn
+_count = _call("FPDFPage_CountObjects", _INT, _HANDLE)
 _object_at = _call("FPDFPage_GetObject", _HANDLE, _HANDLE, _INT)
 _inner_at = _call("FPDFFormObj_GetObject", _HANDLE, _HANDLE, ctypes.c_ulong)
 _inner_count = _call("FPDFFormObj_CountObjects", _INT, _HANDLE)
@@ -64,14 +71,57 @@ _fill = _call("FPDFPageObj_GetFillColor", _INT, _HANDLE, _OUT, _OUT, _OUT, _OUT)
 _matrix = _call("FPDFPageObj_GetMatrix", _INT, _HANDLE, _OUT)
 _draw_mode = _call("FPDFPath_GetDrawMode", _INT, _HANDLE, _OUT, _OUT)
 _set_active = _call("FPDFPageObj_SetIsActive", _INT, _HANDLE, _INT)
+_load_layer = _call("FPDFText_LoadPage", _HANDLE, _HANDLE)
+_close_layer = _call("FPDFText_ClosePage", None, _HANDLE)
+_count_chars = _call("FPDFText_CountChars", _INT, _HANDLE)
+_get_text = _call("FPDFText_GetText", _INT, _HANDLE, _INT, _INT, _OUT)
+_packed = _call("FPDFImageObj_GetImageDataRaw", ctypes.c_ulong, _HANDLE, _OUT, ctypes.c_ulong)
+_pixels = _call("FPDFImageObj_GetImagePixelSize", _INT, _HANDLE, _OUT, _OUT)
+_filters = _call("FPDFImageObj_GetImageFilterCount", _INT, _HANDLE)
+_filter = _call("FPDFImageObj_GetImageFilter", ctypes.c_ulong, _HANDLE, _INT, ctypes.c_char_p, ctypes.c_ulong)
 _char_at = _call("FPDFText_GetCharIndexFromTextIndex", _INT, _HANDLE, _INT)
 _object_of = _call("FPDFText_GetTextObject", _HANDLE, _HANDLE, _INT)
 _loose_box = _call("FPDFText_GetLooseCharBox", _INT, _HANDLE, _INT, _OUT)
+_frame = _call("FPDF_GetPageBoundingBox", _INT, _HANDLE, _OUT)
 
 
 def _address(handle: Any) -> int:
     """A PDFium handle as a number."""
     return ctypes.cast(handle, ctypes.c_void_p).value or 0
+
+
+class Sheet:
+    """A loaded page with its text as PDFium gives it. Close it before the page. Raises PdfiumError."""
+
+    def __init__(self, page: pypdfium2.PdfPage) -> None:
+        self.page = page
+        self.handle = _address(page.raw)
+        self.layer = _load_layer(self.handle)
+        if not self.layer:
+            raise pypdfium2.PdfiumError("The text of a page cannot be loaded.")
+        count = _count_chars(self.layer)
+        characters = array("H", bytes(2 * count + 2))
+        end = _get_text(self.layer, 0, count, characters.buffer_info()[0]) - 1
+        self.text = str(memoryview(characters)[: max(0, end)], "utf-16-le", "ignore")
+        self.is_plain = len(self.text) == count  # whether each of PDFium's characters has its place in the text
+
+    @cached_property
+    def frame(self) -> Box:
+        """The part of the page that is shown, in its own coordinates."""
+        sides = array("f", bytes(16))
+        _frame(self.handle, sides.buffer_info()[0])
+        left, top, right, bottom = sides
+        return left, bottom, right, top
+
+    @cached_property
+    def size(self) -> tuple[float, float]:
+        """Width and height of the page as it is shown."""
+        west, south, east, north = self.frame
+        return (north - south, east - west) if _rotation(self.handle) % 2 else (east - west, north - south)
+
+    def close(self) -> None:
+        """Let go of the text."""
+        _close_layer(self.layer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +137,18 @@ class Drawn:
         return [item for item, kind in zip(self.items, self.kinds, strict=True) if kind in kinds]
 
 
-def count(page: pypdfium2.PdfPage) -> int:
+def count(sheet: Sheet) -> int:
     """How many objects the page draws, a form counted as one."""
-    return int(pdfium.FPDFPage_CountObjects(page.raw))
+    return int(_count(sheet.handle))
 
 
-def objects(page: pypdfium2.PdfPage) -> Drawn:
+def objects(sheet: Sheet) -> Drawn:
     """What the page draws."""
-    items = list(map(_object_at, repeat(_address(page.raw)), range(count(page))))
+    items = list(map(_object_at, repeat(sheet.handle), range(count(sheet))))
     kinds = list(map(_kind, items))
-    forms = [item for item, kind in zip(items, kinds, strict=True) if kind == FORM]
-    if not forms:
+    if FORM not in kinds:
         return Drawn(items, kinds, nested=False)
+    forms = [item for item, kind in zip(items, kinds, strict=True) if kind == FORM]
     items = _opened(items, kinds, _MAX_DEPTH)
     return Drawn(items, list(map(_kind, items)), nested=not all(map(_is_in_place, forms)))
 
@@ -131,12 +181,21 @@ def _opened(items: list[int], kinds: list[int], depth: int) -> list[int]:
 
 def bounds(items: Sequence[int]) -> list[Box]:
     """The box of each object in the page's own coordinates; for what is within a form, in those of the form."""
-    return list(zip(*_fours(_bounds, items, ctypes.c_float), strict=True))
+    return list(zip(*_fours(_bounds, items, "f"), strict=True))
 
 
 def fills(items: Sequence[int]) -> list[tuple[int, int, int, int]]:
     """Red, green, blue and opacity with which each object is filled, 0 to 255."""
-    return list(zip(*_fours(_fill, items, ctypes.c_uint), strict=True))
+    return list(zip(*_fours(_fill, items, "I"), strict=True))
+
+
+def packing(image: int) -> tuple[str, float]:
+    """The last filter with which a picture is packed, and how many bytes it takes a pixel."""
+    name, size = ctypes.create_string_buffer(32), array("I", [0, 0])
+    start, _ = size.buffer_info()
+    _filter(image, _filters(image) - 1, name, len(name))
+    _pixels(image, start, start + size.itemsize)
+    return name.value.decode("latin-1"), _packed(image, 0, 0) / max(1, size[0] * size[1])
 
 
 def is_filled(path: int) -> bool:
@@ -146,14 +205,17 @@ def is_filled(path: int) -> bool:
     return bool(mode.value != pdfium.FPDF_FILLMODE_NONE)
 
 
-def _fours(function: Callable[..., Any], items: Sequence[int], kind: Any) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+def _fours(function: Callable[..., Any], items: Sequence[int], kind: str) -> Columns:
     """Four columns of what a function that fills four numbers gives for each object; zeros where it fails."""
-    numbers = (kind * (4 * len(items)))()
-    size = ctypes.sizeof(kind)
-    start, step = ctypes.addressof(numbers), 4 * size
-    end = start + step * len(items)
-    _run(map(function, items, *(range(start + place * size, end, step) for place in range(4))))
-    return numbers[0::4], numbers[1::4], numbers[2::4], numbers[3::4]
+    numbers = array(kind, bytes(16 * len(items)))
+    start, _ = numbers.buffer_info()
+    end = start + 16 * len(items)
+    _run(map(function, items, *(range(start + place, end, 16) for place in (0, 4, 8, 12))))
+    return _columns(numbers)
+
+
+def _columns(numbers: array[Any]) -> Columns:
+    return numbers[0::4].tolist(), numbers[1::4].tolist(), numbers[2::4].tolist(), numbers[3::4].tolist()
 
 
 def activate(items: Iterable[int], *, active: bool) -> None:
@@ -162,30 +224,17 @@ def activate(items: Iterable[int], *, active: bool) -> None:
         _set_active(item, active)
 
 
-def char_boxes(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, places: Sequence[int]) -> list[Box]:
-    """The box of a line's height around each character, given by its place in the text."""
-    return list(zip(*_shown(page, layer, places), strict=True))
-
-
-def extent(layer: pypdfium2.PdfTextPage, places: Sequence[int]) -> tuple[Box, float]:
-    """The box around all these characters in the page's own coordinates, and the height of the lowest."""
-    left, top, right, bottom = _sides(layer, places)
-    return (min(left), min(bottom), max(right), max(top)), min(map(sub, top, bottom))
-
-
-def _sides(layer: pypdfium2.PdfTextPage, places: Sequence[int]) -> Columns:
+def _sides(sheet: Sheet, places: Sequence[int]) -> Columns:
     """Left, top, right and bottom of characters in the page's own coordinates."""
-    numbers = (ctypes.c_float * (4 * len(places)))()
-    start = ctypes.addressof(numbers)
-    if places:
-        _run(map(_loose_box, repeat(_address(layer.raw)), _indices(layer, places), range(start, start + 16 * len(places), 16)))
-    return numbers[0::4], numbers[1::4], numbers[2::4], numbers[3::4]
+    numbers = array("f", bytes(16 * len(places)))
+    start, _ = numbers.buffer_info()
+    _run(map(_loose_box, repeat(sheet.layer), _indices(sheet, places), range(start, start + 16 * len(places), 16)))
+    return _columns(numbers)
 
 
-def _indices(layer: pypdfium2.PdfTextPage, places: Sequence[int]) -> Iterable[int]:
-    """PDFium's numbers of characters, which are their places in the text unless some have no text; the shift only grows."""
-    handle, last = _address(layer.raw), max(places)
-    return places if _char_at(handle, last) == last else map(_char_at, repeat(handle), places)
+def _indices(sheet: Sheet, places: Sequence[int]) -> Iterable[int]:
+    """PDFium's numbers of characters, which are their places in the text unless some have no text."""
+    return places if sheet.is_plain else map(_char_at, repeat(sheet.layer), places)
 
 
 def word_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
@@ -193,34 +242,36 @@ def word_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[
     return [found.span() for found in _WORD.finditer(text, start, len(text) if end is None else end)]
 
 
-def spans_of(layer: pypdfium2.PdfTextPage, text: str, items: Collection[int]) -> list[tuple[int, int]]:
+def spans_of(sheet: Sheet, items: Collection[int]) -> list[tuple[int, int]]:
     """Where the words stand that begin in one of these text objects."""
-    spans = word_spans(text)
-    if not spans:
-        return []
-    owners = map(_object_of, repeat(_address(layer.raw)), _indices(layer, [start for start, _ in spans]))
+    spans = word_spans(sheet.text)
+    owners = map(_object_of, repeat(sheet.layer), _indices(sheet, [start for start, _ in spans]))
     return [span for span, owner in zip(spans, owners, strict=True) if owner in items]
 
 
-def words(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, spans: Sequence[tuple[int, int]]) -> list[Word]:
+def words(sheet: Sheet, spans: Sequence[tuple[int, int]]) -> list[Word]:
     """The words at these places of PDFium's text, with their boxes."""
-    starts, ends = [start for start, _ in spans], [end for _, end in spans]
-    one = _shown(page, layer, starts)
-    two = _shown(page, layer, [end - 1 for end in ends])
-    sides = (map(choose, first, last) for choose, first, last in zip((min, min, max, max), one, two, strict=True))
-    return list(map(Word, starts, ends, *sides))
+    if not spans:
+        return []
+    starts, ends = zip(*spans, strict=True)
+    one, two = shown(sheet, starts), shown(sheet, [end - 1 for end in ends])
+    box = (map(choose, first, last) for choose, first, last in zip((min, min, max, max), one, two, strict=True))
+    return list(map(_word, zip(starts, ends, *box, strict=True)))
 
 
-def _shown(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, places: Sequence[int]) -> Columns:
-    """Left, bottom, right and top of characters as the page is shown: its lower left corner is 0, 0 and its rotation is applied."""
-    left, top, right, bottom = _sides(layer, places)
-    west, south, east, north = frame(page)
-    rotation = page.get_rotation()
-    if rotation == 90:
+def shown(sheet: Sheet, places: Sequence[int]) -> Columns:
+    """Left, bottom, right and top of characters, given by their places in the text.
+
+    As the page is shown: its lower left corner is 0, 0 and its rotation is applied. A box is as high as the line.
+    """
+    left, top, right, bottom = _sides(sheet, places)
+    west, south, east, north = sheet.frame
+    rotation = _rotation(sheet.handle)
+    if rotation == 1:
         return _from(bottom, south), _down(right, east), _from(top, south), _down(left, east)
-    if rotation == 180:
+    if rotation == 2:
         return _down(right, east), _down(top, north), _down(left, east), _down(bottom, north)
-    if rotation == 270:
+    if rotation == 3:
         return _down(top, north), _from(left, west), _down(bottom, north), _from(right, west)
     return _from(left, west), _from(bottom, south), _from(right, west), _from(top, south)
 
@@ -231,10 +282,3 @@ def _from(values: list[float], start: float) -> list[float]:
 
 def _down(values: list[float], start: float) -> list[float]:
     return [start - value for value in values]
-
-
-def frame(page: pypdfium2.PdfPage) -> Box:
-    """The part of the page that is shown, in its own coordinates."""
-    box = pdfium.FS_RECTF()
-    pdfium.FPDF_GetPageBoundingBox(page.raw, ctypes.byref(box))
-    return box.left, box.bottom, box.right, box.top

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
+from itertools import compress
+from operator import sub
 from typing import Literal
 
 import pypdfium2
 from PIL import Image, ImageChops
 
 from processors.read import pdf_chars
-from processors.read.pdf_chars import IMAGE, PATH, SHADING, TEXT, Box, Drawn, Word
+from processors.read.pdf_chars import IMAGE, PATH, SHADING, TEXT, Box, Drawn, Sheet, Word
 
 TINY_POINTS = 1.2  # height of a line, of text of one point: no reader sees it on paper
 _NO_INK = (3, 7)  # render modes of PDF, ISO 32000-1 table 106
@@ -29,64 +31,62 @@ _SIDE_PX = 1_600  # of a drawn page
 _BEYOND = 2.0  # points outside the page from where a line is not seen
 _SURFACE = 4.0  # points: what is lower or narrower covers no text
 _BAND = 24.0  # points: height of the bands in which covers are sought
-_LINE = re.compile(r"\S(?:[^\r\n]*\S)?")
+_LINE = re.compile(r"\S.*")
 Span = tuple[int, int]
 Ground = Literal["white", "dark", "unsure", "beyond"]
 Bands = dict[int, list[tuple[int, Box]]]  # height on the page in bands -> place in the drawing order, and box
 
 
-def strays(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, text: str) -> list[Span]:
+def strays(sheet: Sheet) -> list[Span]:
     """Words beyond the page's edge or tiny, in lines that begin so. Costs a call a line, and no drawing."""
-    lines = _lines(text)
-    starts = [start for start, _ in lines]
-    if not lines or _all_in(pdf_chars.frame(page), *pdf_chars.extent(layer, starts)):
+    lines = list(_LINE.finditer(sheet.text))
+    boxes = pdf_chars.shown(sheet, [line.start() for line in lines])
+    if not lines or _are_all_in(sheet, *boxes):
         return []
-    size = page.get_width(), page.get_height()
-    odd = [line for line, box in zip(lines, pdf_chars.char_boxes(page, layer, starts), strict=True) if _is_stray(box, size)]
+    odd = [(line.start(), line.start() + len(line[0].rstrip())) for line in compress(lines, _are_stray(sheet, zip(*boxes, strict=True)))]
+    ends = pdf_chars.shown(sheet, [end - 1 for _, end in odd])
     found: list[Span] = []
-    for (start, end), last in zip(odd, pdf_chars.char_boxes(page, layer, [end - 1 for _, end in odd]), strict=True):
-        words = pdf_chars.word_spans(text, start, end)
-        found += words if _is_stray(last, size) else _stray_words(page, layer, words, size)
+    for (start, end), is_whole in zip(odd, _are_stray(sheet, zip(*ends, strict=True)), strict=True):
+        words = pdf_chars.word_spans(sheet.text, start, end)
+        found += words if is_whole else compress(words, _are_stray(sheet, (word[2:] for word in pdf_chars.words(sheet, words))))
     return found
 
 
-def _stray_words(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, spans: list[Span], size: tuple[float, float]) -> list[Span]:
-    return [word[:2] for word in pdf_chars.words(page, layer, spans) if _is_stray(word[2:], size)]
+def _are_all_in(sheet: Sheet, left: list[float], bottom: list[float], right: list[float], top: list[float]) -> bool:
+    """Whether no box leaves the page and none is too low; a quick answer for nearly all pages."""
+    east, north = sheet.size[0] + _BEYOND, sheet.size[1] + _BEYOND
+    inside = min(left) > -_BEYOND and min(bottom) > -_BEYOND and max(right) < east and max(top) < north
+    return inside and min(map(sub, top, bottom)) >= TINY_POINTS
 
 
-def _lines(text: str) -> list[Span]:
-    """Where PDFium's lines stand, without white space around them."""
-    return [found.span() for found in _LINE.finditer(text)]
+def _are_stray(sheet: Sheet, boxes: Iterable[Box]) -> list[bool]:
+    """Whether each box lies beyond the page or is too low to be read. Characters that PDFium adds have a box without height."""
+    east, north = sheet.size[0] + _BEYOND, sheet.size[1] + _BEYOND
+    return [
+        right < -_BEYOND or top < -_BEYOND or left > east or bottom > north or 0 < max(top - bottom, right - left) < TINY_POINTS
+        for left, bottom, right, top in boxes
+    ]
 
 
-def _all_in(frame: Box, extent: Box, lowest: float) -> bool:
-    """Whether nothing leaves the page and nothing is tiny. Boxes without height are of characters that PDFium adds."""
-    inside = extent[0] > frame[0] - _BEYOND and extent[1] > frame[1] - _BEYOND
-    return inside and extent[2] < frame[2] + _BEYOND and extent[3] < frame[3] + _BEYOND and lowest >= TINY_POINTS
-
-
-def without_ink(page: pypdfium2.PdfPage, drawn: Drawn) -> tuple[list[int], list[int]]:
+def without_ink(sheet: Sheet, drawn: Drawn) -> tuple[list[int], list[int]]:
     """Texts that surely nobody sees, without ink or opacity or white on white, and white ones of which only a drawing can tell."""
-    texts = [place for place, kind in enumerate(drawn.kinds) if kind == TEXT]
-    items = [drawn.items[place] for place in texts]
-    sure: list[int] = []
-    white: list[int] = []  # places
-    for place, item, mode, color in zip(texts, items, pdf_chars.modes(items), pdf_chars.fills(items), strict=True):
-        if mode in _NO_INK or color[3] < _NO_OPACITY:
-            sure.append(item)
-        elif _is_white(color):
-            white.append(place)
+    places = [place for place, kind in enumerate(drawn.kinds) if kind == TEXT]
+    items = [drawn.items[place] for place in places]
+    modes, fills = pdf_chars.modes(items), pdf_chars.fills(items)
+    sure = [item for item, mode, fill in zip(items, modes, fills, strict=True) if mode in _NO_INK or fill[3] < _NO_OPACITY]
+    known = set(sure)
+    white = [place for place, fill in zip(places, fills, strict=True) if _is_white(fill) and drawn.items[place] not in known]
     unsure = [drawn.items[place] for place in white]
     if drawn.nested or not white:
         return sure, unsure
-    grounds = _grounds(page, drawn, white)
+    grounds = _grounds(sheet, drawn, white)
     sure += [item for item, ground in zip(unsure, grounds, strict=True) if ground == "white"]
     return sure, [item for item, ground in zip(unsure, grounds, strict=True) if ground == "unsure"]
 
 
-def _grounds(page: pypdfium2.PdfPage, drawn: Drawn, places: list[int]) -> list[Ground]:
+def _grounds(sheet: Sheet, drawn: Drawn, places: list[int]) -> list[Ground]:
     """On what each of these texts stands: white paper or a white field, a dark one, or what only a drawing can tell."""
-    left, bottom, right, top = pdf_chars.frame(page)
+    left, bottom, right, top = sheet.frame
     boxes = pdf_chars.bounds([drawn.items[place] for place in places])
     inside = [box[0] < right and left < box[2] and box[1] < top and bottom < box[3] for box in boxes]
     surfaces = _surfaces(drawn, 0) if any(inside) else {}
@@ -146,13 +146,13 @@ def _at(box: Box, surfaces: Bands) -> Iterator[int]:
             yield place
 
 
-def unseen(page: pypdfium2.PdfPage, layer: pypdfium2.PdfTextPage, spans: list[Span], suspects: Collection[int]) -> list[Span]:
+def unseen(sheet: Sheet, spans: list[Span], suspects: Collection[int]) -> list[Span]:
     """Those of the spans of suspect objects without which the page looks the same."""
     if not spans:
         return []
-    words = pdf_chars.words(page, layer, spans)
-    scale = min(_SCALE, _SIDE_PX / max(1.0, page.get_width(), page.get_height()))
-    changes = _changes(page, suspects, scale)
+    words = pdf_chars.words(sheet, spans)
+    scale = min(_SCALE, _SIDE_PX / max(1.0, *sheet.size))
+    changes = _changes(sheet.page, suspects, scale)
     return [word[:2] for word in words if not _is_seen(word, changes, scale)]
 
 
@@ -180,10 +180,3 @@ def _is_seen(word: Word, changes: Image.Image, scale: float) -> bool:
         return False
     _, highest = changes.crop((left, upper, right, lower)).getextrema()
     return bool(highest > _SEEN)  # type: ignore[operator]  # one channel: a number
-
-
-def _is_stray(box: Box, size: tuple[float, float]) -> bool:
-    """Whether a box lies beyond the page or is too low to be read. Characters that PDFium adds have a box without height."""
-    left, bottom, right, top = box
-    outside = right < -_BEYOND or top < -_BEYOND or left > size[0] + _BEYOND or bottom > size[1] + _BEYOND
-    return outside or 0 < max(top - bottom, right - left) < TINY_POINTS

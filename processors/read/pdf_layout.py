@@ -18,7 +18,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
-from statistics import median_low
 from typing import NamedTuple
 
 from processors.read.pdf_chars import Word
@@ -69,7 +68,8 @@ class Cell(NamedTuple):
 
 def looks_tabular(text: str) -> bool:
     """Whether a page is worth the boxes of its words: every eighth character a digit, or fewer with amounts among them."""
-    digits = sum(map(text.count, "0123456789"))
+    plain = text.encode("ascii", "ignore")
+    digits = len(plain) - len(plain.translate(None, b"0123456789"))
     if digits <= _FEW_DIGITS * len(text) or _RIGHT_TO_LEFT.search(text):
         return False
     return digits > _MANY_DIGITS * len(text) or len(_AMOUNT.findall(text)) >= _FEWEST_AMOUNTS
@@ -122,32 +122,32 @@ def _line(row: Sequence[Cell]) -> Iterator[Piece]:
 def _cells(text: str, words: Sequence[Word]) -> list[Cell]:
     """Words of one line of the text with small gaps between them, in drawing order."""
     cells: list[Cell] = []
-    group: list[Word] = []
-    line = 0
-    for word in words:
-        if group and _apart(text, group[-1], word):
-            cells.append(_cell(len(cells), line, group, text))
-            line += "\n" in text[group[-1].end : word.start]
-            group = []
-        group.append(word)
-    return [*cells, _cell(len(cells), line, group, text)] if group else cells
+    first = line = 0
+    for place, (one, two) in enumerate(pairwise(words), start=1):
+        if _apart(text, one, two):
+            cells.append(_cell(len(cells), line, words[first:place], text))
+            line += "\n" in text[one.end : two.start]
+            first = place
+    return [*cells, _cell(len(cells), line, words[first:], text)] if words else cells
 
 
 def _apart(text: str, one: Word, two: Word) -> bool:
     """Whether two words that follow each other belong to different cells."""
     gap = text[one.end : two.start]
+    if gap != " ":
+        if "\u3000" in gap:  # sets the signs of one Chinese label wide
+            return False
+        if "\n" in gap or "\t" in gap:
+            return True
     height = max(one.top - one.bottom, 0.1)
-    if "\u3000" in gap:  # sets the signs of one Chinese label wide
-        return False
-    return "\n" in gap or "\t" in gap or not -height < two.left - one.right < _GAP * height
+    return not -height < two.left - one.right < _GAP * height
 
 
 def _cell(order: int, line: int, words: Sequence[Word], text: str) -> Cell:
     """Words that follow each other from left to right; their line is as high as the first of them."""
     first, last = words[0], words[-1]
     own = text[first.start : last.end]
-    digits = len(_DIGIT.findall(own))
-    numeric = digits > 0 and digits >= len(_LETTER.findall(own))
+    numeric = _DIGIT.search(own) is not None and len(_DIGIT.findall(own)) >= len(_LETTER.findall(own))
     return Cell(order, line, first.start, last.end, len(words), numeric, first.left, first.bottom, last.right, first.top)
 
 
@@ -155,12 +155,17 @@ def _rows(cells: Sequence[Cell]) -> list[list[Cell]]:
     """Lines of PDFium whose middles are about as high, from the top down; each row from left to right."""
     lines = [list(line) for _, line in groupby(cells, key=lambda cell: cell.line)]
     rows: list[tuple[float, list[Cell]]] = []
-    for middle, line in sorted(((median_low(cell.middle for cell in line), line) for line in lines), key=lambda line: -line[0]):
+    for middle, line in sorted(((_middle(line), line) for line in lines), key=lambda line: -line[0]):
         if rows and abs(rows[-1][0] - middle) < _SAME_LINE * min(rows[-1][1][0].height, line[0].height):
             rows[-1][1].extend(line)
         else:
             rows.append((middle, line))
     return [sorted(row, key=lambda cell: cell.left) for _, row in rows]
+
+
+def _middle(line: Sequence[Cell]) -> float:
+    """The lower median of its cells' middles."""
+    return sorted([cell.middle for cell in line])[(len(line) - 1) // 2]
 
 
 def _tables(rows: Sequence[list[Cell]]) -> Iterator[list[list[Cell]]]:
@@ -189,26 +194,28 @@ def _runs(rows: Sequence[list[Cell]]) -> Iterator[list[list[Cell]]]:
 def _stacks(cells: Sequence[Cell], rows: Sequence[Sequence[Cell]], taken: set[int], text: str) -> Iterator[list[list[Cell]]]:
     """Two columns that are drawn one after the other, such as all labels of a form and then all their values, as rows."""
     at = {cell.order: number for number, row in enumerate(rows) for cell in row}
-    place = 0
-    while place < len(cells):
-        depth = _depth([at[cell.order] for cell in cells[place : place + 2 * _DEEPEST]]) if place not in taken else 0
-        one, two = cells[place : place + depth], cells[place + depth : place + 2 * depth]
+    numbers = [at[order] for order in range(len(cells))]
+    done = 0
+    for place in range(1, len(cells)):
+        depth = _depth(numbers, done, place)
+        one, two = cells[place - depth : place], cells[place : place + depth]
         if depth > 1 and not any(cell.order in taken for cell in [*one, *two]) and (_are_values(one, text) or _are_values(two, text)):
             yield [sorted(row, key=lambda cell: cell.left) for row in zip(one, two, strict=True)]
-            place += 2 * depth
-        else:
-            place += 1
+            done = place + depth
 
 
-def _depth(numbers: Sequence[int]) -> int:
-    """How many row numbers go down and are then gone through again in the same way, at most; 0 for none.
+def _depth(numbers: Sequence[int], done: int, place: int) -> int:
+    """How many row numbers that go down before a place, and behind what is done, are gone through again from there on; 0 for none.
 
-    >>> _depth([3, 4, 5, 3, 4, 5, 9])
+    >>> _depth([3, 4, 5, 3, 4, 5, 9], 0, 3)
     3
     """
-    again = next((place for place in range(2, len(numbers)) if numbers[place] == numbers[0]), 0)
-    down = all(one < two for one, two in pairwise(numbers[:again]))
-    return again if again and down and list(numbers[:again]) == list(numbers[again : 2 * again]) else 0
+    start = place - 1
+    while start > done and numbers[start - 1] < numbers[start] and numbers[start] > numbers[place]:
+        start -= 1
+    depth = place - start
+    again = start >= done and numbers[start:place] == numbers[place : place + depth]
+    return depth if again and depth <= _DEEPEST else 0
 
 
 def _are_values(column: Sequence[Cell], text: str) -> bool:

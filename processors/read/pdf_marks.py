@@ -10,7 +10,6 @@ import io
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any
 
@@ -19,6 +18,7 @@ import pikepdf
 _MAX_STREAM_BYTES = 32_000_000  # inflated; a larger stream is not looked into
 _MAX_DEPTH = 3  # forms within forms that are followed
 _NO_CONTENT = (b"/Image", b"/Length1", b"/FontFile", b"/Type1C", b"FontType0C", b"/OpenType", b"/XRef", b"/Metadata", b"/EmbeddedFile")
+_OBJECTS = b"/ObjStm"  # a stream of objects
 _ACTIONS = re.compile(rb"/(?:JavaScript|JS|Launch)[\s/(<\[]")
 _OBJECT = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+obj\b")
 _GREY, _RGB, _CMYK = (1, 1.0), (3, 1.0), (4, 0.0)  # how many numbers make a colour, and the value of each in white
@@ -29,31 +29,30 @@ _WHITE_ENDS = (b" 1", b"\n1", b"\r1", b"0 0 0 0")  # without a point, so that mo
 _NEARLY = 0.05  # so far from white is white
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What may be in a PDF."""
+def acts(data: bytes) -> bool:
+    """Whether there may be JavaScript, or programs to be started."""
+    if _ACTIONS.search(data):
+        return True
+    objects = (_inflated(head, packed) for head, packed in _streams(data) if _OBJECTS in head)
+    return any(content is None or _ACTIONS.search(content) for content in objects)
 
-    hides: frozenset[int] | None = None  # indices of pages whose text nobody may see: without ink or opacity, or white; None for all
-    acts: bool = False  # JavaScript, or programs to be started
 
-
-def marks(data: bytes, password: str, page_count: int) -> Marks:
-    """Look through all streams that may be page content or hold objects."""
-    acts, everywhere = _ACTIONS.search(data) is not None, _transparent(data)
+def hides(data: bytes, password: str, page_count: int) -> frozenset[int] | None:
+    """Indices of the pages with text that nobody may see: without ink or opacity, or white; None for all. Looks through all streams."""
+    if _transparent(data):
+        return None
     hiding: set[int] = set()
     for head, packed in _streams(data):
-        holds_objects = b"/ObjStm" in head
-        if everywhere and (acts or not holds_objects):
-            continue
         content = _inflated(head, packed)
-        if holds_objects:
-            acts = acts or content is None or _ACTIONS.search(content) is not None
-            everywhere = everywhere or content is None or _transparent(content)
+        if _OBJECTS in head:
+            if content is None or _transparent(content):
+                return None
         elif content is None or _hides(content):
             number = _OBJECT.search(head)
             hiding.add(int(number[1]) if number else -1)
-            everywhere = len(hiding) * 2 > page_count
-    return Marks(None if everywhere else _pages(data, password, hiding), acts)
+            if len(hiding) * 2 > page_count:
+                return None
+    return _pages(data, password, hiding)
 
 
 def _pages(data: bytes, password: str, hiding: set[int]) -> frozenset[int] | None:

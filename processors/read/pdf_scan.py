@@ -15,12 +15,13 @@ import pypdfium2.raw as pdfium
 
 from processors.read import pdf_chars
 from processors.read.leaf import RENDER_DPI, bounded
-from processors.read.pdf_chars import IMAGE, TEXT, Drawn
+from processors.read.pdf_chars import IMAGE, TEXT, Drawn, Sheet
 
 WHOLE_PAGE = 0.85  # share of the page under pictures: a scan, whose text may be a stamp or a layer of OCR
 _ENOUGH_TEXT = 1_500  # characters beside a picture, with which the picture is decoration
 _LARGE_PICTURE = 0.3
 _LITTLE_TEXT = 200
+_BLANK_BYTES = {"DCTDecode": 0.05, "CCITTFaxDecode": 0.003, "JBIG2Decode": 0.001}  # that a picture of one colour takes a pixel, at most
 _THUMBNAIL_PX = 64  # enough to tell an empty page from a drawn one
 _NO_INK = (3, 7)  # render modes of PDF, ISO 32000-1 table 106
 _JUNK = re.compile("[\ue000-\uf8ff\ufffd\x00-\x08\x0e-\x1f]")  # private use, unknown and control characters
@@ -38,10 +39,13 @@ _PLAIN = re.compile(
 _VOWEL = re.compile("[aeiouyàâäåæéèêëïîíìôöòóøùúûüœAEIOUYÀÂÄÅÆÉÈÊËÏÎÍÌÔÖÒÓØÙÚÛÜŒ]")
 
 
-def is_drawn(page: pypdfium2.PdfPage) -> bool:
-    """Whether anything but blank paper comes out when the page is drawn small."""
-    bitmap = page.render(scale=_THUMBNAIL_PX / max(1.0, page.get_width(), page.get_height()), grayscale=True)
-    with closing(bitmap):
+def is_drawn(sheet: Sheet) -> bool:
+    """Whether anything but blank paper is on the page. A scan need not be drawn for it when it takes more bytes than paper would."""
+    drawn = pdf_chars.objects(sheet)
+    packings = map(pdf_chars.packing, drawn.of(IMAGE))
+    if picture_share(sheet, drawn) >= WHOLE_PAGE and any(size > _BLANK_BYTES.get(name, math.inf) for name, size in packings):
+        return True
+    with closing(sheet.page.render(scale=_THUMBNAIL_PX / max(1.0, *sheet.size), grayscale=True)) as bitmap:
         low, high = bitmap.to_pil().getextrema()
     return bool(low != high)
 
@@ -71,11 +75,13 @@ def is_junk(text: str) -> bool:
     return len(_JUNK.findall(text)) * 10 > len(text) - text.count(" ")
 
 
-def picture_share(page: pypdfium2.PdfPage, drawn: Drawn) -> float:
+def picture_share(sheet: Sheet, drawn: Drawn) -> float:
     """Share of the page under its pictures; strips of a scan add up, so it may pass 1."""
+    if IMAGE not in drawn.kinds:
+        return 0.0
     pictures = pdf_chars.bounds(drawn.of(IMAGE))
-    area = sum((right - left) * (top - bottom) for left, bottom, right, top in pictures)
-    return area / max(1.0, float(page.get_width() * page.get_height()))
+    width, height = sheet.size
+    return sum((right - left) * (top - bottom) for left, bottom, right, top in pictures) / max(1.0, width * height)
 
 
 def is_layer(drawn: Drawn) -> bool:

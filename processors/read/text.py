@@ -64,7 +64,7 @@ def decode(data: bytes) -> tuple[str, str]:
     """
     if marked := _marked(data):
         return data.decode(marked, "replace"), marked
-    for encoding in (*wide(data), "utf-8", *_nearly_utf8(data), *_east_asian(data), *_statistical(data), "gb18030"):
+    for encoding in _candidates(data):
         if encoding == _DAMAGED_UTF8:
             return data.decode("utf-8", "replace"), encoding
         try:
@@ -72,6 +72,15 @@ def decode(data: bytes) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
     return data.decode("cp1252", "replace"), "cp1252"
+
+
+def _candidates(data: bytes) -> Iterator[str]:
+    """Encodings that the bytes may be in, best first. What costs time is asked only when those before do not fit."""
+    yield from wide(data)
+    yield "utf-8"
+    for judge in (_nearly_utf8, _east_asian, _statistical):
+        yield from judge(data)
+    yield "gb18030"
 
 
 def split(text: str) -> Iterator[str]:
