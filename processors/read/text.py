@@ -64,7 +64,7 @@ def decode(data: bytes) -> tuple[str, str]:
     """
     if marked := _marked(data):
         return data.decode(marked, "replace"), marked
-    for encoding in (*wide(data), "utf-8", *_nearly_utf8(data), *_east_asian(data), *_statistical(data), "gb18030"):
+    for encoding in _likely(data):
         if encoding == _DAMAGED_UTF8:
             return data.decode("utf-8", "replace"), encoding
         try:
@@ -72,6 +72,15 @@ def decode(data: bytes) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
     return data.decode("cp1252", "replace"), "cp1252"
+
+
+def _likely(data: bytes) -> Iterator[str]:
+    """Encodings to try, the likeliest first; each is looked for when those before it have failed."""
+    yield from wide(data)
+    yield "utf-8"
+    for guess in (_nearly_utf8, _east_asian, _statistical):
+        yield from guess(data)
+    yield "gb18030"
 
 
 def split(text: str) -> Iterator[str]:
