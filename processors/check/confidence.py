@@ -25,6 +25,7 @@ GRADES: dict[Grade, float] = {"exact": 0.95, "loose": 0.94, "missing": 0.30}
 EXCUSED = 0.75  # of a value that need not stand in the text: it is implied, or the page is a picture
 EXCUSES = frozenset({"implied", "seen"})
 FACTORS = {"normalised": 0.97, "noisy": 0.85, "repaired": 0.90, "conflict": 0.50, "disagreed": 0.40}
+_EDGE = re.compile(r"[.\[]|$")  # behind which a path goes on, or ends
 
 
 def rated(record: Record) -> Record:
@@ -34,7 +35,7 @@ def rated(record: Record) -> Record:
     """
     given = [item.field for item in record.evidence if item.state == "given"]
     told = {item.field: item for item in record.evidence if _is_told(item) and item.field not in given}
-    said = {path[: edge.start()] for path in [*given, *told] for edge in re.finditer(r"[.\[]|$", path)}
+    said = {path[: edge.start()] for path in [*given, *told] for edge in _EDGE.finditer(path)}
     known = [item for item in record.evidence if item.state == "given" or told.get(item.field) is item or item.field not in said]
     conflicts = (conflict.partition(": ") for conflict in record.conflicts)
     doubtful = [place for place, _, words in conflicts if not words.startswith(INCOMPLETE)]
