@@ -29,18 +29,21 @@ _EDGE = re.compile(r"[.\[]|$")  # behind which a path goes on, or ends
 
 
 def rated(record: Record) -> Record:
-    """The record, its parts merged, with the confidence in each value, and one evidence a field.
-
-    What one part does not say and another does is no silence; where one part gives a list and another's failed, both are told.
-    """
-    given = [item.field for item in record.evidence if item.state == "given"]
-    told = {item.field: item for item in record.evidence if _is_told(item) and item.field not in given}
-    said = {path[: edge.start()] for path in [*given, *told] for edge in _EDGE.finditer(path)}
-    known = [item for item in record.evidence if item.state == "given" or told.get(item.field) is item or item.field not in said]
+    """The record, its parts merged, with the confidence in each value, and one evidence a field."""
+    known = _known(record.evidence)
     conflicts = (conflict.partition(": ") for conflict in record.conflicts)
     doubtful = [place for place, _, words in conflicts if not words.startswith(INCOMPLETE)]
     noted = [replace(item, notes=(*item.notes, "conflict")) if within(item.field, doubtful) else item for item in known]
     return replace(record, evidence=tuple(replace(item, confidence=confidence(item)) for item in noted))
+
+
+def _known(evidence: Sequence[Evidence]) -> Sequence[Evidence]:
+    """What one part does not say and another does is no silence; where one part gives a list and another's failed, both are told."""
+    given = {item.field for item in evidence if item.state == "given"}
+    silent = [item for item in evidence if item.state != "given"]
+    told = {item.field: item for item in silent if item.field not in given and _is_told(item)}
+    said = {path[: edge.start()] for path in [*given, *told] for edge in _EDGE.finditer(path)} if silent else given
+    return [item for item in evidence if item.state == "given" or told.get(item.field) is item or item.field not in said]
 
 
 def _is_told(item: Evidence) -> bool:
