@@ -81,6 +81,25 @@ def test_a_bill_without_tokens_says_nothing() -> None:
     assert Calibration().learn(0, 10).learn(10, 0) == Calibration()
 
 
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("Total amount due", 3, 6),
+        ("EBITDA", 2, 3),
+        ("1234567 89", 4, 6),
+        ("(a, b) = c.d", 6, 10),
+        ("\u53d1\u7968\u53f7\u7801" * 10, 28, 34),
+        ("\u0440\u0443\u0441\u0441\u043a\u0438\u0439", 4, 6),
+        ("\u0e44\u0e17\u0e22", 5, 8),
+        ("\u00e4\u00f6\u00fc", 4, 6),
+        ("\U0001f600", 2, 4),
+    ],
+)
+def test_an_estimate_knows_scripts(text: str, least: int, most: int) -> None:
+    """Words, figures, marks and each script have rates of their own."""
+    assert least <= tokens.rough(text) <= most
+
+
 @given(st.text(max_size=300))
 def test_an_estimate_is_never_negative(text: str) -> None:
     """Some pieces count less than nothing, since they are in others; the sum never does."""

@@ -25,21 +25,25 @@ GRADES: dict[Grade, float] = {"exact": 0.95, "loose": 0.94, "missing": 0.30}
 EXCUSED = 0.75  # of a value that need not stand in the text: it is implied, or the page is a picture
 EXCUSES = frozenset({"implied", "seen"})
 FACTORS = {"normalised": 0.97, "noisy": 0.85, "repaired": 0.90, "conflict": 0.50, "disagreed": 0.40}
+_EDGE = re.compile(r"[.\[]|$")  # behind which a path goes on, or ends
 
 
 def rated(record: Record) -> Record:
-    """The record, its parts merged, with the confidence in each value, and one evidence a field.
-
-    What one part does not say and another does is no silence; where one part gives a list and another's failed, both are told.
-    """
-    given = [item.field for item in record.evidence if item.state == "given"]
-    told = {item.field: item for item in record.evidence if _is_told(item) and item.field not in given}
-    said = {path[: edge.start()] for path in [*given, *told] for edge in re.finditer(r"[.\[]|$", path)}
-    known = [item for item in record.evidence if item.state == "given" or told.get(item.field) is item or item.field not in said]
+    """The record, its parts merged, with the confidence in each value, and one evidence a field."""
+    known = _known(record.evidence)
     conflicts = (conflict.partition(": ") for conflict in record.conflicts)
     doubtful = [place for place, _, words in conflicts if not words.startswith(INCOMPLETE)]
     noted = [replace(item, notes=(*item.notes, "conflict")) if within(item.field, doubtful) else item for item in known]
     return replace(record, evidence=tuple(replace(item, confidence=confidence(item)) for item in noted))
+
+
+def _known(evidence: Sequence[Evidence]) -> Sequence[Evidence]:
+    """What one part does not say and another does is no silence; where one part gives a list and another's failed, both are told."""
+    given = {item.field for item in evidence if item.state == "given"}
+    silent = [item for item in evidence if item.state != "given"]
+    told = {item.field: item for item in silent if item.field not in given and _is_told(item)}
+    said = {path[: edge.start()] for path in [*given, *told] for edge in _EDGE.finditer(path)} if silent else given
+    return [item for item in evidence if item.state == "given" or told.get(item.field) is item or item.field not in said]
 
 
 def _is_told(item: Evidence) -> bool:

@@ -22,6 +22,8 @@ __all__ = ["blanked", "fit", "notes", "only_known", "shown", "silences", "top"]
 
 TRIES = 4  # a value that is blanked may make a record around it unfit, which is blanked too
 
+_END_OF_NAME = re.compile(r"[.:\[]")
+_STEPS = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _NUMBERS: frozenset[Kind] = frozenset({"integer", "number", "decimal"})
 Step = str | int
 
@@ -41,7 +43,7 @@ def blanked(question: Question, value: dict[str, Any], paths: Sequence[str]) -> 
 
 def top(problem: str) -> str:
     """The column that a path or a problem is about; empty for the whole record."""
-    name = re.split(r"[.:\[]", problem, maxsplit=1)[0]
+    name = _END_OF_NAME.split(problem, maxsplit=1)[0]
     return "" if name == "record" else name
 
 
@@ -119,4 +121,4 @@ def _path(loc: tuple[Step, ...]) -> str:
 
 def _steps(path: str) -> tuple[Step, ...]:
     """The way that a path names: `line_items[0].amount` is `("line_items", 0, "amount")`."""
-    return tuple(int(number) if number else name for number, name in re.findall(r"\[(\d+)\]|([^.\[\]]+)", path))
+    return tuple(int(number) if number else name for number, name in _STEPS.findall(path))

@@ -17,6 +17,8 @@ from typing import Any
 from processors.check.source import Hit, Source, Span
 from schemas.pipeline import Evidence, Field, Kind
 
+_NUMBER = re.compile(r"\[\d+\]")
+
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
@@ -34,14 +36,14 @@ def ground(fields: Sequence[Field], value: Mapping[str, Any], source: Source, do
     return list(walk.record("", fields, value, walk.everywhere))
 
 
-def evidence(leaf: Leaf, source: Source, document: str) -> Evidence:
-    """The evidence of a leaf, in offsets of its page. A document that is one picture has its page, if nothing else."""
+def evidence(leaf: Leaf, source: Source, document: str, notes: tuple[str, ...] = ()) -> Evidence:
+    """The evidence of a leaf with its notes, in offsets of its page. A document that is one picture has its page, if nothing else."""
     if leaf.hit is None:
         own = source.parts[document]
         page = own[0].page if len({part.page for part in own}) == 1 and not any(part.text.strip() for part in own) else None
-        return Evidence(leaf.path, written(leaf.value), "missing", page)
+        return Evidence(leaf.path, written(leaf.value), "missing", page, notes=notes)
     part, start, end = source.place(leaf.hit)
-    return Evidence(leaf.path, written(leaf.value), leaf.hit.grade, part.page, start, end, source.quote(leaf.hit))
+    return Evidence(leaf.path, written(leaf.value), leaf.hit.grade, part.page, start, end, source.quote(leaf.hit), notes=notes)
 
 
 def written(value: Any) -> str:
@@ -78,7 +80,7 @@ class _Walk:
             yield self.leaf(path, field.kind, value, row)
 
     def leaf(self, path: str, kind: Kind, value: Any, row: Span) -> Leaf:
-        repeated = re.sub(r"\[\d+\]", "[]", path)
+        repeated = _NUMBER.sub("[]", path)
         behind = self.last.get(repeated, row[0])
         hit = self.source.find(kind, value, (max(behind, row[0]), row[1]), (behind, self.everywhere[1]), row, self.everywhere)
         if hit:

@@ -41,6 +41,8 @@ class _Whole:
 
 def merge(parts: Sequence[tuple[int, Record]]) -> Record:
     """One record of the pieces of one document, each with its position: the number of its first page, or any count in reading order."""
+    if len(parts) == 1:
+        return parts[0][1]
     records = list(dict.fromkeys(_Same(record) for _, record in sorted(parts, key=_reading_order)))
     first = records[0].record
     if len(records) == 1:

@@ -8,6 +8,7 @@ Nothing is guessed and nothing is rounded away: a value that does not fit is a p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
@@ -20,6 +21,7 @@ NULL_WORDS = frozenset({"", "null", "none", "n/a"})  # what models write where t
 DECIMAL_DIGITS = 18  # of the columns: before and after the point together
 INTEGER_LIMIT = 2**63  # of the columns
 SHOWN_CHARACTERS = 60  # of a value that is quoted in a problem
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _TRUE, _FALSE = frozenset({"true", "yes", "y", "ja", "oui", "sí", "si", "是"}), frozenset({"false", "no", "n", "nein", "non", "否"})
 
 
@@ -94,7 +96,7 @@ def _list(field: Field, value: Any, problems: list[str], place: str) -> list[Any
 def _text(_: Field, value: Any) -> str:
     """A number is text when text is asked for, digit by digit; NUL and half characters are refused, as no table can hold them."""
     text = str(value).strip() if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else "\x00"
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if _UNSTORABLE.search(text):
         raise ValueError("is no text that can be stored; write a plain string, or null")
     return text
 

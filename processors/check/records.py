@@ -45,6 +45,7 @@ __all__ = [
 
 COMMON_CHARACTERS = 4  # shorter values stand in many documents, so finding one in a neighbour shows nothing
 PROBLEMS_TOLD = 12  # fields named in one reject
+_FIELD = re.compile(r"[.\[]")  # behind the first field of a path
 
 Before = Mapping[str, Reject]  # by document, what came of its last answer
 
@@ -232,7 +233,7 @@ def _proof(question: Question, leaf: Leaf, said: Any, source: Source, document: 
     excuse = "" if leaf.hit else "seen" if source.is_seen(document) else "" if _needs_proof(question, leaf) else "implied"
     noisy = "noisy" if leaf.hit and leaf.hit.noisy else ""
     noted = (*notes(leaf.kind, leaf.value, said, leaf.path), *filter(None, [excuse, noisy]))
-    return replace(evidence(leaf, source, document), notes=noted)
+    return evidence(leaf, source, document, noted)
 
 
 def _unproved(question: Question, document: str, leaves: Sequence[Leaf], source: Source) -> dict[str, str]:
@@ -263,8 +264,7 @@ def _crossed(question: Question, document: str, leaves: Iterable[Leaf], source: 
 
 
 def _needs_proof(question: Question, leaf: Leaf) -> bool:
-    top = re.split(r"[.\[]", leaf.path, maxsplit=1)[0]
-    return leaf.kind not in ("boolean", "choice") and (not question.evidence or top in question.evidence)
+    return leaf.kind not in ("boolean", "choice") and (not question.evidence or _FIELD.split(leaf.path, 1)[0] in question.evidence)
 
 
 def _is_telling(leaf: Leaf, source: Source) -> bool:

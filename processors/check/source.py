@@ -115,15 +115,19 @@ class Source:
 
     def _find_text(self, value: str, span: Span) -> Hit | None:
         """The text as it is, else levelled, else levelled and glued to its neighbour, as columns of a PDF often are."""
-        for start in _occurrences(self.text, value, *span):
-            if self._stands_alone(start, start + len(value)):
-                return Hit(start, start + len(value), "exact")
+        if hit := self._find_exact(value, span):
+            return hit
         glued = None
         for start, end in self._loosely(value, span):
             if self._stands_alone(start, end):
                 return Hit(start, end, "loose")
             glued = glued or Hit(start, end, "loose")
         return glued if len(level(value)) >= GLUED_CHARACTERS else None
+
+    def _find_exact(self, value: str, span: Span) -> Hit | None:
+        """The text as it is."""
+        places = _occurrences(self.text, value, *span)
+        return next((Hit(start, end, "exact") for start in places if self._stands_alone(start, end := start + len(value))), None)
 
     def _find_written(self, value: str, span: Span) -> Hit | None:
         """A text in another form: a name in another order, a date, an amount, a currency, or with letters misread."""
@@ -156,9 +160,9 @@ class Source:
         """The date spelled in the same way, else in any form. A moment is loosely proved by its day."""
         if isinstance(value, datetime):
             return self._find_text(value.isoformat(), span) or next(_hits(self._dates.get(value.date(), ()), span), None)
-        hits = list(_hits(self._dates.get(value, ()), span))
-        spelled = (replace(hit, grade="exact") for hit in hits if self.quote(hit) == value.isoformat())
-        return next(chain(spelled, hits, _hits(self._numerals.get(value.strftime("%Y%m%d"), ()), span)), None)
+        if hit := self._find_exact(value.isoformat(), span):
+            return hit
+        return next(chain(_hits(self._dates.get(value, ()), span), _hits(self._numerals.get(value.strftime("%Y%m%d"), ()), span)), None)
 
     def _find_number(self, value: float | Decimal, span: Span) -> Hit | None:
         """The number spelled in the same way, else the first amount of equal value."""

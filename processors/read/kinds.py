@@ -117,6 +117,7 @@ _BRANDS = {b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic", 
 _TEXT_NAMES = {b".md": "text/markdown", b".markdown": "text/markdown", b".csv": "text/csv", b".tsv": "text/csv"}
 _PEEK = 4096  # bytes looked at to tell text from binary
 _WIDE = (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2))  # encoding -> bytes of a character, at least
+_CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r\x0c\x1b")
 _COMMON_ASCII = frozenset("\t\n\r\x0c" + "".join(map(chr, range(32, 127))))
 
 
@@ -167,7 +168,7 @@ def _decoded(head: bytes) -> str | None:
             return head.decode(encoding, "replace")
     if b"\0" in head:
         return next((head.decode(encoding, "replace") for encoding in wide(head)), None) or _stray(head)
-    controls = sum(1 for byte in head if byte < 32 and byte not in b"\t\n\r\x0c\x1b")
+    controls = len(head) - len(head.translate(None, _CONTROLS))
     return head.decode("latin-1") if controls * 100 <= len(head) else None
 
 
