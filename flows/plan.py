@@ -85,6 +85,7 @@ def _calls(desk: Desk, window: Window, wanted: Mapping[str, Collection[str]]) ->
             for reading in desk.readings(question):
                 prompt = shown.tokens + desk.asker.overhead_tokens(reading, len(shown.documents))
                 reply = desk.asker.expected.likely(reading, len(shown.documents), sum(part.end - part.start for part in parts))
-                yield pack.Call(prompt, cached, reply, desk.asker.reply_tokens(shown, reading))
+                thoughts = desk.asker.expected.thoughts(reading)
+                yield pack.Call(prompt, cached, reply + thoughts, desk.asker.reply_tokens(shown, reading))
                 cached = shown.tokens
             cached = shown.tokens if shown == window else 0

@@ -193,6 +193,7 @@ def ledger_row(request: Request, account: Account) -> dict[str, Any]:
         "engine": account.engine,
         "provider": account.provider.name,
         "model": account.model.id,
+        "effort": account.model.effort,
         "round": request.round,
         "window": stored(request.window.parts),
         "ids": json.dumps(dict(request.ids)),
