@@ -318,9 +318,12 @@ def test_address_and_key_are_the_providers(fields: dict[str, Any], environ: dict
 
 
 def test_limits_are_the_providers() -> None:
-    """Tiers are Moonshot's; another provider has limits of its own, and a hand wins over both."""
+    """Tiers are Moonshot's; another account's limits are to be found, those of one's own machine are said; a hand wins over all."""
     assert settings.limits(job_of(tier=5)).concurrency == 100
-    assert settings.limits(job_of(provider="zai", tier=5)) == Limits(3, 0, 0, 0)
+    for name in ("zai", "bigmodel", "openai", "litellm"):
+        assert settings.limits(job_of(provider=name, tier=5)) == Limits(0, 0, 0, 0)
+        assert settings.assumed(job_of(provider=name)) == catalogue().provider(name).assumed != Limits(0, 0, 0, 0)
+    assert settings.limits(job_of(provider="vllm")) == settings.assumed(job_of(provider="vllm")) == Limits(32, 0, 0, 0)
     assert settings.limits(job_of(provider="zai", concurrency=9)).concurrency == 9
 
 

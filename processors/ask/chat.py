@@ -102,23 +102,20 @@ class Chat:
         provider: Provider,
         concurrency: int,
         transport: httpx2.AsyncBaseTransport | None = None,
-        heard: Callable[[Mapping[str, str]], None] = lambda _: None,
+        heard: Callable[[Mapping[str, str], float], None] = lambda *_: None,
         unserved: str = "",
     ) -> None:
         """`provider` tells how to read a refusal; `transport` replaces the network, for the provider that answers in this process.
 
-        `heard` is given the headers of each answer, whatever it says. `unserved` is what to do when the model is not served, "" when
-        nothing is known of it.
+        `heard` is given the headers of each answer, whatever it says, and the seconds since its request left. `unserved` is what to do when
+        the model is not served, "" when nothing is known of it.
         """
         self._provider, self._key, self._unserved = provider, key, unserved
-
-        async def hear(response: httpx2.Response) -> None:
-            heard(response.headers)
-
         limits = httpx2.Limits(max_connections=max(concurrency, 1) + 2, max_keepalive_connections=max(concurrency, 1) + 2)
         timeout = httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
-        hooks = {"response": [hear]}
-        http = httpx2.AsyncClient(transport=transport, limits=limits, timeout=timeout, trust_env=transport is None, event_hooks=hooks)
+        http = httpx2.AsyncClient(
+            transport=transport, limits=limits, timeout=timeout, trust_env=transport is None, event_hooks=_hooks(heard)
+        )
         self._client = openai.AsyncOpenAI(base_url=base_url, api_key=key or "none", max_retries=0, http_client=http)
 
     async def __aenter__(self) -> Self:
@@ -253,6 +250,19 @@ def read_completion(raw: str) -> Completion:
         return Completion(said.get("content") or "", _finish_reason(choice), used(data, choice), thought)
     except (ValueError, LookupError, TypeError, AttributeError):
         return Completion("", "unreadable", NOT_TOLD)
+
+
+def _hooks(heard: Callable[[Mapping[str, str], float], None]) -> dict[str, list[Callable[..., Any]]]:
+    """What the client calls when a request leaves and when its answer begins."""
+    clock = asyncio.get_running_loop().time
+
+    async def left(request: httpx2.Request) -> None:
+        request.extensions["left_at"] = clock()
+
+    async def came(response: httpx2.Response) -> None:
+        heard(response.headers, clock() - response.request.extensions["left_at"])
+
+    return {"request": [left], "response": [came]}
 
 
 def _begun(error: OctavoError) -> OctavoError:

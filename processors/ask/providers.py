@@ -63,7 +63,8 @@ class Provider:
     any_model: bool = False  # serves ids that no catalogue knows, such as a proxy or a machine of one's own
     context_tokens: int = 32_768  # assumed for such ids
     prices_hold: bool = True  # whether the prices of a model that another provider lists hold here too
-    limits: Limits | None = None  # when it has no tiers
+    limits: Limits | None = None  # when it has no tiers, and they are known or of our making
+    assumed: Limits | None = None  # when they are to be found: with what a plan reckons and asking begins
     reply_limit_field: str = "max_tokens"
     json_mode: JsonMode = "json_schema"  # for models of other providers; its own say theirs
     thinking_off: Mapping[str, Any] = field(default_factory=dict)  # JSON that keeps a model from thinking; empty when nothing does
@@ -75,6 +76,11 @@ class Provider:
     partial: Literal["", "partial"] = ""  # how a cut reply is continued: by a mark on the last message, or not
     currency: str = "USD"
     batch: Mapping[str, Any] = field(default_factory=dict)  # how batches are ordered, see `batch_calls.Rules`; empty when there are none
+
+    @property
+    def begin(self) -> int:
+        """Calls in flight with which to begin where the account's limit is to be found."""
+        return self.assumed.concurrency if self.assumed else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)

@@ -70,7 +70,15 @@ class Asker:
         limits = account.limits
         shared = pace_file and account.engine != "offline"
         self._sharing = Sharing(pace_file, account_name(account.base_url, account.key)) if pace_file and shared else None
-        self.pace = pace or Pace(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, tpd=limits.tpd, sharing=self._sharing)
+        self.pace = pace or Pace(
+            concurrency=limits.concurrency,
+            rpm=limits.rpm,
+            tpm=limits.tpm,
+            tpd=limits.tpd,
+            begin=account.provider.begin,
+            sharing=self._sharing,
+            hear=self._tell,
+        )
         if pace is None:
             self.pace.spent_today(self.ledger.tokens_since(account.provider.name, pace_limits.day_began()))
         self.expected = expect.Expectation(self._latest, count, reserve=account.model.thinking_tokens, plain=account.is_plain)
@@ -233,6 +241,10 @@ class Asker:
 
     def _notice(self, sentence: str) -> None:
         self.notices.append(sentence)
+        self._tell(sentence)
+
+    def _tell(self, sentence: str) -> None:
+        """Say what matters now, and not when the run is over."""
         log.warning(sentence)
         self._hear(sentence)
 
