@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from processors.ask.providers import Catalogue, Limits, Provider, catalogue
 from processors.ask.replies import Account, Caps
@@ -45,6 +46,7 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     if provider.name != "offline":
         base_url = (job.base_url or environ.get(provider.base_url_env) or provider.base_url).rstrip("/")
         variable = job.key_env or provider.key_env
+    _check_address(base_url)
     model = catalogue(job.catalogue).model(_model_id(job, provider), provider, base_url)
     if job.mode != "live" and not (model.batch_factor and provider.batch):
         message = f"{model.id} at {provider.name} takes no batches."
@@ -60,6 +62,18 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     least = provider.assumed or Limits(0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0)
     minute_tokens = limits(job, least).tpm
     return Account(provider, model, base_url, limits(job), key, held, job.plain_json, minute_tokens)
+
+
+def _check_address(base_url: str) -> None:
+    """Raises SettingsError for what is no address, which nothing could be sent to."""
+    try:
+        address = urlsplit(base_url)
+        known = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:  # a port that is no number, or half a bracket
+        known = False
+    if not known:
+        message = f"{base_url!r} is no address of an API."
+        raise SettingsError(message, about="base_url", next_step="Write it with its scheme, as in --base-url https://api.moonshot.ai/v1")
 
 
 def _whole(key: str, variable: str) -> str:

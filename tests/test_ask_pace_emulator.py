@@ -33,7 +33,7 @@ def account_of(kimi: Emulator, **changes: object) -> Account:
 def asker(account: Account, folder: Path, run_name: str = "test", pace: Pace | None = None) -> Asker:
     """An asker in virtual time."""
     named = {name: getattr(account.limits, name) for name in ("concurrency", "rpm", "tpm", "tpd")}
-    pace = pace or Pace(**named, begin=account.provider.begin, clock=now, wall_clock=wall)
+    pace = pace or Pace(**named, begin=account.begin, clock=now, wall_clock=wall)
     return Asker(account, folder / "ledger.sqlite", run=run_name, count=pack.counter(None), pace=pace)
 
 

@@ -5,7 +5,7 @@ tried again; what ends all asking (no key, no money, nobody there) is said to ev
 
 It holds together what others own: `pace` says when to leave (`pace_limits` has the places, `pace_pauses` the
 lengths of pauses), `budget` and `balance` whether there is
-money, `ledger` keeps, `chat` calls, and `account` says who is asked and what that costs.
+money, `ledger` keeps, `chat` calls, `stream` says how long silence is none, and `account` says who is asked and what that costs.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from processors.ask.ledger import Ledger, stored
 from processors.ask.pace import Pace
 from processors.ask.pace_limits import Place
 from processors.ask.pace_pauses import BACKOFF_MAX_S, BACKOFF_S
+from processors.ask.stream import first_word_s
 from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
 from schemas.pipeline import Request
 
@@ -136,7 +137,7 @@ class Paying:
         started = time.monotonic()
         self.pace.left(place)
         try:
-            arrived = await self.chat.send(request.body)
+            arrived = await self.chat.send(request.body, silent_s=self._patience_s(request))
         except TryLater as error:
             await self.ledger.failed(attempt, error.message, billed_usd=None if error.maybe_paid else 0.0)
             raise
@@ -151,6 +152,11 @@ class Paying:
         billed_usd = self._taken(request, arrived, worst_usd, place)
         await self.ledger.billed(attempt, request.fingerprint, billed_usd)
         return billed_usd
+
+    def _patience_s(self, request: Request) -> float:
+        """How long a stream may say nothing at first: some hosts keep the thoughts of a model to themselves."""
+        thinks = self.account.model.thinking == "always"
+        return first_word_s(request.prompt_tokens, request.reply_tokens if thinks else 0)
 
     def _taken(self, request: Request, arrived: Arrived, worst_usd: float, place: Place) -> float:
         """Tell the pace what came; gives the bill in USD, which is the worst case when the reply does not say what it used."""

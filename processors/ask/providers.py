@@ -77,11 +77,6 @@ class Provider:
     currency: str = "USD"
     batch: Mapping[str, Any] = field(default_factory=dict)  # how batches are ordered, see `batch_calls.Rules`; empty when there are none
 
-    @property
-    def begin(self) -> int:
-        """Calls in flight with which to begin where the account's limit is to be found."""
-        return self.assumed.concurrency if self.assumed else 1
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Model:
@@ -206,15 +201,13 @@ def catalogue(path: str = "") -> Catalogue:
 @lru_cache(maxsize=4)
 def _catalogue(path: str, _changed_ns: int) -> Catalogue:
     """Read once for each state of the file, since a worker lives longer than that."""
-    data = tomllib.loads(files("processors.ask").joinpath("catalogue.toml").read_text(encoding="utf-8"))
+    data = _cached_paid(tomllib.loads(files("processors.ask").joinpath("catalogue.toml").read_text(encoding="utf-8")))
     if path:
-        data = _laid_over(data, _read(Path(path)))
+        data = _laid_over(data, _cached_paid(_read(Path(path))))
     data["providers"] = {name: {**_like(block, data["providers"]), "name": name} for name, block in data["providers"].items()}
     data["models"] = {name: {**_like(block, data["models"]), "id": name} for name, block in data["models"].items()}
     for block in data["models"].values():
-        if block.keys() >= {"price_in", "price_out"}:
-            block.setdefault("price_cached", block["price_in"])  # never for nothing: a budget would not hold
-        else:
+        if not block.keys() >= {"price_in", "price_out"}:
             block["priced"] = False
     try:
         return TypeAdapter(Catalogue).validate_python(data)
@@ -274,6 +267,14 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         message = f"The catalogue {path} cannot be read: {error}."
         raise SettingsError(message, about="catalogue", next_step="Check its path and TOML.") from None
+
+
+def _cached_paid(data: dict[str, Any]) -> dict[str, Any]:
+    """Who says what fresh tokens cost, and not what cached ones do, pays both alike: not nothing, nor what another block or list says."""
+    for block in data.get("models", {}).values():
+        if "price_in" in block:
+            block.setdefault("price_cached", block["price_in"])
+    return data
 
 
 def _like(block: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Asker:
             rpm=limits.rpm,
             tpm=limits.tpm,
             tpd=limits.tpd,
-            begin=account.provider.begin,
+            begin=account.begin,
             sharing=self._sharing,
             hear=self._tell,
         )
