@@ -25,7 +25,7 @@ class Estimate:
     exact: bool  # whether tokens were counted with the model's vocabulary
     learned: bool  # whether the tokens of replies are those that earlier ones had, or what the schemas let expect
     cost: pack.Cost
-    tier: int | None = None  # the tier whose limits are assumed for the minutes, when the account's are not told
+    assumed: str = ""  # whose limits are assumed for the minutes, and how to tell the account's, when they are not told
 
 
 Approve = Callable[[Estimate], bool]
@@ -56,8 +56,16 @@ def estimate(desk: Desk) -> Estimate:
         exact=desk.exact,
         learned=all(map(desk.asker.expected.knows, desk.questions)),
         cost=pack.cost(calls, packing.terms(desk), scale),
-        tier=None if settings.assumed(desk.job) == desk.asker.account.limits else settings.ASSUMED_TIER,
+        assumed=_assumed(desk),
     )
+
+
+def _assumed(desk: Desk) -> str:
+    if settings.assumed(desk.job) == desk.asker.account.limits:
+        return ""
+    if desk.asker.account.provider.assumed:
+        return "the catalogue, since yours are not told (--concurrency, --rpm, --tpm)"
+    return f"tier {settings.ASSUMED_TIER}, since yours are not told (--tier)"
 
 
 def _windows(desk: Desk, plan: packing.Plan) -> Iterator[Window]:
@@ -85,6 +93,7 @@ def _calls(desk: Desk, window: Window, wanted: Mapping[str, Collection[str]]) ->
             for reading in desk.readings(question):
                 prompt = shown.tokens + desk.asker.overhead_tokens(reading, len(shown.documents))
                 reply = desk.asker.expected.likely(reading, len(shown.documents), sum(part.end - part.start for part in parts))
-                yield pack.Call(prompt, cached, reply, desk.asker.reply_tokens(shown, reading))
+                thoughts = desk.asker.expected.thoughts(reading)
+                yield pack.Call(prompt, cached, reply + thoughts, desk.asker.reply_tokens(shown, reading))
                 cached = shown.tokens
             cached = shown.tokens if shown == window else 0

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from processors.ask.providers import Catalogue, Limits, Provider, catalogue
 from processors.ask.replies import Account, Caps
@@ -45,6 +46,7 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     if provider.name != "offline":
         base_url = (job.base_url or environ.get(provider.base_url_env) or provider.base_url).rstrip("/")
         variable = job.key_env or provider.key_env
+    _check_address(base_url)
     model = catalogue(job.catalogue).model(_model_id(job, provider), provider, base_url)
     if job.mode != "live" and not (model.batch_factor and provider.batch):
         message = f"{model.id} at {provider.name} takes no batches."
@@ -57,9 +59,21 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     if (most := held.lowest_usd) and not model.priced and not job.unpriced:
         message = f"No price of {model.id} at {provider.name} is known, so a budget of ${most:.2f} cannot be held."
         raise SettingsError(message, about="budget_usd", next_step="Give its prices in --catalogue FILE.toml, or go on with --unpriced.")
-    least = Limits(0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0)
+    least = provider.assumed or Limits(0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0)
     minute_tokens = limits(job, least).tpm
     return Account(provider, model, base_url, limits(job), key, held, job.plain_json, minute_tokens)
+
+
+def _check_address(base_url: str) -> None:
+    """Raises SettingsError for what is no address, which nothing could be sent to."""
+    try:
+        address = urlsplit(base_url)
+        known = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:  # a port that is no number, or half a bracket
+        known = False
+    if not known:
+        message = f"{base_url!r} is no address of an API."
+        raise SettingsError(message, about="base_url", next_step="Write it with its scheme, as in --base-url https://api.moonshot.ai/v1")
 
 
 def _whole(key: str, variable: str) -> str:
@@ -88,18 +102,19 @@ def caps(job: Job, environ: Mapping[str, str] = os.environ) -> Caps:
 def limits(job: Job, unknown: Limits = UNKNOWN) -> Limits:
     """The limits of the account: each by hand where the job names it, else the provider's, else by tier. Offline they are the machine's.
 
-    A provider with tiers has none of its own; without a tier its limits are `unknown`, which is 0 for "to be found".
+    A provider with tiers has none of its own; without a tier its limits are `unknown`, which is 0 for "to be found". So are limits that
+    are only assumed.
     """
     provider = provider_of(job)
-    given = provider.limits or (unknown if job.tier < 0 else catalogue(job.catalogue).tiers[job.tier])
+    given = provider.limits or (unknown if job.tier < 0 or provider.assumed else catalogue(job.catalogue).tiers[job.tier])
     if provider.name == "offline":
         return given
     return Limits(job.concurrency or given.concurrency, job.rpm or given.rpm, job.tpm or given.tpm, job.tpd or given.tpd)
 
 
 def assumed(job: Job) -> Limits:
-    """The limits to reckon a plan's minutes with: those of tier 1 where they are to be found."""
-    return limits(job, catalogue(job.catalogue).tiers[ASSUMED_TIER])
+    """The limits to reckon a plan's minutes with: where they are to be found, those that the catalogue assumes, or tier 1's."""
+    return limits(job, provider_of(job).assumed or catalogue(job.catalogue).tiers[ASSUMED_TIER])
 
 
 def _model_id(job: Job, provider: Provider) -> str:

@@ -224,8 +224,7 @@ def findings(found: Sequence[Finding]) -> int:
 
 def _time(found: Estimate) -> str:
     """Minutes, and what they assume."""
-    assumed = "" if found.tier is None else f" with the limits of tier {found.tier}, since yours are not told (--tier)"
-    return _duration(found.cost.minutes) + assumed
+    return _duration(found.cost.minutes) + (f" with the limits of {found.assumed}" if found.assumed else "")
 
 
 def _duration(minutes: float) -> str:

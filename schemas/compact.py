@@ -45,7 +45,11 @@ def shortened(known: Legend, schema: Mapping[str, Any], *, optional: bool) -> di
 
 
 def expanded(known: Legend, record: Any) -> Any:
-    """The record as the tables have it; what is left out is null. What is not in the short form stays as it is."""
+    """The record as the tables have it. What is not in the short form stays as it is.
+
+    Where letters stand, what is left out is null. A row has a place for each value: one of another length stays as it is, since nobody
+    knows which is missing, and so does what is written with names instead and lacks some.
+    """
     entries = known.values() if isinstance(known, Mapping) else known
     if isinstance(record, list) and len(record) == len(known) and not isinstance(known, Mapping):
         return {_name(entry): _expanded(entry, value) for entry, value in zip(entries, record, strict=True)}
@@ -53,7 +57,7 @@ def expanded(known: Legend, record: Any) -> Any:
         return record
     keys = {_name(entry): entry for entry in entries} | dict(known if isinstance(known, Mapping) else {})
     given = {_name(keys[key]) if key in keys else key: _expanded(keys.get(key, key), value) for key, value in record.items()}
-    return dict.fromkeys(map(_name, entries)) | given
+    return (dict.fromkeys(map(_name, entries)) if isinstance(known, Mapping) else {}) | given
 
 
 def written(known: Legend, record: Mapping[str, Any]) -> Any:

@@ -231,7 +231,7 @@ async def test_a_reply_that_was_all_thought_is_asked_once_more(kimi: Running, qu
     assert (known.text, known.from_ledger) == (reply.text, True)
     assert [entry.finish_reason for entry in kimi.journal] == ["length", "stop"]
     limits = [(entry.body or {})["max_completion_tokens"] for entry in kimi.journal]
-    assert limits == [400, 1_200]
+    assert limits == [400, 400 + asking.account.model.thinking_tokens]
 
 
 async def test_thinking_without_end_is_no_loop(kimi: Running, question: Question, tmp_path: Path) -> None:

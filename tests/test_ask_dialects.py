@@ -69,7 +69,7 @@ def question() -> Question:
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that nobody asked for are short."""
     monkeypatch.setattr("processors.ask.paying.BACKOFF_S", 0.01)
-    monkeypatch.setattr("processors.ask.pace.BACKOFF_S", 0.01)
+    monkeypatch.setattr("processors.ask.pace_pauses.BACKOFF_S", 0.01)
 
 
 def account_of(host: Host, emulator: Running) -> Account:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flows import settings
 from processors.ask import expect
-from processors.ask.expect import LEAST, Expectation, Seen
+from processors.ask.expect import LEAST, LEAST_THOUGHTS, Expectation, Seen
 from processors.ask.fingerprint import fingerprint
 from processors.ask.replies import Asker
 from processors.pack import windows as pack
@@ -215,14 +215,66 @@ def test_a_name_is_of_what_is_asked() -> None:
         assert fingerprint({**body, **other}, "limit") != name
 
 
-async def test_a_model_that_thinks_keeps_its_reserve(kimi: Running, question: Question, tmp_path: Path) -> None:
-    """What is learned of a model that thinks is the length of its words; the room to think stays."""
+async def test_the_room_to_think_is_learned(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """It stays until enough thoughts are known, is then near what was thought, and another process has the same without asking."""
+    kimi.config.thinking_tokens["high"] = 700
     async with asker(kimi, tmp_path, model="kimi-k2.7-code") as asking:
-        for number in range(LEAST):
+        reserve = asking.account.model.thinking_tokens
+        limits = []
+        for number in range(LEAST_THOUGHTS + 1):
+            limits.append(asking.reply_tokens(window(invoice(99)), question))
             await asking.ask(asking.request(window(invoice(number)), question))
-        limit = asking.reply_tokens(window(invoice(9)), question)
-    reserve = asking.account.model.thinking_tokens
-    assert reserve < limit < reserve + 300
+        assert asking.expected.thoughts(question) == pytest.approx(700, rel=0.1)
+        learned = asking.reply_tokens(window(invoice(99)), question)
+    assert reserve < limits[LEAST] < limits[0]
+    assert 700 < limits[LEAST_THOUGHTS] < 1_500 < reserve
+    async with asker(kimi, tmp_path, model="kimi-k2.7-code") as later:
+        assert later.reply_tokens(window(invoice(99)), question) == learned
+
+
+async def test_another_effort_is_another_room_to_think(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """What was thought at low effort says nothing about the highest."""
+    more = tmp_path / "more.toml"
+    more.write_text('models."kimi-k3".effort = "max"', encoding="utf-8")
+    async with asker(kimi, tmp_path, model="kimi-k3") as low:
+        for number in range(LEAST_THOUGHTS):
+            await low.ask(low.request(window(invoice(number)), question))
+        learned = low.reply_tokens(window(invoice(99)), question)
+    async with asker(kimi, tmp_path, model="kimi-k3", catalogue=str(more)) as highest:
+        limit = highest.reply_tokens(window(invoice(99)), question)
+    assert learned < 1_000 < highest.account.model.thinking_tokens < limit
+
+
+@pytest.mark.parametrize("model", ["kimi-k2.7-code", "kimi-k3"])
+async def test_a_reply_is_cut_for_its_thoughts_only_once(kimi: Running, question: Question, tmp_path: Path, model: str) -> None:
+    """When thoughts are ten times as long at once, a request is cut once, then has room enough, as a stream; the next begin with more."""
+    kimi.config.thinking_tokens = {"low": 500, "high": 500, "max": 500}
+    async with asker(kimi, tmp_path, model=model) as asking:
+        for number in range(2 * LEAST_THOUGHTS):
+            await asking.ask(asking.request(window(invoice(number)), question))
+        kimi.config.thinking_tokens = {"low": 5_000, "high": 5_000, "max": 5_000}
+        ended = []
+        for number in range(100, 103):
+            before = len(kimi.journal)
+            reply = await asking.ask(asking.request(window(invoice(number)), question))
+            assert f'"{number}"' in reply.text
+            ended.append([(entry.finish_reason, entry.streamed) for entry in kimi.journal[before:]])
+    assert ended == [[("length", False), ("stop", True)], [("stop", True)], [("stop", True)]]
+
+
+def test_a_larger_window_is_thought_over_longer(question: Question) -> None:
+    """A window of more documents than were seen has room to think in proportion, one of fewer has no less."""
+    expected = Expectation(lambda _: (), lambda _: 100, reserve=8_000)
+    rooms = []
+    for number in (10, 1, 40):
+        shown = window(*(invoice(at) for at in range(number)))
+        expected.tokens(question, shown)
+        for _ in range(LEAST_THOUGHTS if number == 10 else 0):
+            expected.note(request_of(question, shown), replied(request_of(question, shown), 1_100))
+        (seen,) = expected._known[question.fingerprint].values()
+        rooms.append(expected.tokens(question, shown) - expect._learned(seen, number))
+    assert rooms[1] == rooms[0] > 1_000
+    assert rooms[2] > 4_000
 
 
 async def test_less_is_reserved_once_replies_are_known(kimi: Running, question: Question, tmp_path: Path) -> None:

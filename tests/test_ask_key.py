@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx2
 import pytest
 
 from flows import settings
@@ -119,6 +121,17 @@ def test_a_key_that_no_header_can_carry_is_a_setting(sign: str) -> None:
         settings.account(Job(inbox="."), {"MOONSHOT_API_KEY": f"{SECRET}{sign}{SECRET}"})
     assert caught.value.exit_code == 1
     assert SECRET not in str(caught.value)
+
+
+async def test_the_id_of_an_upload_is_without_the_key(kimi: Running) -> None:
+    """A host that puts the key into the id that it gives to a file gets it into no row of ours."""
+
+    def echoes(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json={"id": f"file-{KEY}", "object": "file"})
+
+    transport = httpx2.MockTransport(echoes)
+    async with Chat(kimi.base_url, KEY, provider=catalogue().provider("moonshot"), concurrency=1, transport=transport) as chat:
+        assert await chat.upload("a.jsonl", BytesIO(b"{}"), "batch") == "file-[key]"
 
 
 @pytest.mark.parametrize(("base_url", "key"), [("127.0.0.1/v1", KEY), ("", f"{SECRET}\n{SECRET}")])

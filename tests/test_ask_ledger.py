@@ -20,7 +20,8 @@ from schemas.errors import StorageError
 def row(name: str) -> dict[str, Any]:
     """A request as the ledger takes it."""
     plain = {"question": "invoice", "question_fingerprint": "f", "engine": "moonshot", "provider": "moonshot", "model": "kimi-k2.6"}
-    return {"request": name, **plain, "round": 0, "window": "[]", "ids": "{}", "legend": "{}", "prompt_tokens": 10, "reply_limit": 5}
+    shown = {"window": "[]", "ids": "{}", "legend": "{}"}
+    return {"request": name, **plain, **shown, "effort": "", "round": 0, "prompt_tokens": 10, "reply_limit": 5}
 
 
 async def pay(ledger: Ledger, name: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.ask.pace import Pace
-from processors.ask.pace_limits import MINUTE_S, SLACK_S, SPREAD_S, day_began, fitting, rpm_in
+from processors.ask.pace_limits import MINUTE_S, SLACK_S, SPREAD_S, day_began, fitting, minute_in
 from processors.ask.providers import catalogue
 from processors.ask.refusals import Refusal, refusal
 from schemas.errors import AccessRefused, BudgetReached, RequestRefused
@@ -451,7 +452,64 @@ def test_headers_name_a_limit_where_none_is_told() -> None:
     for pace in (found, told):
         pace.heard(headers)
     assert (found.limits()["rpm"], told.limits()["rpm"]) == (100, 50)
-    assert rpm_in({**headers, "x-ratelimit-reset": "86400"}) == rpm_in({}) == rpm_in({"x-ratelimit-limit": "many"}) == 0
+    wrong = ({**headers, "x-ratelimit-reset": "86400"}, {}, {"x-ratelimit-limit": "many"}, {"x-ratelimit-reset": "soon"})
+    assert [minute_in(one, "requests") for one in wrong] == [(0, 0.0)] * 4
+    assert minute_in(headers, "tokens") == (0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("left", "reset", "told"),
+    [
+        ("7", "1s", (500, 0.0)),
+        ("0", "120ms", (500, 0.12)),
+        ("0", "12.5s", (500, 12.5)),
+        ("0", "1m0s", (500, 60.0)),
+        ("0", "7", (500, 7.0)),
+        ("0", "", (500, 0.0)),
+        ("499", "2m52.8s", (0, 0.0)),
+        ("0", "1h0m3s", (0, 0.0)),
+        ("0", "1795000000", (0, 0.0)),
+        ("0", "soon", (0, 0.0)),
+    ],
+)
+@pytest.mark.parametrize("what", ["requests", "tokens"])
+def test_headers_of_a_minute(what: str, left: str, reset: str, told: tuple[int, float]) -> None:
+    """OpenAI's headers tell a limit, and how long nothing is left; what is whole again later than in a minute is another limit."""
+    names = (("limit", "500"), ("remaining", left), ("reset", reset))
+    assert minute_in({f"x-ratelimit-{name}-{what}": value for name, value in names}, what) == told
+
+
+def test_a_used_up_minute_is_waited_for() -> None:
+    """When headers say that nothing is left, none leaves until there is, less the time that the answer took; else none waits."""
+
+    async def heard(left: str) -> float:
+        pace = paced()
+        named = {"x-ratelimit-limit-tokens": "500", "x-ratelimit-remaining-tokens": left, "x-ratelimit-reset-tokens": "20s"}
+        pace.heard(named, 8.0)
+        return (await leave(pace, [1]))[0][0]
+
+    assert (run(heard("0")), run(heard("3"))) == (12.0, 0.0)
+
+
+def test_a_long_pause_is_said_once() -> None:
+    """When nothing may leave for over a minute, one sentence says until when and why; the next pause has its own."""
+    said: list[str] = []
+
+    async def refused() -> None:
+        pace = Pace(concurrency=9, clock=now, wall_clock=now, chance=lambda: 0.0, hear=said.append)
+        no = refusal(429, '{"error":{"type":"engine_overloaded_error"}}', {"retry-after": "90"}, catalogue().provider("moonshot"))
+        for wait_s in (90.0, 5.0, 600.0):
+            async with pace.slot(1) as one, pace.slot(1) as two:
+                pace.left(one)
+                pace.left(two)
+                for place in (one, two):
+                    pace.refused(place, replace(no, wait_s=wait_s), f"It asks for {wait_s:g} s.")
+
+    run(refused())
+    assert said == [
+        "Nothing is sent before 00:01:30 UTC, for 90 s: It asks for 90 s.",
+        "Nothing is sent before 00:11:35 UTC, for 600 s: It asks for 600 s.",
+    ]
 
 
 def test_windows_fit_the_minute() -> None:

@@ -33,7 +33,7 @@ def account_of(kimi: Emulator, **changes: object) -> Account:
 def asker(account: Account, folder: Path, run_name: str = "test", pace: Pace | None = None) -> Asker:
     """An asker in virtual time."""
     named = {name: getattr(account.limits, name) for name in ("concurrency", "rpm", "tpm", "tpd")}
-    pace = pace or Pace(**named, clock=now, wall_clock=wall)
+    pace = pace or Pace(**named, begin=account.begin, clock=now, wall_clock=wall)
     return Asker(account, folder / "ledger.sqlite", run=run_name, count=pack.counter(None), pace=pace)
 
 
@@ -92,6 +92,39 @@ def test_headers_tell_limits(tmp_path: Path) -> None:
             return asking.pace.limits()
 
     assert run(told()) == {"concurrency": 0, "rpm": 100, "tpm": 0, "tpd": 0}
+
+
+def test_openais_headers_tell_limits(tmp_path: Path) -> None:
+    """OpenAI's limits are known from the first reply on, whatever the catalogue assumes, so that nothing is ever refused."""
+
+    async def told() -> tuple[int, int, dict[str, int]]:
+        config = Config(dialect="openai", concurrency=256, rpm=90, tpm=300_000)
+        async with emulated(config) as host, asker(account_of(host, provider="openai"), tmp_path) as asking:
+            await ask_all(asking, range(200))
+            chats = host.state.journal.chats()
+            return sum(entry.status == 429 for entry in chats), max(entry.in_flight for entry in chats), asking.pace.limits()
+
+    refused, in_flight, limits = run(told())
+    assert refused == 0
+    assert in_flight >= 16
+    assert limits == {"concurrency": 0, "rpm": 90, "tpm": 300_000, "tpd": 0}
+
+
+def test_what_the_catalogue_assumes_is_no_limit(tmp_path: Path) -> None:
+    """At Z.ai asking begins with the calls in flight that are assumed, and finds what the account allows; none is lost."""
+
+    async def found() -> tuple[int, int, int]:
+        config = Config(dialect="zai", tier=1, rpm=10_000, tokens_per_s=10.0)
+        async with emulated(config) as host, asker(account_of(host, provider="zai"), tmp_path) as asking:
+            await ask_all(asking, range(250))
+            chats = host.state.journal.chats()
+            assert {entry.in_flight for entry in chats[:3]} == {1, 2, 3}
+            late = [entry.in_flight for entry in chats if entry.admitted][-100:]
+            return sum(entry.status == 429 for entry in chats), sum(entry.status == 200 for entry in chats), min(late)
+
+    refused, answered, in_flight = run(found())
+    assert (answered, refused <= 10) == (250, True)
+    assert in_flight >= 12  # of 15
 
 
 def test_an_overload_is_waited_out_together(tmp_path: Path) -> None:

@@ -43,9 +43,9 @@ def body_of(model_id: str, provider: str, **changes: Any) -> dict[str, Any]:
     return call_body(model, catalogue().provider(provider), [{"role": "user", "content": "x"}], SCHEMA, 100)
 
 
-def laid_over(folder: Path, text: str) -> str:
+def laid_over(folder: Path, text: str, name: str = "mine.toml") -> str:
     """A catalogue of the user's own."""
-    path = folder / "mine.toml"
+    path = folder / name
     path.write_text(text, encoding="utf-8")
     return str(path)
 
@@ -284,6 +284,16 @@ def test_a_budget_needs_a_price() -> None:
     assert settings.account(job_of(**asked, budget_usd=1, unpriced=True), {}).caps.run_usd == 1
 
 
+def test_a_price_of_ones_own_is_that_of_cached_tokens_too(tmp_path: Path) -> None:
+    """A block that is like another, or lies over one, keeps no price of cached tokens of a list whose other price it replaces."""
+    ours = '[models.ours]\nlike = "kimi-k2.6"\nproviders = ["vllm"]\nprice_out = 3.0\n'
+    texts = (ours + "price_in = 2.0", '[models."kimi-k2.6"]\nprice_in = 0.1', ours)
+    dear, cheap, kept = (laid_over(tmp_path, text, f"{number}.toml") for number, text in enumerate(texts))
+    assert model_of("ours", "vllm", path=dear).price_cached == 2.0
+    assert model_of("kimi-k2.6", "moonshot", path=cheap).price_cached == 0.1
+    assert model_of("ours", "vllm", path=kept).price_cached == 0.16
+
+
 def test_a_price_counts_when_it_is_whole(tmp_path: Path) -> None:
     """A block without a price of cached tokens pays them as fresh ones; without both prices, in and out, it has no price."""
     block = '[models.{0}]\nproviders = ["vllm"]\ncontext_tokens = 9000\n{1}\n'
@@ -317,10 +327,23 @@ def test_address_and_key_are_the_providers(fields: dict[str, Any], environ: dict
     assert (account.base_url, account.key) == (base_url, key)
 
 
+@pytest.mark.parametrize("wrong", ["localhost:8000/v1", "api.moonshot.ai/v1", "ftp://host/v1", "http://", "http://host:many/v1", "http://[::1/v1"])
+def test_an_address_without_a_scheme_is_a_wrong_setting(wrong: str) -> None:
+    """What nothing can be sent to is refused before anything is read, with exit code 1 and what to write."""
+    with pytest.raises(SettingsError, match="is no address of an API") as caught:
+        settings.account(job_of(base_url=wrong), {}, key="sk-canary")
+    assert (caught.value.exit_code, "https://" in caught.value.next_step) == (1, True)
+    with pytest.raises(SettingsError):
+        settings.account(job_of(), {"MOONSHOT_BASE_URL": wrong}, key="sk-canary")
+
+
 def test_limits_are_the_providers() -> None:
-    """Tiers are Moonshot's; another provider has limits of its own, and a hand wins over both."""
+    """Tiers are Moonshot's; another account's limits are to be found, those of one's own machine are said; a hand wins over all."""
     assert settings.limits(job_of(tier=5)).concurrency == 100
-    assert settings.limits(job_of(provider="zai", tier=5)) == Limits(3, 0, 0, 0)
+    for name in ("zai", "bigmodel", "openai", "litellm"):
+        assert settings.limits(job_of(provider=name, tier=5)) == Limits(0, 0, 0, 0)
+        assert settings.assumed(job_of(provider=name)) == catalogue().provider(name).assumed != Limits(0, 0, 0, 0)
+    assert settings.limits(job_of(provider="vllm")) == settings.assumed(job_of(provider="vllm")) == Limits(32, 0, 0, 0)
     assert settings.limits(job_of(provider="zai", concurrency=9)).concurrency == 9
 
 

@@ -7,12 +7,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from processors.ask.pace import Pace
 from processors.ask.sharing import WAITS_S, Sharing, account_name
+from tests.false_time import now, run
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMITS = {"concurrency": 4, "rpm": 10, "tpm": 1_000, "tpd": 0}
@@ -104,6 +106,43 @@ def test_a_killed_process_holds_no_slot(tmp_path: Path) -> None:
     assert killed.returncode == -signal.SIGKILL
     left = Sharing(tmp_path / "pace.sqlite", "a")
     assert [enter(left, rpm=6) for _ in range(4)] == [True, True, False, False]
+
+
+def test_a_pause_is_everybodys(tmp_path: Path) -> None:
+    """When one process is told to wait, no other lets a request leave until then; a shorter pause that is heard later changes nothing."""
+    one, other, clock = two(tmp_path)
+    one.pause(30.0)
+    one.pause(5.0)
+    assert other.enter(1, LIMITS, 1) == (False, 0, 30.0)
+    clock.now += 29.0
+    assert not enter(Sharing(tmp_path / "pace.sqlite", "a", clock=clock))
+    assert enter(Sharing(tmp_path / "pace.sqlite", "b", clock=clock))
+    clock.now += 1.0
+    assert enter(other)
+    one.pause(10_000.0)
+    clock.now = 3.0  # the machine started anew, and so did its clock
+    assert enter(Sharing(tmp_path / "pace.sqlite", "a", clock=clock))
+
+
+def test_a_process_waits_because_another_was_told_to() -> None:
+    """The back-off of one is the pause of the other, which says why when it is long."""
+
+    async def both(folder: Path) -> tuple[float, list[str]]:
+        said: list[str] = []
+        paces = [
+            Pace(concurrency=9, clock=now, wall_clock=now, chance=lambda: 0.0, sharing=Sharing(folder / "p", "a", clock=now), hear=hear)
+            for hear in (lambda _: None, said.append)
+        ]
+        async with paces[0].slot(1) as place:
+            paces[0].left(place)
+            paces[0].overloaded(place, 100.0)
+        async with paces[1].slot(1):
+            return now(), said
+
+    with tempfile.TemporaryDirectory() as folder:
+        left_s, said = run(both(Path(folder)))
+    assert left_s == pytest.approx(100.0, abs=1.0)
+    assert ["another run of this account" in sentence for sentence in said] == [True]
 
 
 def test_the_day_and_found_limits_are_remembered(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.generation import Scripted
 from tests.emulator.refusals import server
+from tests.false_time import emulated, now, run
 
 WORDS = " ".join(f"word{number}" for number in range(400))
 
@@ -130,6 +131,42 @@ async def test_a_stream_that_ends_before_its_first_word_is_tried_again(kimi: Run
     with pytest.raises(TryLater, match="not whole") as caught:
         await send(kimi)
     assert caught.value.maybe_paid
+
+
+@pytest.mark.parametrize(
+    ("characters", "ttft_s", "prefill", "ended_s"),
+    [
+        (100, 1_000.0, 8_000.0, 60.0),  # a short prompt, and silence
+        (400_000, 1_000.0, 8_000.0, 147.0),  # a long one: 87,000 tokens
+        (400_000, 40.0, 1_000.0, 127.0),  # one that is read slowly, and answered
+    ],
+)
+def test_silence_before_the_first_word_is_measured_by_the_prompt(characters: int, ttft_s: float, prefill: float, ended_s: float) -> None:
+    """A stream may be silent at first for as long as reading its prompt takes a slow model, and no longer; then it is tried again."""
+
+    async def ended() -> float:
+        config = Config(tier=5, ttft_s=ttft_s, prefill_tokens_per_s=prefill, jitter=0.0, cache=False, tokens_per_s=1e6)
+        asked = body(messages=[{"role": "user", "content": "x" * characters}])
+        async with emulated(config) as kimi, Chat(
+            kimi.base_url, "sk-emulator", provider=catalogue().provider("moonshot"), concurrency=1
+        ) as chat:
+            silent_s = stream.first_word_s(round(characters / 4.6), 0)
+            if ended_s < ttft_s:
+                with pytest.raises(TryLater, match="said nothing for too long") as caught:
+                    await chat.send(asked, silent_s=silent_s)
+                assert caught.value.maybe_paid
+            else:
+                assert read_completion((await chat.send(asked, silent_s=silent_s)).raw).finish_reason == "stop"
+            return now()
+
+    assert run(ended()) == pytest.approx(ended_s, abs=1.0)
+
+
+def test_thoughts_that_are_not_shown_take_their_time() -> None:
+    """Room to think is waited for before the first word, and never longer than a gateway waits."""
+    assert stream.first_word_s(1_000, 0) == 61.0
+    assert stream.first_word_s(1_000, 8_000) == 461.0
+    assert stream.first_word_s(1_000_000, 100_000) == stream.LONGEST_SILENCE_S > 900.0
 
 
 async def test_a_filter_that_ends_a_stream_is_no_cut(kimi: Running) -> None:

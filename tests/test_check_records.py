@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -129,11 +129,13 @@ def test_rows_say_the_same_as_objects() -> None:
     row = ["B-1001", "2026-03-05", None, 12.50, None, None, None, None, [["ink", 3], ["pens", None]]]
     text = json.dumps({"documents": [["k1", row], ["k2", None], ["k3", row[1:]]]})
     (by_row,), (other_kind, too_short) = check(request, reply_of(text))
-    plain = {"number": "B-1001", "day": "2026-03-05", "total": 12.50, "items": [{"what": "ink", "amount": 3}, {"what": "pens"}]}
-    assert judged({"k1": plain, "k2": None}, request)[0]["d1"] == by_row
+    items = [{"what": "ink", "amount": 3}, {"what": "pens", "amount": None}]
+    plain = {"number": "B-1001", "day": "2026-03-05", "total": 12.50, "items": items}
+    whole = {field.name: plain.get(field.name) for field in FIELDS}
+    assert judged({"k1": whole, "k2": None}, request)[0]["d1"] == by_row
     assert other_kind.reason == "not_applicable"
     assert (too_short.reason, too_short.document) == ("invalid", "d3")
-    assert "a row with a value for each field" in too_short.detail
+    assert "a row of 9 values" in too_short.detail
 
 
 @pytest.mark.parametrize(
@@ -420,6 +422,41 @@ def test_a_key_that_is_missing_is_asked_for_again_and_is_no_null() -> None:
     assert {item.field: item.state for item in kept.evidence}["day"] == "missing"
     assert "d1" in judged({"k1": record | {"day": None}}, plain)[0]
     assert judged({"k1": record})[0]["d1"].value["day"] is None
+
+
+ROW = ["B-1001", "2026-03-05", None, 12.5, None, None, None, None, [["Ink", 12.5]]]
+
+
+@pytest.mark.parametrize("places", [range(8), range(1, 9), [*range(9), 8], [0], []])
+def test_a_row_of_another_length_is_asked_for_again(places: Sequence[int]) -> None:
+    """Nothing is taken from a row with too few or too many places, as each may stand for another field; the model is told the number."""
+    request = replace(request_for({"d1": TEXTS["d1"]}), legend=legend(FIELDS))
+    row = [ROW[place] for place in places]
+    reject = failing(row, request)
+    assert (reject.reason, reject.fields, reject.kept) == (("invalid" if row else "not_applicable"), (), None)
+    if row:
+        assert "must be a row of 9 values (number, day, moment, total, count, weight, paid, way, items)" in reject.detail
+        assert f"and has {len(row)}" in reject.detail
+        assert [again.window.documents for again in ask_again(request, [reject])] == [("d1",)]
+
+
+@pytest.mark.parametrize("item", [["Ink"], ["Ink", 12.5, 3], [12.5], []])
+def test_a_row_within_a_record_has_all_its_places(item: list[Any]) -> None:
+    """A row of a list with another number of places fails its list, which is asked for again, and keeps the rest of the record."""
+    request = replace(request_for({"d1": TEXTS["d1"]}), legend=legend(FIELDS))
+    reject = failing([*ROW[:-1], [["Ink", 12.5], item]], request)
+    assert (reject.fields, "items[1]: must be a row of 2 values" in reject.detail) == (("items",), True)
+    assert reject.kept is not None
+    assert reject.kept.value["total"] == Decimal("12.5")
+
+
+def test_names_instead_of_a_row_are_no_nulls() -> None:
+    """A model that writes names where a row was asked for is asked again for those that it lacks; letters may be left out."""
+    request = replace(request_for({"d1": TEXTS["d1"]}), legend=legend(FIELDS))
+    said = {field.name: value for field, value in zip(FIELDS, ROW, strict=True) if field.name != "day"}
+    assert failing(said, request).fields == ("day",)
+    letters = replace(request, legend=dict(zip("abcdefghi", legend(FIELDS), strict=True)))
+    assert judged({"k1": {"a": "B-1001", "d": 12.5}}, letters)[0]["d1"].value["day"] is None
 
 
 def test_an_answer_that_brings_nothing_keeps_what_was_accepted() -> None:

@@ -60,6 +60,11 @@ class Account:
         return f"{self.model.id} is known to be retired ({retired:%Y-%m-%d} at its own provider). {self.model.instead}" if retired else ""
 
     @property
+    def begin(self) -> int:
+        """Calls in flight with which to begin where the limit is to be found."""
+        return self.provider.assumed.concurrency if self.provider.assumed else 1
+
+    @property
     def is_plain(self) -> bool:
         """Whether records come as objects with whole keys, and not in the short form."""
         return self.plain_json or self.engine == "offline"

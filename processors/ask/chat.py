@@ -26,7 +26,7 @@ from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, Requ
 from schemas.pipeline import Usage
 
 CONNECT_TIMEOUT_S = 20.0
-READ_TIMEOUT_S = 930.0  # the gateway cuts a silent call after 900 s (documentation of 2026-08-13)
+READ_TIMEOUT_S = stream.LONGEST_SILENCE_S  # of a reply in one piece
 FINISH_REASONS = {"sensitive": "content_filter", "model_context_window_exceeded": "length"}  # Z.ai's words for what others say (2026-08-31)
 ENDS_ALL: Mapping[str, tuple[str, str]] = {  # kind of refusal -> what happened, what to do
     "key": ("The provider refused the key", "Check the key and that it belongs to this base URL."),
@@ -102,23 +102,20 @@ class Chat:
         provider: Provider,
         concurrency: int,
         transport: httpx2.AsyncBaseTransport | None = None,
-        heard: Callable[[Mapping[str, str]], None] = lambda _: None,
+        heard: Callable[[Mapping[str, str], float], None] = lambda *_: None,
         unserved: str = "",
     ) -> None:
         """`provider` tells how to read a refusal; `transport` replaces the network, for the provider that answers in this process.
 
-        `heard` is given the headers of each answer, whatever it says. `unserved` is what to do when the model is not served, "" when
-        nothing is known of it.
+        `heard` is given the headers of each answer, whatever it says, and the seconds since its request left. `unserved` is what to do when
+        the model is not served, "" when nothing is known of it.
         """
         self._provider, self._key, self._unserved = provider, key, unserved
-
-        async def hear(response: httpx2.Response) -> None:
-            heard(response.headers)
-
         limits = httpx2.Limits(max_connections=max(concurrency, 1) + 2, max_keepalive_connections=max(concurrency, 1) + 2)
         timeout = httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
-        hooks = {"response": [hear]}
-        http = httpx2.AsyncClient(transport=transport, limits=limits, timeout=timeout, trust_env=transport is None, event_hooks=hooks)
+        http = httpx2.AsyncClient(
+            transport=transport, limits=limits, timeout=timeout, trust_env=transport is None, event_hooks=_hooks(heard)
+        )
         self._client = openai.AsyncOpenAI(base_url=base_url, api_key=key or "none", max_retries=0, http_client=http)
 
     async def __aenter__(self) -> Self:
@@ -127,13 +124,13 @@ class Chat:
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
 
-    async def send(self, body: Mapping[str, Any]) -> Arrived:
+    async def send(self, body: Mapping[str, Any], *, silent_s: float = READ_TIMEOUT_S) -> Arrived:
         """Make one call and give the raw JSON of the reply, also of a stream, and of one that was cut after its first words.
 
-        Raises TryLater, RequestRefused and AccessRefused.
+        `silent_s` is how long a stream may say nothing at first. Raises TryLater, RequestRefused and AccessRefused.
         """
         with self._told_apart():
-            reply = await self._post(body)
+            reply = await self._post(body, silent_s)
         kind = reply.headers.get("content-type", "")
         if "text/event-stream" in kind:
             return self._kept(await stream.collect(reply, limit_tokens=stream.limit_of(body)), reply.headers)
@@ -142,12 +139,12 @@ class Chat:
             raise _begun(trouble(refused, self._unserved))
         return Arrived(text)
 
-    async def _post(self, body: Mapping[str, Any]) -> httpx2.Response:
+    async def _post(self, body: Mapping[str, Any], silent_s: float) -> httpx2.Response:
         """The response to a call; of one that asks for a stream the body is still to be read."""
         if not body.get("stream"):
             return await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body))
-        kind = openai.AsyncStream[object]
-        reply: Any = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body), stream=True, stream_cls=kind)
+        how: Any = {"options": {"timeout": httpx2.Timeout(silent_s, connect=CONNECT_TIMEOUT_S)}, "stream_cls": openai.AsyncStream[object]}
+        reply: Any = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body), stream=True, **how)
         return cast("httpx2.Response", reply)  # the SDK gives the response itself when a response is asked for
 
     def _kept(self, made: stream.Assembly, headers: Mapping[str, str]) -> Arrived:
@@ -181,7 +178,8 @@ class Chat:
         if isinstance(cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):  # what it says may show the key
             sentence = f"Nothing can be sent to {self._client.base_url} ({type(cause).__name__}): check the address and the key."
             return TryLater(sentence, shared=True, unreached=True)
-        sentence = f"The connection to the provider broke ({type(cause).__name__})."
+        what = "The provider said nothing for too long" if isinstance(cause, httpx2.ReadTimeout) else "The connection to the provider broke"
+        sentence = f"{what} ({type(cause).__name__})."
         return TryLater(sentence, maybe_paid=not isinstance(cause, httpx2.PoolTimeout))
 
     def _refused(self, error: openai.APIStatusError) -> OctavoError:
@@ -204,7 +202,8 @@ class Chat:
     async def upload(self, name: str, content: IO[bytes], purpose: str) -> str:
         """Upload a file; gives its id. Raises like `send`."""
         with self._told_apart():
-            return (await self._client.files.create(file=(name, content), purpose=purpose)).id  # type: ignore[arg-type] # purposes differ
+            made = await self._client.files.create(file=(name, content), purpose=purpose)  # type: ignore[arg-type] # purposes differ
+            return without_key(made.id, self._key)
 
     async def delete(self, path: str) -> None:
         """Delete what an address names. Raises like `send`."""
@@ -253,6 +252,19 @@ def read_completion(raw: str) -> Completion:
         return Completion(said.get("content") or "", _finish_reason(choice), used(data, choice), thought)
     except (ValueError, LookupError, TypeError, AttributeError):
         return Completion("", "unreadable", NOT_TOLD)
+
+
+def _hooks(heard: Callable[[Mapping[str, str], float], None]) -> dict[str, list[Callable[..., Any]]]:
+    """What the client calls when a request leaves and when its answer begins."""
+    clock = asyncio.get_running_loop().time
+
+    async def left(request: httpx2.Request) -> None:
+        request.extensions["left_at"] = clock()
+
+    async def came(response: httpx2.Response) -> None:
+        heard(response.headers, clock() - response.request.extensions["left_at"])
+
+    return {"request": [left], "response": [came]}
 
 
 def _begun(error: OctavoError) -> OctavoError:

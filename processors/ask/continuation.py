@@ -6,7 +6,8 @@
 Each step is a request of its own in the ledger. Its name is made from the name of the step before and from the text so far, so that the
 steps of a request are found again, and put together in the same way, without asking. Where a model has no such mode (`partial` in the
 catalogue) nothing is carried on: what is whole in the reply is kept by the check, and only the missing documents are asked again.
-It imports `chat` for what a raw reply says, `fingerprint` for the names of requests, and `stream` for the names of reply limits.
+It imports `chat` for what a raw reply says, `fingerprint` for the names of requests, and `stream` for reply limits and for how a long
+reply is asked for.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 from processors.ask.chat import Completion, read_completion
 from processors.ask.fingerprint import next_fingerprint
-from processors.ask.stream import CUT, LIMITS
+from processors.ask.stream import CUT, LIMITS, STREAM_FROM_TOKENS, SWITCHES
 from schemas.pipeline import Reply, Request, Usage
 
 MOST = 4  # steps after the first; a reply that needs more is not ending
@@ -77,21 +78,24 @@ def _usage(found: Sequence[Link]) -> Usage:
     )
 
 
-def step(first: Request, found: Sequence[Link], *, partial: str, room: int, count: Callable[[str], int]) -> Request | None:
+def step(
+    first: Request, found: Sequence[Link], *, partial: str, room: int, thoughts: int, count: Callable[[str], int]
+) -> Request | None:
     """The request that carries a reply on, or None when it is whole, cannot be carried on, or was carried on often enough.
 
-    `partial` is the model's mode (`text`, `json_schema`, or "" for none), `room` the tokens that its context has beside the prompt.
+    `partial` is the model's mode (`text`, `json_schema`, or "" for none), `room` the tokens that its context has beside the prompt, and
+    `thoughts` those that a step has at least more than the first request when the model thinks, so that it is not cut for it once more.
     """
     if not found or not _is_cut(found) or len(found) > MOST:
         return None
     said = text(found)
     if not said:
-        return _again(first, found, room) if len(found) == 1 else None
+        return _again(first, found, room, thoughts) if len(found) == 1 else None
     if not partial:
         return None
     prefix = _prefix(said, next((link.completion.reasoning for link in reversed(found) if link.completion.reasoning), ""))
     spent = count("".join(str(prefix[name]) for name in prefix.keys() & {"content", "reasoning_content"}))
-    wanted = first.reply_tokens - (spent if found[-1].completion.finish_reason == CUT else 0)
+    wanted = first.reply_tokens + thoughts - (spent if found[-1].completion.finish_reason == CUT else 0)
     limit = min(max(wanted, LEAST_TOKENS), room - spent)
     body = {**first.body, "messages": [*first.body["messages"], prefix]}
     if partial == "text":  # a format asks for a whole object, which the rest of one is not
@@ -99,14 +103,16 @@ def step(first: Request, found: Sequence[Link], *, partial: str, room: int, coun
     return _request(first, found, body, limit, spent) if limit >= LEAST_TOKENS else None
 
 
-def _again(first: Request, found: Sequence[Link], room: int) -> Request | None:
+def _again(first: Request, found: Sequence[Link], room: int, thoughts: int) -> Request | None:
     """The same once more with more room: the model thought until its limit, and said nothing."""
-    limit = min(first.reply_tokens * LARGER, room)
+    limit = min(max(first.reply_tokens * LARGER, first.reply_tokens + thoughts), room)
     return _request(first, found, dict(first.body), limit, 0) if limit > first.reply_tokens else None
 
 
 def _request(first: Request, found: Sequence[Link], body: dict[str, Any], limit: int, spent: int) -> Request:
     body.update({name: limit for name in LIMITS if name in body})
+    if limit >= STREAM_FROM_TOKENS:
+        body.update(SWITCHES)
     name = _name(found)
     return replace(first, fingerprint=name, body=body, prompt_tokens=first.prompt_tokens + spent, reply_tokens=limit, round=first.round + 1)
 

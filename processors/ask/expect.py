@@ -6,6 +6,11 @@ pace, and one below it cuts the reply. A question starts with the estimate of it
     documents x mean + root(documents) x what QUANTILE of the windows had above their mean, + margin
 
 The root is there because the lengths of many documents in one window even out. Documents that are a few times longer are learned apart.
+
+A model that thinks is billed for its thoughts as for its words, and has room for them beside: RESERVE of the catalogue at first, then what
+QUANTILE of the windows thought, + margin, and more for a window of more documents than most. One that is cut while it thinks has said
+nothing and is asked again whole, so that this margin is wide.
+
 What is learned is a function of the replies in the ledger, so a rerun knows it; and it is no part of what is asked, so that a limit that
 changes never makes another request.
 """
@@ -28,6 +33,8 @@ RECENT = 200  # replies that are remembered of each question and size
 QUANTILE = 0.98
 MARGIN = 0.15  # on top of what is learned; a reply that is cut costs its prompt again, so a little room is cheap
 MARGIN_TOKENS = 32
+LEAST_THOUGHTS = 10  # replies from which the room to think is learned: the same question is thought over at very different length ...
+THOUGHT_MARGIN = 0.5  # ... and thoughts that are cut are paid for nothing (both ours, 2026-11-23)
 PLAIN = 1.4  # times the tokens of a reply in rows that one of plain objects has, over the labelled samples (Kimi's vocabulary, 2026-11-23)
 CENSORED = 2  # a reply that was cut at its limit counts as so many times what it had: how long it would have been is not known
 PICTURE_CHARACTERS = 2_000  # a page that is seen counts as a full page of text
@@ -52,23 +59,46 @@ class Seen:
 class Expectation:
     """What replies are expected to have.
 
-    `latest` gives the windows and replies that the ledger has of a question, by its fingerprint. `count` counts the words of a model that
-    thinks, whose thoughts have a reserve of their own; None takes the tokens that the provider billed. `plain` is for replies that are
-    plain objects, of which schemas let expect more tokens.
+    `latest` gives the windows and replies that the ledger has of a question, by its fingerprint. `reserve` are the tokens to keep free at
+    first for the thoughts of a model that thinks, whose words are told from them by `count`; 0 for one that does not, and all that is
+    billed are words. `plain` is for replies that are plain objects, of which schemas let expect more tokens.
     """
 
     def __init__(
-        self, latest: Callable[[str], Iterable[tuple[str, Reply]]], count: Callable[[str], int] | None = None, *, plain: bool = False
+        self,
+        latest: Callable[[str], Iterable[tuple[str, Reply]]],
+        count: Callable[[str], int] = len,
+        *,
+        reserve: int = 0,
+        plain: bool = False,
     ) -> None:
         """Nothing is read before it is asked for."""
-        self._latest, self._count, self._factor = latest, count, PLAIN if plain else 1.0
+        self._latest, self._count, self._reserve, self._factor = latest, count, reserve, PLAIN if plain else 1.0
         self._known: dict[str, dict[int, deque[Seen]]] = {}
+        self._thoughts: dict[str, dict[int, deque[Seen]]] = {}
 
     def tokens(self, question: Question, window: Window) -> int:
-        """The most that a reply should have: learned, or as the schema lets expect when too little is known of documents so long."""
+        """The most that a reply should have: learned, or as the schema lets expect when too little is known of documents so long.
+
+        The thoughts of a model that thinks are in it.
+        """
         documents, characters = measure((part.document, part.start, part.end) for part in window.parts)
         seen = self._of(question.fingerprint).get(_size(documents, characters), ())
-        return _learned(seen, documents) if len(seen) >= LEAST else ceil(self._factor * estimate(question, window))
+        words = _learned(seen, documents) if len(seen) >= LEAST else ceil(self._factor * estimate(question, window))
+        return words + self._room_to_think(self._thoughts[question.fingerprint].get(_size(documents, characters), ()), documents)
+
+    def _room_to_think(self, seen: Sequence[Seen] | deque[Seen], documents: int) -> int:
+        """Tokens for the thoughts about so many documents, from windows with documents of that size."""
+        if not self._reserve:
+            return 0
+        learned = _thought(seen, documents) if seen else 0
+        return learned if len(seen) >= LEAST_THOUGHTS else max(self._reserve, learned)
+
+    def thoughts(self, question: Question) -> int:
+        """Tokens of thought that a reply to a question had in the mean; 0 where none is known."""
+        self._of(question.fingerprint)
+        seen = [one.tokens for of_size in self._thoughts[question.fingerprint].values() for one in of_size]
+        return ceil(sum(seen) / max(1, len(seen)))
 
     @staticmethod
     def reserve(questions: Sequence[Question], tokens: int) -> int:
@@ -93,21 +123,25 @@ class Expectation:
 
     def note(self, request: Request, reply: Reply) -> None:
         """Learn from a reply that came just now. What is asked again tells little: it is what something was wrong with."""
-        if not request.round and not reply.from_ledger and (known := self._known.get(request.question.fingerprint)) is not None:
-            self._learn(known, [(part.document, part.start, part.end) for part in request.window.parts], reply)
+        if not request.round and not reply.from_ledger and request.question.fingerprint in self._known:
+            self._learn(request.question.fingerprint, [(part.document, part.start, part.end) for part in request.window.parts], reply)
 
     def _of(self, question: str) -> dict[int, deque[Seen]]:
         if question not in self._known:
-            self._known[question] = {}
+            self._known[question], self._thoughts[question] = {}, {}
             for window, reply in self._latest(question):
                 parts = [(document, start, end) for document, _, _, start, end, *_ in json.loads(window)]
-                self._learn(self._known[question], parts, reply)
+                self._learn(question, parts, reply)
         return self._known[question]
 
-    def _learn(self, known: dict[int, deque[Seen]], parts: Parts, reply: Reply) -> None:
-        tokens = self._count(reply.text) if self._count else reply.usage.reply_tokens
-        if one := seen(parts, tokens, reply.finish_reason):
-            known.setdefault(one.size, deque(maxlen=RECENT)).append(one)
+    def _learn(self, question: str, parts: Parts, reply: Reply) -> None:
+        """Keep how long the words of a reply were, and its thoughts, which are the rest of what was billed. Words end thoughts."""
+        billed, ended = reply.usage.reply_tokens, reply.finish_reason
+        words = min(billed, self._count(reply.text)) if self._reserve else billed
+        thought_ended = "stop" if words and ended == "length" else ended
+        for known, one in ((self._known, seen(parts, words, ended)), (self._thoughts, seen(parts, billed - words, thought_ended))):
+            if one:
+                known[question].setdefault(one.size, deque(maxlen=RECENT)).append(one)
 
 
 def estimate(question: Question, window: Window) -> int:
@@ -144,6 +178,13 @@ def _learned(windows: Sequence[Seen] | deque[Seen], documents: int) -> int:
     above = sorted((one.tokens - one.documents * mean) / sqrt(one.documents) for one in windows)
     high = max(0.0, above[ceil(QUANTILE * len(above)) - 1])
     return ceil((documents * mean + sqrt(documents) * high) * (1 + MARGIN + 1 / len(windows))) + MARGIN_TOKENS
+
+
+def _thought(windows: Sequence[Seen] | deque[Seen], documents: int) -> int:
+    """The room to think about so many documents. subtle: a window of few is not thought over so much less, so only more get more."""
+    usual = sum(one.documents for one in windows) / len(windows)
+    high = sorted(one.tokens for one in windows)[ceil(QUANTILE * len(windows)) - 1]
+    return ceil(high * max(1.0, documents / usual) * (1 + THOUGHT_MARGIN + 1 / len(windows))) + MARGIN_TOKENS
 
 
 def _size(documents: int, characters: int) -> int:

@@ -74,12 +74,13 @@ CREATE TABLE IF NOT EXISTS batch_lines (
     intent TEXT NOT NULL, request TEXT NOT NULL, attempt INTEGER NOT NULL, PRIMARY KEY (intent, request)) WITHOUT ROWID;
 """  # folders from before the steps were numbered may have these too
 LEGENDS = "ALTER TABLE requests ADD COLUMN legend TEXT NOT NULL DEFAULT '{}';"  # replies from before are in the plain form
-STEPS = (FIRST, ADDED_TO_ONLY, BATCHES, LEGENDS)  # of the schema; a new one goes at the end, and none is ever changed
+EFFORTS = "ALTER TABLE requests ADD COLUMN effort TEXT NOT NULL DEFAULT '';"  # how hard a model was asked to think
+STEPS = (FIRST, ADDED_TO_ONLY, BATCHES, LEGENDS, EFFORTS)  # of the schema; a new one goes at the end, and none is ever changed
 QUEUE_COMMIT = 256  # writes that share one commit at the most
 
 INSERT_REQUEST = (
     "INSERT OR IGNORE INTO requests VALUES (:request, :question, :question_fingerprint, :engine, :provider, :model, :round,"
-    " :window, :ids, :prompt_tokens, :reply_limit, :legend)"
+    " :window, :ids, :prompt_tokens, :reply_limit, :legend, :effort)"
 )
 
 _Values = tuple[Any, ...] | dict[str, Any]
@@ -182,12 +183,12 @@ class Ledger:
             (question_fingerprint, engine, model),
         )
 
-    def latest(self, question_fingerprint: str, engine: str, model: str, most: int) -> list[sqlite3.Row]:
+    def latest(self, question_fingerprint: str, engine: str, model: str, effort: str, most: int) -> list[sqlite3.Row]:
         """The last first-round requests of a question that have a reply, the latest first: request, window, legend."""
         rows: list[sqlite3.Row] = self._reader.execute(
             "SELECT q.request, q.window, q.legend FROM requests q WHERE EXISTS (SELECT 1 FROM replies r WHERE r.request = q.request)"
-            " AND question_fingerprint = ? AND engine = ? AND model = ? AND round = 0 ORDER BY q.rowid DESC LIMIT ?",
-            (question_fingerprint, engine, model, most),
+            " AND question_fingerprint = ? AND engine = ? AND model = ? AND effort = ? AND round = 0 ORDER BY q.rowid DESC LIMIT ?",
+            (question_fingerprint, engine, model, effort, most),
         ).fetchall()
         return rows
 

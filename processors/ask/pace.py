@@ -3,7 +3,7 @@
 One Pace for one account: jobs that share it leave in turn. Nobody polls: each event (a reply, a departure, the end of a wait) lets go
 whoever may leave then. The provider charges prompt + reply budget against its tokens a minute, whatever is generated, and counts every
 attempt as a request (documentation of 2026-08-13). The books are kept by `pace_limits`, and for all processes by `sharing`; who waits
-stands in `pace_turns`; what a refusal says is read by `refusals`.
+stands in `pace_turns`, and until when all wait in `pace_pauses`; what a refusal says is read by `refusals`.
 """
 
 from __future__ import annotations
@@ -25,17 +25,15 @@ from processors.ask.pace_limits import (
     Miscount,
     Place,
     Slots,
-    rpm_in,
+    minute_in,
 )
+from processors.ask.pace_pauses import Pauses
 from processors.ask.pace_turns import Turns, Waiting
 from processors.ask.refusals import Refusal
 from processors.ask.sharing import LOOK_AGAIN_S, Sharing
 from schemas.errors import BudgetReached, OctavoError, RequestRefused
 
-BACKOFF_S = 1.0  # first pause when the provider names none; doubled with each wave of refusals, with jitter
-BACKOFF_MAX_S = 60.0
-WAVE_S = 10.0  # refusals that are heard within so long may be of one wave (ours, 2026-11-23)
-JITTER = 0.5  # a pause is longer by up to this share, so that several machines do not come back at once
+OTHERS_WAIT = "another run of this account was told to wait."
 
 
 class Pace:
@@ -48,24 +46,24 @@ class Pace:
         rpm: int = 0,
         tpm: int = 0,
         tpd: int = 0,
+        begin: int = 1,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
         sharing: Sharing | None = None,
+        hear: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Limits as the account has them; 0 is "not known": concurrency is then found from one on, the others when they are met.
+        """Limits as the account has them; 0 is "not known": concurrency is then found from `begin` on, the others when they are met.
 
-        `sharing` is what other processes use of the account, and what is remembered of it.
+        `sharing` is what other processes use of the account, and what is remembered of it. `hear` gets a sentence about each long pause.
         """
-        self.clock, self.sleep = clock, sleep
-        self._wall_clock, self._chance = wall_clock, chance
-        self._slots, self._rpm, self._tpm, self._tpd = Slots(concurrency), Limit(rpm), Limit(tpm), Limit(tpd)
+        self.clock, self.sleep, self._wall_clock = clock, sleep, wall_clock
+        self._slots, self._rpm, self._tpm, self._tpd = Slots(concurrency, begin), Limit(rpm), Limit(tpm), Limit(tpd)
         self._minute, self._day, self._miscount = Minute(), Day(), Miscount()
         self._turns, self._sharing = Turns(), sharing
-        self._paused_until = self._refused_at = self._left_at = -math.inf
-        self._wave = 0  # of refusals that were heard: what left after it is no part of it
-        self._vain = 0  # waves since a reply came
+        self._pauses = Pauses(clock, wall_clock, chance, hear)
+        self._left_at = -math.inf
         self._timer: asyncio.Task[None] | None = None
         self._timer_at = math.inf
         self._remember()
@@ -95,7 +93,7 @@ class Pace:
     def left(self, place: Place) -> None:
         """The request leaves now: its minute begins. Said again it means nothing."""
         if place.at == math.inf:
-            place.wave = self._wave
+            self._pauses.left(place)
             self._minute.leave(place, self.clock())
         self._let_go()
 
@@ -104,55 +102,63 @@ class Pace:
         if tokens:
             self._miscount.learn(place.asked_tokens, tokens)
             self._recount(place, tokens)
-        if place.wave == self._wave:
-            self._vain = 0
+        self._pauses.came(place)
 
-    def refused(self, place: Place, refusal: Refusal | None) -> None:
+    def refused(self, place: Place, refusal: Refusal | None, why: str = "") -> None:
         """Learn from a refusal; None when nobody was there to refuse. What left before an earlier one was heard is one wave with it.
 
+        `why` is the sentence for a person, should all have to wait for long.
         Raises RequestRefused when the request is larger than a whole minute of the account, so that it could never leave.
         """
         if refusal is None or not refusal.limit:
-            self.overloaded(place, refusal.wait_s if refusal else None)
+            self.overloaded(place, refusal.wait_s if refusal else None, why)
             return
-        new_wave = self._new_wave(place)
+        new_wave = self._pauses.new_wave(place)
         if self._sharing:
             self._sharing.found(refusal.limit, refusal.allowed, self._wall_clock())
         match refusal.limit:
             case "concurrency":
                 self._slots.limit.find(refusal.allowed, self.clock())
-                self._crowded(refusal.wait_s, new_wave=new_wave)
+                self._crowded(refusal.wait_s, why, new_wave=new_wave)
             case "rpm":
                 news = self._rpm.find(refusal.allowed, self.clock())
                 if new_wave:
-                    self.pause(refusal.wait_s or 0.0 if news else self._backoff_s(refusal.wait_s))
+                    self.pause(refusal.wait_s or 0.0 if news else self._pauses.backoff_s(refusal.wait_s), why)
             case "tpm":
                 self._tpm.find(refusal.allowed, self.clock())
                 self._minute.others(refusal.used, self.clock())
-                self.pause(refusal.wait_s or 0.0 if refusal.used else self._backoff_s(refusal.wait_s))
+                self.pause(refusal.wait_s or 0.0 if refusal.used else self._pauses.backoff_s(refusal.wait_s), why)
             case _:
                 self._tpd.find(refusal.allowed, self.clock())
                 self._day.tokens = max(self._day.tokens, refusal.used or refusal.allowed)
-                self.pause(refusal.wait_s or 0.0 if refusal.allowed else self._backoff_s(refusal.wait_s))
+                self.pause(refusal.wait_s or 0.0 if refusal.allowed else self._pauses.backoff_s(refusal.wait_s), why)
         self._recount(place, 0)  # it was not let in, so it holds no tokens
         if refusal.limit == "tpm" and 0 < refusal.allowed < place.asked_tokens:
             message = f"A request of {place.asked_tokens:,} tokens is more than the account's {refusal.allowed:,} tokens a minute."
             raise RequestRefused(message, next_step=f"Name the limit, so that windows are made to fit: --tpm {refusal.allowed}")
 
-    def overloaded(self, place: Place, wait_s: float | None = None) -> None:
+    def overloaded(self, place: Place, wait_s: float | None = None, why: str = "") -> None:
         """The provider has too much to do, also when it says so in the middle of a reply: all go on with half, after a pause."""
-        if self._new_wave(place):
-            self._slots.shrink(self._slots.in_flight / 2, self.clock(), again=self._vain > 0)
-            self.pause(self._backoff_s(wait_s))
+        if self._pauses.new_wave(place):
+            self._slots.shrink(self._slots.in_flight / 2, self.clock(), again=self._pauses.vain > 0)
+            self.pause(self._pauses.backoff_s(wait_s), why)
 
-    def heard(self, headers: Mapping[str, str]) -> None:
-        """Take limits from the headers of a reply, where nobody told them."""
-        if not self._rpm.now and (rpm := rpm_in(headers)):
-            self._rpm.find(rpm, self.clock())
+    def heard(self, headers: Mapping[str, str], ago_s: float = 0.0) -> None:
+        """Read the headers of an answer to what left so long ago: limits, where nobody told them, and whether the minute is used up."""
+        for limit, name, what in ((self._rpm, "rpm", "requests"), (self._tpm, "tpm", "tokens")):
+            allowed, empty_s = minute_in(headers, what)
+            if allowed and not limit.told and allowed != limit.now:
+                limit.find(allowed, self.clock())
+                if self._sharing:
+                    self._sharing.found(name, allowed, self._wall_clock())
+            if empty_s > ago_s:
+                self.pause(empty_s - ago_s)
 
-    def pause(self, seconds: float) -> None:
-        """Let nothing leave for so long."""
-        self._paused_until = max(self._paused_until, self.clock() + seconds)
+    def pause(self, seconds: float, why: str = "") -> None:
+        """Let nothing leave for so long, in no process of the account."""
+        self._pauses.pause(seconds, why)
+        if self._sharing:
+            self._sharing.pause(seconds)
 
     def spent_today(self, tokens: int) -> None:
         """Take note of the tokens that were reserved in this day of the provider, as earlier runs wrote them down."""
@@ -163,28 +169,14 @@ class Pace:
         """Let nobody of a job wait any longer: raise that error where they wait."""
         self._turns.give_up(job, error)
 
-    def _new_wave(self, place: Place) -> bool:
-        """Whether a refusal is the first that is heard of those that left together; one in a long reply may be far from its departure."""
-        new = place.wave == self._wave or self.clock() > self._refused_at + WAVE_S
-        if new:
-            self._wave += 1
-            self._refused_at = self.clock()
-        return new
-
-    def _crowded(self, wait_s: float | None, *, new_wave: bool) -> None:
+    def _crowded(self, wait_s: float | None, why: str, *, new_wave: bool) -> None:
         """Too many in flight: go on with those that were let in, or wait when there are none of ours."""
         if not new_wave:
             return
         others = self._slots.in_flight - 1
         self._slots.shrink(others, self.clock(), again=False)
         if not others:
-            self.pause(self._backoff_s(wait_s))
-
-    def _backoff_s(self, told_s: float | None) -> float:
-        """How long all wait: at least as told, longer with each wave in which nothing came, never the same for two machines."""
-        grown_s = min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** min(self._vain, 10))
-        self._vain += 1
-        return max(told_s or 0.0, grown_s) * (1 + JITTER * self._chance())
+            self.pause(self._pauses.backoff_s(wait_s), why)
 
     def _end(self, place: Place) -> None:
         """A slot is free again; who never left has used nothing."""
@@ -237,7 +229,9 @@ class Pace:
         """Whether the other processes leave room for a request, which is then counted there too."""
         if self._sharing is None:
             return True
-        room, today = self._sharing.enter(tokens, self.limits(), self._day.number)
+        room, today, pause_s = self._sharing.enter(tokens, self.limits(), self._day.number)
+        if pause_s:
+            self._pauses.pause(pause_s, OTHERS_WAIT)
         self._day.tokens = max(self._day.tokens, today - tokens * room)
         return room
 
@@ -256,17 +250,17 @@ class Pace:
     def _has_slot(self) -> bool:
         """Whether a slot is free; opens more when it is time, and else sees to it that this is looked at again then."""
         now = self.clock()
-        if not self._slots.free and now >= self._paused_until and now >= self._slots.grow_at():
+        if not self._slots.free and now >= max(self._pauses.until, self._slots.grow_at()):
             self._slots.grow(now)
         if not self._slots.free:
-            self._wake_in(max(self._slots.grow_at(), self._paused_until) - now)
+            self._wake_in(max(self._slots.grow_at(), self._pauses.until) - now)
         return self._slots.free
 
     def _wait_s(self, tokens: int) -> float:
         now = self.clock()
         self._rpm.try_more(now)
         self._tpm.try_more(now)
-        wait_s = max(self._paused_until - now, self._minute.wait_s(tokens, self._rpm.now, self._tpm.now, now))
+        wait_s = max(self._pauses.until - now, self._minute.wait_s(tokens, self._rpm.now, self._tpm.now, now))
         if self._minute.requests > BURST_SHARE * self._rpm.now > 0:
             wait_s = max(wait_s, self._left_at + SPREAD_S / self._rpm.now - now)
         return max(0.0, wait_s)

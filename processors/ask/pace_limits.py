@@ -7,6 +7,7 @@ documented; a sliding log is the strictest of the likely ones.
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,16 +24,32 @@ TRY_MORE_S = 900.0  # a limit that was found is tried again, a little above, aft
 GROW_S, GROW_SHARE = 2.0, 0.1  # while slots are sought, this share, at least one, is added each so many seconds (ours, 2026-11-23)
 GROW_SLOWLY_S = 10.0  # the same near the number at which refusals began
 MISCOUNT = 2.0  # our counts of tokens are corrected by at most this factor
+_TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)(ms|s)?)?")
 
 
-def rpm_in(headers: Mapping[str, str]) -> int:
-    """Requests a minute as `X-RateLimit-Limit` tells them; 0 when it does not, or speaks of longer than a minute.
+def minute_in(headers: Mapping[str, str], what: str) -> tuple[int, float]:
+    """How many `requests` or `tokens` a minute headers allow, and for how many seconds none are left; 0 for what they do not tell.
 
-    The help centre names these headers (2026-07-28); no captured reply shows them.
+    What is whole again later than in a minute is no limit of a minute. OpenAI and LiteLLM name both (developers.openai.com, rate limits,
+    and docs.litellm.ai, 2026-11). Moonshot's help centre names `X-RateLimit-Limit` (2026-07-28), which no captured reply shows: what is
+    left by it is not believed.
     """
-    limit = headers.get("x-ratelimit-limit-requests") or headers.get("x-ratelimit-limit") or ""
-    reset = headers.get("x-ratelimit-reset") or "0"
-    return int(limit) if limit.isdigit() and reset.isdigit() and int(reset) <= MINUTE_S else 0
+    if limit := headers.get(f"x-ratelimit-limit-{what}", ""):
+        left, reset = (headers.get(f"x-ratelimit-{name}-{what}", "") for name in ("remaining", "reset"))
+    else:
+        limit, left, reset = (headers.get("x-ratelimit-limit", "") if what == "requests" else "", "", headers.get("x-ratelimit-reset", ""))
+    reset_s = _seconds(reset)
+    if not limit.isdecimal() or reset_s > MINUTE_S:
+        return 0, 0.0
+    return int(limit), reset_s if left == "0" else 0.0
+
+
+def _seconds(text: str) -> float:
+    """A time such as 6m0s, 1.5s, 20ms or 7 in seconds; 0 for none, infinite for what is no time."""
+    if not (found := _TIME.fullmatch(text)):
+        return math.inf
+    hours, minutes, seconds, unit = found.groups(default="")
+    return 3_600 * int(hours or 0) + MINUTE_S * int(minutes or 0) + float(seconds or 0) / (1_000 if unit == "ms" else 1)
 
 
 def fitting(context_tokens: int, minute_tokens: int) -> int:
@@ -169,13 +186,13 @@ class Day:
 
 
 class Slots:
-    """Calls in flight, and how many there may be: as told, or found by starting with one and adding some while none is refused."""
+    """Calls in flight, and how many there may be: as told, or found by starting with few and adding some while none is refused."""
 
-    def __init__(self, told: int) -> None:
-        """`told` is the account's concurrency, 0 when it is not known."""
+    def __init__(self, told: int, begin: int) -> None:
+        """`told` is the account's concurrency, 0 when it is not known: then `begin` are the first."""
         self.limit = Limit(told)
         self.in_flight = 0
-        self._open = float(told or 1)
+        self._open = float(told or begin)
         self._trouble_at = math.inf  # how many were open when the last refusals began
         self._changed_at = -math.inf
 

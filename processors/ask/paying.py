@@ -3,8 +3,9 @@
 The order of a call is the ledger's: wait for the pace, reserve, `sent` on disk, call, raw reply on disk, bill. What may succeed later is
 tried again; what ends all asking (no key, no money, nobody there) is said to everybody who waits.
 
-It holds together what others own: `pace` says when to leave (`pace_limits` has the places), `budget` and `balance` whether there is
-money, `ledger` keeps, `chat` calls, and `account` says who is asked and what that costs.
+It holds together what others own: `pace` says when to leave (`pace_limits` has the places, `pace_pauses` the
+lengths of pauses), `budget` and `balance` whether there is
+money, `ledger` keeps, `chat` calls, `stream` says how long silence is none, and `account` says who is asked and what that costs.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from processors.ask.balance import Balance
 from processors.ask.budget import Budget, Hear, quiet
 from processors.ask.chat import Arrived, Chat, TryLater, read_completion
 from processors.ask.ledger import Ledger, stored
-from processors.ask.pace import BACKOFF_MAX_S, BACKOFF_S, Pace
+from processors.ask.pace import Pace
 from processors.ask.pace_limits import Place
+from processors.ask.pace_pauses import BACKOFF_MAX_S, BACKOFF_S
+from processors.ask.stream import first_word_s
 from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
 from schemas.pipeline import Request
 
@@ -54,10 +57,10 @@ class Paying:
     learn: Callable[[Mapping[str, Any], int], None] = lambda _, __: None
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def hear(self, headers: Mapping[str, str]) -> None:
-        """An answer came, with these headers, whatever it says."""
+    def hear(self, headers: Mapping[str, str], ago_s: float) -> None:
+        """An answer came to what left so long ago, with these headers, whatever it says."""
         self.heard = True
-        self.pace.heard(headers)
+        self.pace.heard(headers, ago_s)
 
     async def pay(self, request: Request) -> None:
         """See to it that the ledger has the reply to a request. Raises RequestError, BudgetReached, AccessRefused and StorageError."""
@@ -115,7 +118,7 @@ class Paying:
             except TryLater as error:
                 billed_usd = worst_usd if error.maybe_paid else 0.0
                 if error.shared:
-                    self.pace.refused(place, error.refusal)
+                    self.pace.refused(place, error.refusal, error.message)
                 raise
             except RequestRefused:
                 billed_usd = 0.0
@@ -134,7 +137,7 @@ class Paying:
         started = time.monotonic()
         self.pace.left(place)
         try:
-            arrived = await self.chat.send(request.body)
+            arrived = await self.chat.send(request.body, silent_s=self._patience_s(request))
         except TryLater as error:
             await self.ledger.failed(attempt, error.message, billed_usd=None if error.maybe_paid else 0.0)
             raise
@@ -150,11 +153,16 @@ class Paying:
         await self.ledger.billed(attempt, request.fingerprint, billed_usd)
         return billed_usd
 
+    def _patience_s(self, request: Request) -> float:
+        """How long a stream may say nothing at first: some hosts keep the thoughts of a model to themselves."""
+        thinks = self.account.model.thinking == "always"
+        return first_word_s(request.prompt_tokens, request.reply_tokens if thinks else 0)
+
     def _taken(self, request: Request, arrived: Arrived, worst_usd: float, place: Place) -> float:
         """Tell the pace what came; gives the bill in USD, which is the worst case when the reply does not say what it used."""
         usage = read_completion(arrived.raw).usage
         if arrived.refusal is not None and arrived.refusal.shared:  # it came inside a stream, after the first words
-            self.pace.overloaded(place, arrived.refusal.wait_s)
+            self.pace.overloaded(place, arrived.refusal.wait_s, arrived.refusal.message)
         else:
             self.pace.came(place, usage.prompt_tokens + request.reply_tokens if usage.prompt_tokens else 0)
         if not usage.prompt_tokens:
@@ -193,6 +201,7 @@ def ledger_row(request: Request, account: Account) -> dict[str, Any]:
         "engine": account.engine,
         "provider": account.provider.name,
         "model": account.model.id,
+        "effort": account.model.effort,
         "round": request.round,
         "window": stored(request.window.parts),
         "ids": json.dumps(dict(request.ids)),

@@ -63,7 +63,8 @@ class Provider:
     any_model: bool = False  # serves ids that no catalogue knows, such as a proxy or a machine of one's own
     context_tokens: int = 32_768  # assumed for such ids
     prices_hold: bool = True  # whether the prices of a model that another provider lists hold here too
-    limits: Limits | None = None  # when it has no tiers
+    limits: Limits | None = None  # when it has no tiers, and they are known or of our making
+    assumed: Limits | None = None  # when they are to be found: with what a plan reckons and asking begins
     reply_limit_field: str = "max_tokens"
     json_mode: JsonMode = "json_schema"  # for models of other providers; its own say theirs
     thinking_off: Mapping[str, Any] = field(default_factory=dict)  # JSON that keeps a model from thinking; empty when nothing does
@@ -200,15 +201,13 @@ def catalogue(path: str = "") -> Catalogue:
 @lru_cache(maxsize=4)
 def _catalogue(path: str, _changed_ns: int) -> Catalogue:
     """Read once for each state of the file, since a worker lives longer than that."""
-    data = tomllib.loads(files("processors.ask").joinpath("catalogue.toml").read_text(encoding="utf-8"))
+    data = _cached_paid(tomllib.loads(files("processors.ask").joinpath("catalogue.toml").read_text(encoding="utf-8")))
     if path:
-        data = _laid_over(data, _read(Path(path)))
+        data = _laid_over(data, _cached_paid(_read(Path(path))))
     data["providers"] = {name: {**_like(block, data["providers"]), "name": name} for name, block in data["providers"].items()}
     data["models"] = {name: {**_like(block, data["models"]), "id": name} for name, block in data["models"].items()}
     for block in data["models"].values():
-        if block.keys() >= {"price_in", "price_out"}:
-            block.setdefault("price_cached", block["price_in"])  # never for nothing: a budget would not hold
-        else:
+        if not block.keys() >= {"price_in", "price_out"}:
             block["priced"] = False
     try:
         return TypeAdapter(Catalogue).validate_python(data)
@@ -268,6 +267,14 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         message = f"The catalogue {path} cannot be read: {error}."
         raise SettingsError(message, about="catalogue", next_step="Check its path and TOML.") from None
+
+
+def _cached_paid(data: dict[str, Any]) -> dict[str, Any]:
+    """Who says what fresh tokens cost, and not what cached ones do, pays both alike: not nothing, nor what another block or list says."""
+    for block in data.get("models", {}).values():
+        if "price_in" in block:
+            block.setdefault("price_cached", block["price_in"])
+    return data
 
 
 def _like(block: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -70,11 +70,18 @@ class Asker:
         limits = account.limits
         shared = pace_file and account.engine != "offline"
         self._sharing = Sharing(pace_file, account_name(account.base_url, account.key)) if pace_file and shared else None
-        self.pace = pace or Pace(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, tpd=limits.tpd, sharing=self._sharing)
+        self.pace = pace or Pace(
+            concurrency=limits.concurrency,
+            rpm=limits.rpm,
+            tpm=limits.tpm,
+            tpd=limits.tpd,
+            begin=account.begin,
+            sharing=self._sharing,
+            hear=self._tell,
+        )
         if pace is None:
             self.pace.spent_today(self.ledger.tokens_since(account.provider.name, pace_limits.day_began()))
-        thinks = account.model.thinking_tokens
-        self.expected = expect.Expectation(self._latest, self._count if thinks else None, plain=account.is_plain)
+        self.expected = expect.Expectation(self._latest, count, reserve=account.model.thinking_tokens, plain=account.is_plain)
         self.budget = Budget(account.caps, run=run, hear=self._notice)
         self.balance = Balance(lambda: read_balance(self.chat.get, account.provider), account.provider.currency, hear=self._notice)
         self.notices: list[str] = []  # what a person should know about money and the way to the provider, as it was said
@@ -130,7 +137,7 @@ class Asker:
 
     def reply_tokens(self, window: Window, question: Question) -> int:
         """The most a reply may have: what replies to this question had so far, or what its schema lets expect, and room to think."""
-        return self.expected.tokens(question, window) + self.account.model.thinking_tokens
+        return self.expected.tokens(question, window)
 
     def room(self, questions: Sequence[Question], max_documents: int) -> tuple[int, int]:
         """Tokens that a window may have, replies included, and of these the tokens to keep free for the reply about one document."""
@@ -167,8 +174,10 @@ class Asker:
 
     def _step(self, request: Request, found: Sequence[continuation.Link]) -> Request | None:
         """What is still to be asked for a request whose reply was cut short."""
-        room = self.account.model.context_tokens - request.prompt_tokens - WINDOW_MARGIN_TOKENS
-        return continuation.step(request, found, partial=self.account.partial, room=room, count=self._count)
+        model = self.account.model
+        room = model.context_tokens - request.prompt_tokens - WINDOW_MARGIN_TOKENS
+        thoughts = model.thinking_tokens
+        return continuation.step(request, found, partial=self.account.partial, room=room, thoughts=thoughts, count=self._count)
 
     def end(self, error: OctavoError) -> None:
         """Send nothing more: whoever waits to leave, or to try again, gets that error; what is in flight is awaited."""
@@ -232,6 +241,10 @@ class Asker:
 
     def _notice(self, sentence: str) -> None:
         self.notices.append(sentence)
+        self._tell(sentence)
+
+    def _tell(self, sentence: str) -> None:
+        """Say what matters now, and not when the run is over."""
         log.warning(sentence)
         self._hear(sentence)
 
@@ -240,6 +253,7 @@ class Asker:
 
     def _latest(self, question: str) -> Iterator[tuple[str, Reply]]:
         """Windows of the latest requests for replies of this form, as the ledger has them, and the replies; the oldest first."""
-        for row in reversed(self.ledger.latest(question, self.account.engine, self.account.model.id, expect.RECENT)):
+        model = self.account.model
+        for row in reversed(self.ledger.latest(question, self.account.engine, model.id, model.effort, expect.RECENT)):
             if bool(json.loads(row["legend"])) is not self.account.is_plain:
                 yield row["window"], self.recall(row["request"])

@@ -31,7 +31,8 @@ CREATE TABLE minutes (account TEXT, name TEXT, second INTEGER, requests INTEGER 
 CREATE TABLE days (account TEXT PRIMARY KEY, day INTEGER NOT NULL, tokens INTEGER NOT NULL);
 CREATE TABLE limits (account TEXT, name TEXT, allowed INTEGER NOT NULL, found_at REAL NOT NULL, PRIMARY KEY (account, name));
 """
-STEPS = (FIRST,)  # of the schema; a new one goes at the end, and none is ever changed
+PAUSES = "CREATE TABLE pauses (account TEXT PRIMARY KEY, said_at REAL NOT NULL, until REAL NOT NULL);"
+STEPS = (FIRST, PAUSES)  # of the schema; a new one goes at the end, and none is ever changed
 BUSY_MS = 2_000  # a transaction takes well under a millisecond
 LOOK_AGAIN_S = 0.25  # when somebody else may have made room
 WAITS_S = 1.5  # a process that asked in vain so lately still waits
@@ -69,19 +70,22 @@ class Sharing:
         except (OSError, sqlite3.Error) as error:
             self._lost(error)
 
-    def enter(self, tokens: int, limits: Mapping[str, int], day: int) -> tuple[bool, int]:
-        """Count a request that wants to leave, if there is room for it; gives whether there was, and the tokens of the day by all."""
+    def enter(self, tokens: int, limits: Mapping[str, int], day: int) -> tuple[bool, int, float]:
+        """Count a request that wants to leave, if there is room for it.
 
-        def entered() -> tuple[bool, int]:
+        Gives whether there was, the tokens of the day by all, and for how many seconds nobody may leave.
+        """
+
+        def entered() -> tuple[bool, int, float]:
             self._tidy()
-            today = self._day(day)
-            room = self._room(tokens, limits) and not 0 < limits["tpd"] < today + tokens
+            today, pause_s = self._day(day), self._pause_s()
+            room = not pause_s and self._room(tokens, limits) and not 0 < limits["tpd"] < today + tokens
             if room:
                 self._count(self._clock(), requests=1, tokens=tokens)
             self._say(in_flight=int(room), waited_at=0.0 if room else self._clock())
-            return room, today + tokens * room
+            return room, today + tokens * room, pause_s
 
-        return self._together(entered, (True, 0))
+        return self._together(entered, (True, 0, 0.0))
 
     def leave(self, entered_at: float, tokens: int, *, requests: int = 0) -> None:
         """A request is over. `tokens` is by how much its count was wrong; `requests` is -1 when it never left."""
@@ -92,6 +96,13 @@ class Sharing:
             self._say(in_flight=-1, waited_at=0.0)
 
         self._together(left, None)
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody leave for so long."""
+        now = self._clock()
+        sql = "INSERT INTO pauses VALUES (?, ?, ?) ON CONFLICT (account) DO UPDATE SET said_at = excluded.said_at, until = excluded.until"
+        values = (self._account, now, now + seconds)
+        self._together(lambda: self._run(f"{sql} WHERE until < excluded.until", values) if seconds else NO_ROWS, NO_ROWS)
 
     def found(self, name: str, allowed: int, at: float) -> None:
         """Remember a limit that the provider named; `at` in seconds since 1970."""
@@ -152,13 +163,19 @@ class Sharing:
                 return False
         return True
 
+    def _pause_s(self) -> float:
+        now = self._clock()
+        rows = self._run("SELECT until FROM pauses WHERE account = ? AND until > ?", (self._account, now))
+        return float(rows[0]["until"]) - now if rows else 0.0
+
     def _tidy(self) -> None:
-        """Forget minutes that are over (or of before the machine started anew), and what processes that are gone had in flight."""
+        """Forget what is over (or of before the machine started anew), and what processes that are gone had in flight."""
         now = self._clock()
         if now < self._looked_at + GONE_S:
             return
         self._looked_at = now
         self._run("DELETE FROM minutes WHERE second < ? OR second > ?", (now - MINUTE_S - SLACK_S - 1, now + 1))
+        self._run("DELETE FROM pauses WHERE until < ? OR said_at > ?", (now, now + 1))
         for account, name in self._run("SELECT account, name FROM processes"):
             if is_gone(name.partition("/")[0]):
                 self._run("DELETE FROM processes WHERE account = ? AND name = ?", (account, name))

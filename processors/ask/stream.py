@@ -6,7 +6,8 @@ together with the usage, makes a stream whole; what arrived of any other is kept
     data: {"choices":[{"delta":{"content":"The sum"}}]}      ->  {"choices":[{"message":{"role":"assistant","content":"The sum"},
     (the connection ends)                                          "finish_reason":"cut"}],"cut":"it ended without [DONE]", ...}
 
-Silence is measured between bytes, not over the whole reply, because a long reply takes many minutes.
+Silence is measured between bytes, not over the whole reply, because a long reply takes many minutes. How long it may last before the
+first word depends on how much is to be read, and thought.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ from typing import Any
 import httpx2
 
 STREAM_FROM_TOKENS = 8_192  # 200 s at 40 tokens a second; shorter replies come in one piece, which takes less work; our choice, 2026-11-23
+# Before the first word a prompt is read and, where thoughts are not shown, thought over. No page says how fast (2026-11): these are slow.
+# Moonshot's gateway itself ends a silence of 900 s (documentation of 2026-08-13).
+FIRST_WORD_S = 60.0  # to be let in and begin, in seconds; our choice, 2026-11-23
+READ_TOKENS_PER_S, THOUGHT_TOKENS_PER_S = 1_000.0, 20.0  # an eighth of what plans reckon with, and half; our choice, 2026-11-23
+LONGEST_SILENCE_S = 930.0
 STALL_S = 60.0  # silence after the first words, in seconds; a slow model says a word in far less; our choice, 2026-11-23
 END_S = 1.0  # what follows [DONE] is the end of the body, which comes at once
 FRAME_BYTES = 1_024  # most that one token may take; frames of one token have 200 to 400 (examples of Moonshot's api/chat, 2026-08-13)
@@ -156,6 +162,11 @@ class _Watched(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._source.aclose()
+
+
+def first_word_s(prompt_tokens: int, thought_tokens: int) -> float:
+    """How long a stream may be silent before its first word, in seconds."""
+    return min(LONGEST_SILENCE_S, FIRST_WORD_S + prompt_tokens / READ_TOKENS_PER_S + thought_tokens / THOUGHT_TOKENS_PER_S)
 
 
 async def collect(response: httpx2.Response, *, limit_tokens: int) -> Assembly:

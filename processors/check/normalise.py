@@ -31,7 +31,7 @@ def normalise(fields: Sequence[Field], record: Any, problems: list[str], place: 
     Words for "nothing" become None. A field that may not be null is left out instead, so that validation says so.
     """
     if not isinstance(record, dict):
-        problems.append(f"{place or 'record'}: must be an object, or a row with a value for each field, not {shown(record)}")
+        problems.append(f"{place or 'record'}: {_no_record(fields, record)}")
         return {}
     known = {field.name for field in fields}
     problems += [f"{join(place, shown(key, quoted=False))}: is no field of the schema; leave it out" for key in record if key not in known]
@@ -55,6 +55,13 @@ def shown(value: Any, *, quoted: bool = True) -> str:
     """A value for a sentence, cut where it is long."""
     text = repr(value) if quoted and isinstance(value, str) else str(value)
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
+
+
+def _no_record(fields: Sequence[Field], record: Any) -> str:
+    if isinstance(record, list):
+        names = ", ".join(field.name for field in fields)
+        return f"must be a row of {len(fields)} values ({names}), null where there is none, and has {len(record)}: {shown(record)}"
+    return f"must be an object, or a row with a value for each field, not {shown(record)}"
 
 
 def _known_inside(field: Field, value: Any) -> Any:

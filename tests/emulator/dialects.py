@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.emulator.catalogue import Model
+from tests.emulator.catalogue import Model, Tier
 from tests.emulator.refusals import Refusal, invalid
 
 Body = dict[str, Any]
@@ -140,6 +140,17 @@ def usage(dialect: str, usage: dict[str, Any], cached: int, reasoning: int) -> d
 def stream_usage(dialect: str, kimis: str) -> str:
     """Where a stream carries its usage when nobody asked: Z.ai in its last chunk, the others nowhere."""
     return kimis if dialect == "kimi" else "top" if dialect == "zai" else "none"
+
+
+def limits(dialect: str, tier: Tier, requests: int, tokens: int, window_s: float) -> dict[str, str]:
+    """The headers that tell the limits of a minute and what is left of them, on every answer of OpenAI and of the proxy [C]."""
+    if dialect not in ("openai", "litellm"):
+        return {}
+    told: dict[str, str] = {}
+    for what, most, used in (("requests", tier.rpm, requests), ("tokens", tier.tpm, tokens)):
+        values = {"limit": most, "remaining": max(0, most - used), "reset": f"{min(1.0, used / most) * window_s:.3f}s"}
+        told |= {f"x-ratelimit-{name}-{what}": str(value) for name, value in values.items()}
+    return told
 
 
 def stamp(dialect: str, stamp: dict[str, Any]) -> dict[str, Any]:

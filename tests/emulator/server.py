@@ -144,6 +144,8 @@ class Emulator:
     def _hints(self, refused: Refusal, entry: Entry) -> dict[str, str]:
         """Retry-After and X-RateLimit-*, where the settings have them."""
         config, hints = self.state.config, {}
+        if entry.org and entry.kind == "chat":
+            hints |= self.state.limits(self.state.org(entry.org), entry)
         if refused.after_s is not None and (refused.reason == "overloaded" or config.retry_after_on_limits):
             date = formatdate(time.time() + refused.after_s, usegmt=True)
             hints["Retry-After"] = {"seconds": str(refused.after_s), "date": date, "zero": "0"}[config.retry_after_form]

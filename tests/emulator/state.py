@@ -6,13 +6,13 @@ import asyncio
 import uuid
 from typing import Any
 
+from tests.emulator import dialects
 from tests.emulator.cache import PrefixCache
 from tests.emulator.catalogue import LIVE, OLD, Model
 from tests.emulator.clock import Clock
 from tests.emulator.config import Config
-from tests.emulator.dialects import MODELS
 from tests.emulator.generation import Script
-from tests.emulator.journal import Journal
+from tests.emulator.journal import Entry, Journal
 from tests.emulator.limits import Org
 from tests.emulator.refusals import no_model
 from tests.emulator.tokens import Counter
@@ -76,6 +76,10 @@ class State:
             "Server-Timing": f"inner; dur={int(1000 * (self.clock.now() - started))}",
         }
 
+    def limits(self, org: Org, entry: Entry) -> dict[str, str]:
+        """The headers about the limits of an organisation, as they stood when a request came."""
+        return dialects.limits(self.config.dialect, org.tier(), entry.rpm_used, entry.tpm_used, self.config.window_s)
+
     def reset(self) -> None:
         """Forgets requests, limits, spending, cache, scripts, files and batches; the Config stays."""
         self.journal.clear()
@@ -89,7 +93,7 @@ class State:
 
     def _known(self) -> dict[str, Model]:
         if self.config.dialect != "kimi":
-            return {model.name: model for model in MODELS[self.config.dialect]}
+            return {model.name: model for model in dialects.MODELS[self.config.dialect]}
         return {**LIVE, **OLD} if self.config.legacy else LIVE
 
     def _retired(self, name: str) -> bool:

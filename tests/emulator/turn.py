@@ -80,7 +80,7 @@ class Turn:
 
     def headers(self) -> dict[str, str]:
         """The common headers, and on the K3 line what was written to the cache [D through clients]."""
-        headers = self.state.headers(self.entry.time_s)
+        headers = self.state.headers(self.entry.time_s) | self.state.limits(self.org, self.entry)
         if self.model.k3:
             written = str(self.entry.cache_write_tokens)
             headers["Msh-Usage-Cache-Write-Tokens-5m"] = "0" if self.long_ttl else written
