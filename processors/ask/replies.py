@@ -123,7 +123,7 @@ class Asker:
         if reply_tokens >= stream.STREAM_FROM_TOKENS:
             body.update(stream.SWITCHES)
         name = fingerprint(body, self.account.provider.reply_limit_field)
-        return Request(name, question, window, ids, body, prompt_tokens, reply_tokens, round_, form.legend)
+        return Request(name, question, window, ids, body, prompt_tokens, reply_tokens, round_, form.legend, complaint)
 
     def overhead_tokens(self, question: Question, documents: int) -> int:
         """Prompt tokens of a request beside its documents: instruction, question and format."""
