@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -32,7 +31,7 @@ class Answers:
     rejects: list[Reject] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)  # fingerprints of the replies that were used
     strays: list[str] = field(default_factory=list)  # answers about documents that nobody asked about, which are dropped
-    repaired: Counter[str] = field(default_factory=Counter)  # how documents came to their record when not at once -> documents
+    repaired: dict[tuple[str, str], str] = field(default_factory=dict)  # question, document -> how it came to its record when not at once
     asked: int = 0
 
     def add(self, other: Answers) -> None:
@@ -41,7 +40,7 @@ class Answers:
         self.rejects += other.rejects
         self.requests += other.requests
         self.strays += other.strays
-        self.repaired += other.repaired
+        self.repaired |= other.repaired
         self.asked += other.asked
 
     def put(self, request: Request, records: Iterable[Record], rejects: Iterable[Reject]) -> None:

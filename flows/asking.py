@@ -7,7 +7,6 @@ in the windows in which it was asked; and a request is named by its content, so 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -29,7 +28,7 @@ from processors.read import pages as read
 from processors.store.warehouse import Warehouse
 from schemas.errors import DocumentError
 from schemas.job import Job
-from schemas.pipeline import Part, Question, Reject, Window
+from schemas.pipeline import SUMMARY, Part, Question, Reject, Window
 
 READY = 2  # windows in work for each call in flight: while one is asked, the next is made ready to leave
 
@@ -50,7 +49,7 @@ class Desk:
     asked: int = 0
     recalled: int = 0
     strays: int = 0
-    repaired: Counter[str] = field(default_factory=Counter)  # how documents came to their record when not at once -> documents
+    repaired: dict[tuple[str, str], str] = field(default_factory=dict)  # question, document -> how it came to its record when not at once
     mended: dict[str, dict[pack.Extent, Mapping[str, Any]]] = field(default_factory=dict)  # see `stored_again`
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     bought: set[str] = field(default_factory=set)  # requests whose reply came by batch in this run
@@ -67,7 +66,7 @@ class Desk:
                 asked = answers.asked + len(self.bought.intersection(answers.requests))
                 self.asked += asked
                 self.strays += len(answers.strays)
-                self.repaired += answers.repaired
+                self.repaired |= answers.repaired
                 self.recalled += len(answers.requests) - asked
                 tell("ask", shelf.settled, total)
                 await shelf.commit_when_due()
@@ -75,8 +74,8 @@ class Desk:
         return shelf.changed
 
     def readings(self, question: Question) -> list[Question]:
-        """A question in the words in which it is asked about every window: one pass, or two."""
-        return [question, check.second(question)] if self.job.passes > 1 else [question]
+        """A question in the words in which it is asked about every window: one pass, or two, but for summaries, which are never alike."""
+        return [question, check.second(question)] if self.job.passes > 1 and question.name != SUMMARY else [question]
 
     def stored_again(self, question: Question) -> Mapping[pack.Extent, Mapping[str, Any]]:
         """By document, or piece of one, the newest stored reply to a question of that name: fingerprint, ids and legend of the request."""
@@ -164,7 +163,7 @@ class Desk:
             request = self.asker.request(window, question)
             await ask(self, request, wanted, said)
         await complete(self, request, said)
-        if self.job.passes > 1 and said.records and not self.job.replay:
+        if len(self.readings(question)) > 1 and said.records and not self.job.replay:
             await ask_twice(self, window, question, wanted, said)
         answers.add(said)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ class Outcome:
     recalled: int  # replies taken from the ledger, free
     cost_usd: float
     maybe_paid: int  # calls of this folder that were sent and never answered
-    repaired: Mapping[str, int]  # how a document came to its record when not at once -> documents
+    repaired: Mapping[str, int]  # how an answer came to be when not at once -> answers, one for each question and document
     failed_values: int  # fields of rows whose answer was not accepted
     strays: int  # replies that also spoke of documents nobody asked about; that part was dropped
     replay: bool  # whether stored replies were checked again, and no call made
@@ -70,7 +71,7 @@ def outcome(desk: Desk, run: str, *, changed: bool) -> Outcome:
         recalled=desk.recalled,
         cost_usd=desk.asker.budget.spent_usd,
         maybe_paid=desk.asker.ledger.maybe_paid()[0],
-        repaired=desk.repaired,
+        repaired=Counter(desk.repaired.values()),
         failed_values=failed,
         strays=desk.strays,
         replay=desk.job.replay,
@@ -142,7 +143,7 @@ def _asked(ended: Outcome) -> Iterator[str]:
 
 def _mended(ended: Outcome) -> Iterator[str]:
     if ended.repaired:
-        how = ", ".join(f"{documents} {how}" for how, documents in sorted(ended.repaired.items()))
-        yield f"Documents repaired: {sum(ended.repaired.values())}, of which {how}."
+        how = ", ".join(f"{answers} {how}" for how, answers in sorted(ended.repaired.items()))
+        yield f"Answers repaired: {sum(ended.repaired.values())}, of which {how}."
     if ended.failed_values:
         yield f"Values not accepted, which are null: {ended.failed_values}; `octavo sql 'FROM review'` lists them."

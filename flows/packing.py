@@ -133,4 +133,4 @@ def _work(desk: Desk, sizes: Sequence[pack.Size]) -> pack.Work:
         )
         for question in _readings(desk)
     )
-    return pack.Work(len(sizes), sum(tokens), max(tokens, default=0), questions)
+    return pack.Work(len(sizes), sum(tokens), len(sizes) * pack.DOCUMENT_MARK_TOKENS, max(tokens, default=0), questions)

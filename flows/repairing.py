@@ -55,7 +55,7 @@ async def _refused(
         refused = rejected(request, wanted, error.reason, str(error))
         answers.put(request, *check.settle(replace(reject, kept=kept.get(reject.document)) for reject in refused))
     for window in halves:
-        half = desk.asker.request(window, request.question, round_=request.round)
+        half = desk.asker.request(window, request.question, round_=request.round, complaint=request.complaint)
         await ask(desk, half, wanted & frozenset(window.documents), answers, before)
 
 
@@ -72,7 +72,7 @@ async def judge(
     answers.put(request, records, [reject for reject in rejects if reject.document in wanted and reject.reason == NOT_APPLICABLE])
     answers.strays += [reject.detail for reject in rejects if not reject.document]
     if records and (how := check.repair(request, reply)):
-        answers.repaired[how] += len(records)
+        answers.repaired |= {(record.question, record.document): how for record in records}
     rounds = check.ask_again(request, failed)
     for again in rounds:
         await _ask_again(desk, request, again, answers)

@@ -40,6 +40,7 @@ from schemas.pipeline import Question
 from schemas.printed_rows import VALUE_TOKENS
 
 FIXED_TABLES = frozenset({"documents", "pages", "evidence", "requests", "rejects", "runs"})
+OWN_NAMES = FIXED_TABLES | {"summary", *(view.stem for view in (Path(__file__).parent / "views").glob("*.sql"))}
 
 LIMIT_WORDS = {  # limits of one value, as the instruction has them
     "minimum": "at least {}",
@@ -262,8 +263,8 @@ def _table_name(name: str, spec: str) -> str:
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", made):
         step = "Name the model or file with a letter first, then letters without accents, digits and _, 63 at most."
         raise SchemaError(f"{name!r} cannot be the name of a table.", about=spec, next_step=step)
-    if made in FIXED_TABLES | {"summary"}:
-        raise SchemaError(f"The table {made!r} is Octavo's own.", about=spec, next_step="Name the model or file otherwise.")
+    if made in OWN_NAMES:
+        raise SchemaError(f"The table or view {made!r} is Octavo's own.", about=spec, next_step="Name the model or file otherwise.")
     return made
 
 

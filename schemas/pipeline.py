@@ -184,6 +184,7 @@ class Request:
     reply_tokens: int  # the most the reply may have
     round: int = 0  # 0 the first time, 1 and 2 for what is asked again, 3 for rows that a list left out
     legend: Mapping[str, Any] | Sequence[Any] = field(default_factory=dict)  # of the short form of its records; {} for the plain one
+    complaint: str = ""  # what was told to be wrong with the last answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,7 @@ SCHEMA = {
     },
 }
 ROWS_A_PAGE = 40
-_PAGE = re.compile(
-    r"<<(\w+) (?!end>>)(?P<short>\w+)(?: page \d+/\d+(?:, (?P<role>\w+))?)?>>\n?(?P<text>.*?)(?=<<\1 )", re.DOTALL
-)
+_PAGE = re.compile(r"<<(?!end>>)(?P<short>\w+)(?: page \d+/\d+(?:, (?P<role>\w+))?)?>>\n?(?P<text>.*?)(?=<<)", re.DOTALL)
 _ROW = re.compile(r"^\d+\s+(?P<article>Article \w+)\s+(?P<quantity>\d+)\s+(?P<price>[\d.]+)\s+(?P<amount>[\d.]+)$", re.MULTILINE)
 
 
@@ -59,7 +57,7 @@ def shown(body: dict[str, Any], *roles: str) -> dict[str, str]:
     said = "".join(text_of(message) for message in body["messages"] if message["role"] == "user")
     found: dict[str, str] = {}
     for page in _PAGE.finditer(said):
-        found[page["short"]] = found.get(page["short"], "") + (page["text"] if (page["role"] or "") in roles else "")
+        found[page["short"]] = found.get(page["short"], "") + (page["text"] + "\n" if (page["role"] or "") in roles else "")
     return found
 
 

@@ -43,7 +43,7 @@ def test_entries_in_any_wrapping(text: str) -> None:
     assert [entry.value for entry in salvage(text).entries] == [ONE, TWO]
 
 
-PAIRS = json.dumps({"documents": [["k1", ["R-1", None]], ["k2", [[["]"]]]]]})
+PAIRS = json.dumps({"documents": [["285612", ["R-1", None]], ["042977", [[["]"]]]]]})
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,14 @@ PAIRS = json.dumps({"documents": [["k1", ["R-1", None]], ["k2", [[["]"]]]]]})
         PAIRS,
         f"```json\n{PAIRS}\n```",
         json.dumps(json.loads(PAIRS)["documents"]),
-        '{"documents": [["k1", "R-1", null], {"id": "k2", "record": [[["]"]]]}]}',
-        f'First {{"documents": [["k1", ["R-2", 3]]]}}, but then {PAIRS}',
+        '{"documents": [["285612", "R-1", null], {"id": "042977", "record": [[["]"]]]}]}',
+        f'First {{"documents": [["285612", ["R-2", 3]]]}}, but then {PAIRS}',
     ],
 )
 def test_pairs_of_id_and_record(text: str) -> None:
     """Entries in the short form are found in any wrapping, beside plain ones, and when a row lost its brackets."""
-    assert [entry.value for entry in salvage(text).entries] == [{"id": "k1", "record": ["R-1", None]}, {"id": "k2", "record": [[["]"]]]}]
+    entries = [{"id": "285612", "record": ["R-1", None]}, {"id": "042977", "record": [[["]"]]]}]
+    assert [entry.value for entry in salvage(text).entries] == entries
 
 
 def test_a_cut_reply_keeps_whole_pairs() -> None:

@@ -39,17 +39,17 @@ ENVELOPE = {
     "$defs": {"party": PARTY},
 }
 WINDOW = """\
-<<4be1c09a77 k3f1>>
+<<k3f1>>
 Invoice Number: A-17
 Total amount : 1,234.50 EUR
 Currency: eur
 Tags: new; urgent
 City: Lund
-<<4be1c09a77 k9aa page 1/2>>
+<<k9aa page 1/2>>
 PAID: yes
-<<4be1c09a77 k9aa page 2/2>>
+<<k9aa page 2/2>>
 pages: 2
-<<4be1c09a77 end>>
+<<end>>
 """
 FIRST = {
     "invoice_number": "A-17",

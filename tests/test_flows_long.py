@@ -223,6 +223,23 @@ async def test_a_field_of_a_piece_is_asked_again(kimi: Running, job: Job, tmp_pa
     assert (replayed.exit_code, replayed.asked, row["total"], row["items"]) == (0, 0, bill["total"], bill["items"])
 
 
+async def test_an_answer_that_is_repaired_in_every_piece_counts_once(kimi: Running, job: Job) -> None:
+    """What is counted as repaired are answers about documents, however many pieces of them were asked again."""
+
+    def hasty(body: dict[str, Any]) -> Any:
+        answer = reader()(body)
+        ((_, record),) = answer["documents"]
+        if "not accepted" not in json.dumps(body):
+            record[legend(body).index("total")] = "soon"
+        return answer
+
+    kimi.config.oracle = hasty
+    ended = await run(kimi, job)
+    again = [entry for entry in kimi.paid() if entry.body and "not accepted" in json.dumps(entry.body)]
+    assert (len(again) > 1, ended.exit_code, ended.repaired) == (True, 0, {"by their failing fields": 1})
+    assert is_whole(bills(job)[0])
+
+
 async def test_pieces_that_disagree_are_to_be_reviewed(kimi: Running, job: Job) -> None:
     """Of two values the proved one is kept; the other stands in `conflicts` and, with its page, in `review`."""
 

@@ -196,6 +196,8 @@ async def test_two_passes_are_compared_and_priced(kimi: Running, inbox: Path) ->
     once = await order.plan(job, account)
     twice = await order.plan(job.model_copy(update={"passes": 2}), account)
     assert (once.cost.requests, twice.cost.requests) == (1, 2)
+    summed = await order.plan(job.model_copy(update={"passes": 2, "summarize": "paragraph"}), account)
+    assert summed.cost.requests == 3  # summaries are no values that could agree, so they are asked for once
     ended = await run(kimi, job.model_copy(update={"passes": 2}))
     assert (ended.exit_code, ended.asked, ended.rows) == (0, 2, {"parcel": 5})
     assert len({call.body["messages"][2]["content"] for call in kimi.log.chats() if call.body}) == 2
@@ -229,7 +231,7 @@ async def test_required_evidence_is_asked_again_and_then_a_reason(kimi: Running,
 
 
 async def test_repaired_documents_are_counted(kimi: Running, inbox: Path) -> None:
-    """A field that is right when it is asked again is in the row, and the outcome says how many documents were repaired and how."""
+    """A field that is right when it is asked again is in the row, and the outcome says how many answers were repaired and how."""
 
     def hasty(body: dict[str, Any]) -> Any:
         answer = labelled_lines(body)
@@ -244,7 +246,7 @@ async def test_repaired_documents_are_counted(kimi: Running, inbox: Path) -> Non
     ended = await run(kimi, job)
     assert (ended.exit_code, ended.asked, ended.failed_values) == (0, 2, 0)
     assert ended.repaired == {"by their failing fields": 3}
-    assert "Documents repaired: 3, of which 3 by their failing fields." in ended.sentences
+    assert "Answers repaired: 3, of which 3 by their failing fields." in ended.sentences
     assert [str(row["weight"]) for row in parcels(job)] == [f"{n}.25" for n in range(5)]
     bills = {row["request"]: row["question"] for row in Warehouse(Path(job.out)).rows("requests")}
     assert sorted(bills.values()) == ["parcel", "parcel.again"]

@@ -258,9 +258,20 @@ def test_our_own_tables_are_the_fixed_ones() -> None:
     assert set(FIXED) == FIXED_TABLES
 
 
-@pytest.mark.parametrize("name", ["documents", "runs", "summary", "Größe", "1st", "x" * 64])
+@pytest.mark.parametrize("name", [*sorted(FIXED_TABLES), "summary", "review", "evidence_quality"])
+def test_names_that_are_taken(tmp_path: Path, name: str) -> None:
+    """A schema of a user's own that is named as a table or view of ours is refused with a sentence, as a file and as a model."""
+    (tmp_path / f"{name}.json").write_text('{"type": "object", "properties": {"a": {"type": "string"}}}')
+    model = name.title().replace("_", "")
+    (tmp_path / "own.py").write_text(f"from pydantic import BaseModel\nclass {model}(BaseModel):\n    a: str\n")
+    for spec in (f"{name}.json", f"own.py:{model}"):
+        with pytest.raises(SchemaError, match=f"'{name}' is Octavo's own"):
+            compile_question(spec, base=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Größe", "1st", "x" * 64])
 def test_names_that_cannot_be_tables(tmp_path: Path, name: str) -> None:
-    """A table is named after the file; Octavo's own tables and what SQL cannot name are refused."""
+    """A table is named after the file; what SQL cannot name is refused."""
     (tmp_path / f"{name}.json").write_text('{"type": "object", "properties": {"a": {"type": "string"}}}')
     with pytest.raises(SchemaError, match="table"):
         compile_question(f"{name}.json", base=tmp_path)

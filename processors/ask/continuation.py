@@ -1,6 +1,6 @@
 """A reply that was cut short is carried on where it broke off: the request and what came so far in, the next request out.
 
-    {"documents":[{"id":"k3f1","record":{"total":9     is sent back as the beginning of the answer, and the model goes on with
+    {"documents":[{"id":"285612","record":{"total":9     is sent back as the beginning of the answer, and the model goes on with
     .10}}]}                                            so that both are one reply. Nothing is bought twice.
 
 Each step is a request of its own in the ledger. Its name is made from the name of the step before and from the text so far, so that the

@@ -38,6 +38,7 @@ from schemas.pipeline import Part, Question, Reply, Request, Window
 __all__ = ["Account", "Asker", "Caps", "Order", "cancel", "look_up", "pending", "statement"]
 
 WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = 0.02, 512  # kept free of every window, since counts are not the provider's own
+FRAME_TOKENS = 70  # 8 for the prompt, 4 for each message, about 50 for a reply format beside its schema (bills of clients, 2026-11-23)
 AGAIN_FACTOR = 3  # a reply asked for again may be longer, since being cut short is one reason for it
 
 Count = Callable[[str], int]
@@ -129,11 +130,11 @@ class Asker:
         if reply_tokens >= stream.STREAM_FROM_TOKENS:
             body.update(stream.SWITCHES)
         name = fingerprint(body, self.account.provider.reply_limit_field)
-        return Request(name, question, window, ids, body, prompt_tokens, reply_tokens, round_, form.legend)
+        return Request(name, question, window, ids, body, prompt_tokens, reply_tokens, round_, form.legend, complaint)
 
     def overhead_tokens(self, question: Question, documents: int) -> int:
         """Prompt tokens of a request beside its documents: instruction, question and format."""
-        return sum(map(self._count, prompts.frame(question, self.account.form(question), documents)))
+        return FRAME_TOKENS + sum(map(self._count, prompts.frame(question, self.account.form(question), documents)))
 
     def reply_tokens(self, window: Window, question: Question) -> int:
         """The most a reply may have: what replies to this question had so far, or what its schema lets expect, and room to think."""

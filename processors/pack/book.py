@@ -15,7 +15,7 @@ from itertools import accumulate
 from schemas.pipeline import Part, Role
 from schemas.printed_rows import rows_in
 
-PAGE_MARK_TOKENS = 12  # "<<407931 k285612 page 12/345>>" and its newline, counted with the Kimi vocabulary, 2026-11-23
+PAGE_MARK_TOKENS = 9  # "<<285612 page 12/345>>" and its newline, counted with the Kimi vocabulary, 2026-11-23
 ROLE_TOKENS = 3  # ", context" in the mark of what is shown beside a piece
 LONGEST_HEADING = 90  # characters
 FURNITURE_LINES = 8  # between two rows of one table: the footer of one page and the header of the next

@@ -2,7 +2,7 @@
 
 The fewest tokens come first, since every window pays for its instruction and its question again. But the reply is the slow side: with 15
 calls in flight at 40 tokens a second, one window of 100 documents takes 15 times as long as 15 windows of 7. So, among the numbers of
-windows that cost at most `DEARER` more than the cheapest, the fewest that take at most `SLOWER` longer than the fastest.
+windows whose prompts have at most `ASIDE` of their documents beside them, the fewest that take at most `SLOWER` longer than the fastest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from heapq import heapreplace
 from typing import NamedTuple
 
-DEARER = 0.05  # share of the price that shorter waiting may cost: half of what a plan may be off by, so that the price stays as it was said
+ASIDE = 0.05  # of what the documents alone cost to read: most that their marks, instructions and questions may cost for shorter waiting ...
+SPARE_TOKENS, LONG_S = 10_000, 60.0  # ... or, where one would wait for over a minute, so many tokens: a cent with kimi-k2.6
 SLOWER = 0.05  # share of the time below which more windows are not worth their tokens
 FIRST_TOKEN_S = 0.5  # from sending to the first token of the reply; nobody documents it, assumed 2026-11
 PREFILL_TOKENS_PER_S = 8_000.0  # how fast a prompt is read; assumed as well
@@ -77,10 +78,11 @@ def cost(windows: Sequence[Sequence[Call]], terms: Terms, scale: float = 1.0) ->
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is to be asked about documents that share windows: how many, their tokens, those of the longest, and the questions."""
+    """What is to be asked about documents that share windows: how many, their tokens, those of their marks, those of the longest."""
 
     documents: int
-    tokens: int
+    tokens: int  # marks included
+    marks: int
     longest: int
     questions: tuple[tuple[int, int, int], ...]  # tokens beside the documents in a window; of the reply about a document; its limit
 
@@ -107,15 +109,24 @@ def choose(work: Work, fewest: int, terms: Terms) -> Choice:
         saved = f"{_said(times[windows])} instead of {_said(times[fewest])} for {dearer:.1%} more"
         return Choice(windows, f"{fewest} would do, but leave calls idle: {saved}")
     if most == fewest < work.documents:
-        return Choice(fewest, f"the fewest; one more would cost over {DEARER:.0%} more")
+        return Choice(fewest, f"the fewest; with more, over {ASIDE:.0%} of the prompts would be no documents")
     return Choice(fewest, "the fewest; more would hardly be faster")
 
 
 def _most(work: Work, fewest: int, terms: Terms) -> int:
     """The largest number of windows that is not too dear. Each further one costs the same."""
-    cheapest = _weight(work, fewest, terms)
-    further = _weight(work, fewest + 1, terms) - cheapest
-    return max(fewest, min(work.documents, fewest + int(DEARER * cheapest / further) if further else work.documents))
+    overhead = sum(tokens for tokens, _, _ in work.questions)
+    further = terms.weight(overhead, 0, 0)
+    aside = ASIDE * _reading(work, work.tokens - work.marks, terms) - _reading(work, work.marks, terms)
+    affordable = int(aside / further) if further else work.documents
+    spare = SPARE_TOKENS // max(1, overhead) if _time_s(work, fewest, terms) > LONG_S else 0
+    return max(fewest, min(work.documents, max(affordable, fewest + spare)))
+
+
+def _reading(work: Work, tokens: int, terms: Terms) -> float:
+    """What it costs to read so many tokens of documents for every question; they are cached after the first."""
+    times = len(work.questions)
+    return terms.weight(times * tokens, (times - 1) * tokens, 0)
 
 
 def _candidates(fewest: int, most: int, in_flight: int) -> list[int]:

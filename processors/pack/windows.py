@@ -18,15 +18,16 @@ from processors.pack.plan import Call, Choice, Cost, Terms, Work, choose, cost
 from processors.pack.tokens import VOCABULARY_SHA256, Count, counter, image_tokens, rough
 from schemas.pipeline import Page, Part, Role, Window
 
-DOCUMENT_MARK_TOKENS = 7  # "<<407931 k285612>>" and its newline, counted with the Kimi vocabulary, 2026-11-23
+DOCUMENT_MARK_TOKENS = 4  # "<<285612>>" and its newline, counted with the Kimi vocabulary, 2026-11-23
 OPEN_WINDOWS = 8  # windows that wait for a document that fits
 
 Extent = tuple[str, Role, int]  # document, whether all of it is shown or a piece or a summary, and where that begins
 
 __all__ = [
-    "PAGE_MARK_TOKENS", "PLACES", "ROLE_TOKENS", "VOCABULARY_SHA256", "Bounds", "Calibration", "Call", "Choice", "Cost", "Count", "Extent",
-    "Frame", "Group", "Size", "Terms", "Work", "choose", "cost", "counter", "even", "extent", "fewest", "groups", "halves", "image_tokens",
-    "page_of", "pieces", "place", "places", "position", "rest", "rough", "shown", "size_of", "tokens_of", "whole", "window_of", "windows",
+    "DOCUMENT_MARK_TOKENS", "PAGE_MARK_TOKENS", "PLACES", "ROLE_TOKENS", "VOCABULARY_SHA256", "Bounds", "Calibration", "Call", "Choice",
+    "Cost", "Count", "Extent", "Frame", "Group", "Size", "Terms", "Work", "choose", "cost", "counter", "even", "extent", "fewest", "groups",
+    "halves", "image_tokens", "page_of", "pieces", "place", "places", "position", "rest", "rough", "shown", "size_of", "tokens_of", "whole",
+    "window_of", "windows",
 ]  # fmt: skip
 
 

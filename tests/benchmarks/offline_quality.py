@@ -102,7 +102,7 @@ def measure(receipt_text: Callable[[Path], str]) -> Iterator[Score]:
 def ask(text: str, model: type[BaseModel]) -> dict[str, Any]:
     """The record that the offline provider gives for one document."""
     schema = {"properties": {"documents": {"items": {"properties": {"record": model.model_json_schema()}}}}}
-    words = f"<<0123456789 k1>>\n{text}\n<<0123456789 end>>\n"
+    words = f"<<k1>>\n{text}\n<<end>>\n"
     done = offline.answer(
         {
             "messages": [{"role": "user", "content": words}, {"role": "user", "content": "Question: benchmark"}],

@@ -1,8 +1,8 @@
 """What the model would say: a request body comes in, an answer (an object, a text, or None for no opinion) goes out.
 
 `schema_filler` fills the response schema with values that depend on the messages alone; `labelled_lines` reads lines of the form
-"field name: value" in each document; `gold` answers from known records. A document begins with <<BOUNDARY ID>>, its pages with
-<<BOUNDARY ID page 1/2>>, and <<BOUNDARY end>> ends the last; a prompt without such marks is one document, and its answer has no
+"field name: value" in each document; `gold` answers from known records. A document begins with <<ID>>, its pages with <<ID page 1/2>>,
+and <<end>> ends the last; a prompt without such marks is one document, and its answer has no
 envelope. Where the question asks for rows or short keys, answers have them, and the kinds of their fields are taken from its words.
 """
 
@@ -19,8 +19,8 @@ from typing import Any
 from tests.emulator.config import Oracle
 
 Body = dict[str, Any]
-_PAGE = re.compile(r"<<(\w+) (?!end>>)(\w+)(?: page \d+/\d+(?:, \w+)?)?>>\n?(.*?)(?=<<\1 )", re.DOTALL)
-_LEGEND = re.compile(r"^RECORD (?:is a row|has the short keys)[^:]*: (.+)$", re.MULTILINE)
+_PAGE = re.compile(r"<<(?!end>>)(\w+)(?: page \d+/\d+(?:, \w+)?)?>>\n?(.*?)(?=<<)", re.DOTALL)
+_LEGEND = re.compile(r"^RECORD (?:is a row|has the short keys)[^:\n]*(?:: (.+)|\.)$", re.MULTILINE)
 _FIELD = re.compile(r"^( *)(\w+) \((list of )?(one of: [^)]*|[\w:-]+)", re.MULTILINE)
 _KINDS = {"number": "number", "integer": "integer", "boolean": "boolean"}
 _NUMBER = re.compile(r"-?\d[\d,.' ]*")
@@ -46,15 +46,17 @@ def text_of(message: Mapping[str, Any]) -> str:
 def documents(body: Body) -> list[Shown]:
     """The marked documents of a prompt; the words of the user as one document when nothing is marked."""
     said = [text_of(message) for message in body["messages"] if message.get("role") == "user"]
-    pages = [(match[2], match[3]) for text in said for match in _PAGE.finditer(text)]
+    pages = [(match[1], match[2].removesuffix("\n") + "\n") for text in said for match in _PAGE.finditer(text)]
     found = [Shown(short, "".join(text for _, text in group)) for short, group in groupby(pages, key=lambda page: page[0])]
     return found or [Shown("", "\n".join(said))]
 
 
 def legend(body: Body) -> Any:
-    """The legend of rows or short keys that the question gives; {} when it gives none."""
-    found = [json.loads(match[1]) for message in body["messages"] for match in _LEGEND.finditer(text_of(message))]
-    return found[-1] if found else {}
+    """The legend of rows or short keys that the question gives, all its fields in order where it gives no names; {} when it gives none."""
+    found = [match[1] for message in body["messages"] for match in _LEGEND.finditer(text_of(message))]
+    if not found:
+        return {}
+    return json.loads(found[-1]) if found[-1] else list(told_schema(body)["properties"])
 
 
 def record_schema(body: Body) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from processors.ask.offline.rules import record
 MODEL = "offline-rules-1"
 CONTEXT_TOKENS = 262_144  # as much as the models it stands in for
 BYTES_A_TOKEN = 4  # rough, as for English text
-_MARK = re.compile(r"<<(?P<boundary>\w{4,64}) (?P<id>\w{1,80})(?: page (?P<page>\d{1,9})/\d{1,9}(?:, (?P<role>\w{1,20}))?)?>>\n?")
+_MARK = re.compile(r"<<(?P<id>\w{1,80})(?: page (?P<page>\d{1,9})/\d{1,9}(?:, (?P<role>\w{1,20}))?)?>>\n?")
 _END = "end"  # what the last mark has for an id
 _SCHEMA_LINE = re.compile(r"^JSON Schema of RECORD: (\{.*\})$", re.MULTILINE)
 _QUESTION_LINE = re.compile(r"^Question: (\w+)$", re.MULTILINE)
@@ -131,12 +131,11 @@ def _schema(body: Mapping[str, Any], words: list[str]) -> dict[str, Any]:
 
 
 def _documents(text: str) -> Iterator[Shown]:
-    """The documents between marks of the first mark's boundary; a page goes on to the next mark, the last one to the end.
+    """The documents between marks; a page goes on to the next mark, the last one to the end.
 
     What is shown for orientation is left out, but not the columns of a table.
     """
-    every = list(_MARK.finditer(text))
-    marks = [mark for mark in every if mark["boundary"] == every[0]["boundary"]]
+    marks = list(_MARK.finditer(text))
     limits = [*(mark.start() for mark in marks[1:]), len(text)]
     shown = [(mark, text[mark.end() : limit]) for mark, limit in zip(marks, limits, strict=False)]  # without marks one limit is left
     for short, group in groupby(shown, key=lambda page: page[0]["id"]):
