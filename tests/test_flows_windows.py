@@ -167,7 +167,7 @@ async def test_halves_of_what_is_asked_again_are_told_what_was_wrong(kimi: Runni
     kimi.script(lambda body: "not accepted" in json.dumps(body), Scripted(error=filtered()), times=1)
     ended = await run(kimi, inbox, plain_json=True, concurrency=1)
     assert (ended.rows, ended.repaired, ended.exit_code) == ({"parcel": 16}, {"by their failing fields": 16}, 0)
-    first, *halves = [json.dumps(entry.body) for entry in kimi.paid()]
+    _, *halves = [json.dumps(entry.body) for entry in kimi.paid()]
     assert len(halves) == 2
     assert all("An earlier answer was not accepted: sender: " in words for words in halves)
 
