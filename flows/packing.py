@@ -5,19 +5,21 @@ What is planned needs sizes only, which stand in the table `pages`; text is fetc
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from flows import settings
 from processors.pack import windows as pack
 from schemas.pipeline import Question, Window
-from schemas.printed_rows import item_tokens
+from schemas.printed_rows import item_tokens, rows_in
 
 if TYPE_CHECKING:
     from flows.asking import Desk
 
+SHORT_ROW = 20  # characters of a row of a table, at the least; how many rows a longer document has is counted
 MOVED = 0.05  # share by which the factor of the estimate must have changed before what is left is planned anew
 
 
@@ -33,13 +35,16 @@ class Plan:
 
 def arranged(desk: Desk, documents: Sequence[str]) -> Plan:
     """Which documents share a window."""
-    frame, sizes = _frame(desk), _sizes(desk, documents)
-    short = [size for size in sizes if frame.holds(size)]
+    frame, sizes = _frame(desk), _with_rows(desk, _sizes(desk, documents))
+    most_rows = alone(desk).alone.rows
+    short = [size for size in sizes if frame.holds(size) and (not most_rows or size.rows <= most_rows)]
     groups = pack.fewest(short, frame)
     choice = pack.choose(_work(desk, short), len(groups), terms(desk))
     if choice.windows > len(groups):
         groups = pack.even(short, frame, choice.windows)
-    return Plan(groups, [size for size in sizes if not frame.holds(size)], frame, choice.reason)
+    shared = {size.document for size in short}
+    long = [size for size in sizes if size.document not in shared]
+    return Plan(groups, long, frame, choice.reason if short or not long else "pieces of documents that are too long for one")
 
 
 def packed(desk: Desk, documents: Sequence[str]) -> Iterator[Window]:
@@ -119,6 +124,14 @@ def _sizes(desk: Desk, documents: Sequence[str]) -> list[pack.Size]:
         reserve = desk.asker.expected.reserve(desk.questions, tokens)
         sizes.append(pack.Size(row["document"], tokens, reserve, row["chars"], pack.places(tokens, longest) if by_size else 1))
     return sizes
+
+
+def _with_rows(desk: Desk, sizes: Sequence[pack.Size]) -> list[pack.Size]:
+    """The sizes with the rows of those that may have more of them than one reply has room for; only their text is looked at."""
+    most = alone(desk).alone.rows
+    many = [size.document for size in sizes if most and size.chars > most * SHORT_ROW]
+    rows = Counter(page.document for page in desk.warehouse.pages_of(many) for _ in rows_in(page.text))
+    return [replace(size, rows=rows[size.document]) for size in sizes]
 
 
 def _work(desk: Desk, sizes: Sequence[pack.Size]) -> pack.Work:

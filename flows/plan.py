@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from flows import packing, settings
 from flows.asking import Desk
 from processors.pack import windows as pack
-from schemas.pipeline import Part, Window
+from schemas.pipeline import SUMMARY, Part, Window
+from schemas.printed_rows import item_tokens
 from schemas.tables import DOCUMENTS, PAGES
 
 
@@ -37,19 +38,20 @@ def always(_: Estimate) -> bool:
 
 
 def estimate(desk: Desk) -> Estimate:
-    """Plan what is not answered yet, and price the requests. Nothing is sent, and no text is looked at."""
+    """Plan what is not answered yet, and price the requests. Nothing is sent, and no text is looked at but that of tables."""
     pending = desk.pending()
     begun = list(desk.remembered(pending))
     documents = [] if desk.job.replay else sorted(set[str]().union(*pending.values()))
     plan = packing.arranged(desk, documents)
-    work: list[tuple[Window, Mapping[str, Collection[str]]]] = [(window, pending) for window in _windows(desk, plan)]
-    work += [(task.window, task.wanted) for task in begun if not (task.recalled or desk.job.replay)]
+    work: list[tuple[Window, Mapping[str, Collection[str]], int]] = [(window, pending, rows) for window, rows in _windows(desk, plan)]
+    work += [(task.window, task.wanted, 0) for task in begun if not (task.recalled or desk.job.replay)]
     scale = desk.count.mean / desk.count.factor
-    calls = [list(_calls(desk, window, wanted)) for window, wanted in work]
+    calls = [list(_calls(desk, window, wanted, rows)) for window, wanted, rows in work]
+    calls += [[call] for size in plan.long if size.document in pending.get(SUMMARY, ()) for call in _reducing(desk, size)]
     return Estimate(
         files=desk.warehouse.size(DOCUMENTS.name),
         pages=desk.warehouse.size(PAGES.name),
-        tokens=round(scale * sum(window.tokens for window, _ in work)),
+        tokens=round(scale * sum(window.tokens for window, *_ in work)),
         windows=len(work),
         remembered=sum(task.recalled is not None for task in begun),
         reason=plan.reason,
@@ -68,15 +70,29 @@ def _assumed(desk: Desk) -> str:
     return f"tier {settings.ASSUMED_TIER}, since yours are not told (--tier)"
 
 
-def _windows(desk: Desk, plan: packing.Plan) -> Iterator[Window]:
-    """The windows of a plan, without text: a part for each document, several windows for one that is too long."""
+def _windows(desk: Desk, plan: packing.Plan) -> Iterator[tuple[Window, int]]:
+    """The windows of a plan, without text, and the rows in each: a part for each document, several windows for one that is too long."""
     for group in plan.groups:
-        yield _window(group.sizes)
+        yield _window(group.sizes), sum(size.rows for size in group.sizes)
     space = packing.alone(desk).alone
     for size in plan.long:
-        number, tokens = pack.pieces(size.tokens, space)
+        number, tokens = pack.pieces(size.tokens, space, size.rows)
         piece = pack.Size(size.document, tokens, chars=size.chars // number)
-        yield from (_window([piece]) for _ in range(number))
+        yield from ((_window([piece]), size.rows // number) for _ in range(number))
+
+
+def _reducing(desk: Desk, size: pack.Size) -> Iterator[pack.Call]:
+    """The calls that make one summary of those of the pieces of a document, level by level, as `flows.summaries` does."""
+    question = next(question for question in desk.questions if question.name == SUMMARY)
+    bounds, overhead = packing.alone(desk), desk.asker.overhead_tokens(question, 1)
+    number, _ = pack.pieces(size.tokens, bounds.alone, size.rows)
+    reply = desk.asker.expected.likely(question, 1, size.chars // number)
+    part = Part(size.document, 1, number, 0, 0, "", pack.PAGE_MARK_TOKENS + pack.ROLE_TOKENS + reply, role="summary")
+    parts = [part] * number
+    while len(parts) > 1:
+        windows = [pack.window_of(group) for group in pack.groups(parts, bounds)]
+        yield from (pack.Call(window.tokens + overhead, 0, reply, desk.asker.reply_tokens(window, question)) for window in windows)
+        parts = parts[: len(windows)]
 
 
 def _window(sizes: Sequence[pack.Size]) -> Window:
@@ -84,7 +100,7 @@ def _window(sizes: Sequence[pack.Size]) -> Window:
     return Window(parts, sum(part.tokens for part in parts))
 
 
-def _calls(desk: Desk, window: Window, wanted: Mapping[str, Collection[str]]) -> Iterator[pack.Call]:
+def _calls(desk: Desk, window: Window, wanted: Mapping[str, Collection[str]], rows: int) -> Iterator[pack.Call]:
     """The call for each question about a window. Later questions about the same documents find their prefix cached."""
     cached = 0
     for question in desk.questions:
@@ -94,6 +110,7 @@ def _calls(desk: Desk, window: Window, wanted: Mapping[str, Collection[str]]) ->
                 prompt = shown.tokens + desk.asker.overhead_tokens(reading, len(shown.documents))
                 reply = desk.asker.expected.likely(reading, len(shown.documents), sum(part.end - part.start for part in parts))
                 thoughts = desk.asker.expected.thoughts(reading)
-                yield pack.Call(prompt, cached, reply + thoughts, desk.asker.reply_tokens(shown, reading))
+                listed = rows * item_tokens(reading.fields, plain=desk.job.plain_json)
+                yield pack.Call(prompt, cached, max(reply, listed) + thoughts, desk.asker.reply_tokens(shown, reading) + listed)
                 cached = shown.tokens
             cached = shown.tokens if shown == window else 0

@@ -71,8 +71,9 @@ async def judge(
     failed = [reject for reject in rejects if reject.document in wanted and reject.reason != NOT_APPLICABLE]
     answers.put(request, records, [reject for reject in rejects if reject.document in wanted and reject.reason == NOT_APPLICABLE])
     answers.strays += [reject.detail for reject in rejects if not reject.document]
-    if records and (how := check.repair(request, reply)):
-        answers.repaired |= {(record.question, record.document): how for record in records}
+    for record in records:
+        if how := check.repair(request, reply, before.get(record.document)):
+            answers.repaired[record.question, record.document] = how
     rounds = check.ask_again(request, failed)
     for again in rounds:
         await _ask_again(desk, request, again, answers)

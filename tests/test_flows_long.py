@@ -17,14 +17,17 @@ import pytest
 
 from flows import order, settings, shelf
 from flows.outcome import Outcome
+from flows.plan import Estimate
 from processors.store.warehouse import Warehouse
 from schemas.job import Job
 from schemas.pipeline import Reject
+from tests.conftest import SHARED
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.generation import Scripted
 from tests.emulator.oracle import enveloped, legend
 from tests.emulator.refusals import filtered
+from tests.emulator.tokens import KimiVocabulary
 from tests.long_invoice import SCHEMA, amount, article, invoice, reader, shown
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -310,6 +313,39 @@ async def test_a_book_is_summed_up_in_one_row(kimi: Running, job: Job, tokens: i
     again = await run(kimi, job)
     assert (again.asked, len(kimi.paid())) == (0, paid)
     assert list(Warehouse(Path(job.out)).rows("summary")) == [summary]
+
+
+async def priced(kimi: Running, job: Job, vocabulary: bytes | None = None) -> tuple[Estimate, Outcome, int]:
+    """Plan the job, and do it; gives the price that was said, what it cost, and the prompt tokens on the bill of this run."""
+    before = len(kimi.paid())
+    said = await order.plan(job, settings.account(job, {}, key=kimi.key), vocabulary)
+    ended = await order.run(job, settings.account(job, {}, key=kimi.key), vocabulary)
+    return said, ended, sum(entry.prompt_tokens for entry in kimi.paid()[before:])
+
+
+async def test_the_price_of_a_long_list_is_foreseen(kimi: Running, job: Job, vocabulary: bytes) -> None:
+    """A plan knows into how many pieces an invoice of 3,000 rows is cut, and what their replies cost, before any reply is known."""
+    kimi.emulator.state.counter.vocabulary = KimiVocabulary(str(SHARED / "tokenizer" / "kimi_k2.tiktoken.model"))
+    (Path(job.inbox) / "long.txt").write_text(invoice(3_000), encoding="utf-8")
+    said, ended, prompts = await priced(kimi, job.model_copy(update={"max_window_tokens": 0}), vocabulary)
+    assert (ended.exit_code, ended.asked > 5) == (0, True)
+    assert said.cost.requests == pytest.approx(ended.asked, rel=0.1)
+    assert said.cost.prompt_tokens == pytest.approx(prompts, rel=0.15)
+    assert said.cost.usd == pytest.approx(ended.cost_usd, rel=0.25)
+    assert ended.cost_usd <= said.cost.worst_usd
+
+
+async def test_the_price_of_a_summed_up_book_is_foreseen(kimi: Running, job: Job, vocabulary: bytes) -> None:
+    """A plan counts the pieces of a book, and the calls that make one summary of theirs, on as many levels as there are."""
+    kimi.emulator.state.counter.vocabulary = KimiVocabulary(str(SHARED / "tokenizer" / "kimi_k2.tiktoken.model"))
+    kimi.config.oracle = teller
+    (Path(job.inbox) / "long.txt").write_text(book(), encoding="utf-8")
+    job = job.model_copy(update={"extract": [], "summarize": "one-paragraph", "max_window_tokens": 2_600})
+    said, ended, prompts = await priced(kimi, job, vocabulary)
+    assert (ended.exit_code, said.cost.requests) == (0, ended.asked)
+    assert said.cost.requests > said.windows > 1
+    assert said.cost.prompt_tokens == pytest.approx(prompts, rel=0.15)
+    assert ended.cost_usd <= said.cost.worst_usd
 
 
 async def test_a_book_is_summed_up_offline(job: Job) -> None:

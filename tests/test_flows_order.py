@@ -134,7 +134,7 @@ async def test_a_lost_table_is_made_again_from_the_ledger(kimi: Running, inbox: 
 
 
 async def test_a_value_from_a_neighbour_is_rejected_and_asked_alone(kimi: Running, inbox: Path) -> None:
-    """A model that carries a value over from another document is caught, and the document is asked again without its neighbours."""
+    """A model that carries a value over from another document is caught and asked again without its neighbours, and that is told."""
 
     def mixed(body: dict[str, Any]) -> Any:
         answer = labelled_lines(body)
@@ -147,6 +147,7 @@ async def test_a_value_from_a_neighbour_is_rejected_and_asked_alone(kimi: Runnin
     job = job_of(kimi, inbox, plain_json=True)
     ended = await run(kimi, job)
     assert (ended.exit_code, ended.asked) == (0, 2)
+    assert "Answers repaired: 1, of which 1 alone, since a neighbour's values stood in them." in ended.sentences
     assert sorted(row["sender"] for row in parcels(job)) == [f"Sender Number {n} Ltd" for n in range(5)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from math import ceil, log2
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,6 +120,20 @@ def test_documents_that_fit_are_not_cut(folder: list[list[str]]) -> None:
         for document in window.documents:
             seen[document] = seen.get(document, 0) + 1
     assert set(seen.values()) <= {1}
+
+
+@given(st.integers(1, 300), st.data())
+def test_what_is_refused_is_found_in_few_calls(number: int, data: st.DataObject) -> None:
+    """Whichever document of a window is refused, halving finds it in 2 log2 n + 1 calls at the most, and asks about all others."""
+    bad = f"d{data.draw(st.integers(0, number - 1))}"
+    waiting, calls, taken = [pack.window_of([Part(f"d{n}", 1, 1, 0, 1, "x", 5) for n in range(number)])], 0, list[str]()
+    while waiting:
+        window, calls = waiting.pop(), calls + 1
+        halves = pack.halves(window) if bad in window.documents else []
+        waiting += halves
+        taken += [] if bad in window.documents else window.documents
+    assert calls <= 2 * ceil(log2(number)) + 1
+    assert sorted([*taken, bad]) == sorted(f"d{n}" for n in range(number))
 
 
 def test_a_long_page_is_cut_at_paragraphs() -> None:

@@ -89,8 +89,10 @@ def settle(rejects: Iterable[Reject]) -> tuple[list[Record], list[Reject]]:
     return [reject.kept for reject in rejects if reject.kept], [reject for reject in rejects if not reject.kept]
 
 
-def repair(request: Request, reply: Reply) -> str:
-    """How the records of a reply were come by when it was not the plain way; empty when it was."""
+def repair(request: Request, reply: Reply, last: Reject | None) -> str:
+    """How a record of a reply was come by when it was not the plain way; empty when it was. `last` is what came of the answer before."""
+    if last and last.reason == "contamination":
+        return "alone, since a neighbour's values stood in them"
     if request.round:
         return "by their failing fields" if request.question.whole else "asked again" if request.round == 1 else "asked alone"
     return "kept from a reply that broke off" if reply.finish_reason == "length" else ""

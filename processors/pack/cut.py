@@ -61,10 +61,11 @@ def cut(parts: Sequence[Part], count: Count, space: Room, marks: int, gaps: Iter
             at = stop
 
 
-def pieces(tokens: int, space: Room) -> tuple[int, int]:
-    """About how many pieces a document of so many tokens is cut into, and the tokens of each with what is shown beside it."""
+def pieces(tokens: int, space: Room, rows: int = 0) -> tuple[int, int]:
+    """About how many pieces a document of so many tokens and rows is cut into, and the tokens of each with what is shown beside it."""
     aside = space.overlap + space.context
     number = -(-(tokens - aside) // max(1, space.tokens - aside))
+    number = max(number, -(-rows // space.rows)) if space.rows else number
     return number, -(-tokens // number) + (aside if number > 1 else 0)
 
 

@@ -19,13 +19,17 @@ LOOK = 100  # groups that are tried for a document, so that a folder of a millio
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A document before its text is fetched: tokens in a window with its marks, tokens kept free for its reply, characters, places."""
+    """A document before its text is fetched: tokens in a window with its marks, tokens kept free for its reply, characters, places.
+
+    `rows` are those of tables of which every row may be wanted; 0 where there are none, or few.
+    """
 
     document: str
     tokens: int
     reply_tokens: int = 0
     chars: int = 0
     places: int = 1
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)

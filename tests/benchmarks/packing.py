@@ -34,6 +34,7 @@ from tests.benchmarks.kimi import emulator
 
 TOKENS_PER_S, PREFILL_TOKENS_PER_S, FIRST_TOKEN_S = 40.0, 8_000.0, 0.3  # of the emulator
 DOCUMENTS = {1: 600, 3: 1_500, 5: 3_000}
+WORDS = 259  # of a slip, which has then 300 tokens
 CONTEXT, REPLY = 256_000, 300  # tokens that a window may have, and that are kept free for a reply
 
 
@@ -68,7 +69,7 @@ def makespan(tier: int, scale: float) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "parcel.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
-        make(folder / "in", documents)
+        make(folder / "in", documents, WORDS)
         said, packed = run(folder, tier, scale, most=0)
         _, single = run(folder, tier, 4 * scale, most=1)
     least_s = lower_bound_s(packed, tier)
