@@ -92,6 +92,7 @@ def test_same_bytes_read_the_same(reader: Reader) -> None:
         (hostile.entity_bomb(), "error", "corrupt", "document"),
         (hostile.outside_entity("/etc/passwd"), "error", "corrupt", "document type"),
         (hostile.large_png(), "error", "too_large", "max_pixels"),
+        (make.documents()["fax.tiff"][:200], "error", "corrupt", "<_io.BytesIO object>"),  # no address, so that rows stay as they are
     ],
 )
 def test_what_cannot_be_read_says_why(reader: Reader, tmp_path: Path, data: bytes, status: str, reason: str, words: str) -> None:

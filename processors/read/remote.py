@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from processors.read import discover
 from processors.read.discover import Found
-from schemas.errors import DocumentError, SettingsError
+from schemas.errors import DocumentError, SettingsError, said
 from schemas.pipeline import Document
 
 _LOCAL = ("file", "local")
@@ -69,7 +69,7 @@ def fetch(found: Found, copy: Path, max_file_bytes: int) -> None:
     except FileNotFoundError as error:
         raise DocumentError("vanished", "It was there when the folder was listed and is gone now.") from error
     except Exception as error:
-        raise DocumentError("unreadable", f"It cannot be fetched: {_words(error)}.", next_step="Check rights and network.") from error
+        raise DocumentError("unreadable", f"It cannot be fetched: {said(error)}.", next_step="Check rights and network.") from error
 
 
 def _look(files: _Files, root: str, inbox: bytes, most: int, listed: dict[bytes, dict[str, Any]], path: bytes) -> discover.Sight:
@@ -86,8 +86,8 @@ def _look(files: _Files, root: str, inbox: bytes, most: int, listed: dict[bytes,
         return [] if not path else discover.refused(path, "error", "vanished", "It was there when its folder was listed and is gone now.")
     except Exception as error:
         if not path:
-            raise SettingsError(f"{inbox.decode()} cannot be listed: {_words(error)}.", about="inbox", next_step="Check rights.") from error
-        return discover.refused(path, "error", "unreadable", f"It cannot be listed: {_words(error)}. Check rights and network.")
+            raise SettingsError(f"{inbox.decode()} cannot be listed: {said(error)}.", about="inbox", next_step="Check rights.") from error
+        return discover.refused(path, "error", "unreadable", f"It cannot be listed: {said(error)}. Check rights and network.")
     listed.update(below)
     return sorted(below)
 
@@ -118,7 +118,7 @@ def _answer(ask: Any, place: str, inbox: str) -> bool:
         return bool(ask(place))
     except Exception as error:
         step = "Check its address, the network and the credentials in the environment."
-        raise SettingsError(f"{inbox} does not answer: {_words(error)}.", about="inbox", next_step=step) from error
+        raise SettingsError(f"{inbox} does not answer: {said(error)}.", about="inbox", next_step=step) from error
 
 
 def _key(root: str, path: bytes) -> str:
@@ -127,7 +127,3 @@ def _key(root: str, path: bytes) -> str:
 
 def _path(root: str, name: str) -> bytes:
     return os.fsencode(name[len(root) :].strip("/"))
-
-
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
