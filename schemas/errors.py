@@ -20,7 +20,20 @@ Each message is a sentence that says what happened and why; `next_step` says wha
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object in memory: another one each time
+_MOST_WORDS = 200  # characters
+
+
+def said(error: BaseException) -> str:
+    r"""What an error that is not ours says, for a sentence of ours: its class and its words in one line, the same each time.
+
+    >>> said(ValueError("no picture\n in <_io.BytesIO object at 0x7f92607a6a70>"))
+    'ValueError: no picture in <_io.BytesIO object>'
+    """
+    return f"{type(error).__name__}: {_ADDRESS.sub('', ' '.join(str(error).split()))[:_MOST_WORDS]}"
 
 
 class OctavoError(Exception):

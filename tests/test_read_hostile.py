@@ -7,6 +7,7 @@ import io
 import socket
 import zlib
 from collections.abc import Callable, Iterator
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ READ = {  # name: (maker, words of its text)
     "looping.tiff": (hostile.looping_frames, ""),
     "wide_dimension.xlsx": (hostile.wide_dimension, "7"),
     "wide_table.docx": (hostile.wide_table, "wide"),
+    "large_table.docx": (hostile.large_table, " | ".join("7" * 60)),
     "nested_tables.odt": (hostile.nested_tables, "core"),
     "deep.html": (hostile.deep_html, "core"),
     "deep_blocks.html": (hostile.deep_blocks, "core\nafter | all"),
@@ -104,6 +106,10 @@ READ = {  # name: (maker, words of its text)
     "blanks.docx": (lambda: make.docx(make.p(hostile.million_blanks().decode())), "x"),
     "long_headers.eml": (hostile.long_headers, "Twelve chairs"),
     "envelope.mbox": (hostile.endless_envelope, "Hello."),
+}
+EMPTY = {
+    "ascii85.pdf": hostile.ascii85_bomb,
+    "deep_arrays.pdf": hostile.deep_arrays,
 }
 DEADLY = {
     "self_drawing.pdf": hostile.self_drawing_form,
@@ -154,6 +160,21 @@ def test_a_hazard_that_is_harmless_is_read(reader: Reader, tmp_path: Path, name:
     pages = [page for reading in readings for page in reading.pages]
     assert words in "\n".join(page.text for page in pages)
     assert words or any(page.image_px for page in pages)
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_a_hazard_that_shows_nothing_is_empty(reader: Reader, tmp_path: Path, name: str) -> None:
+    """What costs much elsewhere and puts nothing on its page ends within the limits as empty, with the sentence that says so."""
+    (reading,) = read(reader, tmp_path, name, EMPTY[name]())
+    assert outcome(reading.document) == "empty no_text"
+    assert reading.document.detail == "1 page(s), and no text on them."
+
+
+def test_every_hazard_has_a_case() -> None:
+    """No maker of hostile files is left without a test that reads what it makes."""
+    makers = {name for name, made in vars(hostile).items() if isfunction(made) and made.__module__ == hostile.__name__ and name[0] != "_"}
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    assert {name for name in makers if f"hostile.{name}" not in tests} - {"raw_pdf", "stream"} == set()
 
 
 @pytest.mark.parametrize("name", DEADLY)

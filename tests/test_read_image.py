@@ -36,9 +36,11 @@ def test_every_format_is_a_page_with_its_size(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "MPO"])
 def test_moving_pictures_and_second_views_are_one_page(kind: str) -> None:
-    """Of an animation, and of a phone's photo with a second view behind it, the first frame is the document."""
+    """Of an animation, and of a phone's photo with a second view behind it, the first frame is the document; an animation says so."""
     data = saved(PAPER, kind, save_all=True, append_images=[make.paper(["x"], (300, 200))])
-    assert len(image.read(Source(data, Limits())).leaves) == 1
+    content = image.read(Source(data, Limits()))
+    assert len(content.leaves) == 1
+    assert ("the first frame is read" in content.detail) == (kind != "MPO")
 
 
 def test_postscript_never_reaches_ghostscript() -> None:

@@ -92,6 +92,7 @@ def test_same_bytes_read_the_same(reader: Reader) -> None:
         (hostile.entity_bomb(), "error", "corrupt", "document"),
         (hostile.outside_entity("/etc/passwd"), "error", "corrupt", "document type"),
         (hostile.large_png(), "error", "too_large", "max_pixels"),
+        (make.documents()["fax.tiff"][:200], "error", "corrupt", "<_io.BytesIO object>"),  # no address, so that rows stay as they are
     ],
 )
 def test_what_cannot_be_read_says_why(reader: Reader, tmp_path: Path, data: bytes, status: str, reason: str, words: str) -> None:
@@ -116,12 +117,42 @@ def test_one_bad_file_costs_only_itself(tmp_path: Path) -> None:
     assert readings["slow.docx"].document.reason in {"timeout", "memory"}
 
 
-def test_limits_are_settings(tmp_path: Path) -> None:
-    """The refusal names the setting, and the setting lifts it."""
-    filled(tmp_path, a_pdf=make.documents()["invoice.pdf"])
-    with Reader(Limits(workers=1, max_pages=1)) as reader:
-        document = read(reader, tmp_path)["a.pdf"].document
-    assert (document.reason, "max_pages" in document.detail) == ("too_many_pages", True)
+CELL = '<row r="{0}"><c r="A{0}"><v>1</v></c></row>'
+BOX = make.zipped({"in.txt": b"words " * 500})
+LIMITED = [  # the limit, a bound that the file passes, the path of the row that says so, what it says of the file, the files
+    ("max_file_bytes", 100, "a.txt", "120 bytes", {"a_txt": b"word" * 30}),
+    ("max_depth", 1, "b", "", {"b/in_txt": b"words"}),
+    ("max_pages", 1, "a.pdf", "2", {"a_pdf": make.documents()["invoice.pdf"]}),
+    ("max_pages", 1, "a.tiff", "2", {"a_tiff": make.documents()["fax.tiff"]}),
+    ("max_pages", 1, "a.docx", "2", {"a_docx": make.documents()["contract.docx"]}),
+    ("max_pages", 2, "a.txt", "3", {"a_txt": b"one\ftwo\fthree"}),
+    ("max_cells", 20, "a.xlsx", "400", {"a_xlsx": hostile.xlsx(f"<sheetData>{CELL.format(1)}{CELL.format(400)}</sheetData>")}),
+    ("max_pixels", 1_000, "a.png", "400,000", {"a_png": make.documents()["palette.png"]}),
+    ("max_unpacked_bytes", 2_000, "a.zip", "3,000", {"a_zip": BOX}),
+    ("max_entry_bytes", 2_000, "a.zip/in.txt", "3,000", {"a_zip": BOX}),
+    ("max_entry_bytes", 100, "a.docx", "", {"a_docx": make.documents()["contract.docx"]}),
+    ("max_entries", 1, "a.zip", "2", {"a_zip": make.zipped({"a.txt": b"1", "b.txt": b"2"})}),
+    ("max_nesting", 1, "a.zip/b.zip/in.txt", "2 files deep", {"a_zip": make.zipped({"b.zip": BOX})}),
+]
+
+
+@pytest.mark.parametrize(("limit", "bound", "path", "amount", "files"), LIMITED, ids=[f"{one[0]} {one[2]}" for one in LIMITED])
+def test_limits_have_a_voice(tmp_path: Path, limit: str, bound: int, path: str, amount: str, files: dict[str, bytes]) -> None:
+    """Over a limit, the row says which, how much it is, what the file takes, and that raising it helps; raised, the file is read."""
+    for name, data in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        filled(tmp_path, **{name: data})
+    outcomes = []
+    for limits in (Limits(workers=1, **{limit: bound}), Limits(workers=1)):  # type: ignore[arg-type]  # the names are those of limits
+        entries = list(discover(tmp_path, limits))
+        with Reader(limits) as reader:
+            readings = asyncio.run(reader.read([entry for entry in entries if isinstance(entry, Found)]))
+        rows = [entry for entry in entries if isinstance(entry, Document)] + [reading.document for reading in readings]
+        outcomes.append({row.path: row for row in rows})
+    refused, lifted = outcomes
+    assert refused[path].status in ("error", "skipped")
+    assert [word for word in (limit, f"{bound:,}", amount, "aise") if word not in refused[path].detail] == []
+    assert {row.status for row in lifted.values()} == {"ok"}
 
 
 def test_passwords_open(tmp_path: Path) -> None:

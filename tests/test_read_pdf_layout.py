@@ -134,3 +134,19 @@ def test_an_address_beside_lines_of_another_height_stays_together() -> None:
     lines = text_of(draw).split("\n")
     assert lines[:4] == address
     assert [line.replace(BAR, " ") for line in lines[4:]] == [f"{label} {value}" for label, value in facts]
+
+
+def test_rows_beside_a_panel_keep_their_bars() -> None:
+    """Where a panel that was drawn before stands at the height of some rows, these rows are lines of cells as the others are."""
+    panel = ["Acme", "Quay 17", "Utrecht"]
+
+    def draw(canvas: Canvas) -> None:
+        for number, words in enumerate(panel):
+            canvas.drawString(10, 600 - 40 * number, words)
+        canvas.drawString(72, 300, "Paid within thirty days")
+        for row in range(4):
+            for column in range(4):
+                canvas.drawString(LEFT[column], 600 - 40 * row, TABLE[row][column])
+            canvas.drawString(LEFT[0], 584 - 40 * row, "as ordered")
+
+    assert text_of(draw).split("\n") == [*panel, "Paid within thirty days", *(line for row in LINES for line in (row, "as ordered"))]

@@ -68,6 +68,20 @@ def read(inbox: str, **limits: int) -> dict[str, Reading]:
     return {reading.document.path: reading for reading in (*readings, *refused)}
 
 
+def test_keys_that_are_no_paths_have_rows(bucket: str) -> None:
+    """An object that shares its name with a folder is read, as is what lies in that; two slashes in a key are told."""
+    s3 = boto3.client("s3")
+    for key in ("n", "n/x.txt", "n//y.txt", "empty/"):
+        s3.put_object(Bucket="papers", Key=f"in/{key}", Body=b"" if key.endswith("/") else key.encode())
+    rows = {path: one for path, one in read(bucket).items() if path.startswith(("n", "empty"))}
+    assert {path: (one.document.reason, [page.text for page in one.pages]) for path, one in rows.items()} == {
+        "n": ("", ["n"]),
+        "n/x.txt": ("", ["n/x.txt"]),
+        "n//": ("unnamed", []),
+    }
+    assert "two slashes" in rows["n//"].document.detail
+
+
 def test_a_bucket_reads_as_a_folder(bucket: str) -> None:
     """Objects are files with their rows, sizes are checked before anything is fetched, hidden and ignored ones are named."""
     readings = read(bucket, max_file_bytes=2_990)

@@ -15,12 +15,17 @@ from processors.read.leaf import JPEG_QUALITY, Content, Leaf, Source, bounded, o
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP")  # no EPS: Pillow would start Ghostscript for it
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side
-_ONE_FRAME = frozenset({"GIF", "WEBP", "PNG", "MPO"})  # moving pictures, and phones' JPEGs with a second view: the first is the document
+_MOVING = frozenset({"GIF", "WEBP", "PNG"})
+_ONE_FRAME = frozenset({*_MOVING, "MPO"})  # of moving pictures, and phones' JPEGs with a second view, the first is the document
 
 
 def read(source: Source) -> Content:
     """One leaf a frame with the size at which it would be sent. Raises DocumentError: too_large, too_many_pages."""
-    return Content(tuple(Leaf("", sent_px(*_upright_px(frame))) for frame in _frames(source)))
+    leaves, moving = [], False
+    for frame in _frames(source):
+        leaves.append(Leaf("", sent_px(*_upright_px(frame))))
+        moving = frame.format in _MOVING and getattr(frame, "is_animated", False)
+    return Content(tuple(leaves), "It is a moving picture, of which the first frame is read." if moving else "")
 
 
 def render(source: Source, numbers: Sequence[int]) -> dict[int, bytes]:

@@ -29,7 +29,7 @@ from processors.read.leaf import Limits
 from processors.read.sandbox import Sandbox
 from processors.read.twins import Twins
 from processors.read.worker import Reading, Terms, document_of, failed, look_again
-from schemas.errors import DocumentError, SettingsError
+from schemas.errors import DocumentError, SettingsError, said
 from schemas.pipeline import Document, Page
 
 __all__ = ["EXTRAS", "READERS", "READER_VERSION", "Found", "Limits", "Reader", "Reading", "discover", "ocr_available"]
@@ -176,7 +176,7 @@ class Reader:
                 read = await crew.read_group(group)
                 each = [await self._with_text(crew, found, readings) for found, readings in zip(group, read, strict=True)]
         except Exception as error:  # noqa: BLE001 - recorded in the row of each file
-            message = f"It was not read, for something failed beside it ({type(error).__name__}: {' '.join(str(error).split())[:200]})."
+            message = f"It was not read, for something failed beside it ({said(error)})."
             why = DocumentError("crashed", message, next_step=f"Check the space in {tempfile.gettempdir()} and run again.")
             each = [[Reading(failed(document_of(found), why))] for found in group]
         return number, [reading for readings in each for reading in readings]

@@ -241,7 +241,14 @@ def _parts(run: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
         if _is_whole(block):
             yield block
         else:
-            yield from ([row] for row in block if len(row) > 1 and _in_one_go(row) and _in_rows([row]))
+            yield from ([part] for row in block for part in _drawn_together(row) if len(part) > 1 and _in_rows([part]))
+
+
+def _drawn_together(row: list[Cell]) -> list[list[Cell]]:
+    """The row, or where it is not drawn in one go its parts that are: those of a table, without a panel that stands beside it."""
+    if _in_one_go(row):
+        return [row]
+    return [[cell for _, cell in part] for _, part in groupby(enumerate(row), key=lambda item: item[1].order - item[0])]
 
 
 def _is_whole(run: Sequence[Sequence[Cell]]) -> bool:

@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 
 from processors.read import discover
 from processors.read.discover import Found
-from schemas.errors import DocumentError, SettingsError
+from schemas.errors import DocumentError, SettingsError, said
 from schemas.pipeline import Document
 
 _LOCAL = ("file", "local")
 _BLOCK_BYTES = 8 << 20  # a request each
 _EXTRAS = {"s3": "octavo[s3]", "s3a": "octavo[s3]"}  # protocol -> what to install
+_NAMELESS = "nameless"  # beside the types of fsspec, file and directory
 _Files = Any  # a file system; fsspec has no types for what it loads by name
 
 
@@ -69,7 +70,7 @@ def fetch(found: Found, copy: Path, max_file_bytes: int) -> None:
     except FileNotFoundError as error:
         raise DocumentError("vanished", "It was there when the folder was listed and is gone now.") from error
     except Exception as error:
-        raise DocumentError("unreadable", f"It cannot be fetched: {_words(error)}.", next_step="Check rights and network.") from error
+        raise DocumentError("unreadable", f"It cannot be fetched: {said(error)}.", next_step="Check rights and network.") from error
 
 
 def _look(files: _Files, root: str, inbox: bytes, most: int, listed: dict[bytes, dict[str, Any]], path: bytes) -> discover.Sight:
@@ -77,19 +78,34 @@ def _look(files: _Files, root: str, inbox: bytes, most: int, listed: dict[bytes,
     info = listed.pop(path, {"type": "directory"})
     if discover.is_hidden(path):
         return discover.hidden(path)
+    if info["type"] == _NAMELESS:
+        sentence = "A folder without a name lies here, for a key has two slashes; rename what is below it to have it read."
+        return discover.refused(path, "skipped", "unnamed", sentence)
     if info["type"] != "directory":
         return discover.sized(inbox, path, int(info["size"] or 0), most)
     place = _key(root, path)
     try:
-        below = {_path(root, one["name"]): one for one in files.ls(place, detail=True, refresh=True) if one["name"].rstrip("/") != place}
+        below = _below(root, path, files.ls(place, detail=True, refresh=True))
     except FileNotFoundError:
         return [] if not path else discover.refused(path, "error", "vanished", "It was there when its folder was listed and is gone now.")
     except Exception as error:
         if not path:
-            raise SettingsError(f"{inbox.decode()} cannot be listed: {_words(error)}.", about="inbox", next_step="Check rights.") from error
-        return discover.refused(path, "error", "unreadable", f"It cannot be listed: {_words(error)}. Check rights and network.")
+            raise SettingsError(f"{inbox.decode()} cannot be listed: {said(error)}.", about="inbox", next_step="Check rights.") from error
+        return discover.refused(path, "error", "unreadable", f"It cannot be listed: {said(error)}. Check rights and network.")
     listed.update(below)
     return sorted(below)
+
+
+def _below(root: str, path: bytes, listing: list[dict[str, Any]]) -> dict[bytes, dict[str, Any]]:
+    """What lies in a folder, by path. Subtle: a key may have two slashes, and a folder the name of a file; its path ends in one then."""
+    below: dict[bytes, dict[str, Any]] = {}
+    for one in sorted(listing, key=lambda one: one["type"] == "directory"):
+        place = _path(root, one["name"])
+        if place != path.rstrip(b"/"):
+            below[place + b"/" if place in below else place] = one
+        elif one["type"] == "directory" or one["size"]:  # else the empty object that stands for the folder itself
+            below[place + b"//"] = {"type": _NAMELESS}
+    return below
 
 
 def _opened(inbox: str) -> tuple[_Files, str]:
@@ -118,7 +134,7 @@ def _answer(ask: Any, place: str, inbox: str) -> bool:
         return bool(ask(place))
     except Exception as error:
         step = "Check its address, the network and the credentials in the environment."
-        raise SettingsError(f"{inbox} does not answer: {_words(error)}.", about="inbox", next_step=step) from error
+        raise SettingsError(f"{inbox} does not answer: {said(error)}.", about="inbox", next_step=step) from error
 
 
 def _key(root: str, path: bytes) -> str:
@@ -127,7 +143,3 @@ def _key(root: str, path: bytes) -> str:
 
 def _path(root: str, name: str) -> bytes:
     return os.fsencode(name[len(root) :].strip("/"))
-
-
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

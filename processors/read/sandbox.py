@@ -24,7 +24,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from schemas.errors import DocumentError
+from schemas.errors import DocumentError, said
 
 T = TypeVar("T")
 
@@ -110,7 +110,7 @@ def _shielded(function: Callable[..., T], *args: Any) -> T:
     except (DocumentError, MemoryError):
         raise
     except BaseException as error:
-        message = f"Reading it ended in a way that nobody foresaw ({type(error).__name__}: {' '.join(str(error).split())[:200]})."
+        message = f"Reading it ended in a way that nobody foresaw ({said(error)})."
         raise DocumentError("crashed", message, next_step="Open it in its program, save it again, and run again.") from error
 
 

@@ -23,7 +23,7 @@ from processors.read.kinds import NAMES, OLE_ENCRYPTED, UNKNOWN, media_type
 from processors.read.leaf import Content, Inner, Leaf, Limits, Source, over
 from processors.read.sandbox import out_of_memory
 from processors.read.twins import Twins, twins
-from schemas.errors import DocumentError
+from schemas.errors import DocumentError, said
 from schemas.pipeline import Document, Page, Status
 
 _XML_NO_MEMORY = 2  # XML_ERR_NO_MEMORY in libxml2's xmlerror.h, read 2026-11
@@ -252,8 +252,7 @@ def _guarded(function: Any, *args: Any) -> Any:
     except BaseException as error:  # a panic of a library in Rust is no Exception
         if _is_out_of_memory(error):
             out_of_memory()
-        words = " ".join(str(error).split())[:200]
-        message = f"Its reader could make no sense of it ({type(error).__name__}: {words})."
+        message = f"Its reader could make no sense of it ({said(error)})."
         raise DocumentError("corrupt", message, next_step="Open it in its program and save it again.") from error
 
 
