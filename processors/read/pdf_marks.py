@@ -26,6 +26,7 @@ _OPERATORS = ((b" rg", (_RGB,)), (b" g", (_GREY,)), (b" k", (_CMYK,)), (b" sc", 
 _NEXT = re.compile(rb"\s(?:q|Q|rg|g|k|scn?|cs)(?=\s)|\(|(?<!<)<(?!<)")  # after a colour is set: another, or a string that is shown
 _MAX_TOKENS = 10_000  # followed behind one colour
 _WHITE_ENDS = (b" 1", b"\n1", b"\r1", b"0 0 0 0")  # without a point, so that most colours are told apart without reading numbers
+_NO_INK = (b"3", b"7")  # render modes, ISO 32000-1 table 106
 _NEARLY = 0.05  # so far from white is white
 
 
@@ -122,7 +123,8 @@ def _hides(content: bytes) -> bool:
     """Whether page content may write what is not seen."""
     if b"Tf" not in content:
         return False
-    return b"3 Tr" in content or b"7 Tr" in content or any(_white_text(content, *operator) for operator in _OPERATORS)
+    modes = content.split(b" Tr")[:-1]
+    return any(mode.endswith(_NO_INK) for mode in modes) or any(_white_text(content, *operator) for operator in _OPERATORS)
 
 
 def _white_text(content: bytes, operator: bytes, colors: tuple[tuple[int, float], ...]) -> bool:
