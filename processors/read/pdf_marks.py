@@ -32,10 +32,9 @@ _NEARLY = 0.05  # so far from white is white
 
 def acts(data: bytes) -> bool:
     """Whether there may be JavaScript, or programs to be started."""
-    if _ACTIONS.search(data):
-        return True
-    objects = (_inflated(head, packed) for head, packed in _streams(data) if _OBJECTS in head)
-    return any(content is None or _ACTIONS.search(content) for content in objects)
+    streams = _streams(data) if _OBJECTS in data else ()
+    objects = (_inflated(head, packed) for head, packed in streams if _OBJECTS in head)
+    return _ACTIONS.search(data) is not None or any(content is None or _ACTIONS.search(content) for content in objects)
 
 
 def hides(data: bytes, password: str, page_count: int) -> frozenset[int] | None:
