@@ -6,6 +6,7 @@ import io
 
 import pikepdf
 import pytest
+from PIL import Image
 
 from processors.read.leaf import Leaf, Limits, Source
 from processors.read.pdf import read, render
@@ -41,6 +42,17 @@ def test_each_page_decides_for_itself() -> None:
     assert (scan.text, scan.image_px) == ("", (1241, 1754))
     assert (stamped.text, stamped.image_px) == ("Received 11/30/2011", (1241, 1754))
     assert blank == Leaf("")
+
+
+@pytest.mark.parametrize("paper", [Image.new("RGB", (800, 1000), "white"), Image.new("L", (800, 1000), 240)])
+def test_blank_sheets_are_no_scans(paper: Image.Image) -> None:
+    """A page under a JPEG of nothing is blank, however it is packed; the same page with something on it is to be looked at."""
+    written = Image.merge(paper.mode, [Image.effect_noise(paper.size, 90)] * len(paper.mode))
+    files = [io.BytesIO(), io.BytesIO()]
+    for picture, file in zip((paper, written), files, strict=True):
+        picture.save(file, "PDF")
+    blank, scan = (leaves(file.getvalue())[0] for file in files)
+    assert (blank.image_px is None, scan.image_px is None) == (True, False)
 
 
 def test_drawn_letters_need_a_picture() -> None:

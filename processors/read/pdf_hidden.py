@@ -23,6 +23,7 @@ from processors.read.pdf_chars import IMAGE, PATH, SHADING, TEXT, Box, Drawn, Sh
 
 TINY_POINTS = 1.2  # height of a line, of text of one point: no reader sees it on paper
 _NO_INK = (3, 7)  # render modes of PDF, ISO 32000-1 table 106
+_COVERS = frozenset({PATH, IMAGE, SHADING})
 _NEAR_WHITE = 242
 _NO_OPACITY, _OPAQUE = 10, 245  # of 255
 _SEEN = 30  # of 765, over three colours: a smaller difference is no text for an eye
@@ -129,7 +130,7 @@ def covered(drawn: Drawn) -> list[int]:
 
 def _surfaces(drawn: Drawn, first: int) -> Bands:
     """Paths, pictures and shadings from the object `first` on that are larger than a line, by the bands in which they lie."""
-    places = [place for place in range(first, len(drawn.kinds)) if drawn.kinds[place] in (PATH, IMAGE, SHADING)]
+    places = [place for place, kind in enumerate(drawn.kinds) if kind in _COVERS and place >= first]
     bands: Bands = defaultdict(list)
     for place, box in zip(places, pdf_chars.bounds([drawn.items[place] for place in places]), strict=True):
         if box[2] - box[0] > _SURFACE and box[3] - box[1] > _SURFACE:

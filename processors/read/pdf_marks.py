@@ -26,15 +26,15 @@ _OPERATORS = ((b" rg", (_RGB,)), (b" g", (_GREY,)), (b" k", (_CMYK,)), (b" sc", 
 _NEXT = re.compile(rb"\s(?:q|Q|rg|g|k|scn?|cs)(?=\s)|\(|(?<!<)<(?!<)")  # after a colour is set: another, or a string that is shown
 _MAX_TOKENS = 10_000  # followed behind one colour
 _WHITE_ENDS = (b" 1", b"\n1", b"\r1", b"0 0 0 0")  # without a point, so that most colours are told apart without reading numbers
+_NO_INK = (b"3", b"7")  # render modes, ISO 32000-1 table 106
 _NEARLY = 0.05  # so far from white is white
 
 
 def acts(data: bytes) -> bool:
     """Whether there may be JavaScript, or programs to be started."""
-    if _ACTIONS.search(data):
-        return True
-    objects = (_inflated(head, packed) for head, packed in _streams(data) if _OBJECTS in head)
-    return any(content is None or _ACTIONS.search(content) for content in objects)
+    streams = _streams(data) if _OBJECTS in data else ()
+    objects = (_inflated(head, packed) for head, packed in streams if _OBJECTS in head)
+    return _ACTIONS.search(data) is not None or any(content is None or _ACTIONS.search(content) for content in objects)
 
 
 def hides(data: bytes, password: str, page_count: int) -> frozenset[int] | None:
@@ -122,7 +122,8 @@ def _hides(content: bytes) -> bool:
     """Whether page content may write what is not seen."""
     if b"Tf" not in content:
         return False
-    return b"3 Tr" in content or b"7 Tr" in content or any(_white_text(content, *operator) for operator in _OPERATORS)
+    modes = content.split(b" Tr")[:-1]
+    return any(mode.endswith(_NO_INK) for mode in modes) or any(_white_text(content, *operator) for operator in _OPERATORS)
 
 
 def _white_text(content: bytes, operator: bytes, colors: tuple[tuple[int, float], ...]) -> bool:

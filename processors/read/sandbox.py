@@ -8,6 +8,7 @@ timeout, crashed or memory.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import signal
@@ -125,6 +126,7 @@ def _enter(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for name in _foreign():
         del os.environ[name]
+    gc.freeze()  # else the first full collection goes through all that the server process imported: 25 ms, measured 2026-11
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
