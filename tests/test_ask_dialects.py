@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx2
@@ -44,7 +44,7 @@ HOSTS = (
     Host("bigmodel", "zai", "glm-5.3", ("concurrency", "overloaded"), ("quota",)),
     Host("openai", "openai", "gpt-5.4-mini", ("rpm", "tpm", "overloaded"), ("quota", "unauthorized", "no_model")),
     Host("vllm", "vllm", "moonshotai/Kimi-K2.6", ("overloaded",), ("unauthorized", "no_model"), cached=False),
-    Host("sglang", "vllm", "moonshotai/Kimi-K2.6", ("overloaded",), ("unauthorized",), cached=False),
+    Host("sglang", "sglang", "moonshotai/Kimi-K2.6", ("overloaded",), ("unauthorized", "no_model"), cached=False),
     Host("litellm", "litellm", "moonshot/kimi-k2.6", ("concurrency", "rpm", "tpm", "overloaded"), ("quota", "unauthorized")),
 )
 each_host = pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.provider)
@@ -174,7 +174,7 @@ async def test_models_are_listed(host: Host) -> None:
     """The list of models is read in every shape, with the window where the provider tells it."""
     with served(host) as emulator:
         listed, balance = await look_up(account_of(host, emulator))
-    assert listed[host.model] == (account_of(host, emulator).model.context_tokens if host.dialect in {"kimi", "vllm"} else 0)
+    assert listed[host.model] == (account_of(host, emulator).model.context_tokens if host.dialect in {"kimi", "vllm", "sglang"} else 0)
     assert (balance is not None) == (host.dialect == "kimi")
 
 
@@ -206,6 +206,26 @@ def test_the_dialects_refuse_what_the_providers_do() -> None:
         body = {"model": host.model, "messages": message, **field}
         with served(host) as emulator, httpx2.Client(headers={"Authorization": f"Bearer {emulator.key}"}) as client:
             assert client.post(f"{emulator.base_url}/chat/completions", json=body).status_code == 400, host
+
+
+@pytest.mark.parametrize("host", [host for host in HOSTS if host.provider in ("vllm", "sglang")], ids=lambda host: host.provider)
+async def test_an_engine_goes_on_with_a_reply_that_was_cut(host: Host, question: Question, tmp_path: Path) -> None:
+    """On vLLM and SGLang the last message is left open, without a format, and the model goes on with it: nothing is bought twice."""
+    pages = [Page(f"{number:064x}", 1, f"invoice number: {number}\nseller name: Acme {number} Ltd") for number in range(6)]
+    (shown,) = pack.windows(pages, pack.counter(None), pack.Bounds(100_000, 50))
+    with served(host) as emulator:
+        async with asker(host, emulator, tmp_path) as asking:
+            request = asking.request(shown, question)
+            body = {**request.body, "max_tokens": 100}
+            reply = await asking.ask(replace(request, body=body, reply_tokens=100))
+    assert [entry.finish_reason for entry in emulator.journal] == ["length"] * (len(emulator.journal) - 1) + ["stop"]
+    assert len(emulator.journal) > 1
+    assert [entry[1][0] for entry in json.loads(reply.text)["documents"]] == [str(number) for number in range(6)]
+    first, step = ((entry.body or {}) for entry in emulator.journal[:2])
+    assert (step["continue_final_message"], step["add_generation_prompt"], step["messages"][-1]["role"]) == (True, False, "assistant")
+    formats = {"structured_outputs", "response_format"}
+    assert (len(formats & first.keys()), formats & step.keys()) == (1, set())
+    assert "partial" not in step["messages"][-1]
 
 
 def test_zais_stream() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from processors.ask.pace import Pace
+from processors.ask.refusals import Refusal
 from processors.ask.sharing import WAITS_S, Sharing, account_name
 from tests.false_time import now, run
 
@@ -143,6 +145,25 @@ def test_a_process_waits_because_another_was_told_to() -> None:
         left_s, said = run(both(Path(folder)))
     assert left_s == pytest.approx(100.0, abs=1.0)
     assert ["another run of this account" in sentence for sentence in said] == [True]
+
+
+def test_what_one_finds_the_other_knows(tmp_path: Path) -> None:
+    """A limit that a refusal names to one process is kept by another that runs already, which need not be refused for it."""
+
+    async def both() -> tuple[dict[str, int], dict[str, int]]:
+        one, other = (Pace(clock=now, wall_clock=now, sharing=Sharing(tmp_path / "p", "a", clock=now)) for _ in range(2))
+        async with other.slot(1):
+            before = other.limits()
+        await asyncio.sleep(5)
+        async with one.slot(1) as place:
+            one.left(place)
+            one.refused(place, Refusal("rate", "No.", "rpm", 100, 1.0))
+        await asyncio.sleep(5)
+        async with other.slot(1):
+            return before, other.limits()
+
+    before, after = run(both())
+    assert (before["rpm"], after["rpm"]) == (0, 100)
 
 
 def test_the_day_and_found_limits_are_remembered(tmp_path: Path) -> None:

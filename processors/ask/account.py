@@ -72,7 +72,7 @@ class Account:
     @property
     def partial(self) -> str:
         """How a reply that was cut short is carried on: `text`, `json_schema`, or "" where it cannot be."""
-        return self.model.partial if self.provider.partial == "partial" else ""
+        return (self.model.partial or self.provider.partial_mode) if self.provider.partial else ""
 
 
 async def look_up(account: Account) -> tuple[dict[str, int], float | None]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from schemas.pipeline import Reply, Request, Usage
 MOST = 4  # steps after the first; a reply that needs more is not ending
 LARGER = 3  # a reply that was all thought is asked for once more with so many times the limit
 LEAST_TOKENS = 256  # a step with less room is not worth its prompt
+FORMATS = ("response_format", "structured_outputs", "guided_json")  # fields of a call that ask for JSON, see `providers`
 SAME_CHARACTERS = 16  # a step that begins like the reply has begun anew
 
 
@@ -79,11 +80,19 @@ def _usage(found: Sequence[Link]) -> Usage:
 
 
 def step(
-    first: Request, found: Sequence[Link], *, partial: str, room: int, thoughts: int, count: Callable[[str], int]
+    first: Request,
+    found: Sequence[Link],
+    *,
+    partial: str,
+    form: Mapping[str, Mapping[str, Any]],
+    room: int,
+    thoughts: int,
+    count: Callable[[str], int],
 ) -> Request | None:
     """The request that carries a reply on, or None when it is whole, cannot be carried on, or was carried on often enough.
 
-    `partial` is the model's mode (`text`, `json_schema`, or "" for none), `room` the tokens that its context has beside the prompt, and
+    `partial` is the model's mode (`text`, `json_schema`, or "" for none), `form` how its provider says it: fields of the last message
+    (`message`) and of the call (`body`). `room` are the tokens that its context has beside the prompt, and
     `thoughts` those that a step has at least more than the first request when the model thinks, so that it is not cut for it once more.
     """
     if not found or not _is_cut(found) or len(found) > MOST:
@@ -93,13 +102,14 @@ def step(
         return _again(first, found, room, thoughts) if len(found) == 1 else None
     if not partial:
         return None
-    prefix = _prefix(said, next((link.completion.reasoning for link in reversed(found) if link.completion.reasoning), ""))
+    reasoning = next((link.completion.reasoning for link in reversed(found) if link.completion.reasoning), "")
+    prefix = _prefix(said, reasoning, form.get("message", {}))
     spent = count("".join(str(prefix[name]) for name in prefix.keys() & {"content", "reasoning_content"}))
     wanted = first.reply_tokens + thoughts - (spent if found[-1].completion.finish_reason == CUT else 0)
     limit = min(max(wanted, LEAST_TOKENS), room - spent)
-    body = {**first.body, "messages": [*first.body["messages"], prefix]}
+    body = {**first.body, "messages": [*first.body["messages"], prefix], **form.get("body", {})}
     if partial == "text":  # a format asks for a whole object, which the rest of one is not
-        body.pop("response_format", None)
+        body = {name: value for name, value in body.items() if name not in FORMATS}
     return _request(first, found, body, limit, spent) if limit >= LEAST_TOKENS else None
 
 
@@ -117,10 +127,10 @@ def _request(first: Request, found: Sequence[Link], body: dict[str, Any], limit:
     return replace(first, fingerprint=name, body=body, prompt_tokens=first.prompt_tokens + spent, reply_tokens=limit, round=first.round + 1)
 
 
-def _prefix(said: str, reasoning: str) -> dict[str, Any]:
+def _prefix(said: str, reasoning: str, mark: Mapping[str, Any]) -> dict[str, Any]:
     """The message that the model goes on with (Partial Mode, Moonshot's api/chat, 2026-08-13). A thinking model gets its thoughts back."""
     thought = {"reasoning_content": reasoning} if reasoning else {}
-    return {"role": "assistant", "content": said, **thought, "partial": True}
+    return {"role": "assistant", "content": said, **thought, **mark}
 
 
 def _is_cut(found: Sequence[Link]) -> bool:

@@ -33,6 +33,7 @@ from processors.ask.refusals import Refusal
 from processors.ask.sharing import LOOK_AGAIN_S, Sharing
 from schemas.errors import BudgetReached, OctavoError, RequestRefused
 
+LOOK_S = 1.0  # how often to look which limits other processes found
 OTHERS_WAIT = "another run of this account was told to wait."
 
 
@@ -61,9 +62,8 @@ class Pace:
         self.clock, self.sleep, self._wall_clock = clock, sleep, wall_clock
         self._slots, self._rpm, self._tpm, self._tpd = Slots(concurrency, begin), Limit(rpm), Limit(tpm), Limit(tpd)
         self._minute, self._day, self._miscount = Minute(), Day(), Miscount()
-        self._turns, self._sharing = Turns(), sharing
-        self._pauses = Pauses(clock, wall_clock, chance, hear)
-        self._left_at = -math.inf
+        self._turns, self._sharing, self._pauses = Turns(), sharing, Pauses(clock, wall_clock, chance, hear)
+        self._left_at = self._looked_at = self._looked_wall_s = -math.inf
         self._timer: asyncio.Task[None] | None = None
         self._timer_at = math.inf
         self._remember()
@@ -229,20 +229,29 @@ class Pace:
         """Whether the other processes leave room for a request, which is then counted there too."""
         if self._sharing is None:
             return True
+        self._learn_from_others()
         room, today, pause_s = self._sharing.enter(tokens, self.limits(), self._day.number)
-        if pause_s:
-            self._pauses.pause(pause_s, OTHERS_WAIT)
+        self._pauses.pause(pause_s, OTHERS_WAIT)
         self._day.tokens = max(self._day.tokens, today - tokens * room)
         return room
 
     def _remember(self) -> None:
         """Begin with what is known of the account: limits that were found, and the tokens of the day."""
         if self._sharing:
-            for name, (allowed, found_at) in self._sharing.known().items():
-                self._limit(name).find(allowed, self.clock() - max(0.0, self._wall_clock() - found_at))
+            self._learn_from_others()
             self._slots.open_known()
             self._day.turn(self._wall_clock())
             self.spent_today(self._sharing.today(self._day.number))
+
+    def _learn_from_others(self) -> None:
+        """Take limits that any process found since the last look; who has to be refused to know them is refused in vain."""
+        now, wall_s = self.clock(), self._wall_clock()
+        if self._sharing is None or now < self._looked_at + LOOK_S:
+            return
+        for name, (allowed, found_at) in self._sharing.known().items():
+            if found_at >= self._looked_wall_s:
+                self._limit(name).find(allowed, now - max(0.0, wall_s - found_at))
+        self._looked_at, self._looked_wall_s = now, wall_s
 
     def _limit(self, name: str) -> Limit:
         return {"concurrency": self._slots.limit, "rpm": self._rpm, "tpm": self._tpm, "tpd": self._tpd}[name]

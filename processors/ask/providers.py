@@ -73,7 +73,8 @@ class Provider:
     rename: Mapping[str, str] = field(default_factory=dict)  # fields of a call that it names otherwise
     codes: Mapping[str, RefusalKind] = field(default_factory=dict)  # its own error codes
     balance_path: str = ""  # "" when it does not tell
-    partial: Literal["", "partial"] = ""  # how a cut reply is continued: by a mark on the last message, or not
+    partial: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # JSON that has a cut reply continued, see `continuation`
+    partial_mode: Literal["", "text"] = ""  # how, for models that do not say; "" for not
     currency: str = "USD"
     batch: Mapping[str, Any] = field(default_factory=dict)  # how batches are ordered, see `batch_calls.Rules`; empty when there are none
 

@@ -176,9 +176,15 @@ class Asker:
     def _step(self, request: Request, found: Sequence[continuation.Link]) -> Request | None:
         """What is still to be asked for a request whose reply was cut short."""
         model = self.account.model
-        room = model.context_tokens - request.prompt_tokens - WINDOW_MARGIN_TOKENS
-        thoughts = model.thinking_tokens
-        return continuation.step(request, found, partial=self.account.partial, room=room, thoughts=thoughts, count=self._count)
+        return continuation.step(
+            request,
+            found,
+            partial=self.account.partial,
+            form=self.account.provider.partial,
+            room=model.context_tokens - request.prompt_tokens - WINDOW_MARGIN_TOKENS,
+            thoughts=model.thinking_tokens,
+            count=self._count,
+        )
 
     def end(self, error: OctavoError) -> None:
         """Send nothing more: whoever waits to leave, or to try again, gets that error; what is in flight is awaited."""

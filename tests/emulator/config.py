@@ -41,7 +41,7 @@ class Fault:
 class Config:
     """How the emulator behaves. Money in USD, sizes in tokens or bytes, times in emulated seconds."""
 
-    dialect: Literal["kimi", "zai", "openai", "vllm", "litellm"] = "kimi"  # whose API this is, see dialects.py
+    dialect: Literal["kimi", "zai", "openai", "vllm", "sglang", "litellm"] = "kimi"  # whose API this is, see dialects.py
 
     # A. transport and auth
     host: str = "127.0.0.1"

@@ -3,7 +3,8 @@
 kimi     Moonshot's own, to which every function here changes nothing
 zai      docs.z.ai and docs.bigmodel.cn, 2026-08-31 [C of D]: json_object only, codes as text, chunks without `object`
 openai   developers.openai.com, 2026-11 [C]: unknown fields refused, insufficient_quota
-vllm     docs.vllm.ai, 2026-11 [C]: chat_template_kwargs, structured_outputs, `thinking` ignored, max_model_len
+vllm     docs.vllm.ai, 2026-11 [C]: chat_template_kwargs, structured_outputs, `thinking` ignored, max_model_len, continue_final_message
+sglang   docs.sglang.ai and its server's sources, 2026-11 [C]: as vllm, but json_schema alone and bare errors
 litellm  docs.litellm.ai, error reference of 2026-10-06 [C]: extra_body forwarded, throttling_error, budget_exceeded
 """
 
@@ -19,6 +20,7 @@ from tests.emulator.refusals import Refusal, invalid
 
 Body = dict[str, Any]
 
+ENGINES = ("vllm", "sglang")  # open weights on a machine of one's own
 PREFIXES = {"zai": "/api/paas/v4"}  # the path below which an API stands; /v1 elsewhere
 
 MODELS: Mapping[str, tuple[Model, ...]] = {
@@ -28,6 +30,7 @@ MODELS: Mapping[str, tuple[Model, ...]] = {
     ),
     "openai": (Model("gpt-5.4-mini", 400_000, 0.75, 0.075, 4.50, "switchable", 1_773_700_000, 128_000),),
     "vllm": (Model("moonshotai/Kimi-K2.6", 262_144, 0.0, 0.0, 0.0, "switchable", 1_776_700_000),),
+    "sglang": (Model("moonshotai/Kimi-K2.6", 262_144, 0.0, 0.0, 0.0, "switchable", 1_776_700_000),),
     "litellm": (Model("moonshot/kimi-k2.6", 262_144, 0.95, 0.16, 4.00, "switchable", 1_776_700_000),),
 }
 
@@ -98,6 +101,10 @@ def check(dialect: str, body: Mapping[str, Any]) -> None:
         raise invalid("'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.")
     if dialect == "vllm" and "guided_json" in body:
         raise invalid("guided_json was removed, use structured_outputs")
+    if dialect == "vllm" and body.get("continue_final_message") and body.get("add_generation_prompt", True):
+        raise invalid("Cannot set both `continue_final_message` and `add_generation_prompt` to True.")
+    if dialect in ENGINES and body.get("continue_final_message") and body["messages"][-1]["role"] != "assistant":
+        raise invalid("continue_final_message is set but the last message is not from the assistant.")
 
 
 def in_kimis_words(dialect: str, body: Body) -> Body:
@@ -109,11 +116,15 @@ def in_kimis_words(dialect: str, body: Body) -> Body:
         said["thinking"] = {"type": "disabled"}
     if dialect == "litellm":
         said |= said.pop("extra_body", {})
-    if dialect == "vllm":
+    if dialect in ENGINES:
         said.pop("thinking", None)  # ignored
         said.pop("reasoning_effort", None)
         if (said.pop("chat_template_kwargs", None) or {}).get("thinking") is False:
             said["thinking"] = {"type": "disabled"}
+        if said.pop("continue_final_message", False):
+            said["messages"] = [*said["messages"][:-1], {**said["messages"][-1], "partial": True}]
+        said.pop("add_generation_prompt", None)
+        said = said if dialect == "vllm" else {name: value for name, value in said.items() if name != "structured_outputs"}  # ignored
         if schema := (said.pop("structured_outputs", None) or {}).get("json"):
             said["response_format"] = {"type": "json_schema", "json_schema": {"name": "structured", "schema": schema}}
     return said
@@ -124,14 +135,14 @@ def shown_model(dialect: str, shown: dict[str, Any]) -> dict[str, Any]:
     if dialect == "kimi":
         return shown
     bare = {name: shown[name] for name in ("id", "object", "created")}
-    own = {"vllm": {"owned_by": "vllm", "root": shown["id"], "parent": None, "max_model_len": shown["context_length"]}}
-    return {**bare, **own.get(dialect, {"owned_by": dialect})}
+    engine = {"root": shown["id"], "parent": None, "max_model_len": shown["context_length"]} if dialect in ENGINES else {}
+    return {**bare, "owned_by": dialect, **engine}
 
 
 def usage(dialect: str, usage: dict[str, Any], cached: int, reasoning: int) -> dict[str, Any]:
     """The token counts, with the cached ones where the dialect has them. vLLM tells them only when it is started so."""
     plain = {name: usage[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
-    if dialect == "vllm":
+    if dialect in ENGINES:
         return {**plain, "prompt_tokens_details": None}
     details = {"prompt_tokens_details": {"cached_tokens": cached}}
     return {**plain, **details, **({"completion_tokens_details": {"reasoning_tokens": reasoning}} if dialect != "zai" else {})}
@@ -189,6 +200,12 @@ def _vllm(refusal: Refusal, model: str) -> tuple[int, dict[str, Any]]:
     return status, {"error": {"message": said, "type": kind, "param": None, "code": status}}
 
 
+def _sglang(refusal: Refusal, model: str) -> tuple[int, dict[str, Any]]:
+    """As vLLM's, without a box around it."""
+    status, body = _vllm(refusal, model)
+    return status, {"object": "error", **body["error"]} if isinstance(body["error"], dict) else body
+
+
 def _litellm(refusal: Refusal, model: str) -> tuple[int, dict[str, Any]]:
     status, kind, message = _LITELLM.get(refusal.reason, (refusal.status, "invalid_request_error", "{said}"))
     current = f"Current limit: {_number(refusal.message)}, Remaining: 0."
@@ -206,5 +223,6 @@ _ERRORS: Mapping[str, Callable[[Refusal, str], tuple[int, dict[str, Any]]]] = {
     "zai": _zai,
     "openai": _openai,
     "vllm": _vllm,
+    "sglang": _sglang,
     "litellm": _litellm,
 }
