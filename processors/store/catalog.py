@@ -7,8 +7,9 @@ second who connects to a path the database of the first, and so the rows from be
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from pathlib import Path
 from string import Template
@@ -22,6 +23,9 @@ from schemas.tables import FIXED, Column, Table, row_order
 SLOTS = 256
 SHAPE = -1  # the slot that stands for the columns of a table
 
+_idle: list[duckdb.DuckDBPyConnection] = []  # databases in memory that wait to be used again, since to make one takes 10 ms
+os.register_at_fork(after_in_child=_idle.clear)  # its threads stay behind
+
 Shape = list[tuple[str, str, str]]  # name, DuckDB type and meaning of each column, in order
 
 
@@ -31,18 +35,30 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
 
     Times are UTC, and nothing is spilled to other files.
     """
-    connection = duckdb.connect(":memory:", config={"temp_directory": ""})
+    with ExitStack() as trouble:
+        memory = _memory()
+        trouble.callback(memory.close)
+        try:
+            with memory.cursor() as connection:
+                connection.execute(f"ATTACH {literal(str(path))} AS warehouse{' (READ_ONLY)' if read_only else ''}")
+                connection.execute("USE warehouse")
+                connection.execute("SET TimeZone = 'UTC'")
+                yield connection
+            memory.execute("DETACH warehouse")
+        except (duckdb.OperationalError, duckdb.FatalException) as error:
+            message = f"{path} cannot be read or written: {str(error).partition(chr(10))[0]}"
+            step = "Free some space if the disk is full. If the file is damaged, move it away and run again: no reply is paid twice."
+            raise StorageError(message, about=str(path), next_step=step) from error
+        trouble.pop_all()
+        _idle.append(memory)
+
+
+def _memory() -> duckdb.DuckDBPyConnection:
+    """A database in memory to which no file is attached."""
     try:
-        connection.execute(f"ATTACH {literal(str(path))} AS warehouse{' (READ_ONLY)' if read_only else ''}")
-        connection.execute("USE warehouse")
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
-    except (duckdb.OperationalError, duckdb.FatalException) as error:
-        message = f"{path} cannot be read or written: {str(error).partition(chr(10))[0]}"
-        step = "Free some space if the disk is full. If the file is damaged, move it away and run again: stored replies are not paid twice."
-        raise StorageError(message, about=str(path), next_step=step) from error
-    finally:
-        connection.close()
+        return _idle.pop()
+    except IndexError:
+        return duckdb.connect(":memory:", config={"temp_directory": ""})
 
 
 def tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
