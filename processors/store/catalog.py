@@ -49,8 +49,9 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
             message = f"{path} cannot be read or written: {str(error).partition(chr(10))[0]}"
             step = "Free some space if the disk is full. If the file is damaged, move it away and run again: no reply is paid twice."
             raise StorageError(message, about=str(path), next_step=step) from error
-        trouble.pop_all()
-        _idle.append(memory)
+        if not _idle:  # one is enough, and each holds some memory
+            trouble.pop_all()
+            _idle.append(memory)
 
 
 def _memory() -> duckdb.DuckDBPyConnection:
