@@ -152,14 +152,15 @@ async def test_plan_is_near_the_bill(inbox: Path, vocabulary: bytes) -> None:
     assert planned.cost.prompt_tokens == pytest.approx(billed, rel=0.02)
 
 
-def test_sql_answers_in_every_format(inbox: Path, tmp_path: Path) -> None:
+def test_sql_answers_in_every_format(inbox: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """`octavo sql` writes JSON and CSV that other programs read, and Parquet that Arrow reads."""
     out = str(tmp_path / "out")
     assert cli.main(["run", str(inbox), "--out", out, "--extract", "letter", "--offline"]) == 0
+    capfdbinary.readouterr()
     said = {}
     for form in ("json", "csv", "parquet", "table"):
-        command = [sys.executable, "-m", "flows.cli", "sql", "SELECT path, status FROM documents", "--out", out, "--format", form]
-        said[form] = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
+        assert cli.main(["sql", "SELECT path, status FROM documents", "--out", out, "--format", form]) == 0
+        said[form] = capfdbinary.readouterr().out
     assert json.loads(said["json"]) == [{"path": "letter.docx", "status": "ok"}]
     assert said["csv"].decode().splitlines() == ["path,status", "letter.docx,ok"]
     assert said["parquet"].startswith(b"PAR1")
