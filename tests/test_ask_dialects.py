@@ -67,7 +67,8 @@ def question() -> Question:
 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses that nobody asked for are short."""
+    """Pauses that nobody asked for are short, and a minute that is used up is over soon."""
+    monkeypatch.setattr("processors.ask.pace_limits.MINUTE_S", 1.0)
     monkeypatch.setattr("processors.ask.paying.BACKOFF_S", 0.01)
     monkeypatch.setattr("processors.ask.pace_pauses.BACKOFF_S", 0.01)
 
