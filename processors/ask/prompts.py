@@ -1,7 +1,8 @@
 """The words that are sent: fixed instruction, then documents, then the question, so that questions over one window share a prefix.
 
 A window looks like this to the model; the ids come from an HMAC, so that no document can guess that of another, and no document can
-write a mark. One costs 4 tokens, and a document of one page has one:
+write a mark. One costs 4 tokens, and a document of one page has one. It follows directly on the text before it, since a line break would
+be one more; here it has one for the eye:
 
     <<285612>>
     Receipt 4711 ...

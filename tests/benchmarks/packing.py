@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import functools
 import json
 import math
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -116,13 +116,13 @@ def run(folder: Path, tier: int, scale: float, most: int) -> tuple[Estimate, dic
     return said[0], stats
 
 
-def scaled(scale: float) -> functools.partial[Pace]:
-    """The client's pace, whose minutes pass as fast as the emulator's."""
+def scaled(scale: float) -> Callable[..., Pace]:
+    """The client's pace, whose minutes pass as fast as the emulator's; what processes share counts true minutes, and stays out."""
 
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(seconds / scale)
 
-    return functools.partial(Pace, clock=lambda: scale * time.monotonic(), sleep=sleep)
+    return lambda **told: Pace(**told | {"sharing": None, "clock": lambda: scale * time.monotonic(), "sleep": sleep})
 
 
 def flags_of(tier: int, scale: float) -> list[str]:
