@@ -33,6 +33,7 @@ RECENT = 200  # replies that are remembered of each question and size
 QUANTILE = 0.98
 MARGIN = 0.15  # on top of what is learned; a reply that is cut costs its prompt again, so a little room is cheap
 MARGIN_TOKENS = 32
+MOST_THOUGHT = 8  # times the first guess; what is cut there is carried on
 LEAST_THOUGHTS = 10  # replies from which the room to think is learned: the same question is thought over at very different length ...
 THOUGHT_MARGIN = 0.5  # ... and thoughts that are cut are paid for nothing (both ours, 2026-11-23)
 PLAIN = 1.4  # times the tokens of a reply in rows that one of plain objects has, over the labelled samples (Kimi's vocabulary, 2026-11-23)
@@ -91,7 +92,7 @@ class Expectation:
         """Tokens for the thoughts about so many documents, from windows with documents of that size."""
         if not self._reserve:
             return 0
-        learned = _thought(seen, documents) if seen else 0
+        learned = min(_thought(seen, documents), MOST_THOUGHT * self._reserve) if seen else 0
         return learned if len(seen) >= LEAST_THOUGHTS else max(self._reserve, learned)
 
     def thoughts(self, question: Question) -> int:

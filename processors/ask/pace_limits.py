@@ -39,7 +39,7 @@ def minute_in(headers: Mapping[str, str], what: str) -> tuple[int, float]:
     else:
         limit, left, reset = (headers.get("x-ratelimit-limit", "") if what == "requests" else "", "", headers.get("x-ratelimit-reset", ""))
     reset_s = _seconds(reset)
-    if not limit.isdecimal() or reset_s > MINUTE_S:
+    if not re.fullmatch(r"[0-9]{1,12}", limit) or reset_s > MINUTE_S:
         return 0, 0.0
     return int(limit), reset_s if left == "0" else 0.0
 

@@ -28,7 +28,7 @@ from processors.ask.ledger import Ledger, stored
 from processors.ask.pace import Pace
 from processors.ask.pace_limits import Place
 from processors.ask.pace_pauses import BACKOFF_MAX_S, BACKOFF_S
-from processors.ask.stream import first_word_s
+from processors.ask.stream import LONGEST_SILENCE_S, first_word_s
 from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
 from schemas.pipeline import Request
 
@@ -154,7 +154,9 @@ class Paying:
         return billed_usd
 
     def _patience_s(self, request: Request) -> float:
-        """How long a stream may say nothing at first: some hosts keep the thoughts of a model to themselves."""
+        """How long a stream may say nothing at first: some hosts keep thoughts to themselves, hosts of any model may queue."""
+        if self.account.provider.any_model:
+            return LONGEST_SILENCE_S
         thinks = self.account.model.thinking == "always"
         return first_word_s(request.prompt_tokens, request.reply_tokens if thinks else 0)
 

@@ -6,18 +6,18 @@ be one more; here it has one for the eye:
 
     <<285612>>
     Receipt 4711 ...
-    <<042977 page 1/2>>
+    <<742977 page 1/2>>
     Invoice 2024-117 ...
-    <<042977 page 2/2>>
+    <<742977 page 2/2>>
     ...
     <<end>>
 
 Of a document that is longer than a window one piece is shown. What stands before it for orientation says so in its mark, as in
-<<042977 page 1/200, context>>, and the question says which pages are meant.
+<<742977 page 1/200, context>>, and the question says which pages are meant.
 
 The reply has a pair of id and record for each document, and records are rows (`schemas.compact`), unless plain JSON is asked for:
 
-    {"documents":[["285612",["4711",19.90]],["042977",["2024-117",null]]]}
+    {"documents":[["285612",["4711",19.90]],["742977",["2024-117",null]]]}
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from schemas.pipeline import Part, Question, Window
 
 Message = dict[str, Any]
 
-ID_DIGITS = 6  # of a short id: two tokens, and a document that guesses another's is right once in a million times
+ID_DIGITS = 6  # of a short id: two tokens, and a document that guesses another's is right once in 900,000 times
 
 INSTRUCTION = """\
 Answer the question about each document, as JSON: {"documents":[ENTRY,...]}, all of them, in order.
@@ -198,7 +198,8 @@ def _text(text: str) -> Message:
 
 
 def _digits(secret: bytes, content: str) -> str:
-    return str(int.from_bytes(hmac.new(secret, content.encode(), hashlib.sha256).digest())).zfill(78)
+    """subtle: backwards, since the first digits of so large a number are not all as likely; without a zero first, which no number has."""
+    return str(int.from_bytes(hmac.new(secret, content.encode(), hashlib.sha256).digest()))[::-1].lstrip("0")
 
 
 def _json(value: Any) -> str:

@@ -17,6 +17,7 @@ from processors.ask.providers import Provider, RefusalKind
 
 SECRET = re.compile(r"(sk-|Bearer\s+)[A-Za-z0-9_\-.*]{6,}")
 SECRET_CHARACTERS = 8  # shorter keys are words such as "EMPTY" for servers that need none, and words stand in replies; ours, 2026-11-23
+LONGEST_WAIT_S = 86_400.0  # the longest limits are those of a day; a later date is a mistake
 SHOWN_CHARACTERS = 500  # of a message, in ours
 
 # `error.type` and `error.code`. Moonshot's error page, 2026-08-13; OpenAI's error codes; LiteLLM's error reference, 2026-10-06.
@@ -198,12 +199,12 @@ def _used(message: str) -> int:
 def _wait_s(message: str, headers: Mapping[str, str], now_s: float | None) -> float | None:
     """Seconds to wait: the header `Retry-After` as seconds or date, else "after 2 seconds" or "in 1m30s" in the message."""
     if (header := headers.get("retry-after", "").strip()) and (told := _header_s(header, headers.get("date", ""), now_s)) is not None:
-        return told
+        return min(told, LONGEST_WAIT_S)
     if not (found := WAIT.search(message)):
         return None
     hours, minutes, number, unit = found.groups()
     seconds = float(number) / (1_000 if unit.lower() == "ms" else 1)
-    return 3_600 * int(hours or 0) + 60 * int(minutes or 0) + seconds
+    return min(3_600 * int(hours or 0) + 60 * int(minutes or 0) + seconds, LONGEST_WAIT_S)
 
 
 def _header_s(header: str, date: str, now_s: float | None) -> float | None:

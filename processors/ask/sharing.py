@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from processors.ask import database
 from processors.ask.holders import holder, is_gone
 from processors.ask.pace_limits import MINUTE_S, SLACK_S
+from schemas.errors import StorageError
 
 FIRST = """
 CREATE TABLE processes (account TEXT, name TEXT, in_flight INTEGER NOT NULL, waited_at REAL NOT NULL, PRIMARY KEY (account, name));
@@ -36,6 +37,7 @@ STEPS = (FIRST, PAUSES)  # of the schema; a new one goes at the end, and none is
 BUSY_MS = 2_000  # a transaction takes well under a millisecond
 LOOK_AGAIN_S = 0.25  # when somebody else may have made room
 WAITS_S = 1.5  # a process that asked in vain so lately still waits
+LONGEST_PAUSE_S = 300.0  # that others are told of
 GONE_S = 1.0  # how often to look for processes that are gone
 
 Result = TypeVar("Result")
@@ -67,7 +69,7 @@ class Sharing:
             self._file.execute("PRAGMA synchronous = OFF")
             self._file.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
             self._file.isolation_level = None
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, StorageError) as error:
             self._lost(error)
 
     def enter(self, tokens: int, limits: Mapping[str, int], day: int) -> tuple[bool, int, float]:
@@ -98,7 +100,8 @@ class Sharing:
         self._together(left, None)
 
     def pause(self, seconds: float) -> None:
-        """Let nobody leave for so long."""
+        """Let nobody leave for so long, a few minutes at most: who is refused again says so again, and a new run may be let in."""
+        seconds = min(seconds, LONGEST_PAUSE_S)
         now = self._clock()
         sql = "INSERT INTO pauses VALUES (?, ?, ?) ON CONFLICT (account) DO UPDATE SET said_at = excluded.said_at, until = excluded.until"
         values = (self._account, now, now + seconds)

@@ -2,8 +2,8 @@
 
 Prose and code fences around the JSON are passed over. What is cut is never completed: an entry counts when its last brace is there.
 
-    salvage('Here: {"documents":[{"id":"285612","record":{}},{"id":"0429').entries[0].value    {"id": "285612", "record": {}}
-    salvage('{"documents":[["285612",["R-1",null]],["042977",["R').entries[0].value           {"id": "285612", "record": ["R-1", None]}
+    salvage('Here: {"documents":[{"id":"285612","record":{}},{"id":"7429').entries[0].value    {"id": "285612", "record": {}}
+    salvage('{"documents":[["285612",["R-1",null]],["742977",["R').entries[0].value           {"id": "285612", "record": ["R-1", None]}
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-# Where a list of entries may begin: after the key that was asked for, else a bare list or a bare entry.
-_ENTRY = r'(?:\{\s*"id"\s*:|\[\s*"\d{6,}"\s*,)'
+# Where a list of entries may begin: after the key that was asked for, else a bare list or a bare entry. Older ids had a k; models may
+# write one as a number.
+_ENTRY = r'(?:\{\s*"id"\s*:|\[\s*(?:"(?:k\w+|\d{6,})"|\d{6,})\s*,)'
 _BEGINNING = re.compile(rf'"documents"\s*:\s*\[|\[(?=\s*{_ENTRY})|(?={_ENTRY})')
 _OPENING = ("{", "[")  # of an entry
 _SPACE = re.compile(r"\s*")

@@ -29,12 +29,12 @@ _TARGET = re.compile(r"mailto:[^?\s]+|tel:[^?\s]+|https?://[^?#\s]+")
 _LONGEST_TARGET = 80  # characters; longer ones are for machines
 _CELLS = frozenset({"td", "th"})
 _DEEPEST = 10_000  # elements in one another; the time of the parser grows with the square of it: 0.2 s here, measured 2026-11
-_TAG = re.compile(r"<(/?)([a-z][^\s/>]*)[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)([a-z][^\s/<>]*)[^<>]*>", re.IGNORECASE)
 _NEVER_DEEP = frozenset(  # elements that others close, that hold nothing, or whose words are not for people
     re.findall(
         r"\w+",
         "p li dt dd tr td th thead tbody tfoot colgroup option optgroup rp rt area base br col embed hr img input link meta source track"
-        " wbr script style title textarea iframe noscript",
+        " wbr a nobr button h1 h2 h3 h4 h5 h6 script style title textarea iframe noscript",
     ),
 )
 

@@ -111,9 +111,9 @@ def _leaf_or_lost(task: _Task, index: int) -> Leaf:
     try:
         with closing(task.file.document[index]) as page:
             leaf = _leaf(task, page, index)
-            task.forms.append(pdf_extras.fields(page, task.told) if task.has_form else [])
             if not leaf.text and not leaf.image_px and pdf_scan.is_undecodable(page):
                 task.unseen.append(index + 1)
+            task.forms.append(pdf_extras.fields(page, task.told) if task.has_form else [])
             return leaf
     except pypdfium2.PdfiumError:
         task.lost.append(index + 1)

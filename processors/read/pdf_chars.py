@@ -75,10 +75,6 @@ _load_layer = _call("FPDFText_LoadPage", _HANDLE, _HANDLE)
 _close_layer = _call("FPDFText_ClosePage", None, _HANDLE)
 _count_chars = _call("FPDFText_CountChars", _INT, _HANDLE)
 _get_text = _call("FPDFText_GetText", _INT, _HANDLE, _INT, _INT, _OUT)
-_packed = _call("FPDFImageObj_GetImageDataRaw", ctypes.c_ulong, _HANDLE, _OUT, ctypes.c_ulong)
-_pixels = _call("FPDFImageObj_GetImagePixelSize", _INT, _HANDLE, _OUT, _OUT)
-_filters = _call("FPDFImageObj_GetImageFilterCount", _INT, _HANDLE)
-_filter = _call("FPDFImageObj_GetImageFilter", ctypes.c_ulong, _HANDLE, _INT, ctypes.c_char_p, ctypes.c_ulong)
 _char_at = _call("FPDFText_GetCharIndexFromTextIndex", _INT, _HANDLE, _INT)
 _object_of = _call("FPDFText_GetTextObject", _HANDLE, _HANDLE, _INT)
 _loose_box = _call("FPDFText_GetLooseCharBox", _INT, _HANDLE, _INT, _OUT)
@@ -187,15 +183,6 @@ def bounds(items: Sequence[int]) -> list[Box]:
 def fills(items: Sequence[int]) -> list[tuple[int, int, int, int]]:
     """Red, green, blue and opacity with which each object is filled, 0 to 255."""
     return list(zip(*_fours(_fill, items, "I"), strict=True))
-
-
-def packing(image: int) -> tuple[str, float]:
-    """The last filter with which a picture is packed, and how many bytes it takes a pixel."""
-    name, size = ctypes.create_string_buffer(32), array("I", [0, 0])
-    start, _ = size.buffer_info()
-    _filter(image, _filters(image) - 1, name, len(name))
-    _pixels(image, start, start + size.itemsize)
-    return name.value.decode("latin-1"), _packed(image, 0, 0) / max(1, size[0] * size[1])
 
 
 def is_filled(path: int) -> bool:

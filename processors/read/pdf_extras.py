@@ -118,7 +118,7 @@ def attachments(data: bytes, password: str, limits: Limits) -> tuple[tuple[Inner
             if more := len(names) - len(taken):
                 over_by = f"the limit max_entries is {limits.max_entries:,}, raise it to read them"
                 left_out.append(f"{more:,} of its {len(names):,} attachments are not read: {over_by}.")
-    except (pikepdf.PdfError, ValueError, KeyError) as error:
+    except (pikepdf.PdfError, ValueError, KeyError, AttributeError, TypeError) as error:
         left_out.append(f"The list of its attachments is damaged ({type(error).__name__}), so that some may be missing.")
     return tuple(taken), " ".join(left_out)
 
@@ -131,7 +131,7 @@ def _attachment(document: pikepdf.Pdf, key: str, limits: Limits, space: int) -> 
         return Inner(name, _content(spec.get_file().obj, limits, space))
     except DocumentError as error:
         return Inner(name, b"", error)
-    except (pikepdf.PdfError, ValueError, KeyError, zlib.error) as error:
+    except (pikepdf.PdfError, ValueError, KeyError, AttributeError, TypeError, zlib.error) as error:
         return Inner(name, b"", DocumentError("corrupt", f"The attachment is damaged ({type(error).__name__}).", next_step=again))
 
 

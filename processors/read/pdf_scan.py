@@ -21,7 +21,6 @@ WHOLE_PAGE = 0.85  # share of the page under pictures: a scan, whose text may be
 _ENOUGH_TEXT = 1_500  # characters beside a picture, with which the picture is decoration
 _LARGE_PICTURE = 0.3
 _LITTLE_TEXT = 200
-_BLANK_BYTES = {"DCTDecode": 0.05, "CCITTFaxDecode": 0.003, "JBIG2Decode": 0.001}  # that a picture of one colour takes a pixel, at most
 _THUMBNAIL_PX = 64  # enough to tell an empty page from a drawn one
 _NO_INK = (3, 7)  # render modes of PDF, ISO 32000-1 table 106
 _JUNK = re.compile("[\ue000-\uf8ff\ufffd\x00-\x08\x0e-\x1f]")  # private use, unknown and control characters
@@ -40,11 +39,7 @@ _VOWEL = re.compile("[aeiouyàâäåæéèêëïîíìôöòóøùúûüœAEIOUY
 
 
 def is_drawn(sheet: Sheet) -> bool:
-    """Whether anything but blank paper is on the page. A scan need not be drawn for it when it takes more bytes than paper would."""
-    drawn = pdf_chars.objects(sheet)
-    packings = map(pdf_chars.packing, drawn.of(IMAGE))
-    if picture_share(sheet, drawn) >= WHOLE_PAGE and any(size > _BLANK_BYTES.get(name, math.inf) for name, size in packings):
-        return True
+    """Whether anything but blank paper is on the page."""
     with closing(sheet.page.render(scale=_THUMBNAIL_PX / max(1.0, *sheet.size), grayscale=True)) as bitmap:
         low, high = bitmap.to_pil().getextrema()
     return bool(low != high)

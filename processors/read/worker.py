@@ -180,8 +180,9 @@ class _Tree:
             return Reading(twin, twin=True), ()
         own, inner = self._parsed(document, data)
         if twin:
-            return Reading(twin, twin=True), inner
-        if not (self._terms.ocr and any(page.image_px for page in own.pages)):
+            return Reading(own.document if own.document.status == "error" else twin, twin=True), inner
+        to_see = self._terms.ocr and any(page.image_px for page in own.pages)
+        if not to_see and own.document.reason != "bomb":  # which may be the limit of a container, and says nothing of the bytes
             known.put(own.document, holds=bool(inner))
         return own, inner
 

@@ -70,14 +70,15 @@ def _keys(change: Change, kinds: list[pa.Field], length: int) -> pa.Table:
 def difference(connection: duckdb.DuckDBPyConnection, change: Staged) -> set[int]:
     """The slots in which the change would alter a row; {catalog.SHAPE} when the table is missing or its columns or meanings differ.
 
-    Rows are compared by hashes of 64 bits, since whole ones of two tables would be in memory at once.
+    Rows are compared by hashes of 64 bits, since whole ones of two tables would be in memory at once. subtle: DuckDB's hash of an empty
+    list is that of null, so lists and structs are hashed as JSON.
     """
     _register(connection, change)
     if catalog.shape(connection, change.table.name) != _wanted_shape(connection, change.table):
         return {catalog.SHAPE}
     query = """
-        WITH before AS (SELECT $slot AS slot, hash($columns) FROM $table WHERE $touched),
-             after AS (SELECT $slot AS slot, hash($columns) FROM __rows)
+        WITH before AS (SELECT $slot AS slot, hash($compared) FROM $table WHERE $touched),
+             after AS (SELECT $slot AS slot, hash($compared) FROM __rows)
         SELECT DISTINCT slot FROM ((FROM before EXCEPT ALL FROM after) UNION ALL (FROM after EXCEPT ALL FROM before))"""
     return {slot for (slot,) in connection.execute(_filled(query, change)).fetchall()}
 
@@ -96,10 +97,15 @@ def _filled(query: str, change: Staged) -> str:
         table=catalog.quoted(change.table.name),
         kept=f"temp.{catalog.quoted('__kept_' + change.table.name)}",
         columns=", ".join(catalog.quoted(column.name) for column in change.table.columns),
+        compared=", ".join(_comparable(field) for field in change.rows.schema),
         touched=" OR ".join(f"({', '.join(keys[:length])}) IN (FROM __touched_{length})" for length in change.touched),
         slot=catalog.slot(change.table.name),
         order=catalog.ordering(change.table.name, change.rows.column_names),
     )
+
+
+def _comparable(field: pa.Field) -> str:
+    return f"to_json({catalog.quoted(field.name)})" if pa.types.is_nested(field.type) else catalog.quoted(field.name)
 
 
 def _wanted_shape(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[str, catalog.Shape]:
