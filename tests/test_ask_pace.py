@@ -452,6 +452,7 @@ def test_headers_name_a_limit_where_none_is_told() -> None:
     for pace in (found, told):
         pace.heard(headers)
     assert (found.limits()["rpm"], told.limits()["rpm"]) == (100, 50)
+    assert minute_in({"x-ratelimit-limit": str(2**63)}, "requests") == (0, 0.0)
     wrong = ({**headers, "x-ratelimit-reset": "86400"}, {}, {"x-ratelimit-limit": "many"}, {"x-ratelimit-reset": "soon"})
     assert [minute_in(one, "requests") for one in wrong] == [(0, 0.0)] * 4
     assert minute_in(headers, "tokens") == (0, 0.0)

@@ -172,6 +172,7 @@ def test_the_tokens_that_are_counted(message: str, used: int) -> None:
         ({"retry_after": "1.5"}, "", 1.5),
         ({"retry_after": "Mon, 23 Nov 2026 10:00:09 GMT", "date": "Mon, 23 Nov 2026 10:00:00 GMT"}, "", 9.0),
         ({"retry_after": "Mon, 23 Nov 2026 10:00:00 GMT", "date": "Mon, 23 Nov 2026 10:00:09 GMT"}, "", 0.0),
+        ({"retry_after": "Fri, 31 Dec 9999 23:59:59 GMT", "date": "Mon, 23 Nov 2026 10:00:00 GMT"}, "", 86_400.0),
         ({"retry_after": "soon"}, "please try again after 3 seconds", 3.0),
         ({}, "please try again after 1 seconds", 1.0),
         ({}, "Please try again in 1.2s. Visit the console.", 1.2),

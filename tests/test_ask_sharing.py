@@ -15,7 +15,7 @@ import pytest
 
 from processors.ask.pace import Pace
 from processors.ask.refusals import Refusal
-from processors.ask.sharing import WAITS_S, Sharing, account_name
+from processors.ask.sharing import LONGEST_PAUSE_S, WAITS_S, Sharing, account_name
 from tests.false_time import now, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,6 +122,7 @@ def test_a_pause_is_everybodys(tmp_path: Path) -> None:
     clock.now += 1.0
     assert enter(other)
     one.pause(10_000.0)
+    assert other.enter(1, LIMITS, 1)[2] == LONGEST_PAUSE_S  # a new run may have other means
     clock.now = 3.0  # the machine started anew, and so did its clock
     assert enter(Sharing(tmp_path / "pace.sqlite", "a", clock=clock))
 

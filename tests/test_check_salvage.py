@@ -62,6 +62,13 @@ def test_pairs_of_id_and_record(text: str) -> None:
     assert [entry.value for entry in salvage(text).entries] == entries
 
 
+@pytest.mark.parametrize("key", ['"k285"', "285612"])
+def test_ids_of_older_replies_and_ids_as_numbers(key: str) -> None:
+    """A bare list is found by ids as they were written before, and by ids that a model took for numbers."""
+    (entry,) = salvage(f'Here: [[{key}, ["R-1", null]]]').entries
+    assert (str(entry.value["id"]), entry.value["record"]) == (key.strip('"'), ["R-1", None])
+
+
 def test_a_cut_reply_keeps_whole_pairs() -> None:
     """Wherever a reply is cut, only pairs whose last bracket arrived are kept, and the list counts as not closed."""
     first, second = PAIRS.index("]]") + 2, PAIRS.index("]]}")

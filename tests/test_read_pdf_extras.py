@@ -118,17 +118,19 @@ def test_attachment_over_a_limit_is_a_row_that_says_so(tmp_path: Path) -> None:
 
 
 def test_attachment_that_cannot_be_taken_out_costs_only_itself(tmp_path: Path) -> None:
-    """One coded as a picture and one that is damaged have rows with the reason; their neighbour is read."""
+    """One coded as a picture, one that is damaged and one that lies elsewhere have rows with the reason; their neighbour is read."""
 
     def spoil(document: pikepdf.Pdf) -> None:
-        for name in ("coded", "hurt", "good"):
+        for name in ("away", "coded", "hurt", "good"):
             document.attachments[name] = pikepdf.AttachedFileSpec(document, b"Hello", filename=f"{name}.txt")
+        del document.attachments["away"].obj.EF
         document.attachments["coded"].get_file().obj.write(b"Hello", filter=pikepdf.Name.DCTDecode)
         document.attachments["hurt"].get_file().obj.write(b"Hello", filter=pikepdf.Name.FlateDecode)
 
     rows = through_the_door(tmp_path, changed(spoil), Limits(workers=1))
     assert {path: row.reason for path, row in rows.items()} == {
         "a.pdf": "",
+        "a.pdf/away.txt": "corrupt",
         "a.pdf/coded.txt": "unsupported",
         "a.pdf/good.txt": "",
         "a.pdf/hurt.txt": "corrupt",

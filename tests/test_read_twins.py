@@ -56,6 +56,22 @@ def test_the_same_bytes_are_parsed_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert {path for path in words if readings[path].pages} == {"a.txt", "x.zip/e.txt"}
 
 
+def test_a_container_over_a_limit_is_no_twin(tmp_path: Path) -> None:
+    """A zip is refused where its container has room for no more, also when the same bytes were read elsewhere, and only there."""
+    (tmp_path / "in").mkdir()
+    inner = make.zipped({f"{n}.txt": b"words %d" % n for n in range(4)})
+    outer = make.zipped({"p.txt": b"p", "q.txt": b"q", "in.zip": inner})
+    for order in (("a", "b"), ("b", "a")):
+        for name, data in zip(order, (inner, outer), strict=True):
+            (tmp_path / "in" / f"{name}.zip").write_bytes(data)
+        terms = worker.Terms(Limits(max_entries=6), (), pages.READERS, twins=str(tmp_path / f"twins{order[0]}"))
+        found = [entry for entry in discover(tmp_path / "in", Limits()) if isinstance(entry, Found)]
+        readings = {reading.document.path: reading.document for one in worker.read_files(found, terms) for reading in one.readings}
+        alone, held = order
+        assert {readings[f"{alone}.zip/{n}.txt"].status for n in range(4)} == {"ok"}
+        assert (readings[f"{held}.zip/in.zip"].status, readings[f"{held}.zip/in.zip"].reason) == ("error", "bomb")
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_tell_one_another(tmp_path: Path, workers: int) -> None:
     """Pages come once for each content, however many workers read; the readings of all paths are those of a reader without twins."""

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from processors.store.warehouse import Change, Warehouse, hold
 from schemas import tables
 from schemas.errors import SchemaError, SettingsError, StorageError
-from schemas.pipeline import Field, Page
+from schemas.pipeline import Field, Page, Record
 from tests import rows
 
 
@@ -49,6 +49,17 @@ def test_a_commit_that_changes_nothing_leaves_every_byte(warehouse: Warehouse) -
     assert not warehouse.commit([])
     assert not warehouse.commit([Change(tables.PAGES, (), {("unknown",)})])
     assert before == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in warehouse.folder.rglob("*") if path.is_file()}
+
+
+def test_a_list_that_becomes_null_is_a_change(warehouse: Warehouse) -> None:
+    """An empty list, null, and a list of null are three things, and going from one to another is committed."""
+    asked = rows.question(fields=(Field("tags", "list", "Tags", item=Field("tag", "text")),))
+    seen = []
+    for tags in ([], None, [None], []):
+        record = Record(rows.sha("a"), "invoice", {"tags": tags}, (), "request-1")
+        assert warehouse.commit([Change(tables.question_table(asked), [tables.record_row(record, asked, "offline", "rules")])])
+        seen += [row["tags"] for row in warehouse.rows("invoice")]
+    assert seen == [[], None, [None], []]
 
 
 def test_rows_replace_those_of_their_key_and_leave_the_others(warehouse: Warehouse) -> None:

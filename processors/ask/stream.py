@@ -23,7 +23,7 @@ import httpx2
 STREAM_FROM_TOKENS = 8_192  # 200 s at 40 tokens a second; shorter replies come in one piece, which takes less work; our choice, 2026-11-23
 # Before the first word a prompt is read and, where thoughts are not shown, thought over. No page says how fast (2026-11): these are slow.
 # Moonshot's gateway itself ends a silence of 900 s (documentation of 2026-08-13).
-FIRST_WORD_S = 60.0  # to be let in and begin, in seconds; our choice, 2026-11-23
+FIRST_WORD_S = 180.0  # to be let in and begin, in seconds: to wait is free, and a call that is given up may be paid; our choice, 2026-11-23
 READ_TOKENS_PER_S, THOUGHT_TOKENS_PER_S = 1_000.0, 20.0  # an eighth of what plans reckon with, and half; our choice, 2026-11-23
 LONGEST_SILENCE_S = 930.0
 STALL_S = 60.0  # silence after the first words, in seconds; a slow model says a word in far less; our choice, 2026-11-23

@@ -1,0 +1,22 @@
+"""The short ids of documents: nobody can guess them, and a model may take them for numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from processors.ask.prompts import ID_DIGITS, short_ids
+from processors.pack import windows as pack
+from schemas.pipeline import Part
+
+
+def test_ids_are_numbers_of_which_none_is_likelier() -> None:
+    """No id begins with a zero, which a number would lose, and every other digit begins about as many ids."""
+    firsts: Counter[str] = Counter()
+    for secret in (b"one", b"other"):
+        window = pack.window_of([Part(f"{number:064}", 1, 1, 0, 5, "Hello", 2) for number in range(900)])
+        ids = short_ids(window, secret)
+        assert list(ids.values()) == list(window.documents)
+        assert {len(key) for key in ids} <= {ID_DIGITS, ID_DIGITS + 3}
+        firsts.update(key[0] for key in ids)
+    assert set(firsts) == set("123456789")
+    assert max(firsts.values()) < 2 * min(firsts.values())
