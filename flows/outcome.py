@@ -111,7 +111,7 @@ def _sentences(ended: Outcome) -> Iterator[str]:
     files = ", ".join(f"{count} {'failed' if status == 'error' else status}" for status, count in sorted(ended.statuses.items()))
     yield f"Files: {ended.paths}, of which {files}." if ended.paths else "The inbox is empty."
     yield from ended.failures
-    if len(ended.failures) == FAILURES_SHOWN:
+    if ended.statuses.get("error", 0) > len(ended.failures):
         yield "`octavo sql \"FROM documents WHERE status = 'error'\"` lists all that failed."
     if ended.rows:
         yield "Rows: " + ", ".join(f"{rows} in {name}" for name, rows in ended.rows.items()) + "."

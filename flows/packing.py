@@ -131,7 +131,7 @@ def _with_rows(desk: Desk, sizes: Sequence[pack.Size]) -> list[pack.Size]:
     most = alone(desk).alone.rows
     many = [size.document for size in sizes if most and size.chars > most * SHORT_ROW]
     rows = Counter(page.document for page in desk.warehouse.pages_of(many) for _ in rows_in(page.text))
-    return [replace(size, rows=rows[size.document]) for size in sizes]
+    return [replace(size, rows=rows[size.document]) if size.document in rows else size for size in sizes]
 
 
 def _work(desk: Desk, sizes: Sequence[pack.Size]) -> pack.Work:

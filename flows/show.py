@@ -121,7 +121,7 @@ def estimate(found: Estimate, account: Account) -> None:
         ("Replies", expected),
         ("Price", f"${found.cost.usd:.2f}, ${found.cost.worst_usd:.2f} at the most" if account.model.priced else "not in the catalogue"),
         ("Time", _time(found)),
-        ("Beside", "what has to be asked again: answers that are not accepted, rows that a list left out"),
+        ("Not in it", "what has to be asked again: answers that are not accepted, rows that a list left out"),
     ):
         grid.add_row(f"[bold]{name}[/]", escape(value))
     out.print(grid)

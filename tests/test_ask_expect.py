@@ -264,7 +264,7 @@ async def test_a_reply_is_cut_for_its_thoughts_only_once(kimi: Running, question
 
 def test_a_larger_window_is_thought_over_longer(question: Question) -> None:
     """A window of more documents than were seen has room to think in proportion, one of fewer has no less."""
-    expected = Expectation(lambda _: (), lambda _: 100, reserve=8_000)
+    expected = Expectation(lambda _: (), lambda _: 100, thinking_tokens=8_000)
     rooms = []
     for number in (10, 1, 40):
         shown = window(*(invoice(at) for at in range(number)))

@@ -147,7 +147,7 @@ async def test_a_value_from_a_neighbour_is_rejected_and_asked_alone(kimi: Runnin
     job = job_of(kimi, inbox, plain_json=True)
     ended = await run(kimi, job)
     assert (ended.exit_code, ended.asked) == (0, 2)
-    assert "Answers repaired: 1, of which 1 alone, since a neighbour's values stood in them." in ended.sentences
+    assert "Answers repaired: 1, of which 1 asked alone, since values of a neighbour stood in it." in ended.sentences
     assert sorted(row["sender"] for row in parcels(job)) == [f"Sender Number {n} Ltd" for n in range(5)]
 
 

@@ -92,8 +92,8 @@ def step(
     """The request that carries a reply on, or None when it is whole, cannot be carried on, or was carried on often enough.
 
     `partial` is the model's mode (`text`, `json_schema`, or "" for none), `form` how its provider says it: fields of the last message
-    (`message`) and of the call (`body`). `room` are the tokens that its context has beside the prompt, and
-    `thoughts` those that a step has at least more than the first request when the model thinks, so that it is not cut for it once more.
+    (`message`) and of the call (`body`). `room` are the tokens that its context has beside the prompt, and `thoughts` those that a step
+    has at least more than the first request when the model thinks, so that it is not cut for it once more.
     """
     if not found or not _is_cut(found) or len(found) > MOST:
         return None

@@ -7,9 +7,9 @@ pace, and one below it cuts the reply. A question starts with the estimate of it
 
 The root is there because the lengths of many documents in one window even out. Documents that are a few times longer are learned apart.
 
-A model that thinks is billed for its thoughts as for its words, and has room for them beside: RESERVE of the catalogue at first, then what
-QUANTILE of the windows thought, + margin, and more for a window of more documents than most. One that is cut while it thinks has said
-nothing and is asked again whole, so that this margin is wide.
+A model that thinks is billed for its thoughts as for its words, and has room for them beside: `thinking_tokens` of the catalogue at first,
+then what QUANTILE of the windows thought, + margin, and more for a window of more documents than most. One that is cut while it thinks
+has said nothing and is asked again whole, so that this margin is wide.
 
 What is learned is a function of the replies in the ledger, so a rerun knows it; and it is no part of what is asked, so that a limit that
 changes never makes another request.
@@ -60,7 +60,7 @@ class Seen:
 class Expectation:
     """What replies are expected to have.
 
-    `latest` gives the windows and replies that the ledger has of a question, by its fingerprint. `reserve` are the tokens to keep free at
+    `latest` gives the windows and replies that the ledger has of a question, by its fingerprint. `thinking_tokens` are to be kept free at
     first for the thoughts of a model that thinks, whose words are told from them by `count`; 0 for one that does not, and all that is
     billed are words. `plain` is for replies that are plain objects, of which schemas let expect more tokens.
     """
@@ -70,11 +70,11 @@ class Expectation:
         latest: Callable[[str], Iterable[tuple[str, Reply]]],
         count: Callable[[str], int] = len,
         *,
-        reserve: int = 0,
+        thinking_tokens: int = 0,
         plain: bool = False,
     ) -> None:
         """Nothing is read before it is asked for."""
-        self._latest, self._count, self._reserve, self._factor = latest, count, reserve, PLAIN if plain else 1.0
+        self._latest, self._count, self._thinking_tokens, self._factor = latest, count, thinking_tokens, PLAIN if plain else 1.0
         self._known: dict[str, dict[int, deque[Seen]]] = {}
         self._thoughts: dict[str, dict[int, deque[Seen]]] = {}
 
@@ -88,12 +88,12 @@ class Expectation:
         words = _learned(seen, documents) if len(seen) >= LEAST else ceil(self._factor * estimate(question, window))
         return words + self._room_to_think(self._thoughts[question.fingerprint].get(_size(documents, characters), ()), documents)
 
-    def _room_to_think(self, seen: Sequence[Seen] | deque[Seen], documents: int) -> int:
+    def _room_to_think(self, seen: Sequence[Seen], documents: int) -> int:
         """Tokens for the thoughts about so many documents, from windows with documents of that size."""
-        if not self._reserve:
+        if not self._thinking_tokens:
             return 0
-        learned = min(_thought(seen, documents), MOST_THOUGHT * self._reserve) if seen else 0
-        return learned if len(seen) >= LEAST_THOUGHTS else max(self._reserve, learned)
+        learned = min(_thought(seen, documents), MOST_THOUGHT * self._thinking_tokens) if seen else 0
+        return learned if len(seen) >= LEAST_THOUGHTS else max(self._thinking_tokens, learned)
 
     def thoughts(self, question: Question) -> int:
         """Tokens of thought that a reply to a question had in the mean; 0 where none is known."""
@@ -138,7 +138,7 @@ class Expectation:
     def _learn(self, question: str, parts: Parts, reply: Reply) -> None:
         """Keep how long the words of a reply were, and its thoughts, which are the rest of what was billed. Words end thoughts."""
         billed, ended = reply.usage.reply_tokens, reply.finish_reason
-        words = min(billed, self._count(reply.text)) if self._reserve else billed
+        words = min(billed, self._count(reply.text)) if self._thinking_tokens else billed
         thought_ended = "stop" if words and ended == "length" else ended
         for known, one in ((self._known, seen(parts, words, ended)), (self._thoughts, seen(parts, billed - words, thought_ended))):
             if one:
@@ -173,7 +173,7 @@ def seen(parts: Parts, tokens: int, finish_reason: str) -> Seen | None:
     return Seen(documents, characters, tokens * (CENSORED if finish_reason == "length" else 1))
 
 
-def _learned(windows: Sequence[Seen] | deque[Seen], documents: int) -> int:
+def _learned(windows: Sequence[Seen], documents: int) -> int:
     """The limit for so many documents, from windows with documents of that size."""
     mean = sum(one.tokens for one in windows) / sum(one.documents for one in windows)
     above = sorted((one.tokens - one.documents * mean) / sqrt(one.documents) for one in windows)
@@ -181,7 +181,7 @@ def _learned(windows: Sequence[Seen] | deque[Seen], documents: int) -> int:
     return ceil((documents * mean + sqrt(documents) * high) * (1 + MARGIN + 1 / len(windows))) + MARGIN_TOKENS
 
 
-def _thought(windows: Sequence[Seen] | deque[Seen], documents: int) -> int:
+def _thought(windows: Sequence[Seen], documents: int) -> int:
     """The room to think about so many documents. subtle: a window of few is not thought over so much less, so only more get more."""
     usual = sum(one.documents for one in windows) / len(windows)
     high = sorted(one.tokens for one in windows)[ceil(QUANTILE * len(windows)) - 1]

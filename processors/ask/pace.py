@@ -15,18 +15,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from processors.ask.pace_limits import (
-    BURST_SHARE,
-    MOST_IN_FLIGHT,
-    SPREAD_S,
-    Day,
-    Limit,
-    Minute,
-    Miscount,
-    Place,
-    Slots,
-    minute_in,
-)
+from processors.ask.pace_limits import BURST_SHARE, MOST_IN_FLIGHT, SPREAD_S, Day, Limit, Minute, Miscount, Place, Slots, minute_in
 from processors.ask.pace_pauses import Pauses
 from processors.ask.pace_turns import Turns, Waiting
 from processors.ask.refusals import Refusal
@@ -63,7 +52,8 @@ class Pace:
         self._slots, self._rpm, self._tpm, self._tpd = Slots(concurrency, begin), Limit(rpm), Limit(tpm), Limit(tpd)
         self._minute, self._day, self._miscount = Minute(), Day(), Miscount()
         self._turns, self._sharing, self._pauses = Turns(), sharing, Pauses(clock, wall_clock, chance, hear)
-        self._left_at = self._looked_at = self._looked_wall_s = -math.inf
+        self._left_at = self._looked_at = -math.inf
+        self._known: Mapping[str, tuple[int, float]] = {}  # limits as any process found them, and when
         self._timer: asyncio.Task[None] | None = None
         self._timer_at = math.inf
         self._remember()
@@ -245,13 +235,13 @@ class Pace:
 
     def _learn_from_others(self) -> None:
         """Take limits that any process found since the last look; who has to be refused to know them is refused in vain."""
-        now, wall_s = self.clock(), self._wall_clock()
+        now = self.clock()
         if self._sharing is None or now < self._looked_at + LOOK_S:
             return
-        for name, (allowed, found_at) in self._sharing.known().items():
-            if found_at >= self._looked_wall_s:
-                self._limit(name).find(allowed, now - max(0.0, wall_s - found_at))
-        self._looked_at, self._looked_wall_s = now, wall_s
+        for name, found in (known := self._sharing.known()).items():
+            if found != self._known.get(name):
+                self._limit(name).find(found[0], now - max(0.0, self._wall_clock() - found[1]))
+        self._looked_at, self._known = now, known
 
     def _limit(self, name: str) -> Limit:
         return {"concurrency": self._slots.limit, "rpm": self._rpm, "tpm": self._tpm, "tpd": self._tpd}[name]

@@ -3,9 +3,9 @@
 The order of a call is the ledger's: wait for the pace, reserve, `sent` on disk, call, raw reply on disk, bill. What may succeed later is
 tried again; what ends all asking (no key, no money, nobody there) is said to everybody who waits.
 
-It holds together what others own: `pace` says when to leave (`pace_limits` has the places, `pace_pauses` the
-lengths of pauses), `budget` and `balance` whether there is
-money, `ledger` keeps, `chat` calls, `stream` says how long silence is none, and `account` says who is asked and what that costs.
+It holds together what others own: `pace` says when to leave (`pace_limits` has the places, `pace_pauses` the lengths of pauses), `budget`
+and `balance` whether there is money, `ledger` keeps, `chat` calls, `stream` says how long a silence may be, and `account` says who is
+asked and what that costs.
 """
 
 from __future__ import annotations

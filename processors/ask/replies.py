@@ -82,7 +82,7 @@ class Asker:
         )
         if pace is None:
             self.pace.spent_today(self.ledger.tokens_since(account.provider.name, pace_limits.day_began()))
-        self.expected = expect.Expectation(self._latest, count, reserve=account.model.thinking_tokens, plain=account.is_plain)
+        self.expected = expect.Expectation(self._latest, count, thinking_tokens=account.model.thinking_tokens, plain=account.is_plain)
         self.budget = Budget(account.caps, run=run, hear=self._notice)
         self.balance = Balance(lambda: read_balance(self.chat.get, account.provider), account.provider.currency, hear=self._notice)
         self.notices: list[str] = []  # what a person should know about money and the way to the provider, as it was said

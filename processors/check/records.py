@@ -92,7 +92,7 @@ def settle(rejects: Iterable[Reject]) -> tuple[list[Record], list[Reject]]:
 def repair(request: Request, reply: Reply, last: Reject | None) -> str:
     """How a record of a reply was come by when it was not the plain way; empty when it was. `last` is what came of the answer before."""
     if last and last.reason == "contamination":
-        return "alone, since a neighbour's values stood in them"
+        return "asked alone, since values of a neighbour stood in it"
     if request.round:
         return "by their failing fields" if request.question.whole else "asked again" if request.round == 1 else "asked alone"
     return "kept from a reply that broke off" if reply.finish_reason == "length" else ""

@@ -26,6 +26,7 @@ TEXT, PATH, IMAGE, SHADING, FORM = (
 )
 _MAX_DEPTH = 3  # forms within forms that are looked into
 _MAX_INNER = 20_000  # objects in forms that are looked at
+NO_INK = (3, 7)  # render modes of PDF, ISO 32000-1 table 106
 _WORD = re.compile(r"\S+")
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top

@@ -19,10 +19,9 @@ import pypdfium2
 from PIL import Image, ImageChops
 
 from processors.read import pdf_chars
-from processors.read.pdf_chars import IMAGE, PATH, SHADING, TEXT, Box, Drawn, Sheet, Word
+from processors.read.pdf_chars import IMAGE, NO_INK, PATH, SHADING, TEXT, Box, Drawn, Sheet, Word
 
 TINY_POINTS = 1.2  # height of a line, of text of one point: no reader sees it on paper
-_NO_INK = (3, 7)  # render modes of PDF, ISO 32000-1 table 106
 _COVERS = frozenset({PATH, IMAGE, SHADING})
 _NEAR_WHITE = 242
 _NO_OPACITY, _OPAQUE = 10, 245  # of 255
@@ -74,7 +73,7 @@ def without_ink(sheet: Sheet, drawn: Drawn) -> tuple[list[int], list[int]]:
     places = [place for place, kind in enumerate(drawn.kinds) if kind == TEXT]
     items = [drawn.items[place] for place in places]
     modes, fills = pdf_chars.modes(items), pdf_chars.fills(items)
-    sure = [item for item, mode, fill in zip(items, modes, fills, strict=True) if mode in _NO_INK or fill[3] < _NO_OPACITY]
+    sure = [item for item, mode, fill in zip(items, modes, fills, strict=True) if mode in NO_INK or fill[3] < _NO_OPACITY]
     known = set(sure)
     white = [place for place, fill in zip(places, fills, strict=True) if _is_white(fill) and drawn.items[place] not in known]
     unsure = [drawn.items[place] for place in white]

@@ -15,14 +15,13 @@ import pypdfium2.raw as pdfium
 
 from processors.read import pdf_chars
 from processors.read.leaf import RENDER_DPI, bounded
-from processors.read.pdf_chars import IMAGE, TEXT, Drawn, Sheet
+from processors.read.pdf_chars import IMAGE, NO_INK, TEXT, Drawn, Sheet
 
 WHOLE_PAGE = 0.85  # share of the page under pictures: a scan, whose text may be a stamp or a layer of OCR
 _ENOUGH_TEXT = 1_500  # characters beside a picture, with which the picture is decoration
 _LARGE_PICTURE = 0.3
 _LITTLE_TEXT = 200
 _THUMBNAIL_PX = 64  # enough to tell an empty page from a drawn one
-_NO_INK = (3, 7)  # render modes of PDF, ISO 32000-1 table 106
 _JUNK = re.compile("[\ue000-\uf8ff\ufffd\x00-\x08\x0e-\x1f]")  # private use, unknown and control characters
 _LONGEST_JUDGED = 20_000  # characters of a layer
 _GOOD_SHARE = 0.965  # of a layer's tokens like words or numbers: the good ones of the corpus have 0.97 to 1, the poor ones 0.76 to 0.96
@@ -82,7 +81,7 @@ def picture_share(sheet: Sheet, drawn: Drawn) -> float:
 def is_layer(drawn: Drawn) -> bool:
     """Whether the text of a page under a picture is OCR that somebody put behind it: without ink, or drawn before the picture."""
     modes = pdf_chars.modes(drawn.of(TEXT))
-    if sum(mode in _NO_INK for mode in modes) * 2 > len(modes):
+    if sum(mode in NO_INK for mode in modes) * 2 > len(modes):
         return True
     last_picture = max(place for place, kind in enumerate(drawn.kinds) if kind == IMAGE)
     return drawn.kinds[:last_picture].count(TEXT) * 10 > len(modes) * 9
