@@ -72,7 +72,7 @@ def _check_address(base_url: str) -> None:
     except ValueError:  # a port that is no number, or half a bracket
         known = False
     if not known:
-        message = "What is named as the address of the API is none."  # not shown, since it may be a key
+        message = "The base URL is no address of an API."  # not shown, since it may be a key
         raise SettingsError(message, about="base_url", next_step="Write it with its scheme, as in --base-url https://api.moonshot.ai/v1")
 
 

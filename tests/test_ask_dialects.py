@@ -13,6 +13,7 @@ import pytest
 
 from flows import cli, order, settings
 from processors.ask.replies import Account, Asker, look_up
+from processors.ask.stream import LONGEST_SILENCE_S
 from processors.pack import windows as pack
 from schemas.compiler import compile_question
 from schemas.errors import AccessRefused, RequestRefused
@@ -120,6 +121,15 @@ async def test_slow_down_is_waited_out(host: Host, question: Question, tmp_path:
                 reply = await asking.ask(asking.request(SLIP, question))
         assert reply.attempts == 2, kind
         assert [entry.status == 200 for entry in emulator.journal] == [False, True], kind
+
+
+@each_host
+async def test_who_may_queue_is_waited_for(host: Host, question: Question, tmp_path: Path) -> None:
+    """A machine of one's own or a proxy makes calls wait as long as it takes; a provider with limits begins in time."""
+    with served(host) as emulator:
+        async with asker(host, emulator, tmp_path) as asking:
+            patience_s = asking._paying._patience_s(asking.request(SLIP, question))
+    assert (patience_s == LONGEST_SILENCE_S) is (host.provider in {"vllm", "sglang", "litellm"})
 
 
 @each_host

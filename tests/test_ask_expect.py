@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flows import settings
 from processors.ask import expect
-from processors.ask.expect import LEAST, LEAST_THOUGHTS, Expectation, Seen
+from processors.ask.expect import LEAST, LEAST_THOUGHTS, MOST_THOUGHT, Expectation, Seen
 from processors.ask.fingerprint import fingerprint
 from processors.ask.replies import Asker
 from processors.pack import windows as pack
@@ -275,6 +275,17 @@ def test_a_larger_window_is_thought_over_longer(question: Question) -> None:
         rooms.append(expected.tokens(question, shown) - expect._learned(seen, number))
     assert rooms[1] == rooms[0] > 1_000
     assert rooms[2] > 4_000
+
+
+def test_the_room_to_think_has_an_end(question: Question) -> None:
+    """However often thoughts are cut, the room for them grows to a bound: all of it counts against the tokens of the minute."""
+    expected = Expectation(lambda _: (), lambda _: 0, thinking_tokens=8_000)
+    shown = window(invoice(1))
+    first = expected.tokens(question, shown)
+    for _ in range(30):
+        request = request_of(question, shown)
+        expected.note(request, replied(request, expected.tokens(question, shown), "length"))
+    assert first < expected.tokens(question, shown) <= first + MOST_THOUGHT * 8_000
 
 
 async def test_less_is_reserved_once_replies_are_known(kimi: Running, question: Question, tmp_path: Path) -> None:

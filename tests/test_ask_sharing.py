@@ -167,6 +167,22 @@ def test_what_one_finds_the_other_knows(tmp_path: Path) -> None:
     assert (before["rpm"], after["rpm"]) == (0, 100)
 
 
+def test_what_was_found_before_a_look_is_known_at_the_next(tmp_path: Path) -> None:
+    """A limit counts when it is there to be read, also where the finder's clock is behind."""
+
+    async def later() -> dict[str, int]:
+        one, other = (Sharing(tmp_path / "p", "a", clock=now) for _ in range(2))
+        pace = Pace(clock=now, wall_clock=now, sharing=other)
+        await asyncio.sleep(5)
+        async with pace.slot(1):
+            one.found("rpm", 7, now() - 3_600)
+        await asyncio.sleep(5)
+        async with pace.slot(1):
+            return pace.limits()
+
+    assert run(later())["rpm"] == 7
+
+
 def test_the_day_and_found_limits_are_remembered(tmp_path: Path) -> None:
     """The tokens of the day are those of all runs of the account, and the next run begins with the limits that an earlier one found."""
     first = Sharing(tmp_path / "pace.sqlite", "a")
@@ -192,6 +208,13 @@ def test_trouble_with_the_file_ends_the_sharing_only(tmp_path: Path) -> None:
     sharing.found("rpm", 3, 0.0)
     assert sharing.known() == {}
     sharing.close()
+
+
+def test_a_file_of_a_newer_octavo_ends_the_sharing_only(tmp_path: Path) -> None:
+    """The file is the machine's, and the machine may have two versions: the older one goes on without it."""
+    with sqlite3.connect(tmp_path / "pace.sqlite") as file:
+        file.execute("PRAGMA user_version = 99")
+    assert all(enter(Sharing(tmp_path / "pace.sqlite", "a")) for _ in range(20))
 
 
 def test_the_key_is_not_in_the_file(tmp_path: Path) -> None:
