@@ -14,6 +14,7 @@ from schemas.errors import SettingsError
 from schemas.job import Job, SummaryStyle
 
 PROVIDER_FLAGS = ("provider", "base_url", "model", "catalogue", "key_env")
+WORDS = {"extract": "SCHEMA", "required_evidence": "FIELD"}  # flags that take several words, and what these are
 STYLES = [style for style in get_args(SummaryStyle) if style]
 
 
@@ -50,8 +51,8 @@ def from_flags(args: argparse.Namespace) -> Job:
 
 def _shape(name: str, annotation: Any) -> dict[str, Any]:
     """How argparse takes a field: lists take several words, a style may be left out, switches take none."""
-    if name == "extract":
-        return {"nargs": "+", "action": "extend", "metavar": "SCHEMA"}
+    if name in WORDS:
+        return {"nargs": "+", "action": "extend", "metavar": WORDS[name]}
     if name == "password":
         return {"action": "append", "metavar": "TEXT"}
     if name == "summarize":
@@ -75,11 +76,11 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 def _give_back_inbox(values: dict[str, Any]) -> None:
     """subtle: in `--extract invoice INBOX` and `--summarize INBOX` argparse takes the folder for one more value of the flag."""
-    if "inbox" in values:
-        return
-    if len(values.get("extract", [])) > 1 and Path(values["extract"][-1]).is_dir():
-        *values["extract"], values["inbox"] = values["extract"]
-    elif values.get("summarize") and values["summarize"] not in STYLES and Path(values["summarize"]).is_dir():
+    for name in WORDS:
+        words = values.get(name)
+        if "inbox" not in values and isinstance(words, list) and len(words) > 1 and Path(str(words[-1])).is_dir():
+            *values[name], values["inbox"] = words
+    if "inbox" not in values and values.get("summarize") and values["summarize"] not in STYLES and Path(values["summarize"]).is_dir():
         values["inbox"], values["summarize"] = values["summarize"], STYLES[0]
 
 

@@ -49,9 +49,17 @@ def test_flags_make_a_job() -> None:
     assert job == Job(inbox="in", out="o", extract=["invoice", "receipt"], summarize="one-paragraph", budget_usd=2.5, offline=True, rpm=7)
 
 
+@pytest.mark.parametrize("name", [name for name, field in Job.model_fields.items() if field.annotation == list[str]])
+def test_lists_take_words(name: str) -> None:
+    """A flag of a field that is a list makes a value of each word, not of each letter, and may be given again."""
+    flag = f"--{name.replace('_', '-')}"
+    assert getattr(job_of("in", flag, "one", flag, "two"), name) == ["one", "two"]
+
+
 def test_the_inbox_may_come_last(tmp_path: Path) -> None:
     """A folder behind a flag that takes several values is the inbox, not one more schema or a style."""
     assert job_of("--extract", "invoice", str(tmp_path)).inbox == str(tmp_path)
+    assert job_of("--extract", "invoice", "--required-evidence", "all", str(tmp_path)).inbox == str(tmp_path)
     assert job_of("--summarize", str(tmp_path)).summarize == "one-paragraph"
 
 
@@ -70,6 +78,7 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
         ("inbox: a\ncolour: red", "colour"),
         ("inbox: a\ntier: 9", "tier"),
         ("out: b", "No inbox"),
+        ("extract:", "No inbox"),
     ],
 )
 def test_a_wrong_job_is_a_sentence(tmp_path: Path, text: str, said: str) -> None:
