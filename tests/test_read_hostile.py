@@ -166,7 +166,7 @@ def test_a_hazard_that_is_harmless_is_read(reader: Reader, tmp_path: Path, name:
 def test_a_hazard_that_shows_nothing_is_empty(reader: Reader, tmp_path: Path, name: str) -> None:
     """What costs much elsewhere and puts nothing on its page ends within the limits as empty, with the sentence that says so."""
     (reading,) = read(reader, tmp_path, name, EMPTY[name]())
-    assert outcome(reading.document) == "empty no_text"
+    assert outcome(reading.document) == "empty no_text", reading.document.detail
     assert reading.document.detail == "1 page(s), and no text on them."
 
 

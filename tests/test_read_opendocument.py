@@ -70,6 +70,12 @@ def test_a_file_cannot_ask_for_a_billion_blanks() -> None:
     assert sum(map(len, lines(p('a<text:s text:c="900000000"/>b') + f"<table:table>{row(cells)}</table:table>"))) < 10_000
 
 
+def test_cells_of_a_wide_row_are_kept() -> None:
+    """Only what is repeated is bounded: every cell that stands in the file is read, however many there are."""
+    (line,) = lines(f"<table:table>{row(''.join(cell(f'c{number}') for number in range(1_200)))}</table:table>")
+    assert line.split(" | ") == [f"c{number}" for number in range(1_200)]
+
+
 def test_deleted_and_hidden_text_is_left_out() -> None:
     """What a tracked change deleted, and what a style hides, is not there; insertions are."""
     change = f"<text:changed-region><text:deletion>{p('100')}</text:deletion></text:changed-region>"

@@ -41,6 +41,21 @@ def test_a_dead_worker_is_an_error_and_the_next_task_runs(sandbox: Sandbox, call
     assert asyncio.run(sandbox.run(abs, -1, timeout_s=30)) == 1
 
 
+def _die_once(mark: Path) -> str:
+    """What becomes of an innocent task in a worker that an earlier one has left ill."""
+    if not mark.exists():
+        mark.touch()
+        os.abort()
+    return "well"
+
+
+def test_a_worker_that_was_ill_costs_no_file(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A task whose worker dies is tried once more in another one, unless its files are tried one by one anyway."""
+    assert asyncio.run(sandbox.run(_die_once, tmp_path / "one", timeout_s=30)) == "well"
+    with pytest.raises(DocumentError, match="SIGABRT"):
+        asyncio.run(sandbox.run(_die_once, tmp_path / "other", timeout_s=30, forgiven=0))
+
+
 class _OddError(Exception):
     """An error that can be sent and not be received."""
 

@@ -59,9 +59,12 @@ class Sandbox:
             pool.stop()  # type: ignore[no-untyped-call]
             pool.join()
 
-    async def run(self, function: Callable[..., T], *args: Any, timeout_s: float) -> T:
-        """The result of `function(*args)` in a worker. Raises DocumentError: what it raises, else timeout, crashed, memory."""
-        for _ in range(2):
+    async def run(self, function: Callable[..., T], *args: Any, timeout_s: float, forgiven: int = 1) -> T:
+        """The result of `function(*args)` in a worker. Raises DocumentError: what it raises, else timeout, crashed, memory.
+
+        So many deaths of a worker are `forgiven`, at most one: what it read before may have left it ill.
+        """
+        for attempt in range(2):
             pool = self._started()
             try:
                 return await asyncio.wrap_future(pool.schedule(_shielded, args=(function, *args), timeout=timeout_s))
@@ -71,7 +74,8 @@ class Sandbox:
                 message = f"Reading it took longer than {timeout_s:g} s and was stopped."
                 raise DocumentError("timeout", message, next_step=f"Raise the limit {self._prefix}timeout_s, or split the file.") from error
             except ProcessExpired as error:
-                self._raise_expired(error)
+                if attempt >= forgiven or error.exitcode == _OUT_OF_MEMORY:
+                    self._raise_expired(error)
             except MemoryError as error:
                 self._raise_full(error)
         limit = f"{self._prefix}memory_bytes"

@@ -53,7 +53,7 @@ class Crew:
             return [await self.read_alone(group[0])]
         limit_s = self.terms.limits.timeout_s
         try:
-            opened = await self.sandbox.run(read_files, tuple(group), self.terms, timeout_s=limit_s * _FIRST_TRY)
+            opened = await self.sandbox.run(read_files, tuple(group), self.terms, timeout_s=limit_s * _FIRST_TRY, forgiven=0)
         except DocumentError:
             left_s = limit_s * (1 - _FIRST_TRY)
             return list(await asyncio.gather(*(self._from(0, found, left_s) for found in group)))
