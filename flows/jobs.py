@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import ValidationError
 
-from schemas.errors import SettingsError
+from schemas.errors import SettingsError, words
 from schemas.job import Job, SummaryStyle
 
 PROVIDER_FLAGS = ("provider", "base_url", "model", "catalogue", "key_env")
@@ -68,7 +68,8 @@ def _from_file(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"The job file {path} cannot be read: {error}.", about="job", next_step="Check its path and YAML.") from None
+        message = f"The job file {path} cannot be read: {words(error)}."
+        raise SettingsError(message, about="job", next_step="Check its path and YAML.") from None
     if not isinstance(values, dict):
         raise SettingsError(f"The job file {path} has no fields.", about="job", next_step="Write lines such as `inbox: scans`.")
     return values

@@ -131,7 +131,8 @@ def passwords(job: Job) -> tuple[str, ...]:
         try:
             given += Path(job.password_file).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            message = f"The passwords in {job.password_file} cannot be read: {type(error).__name__}."
+            why = error.strerror if isinstance(error, OSError) else "they are not UTF-8"
+            message = f"The passwords in {job.password_file} cannot be read: {why}."
             raise SettingsError(message, about="password_file", next_step="Name a UTF-8 file with a password a line.") from None
     return tuple(dict.fromkeys(filter(None, given)))
 

@@ -36,6 +36,15 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {_ADDRESS.sub('', ' '.join(str(error).split()))[:_MOST_WORDS]}"
 
 
+def words(error: BaseException) -> str:
+    """What an error about a file says, in one line: the system's words without its number and path, or the parser's own.
+
+    >>> words(FileNotFoundError(2, "No such file or directory", "gold.json"))
+    'No such file or directory'
+    """
+    return getattr(error, "strerror", None) or " ".join(str(error).split())
+
+
 class OctavoError(Exception):
     """Root of all errors. `about` names the document, request or setting it concerns; `next_step` what to do."""
 

@@ -327,7 +327,9 @@ def test_address_and_key_are_the_providers(fields: dict[str, Any], environ: dict
     assert (account.base_url, account.key) == (base_url, key)
 
 
-@pytest.mark.parametrize("wrong", ["localhost:8000/v1", "api.moonshot.ai/v1", "ftp://host/v1", "http://", "http://host:many/v1", "http://[::1/v1"])
+@pytest.mark.parametrize(
+    "wrong", ["localhost:8000/v1", "api.moonshot.ai/v1", "ftp://host/v1", "http://", "http://host:many/v1", "http://[::1/v1"]
+)
 def test_an_address_without_a_scheme_is_a_wrong_setting(wrong: str) -> None:
     """What nothing can be sent to is refused before anything is read, with exit code 1 and what to write."""
     with pytest.raises(SettingsError, match="is no address of an API") as caught:

@@ -147,9 +147,10 @@ def test_silence_before_the_first_word_is_measured_by_the_prompt(characters: int
     async def ended() -> float:
         config = Config(tier=5, ttft_s=ttft_s, prefill_tokens_per_s=prefill, jitter=0.0, cache=False, tokens_per_s=1e6)
         asked = body(messages=[{"role": "user", "content": "x" * characters}])
-        async with emulated(config) as kimi, Chat(
-            kimi.base_url, "sk-emulator", provider=catalogue().provider("moonshot"), concurrency=1
-        ) as chat:
+        async with (
+            emulated(config) as kimi,
+            Chat(kimi.base_url, "sk-emulator", provider=catalogue().provider("moonshot"), concurrency=1) as chat,
+        ):
             silent_s = stream.first_word_s(round(characters / 4.6), 0)
             if ended_s < ttft_s:
                 with pytest.raises(TryLater, match="said nothing for too long") as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,22 @@ def test_a_wrong_job_is_a_sentence(tmp_path: Path, text: str, said: str) -> None
     (tmp_path / "job.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match=said):
         job_of("--job", str(tmp_path / "job.yaml"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["eval", "gone.json"],
+        ["run", "--job", "gone.yaml"],
+        ["models", "--catalogue", "gone.toml"],
+        ["run", ".", "--extract", "letter", "--offline", "--password-file", "gone.txt"],
+        ["run", ".", "--extract", "gone.json", "--offline"],
+    ],
+)
+def test_a_file_that_is_not_there_is_said_with_what_to_do(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever file is named and missing: a setting error with the system's words, without its number, and a next step."""
+    assert cli.main([*words, *(["--out", str(tmp_path / "out")] if words[0] == "run" else [])]) == 1
+    assert re.search(r"gone\.\w+ cannot be read.*: No such file or directory\. [A-Z]", capsys.readouterr().err)
 
 
 def test_no_key_says_what_to_set_and_that_offline_exists(inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,9 +91,7 @@ def test_attachments_and_forwarded_mails_are_documents(reader: Reader, tmp_path:
     outer = mail("Fwd", "See below.", invoice_pdf=PDF)
     outer.add_attachment(mail("Old order", "Twelve chairs.", list_txt=b"chair x 12"))
     readings = read(reader, tmp_path, "m.eml", outer.as_bytes())
-    assert outcomes(readings) == dict.fromkeys(
-        ["m.eml", "m.eml/invoice.pdf", "m.eml/Old order.eml", "m.eml/Old order.eml/list.txt"], "ok"
-    )
+    assert outcomes(readings) == dict.fromkeys(["m.eml", "m.eml/invoice.pdf", "m.eml/Old order.eml", "m.eml/Old order.eml/list.txt"], "ok")
     assert "Twelve chairs" in readings["m.eml/Old order.eml"].pages[0].text
     assert "Twelve chairs" not in readings["m.eml"].pages[0].text
     assert readings["m.eml/Old order.eml/list.txt"].document.container == "m.eml/Old order.eml"

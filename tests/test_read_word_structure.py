@@ -28,9 +28,7 @@ def numbered(definition: tuple[str, str], *body: str) -> list[str]:
 
 def test_a_list_of_its_own_start_begins_there_once() -> None:
     """A second list over the same definition begins where it says, and both count on in one counter."""
-    other = (
-        '<w:num w:numId="2"><w:abstractNumId w:val="1"/><w:lvlOverride w:ilvl="0"><w:startOverride w:val="7"/></w:lvlOverride></w:num>'
-    )
+    other = '<w:num w:numId="2"><w:abstractNumId w:val="1"/><w:lvlOverride w:ilvl="0"><w:startOverride w:val="7"/></w:lvlOverride></w:num>'
     definition = levels(level("decimal", "%1."), rest=other)
     assert numbered(definition, *(listed("x", number) for number in (1, 2, 2, 1))) == ["1. x", "7. x", "8. x", "9. x"]
 
@@ -143,6 +141,7 @@ def test_layout_tables_keep_their_lines() -> None:
 
 def test_notes_have_numbers_of_their_own() -> None:
     """Footnotes, endnotes and comments are counted apart; each text stands below the page that calls it first, with its lines."""
+
     def call(kind: str, number: int) -> str:
         return f'<w:r><w:{kind}Reference w:id="{number}"/></w:r>'
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, NonNegativeFloat, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from schemas.errors import ModelRetired, SettingsError
+from schemas.errors import ModelRetired, SettingsError, words
 
 THINKING_RESERVE_TOKENS = 8_192  # room for reasoning, which counts as output; our choice, 2026-11-23
 STRICT = ConfigDict(extra="forbid")
@@ -266,7 +266,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        message = f"The catalogue {path} cannot be read: {error}."
+        message = f"The catalogue {path} cannot be read: {words(error)}."
         raise SettingsError(message, about="catalogue", next_step="Check its path and TOML.") from None
 
 

@@ -59,8 +59,6 @@ _PRELOAD = tuple(f"processors.read.{name}" for name in ("worker", *dict.fromkeys
 _PAGES_A_TASK = 8  # pictures rendered in one go
 
 
-
-
 def discover(inbox: Path | str, limits: Limits, skip: Path | None = None) -> Iterator[Found | Document]:
     """Every path below the inbox once, in a fixed order: a file to read, or a Document with the reason why it is none.
 

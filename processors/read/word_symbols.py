@@ -9,9 +9,7 @@ import re
 
 _GREEK = "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ"
 _SMALL_GREEK = "αβχδεφγηιϕκλμνοπθρστυϖωξψζ"
-_SIGNS = (
-    "€ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…⏐⎯↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊〈®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪"  # from 0xA0
-)
+_SIGNS = "€ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…⏐⎯↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊〈®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪"  # from 0xA0
 _SYMBOL = {0x41 + place: sign for place, sign in enumerate(_GREEK)}
 _SYMBOL |= {0x61 + place: sign for place, sign in enumerate(_SMALL_GREEK)}
 _SYMBOL |= {0xA0 + place: sign for place, sign in enumerate(_SIGNS)}
