@@ -14,7 +14,7 @@ from reportlab.pdfgen.canvas import Canvas
 from processors.read.leaf import Limits, Source
 from processors.read.pages import Found, Reader
 from processors.read.pdf import boxes, read
-from tests.documents import make
+from tests.documents import hostile, make
 
 LINES = ["Offer of the year", "The com-", "pile time is long", "Total 1,234.50 EUR"]
 LEFT, FIRST, STEP, SIZE = 72, 700, 20, 12
@@ -123,3 +123,20 @@ async def test_reader_gives_boxes(tmp_path: Path) -> None:
         (box,) = await reader.boxes(tmp_path, pdf.document, 1, start, start + 8)
         assert_around(box, 3, "1,234.50")
         assert await reader.boxes(tmp_path, text.document, 1, 0, 5) == []
+
+
+@pytest.mark.parametrize("sign", ["D83DDE00", "D83D", "0041D83DDE00", "4E2D"])
+def test_boxes_are_exact_behind_an_emoji(sign: str) -> None:
+    """PDFium counts units of UTF-16: behind characters that take two of them, or half a pair, words are still found at their places."""
+    ranges = "1 begincodespacerange <00> <FF> endcodespacerange 1 beginbfrange <24> <7E> <0024> endbfrange"
+    data = hostile.raw_pdf(
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 300] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>",
+        hostile.stream(b"BT /F 12 Tf 72 150 Td (A## one two) Tj ET"),
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 6 0 R >>",
+        hostile.stream(f"begincmap {ranges} 1 beginbfchar <23> <{sign}> endbfchar endcmap".encode()),
+    )
+    (box,) = spans_of(data, "two")
+    left = 72 + stringWidth("A## one ", "Helvetica", 12)
+    assert (box[0], box[2]) == (pytest.approx(left, abs=1), pytest.approx(left + stringWidth("two", "Helvetica", 12), abs=1))

@@ -42,6 +42,8 @@ def repeated(texts: Sequence[str]) -> list[tuple[Span, ...]]:
 
     Costs some ten microseconds a page.
     """
+    if len(texts) < 2:
+        return [()] * len(texts)
     pages = [[*_edge(text, top=True), *_edge(text, top=False)] for text in texts]
     fewest = min(_FEWEST_PAGES, max(2, len(texts)))
     counts = Counter(shape for lines in pages for shape in {line.shape for line in lines if line.shape[1] != _PARAGRAPH})

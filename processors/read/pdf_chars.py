@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Any, NamedTuple
 
 import pypdfium2
@@ -98,9 +98,10 @@ class Sheet:
             raise pypdfium2.PdfiumError("The text of a page cannot be loaded.")
         count = _count_chars(self.layer)
         characters = array("H", bytes(2 * count + 2))
-        end = _get_text(self.layer, 0, count, characters.buffer_info()[0]) - 1
-        self.text = str(memoryview(characters)[: max(0, end)], "utf-16-le", "ignore")
+        end = max(0, _get_text(self.layer, 0, count, characters.buffer_info()[0]) - 1)
+        self.text = str(memoryview(characters)[:end], "utf-16-le", "ignore")
         self.is_plain = len(self.text) == count  # whether each of PDFium's characters has its place in the text
+        self.units = range(end) if len(self.text) == end else _beginnings(characters[:end])
 
     @cached_property
     def frame(self) -> Box:
@@ -119,6 +120,12 @@ class Sheet:
     def close(self) -> None:
         """Let go of the text."""
         _close_layer(self.layer)
+
+
+def _beginnings(units: Sequence[int]) -> list[int]:
+    """Where each character begins among the units of UTF-16. A pair of them makes one, half a pair makes none, as when it is decoded."""
+    pairs = pairwise([*units, 0])
+    return [place for place, (one, two) in enumerate(pairs) if one >> 11 != 0x1B or (one >> 10, two >> 10) == (0x36, 0x37)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +228,8 @@ def _sides(sheet: Sheet, places: Sequence[int]) -> Columns:
 
 
 def _indices(sheet: Sheet, places: Sequence[int]) -> Iterable[int]:
-    """PDFium's numbers of characters, which are their places in the text unless some have no text."""
-    return places if sheet.is_plain else map(_char_at, repeat(sheet.layer), places)
+    """PDFium's numbers of characters, which are their places in the text unless some have no text or are a pair in UTF-16."""
+    return places if sheet.is_plain else map(_char_at, repeat(sheet.layer), map(sheet.units.__getitem__, places))
 
 
 def word_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:

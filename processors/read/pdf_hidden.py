@@ -1,12 +1,13 @@
 """A loaded PDFium page in; the words of its text that nobody sees out.
 
 Words beyond the page's edge or too small to be read are known by their boxes, words without ink or opacity, or white on white, by their
-objects. Where these cannot tell (covered, white on a picture), text is hidden when the page looks the same without it: it is drawn
-twice, small, with the suspects and without, and the places of their words are compared. That costs some milliseconds. Uses `pdf_chars`.
+objects. Where these cannot tell (covered, white on a picture), text is hidden when the page looks the same without it: the part with
+such words is drawn twice, small, with the suspects and without, and compared. That costs up to some milliseconds. Uses `pdf_chars`.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -150,33 +151,42 @@ def unseen(sheet: Sheet, spans: list[Span], suspects: Collection[int]) -> list[S
     """Those of the spans of suspect objects without which the page looks the same."""
     if not spans:
         return []
-    words = pdf_chars.words(sheet, spans)
     scale = min(_SCALE, _SIDE_PX / max(1.0, *sheet.size))
-    changes = _changes(sheet.page, suspects, scale)
-    return [word[:2] for word in words if not _is_seen(word, changes, scale)]
+    size = math.ceil(sheet.page.get_width() * scale), math.ceil(sheet.page.get_height() * scale)
+    areas = [_area(word, scale, *size) for word in pdf_chars.words(sheet, spans)]
+    inside = [(left, upper, right, lower) for left, upper, right, lower in areas if left < right and upper < lower]
+    if not inside:
+        return spans
+    west, north, east, south = (choose(side) for choose, side in zip((min, min, max, max), zip(*inside, strict=True), strict=True))
+    changes = _changes(sheet.page, suspects, scale, (west, size[1] - south, size[0] - east, north))
+    return [span for span, area in zip(spans, areas, strict=True) if area not in inside or not _is_seen(area, changes, west, north)]
 
 
-def _changes(page: pypdfium2.PdfPage, suspects: Collection[int], scale: float) -> Image.Image:
-    """What the suspects change in the drawn page, in grey."""
-    with_them = _drawn(page, scale)
+def _area(word: Word, scale: float, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, upper, right and lower of the pixels around a word within the drawn page."""
+    left, right = max(0, int(word.left * scale)), min(width, int(word.right * scale) + 1)
+    return left, max(0, height - int(word.top * scale) - 1), right, min(height, height - int(word.bottom * scale))
+
+
+def _changes(page: pypdfium2.PdfPage, suspects: Collection[int], scale: float, margins: tuple[int, ...]) -> Image.Image:
+    """What the suspects change within the margins, in pixels, of the drawn page, in grey."""
+    with_them = _drawn(page, scale, margins)
     pdf_chars.activate(suspects, active=False)
     try:
-        return ImageChops.difference(with_them, _drawn(page, scale)).convert("L", (1, 1, 1, 0))
+        return ImageChops.difference(with_them, _drawn(page, scale, margins)).convert("L", (1, 1, 1, 0))
     finally:
         pdf_chars.activate(suspects, active=True)
 
 
-def _drawn(page: pypdfium2.PdfPage, scale: float) -> Image.Image:
-    with closing(page.render(scale=scale, may_draw_forms=False)) as bitmap:
+def _drawn(page: pypdfium2.PdfPage, scale: float, margins: tuple[int, ...]) -> Image.Image:
+    left, bottom, right, top = ((pixels - 0.5) / scale for pixels in margins)  # which are rounded up when they are pixels again
+    with closing(page.render(scale=scale, may_draw_forms=False, crop=(left, bottom, right, top))) as bitmap:
         picture: Image.Image = bitmap.to_pil().convert("RGB")
         return picture
 
 
-def _is_seen(word: Word, changes: Image.Image, scale: float) -> bool:
-    """Whether any pixel around the word changes; a word outside the picture has none."""
-    left, right = max(0, int(word.left * scale)), min(changes.width, int(word.right * scale) + 1)
-    upper, lower = max(0, changes.height - int(word.top * scale) - 1), min(changes.height, changes.height - int(word.bottom * scale))
-    if left >= right or upper >= lower:
-        return False
-    _, highest = changes.crop((left, upper, right, lower)).getextrema()
+def _is_seen(area: tuple[int, int, int, int], changes: Image.Image, west: int, north: int) -> bool:
+    """Whether any pixel in an area changes."""
+    left, upper, right, lower = area
+    _, highest = changes.crop((left - west, upper - north, right - west, lower - north)).getextrema()
     return bool(highest > _SEEN)  # type: ignore[operator]  # one channel: a number

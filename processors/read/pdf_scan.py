@@ -6,16 +6,20 @@ A page decides for itself: text, a scan with a layer of OCR behind it that is go
 
 from __future__ import annotations
 
+import io
 import math
 import re
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from itertools import islice
 
 import pypdfium2
 import pypdfium2.raw as pdfium
+from PIL import Image
 
 from processors.read import pdf_chars
 from processors.read.leaf import RENDER_DPI, bounded
-from processors.read.pdf_chars import IMAGE, NO_INK, TEXT, Drawn, Sheet
+from processors.read.pdf_chars import IMAGE, NO_INK, TEXT, Box, Drawn, Sheet
 
 WHOLE_PAGE = 0.85  # share of the page under pictures: a scan, whose text may be a stamp or a layer of OCR
 _ENOUGH_TEXT = 1_500  # characters beside a picture, with which the picture is decoration
@@ -39,8 +43,29 @@ _VOWEL = re.compile("[aeiouyàâäåæéèêëïîíìôöòóøùúûüœAEIOUY
 
 def is_drawn(sheet: Sheet) -> bool:
     """Whether anything but blank paper is on the page."""
+    if any(_share(sheet, [picture.get_bounds()]) >= WHOLE_PAGE and _shows(picture) for picture in _first_picture(sheet)):
+        return True
     with closing(sheet.page.render(scale=_THUMBNAIL_PX / max(1.0, *sheet.size), grayscale=True)) as bitmap:
         low, high = bitmap.to_pil().getextrema()
+    return bool(low != high)
+
+
+def _first_picture(sheet: Sheet) -> Iterator[pypdfium2.PdfImage]:
+    """The picture that is drawn first, of most scans the only one."""
+    return islice(sheet.page.get_objects(filter=[IMAGE], max_depth=1), 1)
+
+
+def _shows(picture: pypdfium2.PdfImage) -> bool:
+    """Whether a picture is a JPEG of more than one grey. Pillow decodes it small, five times faster than PDFium draws the page."""
+    if picture.get_filters()[-1:] != ["DCTDecode"]:
+        return False
+    try:
+        with Image.open(io.BytesIO(picture.get_data(decode_simple=True)), formats=["JPEG"]) as small:
+            small.draft("L", (_THUMBNAIL_PX, _THUMBNAIL_PX))
+            small.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
+            low, high = small.convert("L").getextrema()
+    except (OSError, ValueError, Image.DecompressionBombError):  # PDFium is more patient
+        return False
     return bool(low != high)
 
 
@@ -71,11 +96,12 @@ def is_junk(text: str) -> bool:
 
 def picture_share(sheet: Sheet, drawn: Drawn) -> float:
     """Share of the page under its pictures; strips of a scan add up, so it may pass 1."""
-    if IMAGE not in drawn.kinds:
-        return 0.0
-    pictures = pdf_chars.bounds(drawn.of(IMAGE))
+    return _share(sheet, pdf_chars.bounds(drawn.of(IMAGE))) if IMAGE in drawn.kinds else 0.0
+
+
+def _share(sheet: Sheet, boxes: Iterable[Box]) -> float:
     width, height = sheet.size
-    return sum((right - left) * (top - bottom) for left, bottom, right, top in pictures) / max(1.0, width * height)
+    return sum((right - left) * (top - bottom) for left, bottom, right, top in boxes) / max(1.0, width * height)
 
 
 def is_layer(drawn: Drawn) -> bool:
