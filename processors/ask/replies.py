@@ -38,7 +38,7 @@ from schemas.pipeline import Part, Question, Reply, Request, Window
 __all__ = ["Account", "Asker", "Caps", "Order", "cancel", "look_up", "pending", "statement"]
 
 WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = 0.02, 512  # kept free of every window, since counts are not the provider's own
-FRAME_TOKENS = 70  # 8 for the prompt, 4 for each message, about 50 for a reply format beside its schema (bills of clients, 2026-11-23)
+FRAME_TOKENS = 77  # 8 a prompt, 4 a message, 3 for the last mark, about 54 for a format beside its schema (bills of clients, 2026-11-23)
 AGAIN_FACTOR = 3  # a reply asked for again may be longer, since being cut short is one reason for it
 
 Count = Callable[[str], int]
