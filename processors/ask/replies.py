@@ -136,9 +136,12 @@ class Asker:
         """Prompt tokens of a request beside its documents: instruction, question and format."""
         return FRAME_TOKENS + sum(map(self._count, prompts.frame(question, self.account.form(question), documents)))
 
-    def reply_tokens(self, window: Window, question: Question) -> int:
-        """The most a reply may have: what replies to this question had so far, or what its schema lets expect, and room to think."""
-        return self.expected.tokens(question, window)
+    def reply_tokens(self, window: Window, question: Question, items: int = 0) -> int:
+        """The most a reply may have: what replies to this question had so far, or what its schema lets expect, and room to think.
+
+        `items` are those that lists may have, where the window has no text yet.
+        """
+        return self.expected.tokens(question, window, items)
 
     def room(self, questions: Sequence[Question], max_documents: int) -> tuple[int, int]:
         """Tokens that a window may have, replies included, and of these the tokens to keep free for the reply about one document."""
