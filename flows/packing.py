@@ -36,7 +36,7 @@ class Plan:
 
 def arranged(desk: Desk, documents: Sequence[str]) -> Plan:
     """Which documents share a window."""
-    frame, sizes = _frame(desk), _with_rows(desk, _sizes(desk, documents))
+    frame, sizes = _frame(desk), _with_rows(desk, sizes_of(desk, documents))
     most_rows = alone(desk).alone.rows
     short = [size for size in sizes if frame.holds(size) and (not most_rows or size.rows <= most_rows)]
     groups = pack.fewest(short, frame)
@@ -114,7 +114,7 @@ def _readings(desk: Desk) -> list[Question]:
     return [reading for question in desk.questions for reading in desk.readings(question)]
 
 
-def _sizes(desk: Desk, documents: Sequence[str]) -> list[pack.Size]:
+def sizes_of(desk: Desk, documents: Sequence[str]) -> list[pack.Size]:
     """Sizes on the safe side: a token more for each page, since each is rounded up when its text is counted."""
     sizes = []
     by_size = desk.job.isolation == "window" and not desk.job.max_documents_per_window
