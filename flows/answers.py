@@ -32,6 +32,7 @@ class Answers:
     requests: list[str] = field(default_factory=list)  # fingerprints of the replies that were used
     strays: list[str] = field(default_factory=list)  # answers about documents that nobody asked about, which are dropped
     repaired: dict[tuple[str, str], str] = field(default_factory=dict)  # question, document -> how it came to its record when not at once
+    once: set[tuple[str, str]] = field(default_factory=set)  # question, document of answers whose second pass could not be asked
     asked: int = 0
 
     def add(self, other: Answers) -> None:
@@ -41,6 +42,7 @@ class Answers:
         self.requests += other.requests
         self.strays += other.strays
         self.repaired |= other.repaired
+        self.once |= other.once
         self.asked += other.asked
 
     def put(self, request: Request, records: Iterable[Record], rejects: Iterable[Reject]) -> None:

@@ -48,6 +48,7 @@ class Desk:
     halt: Halt
     asked: int = 0
     recalled: int = 0
+    once: int = 0  # answers that were not asked a second time, where the job wants that
     strays: int = 0
     repaired: dict[tuple[str, str], str] = field(default_factory=dict)  # question, document -> how it came to its record when not at once
     mended: dict[str, dict[pack.Extent, Mapping[str, Any]]] = field(default_factory=dict)  # see `stored_again`
@@ -59,13 +60,14 @@ class Desk:
         pending = self.pending()
         total = sum(map(len, pending.values()))
         tell("ask", 0, total)
-        shelf = Shelf(self.warehouse, self.asker, {question.name: question for question in self.questions})
+        shelf = Shelf(self.warehouse, self.asker, {question.name: self.readings(question) for question in self.questions})
         for tasks in (self.remembered(pending), self.fresh(pending)):
             async for answers in each("ask", self.answer_batch, batches(tasks)):
-                shelf.put(answers.records, answers.rejects, answers.requests)
+                shelf.put(answers.records, answers.rejects, answers.requests, answers.once)
                 asked = answers.asked + len(self.bought.intersection(answers.requests))
                 self.asked += asked
                 self.strays += len(answers.strays)
+                self.once += len(answers.once)
                 self.repaired |= answers.repaired
                 self.recalled += len(answers.requests) - asked
                 tell("ask", shelf.settled, total)
@@ -74,8 +76,12 @@ class Desk:
         return shelf.changed
 
     def readings(self, question: Question) -> list[Question]:
-        """A question in the words in which it is asked about every window: one pass, or two, but for summaries, which are never alike."""
-        return [question, check.second(question)] if self.job.passes > 1 and question.name != SUMMARY else [question]
+        """A question in the words in which it is asked about every window: one pass, or two, but for summaries, which are never alike.
+
+        An answer is stored under the fingerprint of the last words, so that one pass is never taken for two. A replay compares nothing.
+        """
+        twice = self.job.passes > 1 and question.name != SUMMARY and not self.job.replay
+        return [question, check.second(question)] if twice else [question]
 
     def stored_again(self, question: Question) -> Mapping[pack.Extent, Mapping[str, Any]]:
         """By document, or piece of one, the newest stored reply to a question of that name: fingerprint, ids and legend of the request."""
@@ -87,13 +93,14 @@ class Desk:
         return self.mended[question.name]
 
     def pending(self) -> dict[str, set[str]]:
-        """For each question the documents that have pages and no answer yet."""
+        """For each question the documents that have pages and no answer yet. An answer of two passes is enough where one is wanted."""
         readable = self.warehouse.readable()
         account = self.asker.account
-        return {
-            question.name: readable - self.warehouse.answered(question.name, question.fingerprint, account.model.id, account.engine)
+        enough = {
+            question.name: [reading.fingerprint for reading in (question, check.second(question))[len(self.readings(question)) - 1 :]]
             for question in self.questions
         }
+        return {name: readable - self.warehouse.answered(name, known, account.model.id, account.engine) for name, known in enough.items()}
 
     def remembered(self, pending: dict[str, set[str]]) -> Iterator[Task]:
         """Tasks whose reply is in the ledger, in the windows of then, without text. Takes their documents out of `pending`.
@@ -155,7 +162,7 @@ class Desk:
         """One question about a window, asked once or, in two passes, twice."""
         said = Answers()
         if task.recalled:
-            window = pack.window_of(self.with_text(task.window.parts))
+            window = self.shown_again(task)
             request = replace(self.asker.request(window, question), **task.recalled)
             await judge(self, request, self.asker.recall(request.fingerprint), wanted, said)
         else:
@@ -163,7 +170,7 @@ class Desk:
             request = self.asker.request(window, question)
             await ask(self, request, wanted, said)
         await complete(self, request, said)
-        if len(self.readings(question)) > 1 and said.records and not self.job.replay:
+        if len(self.readings(question)) > 1 and said.records:
             await ask_twice(self, window, question, wanted, said)
         answers.add(said)
 
@@ -196,6 +203,10 @@ class Desk:
                 images |= {(sha256, page): picture for page, picture in pictures.items()}
         parts = (replace(part, image=images.get((part.document, part.page))) for part in window.parts)
         return replace(window, parts=tuple(parts)), frozenset(lost)
+
+    def shown_again(self, task: Task) -> Window:
+        """The window of a task; with its text, when its first reply is in the ledger."""
+        return pack.window_of(self.with_text(task.window.parts)) if task.recalled else task.window
 
     def with_text(self, parts: Sequence[Part]) -> list[Part]:
         """Stored parts with their text."""

@@ -7,6 +7,7 @@ paid twice.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from flows import settings
@@ -40,15 +41,15 @@ async def fill_ledger(desk: Desk, *, tell: Tell) -> None:
 
 
 async def _requests(desk: Desk) -> AsyncIterator[Request]:
-    """The requests of all windows that are neither answered nor in the ledger."""
+    """The requests of all windows that are neither answered nor in the ledger; of those that are there, of their second passes."""
     for task in desk.tasks(desk.pending()):
-        if task.recalled:
+        if task.recalled and desk.job.passes == 1:
             continue
-        shown = await desk.seen(task, Answers())
+        shown = await desk.seen(replace(task, window=desk.shown_again(task)), Answers())
         for question in desk.questions:
             if wanted := shown.wanted.get(question.name):
                 window = pack.window_of([part for part in shown.window.parts if part.document in wanted])
-                for reading in desk.readings(question):
+                for reading in desk.readings(question)[bool(task.recalled) :]:
                     yield desk.asker.request(window, reading)
 
 

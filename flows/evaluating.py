@@ -187,10 +187,9 @@ def write_pairs(report: Report, folder: Path) -> None:
     for one in report.scored:
         place = folder / re.sub(r"[^\w.-]+", "_", one.labels.document) / one.question.name
         place.mkdir(parents=True, exist_ok=True)
-        names = [inner.name for inner in one.question.fields]
-        extracted = {name: one.found.get(name) for name in names} if one.found else None
-        for name, content in (("schema", dict(one.question.json_schema)), ("gold", one.labels.values), ("extracted", extracted)):
-            (place / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
+        contents = score.exchanged(one.question.fields, one.labels.values, one.found)
+        for name, content in zip(("schema", "gold", "extracted"), contents, strict=True):
+            (place / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 def _proofs(warehouse: Warehouse) -> dict[tuple[str, str], dict[str, Mapping[str, Any]]]:

@@ -33,6 +33,7 @@ class Outcome:
     maybe_paid: int  # calls of this folder that were sent and never answered
     repaired: Mapping[str, int]  # how an answer came to be when not at once -> answers, one for each question and document
     failed_values: int  # fields of rows whose answer was not accepted
+    once: int  # answers that were not asked a second time, where the job wants that
     strays: int  # replies that also spoke of documents nobody asked about; that part was dropped
     replay: bool  # whether stored replies were checked again, and no call made
     notices: tuple[str, ...]  # what was said about budget and balance
@@ -73,12 +74,13 @@ def outcome(desk: Desk, run: str, *, changed: bool) -> Outcome:
         maybe_paid=desk.asker.ledger.maybe_paid()[0],
         repaired=Counter(desk.repaired.values()),
         failed_values=failed,
+        once=desk.once,
         strays=desk.strays,
         replay=desk.job.replay,
         notices=tuple(desk.asker.notices),
         changed=changed,
         stopped=str(desk.halt.error or ""),
-        exit_code=desk.halt.error.exit_code if desk.halt.error else 2 if statuses.get("error") or rejects or failed else 0,
+        exit_code=desk.halt.error.exit_code if desk.halt.error else 2 if statuses.get("error") or rejects or failed or desk.once else 0,
     )
 
 
@@ -145,5 +147,7 @@ def _mended(ended: Outcome) -> Iterator[str]:
     if ended.repaired:
         how = ", ".join(f"{answers} {how}" for how, answers in sorted(ended.repaired.items()))
         yield f"Answers repaired: {sum(ended.repaired.values())}, of which {how}."
+    if ended.once:
+        yield f"Answers of one pass, since the second could not be asked: {ended.once}; run again for it."
     if ended.failed_values:
         yield f"Values not accepted, which are null: {ended.failed_values}; `octavo sql 'FROM review'` lists them."

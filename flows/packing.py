@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from flows import settings
 from processors.pack import windows as pack
 from schemas.pipeline import Question, Window
-from schemas.printed_rows import item_tokens, rows_in
+from schemas.printed_rows import item_tokens, likely_items, rows_in
 
 if TYPE_CHECKING:
     from flows.asking import Desk
 
 SHORT_ROW = 20  # characters of a row of a table, at the least; how many rows a longer document has is counted
+LOOKED_AT = 1_000  # shorter documents whose rows are counted as well, in 0.2 s; which ones is chance, since they come by their hashes
 MOVED = 0.05  # share by which the factor of the estimate must have changed before what is left is planned anew
 
 
@@ -35,7 +36,7 @@ class Plan:
 
 def arranged(desk: Desk, documents: Sequence[str]) -> Plan:
     """Which documents share a window."""
-    frame, sizes = _frame(desk), _with_rows(desk, _sizes(desk, documents))
+    frame, sizes = _frame(desk), _with_rows(desk, sizes_of(desk, documents))
     most_rows = alone(desk).alone.rows
     short = [size for size in sizes if frame.holds(size) and (not most_rows or size.rows <= most_rows)]
     groups = pack.fewest(short, frame)
@@ -113,7 +114,7 @@ def _readings(desk: Desk) -> list[Question]:
     return [reading for question in desk.questions for reading in desk.readings(question)]
 
 
-def _sizes(desk: Desk, documents: Sequence[str]) -> list[pack.Size]:
+def sizes_of(desk: Desk, documents: Sequence[str]) -> list[pack.Size]:
     """Sizes on the safe side: a token more for each page, since each is rounded up when its text is counted."""
     sizes = []
     by_size = desk.job.isolation == "window" and not desk.job.max_documents_per_window
@@ -127,21 +128,29 @@ def _sizes(desk: Desk, documents: Sequence[str]) -> list[pack.Size]:
 
 
 def _with_rows(desk: Desk, sizes: Sequence[pack.Size]) -> list[pack.Size]:
-    """The sizes with the rows of those that may have more of them than one reply has room for; only their text is looked at."""
+    """The sizes with the rows of their tables, where lists are asked for.
+
+    They are counted in all that may have more than one reply has room for, and in some others; the rest has as many by its characters.
+    """
     most = alone(desk).alone.rows
-    many = [size.document for size in sizes if most and size.chars > most * SHORT_ROW]
-    rows = Counter(page.document for page in desk.warehouse.pages_of(many) for _ in rows_in(page.text))
-    return [replace(size, rows=rows[size.document]) if size.document in rows else size for size in sizes]
+    if not most:
+        return list(sizes)
+    short = [size for size in sizes if size.chars <= most * SHORT_ROW]
+    chars, guessed = sum(size.chars for size in short[:LOOKED_AT]), {size.document for size in short[LOOKED_AT:]}
+    looked_at = [size.document for size in sizes if size.document not in guessed]
+    rows = Counter(page.document for page in desk.warehouse.pages_of(looked_at) for _ in rows_in(page.text))
+    share = sum(rows[size.document] for size in short) / max(1, chars)
+    return [replace(size, rows=min(most, round(share * size.chars)) if size.document in guessed else rows[size.document]) for size in sizes]
 
 
 def _work(desk: Desk, sizes: Sequence[pack.Size]) -> pack.Work:
     """What the planner has to know of documents and questions."""
     asker, tokens = desk.asker, [size.tokens for size in sizes]
-    characters = sum(size.chars for size in sizes)
+    characters, items = sum(size.chars for size in sizes), sum(likely_items(size.rows) for size in sizes)
     questions = tuple(
         (
             asker.overhead_tokens(question, 1),
-            asker.expected.likely(question, len(sizes), characters) // max(len(sizes), 1),
+            asker.expected.likely(question, len(sizes), characters, items) // max(len(sizes), 1),
             asker.expected.reserve([question], sum(tokens) // max(len(sizes), 1)),
         )
         for question in _readings(desk)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from flows.answers import Answers
+from flows.answers import PASSING, Answers
 from flows.completing import complete
 from flows.repairing import ask
 from processors.check import records as check
+from processors.pack import windows as pack
 from schemas.pipeline import Question, Record, Window
 
 if TYPE_CHECKING:
@@ -16,16 +17,21 @@ if TYPE_CHECKING:
 
 
 async def ask_twice(desk: Desk, window: Window, question: Question, wanted: frozenset[str], said: Answers) -> None:
-    """Ask the window in other words, and hold the two answers about each document against one another."""
-    other = Answers()
+    """Ask the window in other words, and hold the two answers about each document against one another.
+
+    What cannot be asked now leaves the first answer, which a later run compares.
+    """
+    other, window = Answers(), pack.window_of([part for part in window.parts if part.document in wanted])
     if desk.asker.account.model.vision:
         window, _ = await desk.with_images(window, other)
     request = desk.asker.request(window, check.second(question))
     await ask(desk, request, wanted, other)
     await complete(desk, request, other)
     first, second = _by_document(said), _by_document(other)
-    records, said.rejects = check.agree(map(check.merge, first.values()), said.rejects, map(check.merge, second.values()), other.rejects)
+    records = check.agree(map(check.merge, first.values()), map(check.merge, second.values()))
     said.records = [(min(place for place, _ in first[record.document]), record) for record in records]
+    waiting = {reject.document for reject in other.rejects if reject.reason in PASSING}
+    said.once |= {(question.name, document) for document in waiting & first.keys()}
     other.records, other.rejects = [], []
     said.add(other)
 

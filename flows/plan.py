@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flows import packing, settings
+from flows.answers import Task
 from flows.asking import Desk
 from processors.pack import windows as pack
 from schemas.pipeline import SUMMARY, Part, Window
-from schemas.printed_rows import item_tokens
+from schemas.printed_rows import likely_items
 from schemas.tables import DOCUMENTS, PAGES
 
 
@@ -43,16 +44,19 @@ def estimate(desk: Desk) -> Estimate:
     begun = list(desk.remembered(pending))
     documents = [] if desk.job.replay else sorted(set[str]().union(*pending.values()))
     plan = packing.arranged(desk, documents)
-    work: list[tuple[Window, Mapping[str, Collection[str]], int]] = [(window, pending, rows) for window, rows in _windows(desk, plan)]
+    work: list[tuple[Window, Mapping[str, Collection[str]], int]] = [(window, pending, items) for window, items in _windows(desk, plan)]
     work += [(task.window, task.wanted, 0) for task in begun if not (task.recalled or desk.job.replay)]
+    second = [] if desk.job.replay else list(_second_passes(desk, begun))
     scale = desk.count.mean / desk.count.factor
-    calls = [list(_calls(desk, window, wanted, rows)) for window, wanted, rows in work]
+    calls = [list(_calls(desk, window, wanted, items)) for window, wanted, items in work]
+    calls += [[call] for _, call in second]
+    windows = [window for window, *_ in work] + [window for window, _ in second]
     calls += [[call] for size in plan.long if size.document in pending.get(SUMMARY, ()) for call in _reducing(desk, size)]
     return Estimate(
         files=desk.warehouse.size(DOCUMENTS.name),
         pages=desk.warehouse.size(PAGES.name),
-        tokens=round(scale * sum(window.tokens for window, *_ in work)),
-        windows=len(work),
+        tokens=round(scale * sum(window.tokens for window in windows)),
+        windows=len(windows),
         remembered=sum(task.recalled is not None for task in begun),
         reason=plan.reason,
         exact=desk.exact,
@@ -71,14 +75,37 @@ def _assumed(desk: Desk) -> str:
 
 
 def _windows(desk: Desk, plan: packing.Plan) -> Iterator[tuple[Window, int]]:
-    """The windows of a plan, without text, and the rows in each: a part for each document, several windows for one that is too long."""
+    """The windows of a plan, without text, and the items of lists in each: a part for each document, several windows for a long one."""
     for group in plan.groups:
-        yield _window(group.sizes), sum(size.rows for size in group.sizes)
+        yield _window(group.sizes), sum(likely_items(size.rows) for size in group.sizes)
     space = packing.alone(desk).alone
     for size in plan.long:
         number, tokens = pack.pieces(size.tokens, space, size.rows)
         piece = pack.Size(size.document, tokens, chars=size.chars // number)
-        yield from ((_window([piece]), size.rows // number) for _ in range(number))
+        yield from ((_window([piece]), likely_items(size.rows) // number) for _ in range(number))
+
+
+def _second_passes(desk: Desk, begun: Sequence[Task]) -> Iterator[tuple[Window, pack.Call]]:
+    """The windows whose first pass is in the ledger and whose second is not, without text, and the call for each."""
+    for question in desk.questions:
+        for reading in desk.readings(question)[1:]:
+            known = {pack.extent(parts, document) for _, ids, parts, _ in desk.asker.remembered(reading) for document in ids.values()}
+            sizes = {size.document: size for size in packing.sizes_of(desk, sorted({d for task in begun for d in task.window.documents}))}
+            for task in begun:
+                wanted = task.wanted.get(question.name, ()) if task.recalled else ()
+                unknown = [document for document in sorted(wanted) if pack.extent(task.window.parts, document) not in known]
+                shown = [_seen(sizes[document], task.window) for document in unknown]
+                if shown:
+                    window = _window(shown)
+                    prompt = window.tokens + desk.asker.overhead_tokens(reading, len(shown))
+                    reply = desk.asker.expected.likely(question, len(shown), sum(size.chars for size in shown))
+                    yield window, pack.Call(prompt, 0, reply, desk.asker.reply_tokens(window, reading))
+
+
+def _seen(size: pack.Size, window: Window) -> pack.Size:
+    """The size of what a window shows of a document."""
+    characters = sum(part.end - part.start for part in window.parts if part.document == size.document)
+    return replace(size, tokens=size.tokens * characters // size.chars, chars=characters) if size.chars else size
 
 
 def _reducing(desk: Desk, size: pack.Size) -> Iterator[pack.Call]:
@@ -100,7 +127,7 @@ def _window(sizes: Sequence[pack.Size]) -> Window:
     return Window(parts, sum(part.tokens for part in parts))
 
 
-def _calls(desk: Desk, window: Window, wanted: Mapping[str, Collection[str]], rows: int) -> Iterator[pack.Call]:
+def _calls(desk: Desk, window: Window, wanted: Mapping[str, Collection[str]], items: int) -> Iterator[pack.Call]:
     """The call for each question about a window. Later questions about the same documents find their prefix cached."""
     cached = 0
     for question in desk.questions:
@@ -108,9 +135,9 @@ def _calls(desk: Desk, window: Window, wanted: Mapping[str, Collection[str]], ro
             shown = Window(parts, sum(part.tokens for part in parts))
             for reading in desk.readings(question):
                 prompt = shown.tokens + desk.asker.overhead_tokens(reading, len(shown.documents))
-                reply = desk.asker.expected.likely(reading, len(shown.documents), sum(part.end - part.start for part in parts))
-                thoughts = desk.asker.expected.thoughts(reading)
-                listed = rows * item_tokens(reading.fields, plain=desk.job.plain_json)
-                yield pack.Call(prompt, cached, max(reply, listed) + thoughts, desk.asker.reply_tokens(shown, reading) + listed)
+                characters = sum(part.end - part.start for part in parts)
+                reply = desk.asker.expected.likely(question, len(shown.documents), characters, items)
+                thoughts = desk.asker.expected.thoughts(question)
+                yield pack.Call(prompt, cached, reply + thoughts, desk.asker.reply_tokens(shown, reading, items))
                 cached = shown.tokens
             cached = shown.tokens if shown == window else 0

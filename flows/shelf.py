@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -25,18 +25,29 @@ Row = dict[str, Any]
 class Shelf:
     """Answers since the last commit. A document has a record or a reject for each question, never both."""
 
-    def __init__(self, warehouse: Warehouse, asker: Asker, questions: Mapping[str, Question]) -> None:
-        """Start empty."""
+    def __init__(self, warehouse: Warehouse, asker: Asker, readings: Mapping[str, Sequence[Question]]) -> None:
+        """Start empty. `readings` has each question in the words of every pass; under those of the last one answers are stored."""
         self.settled = 0
         self.changed = False
-        self._warehouse, self._asker, self._questions = warehouse, asker, questions
+        self._warehouse, self._asker = warehouse, asker
+        self._once = {name: passes[0] for name, passes in readings.items()}
+        self._questions = {name: replace(passes[0], fingerprint=passes[-1].fingerprint) for name, passes in readings.items()}
         self._records: list[tuple[Record, Row]] = []
         self._rejects: list[Reject] = []
         self._requests: set[str] = set()
         self._committed_at = time.monotonic()
 
-    def put(self, records: Iterable[tuple[int, Record]], rejects: Iterable[Reject], requests: Iterable[str]) -> None:
-        """Take answers: the pieces of a long document are merged, and half an answer is none: all that failed is named."""
+    def put(
+        self,
+        records: Iterable[tuple[int, Record]],
+        rejects: Iterable[Reject],
+        requests: Iterable[str],
+        once: Collection[tuple[str, str]] = (),
+    ) -> None:
+        """Take answers: the pieces of a long document are merged, and half an answer is none: all that failed is named.
+
+        `once` names the question and document of those that wait for their second pass.
+        """
         records = list(records)
         said = {(record.question, record.document) for _, record in records}
         failed: dict[tuple[str, str], Reject] = {}
@@ -48,17 +59,18 @@ class Shelf:
                 failed.setdefault(key, reject)
         ordered = sorted(records, key=lambda item: (item[1].question, item[1].document, item[0]))
         for key, group in groupby(ordered, key=lambda item: (item[1].question, item[1].document)):
-            if key not in failed and (misfit := self._take(check.rated(check.merge(list(group))))):
+            question = (self._once if key in once else self._questions)[key[0]]
+            if key not in failed and (misfit := self._take(check.rated(check.merge(list(group))), question)):
                 failed[key] = misfit
         self.settled += len({*said, *failed})
         self._rejects += failed.values()
         self._requests |= set(requests)
 
-    def _take(self, record: Record) -> Reject | None:
+    def _take(self, record: Record, question: Question) -> Reject | None:
         """Keep a record as the row it will be; a value that its column cannot hold makes it a reject."""
         account = self._asker.account
         try:
-            row = tables.record_row(record, self._questions[record.question], account.engine, account.model.id)
+            row = tables.record_row(record, question, account.engine, account.model.id)
         except SchemaError as error:
             return Reject(record.document, record.question, record.request, "invalid", error.message)
         self._records.append((record, row))

@@ -100,15 +100,19 @@ def price(estimate: Estimate) -> str:
     cost = estimate.cost
     return (
         f"{cost.requests} calls, {cost.prompt_tokens:,} tokens in, about {cost.reply_tokens:,} out: "
-        f"${cost.usd:.2f} (${cost.worst_usd:.2f} at the most), {_time(estimate)}. "
+        f"{_dollars(estimate)}, {_time(estimate)}. "
         f"Windows: {estimate.windows:,} ({estimate.reason})."
     )
+
+
+def _dollars(found: Estimate) -> str:
+    return f"${found.cost.usd:.2f} expected, ${found.cost.worst_usd:.2f} at the most"
 
 
 def estimate(found: Estimate, account: Account) -> None:
     """What `octavo plan` says."""
     grid = Table(box=None, show_header=False)
-    expected = "as long as earlier ones were" if found.learned else "as long as the schemas let expect, since there are none yet"
+    expected = "as long as earlier ones were" if found.learned else "as long as schemas and tables let expect, since there are none yet"
     counted = "counted with the model's vocabulary" if found.exact else "estimated; `octavo doctor` says how to count exactly"
     for name, value in (
         ("Model", f"{account.model.id} at {account.base_url}"),
@@ -119,7 +123,7 @@ def estimate(found: Estimate, account: Account) -> None:
         ("Calls", f"{found.cost.requests:,}"),
         ("Tokens", f"{found.cost.prompt_tokens:,} in, of which {found.cost.cached_tokens:,} cached; about {found.cost.reply_tokens:,} out"),
         ("Replies", expected),
-        ("Price", f"${found.cost.usd:.2f}, ${found.cost.worst_usd:.2f} at the most" if account.model.priced else "not in the catalogue"),
+        ("Price", _dollars(found) if account.model.priced else "not in the catalogue"),
         ("Time", _time(found)),
         ("Not in it", "what has to be asked again: answers that are not accepted, rows that a list left out"),
     ):

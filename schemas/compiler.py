@@ -37,7 +37,7 @@ from schemas.errors import SchemaError
 from schemas.json_schema import Node, read
 from schemas.mfjs import MAX_BYTES, wire
 from schemas.pipeline import Question
-from schemas.printed_rows import VALUE_TOKENS
+from schemas.printed_rows import LIST_ITEMS, VALUE_TOKENS
 
 FIXED_TABLES = frozenset({"documents", "pages", "evidence", "requests", "rejects", "runs"})
 OWN_NAMES = FIXED_TABLES | {"summary", *(view.stem for view in (Path(__file__).parent / "views").glob("*.sql"))}
@@ -51,7 +51,6 @@ LIMIT_WORDS = {  # limits of one value, as the instruction has them
     "pattern": "matching {}",
     "maxLength": "at most {} characters",
 }
-LIST_ITEMS = 5  # expected in a list whose length nobody knows
 
 
 def compile_question(spec: str, *, base: Path = Path()) -> Question:

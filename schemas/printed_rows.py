@@ -14,6 +14,8 @@ from schemas.pipeline import Field, Kind
 LEAST_NUMERALS = 2  # of a row; a line with one number may be anything
 WORDS_A_NUMERAL = 4  # most words of a row for each of its numerals
 LONGEST_ROW = 400  # characters; a longer line is prose
+ROWS_BESIDE = 9  # of a document that are no items of its list, such as dates, sums, addresses; on average over data/samples, 2026-11-23
+LIST_ITEMS = 5  # expected in a list whose length nobody knows
 
 # Tokens of a value with its quotes, rounded up; counted with the Kimi vocabulary over labelled invoices and receipts, 2026-11-23.
 VALUE_TOKENS: dict[Kind, int] = {
@@ -45,6 +47,11 @@ def rows_in(text: str) -> Iterator[Row]:
     for line in _LINE.finditer(text):
         if (numerals := _numerals(line.group())) >= LEAST_NUMERALS:
             yield Row(line.start(), line.end(), numerals)
+
+
+def likely_items(rows: int) -> int:
+    """How many of the rows of a document are items of its list, as far as one can tell before reading them."""
+    return max(0, rows - ROWS_BESIDE)
 
 
 def item_tokens(fields: Sequence[Field], *, plain: bool = False) -> int:

@@ -87,11 +87,12 @@ def wall() -> float:
 
 @asynccontextmanager
 async def emulated(config: Config) -> AsyncIterator[Emulator]:
-    """A running emulator on this virtual loop. It counts tokens by length alone, so that full windows are soon counted."""
+    """A running emulator on this virtual loop. Without a vocabulary tokens are counted by length, so that full windows are soon counted."""
     clock = SimpleNamespace(monotonic=now, time=wall)
     with mock.patch.object(emulator_clock, "time", clock), mock.patch.object(emulator_server, "_DOOR_POLL_S", 1.0):
         emulator = Emulator(config)
-        emulator.state.counter.vocabulary = _Lengths(config)
+        if not config.vocabulary:
+            emulator.state.counter.vocabulary = _Lengths(config)
         await emulator.start()
         try:
             yield emulator

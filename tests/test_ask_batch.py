@@ -301,6 +301,17 @@ async def test_a_document_of_many_windows_is_ordered_once(kimi: Running, inbox: 
     assert (parcels(job)[0]["sender"], str(parcels(job)[0]["weight"])) == ("Sender 0 Ltd", "0.25")
 
 
+async def test_the_second_pass_goes_in_a_batch_too(kimi: Running, inbox: Path) -> None:
+    """What was answered live once is asked a second time at the price of a batch, as the plan says, and nothing of it live."""
+    job = job_of(kimi, inbox)
+    await run(kimi, job.model_copy(update={"mode": "live"}))
+    calls, twice = count(kimi, "chat"), job.model_copy(update={"passes": 2})
+    said = await order.plan(twice, account_of(kimi, job))
+    ended = await run(kimi, twice)
+    assert (ended.exit_code, ended.asked, ended.once) == (0, said.cost.requests, 0)
+    assert (count(kimi, "chat"), count(kimi, "batch_create")) == (calls, 1)
+
+
 async def test_the_plan_is_at_the_batch_price(kimi: Running, inbox: Path) -> None:
     """The price that is told before is that of the batch."""
     job = job_of(kimi, inbox)

@@ -20,6 +20,7 @@ from processors.pack import windows as pack
 from schemas.compiler import compile_question
 from schemas.job import Job
 from schemas.pipeline import Page, Question, Reply, Request, Usage, Window
+from schemas.printed_rows import item_tokens
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
@@ -101,6 +102,22 @@ def test_a_mean_is_known_before_a_limit_is(question: Question) -> None:
     long = window(*(invoice(number, characters=30_000) for number in range(LEAST)))
     expected.note(request_of(question, long), replied(request_of(question, long), 500 * LEAST))
     assert (expected.likely(question, 2, 60), expected.likely(question, 2, 60_000)) == (120, 1_000)
+
+
+def test_items_of_lists_are_counted_by_rows(question: Question) -> None:
+    """Before any reply each row of a table makes it longer; once replies about documents so long are known, these say it all."""
+    expected, item = Expectation(lambda _: ()), item_tokens(question.fields)
+    few, many = expected.likely(question, 2, 60), expected.likely(question, 2, 60, 40)
+    assert (few, expected.likely(question, 2, 60, 10)) == (2 * question.reply_tokens, few)  # the schema has five for each list
+    assert many - few == 30 * item
+    rows = "".join(f"{n}  Bolts  {n}  1.50\n" for n in range(300))
+    bare, listed = window(invoice(1, characters=len(rows))), window(rows)
+    assert expected.tokens(question, listed) >= 290 * item > expected.tokens(question, bare)
+    assert expected.tokens(question, bare, 300) - expected.tokens(question, bare) == 300 * item
+    shown = window(*(invoice(number) for number in range(LEAST)))
+    expected.note(request_of(question, shown), replied(request_of(question, shown), 60 * LEAST))
+    assert expected.likely(question, 2, 100, 40) == 120
+    assert expected.likely(question, 2, 60_000, 40) == 40 * item
 
 
 def test_plain_objects_are_longer_than_rows(question: Question) -> None:

@@ -537,7 +537,7 @@ def test_confidence_follows_the_evidence() -> None:
     assert 1 > number > total > day > paid > count > 0
     assert sure["weight"] is None
     assert (confidences(replace(record, conflicts=("total",)))["total"] or 0) == pytest.approx(total / 2)
-    (both,), _ = agree([record], [], [record], [])
+    (both,) = agree([record], [record])
     assert (confidences(both)["total"] or 0) > total
 
 
@@ -546,7 +546,7 @@ def test_two_passes_keep_what_is_proved() -> None:
     request = request_for({"d1": TEXTS["d1"]})
     first = judged({"k1": {"number": "B-1001", "total": 77.77, "day": "2026-03-05"}}, request)[0]["d1"]
     other = judged({"k1": {"number": "B-1001", "total": 12.5, "day": "2026-04-05"}}, replace(request, fingerprint="g"))[0]["d1"]
-    (both,), _ = agree([first], [], [other], [])
+    (both,) = agree([first], [other])
     assert (both.value["total"], both.value["day"]) == (Decimal("12.5"), date(2026, 3, 5))
     assert both.conflicts == ("day", "total")
     assert {item.field: item.request for item in both.evidence if item.field == "total"} == {"total": "g"}
@@ -554,12 +554,10 @@ def test_two_passes_keep_what_is_proved() -> None:
     assert (sure["day"] or 1) < 0.5 < (sure["number"] or 0)
 
 
-def test_a_second_pass_that_could_not_be_asked_leaves_no_record() -> None:
-    """A pass that the budget forbade is asked by a later run, so the document waits; one that failed changes nothing."""
+def test_a_second_pass_without_an_answer_changes_nothing() -> None:
+    """The answer of the first pass stands, and nothing is noted."""
     record = judged({"k1": {"number": "B-1001"}}, request_for({"d1": TEXTS["d1"]}))[0]["d1"]
-    waiting = Reject("d1", "bill", "g", "not_asked", "The budget is reached.")
-    assert agree([record], [], [], [waiting]) == ([], [waiting])
-    assert agree([record], [], [], [replace(waiting, reason="invalid")]) == ([record], [])
+    assert agree([record], []) == [record]
 
 
 def test_the_second_pass_asks_in_other_words() -> None:

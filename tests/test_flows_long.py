@@ -323,6 +323,20 @@ async def priced(kimi: Running, job: Job, vocabulary: bytes | None = None) -> tu
     return said, ended, sum(entry.prompt_tokens for entry in kimi.paid()[before:])
 
 
+async def test_the_pieces_of_a_document_are_asked_a_second_time(kimi: Running, job: Job, vocabulary: bytes) -> None:
+    """The second pass over a document that was cut and answered before asks about the same pieces, as the plan says."""
+    kimi.emulator.state.counter.vocabulary = KimiVocabulary(str(SHARED / "tokenizer" / "kimi_k2.tiktoken.model"))
+    first = await order.run(job, settings.account(job, {}, key=kimi.key), vocabulary)
+    twice = job.model_copy(update={"passes": 2})
+    said, ended, prompts = await priced(kimi, twice, vocabulary)
+    assert (ended.exit_code, ended.asked, said.cost.requests) == (0, first.asked, first.asked)
+    assert said.cost.prompt_tokens == pytest.approx(prompts, rel=0.15)
+    (bill,) = bills(job)
+    assert is_whole(bill)
+    assert {tuple(row["notes"]) for row in Warehouse(Path(job.out)).rows("evidence") if row["field"] == "number"} == {("agreed",)}
+    assert (await order.run(twice, settings.account(job, {}, key=kimi.key), vocabulary)).asked == 0
+
+
 async def test_the_price_of_a_long_list_is_foreseen(kimi: Running, job: Job, vocabulary: bytes) -> None:
     """A plan knows into how many pieces an invoice of 3,000 rows is cut, and what their replies cost, before any reply is known."""
     kimi.emulator.state.counter.vocabulary = KimiVocabulary(str(SHARED / "tokenizer" / "kimi_k2.tiktoken.model"))

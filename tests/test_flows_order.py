@@ -211,6 +211,40 @@ async def test_two_passes_are_compared_and_priced(kimi: Running, inbox: Path) ->
     assert (again.asked, again.changed) == (0, False)
 
 
+async def test_a_second_pass_over_what_is_answered_asks_only_that(kimi: Running, inbox: Path) -> None:
+    """The first pass is in the ledger, so only the second is priced, asked and paid; one pass then asks nothing and keeps what two said."""
+    job = job_of(kimi, inbox)
+    twice = job.model_copy(update={"passes": 2})
+    account = settings.account(job, {}, key=kimi.key)
+    before = await order.plan(twice, account)
+    await run(kimi, job)
+    first = Warehouse(Path(job.out)).rows("parcel")
+    said = await order.plan(twice, account)
+    assert (said.cost.requests, said.windows, said.remembered) == (1, 1, 1)
+    ended = await run(kimi, twice)
+    assert (ended.exit_code, ended.asked, ended.recalled, ended.rows) == (0, 1, 1, {"parcel": 5})
+    assert said.cost.prompt_tokens == pytest.approx(before.cost.prompt_tokens / 2, rel=0.1)
+    proofs = Warehouse(Path(job.out)).rows("evidence")
+    assert {tuple(row["notes"]) for row in proofs if row["state"] == "given"} == {("agreed",)}
+    assert [row["sender"] for row in Warehouse(Path(job.out)).rows("parcel")] == [row["sender"] for row in first]
+    for again in (twice, job):
+        assert (await order.plan(again, account)).windows == 0
+        ended = await run(kimi, again)
+        assert (ended.asked, ended.recalled, ended.changed) == (0, 0, False)
+    assert Warehouse(Path(job.out)).rows("evidence") == proofs
+
+
+async def test_a_second_pass_that_cannot_be_asked_leaves_the_first(kimi: Running, inbox: Path) -> None:
+    """Rows of one pass stay when the budget forbids the second, the run says so, and a later one compares them."""
+    job = job_of(kimi, inbox)
+    await run(kimi, job)
+    ended = await run(kimi, job.model_copy(update={"passes": 2, "budget_usd": 0.000001}))
+    assert (ended.exit_code != 0, ended.asked, ended.once, ended.rows, ended.rejects) == (True, 0, 5, {"parcel": 5}, 0)
+    assert "Answers of one pass, since the second could not be asked: 5; run again for it." in ended.sentences
+    ended = await run(kimi, job.model_copy(update={"passes": 2}))
+    assert (ended.exit_code, ended.asked, ended.once, ended.rows) == (0, 1, 0, {"parcel": 5})
+
+
 async def test_required_evidence_is_asked_again_and_then_a_reason(kimi: Running, inbox: Path) -> None:
     """A value that stands nowhere is refused where the job requires evidence; a name that no schema has is a wrong setting."""
 

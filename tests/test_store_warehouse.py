@@ -254,11 +254,11 @@ def test_answered_counts_answers_and_rejects_for_good(warehouse: Warehouse, reas
     rejected = Change(tables.REJECTS, [tables.reject_row(rows.reject("b", reason), asked, "offline", "rules")])
     warehouse.commit([*rows.answers("a"), rejected])
     expected = {rows.sha("a")} | ({rows.sha("b")} if settled else set())
-    assert warehouse.answered("invoice", "f1", "rules", "offline") == expected
+    assert warehouse.answered("invoice", ["f0", "f1"], "rules", "offline") == expected
 
 
-@pytest.mark.parametrize("asked", [("f2", "rules", "offline"), ("f1", "kimi", "offline"), ("f1", "rules", "moonshot")])
-def test_an_answer_to_another_question_or_of_another_model_does_not_count(warehouse: Warehouse, asked: tuple[str, str, str]) -> None:
+@pytest.mark.parametrize("asked", [(["f2"], "rules", "offline"), (["f1"], "kimi", "offline"), (["f1"], "rules", "moonshot")])
+def test_an_answer_to_another_question_or_of_another_model_does_not_count(warehouse: Warehouse, asked: tuple[list[str], str, str]) -> None:
     """Question, model and engine must all be the same."""
     warehouse.commit(rows.answers("a"))
     assert warehouse.answered("invoice", *asked) == set()
@@ -269,7 +269,7 @@ def test_a_folder_without_a_warehouse_has_no_rows(tmp_path: Path) -> None:
     empty = Warehouse(tmp_path / "nowhere")
     assert empty.documents() == empty.rows("pages") == empty.tables() == list(empty.pages_of(["d"])) == []
     assert empty.counts(tables.DOCUMENTS, "status") == []
-    assert empty.answered("invoice", "f", "m", "e") == empty.readable() == set()
+    assert empty.answered("invoice", ["f"], "m", "e") == empty.readable() == set()
     assert empty.size("pages") == 0
     assert not empty.forget({"a"})
     with pytest.raises(SettingsError, match="no warehouse"):

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 from schemas.pipeline import Question, Reply, Request, Window
-from schemas.printed_rows import item_tokens, rows_in
+from schemas.printed_rows import LIST_ITEMS, item_tokens, likely_items, rows_in
 
 REPLY_MARGIN_TOKENS = 256  # for the envelope and what the estimate misses
 LENGTH_SHARE_TOKENS = 4_000  # most that a document's length adds to its share of the reply budget
@@ -74,18 +74,19 @@ class Expectation:
         plain: bool = False,
     ) -> None:
         """Nothing is read before it is asked for."""
-        self._latest, self._count, self._thinking_tokens, self._factor = latest, count, thinking_tokens, PLAIN if plain else 1.0
+        self._latest, self._count, self._thinking_tokens = latest, count, thinking_tokens
+        self._plain, self._factor = plain, PLAIN if plain else 1.0
         self._known: dict[str, dict[int, deque[Seen]]] = {}
         self._thoughts: dict[str, dict[int, deque[Seen]]] = {}
 
-    def tokens(self, question: Question, window: Window) -> int:
+    def tokens(self, question: Question, window: Window, items: int = 0) -> int:
         """The most that a reply should have: learned, or as the schema lets expect when too little is known of documents so long.
 
-        The thoughts of a model that thinks are in it.
+        The thoughts of a model that thinks are in it. `items` are those of lists, where the window is planned and has no text yet.
         """
         documents, characters = measure((part.document, part.start, part.end) for part in window.parts)
         seen = self._of(question.fingerprint).get(_size(documents, characters), ())
-        words = _learned(seen, documents) if len(seen) >= LEAST else ceil(self._factor * estimate(question, window))
+        words = _learned(seen, documents) if len(seen) >= LEAST else ceil(self._factor * estimate(question, window, items))
         return words + self._room_to_think(self._thoughts[question.fingerprint].get(_size(documents, characters), ()), documents)
 
     def _room_to_think(self, seen: Sequence[Seen], documents: int) -> int:
@@ -106,17 +107,20 @@ class Expectation:
         """Tokens to keep free in a window for the reply about one document of so many tokens. What is learned does not change it."""
         return max(question.reply_tokens for question in questions) + min(tokens // 2, LENGTH_SHARE_TOKENS)
 
-    def likely(self, question: Question, documents: int, characters: int) -> int:
+    def likely(self, question: Question, documents: int, characters: int, items: int = 0) -> int:
         """What a reply about so many documents of so many characters will have: as earlier replies had, else as the schema says.
 
-        A mean needs fewer replies than a limit: those about LEAST documents, as long as these or of the nearest length there is.
+        A mean needs fewer replies than a limit: those about LEAST documents, as long as these or of the nearest length there is. `items`
+        is how many the lists in the reply should have, by the tables of the documents.
         """
+        item = item_tokens(question.fields, plain=self._plain)
         of_size = {size: seen for size, seen in self._of(question.fingerprint).items() if sum(one.documents for one in seen) >= LEAST}
         if not of_size:
-            return ceil(self._factor * question.reply_tokens * documents)
+            return ceil(self._factor * question.reply_tokens * documents) + item * max(0, items - LIST_ITEMS * documents)
         wanted = _size(documents, characters)
-        seen = of_size[min(of_size, key=lambda size: (abs(size - wanted), size))]
-        return ceil(documents * sum(one.tokens for one in seen) / sum(one.documents for one in seen))
+        nearest = min(of_size, key=lambda size: (abs(size - wanted), size))
+        learned = ceil(documents * sum(one.tokens for one in of_size[nearest]) / sum(one.documents for one in of_size[nearest]))
+        return learned if nearest == wanted else max(learned, item * items)
 
     def knows(self, question: Question) -> bool:
         """Whether `likely` goes by earlier replies to a question, or by its schema."""
@@ -145,14 +149,16 @@ class Expectation:
                 known[question].setdefault(one.size, deque(maxlen=RECENT)).append(one)
 
 
-def estimate(question: Question, window: Window) -> int:
-    """What the schema lets expect. A longer document may need more, such as an invoice of many lines; of a piece the rows are counted."""
-    sizes: Counter[str] = Counter()
+def estimate(question: Question, window: Window, items: int = 0) -> int:
+    """What the schema lets expect. A longer document may need more, and one with a list needs it for every row of its tables."""
+    item = item_tokens(question.fields)
+    sizes, rows = Counter[str](), Counter[str]()
     for part in window.parts:
         sizes[part.document] += part.tokens
-    rows = sum(1 for part in window.parts if part.role in ("piece", "again") for _ in rows_in(part.text)) * item_tokens(question.fields)
-    tokens = sum(question.reply_tokens + min(size // 2, LENGTH_SHARE_TOKENS) for size in sizes.values())
-    return max(tokens, rows + question.reply_tokens) + REPLY_MARGIN_TOKENS
+        if item and part.role in ("whole", "piece", "again"):
+            rows[part.document] += sum(1 for _ in rows_in(part.text))
+    more = (max(min(size // 2, LENGTH_SHARE_TOKENS), item * likely_items(rows[document])) for document, size in sizes.items())
+    return len(sizes) * question.reply_tokens + sum(more) + item * items + REPLY_MARGIN_TOKENS
 
 
 def measure(parts: Parts) -> tuple[int, int]:

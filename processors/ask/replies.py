@@ -38,7 +38,7 @@ from schemas.pipeline import Part, Question, Reply, Request, Window
 __all__ = ["Account", "Asker", "Caps", "Order", "cancel", "look_up", "pending", "statement"]
 
 WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = 0.02, 512  # kept free of every window, since counts are not the provider's own
-FRAME_TOKENS = 70  # 8 for the prompt, 4 for each message, about 50 for a reply format beside its schema (bills of clients, 2026-11-23)
+FRAME_TOKENS = 77  # 8 a prompt, 4 a message, 3 for the last mark, about 54 for a format beside its schema (bills of clients, 2026-11-23)
 AGAIN_FACTOR = 3  # a reply asked for again may be longer, since being cut short is one reason for it
 
 Count = Callable[[str], int]
@@ -136,9 +136,12 @@ class Asker:
         """Prompt tokens of a request beside its documents: instruction, question and format."""
         return FRAME_TOKENS + sum(map(self._count, prompts.frame(question, self.account.form(question), documents)))
 
-    def reply_tokens(self, window: Window, question: Question) -> int:
-        """The most a reply may have: what replies to this question had so far, or what its schema lets expect, and room to think."""
-        return self.expected.tokens(question, window)
+    def reply_tokens(self, window: Window, question: Question, items: int = 0) -> int:
+        """The most a reply may have: what replies to this question had so far, or what its schema lets expect, and room to think.
+
+        `items` are those that lists may have, where the window has no text yet.
+        """
+        return self.expected.tokens(question, window, items)
 
     def room(self, questions: Sequence[Question], max_documents: int) -> tuple[int, int]:
         """Tokens that a window may have, replies included, and of these the tokens to keep free for the reply about one document."""

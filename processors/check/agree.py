@@ -10,24 +10,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from schemas.pipeline import Evidence, Record, Reject
+from schemas.pipeline import Evidence, Record
 
 PROVED = ("exact", "loose")
 
 
-def agree(
-    first: Iterable[Record], rejects: Iterable[Reject], second: Iterable[Record], refused: Iterable[Reject]
-) -> tuple[list[Record], list[Reject]]:
-    """The records and rejects of two passes as one: a document that only one pass could answer has that answer, without a note.
+def agree(first: Iterable[Record], second: Iterable[Record]) -> list[Record]:
+    """The records of two passes as one: a document that only the first could answer has that answer, without a note.
 
-    A document that the first pass gave up, or found to be of another kind, keeps its reject: a second opinion is no repair.
-    A second pass that could not be asked at all leaves no record, so that a later run takes it up again.
+    One that the first pass gave up, or found to be of another kind, is not among them: a second opinion is no repair.
     """
     others = {record.document: record for record in second}
-    unasked = {reject.document: reject for reject in refused if reject.reason in ("not_asked", "unavailable")}
-    records = list(first)
-    kept = [_one(record, others.get(record.document)) for record in records if record.document not in unasked]
-    return kept, [*rejects, *(unasked[record.document] for record in records if record.document in unasked)]
+    return [_one(record, others.get(record.document)) for record in first]
 
 
 def _one(first: Record, second: Record | None) -> Record:

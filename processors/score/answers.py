@@ -13,12 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from processors.score.exchange import exchanged
 from processors.score.match import ANY_OF, pairs, same
 from processors.score.plot import draw
 from schemas.errors import SchemaError
 from schemas.pipeline import Field
 
-__all__ = ["Mark", "Tally", "compare", "draw", "tally"]
+__all__ = ["Mark", "Tally", "compare", "draw", "exchanged", "tally"]
 
 
 @dataclass(frozen=True, slots=True)

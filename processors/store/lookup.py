@@ -20,6 +20,8 @@ from schemas.tables import REQUESTS, RUNS, Row
 TRANSIENT = ("unavailable", "not_asked", "needs_ocr", "encrypted", "changed", "vanished", "unreadable", "timeout", "memory", "crashed")
 _PAGES_AT_ONCE = 2_000  # pages held in memory
 
+Asked = tuple[list[str], str, str]  # fingerprints that a question may have, model, engine
+
 
 def document(row: Row) -> Document:
     """The noun of a row of `documents`."""
@@ -75,17 +77,17 @@ def extents(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> 
     return sorted(found, key=lambda row: at[row["document"]])
 
 
-def answered(connection: duckdb.DuckDBPyConnection, question: str, asked: Sequence[str]) -> set[str]:
-    """The documents with an accepted answer in the table `question`; `asked` is the question's fingerprint, model, engine."""
-    query = "SELECT document FROM $table WHERE question = ? AND model = ? AND engine = ?"
+def answered(connection: duckdb.DuckDBPyConnection, question: str, asked: Asked) -> set[str]:
+    """The documents with an accepted answer in the table `question`."""
+    query = "SELECT document FROM $table WHERE question IN (SELECT unnest(?::TEXT[])) AND model = ? AND engine = ?"
     found = connection.execute(catalog.fill(query, table=catalog.quoted(question)), list(asked)).fetchall()
     return {one for (one,) in found}
 
 
-def rejected(connection: duckdb.DuckDBPyConnection, question: str, asked: Sequence[str]) -> set[str]:
+def rejected(connection: duckdb.DuckDBPyConnection, question: str, asked: Asked) -> set[str]:
     """The documents that were rejected for good when `question` was asked like this; see `TRANSIENT`."""
-    query = """SELECT document FROM rejects WHERE question = ? AND question_fingerprint = ? AND model = ? AND engine = ?
-               AND reason NOT IN (SELECT unnest(?::TEXT[]))"""
+    query = """SELECT document FROM rejects WHERE question = ? AND question_fingerprint IN (SELECT unnest(?::TEXT[]))
+               AND model = ? AND engine = ? AND reason NOT IN (SELECT unnest(?::TEXT[]))"""
     return {one for (one,) in connection.execute(query, [question, *asked, list(TRANSIENT)]).fetchall()}
 
 

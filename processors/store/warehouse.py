@@ -236,14 +236,14 @@ class Warehouse:
         with self._open() as connection:
             return lookup.extents(connection, documents)
 
-    def answered(self, question: str, fingerprint: str, model: str, engine: str) -> set[str]:
+    def answered(self, question: str, fingerprints: Sequence[str], model: str, engine: str) -> set[str]:
         """The documents that need not be asked: answered by this very question, model and engine, or rejected for good.
 
-        `question` is the table, `fingerprint` the question's. Rejects that another run may not meet (`TRANSIENT`) do not count.
+        `question` is the table, `fingerprints` are the question's. Rejects that another run may not meet (`TRANSIENT`) do not count.
         """
         if not self.path.exists():
             return set()
-        asked = (fingerprint, model, engine)
+        asked = (list(fingerprints), model, engine)
         with self._open() as connection:
             there = catalog.tables(connection)
             answered = lookup.answered(connection, question, asked) if question in there else set()

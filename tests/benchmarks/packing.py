@@ -1,10 +1,10 @@
 """How full windows are, and how long a run takes beside the least that it can take, and beside one document a request.
 
-    python -m tests.benchmarks.packing [--tiers 1 3 5] [--scale 1]
+    python -m tests.benchmarks.packing [--tiers 1 3 5] [--real]
 
-In: the corpus and the Kimi vocabulary; for the time generated slips of about 300 tokens, and the emulator in a process of its own, at 40
-tokens a second without jitter. Its time runs `scale` times faster, and so does the pace of the client; what this machine takes for itself
-counts `scale` times. Out: by size of a window, fill and number beside the lower bound ceil(sum / size). By tier, the makespan beside the
+In: the corpus and the Kimi vocabulary; for the time generated slips of about 300 tokens, and the emulator at 40 tokens a second without
+jitter. Time is false: it passes when client and emulator have nothing to do, so that the machine does not count; with `--real` it is
+true, and counts. Out: by size of a window, fill and number beside the lower bound ceil(sum / size). By tier, the makespan beside the
 longer of two lower bounds (all tokens through all calls in flight; requests and tokens a minute); documents a minute beside those of the
 same client with one a request, and beside the most that requests a minute allow anybody with one a request.
 """
@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import math
+import os
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -25,12 +26,19 @@ from unittest import mock
 
 from flows import order, settings
 from flows.plan import Estimate
+from processors.ask import replies
 from processors.ask.pace import Pace
+from processors.ask.sharing import Sharing
 from processors.pack import windows as pack
 from schemas.job import Job
 from tests.benchmarks import tokens as counts
 from tests.benchmarks.documents import SCHEMA, make
 from tests.benchmarks.kimi import emulator
+from tests.emulator.config import Config
+from tests.emulator.oracle import labelled_lines
+from tests.false_time import emulated, now, run, wall
+
+Asking = Callable[[Path, int, int], tuple[Estimate, dict[str, Any]]]  # folder, tier, documents a window at most; price said, what came
 
 TOKENS_PER_S, PREFILL_TOKENS_PER_S, FIRST_TOKEN_S = 40.0, 8_000.0, 0.3  # of the emulator
 DOCUMENTS = {1: 600, 3: 1_500, 5: 3_000}
@@ -42,11 +50,11 @@ def main() -> None:
     """Print the fill, then the time by tier."""
     parser = argparse.ArgumentParser(description="Fill of windows, and makespan.")
     parser.add_argument("--tiers", type=int, nargs="*", default=[1, 3, 5], choices=list(DOCUMENTS))
-    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--real", action="store_true", help="in real time, with the emulator in another process")
     flags = parser.parse_args()
     fill()
     for tier in flags.tiers:
-        makespan(tier, flags.scale)
+        makespan(tier, really_asked if flags.real else asked)
 
 
 def fill() -> None:
@@ -63,15 +71,15 @@ def fill() -> None:
         print(f"windows of {most:>7,} tokens: {len(short)} documents in {len(groups)}, at least {bound}; fill but the last {full:.3f}")
 
 
-def makespan(tier: int, scale: float) -> None:
+def makespan(tier: int, ask: Asking) -> None:
     """One tier: the planner's windows, then one document a request."""
     documents = DOCUMENTS[tier]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "parcel.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
         make(folder / "in", documents, WORDS)
-        said, packed = run(folder, tier, scale, most=0)
-        _, single = run(folder, tier, 4 * scale, most=1)
+        said, packed = ask(folder, tier, 0)
+        _, single = ask(folder, tier, 1)
     least_s = lower_bound_s(packed, tier)
     minutes, speed = said.cost.minutes, [60 * documents / stats["span_s"] for stats in (packed, single)]
     most = 60 * documents / (60 * ((documents - 1) // settings.catalogue("").tiers[tier].rpm) or math.inf)
@@ -93,43 +101,42 @@ def lower_bound_s(stats: dict[str, Any], tier: int) -> float:
     return FIRST_TOKEN_S + max(work_s / limits.concurrency, 60.0 * max(last_minutes))
 
 
-def run(folder: Path, tier: int, scale: float, most: int) -> tuple[Estimate, dict[str, Any]]:
-    """Do the job as `octavo run` does, in scaled time; gives the price said before, and what the emulator saw."""
+def asked(folder: Path, tier: int, most: int) -> tuple[Estimate, dict[str, Any]]:
+    """Do the job as `octavo run` does, in virtual time; gives the price said before, and what the emulator saw."""
+    paced = functools.partial(Pace, clock=now, wall_clock=wall)
+    with mock.patch.object(replies, "Pace", paced), mock.patch.object(replies, "Sharing", functools.partial(Sharing, clock=now)):
+        return run(_asked(folder, tier, most))
+
+
+async def _asked(folder: Path, tier: int, most: int) -> tuple[Estimate, dict[str, Any]]:
+    config = Config(tier=tier, tokens_per_s=TOKENS_PER_S, jitter=0.0, oracle=labelled_lines, vocabulary=str(counts.VOCABULARY))
+    async with emulated(config) as kimi:
+        return await ordered(folder, kimi.base_url, tier, most), kimi.state.journal.stats()
+
+
+def really_asked(folder: Path, tier: int, most: int) -> tuple[Estimate, dict[str, Any]]:
+    """The same in real time, with the emulator in a process of its own."""
+    flags = {"tier": tier, "tokens-per-s": TOKENS_PER_S, "jitter": 0.0, "oracle": "labelled_lines", "vocabulary": counts.VOCABULARY}
+    with emulator(*(word for name, value in flags.items() for word in (f"--{name}", str(value)))) as base_url:
+        said = asyncio.run(ordered(folder, base_url, tier, most))
+        with urllib.request.urlopen(base_url.removesuffix("/v1") + "/_emu/stats") as answer:
+            stats: dict[str, Any] = json.load(answer)
+    return said, stats
+
+
+async def ordered(folder: Path, base_url: str, tier: int, most: int) -> Estimate:
+    """One job, and the price said before it was asked."""
     said: list[Estimate] = []
 
     def approve(estimate: Estimate) -> bool:
         said.append(estimate)
         return True
 
-    with emulator(*flags_of(tier, scale)) as base_url, mock.patch("processors.ask.replies.Pace", scaled(scale)):
-        job = Job(
-            inbox=str(folder / "in"),
-            out=str(folder / f"out{most}"),
-            extract=[str(folder / "parcel.json")],
-            base_url=base_url,
-            tier=tier,
-            max_documents_per_window=most,
-        )
-        asyncio.run(order.run(job, settings.account(job, {}, key="sk-emulator"), counts.VOCABULARY.read_bytes(), approve=approve))
-        with urllib.request.urlopen(base_url.removesuffix("/v1") + "/_emu/stats") as answer:
-            stats: dict[str, Any] = json.load(answer)
-    return said[0], stats
-
-
-def scaled(scale: float) -> Callable[..., Pace]:
-    """The client's pace, whose minutes pass as fast as the emulator's; what processes share counts true minutes, and stays out."""
-
-    async def sleep(seconds: float) -> None:
-        await asyncio.sleep(seconds / scale)
-
-    return lambda **told: Pace(**told | {"sharing": None, "clock": lambda: scale * time.monotonic(), "sleep": sleep})
-
-
-def flags_of(tier: int, scale: float) -> list[str]:
-    """The emulator's flags: an account of a tier, steady speed, and time that passes faster."""
-    flags = {"tier": tier, "time-scale": scale, "tokens-per-s": TOKENS_PER_S, "jitter": 0.0, "oracle": "labelled_lines"}
-    flags["vocabulary"] = str(counts.VOCABULARY)
-    return [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+    named = {"inbox": str(folder / "in"), "out": str(folder / f"out{most}"), "extract": [str(folder / "parcel.json")]}
+    job = Job.model_validate({**named, "base_url": base_url, "tier": tier, "max_documents_per_window": most})
+    with mock.patch.dict(os.environ, OCTAVO_HOME=str(folder / f"home{most}")):
+        await order.run(job, settings.account(job, {}, key="sk-emulator"), counts.VOCABULARY.read_bytes(), approve=approve)
+    return said[0]
 
 
 if __name__ == "__main__":
