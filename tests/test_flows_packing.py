@@ -123,9 +123,7 @@ async def test_lists_are_foreseen_by_the_rows_of_tables(kimi: Running, tmp_path:
     assert ended.cost_usd <= said.cost.worst_usd
 
 
-async def test_the_rows_of_some_documents_tell_those_of_the_others(
-    kimi: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_rows_of_some_documents_tell_those_of_the_others(kimi: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a large folder only some short documents are looked at for their rows; the price is about the same as with a look at all."""
     (tmp_path / "inbox").mkdir()
     for number in range(60):
