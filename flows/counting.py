@@ -14,7 +14,7 @@ from typing import Any
 from processors.ask.replies import Account, Asker
 from processors.pack import windows as pack
 
-EVERY, FIRST = 10, 40  # the first so many bills are learned from, then each tenth, since it takes a second look at the text
+EVERY, FIRST = 10, 20  # the first so many bills are learned from, then each tenth, since it takes a second look at the text
 
 
 class Tokens:

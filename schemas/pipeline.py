@@ -189,11 +189,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a call used and cost. `cached` is a part of `prompt`; None where the provider did not say."""
+    """What a call used and cost. `cached` and `cache_write` are parts of `prompt`, `reasoning` of `reply`; None where nobody said."""
 
     prompt_tokens: int
     reply_tokens: int
-    cached_tokens: int | None = None
+    cached_tokens: int | None = None  # read from the cache
+    cache_write_tokens: int | None = None  # written to it, which some models bill at a price of its own
+    reasoning_tokens: int | None = None
     cost_usd: float = 0.0
 
 

@@ -120,6 +120,8 @@ REQUESTS = Table(
         ("prompt_tokens", WHOLE, "Tokens sent"),
         ("reply_tokens", WHOLE, "Tokens received"),
         ("cached_tokens", WHOLE, "Part of the prompt that was billed as cached; null when the provider did not say"),
+        ("cache_write_tokens", WHOLE, "Part of the prompt that was billed as written to the cache; null when the provider did not say"),
+        ("reasoning_tokens", WHOLE, "Part of the reply that was thought and not said; null when the provider did not say"),
         ("cost_usd", REAL, "Cost in USD"),
         ("seconds", REAL, "Seconds from sending to the last byte"),
         ("attempts", WHOLE, "How often it was sent until a reply came"),

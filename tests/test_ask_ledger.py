@@ -15,6 +15,7 @@ import pytest
 from processors.ask.ledger import Ledger
 from processors.ask.statement import statement
 from schemas.errors import StorageError
+from schemas.pipeline import Usage
 
 
 def row(name: str) -> dict[str, Any]:
@@ -28,7 +29,7 @@ async def pay(ledger: Ledger, name: str) -> None:
     """One call with a reply, in the ledger's order."""
     attempt = await ledger.sent(row(name), run="r", sent_at="2026-11-23T00:00:00+00:00", reserved_usd=0.5)
     await ledger.arrived(attempt, name, '{"raw": 1}', seconds=1.5, arrived_at="2026-11-23T00:00:01+00:00")
-    await ledger.billed(attempt, name, 0.25)
+    await ledger.billed(attempt, 0.25, Usage(100, 20, 30, 40, 5))
 
 
 async def test_a_reply_is_found_again(tmp_path: Path) -> None:
@@ -123,6 +124,7 @@ async def test_a_folder_of_yesterday_opens_today(tmp_path: Path) -> None:
         assert (stored["raw"], stored["cost_usd"], stored["attempts"]) == ('{"raw": 1}', 0.1, 3)
         assert (ledger.secret, ledger.maybe_paid()) == (b"\x00\xff", (2, 0.75))
         ledger.close()
+    assert statement(path)[0]["prompt_tokens"] is None
     ledger = Ledger(path)
     await pay(ledger, "c")
     ledger.close()
@@ -130,6 +132,12 @@ async def test_a_folder_of_yesterday_opens_today(tmp_path: Path) -> None:
     assert total == question | {"heading": "total", "name": "all"}
     assert [total[name] for name in ("attempts", "answered", "free", "maybe_paid", "unheard", "in_vain")] == [5, 2, 1, 1, 1, 0]
     assert (total["spent_usd"], total["maybe_usd"]) == (0.35, 0.75)
+    assert tokens(total) == [100, 30, 40, 20, 5]
+
+
+def tokens(line: dict[str, Any]) -> list[int | None]:
+    """The tokens of a line of the statement: prompt, of which read from the cache and written to it, and reply, of which reasoning."""
+    return [line[f"{name}_tokens"] for name in ("prompt", "cached", "cache_write", "reply", "reasoning")]
 
 
 def test_a_ledger_of_tomorrow_is_a_sentence(tmp_path: Path) -> None:
@@ -157,7 +165,7 @@ async def test_what_is_put_down_stays(tmp_path: Path, table: str, change: str) -
 
 
 async def test_every_attempt_stands_in_the_statement_once(tmp_path: Path) -> None:
-    """Under each heading the attempts add up to all there are, with dollars that are the bills."""
+    """Under each heading the attempts add up to all there are, with dollars that are the bills and the tokens that these are for."""
     ledger = Ledger(tmp_path / "ledger.sqlite")
     for name in "ab":
         await pay(ledger, name)
@@ -169,6 +177,7 @@ async def test_every_attempt_stands_in_the_statement_once(tmp_path: Path) -> Non
     for heading in ("total", "day", "model", "run", "question"):
         sums = [(line["attempts"], line["spent_usd"], line["maybe_usd"]) for line in rows if line["heading"] == heading]
         assert [sum(column) for column in zip(*sums, strict=True)] == [4, 0.5, 1.0]
+    assert tokens(rows[0]) == [200, 60, 80, 40, 10]
     by_day = {line["name"]: (line["answered"], line["maybe_paid"], line["unheard"]) for line in rows if line["heading"] == "day"}
     assert by_day == {"2026-11-23": (2, 0, 0), "2026-11-24": (0, 1, 1)}
 

@@ -316,6 +316,22 @@ def test_limits_that_are_not_told_are_found(concurrency: int, rpm: int, tpm: int
     assert account.refused <= 5 + 0.02 * len(account.admitted)
 
 
+def test_slots_are_found_soon_and_few_are_refused_for_it() -> None:
+    """Of 100 slots that nobody told 95 are in use after 40 s, before most replies are there, and a handful was refused on the way."""
+    account = Account(100, 10_000, 10**9, reply_s=60.0)
+
+    async def seeking() -> int:
+        asking = asyncio.ensure_future(ask_all(paced(concurrency=0), account, [1] * 300))
+        await asyncio.sleep(40)
+        asking.cancel()
+        in_flight = account.in_flight
+        await asyncio.gather(asking, return_exceptions=True)
+        return in_flight
+
+    assert run(seeking()) >= 95
+    assert account.refused <= 6
+
+
 def test_limits_lowered_midway_are_kept_and_tried_again() -> None:
     """When limits fall, few requests are refused; when they are back, they are used again after a while."""
     account = Account(100, 300, 5_000_000)

@@ -263,9 +263,12 @@ def test_every_model_is_whole(model: Model) -> None:
 
 
 def test_a_cache_write_is_paid() -> None:
-    """The worst case counts what is written to the cache where that costs more than reading afresh."""
+    """What is written to the cache has its own price; who does not say how much it is pays the dearer one for all."""
     model = replace(model_of("kimi-k3", "moonshot"), price_in=1.0, price_cache_write_5m=2.0, price_out=0.0)
     assert model.cost_usd(1_000_000, 0) == 2.0
+    assert model.cost_usd(1_000_000, 0, 0, 500_000) == 1.5
+    assert replace(model, price_cache_write_5m=0.5).cost_usd(1_000_000, 0) == 1.0
+    assert replace(model, price_cache_write_5m=0.5).cost_usd(1_000_000, 0, 0, 500_000) == 0.75
 
 
 def job_of(**fields: Any) -> Job:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows import settings
-from processors.ask.replies import Account, Asker, look_up
+from processors.ask.replies import Account, Asker, look_up, statement
 from processors.pack import windows as pack
 from schemas.compiler import compile_question
 from schemas.errors import AccessRefused, BudgetReached, Interrupted, ProviderUnavailable, RequestRefused
@@ -74,6 +74,24 @@ async def test_the_bill_is_the_providers(kimi: Running, question: Question, tmp_
         bills = list(asking.bills([reply.request for reply in replies]))
     assert sum(row["cost_usd"] for row in bills) == pytest.approx(billed_usd)
     assert {row["attempts"] for row in bills} == {1}
+
+
+async def test_a_bill_says_which_tokens_it_is_for(kimi: Running, question: Question, tmp_path: Path) -> None:
+    """What was read from the cache and written to it stands beside the bill, in the rows of requests as in the statement of the ledger."""
+    kimi.config.cached_place = "nested"
+    shown = window("invoice number: 7\n" + "text " * 2_000)
+    async with asker(kimi, tmp_path, model="kimi-k3") as asking:
+        requests = [asking.request(shown, question), asking.request(shown, compile_question("letter"))]
+        replies = [await asking.ask(request) for request in requests]
+        rows = list(asking.bills([request.fingerprint for request in requests]))
+        (total, *_) = statement(asking.ledger.path)
+    for name in ("prompt_tokens", "cached_tokens", "cache_write_tokens", "reply_tokens"):
+        told = [getattr(entry, name) for entry in kimi.paid()]
+        assert any(told)
+        assert [row[name] for row in rows] == [getattr(reply.usage, name) for reply in replies] == told
+        assert total[name] == sum(told)
+    assert total["reasoning_tokens"] is None
+    assert total["spent_usd"] == pytest.approx(sum(entry.cost_usd for entry in kimi.paid()))
 
 
 async def test_the_documents_stand_before_the_question(kimi: Running, question: Question, tmp_path: Path) -> None:

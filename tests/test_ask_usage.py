@@ -20,7 +20,7 @@ from schemas.job import Job
 from schemas.pipeline import Page, Usage
 
 TOLD = {"prompt_tokens": 100, "completion_tokens": 7}
-PLACES = st.sampled_from(["usage", "prompt_tokens", "completion_tokens", "cached_tokens", "prompt_tokens_details"])
+PLACES = st.sampled_from(["usage", "prompt_tokens", "completion_tokens", "cached_tokens", "cache_write_tokens", "prompt_tokens_details"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(PLACES, inner, max_size=3),
@@ -42,6 +42,10 @@ def raw(usage: Any) -> str:
         ({**TOLD, "cached_tokens": 0, "prompt_tokens_details": {"cached_tokens": 40}}, Usage(100, 7, 0)),
         ({**TOLD, "prompt_tokens_details": [1]}, Usage(100, 7, None)),
         ({**TOLD, "cached_tokens": 101}, Usage(100, 7, None)),
+        ({**TOLD, "cached_tokens": 40, "prompt_tokens_details": {"cache_write_tokens": 60}}, Usage(100, 7, 40, 60)),
+        ({**TOLD, "cached_tokens": 41, "cache_write_tokens": 60}, Usage(100, 7, 41, None)),
+        ({**TOLD, "completion_tokens_details": {"reasoning_tokens": 7}}, Usage(100, 7, reasoning_tokens=7)),
+        ({**TOLD, "completion_tokens_details": {"reasoning_tokens": 8}}, Usage(100, 7)),
         ({**TOLD, "completion_tokens": None}, Usage(0, 0)),
         ({"prompt_tokens": 100}, Usage(0, 0)),
         ({**TOLD, "prompt_tokens": -1}, Usage(0, 0)),
@@ -51,7 +55,7 @@ def raw(usage: Any) -> str:
     ],
 )
 def test_usage_is_taken_as_far_as_it_can_be_read(usage: Any, read: Usage) -> None:
-    """Tokens that cannot be read are as good as untold; tokens of the cache come from the first place that tells them."""
+    """Tokens that cannot be read are as good as untold; parts come from the first place that tells them, and are no more than the whole."""
     done = read_completion(raw(usage))
     assert (done.text, done.finish_reason, done.usage) == ("{}", "stop", read)
 
@@ -61,7 +65,8 @@ def test_no_usage_spoils_a_reply(usage: Any) -> None:
     """Whatever stands where the usage should, the reply is readable, and its usage is no gift."""
     done = read_completion(raw(usage))
     assert (done.text, done.finish_reason) == ("{}", "stop")
-    assert 0 <= (done.usage.cached_tokens or 0) <= done.usage.prompt_tokens
+    parts = (done.usage.cached_tokens or 0, done.usage.cache_write_tokens or 0)
+    assert 0 <= min(parts) <= sum(parts) <= done.usage.prompt_tokens
 
 
 async def test_a_reply_with_an_odd_usage_is_paid_once(tmp_path: Path) -> None:

@@ -178,6 +178,14 @@ async def test_plan_is_near_the_bill(inbox: Path, vocabulary: bytes) -> None:
     assert planned.cost.prompt_tokens == pytest.approx(billed, rel=0.02)
 
 
+def test_nothing_is_said_after_the_run(inbox: Path, tmp_path: Path) -> None:
+    """The last words of a run are where its tables lie: no library reports leaks as the process ends."""
+    flags = ["run", str(inbox), "--out", str(tmp_path / "out"), "--extract", "letter", "--offline"]
+    done = subprocess.run([sys.executable, "-m", "flows.cli", *flags], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "leak" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("Tables: ")
+
+
 def test_sql_answers_in_every_format(inbox: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """`octavo sql` writes JSON and CSV that other programs read, and Parquet that Arrow reads."""
     out = str(tmp_path / "out")

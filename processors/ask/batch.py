@@ -2,7 +2,7 @@
 
 `orders` keeps what was ordered, so that a run that ended at any point is taken up again instead of paid again; `batch_file` writes and
 reads the files; `batch_calls` makes the calls. The money goes through `budget`, in the units of `money`; `providers` says what a model
-costs, and `chat` reads replies.
+costs, `usage` what of a reply has a price, and `chat` reads replies.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from processors.ask.chat import read_completion
 from processors.ask.money import nano, usd
 from processors.ask.orders import Ended, Order, Orders
 from processors.ask.providers import Model
+from processors.ask.usage import billable
 from schemas.errors import AccessRefused, BudgetReached, RequestRefused
 from schemas.pipeline import Request
 
@@ -95,7 +96,7 @@ class Batches:
                 yield spool
                 spool = Spool()
             seen.add(request.fingerprint)
-            spool.add(line, self.row(request), self._usd(request.prompt_tokens, request.reply_tokens))
+            spool.add(line, self.row(request), self._usd(self.model.cost_usd(request.prompt_tokens, request.reply_tokens)))
         if spool.rows:
             yield spool
 
@@ -203,11 +204,10 @@ class Batches:
         if raw is None:
             return Ended(None, 0.0, reason)
         usage = read_completion(raw).usage
-        used = (usage.prompt_tokens, usage.reply_tokens, usage.cached_tokens or 0)
-        return Ended(raw, self._usd(*used) if usage.prompt_tokens else worst_usd)
+        return Ended(raw, self._usd(self.model.cost_usd(*billable(usage))) if usage.prompt_tokens else worst_usd, usage=usage)
 
-    def _usd(self, *tokens: int) -> float:
-        return usd(nano(self.model.batch_factor * self.model.cost_usd(*tokens)))  # whole, so that parts add up to the sum reserved
+    def _usd(self, live_usd: float) -> float:
+        return usd(nano(self.model.batch_factor * live_usd))  # whole, so that parts add up to the sum reserved
 
 
 async def _together(tasks: list[asyncio.Task[None]]) -> None:

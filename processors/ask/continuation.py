@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,13 +70,20 @@ def reply(found: Sequence[Link], *, model: str, engine: str, from_ledger: bool) 
 def _usage(found: Sequence[Link]) -> Usage:
     """What all steps used and cost."""
     used = [link.completion.usage for link in found]
-    told = [one.cached_tokens for one in used if one.cached_tokens is not None]
     return Usage(
         prompt_tokens=sum(one.prompt_tokens for one in used),
         reply_tokens=sum(one.reply_tokens for one in used),
-        cached_tokens=sum(told) if told else None,
+        cached_tokens=_told(one.cached_tokens for one in used),
+        cache_write_tokens=_told(one.cache_write_tokens for one in used),
+        reasoning_tokens=_told(one.reasoning_tokens for one in used),
         cost_usd=sum(float(link.row["cost_usd"]) for link in found),
     )
+
+
+def _told(tokens: Iterable[int | None]) -> int | None:
+    """The sum of what was told; None when nothing was."""
+    told = [one for one in tokens if one is not None]
+    return sum(told) if told else None
 
 
 def step(

@@ -6,7 +6,8 @@ queued at once (measured: 0.7-0.9 ms a reply, against 3-12 with a commit each), 
 
 Attempts, replies and ends are only ever added to, which the file itself holds by triggers. An attempt (`sent`) has a reply, or an end
 without one; its end says what was billed: 0 when surely nothing, NULL when nobody knows. No end and no reply: never heard of again,
-or in flight now. What is counted as spent is the bill, else the reservation, in whole nano-dollars (`money`).
+or in flight now. What is counted as spent is the bill, else the reservation, in whole nano-dollars (`money`); an
+end with a bill says which tokens it is for, where the provider told them (`usage`).
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from typing import Any
 
 from processors.ask import database
 from processors.ask.money import nano, usd
+from processors.ask.usage import NOT_TOLD
 from schemas.errors import StorageError
-from schemas.pipeline import Part, Role
+from schemas.pipeline import Part, Role, Usage
 
 FIRST = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
@@ -75,16 +77,30 @@ CREATE TABLE IF NOT EXISTS batch_lines (
 """  # folders from before the steps were numbered may have these too
 LEGENDS = "ALTER TABLE requests ADD COLUMN legend TEXT NOT NULL DEFAULT '{}';"  # replies from before are in the plain form
 EFFORTS = "ALTER TABLE requests ADD COLUMN effort TEXT NOT NULL DEFAULT '';"  # how hard a model was asked to think
-STEPS = (FIRST, ADDED_TO_ONLY, BATCHES, LEGENDS, EFFORTS)  # of the schema; a new one goes at the end, and none is ever changed
+USAGES = """
+ALTER TABLE ends ADD COLUMN prompt_tokens INTEGER;
+ALTER TABLE ends ADD COLUMN cached_tokens INTEGER;
+ALTER TABLE ends ADD COLUMN cache_write_tokens INTEGER;
+ALTER TABLE ends ADD COLUMN reply_tokens INTEGER;
+ALTER TABLE ends ADD COLUMN reasoning_tokens INTEGER;
+"""  # what a bill is for; NULL where the provider did not say, and in ends from before
+STEPS = (FIRST, ADDED_TO_ONLY, BATCHES, LEGENDS, EFFORTS, USAGES)  # of the schema; a new one goes at the end, and none is ever changed
 QUEUE_COMMIT = 256  # writes that share one commit at the most
 
 INSERT_REQUEST = (
     "INSERT OR IGNORE INTO requests VALUES (:request, :question, :question_fingerprint, :engine, :provider, :model, :round,"
     " :window, :ids, :prompt_tokens, :reply_limit, :legend, :effort)"
 )
+INSERT_END = "INSERT INTO ends VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 _Values = tuple[Any, ...] | dict[str, Any]
 _Write = tuple[str, _Values, "Future[int]"]
+
+
+def ending(attempt: int, billed_usd: float | None, error: str | None, usage: Usage = NOT_TOLD) -> tuple[Any, ...]:
+    """How an attempt ended, as a row of `ends`; the bill is None when nobody knows."""
+    parts = (usage.prompt_tokens, usage.cached_tokens, usage.cache_write_tokens, usage.reply_tokens, usage.reasoning_tokens)
+    return attempt, None if billed_usd is None else nano(billed_usd), error, *(parts if usage != NOT_TOLD else [None] * len(parts))
 
 
 def stored(parts: Iterable[Part]) -> str:
@@ -141,14 +157,13 @@ class Ledger:
         values = (attempt, request, raw, seconds, arrived_at)
         await asyncio.wrap_future(self._queue("INSERT INTO replies VALUES (?, ?, ?, ?, ?)", values))
 
-    async def billed(self, attempt: int, request: str, cost_usd: float) -> None:  # noqa: ARG002 - callers know both
-        """Put down what an arrived reply cost."""
-        await asyncio.wrap_future(self._queue("INSERT INTO ends VALUES (?, ?, NULL)", (attempt, nano(cost_usd))))
+    async def billed(self, attempt: int, cost_usd: float, usage: Usage = NOT_TOLD) -> None:
+        """Put down what an arrived reply cost, and for which tokens."""
+        await asyncio.wrap_future(self._queue(INSERT_END, ending(attempt, cost_usd, None, usage)))
 
     async def failed(self, attempt: int, error: str, *, billed_usd: float | None) -> None:
         """Put down that a call got no reply; `billed_usd` is 0 when it was surely free, None when it is "maybe paid"."""
-        billed = None if billed_usd is None else nano(billed_usd)
-        await asyncio.wrap_future(self._queue("INSERT INTO ends VALUES (?, ?, ?)", (attempt, billed, error)))
+        await asyncio.wrap_future(self._queue(INSERT_END, ending(attempt, billed_usd, error)))
 
     def keep(self, name: str, value: str) -> None:
         """Put a note down for later runs, soon; a later one of the same name replaces it."""

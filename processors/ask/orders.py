@@ -3,7 +3,8 @@
 The order of writing is the order of a call, once more: the intent is committed before the upload, the file's id before the batch is
 made, the batch's id before anything waits for it, and replies before anything looks at them. A request in a batch is an attempt that was
 `sent`. The tables stand in the file of the `ledger`, whose words for a request are used here, opened by `database`; each step is one
-transaction. Orders change their state; attempts, replies and ends are only added to. Sums are whole nano-dollars (`money`).
+transaction. Orders change their state; attempts, replies and ends are only added to. Sums are whole nano-dollars (`money`), and
+`usage` has a word for tokens that nobody told.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from typing import Any
 from uuid import uuid4
 
 from processors.ask import database
-from processors.ask.ledger import INSERT_REQUEST, STEPS
+from processors.ask.ledger import INSERT_END, INSERT_REQUEST, STEPS, ending
 from processors.ask.money import nano, usd
+from processors.ask.usage import NOT_TOLD
 from schemas.errors import StorageError
+from schemas.pipeline import Usage
 
 INSERT_ATTEMPT = "INSERT INTO attempts (request, run, sent_at, reserved_nano) VALUES (?, ?, ?, ?)"
 INSERT_BATCH = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -58,6 +61,7 @@ class Ended:
     raw: str | None
     billed_usd: float | None
     reason: str = ""
+    usage: Usage = NOT_TOLD
 
 
 class Orders:
@@ -98,7 +102,7 @@ class Orders:
         """Put down that nothing came of an order before there was a batch, so that nothing of it was paid."""
         with _transaction(self._path) as ledger:
             for attempt, _ in _lines(ledger, order).values():
-                _end(ledger, attempt, 0.0, said)
+                ledger.execute(INSERT_END, ending(attempt, 0.0, said))
             ledger.execute("UPDATE batches SET state = 'dropped', said = ? WHERE intent = ?", (said, order.intent))
 
     def done(self, order: Order, ended: Mapping[str, Ended], *, seconds: float, said: str) -> None:
@@ -108,7 +112,7 @@ class Orders:
                 end = ended[request]
                 if end.raw is not None:
                     ledger.execute("INSERT INTO replies VALUES (?, ?, ?, ?, ?)", (attempt, request, end.raw, seconds, _now()))
-                _end(ledger, attempt, end.billed_usd, end.reason or None)
+                ledger.execute(INSERT_END, ending(attempt, end.billed_usd, end.reason or None, end.usage))
             ledger.execute("UPDATE batches SET state = 'done', said = ? WHERE intent = ?", (said, order.intent))
 
     def open(self) -> list[Order]:
@@ -133,11 +137,6 @@ def _lines(ledger: sqlite3.Connection, order: Order) -> dict[str, tuple[int, flo
     """The requests of an order, with the number of the attempt and the worst case in USD."""
     sql = "SELECT request, attempt, reserved_nano FROM batch_lines JOIN attempts USING (attempt, request) WHERE intent = ?"
     return {request: (attempt, usd(nanos)) for request, attempt, nanos in ledger.execute(sql, (order.intent,))}
-
-
-def _end(ledger: sqlite3.Connection, attempt: int, billed_usd: float | None, reason: str | None) -> None:
-    """Put down how an attempt ended; the bill is None when nobody knows."""
-    ledger.execute("INSERT INTO ends VALUES (?, ?, ?)", (attempt, None if billed_usd is None else nano(billed_usd), reason))
 
 
 @contextmanager

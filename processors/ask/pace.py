@@ -130,7 +130,7 @@ class Pace:
     def overloaded(self, place: Place, wait_s: float | None = None, why: str = "") -> None:
         """The provider has too much to do, also when it says so in the middle of a reply: all go on with half, after a pause."""
         if self._pauses.new_wave(place):
-            self._slots.shrink(self._slots.in_flight / 2, self.clock(), again=self._pauses.vain > 0)
+            self._slots.shrink(self._slots.in_flight // 2, self.clock(), again=self._pauses.vain > 0)
             self.pause(self._pauses.backoff_s(wait_s), why)
 
     def heard(self, headers: Mapping[str, str], ago_s: float = 0.0) -> None:
@@ -247,7 +247,7 @@ class Pace:
         return {"concurrency": self._slots.limit, "rpm": self._rpm, "tpm": self._tpm, "tpd": self._tpd}[name]
 
     def _has_slot(self) -> bool:
-        """Whether a slot is free; opens more when it is time, and else sees to it that this is looked at again then."""
+        """Whether a slot is free; opens one more when it is time, and else sees to it that this is looked at again then."""
         now = self.clock()
         if not self._slots.free and now >= max(self._pauses.until, self._slots.grow_at()):
             self._slots.grow(now)

@@ -21,8 +21,9 @@ DAY_S = 86_400.0
 DAY_SHIFT_S = 8 * 3_600.0  # the provider's day begins at 00:00 UTC+8 (inferred, 2026-11-23)
 MOST_IN_FLIGHT = 256  # where no limit is known; more than any tier has (100, 2026-09-12)
 TRY_MORE_S = 900.0  # a limit that was found is tried again, a little above, after so long: it may have been lowered for a while only
-GROW_S, GROW_SHARE = 2.0, 0.1  # while slots are sought, this share, at least one, is added each so many seconds (ours, 2026-11-23)
-GROW_SLOWLY_S = 10.0  # the same near the number at which refusals began
+GROW_SHARE = 0.1  # while slots are sought, this share of those that are open is added a second, one by one (ours, 2026-11-23) ...
+GROW_LEAST, GROW_MOST = 1.0, 5.0  # ... but so many at least and at most: those on their way when a refusal comes meet it too
+GROW_SLOWLY = 10  # times as long it takes near the number at which refusals began
 MISCOUNT = 2.0  # our counts of tokens are corrected by at most this factor
 _TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)(ms|s)?)?")
 
@@ -192,13 +193,13 @@ class Slots:
         """`told` is the account's concurrency, 0 when it is not known: then `begin` are the first."""
         self.limit = Limit(told)
         self.in_flight = 0
-        self._open = float(told or begin)
+        self._open = told or begin
         self._trouble_at = math.inf  # how many were open when the last refusals began
         self._changed_at = -math.inf
 
     def open_known(self) -> None:
         """Begin with as many as were found before."""
-        self._open = max(self._open, float(self.limit.now))
+        self._open = max(self._open, self.limit.now)
 
     @property
     def most(self) -> int:
@@ -208,25 +209,27 @@ class Slots:
     @property
     def free(self) -> bool:
         """Whether one more may leave."""
-        return self.in_flight < int(min(self._open, self.most))
+        return self.in_flight < min(self._open, self.most)
 
     def grow_at(self) -> float:
-        """When more slots may be opened if all are taken; never when as many are open as may be."""
+        """When one more may be opened if all are taken; when as many are open as may be, when that number is tried again."""
         if self._open >= self.most:
             return self.limit.more_at()
-        return self._changed_at + (GROW_S if self._open < 0.9 * self._trouble_at else GROW_SLOWLY_S)
+        near_trouble = self._open >= 0.9 * self._trouble_at
+        a_second = max(GROW_LEAST, min(GROW_MOST, GROW_SHARE * self._open))
+        return self._changed_at + (GROW_SLOWLY if near_trouble else 1) / a_second
 
     def grow(self, now: float) -> None:
-        """Open more: all are taken, and nobody was refused for a while. A refusal comes at once, so silence means that all were let in."""
+        """Open one more: all are taken, and nobody was refused lately. A refusal comes at once, so silence means that all were let in."""
         self.limit.try_more(now)
-        self._open = min(float(self.most), self._open + max(1.0, GROW_SHARE * self._open))
+        self._open = min(self.most, self._open + 1)
         self._changed_at = now
 
-    def shrink(self, to: float, now: float, *, again: bool) -> None:
+    def shrink(self, to: int, now: float, *, again: bool) -> None:
         """Go on with fewer; `again` when nothing came since they were fewer already."""
         if not again:
             self._trouble_at = self._open
-        self._open, self._changed_at = max(1.0, min(self._open, to)), now
+        self._open, self._changed_at = max(1, min(self._open, to)), now
 
 
 class Miscount:

@@ -4,8 +4,8 @@ The order of a call is the ledger's: wait for the pace, reserve, `sent` on disk,
 tried again; what ends all asking (no key, no money, nobody there) is said to everybody who waits.
 
 It holds together what others own: `pace` says when to leave (`pace_limits` has the places, `pace_pauses` the lengths of pauses), `budget`
-and `balance` whether there is money, `ledger` keeps, `chat` calls, `stream` says how long a silence may be, and `account` says who is
-asked and what that costs.
+and `balance` whether there is money, `ledger` keeps, `chat` calls, `stream` says how long a silence may be, `usage` which tokens have a
+price, and `account` says who is asked and what that costs.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from processors.ask.pace import Pace
 from processors.ask.pace_limits import Place
 from processors.ask.pace_pauses import BACKOFF_MAX_S, BACKOFF_S
 from processors.ask.stream import LONGEST_SILENCE_S, first_word_s
+from processors.ask.usage import billable
 from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
-from schemas.pipeline import Request
+from schemas.pipeline import Request, Usage
 
 RETRY_TIME_S = 600.0  # how long one request is tried; a limit by time, not by count, since waiting is what a full minute asks for
 UNREACHED_TIME_S = 15.0  # the same when nobody at the address has ever answered in this run: a wrong name, or no network
@@ -149,8 +150,9 @@ class Paying:
             raise
         seconds = time.monotonic() - started
         await self.ledger.arrived(attempt, request.fingerprint, arrived.raw, seconds=seconds, arrived_at=_now())
-        billed_usd = self._taken(request, arrived, worst_usd, place)
-        await self.ledger.billed(attempt, request.fingerprint, billed_usd)
+        usage = read_completion(arrived.raw).usage
+        billed_usd = self._taken(request, arrived, usage, worst_usd, place)
+        await self.ledger.billed(attempt, billed_usd, usage)
         return billed_usd
 
     def _patience_s(self, request: Request) -> float:
@@ -160,9 +162,8 @@ class Paying:
         thinks = self.account.model.thinking == "always"
         return first_word_s(request.prompt_tokens, request.reply_tokens if thinks else 0)
 
-    def _taken(self, request: Request, arrived: Arrived, worst_usd: float, place: Place) -> float:
+    def _taken(self, request: Request, arrived: Arrived, usage: Usage, worst_usd: float, place: Place) -> float:
         """Tell the pace what came; gives the bill in USD, which is the worst case when the reply does not say what it used."""
-        usage = read_completion(arrived.raw).usage
         if arrived.refusal is not None and arrived.refusal.shared:  # it came inside a stream, after the first words
             self.pace.overloaded(place, arrived.refusal.wait_s, arrived.refusal.message)
         else:
@@ -170,7 +171,7 @@ class Paying:
         if not usage.prompt_tokens:
             return worst_usd
         self.learn(request.body, usage.prompt_tokens)
-        return self.account.model.cost_usd(usage.prompt_tokens, usage.reply_tokens, usage.cached_tokens or 0)
+        return self.account.model.cost_usd(*billable(usage))
 
     async def _rest(self, seconds: float) -> None:
         """Sleep before the next try, but not past the moment at which all asking ended. Raises what ended it."""

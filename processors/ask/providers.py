@@ -21,9 +21,7 @@ THINKING_RESERVE_TOKENS = 8_192  # room for reasoning, which counts as output; o
 STRICT = ConfigDict(extra="forbid")
 
 JsonMode = Literal["json_schema", "json_object", "structured_outputs", "guided_json"]
-RefusalKind = Literal[
-    "rate", "overload", "no_money", "key", "not_served", "too_long", "filtered", "malformed", "server", "gateway"
-]  # fmt: skip
+RefusalKind = Literal["rate", "overload", "no_money", "key", "not_served", "too_long", "filtered", "malformed", "server", "gateway"]
 
 # How each mode asks for JSON. vLLM took guided_json until 0.12 and takes structured_outputs since (docs.vllm.ai, 2026-11).
 JSON_MODES: Mapping[JsonMode, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
@@ -123,10 +121,13 @@ class Model:
         """What to do when it is gone, as a sentence."""
         return f"Use its successor: --model {self.successor}" if self.successor else "Choose another with --model."
 
-    def cost_usd(self, prompt_tokens: int, reply_tokens: int, cached_tokens: int = 0) -> float:
-        """Price of one call. A worst case is asked for with nothing cached. No call of ours asks for a cache of an hour."""
-        fresh = max(self.price_in, self.price_cache_write_5m) * (prompt_tokens - cached_tokens)
-        return (fresh + self.price_cached * cached_tokens + self.price_out * reply_tokens) / 1e6
+    def cost_usd(self, prompt_tokens: int, reply_tokens: int, cached_tokens: int = 0, cache_write_tokens: int | None = None) -> float:
+        """Price of one call; a worst case has nothing cached. Where nobody says what was written to it, the dearer price is taken."""
+        write_price = self.price_cache_write_5m or self.price_in  # no call of ours asks for a cache of an hour
+        fresh_price = max(self.price_in, write_price) if cache_write_tokens is None else self.price_in
+        written = cache_write_tokens or 0
+        prompt = fresh_price * (prompt_tokens - cached_tokens - written) + write_price * written + self.price_cached * cached_tokens
+        return (prompt + self.price_out * reply_tokens) / 1e6
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

@@ -244,6 +244,8 @@ class Asker:
                 "prompt_tokens": done.usage.prompt_tokens,
                 "reply_tokens": done.usage.reply_tokens,
                 "cached_tokens": done.usage.cached_tokens,
+                "cache_write_tokens": done.usage.cache_write_tokens,
+                "reasoning_tokens": done.usage.reasoning_tokens,
                 "cost_usd": row["cost_usd"],
                 "finish_reason": done.finish_reason,
                 "sent_at": datetime.fromisoformat(row["sent_at"]),

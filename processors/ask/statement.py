@@ -1,27 +1,33 @@
 """The account statement of one output folder: its ledger in, rows of what was spent on what out.
 
-Each attempt is counted once under each heading. Its outcome is one of
+Each attempt is counted once under each heading, with the tokens that its bill is for, where the provider said them. `cached` and
+`cache_write` tokens are parts of the prompt, `reasoning` tokens of the reply. Its outcome is one of
 
     answered     it has a reply: spent is the bill
     free         it ended without a reply and was surely not billed, such as a 429
     in_vain      it ended without a reply and was billed
     maybe_paid   it ended, and nobody knows whether it was billed: its worst case is `maybe_usd`
     unheard      it was sent and never heard of again, as at kill -9, or it is in flight or in a batch now: the same
+
+Imports `database`, and the schema of the `ledger`, which may be one of an older version.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from processors.ask import database
+from processors.ask.ledger import STEPS
 from schemas.errors import SettingsError, StorageError
 
 HEADINGS = {"total": "'all'", "day": "substr(sent_at, 1, 10)", "model": "model", "run": "run", "question": "question"}
 
 ATTEMPTS = """
-CREATE TEMP VIEW lines AS SELECT a.sent_at, a.run, q.model, q.question, a.reserved_nano, e.billed_nano, CASE
+CREATE TEMP VIEW lines AS SELECT a.sent_at, a.run, q.model, q.question, a.reserved_nano, e.*, CASE
     WHEN r.attempt IS NOT NULL THEN 'answered'
     WHEN e.attempt IS NULL THEN 'unheard'
     WHEN e.billed_nano IS NULL THEN 'maybe_paid'
@@ -30,10 +36,13 @@ CREATE TEMP VIEW lines AS SELECT a.sent_at, a.run, q.model, q.question, a.reserv
 FROM attempts a JOIN requests q USING (request) LEFT JOIN replies r USING (attempt) LEFT JOIN ends e USING (attempt)
 """
 SUMS = """
-SELECT '{heading}' AS heading, {column} AS name, count(*) AS attempts, sum(outcome = 'answered') AS answered, sum(outcome = 'free') AS free,
-    sum(outcome = 'in_vain') AS in_vain, sum(outcome = 'maybe_paid') AS maybe_paid, sum(outcome = 'unheard') AS unheard,
+SELECT '{heading}' AS heading, {column} AS name,
     sum(CASE WHEN outcome IN ('maybe_paid', 'unheard') THEN 0 ELSE coalesce(billed_nano, reserved_nano) END) / 1e9 AS spent_usd,
-    sum(CASE WHEN outcome IN ('maybe_paid', 'unheard') THEN reserved_nano ELSE 0 END) / 1e9 AS maybe_usd
+    sum(CASE WHEN outcome IN ('maybe_paid', 'unheard') THEN reserved_nano ELSE 0 END) / 1e9 AS maybe_usd,
+    count(*) AS attempts, sum(outcome = 'answered') AS answered, sum(outcome = 'free') AS free,
+    sum(outcome = 'in_vain') AS in_vain, sum(outcome = 'maybe_paid') AS maybe_paid, sum(outcome = 'unheard') AS unheard,
+    sum(prompt_tokens) AS prompt_tokens, sum(cached_tokens) AS cached_tokens, sum(cache_write_tokens) AS cache_write_tokens,
+    sum(reply_tokens) AS reply_tokens, sum(reasoning_tokens) AS reasoning_tokens
 FROM lines GROUP BY 2 ORDER BY 2
 """
 
@@ -45,15 +54,12 @@ def statement(path: Path) -> list[dict[str, Any]]:
     try:
         return list(_rows(path))
     except sqlite3.Error as error:
-        raise StorageError(f"The ledger {path} cannot be read: {error}.", next_step="Run `octavo run` on its folder once.") from error
+        raise StorageError(f"The ledger {path} cannot be read: {error}.", next_step="Check that its folder is writable.") from error
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
-    connection.row_factory = sqlite3.Row
-    try:
+    with closing(database.connect(path)) as connection:
+        database.migrate(connection, STEPS, path)
         connection.execute(ATTEMPTS)
         for heading, column in HEADINGS.items():
             yield from map(dict, connection.execute(SUMS.format(heading=heading, column=column)))
-    finally:
-        connection.close()

@@ -19,14 +19,21 @@ def used(data: Mapping[str, Any], choice: Mapping[str, Any]) -> Usage:
         return NOT_TOLD
     if prompt_tokens < 0 or reply_tokens < 0:
         return NOT_TOLD
-    return Usage(prompt_tokens, reply_tokens, _cached(usage, prompt_tokens))
+    cached = _part(usage, "prompt_tokens_details", "cached_tokens", prompt_tokens)
+    written = _part(usage, "prompt_tokens_details", "cache_write_tokens", prompt_tokens - (cached or 0))
+    return Usage(prompt_tokens, reply_tokens, cached, written, _part(usage, "completion_tokens_details", "reasoning_tokens", reply_tokens))
 
 
-def _cached(usage: Mapping[str, Any], prompt_tokens: int) -> int | None:
-    """Prompt tokens that came from the cache, from the first place that tells; None, so that none is cheaper, when no place does."""
-    details = usage.get("prompt_tokens_details")
-    for place in (usage, details if isinstance(details, dict) else {}):
-        cached = place.get("cached_tokens")
-        if isinstance(cached, int) and 0 <= cached <= prompt_tokens:
-            return cached
+def billable(usage: Usage) -> tuple[int, int, int, int | None]:
+    """The tokens that have a price: prompt, reply, read from the cache, written to it."""
+    return usage.prompt_tokens, usage.reply_tokens, usage.cached_tokens or 0, usage.cache_write_tokens
+
+
+def _part(usage: Mapping[str, Any], details: str, name: str, most: int) -> int | None:
+    """A part of the tokens, from the first place that tells; None, so that none is cheaper, when no place does."""
+    inner = usage.get(details)
+    for place in (usage, inner if isinstance(inner, dict) else {}):
+        tokens = place.get(name)
+        if isinstance(tokens, int) and 0 <= tokens <= most:
+            return tokens
     return None
