@@ -99,7 +99,8 @@ def kill_once(kimi: Running, inbox: Path, out: Path, dice: random.Random) -> tup
     while waits and len(kimi.log.chats()) == asked and running_job.poll() is None and time.monotonic() - began < 60:
         time.sleep(0.01)
     time.sleep(dice.uniform(0, 1.2 if waits else 4))
-    os.killpg(running_job.pid, signal.SIGKILL)
+    if running_job.poll() is None:  # once all is answered, a run may end before its kill
+        os.killpg(running_job.pid, signal.SIGKILL)
     running_job.wait()
     time.sleep(0.5)  # what it had sent is still answered and billed
     lost = ledger_of(out, "SELECT attempt FROM attempts a WHERE attempt NOT IN (SELECT attempt FROM replies)")
