@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any
 
 from flows.answers import Answers, Task, batches, is_whole
 from flows.batches import Each, Halt, Tell, bounded
@@ -28,7 +27,7 @@ from processors.read import pages as read
 from processors.store.warehouse import Warehouse
 from schemas.errors import DocumentError
 from schemas.job import Job
-from schemas.pipeline import SUMMARY, Part, Question, Reject, Window
+from schemas.pipeline import SUMMARY, Part, Question, Reject, Request, Window
 
 READY = 2  # windows in work for each call in flight: while one is asked, the next is made ready to leave
 
@@ -51,7 +50,7 @@ class Desk:
     once: int = 0  # answers that were not asked a second time, where the job wants that
     strays: int = 0
     repaired: dict[tuple[str, str], str] = field(default_factory=dict)  # question, document -> how it came to its record when not at once
-    mended: dict[str, dict[pack.Extent, Mapping[str, Any]]] = field(default_factory=dict)  # see `stored_again`
+    found: dict[tuple[str, bool], dict[pack.Extent, Task]] = field(default_factory=dict)  # see `stored`
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     bought: set[str] = field(default_factory=set)  # requests whose reply came by batch in this run
 
@@ -60,7 +59,7 @@ class Desk:
         pending = self.pending()
         total = sum(map(len, pending.values()))
         tell("ask", 0, total)
-        shelf = Shelf(self.warehouse, self.asker, {question.name: self.readings(question) for question in self.questions})
+        shelf = Shelf(self.warehouse, self.asker, {question.name: self.passes(question) for question in self.questions})
         for tasks in (self.remembered(pending), self.fresh(pending)):
             async for answers in each("ask", self.answer_batch, batches(tasks)):
                 shelf.put(answers.records, answers.rejects, answers.requests, answers.once)
@@ -75,29 +74,39 @@ class Desk:
         await shelf.commit()
         return shelf.changed
 
-    def readings(self, question: Question) -> list[Question]:
-        """A question in the words in which it is asked about every window: one pass, or two, but for summaries, which are never alike.
+    def passes(self, question: Question) -> list[Question]:
+        """A question in the words of every pass: one, or two, but for summaries, which are never alike.
 
-        An answer is stored under the fingerprint of the last words, so that one pass is never taken for two. A replay compares nothing.
+        An answer is stored under the fingerprint of the last words, so that one pass is never taken for two.
         """
-        twice = self.job.passes > 1 and question.name != SUMMARY and not self.job.replay
-        return [question, check.second(question)] if twice else [question]
+        return [question, check.second(question)] if self.job.passes > 1 and question.name != SUMMARY else [question]
 
-    def stored_again(self, question: Question) -> Mapping[pack.Extent, Mapping[str, Any]]:
-        """By document, or piece of one, the newest stored reply to a question of that name: fingerprint, ids and legend of the request."""
-        if question.name not in self.mended:
-            found = self.mended.setdefault(question.name, {})
-            for fingerprint, ids, parts, legend in self.asker.remembered(question, replay=True):
-                for document in ids.values():
-                    found.setdefault(pack.extent(parts, document), {"fingerprint": fingerprint, "ids": ids, "legend": legend})
-        return self.mended[question.name]
+    def readings(self, question: Question) -> list[Question]:
+        """A question in the words in which it is asked about every window. A replay compares nothing."""
+        return self.passes(question)[: 1 if self.job.replay else None]
+
+    def stored(self, question: Question, *, replay: bool = False) -> Mapping[pack.Extent, Task]:
+        """By document, or piece of one, the stored reply to a question in these words; for a replay the newest to one of its name."""
+        key = (question.fingerprint, replay)
+        if key not in self.found:
+            found = self.found.setdefault(key, {})
+            for task in self.in_ledger(question, replay=replay):
+                for document in task.wanted[question.name]:
+                    found.setdefault(pack.extent(task.window.parts, document), task)
+        return self.found[key]
+
+    def not_twice(self, task: Task, question: Question) -> frozenset[str]:
+        """Of a task whose reply is in the ledger, the documents of which a second pass is wanted and is not there."""
+        wanted = task.wanted.get(question.name, frozenset())
+        known = [self.stored(reading) for reading in self.readings(question)[1:]]
+        return frozenset(one for one in wanted for stored in known if pack.extent(task.window.parts, one) not in stored)
 
     def pending(self) -> dict[str, set[str]]:
         """For each question the documents that have pages and no answer yet. An answer of two passes is enough where one is wanted."""
         readable = self.warehouse.readable()
         account = self.asker.account
         enough = {
-            question.name: [reading.fingerprint for reading in (question, check.second(question))[len(self.readings(question)) - 1 :]]
+            question.name: [reading.fingerprint for reading in (question, check.second(question))[len(self.passes(question)) - 1 :]]
             for question in self.questions
         }
         return {name: readable - self.warehouse.answered(name, known, account.model.id, account.engine) for name, known in enough.items()}
@@ -109,11 +118,11 @@ class Desk:
         """
         for question in self.questions:
             pieces: dict[str, list[Task]] = {}
-            for fingerprint, ids, parts, legend in self.asker.remembered(question, replay=self.job.replay):
-                if not (wanted := frozenset(ids.values()) & pending[question.name]):
+            for found in self.in_ledger(question, replay=self.job.replay):
+                parts = found.window.parts
+                if not (wanted := found.wanted[question.name] & pending[question.name]):
                     continue
-                recalled = {"fingerprint": fingerprint, "ids": ids, "legend": legend}
-                task = Task(Window(tuple(parts), 0), {question.name: wanted}, recalled)
+                task = replace(found, wanted={question.name: wanted})
                 if any(part.role == "piece" for part in parts):
                     pieces.setdefault(parts[0].document, []).append(task)
                 elif is_whole(parts):
@@ -122,6 +131,12 @@ class Desk:
             for document in sorted(pieces.keys() & pending[question.name]):
                 pending[question.name].remove(document)
                 yield from self.begun(document, question, pieces[document])
+
+    def in_ledger(self, question: Question, *, replay: bool) -> Iterator[Task]:
+        """A task for each stored reply, without text."""
+        for fingerprint, ids, parts, legend in self.asker.remembered(question, replay=replay):
+            recalled = {"fingerprint": fingerprint, "ids": ids, "legend": legend}
+            yield Task(Window(tuple(parts), 0), {question.name: frozenset(ids.values())}, recalled)
 
     def begun(self, document: str, question: Question, pieces: Sequence[Task]) -> Iterator[Task]:
         """Tasks about a document that was cut: those whose reply is in the ledger, then those about what they leave."""
@@ -162,17 +177,21 @@ class Desk:
         """One question about a window, asked once or, in two passes, twice."""
         said = Answers()
         if task.recalled:
-            window = self.shown_again(task)
-            request = replace(self.asker.request(window, question), **task.recalled)
-            await judge(self, request, self.asker.recall(request.fingerprint), wanted, said)
+            request = await self.recall(task, question, wanted, said)
         else:
             window = pack.window_of([part for part in task.window.parts if part.document in wanted])
             request = self.asker.request(window, question)
             await ask(self, request, wanted, said)
         await complete(self, request, said)
         if len(self.readings(question)) > 1 and said.records:
-            await ask_twice(self, window, question, wanted, said)
+            await ask_twice(self, request.window, question, wanted, said, before=task.recalled is not None)
         answers.add(said)
+
+    async def recall(self, task: Task, question: Question, wanted: frozenset[str], answers: Answers) -> Request:
+        """Check the stored reply of a task; gives the request that it answered."""
+        request = replace(self.asker.request(self.shown_again(task), question), **task.recalled or {})
+        await judge(self, request, self.asker.recall(request.fingerprint), wanted, answers)
+        return request
 
     async def seen(self, task: Task, answers: Answers) -> Task:
         """The task with the pictures of its image pages; documents that only show pictures to a model that cannot see are rejected."""

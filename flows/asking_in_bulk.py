@@ -41,11 +41,15 @@ async def fill_ledger(desk: Desk, *, tell: Tell) -> None:
 
 
 async def _requests(desk: Desk) -> AsyncIterator[Request]:
-    """The requests of all windows that are neither answered nor in the ledger; of those that are there, of their second passes."""
+    """The requests of all windows that are neither answered nor in the ledger; of those that are there, of their second passes.
+
+    Of a window that is there it is not known yet whether its reply holds, so the second pass may be ordered in vain.
+    """
     for task in desk.tasks(desk.pending()):
-        if task.recalled and desk.job.passes == 1:
+        left = {question.name: desk.not_twice(task, question) for question in desk.questions} if task.recalled else task.wanted
+        if not any(left.values()):
             continue
-        shown = await desk.seen(replace(task, window=desk.shown_again(task)), Answers())
+        shown = await desk.seen(replace(task, window=desk.shown_again(task), wanted=left), Answers())
         for question in desk.questions:
             if wanted := shown.wanted.get(question.name):
                 window = pack.window_of([part for part in shown.window.parts if part.document in wanted])

@@ -89,12 +89,10 @@ def _second_passes(desk: Desk, begun: Sequence[Task]) -> Iterator[tuple[Window, 
     """The windows whose first pass is in the ledger and whose second is not, without text, and the call for each."""
     for question in desk.questions:
         for reading in desk.readings(question)[1:]:
-            known = {pack.extent(parts, document) for _, ids, parts, _ in desk.asker.remembered(reading) for document in ids.values()}
             sizes = {size.document: size for size in packing.sizes_of(desk, sorted({d for task in begun for d in task.window.documents}))}
             for task in begun:
-                wanted = task.wanted.get(question.name, ()) if task.recalled else ()
-                unknown = [document for document in sorted(wanted) if pack.extent(task.window.parts, document) not in known]
-                shown = [_seen(sizes[document], task.window) for document in unknown]
+                left = desk.not_twice(task, question) if task.recalled else ()
+                shown = [_seen(sizes[document], task.window) for document in sorted(left)]
                 if shown:
                     window = _window(shown)
                     prompt = window.tokens + desk.asker.overhead_tokens(reading, len(shown))

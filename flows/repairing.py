@@ -97,10 +97,10 @@ async def _recall_again(desk: Desk, smaller: Request, again: check.Again, answer
     """In a replay: mend each document with the newest stored reply that asked again for some of its fields, under whatever schema."""
     question = again.question.whole or again.question
     every = tuple(field.name for field in question.fields)
-    stored_replies = desk.stored_again(check.some(question, every))
+    stored_replies = desk.stored(check.some(question, every), replay=True)
     for document, reject in again.rejects.items():
         if found := stored_replies.get(pack.extent(smaller.window.parts, document)):
-            request, last = replace(smaller, **found), replace(reject, fields=reject.fields or every)
+            request, last = replace(smaller, **found.recalled or {}), replace(reject, fields=reject.fields or every)
             await judge(desk, request, desk.asker.recall(request.fingerprint), frozenset([document]), answers, {document: last})
         else:
             answers.put(smaller, (), [unfit(reject)])

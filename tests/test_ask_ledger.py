@@ -7,12 +7,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from processors.ask.ledger import Ledger
+from processors.ask import database
+from processors.ask.ledger import STEPS, Ledger
 from processors.ask.statement import statement
 from schemas.errors import StorageError
 from schemas.pipeline import Usage
@@ -133,6 +135,18 @@ async def test_a_folder_of_yesterday_opens_today(tmp_path: Path) -> None:
     assert [total[name] for name in ("attempts", "answered", "free", "maybe_paid", "unheard", "in_vain")] == [5, 2, 1, 1, 1, 0]
     assert (total["spent_usd"], total["maybe_usd"]) == (0.35, 0.75)
     assert tokens(total) == [100, 30, 40, 20, 5]
+
+
+def test_a_statement_leaves_an_older_ledger_as_it_is(tmp_path: Path) -> None:
+    """A ledger whose bills say nothing of tokens is summed up, and not changed, since a run of an older Octavo may write it."""
+    path = tmp_path / "ledger.sqlite"
+    with closing(database.connect(path)) as connection:
+        database.migrate(connection, STEPS[:-1], path)
+        connection.execute("INSERT INTO meta VALUES ('secret', x'00')")
+        connection.commit()
+        assert statement(path) == []
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == len(STEPS) - 1
+        assert "prompt_tokens" not in {row["name"] for row in connection.execute("PRAGMA table_info(ends)")}
 
 
 def tokens(line: dict[str, Any]) -> list[int | None]:

@@ -17,6 +17,7 @@ import pytest
 
 from flows import order, settings
 from flows.outcome import Outcome
+from processors.ask import prompts
 from processors.store.warehouse import Warehouse
 from schemas.errors import SettingsError
 from schemas.job import Job
@@ -232,6 +233,31 @@ async def test_a_second_pass_over_what_is_answered_asks_only_that(kimi: Running,
         ended = await run(kimi, again)
         assert (ended.asked, ended.recalled, ended.changed) == (0, 0, False)
     assert Warehouse(Path(job.out)).rows("evidence") == proofs
+
+
+@pytest.mark.parametrize("mode", ["live", "batch"])
+async def test_both_passes_are_recalled_under_other_words(kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    """Replies of both passes are found by what they showed, also when the words around a question have changed since, so none is paid."""
+    job = job_of(kimi, inbox, passes=2)
+    await run(kimi, job)
+    (Path(job.out) / "warehouse.duckdb").unlink()
+    monkeypatch.setattr(prompts, "INSTRUCTION", f"{prompts.INSTRUCTION} Take your time.")
+    job = job.model_copy(update={"mode": mode})
+    assert (await order.plan(job, settings.account(job, {}, key=kimi.key))).cost.requests == 0
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.asked, ended.recalled, ended.rows) == (0, 0, 2, {"parcel": 5})
+
+
+async def test_a_replay_of_two_passes_leaves_nothing_to_ask(kimi: Running, inbox: Path) -> None:
+    """Rows of a replay count for a job of two passes too, so that the next run does not pay for both again."""
+    job = job_of(kimi, inbox, passes=2)
+    await run(kimi, job)
+    schema = Path(job.extract[0])
+    schema.write_text(schema.read_text(encoding="utf-8").replace('"A parcel', '"One parcel'), encoding="utf-8")
+    replayed = await run(kimi, job.model_copy(update={"replay": True}))
+    assert (replayed.exit_code, replayed.asked, replayed.rows) == (0, 0, {"parcel": 5})
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.asked, ended.changed) == (0, 0, False)
 
 
 async def test_a_second_pass_that_cannot_be_asked_leaves_the_first(kimi: Running, inbox: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+import pytest
+
 from processors.score.answers import exchanged
 from schemas.pipeline import Field
 
@@ -43,7 +45,14 @@ def test_no_answer_is_null_in_every_field() -> None:
     assert gold == answer == {"number": None, "day": None, "total": None, "paid": None, "lines": []}
 
 
-def test_a_label_that_is_no_number_stays() -> None:
+@pytest.mark.parametrize("label", ["unreadable", "1e400", ["9.50"], {"amount": 9}])
+def test_a_label_that_is_no_number_stays(label: object) -> None:
     """It is wrong in the scores, and no error."""
-    _, gold, _ = exchanged(FIELDS, {"total": "unreadable"}, None)
-    assert gold == {"total": "unreadable"}
+    _, gold, _ = exchanged(FIELDS, {"total": label}, None)
+    assert gold == {"total": label}
+
+
+def test_whole_numbers_keep_their_last_digit() -> None:
+    """A number that a float would round is told as it is."""
+    _, gold, _ = exchanged(FIELDS, {"total": "12345678901234567"}, None)
+    assert gold == {"total": 12345678901234567}

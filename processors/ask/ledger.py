@@ -91,7 +91,11 @@ INSERT_REQUEST = (
     "INSERT OR IGNORE INTO requests VALUES (:request, :question, :question_fingerprint, :engine, :provider, :model, :round,"
     " :window, :ids, :prompt_tokens, :reply_limit, :legend, :effort)"
 )
-INSERT_END = "INSERT INTO ends VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+TOKENS = ("prompt_tokens", "cached_tokens", "cache_write_tokens", "reply_tokens", "reasoning_tokens")
+INSERT_END = (  # columns are named, so that a run goes on when a newer Octavo adds some meanwhile
+    "INSERT INTO ends (attempt, billed_nano, error, prompt_tokens, cached_tokens, cache_write_tokens, reply_tokens, reasoning_tokens)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 _Values = tuple[Any, ...] | dict[str, Any]
 _Write = tuple[str, _Values, "Future[int]"]
@@ -99,8 +103,8 @@ _Write = tuple[str, _Values, "Future[int]"]
 
 def ending(attempt: int, billed_usd: float | None, error: str | None, usage: Usage = NOT_TOLD) -> tuple[Any, ...]:
     """How an attempt ended, as a row of `ends`; the bill is None when nobody knows."""
-    parts = (usage.prompt_tokens, usage.cached_tokens, usage.cache_write_tokens, usage.reply_tokens, usage.reasoning_tokens)
-    return attempt, None if billed_usd is None else nano(billed_usd), error, *(parts if usage != NOT_TOLD else [None] * len(parts))
+    parts = (None if usage == NOT_TOLD else getattr(usage, name) for name in TOKENS)
+    return attempt, None if billed_usd is None else nano(billed_usd), error, *parts
 
 
 def stored(parts: Iterable[Part]) -> str:

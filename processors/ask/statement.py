@@ -9,7 +9,7 @@ Each attempt is counted once under each heading, with the tokens that its bill i
     maybe_paid   it ended, and nobody knows whether it was billed: its worst case is `maybe_usd`
     unheard      it was sent and never heard of again, as at kill -9, or it is in flight or in a batch now: the same
 
-Imports `database`, and the schema of the `ledger`, which may be one of an older version.
+The file is only read: a run may write it, of an older version too, whose bills say nothing of tokens. Imports the `ledger`'s names.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from processors.ask import database
-from processors.ask.ledger import STEPS
+from processors.ask.ledger import TOKENS
 from schemas.errors import SettingsError, StorageError
 
 HEADINGS = {"total": "'all'", "day": "substr(sent_at, 1, 10)", "model": "model", "run": "run", "question": "question"}
 
 ATTEMPTS = """
-CREATE TEMP VIEW lines AS SELECT a.sent_at, a.run, q.model, q.question, a.reserved_nano, e.*, CASE
+CREATE TEMP VIEW lines AS SELECT a.sent_at, a.run, q.model, q.question, a.reserved_nano, e.billed_nano, {tokens}, CASE
     WHEN r.attempt IS NOT NULL THEN 'answered'
     WHEN e.attempt IS NULL THEN 'unheard'
     WHEN e.billed_nano IS NULL THEN 'maybe_paid'
@@ -54,12 +53,14 @@ def statement(path: Path) -> list[dict[str, Any]]:
     try:
         return list(_rows(path))
     except sqlite3.Error as error:
-        raise StorageError(f"The ledger {path} cannot be read: {error}.", next_step="Check that its folder is writable.") from error
+        raise StorageError(f"The ledger {path} cannot be read: {error}.", next_step="Run `octavo run` on its folder once.") from error
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with closing(database.connect(path)) as connection:
-        database.migrate(connection, STEPS, path)
-        connection.execute(ATTEMPTS)
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
+        connection.row_factory = sqlite3.Row
+        there = {row["name"] for row in connection.execute("PRAGMA table_info(ends)")}
+        tokens = ", ".join(f"e.{name}" if name in there else f"NULL AS {name}" for name in TOKENS)
+        connection.execute(ATTEMPTS.format(tokens=tokens))
         for heading, column in HEADINGS.items():
             yield from map(dict, connection.execute(SUMS.format(heading=heading, column=column)))

@@ -7,7 +7,6 @@ What a browser does not show is left out, counted and flagged. A link gives its 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -43,10 +42,10 @@ _NEVER_DEEP = frozenset(  # elements that others close, that hold nothing, or wh
 def read(source: Source) -> Content:
     """The visible text, in pages as plain text has them. Raises DocumentError: too_many_pages."""
     markup = decode(source.data)
-    shallow, cut = flattened(markup)
+    shallow = flattened(markup)
     parser = LexborHTMLParser(shallow)
     lines = _walked(parser)
-    found = text.paged(lines.joined(), source.limits, _told(lines.hidden_chars, cut=cut))
+    found = text.paged(lines.joined(), source.limits, _told(lines.hidden_chars, cut=shallow != markup))
     flags = ("hidden_text",) if lines.hidden_chars else ()
     return Content(found.leaves, found.detail, flags, Properties(_title(parser), _author(parser)))
 
@@ -57,31 +56,20 @@ def _told(hidden_chars: int, *, cut: bool) -> str:
     return " ".join(filter(None, [hidden, deep]))
 
 
-def flattened(markup: str) -> tuple[str, bool]:
-    """The markup without the tags that lie too deep, and whether there are any; their words stay, on lines of their own.
-
-    End tags of what is not open go too: they say nothing, but the parser would look for each through all open elements. Nearly all
-    markup comes back as it is.
-    """
+def flattened(markup: str) -> str:
+    """The markup without the tags that lie too deep; their words stay, on lines of their own. Nearly all markup comes back as it is."""
     if markup.count("<") <= _DEEPEST:
-        return markup, False
-    open_now: Counter[str] = Counter()
-    depth = deepest = 0
+        return markup
+    depth = 0
 
     def kept(tag: re.Match[str]) -> str:
-        nonlocal depth, deepest
-        name = tag[2].lower()
-        if name in _NEVER_DEEP or tag[0].endswith("/>"):
+        nonlocal depth
+        if tag[2].lower() in _NEVER_DEEP or tag[0].endswith("/>"):
             return tag[0]
-        if tag[1] and not open_now[name]:
-            return ""
-        step = -1 if tag[1] else 1
-        open_now[name] += step
-        depth += step
-        deepest = max(deepest, depth)
+        depth = max(0, depth + (-1 if tag[1] else 1))
         return tag[0] if depth + bool(tag[1]) <= _DEEPEST else "<br>"
 
-    return _TAG.sub(kept, markup), deepest > _DEEPEST
+    return _TAG.sub(kept, markup)
 
 
 def decode(data: bytes) -> str:
@@ -101,7 +89,7 @@ def plain(markup: str) -> str:
     >>> plain("<title>Bill</title><table><tr><td>Total<td><p>12.00</table>")
     'Bill\nTotal | 12.00'
     """
-    return _walked(LexborHTMLParser(flattened(markup)[0])).joined()
+    return _walked(LexborHTMLParser(flattened(markup))).joined()
 
 
 def _walked(parser: LexborHTMLParser) -> _Lines:

@@ -7,6 +7,7 @@ values the first is told. Lists are for its judge, a model of its own. Imports `
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -65,9 +66,11 @@ def _value(field: Field, value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A number as one; what is none stays as it is, and counts as wrong."""
-    try:
-        number = float(value)
-    except ValueError:
-        return value
-    return int(number) if number.is_integer() else number
+    """A number as one, a whole one to its last digit; what is none stays as it is, and counts as wrong."""
+    for read in (int, float):
+        try:
+            number = read(str(value))
+        except ValueError:
+            continue
+        return number if abs(number) < math.inf else value
+    return value
