@@ -141,7 +141,8 @@ class Asker:
 
         `items` are those that lists may have, where the window has no text yet.
         """
-        return self.expected.tokens(question, window, items)
+        tokens = self.expected.tokens(question, window, items)
+        return min(tokens, self.account.model.max_output_tokens or tokens)
 
     def room(self, questions: Sequence[Question], max_documents: int) -> tuple[int, int]:
         """Tokens that a window may have, replies included, and of these the tokens to keep free for the reply about one document."""
