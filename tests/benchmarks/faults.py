@@ -192,7 +192,8 @@ def spoiled(entry: Entry) -> list[str]:
         return []
     if entry.fault == "content_filter_output":  # a stream stops half-way; a document that was refused alone is not asked again
         return shown[len(shown) // 2 :]
-    if entry.fault in ALL_SPOILED or not entry.delivered:
+    in_the_middle = entry.fault == "prose" and (entry.body or {})["messages"][-1]["role"] == "assistant"  # of a record that is carried on
+    if entry.fault in ALL_SPOILED or in_the_middle or not entry.delivered:
         return shown
     return shown[:1] if entry.fault in FIRST_SPOILED else shown[-1:] if entry.fault in LAST_SPOILED else []
 
