@@ -50,7 +50,7 @@ class Desk:
     once: int = 0  # answers that were not asked a second time, where the job wants that
     strays: int = 0
     repaired: dict[tuple[str, str], str] = field(default_factory=dict)  # question, document -> how it came to its record when not at once
-    found: dict[tuple[str, bool], dict[pack.Extent, Task]] = field(default_factory=dict)  # see `stored`
+    stored_replies: dict[tuple[str, bool], dict[pack.Extent, Task]] = field(default_factory=dict)  # see `stored`
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     bought: set[str] = field(default_factory=set)  # requests whose reply came by batch in this run
 
@@ -88,14 +88,14 @@ class Desk:
     def stored(self, question: Question, *, replay: bool = False) -> Mapping[pack.Extent, Task]:
         """By document, or piece of one, the stored reply to a question in these words; for a replay the newest to one of its name."""
         key = (question.fingerprint, replay)
-        if key not in self.found:
-            found = self.found.setdefault(key, {})
+        if key not in self.stored_replies:
+            found = self.stored_replies.setdefault(key, {})
             for task in self.in_ledger(question, replay=replay):
                 for document in task.wanted[question.name]:
                     found.setdefault(pack.extent(task.window.parts, document), task)
-        return self.found[key]
+        return self.stored_replies[key]
 
-    def not_twice(self, task: Task, question: Question) -> frozenset[str]:
+    def second_wanted(self, task: Task, question: Question) -> frozenset[str]:
         """Of a task whose reply is in the ledger, the documents of which a second pass is wanted and is not there."""
         wanted = task.wanted.get(question.name, frozenset())
         known = [self.stored(reading) for reading in self.readings(question)[1:]]
@@ -220,7 +220,7 @@ class Desk:
                 answers.rejects += [Reject(sha256, question.name, "", error.reason, str(error)) for question in self.questions]
             else:
                 images |= {(sha256, page): picture for page, picture in pictures.items()}
-        parts = (replace(part, image=images.get((part.document, part.page))) for part in window.parts)
+        parts = (replace(part, image=images.get((part.document, part.page), part.image)) for part in window.parts)
         return replace(window, parts=tuple(parts)), frozenset(lost)
 
     def shown_again(self, task: Task) -> Window:

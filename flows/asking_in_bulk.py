@@ -46,7 +46,7 @@ async def _requests(desk: Desk) -> AsyncIterator[Request]:
     Of a window that is there it is not known yet whether its reply holds, so the second pass may be ordered in vain.
     """
     for task in desk.tasks(desk.pending()):
-        left = {question.name: desk.not_twice(task, question) for question in desk.questions} if task.recalled else task.wanted
+        left = {question.name: desk.second_wanted(task, question) for question in desk.questions} if task.recalled else task.wanted
         if not any(left.values()):
             continue
         shown = await desk.seen(replace(task, window=desk.shown_again(task), wanted=left), Answers())

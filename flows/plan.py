@@ -87,11 +87,12 @@ def _windows(desk: Desk, plan: packing.Plan) -> Iterator[tuple[Window, int]]:
 
 def _second_passes(desk: Desk, begun: Sequence[Task]) -> Iterator[tuple[Window, pack.Call]]:
     """The windows whose first pass is in the ledger and whose second is not, without text, and the call for each."""
+    recalled = [task for task in begun if task.recalled]
+    sizes = {size.document: size for size in packing.sizes_of(desk, sorted({one for task in recalled for one in task.window.documents}))}
     for question in desk.questions:
         for reading in desk.readings(question)[1:]:
-            sizes = {size.document: size for size in packing.sizes_of(desk, sorted({d for task in begun for d in task.window.documents}))}
-            for task in begun:
-                left = desk.not_twice(task, question) if task.recalled else ()
+            for task in recalled:
+                left = desk.second_wanted(task, question)
                 shown = [_seen(sizes[document], task.window) for document in sorted(left)]
                 if shown:
                     window = _window(shown)

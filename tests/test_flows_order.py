@@ -22,7 +22,7 @@ from processors.store.warehouse import Warehouse
 from schemas.errors import SettingsError
 from schemas.job import Job
 from tests.emulator.fixture import Running
-from tests.emulator.oracle import labelled_lines, record_schema
+from tests.emulator.oracle import labelled_lines, record_schema, schema_filler
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = {
@@ -400,6 +400,19 @@ async def test_two_runs_on_one_folder(kimi: Running, inbox: Path) -> None:
     _, said = first.communicate(timeout=60)
     assert first.returncode == 143
     assert "goes on where it stopped" in said
+
+
+async def test_who_is_asked_again_sees_the_picture_again(kimi: Running, tmp_path: Path) -> None:
+    """Questions about fields that failed show the pictures too, as they do when both are taken from the ledger later, for nothing."""
+    (tmp_path / "inbox").mkdir()
+    shutil.copy(ROOT / "data" / "samples" / "receipt_scan.jpg", tmp_path / "inbox")
+    job = job_of(kimi, tmp_path / "inbox", extract=["receipt"])
+    kimi.config.oracle = schema_filler  # dates that are none, so that it is asked again
+    ended = await run(kimi, job)
+    assert ended.asked > 1
+    assert all("image_url" in json.dumps(call.body["messages"]) for call in kimi.log.chats() if call.body)
+    (Path(job.out) / "warehouse.duckdb").unlink()
+    assert (await run(kimi, job)).asked == 0
 
 
 async def test_a_scan_goes_to_the_model_as_a_picture(kimi: Running, tmp_path: Path) -> None:

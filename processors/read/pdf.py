@@ -24,7 +24,7 @@ from processors.read.pdf_chars import Sheet
 from processors.read.pdf_open import Opened, opened
 from schemas.errors import DocumentError
 
-_FEW_PAGES = 9  # up to so many, each page is looked at object by object; it costs a tenth of the page
+_FEW_PAGES = 9  # up to so many, each page is looked at object by object, for up to half of what its text takes
 _FEW_DRAWN = 1_000  # objects of such a page that are asked whether they are seen; with more, a look for marks in the streams costs less
 _ENOUGH_TEXT = 1_500  # characters: a page with as many is not looked at further when nothing is marked
 _FEW_OBJECTS = 100  # a page under a picture with little text has fewer; one with more is drawn or set
