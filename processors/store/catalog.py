@@ -8,6 +8,7 @@ second who connects to a path the database of the first, and so the rows from be
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
@@ -22,7 +23,9 @@ from schemas.tables import FIXED, Column, Table, row_order
 
 SLOTS = 256
 SHAPE = -1  # the slot that stands for the columns of a table
+_STORAGE = "v1.2.0"  # of DuckDB, so that 1.2 and all later ones read the file; that of 2.0 is as fast and no smaller, measured 2026-11
 _ROW_GROUP = 20_480  # rows, of a file that is new: a commit holds those that it changes; DuckDB's own 122,880 took 25 MB, measured 2026-11
+_NEW = f"STORAGE_VERSION '{_STORAGE}', ROW_GROUP_SIZE {_ROW_GROUP}"
 
 _idle: list[duckdb.DuckDBPyConnection] = []  # databases in memory that wait to be used again, since to make one takes 10 ms
 os.register_at_fork(after_in_child=_idle.clear)  # its threads stay behind
@@ -37,7 +40,7 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
     Times are UTC, nothing is spilled to other files, and one thread works: each would hold buffers of its own, and those who read files
     need the cores.
     """
-    how = "READ_ONLY" if read_only else f"ROW_GROUP_SIZE {_ROW_GROUP}"
+    how = "READ_ONLY" if read_only else _NEW
     with ExitStack() as trouble:
         memory = _memory()
         trouble.callback(memory.close)
@@ -55,6 +58,23 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
         if not _idle:  # one is enough, and each holds some memory
             trouble.pop_all()
             _idle.append(memory)
+
+
+def copy(path: Path, target: Path) -> None:
+    """Copy a warehouse to a file that is not there yet: byte for byte, or row for row when it is in another storage than ours."""
+    with attached(path, read_only=True) as connection:
+        if not outdated(connection):
+            shutil.copyfile(path, target)
+            return
+        connection.execute(f"ATTACH {literal(str(target))} AS rewritten ({_NEW})")
+        connection.execute("COPY FROM DATABASE warehouse TO rewritten")
+        connection.execute("DETACH rewritten")
+
+
+def outdated(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the file is in another storage than ours, which DuckDB 1.2 may not read."""
+    query = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = 'warehouse'"
+    return bool(scalar(connection, query) != f"{_STORAGE}+")
 
 
 def _memory() -> duckdb.DuckDBPyConnection:

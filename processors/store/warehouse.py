@@ -11,7 +11,6 @@ opened; a kill leaves the old file or the new one, and the next holder brings th
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -121,7 +120,7 @@ class Warehouse:
             self.commit(earlier)
 
     def _difference(self, staged: Sequence[changes.Staged]) -> dict[str, set[int]] | None:
-        """The slots of each table that would change; empty when only views would, None when nothing would."""
+        """The slots of each table that would change; empty when only views or the storage would, None when nothing would."""
         if not self.path.exists():
             return {change.table.name: {catalog.SHAPE} for change in staged}
         self._refuse_log()
@@ -130,7 +129,7 @@ class Warehouse:
             for change in staged:
                 if slots := changes.difference(connection, change):
                     differs.setdefault(change.table.name, set()).update(slots)
-            return differs if differs or views.stale(connection, self._views) else None
+            return differs if differs or views.stale(connection, self._views) or catalog.outdated(connection) else None
 
     def _replace(self, staged: Sequence[changes.Staged], differs: dict[str, set[int]]) -> None:
         """Copy, change, sync, rename: the new file is there whole or not at all."""
@@ -138,7 +137,7 @@ class Warehouse:
         disk.sweep(self.folder)
         try:
             if self.path.exists():
-                shutil.copyfile(self.path, temporary)
+                catalog.copy(self.path, temporary)
             with catalog.attached(temporary, read_only=False) as connection:
                 self._change(connection, [change for change in staged if change.table.name in differs], differs)
             disk.replace(temporary, self.path)
