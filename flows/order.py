@@ -27,7 +27,7 @@ from processors.read import pages as read
 from processors.store.warehouse import Change, hold
 from schemas import tables
 from schemas.compiler import compile_question, compile_summary, proving
-from schemas.errors import AccessRefused, SettingsError
+from schemas.errors import AccessRefused, NotApproved, SettingsError
 from schemas.job import Job
 from schemas.pipeline import Question
 
@@ -66,7 +66,7 @@ async def run(  # noqa: PLR0913 - six of them have a default, and each is a diff
                     await fill_ledger(desk, tell=tell)
                 changed |= await desk.answer(each=each, tell=tell)
             else:
-                desk.halt.error = SettingsError("Not approved, so nothing was asked.", next_step="--yes goes on without the question.")
+                desk.halt.error = NotApproved("Not approved, so nothing was asked.", next_step="--yes goes on without the question.")
         ended = outcome(desk, desk.asker.run, changed=changed)
         if changed or ended.asked:
             desk.warehouse.commit([Change(tables.RUNS, [run_row(desk, ended, started)])])

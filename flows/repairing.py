@@ -39,6 +39,7 @@ async def ask(desk: Desk, request: Request, wanted: frozenset[str], answers: Ans
     except RequestRefused as error:
         await _refused(desk, request, wanted, error, answers, before)
     except RequestError as error:
+        desk.halt.error = desk.halt.error or desk.asker.over
         answers.put(request, (), rejected(request, wanted, error.reason, str(error)))
     else:
         answers.asked += not reply.from_ledger

@@ -1,20 +1,26 @@
 """Everything that can go wrong, drawn as a tree. Catch `OctavoError` to catch all of it.
 
     OctavoError                 1   the root; never raised itself
-      SettingsError             1   a flag, file, variable or name is wrong or missing
+      SettingsError             1   a setting, file, variable or name is wrong or missing
         SchemaError             1   a schema cannot be compiled; names the place and the keyword
         ModelRetired            1   the model id is gone; names its successor
       DocumentError             2   one file cannot be read; the run goes on
+      InboxVanished             2   all or many of the known files are gone; nothing is removed
       RequestError              2   one request got no usable reply; the run goes on
         RequestRefused          2   the provider will never take it as it is (too long, filtered, malformed)
-        ProviderUnavailable     2   no reply within the retry time (network, overload, rate limit)
-      BudgetReached             2   the cap would be passed; what is done is committed
+        ProviderUnavailable    69   no reply within the retry time (network, overload, rate limit)
+      BudgetReached             3   a budget or the account's tokens of a day would be passed; what is done is committed
+      NotApproved               4   the price was said and nobody agreed to it; nothing is asked, what was read is kept
+      ResultCut                 5   a query has more rows than were written
+      UsageError               64   the command line cannot be understood: an unknown flag or command, a value missing or wrong
       StorageError             74   the output folder cannot be written
       Locked                   75   another run holds the output folder
       AccessRefused            77   the provider refused the key or the balance is gone; nothing more is sent
+        ModelNotServed          1   the provider does not serve this model or address; nothing more is sent
       Interrupted         130, 143   a person or the system asked the run to end (128 + the number of the signal)
 
-The number is the exit code of the command that ends with it (sysexits.h where it has a meaning there).
+The number is the exit code of the command that ends with it (sysexits.h where it has a meaning there); `docs/terminal.md` says them to
+users, and that 70 is a mistake of Octavo's own.
 Each message is a sentence that says what happened and why; `next_step` says what to do.
 """
 
@@ -83,6 +89,12 @@ class DocumentError(OctavoError):
         self.reason = reason
 
 
+class InboxVanished(OctavoError):
+    """All or many of the known files are gone, as when a share is not mounted. Nothing is removed."""
+
+    exit_code = 2
+
+
 class RequestError(OctavoError):
     """One request got no usable reply. `reason` is the class that stands in `rejects.reason`."""
 
@@ -101,14 +113,33 @@ class RequestRefused(RequestError):
 class ProviderUnavailable(RequestError):
     """No reply within the retry time: network, overload or rate limit."""
 
+    exit_code = 69
     reason = "unavailable"
 
 
 class BudgetReached(OctavoError):
-    """The next request could cost more than the cap leaves."""
+    """The next request could cost more than the cap leaves, or use more tokens than the account has this day."""
 
-    exit_code = 2
+    exit_code = 3
     reason: ClassVar[str] = "budget"
+
+
+class NotApproved(OctavoError):
+    """The price was said and nobody agreed to it: a person said no, or there was nobody to ask and no budget. Nothing is asked."""
+
+    exit_code = 4
+
+
+class ResultCut(OctavoError):
+    """A query has more rows than were written."""
+
+    exit_code = 5
+
+
+class UsageError(OctavoError):
+    """The command line cannot be understood: an unknown flag or command, a value that is missing or of the wrong kind."""
+
+    exit_code = 64
 
 
 class StorageError(OctavoError):
@@ -127,6 +158,12 @@ class AccessRefused(OctavoError):
     """The provider refused the key, or the balance is gone. Nothing more is sent."""
 
     exit_code = 77
+
+
+class ModelNotServed(AccessRefused):
+    """The provider does not serve this model or address. Nothing more is sent."""
+
+    exit_code = 1
 
 
 class Interrupted(OctavoError):

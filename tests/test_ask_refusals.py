@@ -251,9 +251,9 @@ def test_what_stands_in_rejects(kind: Any, reason: str) -> None:
     assert error.reason == reason
 
 
-@pytest.mark.parametrize("kind", ["key", "no_money", "not_served"])
-def test_what_ends_a_run(kind: Any) -> None:
-    """A key, an account or a model that is refused ends the run with exit code 77."""
+@pytest.mark.parametrize(("kind", "code"), [("key", 77), ("no_money", 77), ("not_served", 1)])
+def test_what_ends_a_run(kind: Any, code: int) -> None:
+    """A key or an account that is refused ends the run with exit code 77, a model that is not served with that of a setting."""
     error = trouble(Refusal(kind, "said"))
     assert isinstance(error, AccessRefused)
-    assert error.exit_code == 77
+    assert error.exit_code == code

@@ -22,7 +22,7 @@ from processors.ask import stream
 from processors.ask.providers import Provider
 from processors.ask.refusals import Refusal, hidden, refusal, without_key
 from processors.ask.usage import NOT_TOLD, used
-from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
+from schemas.errors import AccessRefused, ModelNotServed, OctavoError, ProviderUnavailable, RequestRefused
 from schemas.pipeline import Usage
 
 CONNECT_TIMEOUT_S = 20.0
@@ -229,7 +229,9 @@ def trouble(refused: Refusal, unserved: str = "") -> OctavoError:
     kind, said = refused.kind, refused.message
     if kind in ENDS_ALL:
         what, next_step = ENDS_ALL[kind]
-        return AccessRefused(f"{what} ({said}).", next_step=(unserved if kind == "not_served" else "") or next_step)
+        if kind == "not_served":
+            return ModelNotServed(f"{what} ({said}).", next_step=unserved or next_step)
+        return AccessRefused(f"{what} ({said}).", next_step=next_step)
     if kind in ENDS_REQUEST:
         what, reason = ENDS_REQUEST[kind]
         return RequestRefused(f"{what} ({said}).", reason=reason)

@@ -194,6 +194,11 @@ class Asker:
         """Send nothing more: whoever waits to leave, or to try again, gets that error; what is in flight is awaited."""
         self._paying.end(error)
 
+    @property
+    def over(self) -> OctavoError | None:
+        """Why nothing more is asked, such as an address that nobody answers; None while asking goes on."""
+        return self._paying.over
+
     def teach(self, learn: Callable[[Mapping[str, Any], int], None]) -> None:
         """Tell `learn` the JSON of each call from now on, and the prompt tokens that it was billed."""
         self._paying.learn = learn
