@@ -13,7 +13,7 @@ from flows.plan import Approve, always
 from schemas.errors import SettingsError
 from schemas.job import Job
 
-# Prefect 3.8 tells its makers about installations and starts unless these are set (2026-11). Nothing is to leave the machine.
+# Prefect 3.9 tells its makers about installations and starts unless these are set (2026-11). Nothing is to leave the machine.
 UNOBSERVED = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 # The terminal has our own words and bars. Prefect's lines go to the server all the same.
 TERSE = {f"PREFECT_LOGGING_HANDLERS_{handler}_LEVEL": "CRITICAL" for handler in ("CONSOLE", "DEBUG")}

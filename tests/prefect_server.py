@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,12 +54,19 @@ class Server:
         """Run a deployment as CI does and wait for its end."""
         return self.prefect("deployment", "run", deployment, "--watch", "--watch-timeout", "300", "--param", f"job={json.dumps(job)}")
 
-    def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """A question to the API: GET, or POST with a body."""
+    def ask(self, path: str, body: Mapping[str, Any] | Sequence[Any] | None = None, *, method: str = "") -> Any:
+        """A question to the API: GET, or POST with a body, unless a method is named. A busy database (503) is asked again."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}{path}", data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            return json.load(reply)
+        request = urllib.request.Request(f"{self.url}{path}", data, {"Content-Type": "application/json"}, method=method or None)
+        for pause_s in (1, 2, 4, 0):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as reply:
+                    return json.loads(reply.read() or b"null")
+            except urllib.error.HTTPError as error:
+                if error.code != 503 or not pause_s:
+                    raise
+            time.sleep(pause_s)
+        raise AssertionError
 
     def runs(self, inbox: Path) -> list[Any]:
         """The flow runs that read a folder, the newest first."""
@@ -74,7 +82,7 @@ class Server:
 def environ(home: Path, **more: str) -> dict[str, str]:
     """The environment without anyone's keys and servers, and with a Prefect home of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MOONSHOT_"))}
-    return {**kept, "PREFECT_HOME": str(home), "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1", **more}
+    return {**kept, "PREFECT_HOME": str(home), "OCTAVO_HOME": str(home / "octavo"), "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1", **more}
 
 
 def free_port() -> int:
