@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from flows import jobs, settings, show
 from flows.batches import Halt
-from schemas.errors import Interrupted, OctavoError, SettingsError
+from schemas.errors import Interrupted, OctavoError, ResultCut, SettingsError
 
 DRAIN_S = 900.0  # how long a run that was asked to end awaits what is in flight; the gateway cuts a silent call after that (2026-08-13)
 
@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--prefect", action="store_true", help="Report to Prefect (also done when PREFECT_API_URL is set).")
     sql_command = _command(commands, "sql", sql)
     sql_command.add_argument("statement", help='One SELECT, such as "FROM invoice".')
+    sql_command.add_argument("--max-rows", type=_row_count, metavar="N", help="Most rows that are written, 1,000,000 unless named.")
     sql_command.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="How rows are written.")
     doctor_command = _command(commands, "doctor", doctor)
     jobs.add_provider_flags(doctor_command)
@@ -126,9 +127,13 @@ def sql(args: argparse.Namespace) -> int:
     """Query the tables, read-only."""
     from processors.query import sql as query
 
-    table = query.select(Path(args.out), args.statement)
+    limits = query.Limits() if args.max_rows is None else query.Limits(rows=args.max_rows)
+    table = query.select(Path(args.out), args.statement, limits)
     query.write(table, args.format, sys.stdout.buffer)
-    if (cut := query.truncation(table)) and args.format != "table":
+    cut = query.truncation(table)
+    if cut and table.num_rows != args.max_rows:  # so many were asked for, or it is a part that passes for the whole
+        raise ResultCut(cut, next_step="--max-rows N writes more rows; or ask for less: fewer columns, WHERE, LIMIT.")
+    if cut and args.format != "table":
         show.note(cut)
     return 0
 
@@ -250,6 +255,13 @@ def _until_signalled(work: Coroutine[Any, Any, Result], halt: Halt) -> Result:
         raise halt.error or Interrupted(signal.SIGTERM) from None
     finally:
         gc.unfreeze()  # else DuckDB's binding reports what nobody frees at exit as leaks
+
+
+def _row_count(text: str) -> int:
+    """A number of rows on the command line."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows")
+    return int(text)
 
 
 def _unread() -> bool:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,27 @@ def test_sql_answers_in_every_format(inbox: Path, tmp_path: Path, capfdbinary: p
     assert said["csv"].decode().splitlines() == ["path,status", "letter.docx,ok"]
     assert said["parquet"].startswith(b"PAR1")
     assert b"letter.docx" in said["table"]
+
+
+def test_a_result_that_is_cut_is_told_by_the_exit_code(
+    inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows beyond the limit are left out with exit 5, so that no script takes a part for the whole; --max-rows N moves the limit."""
+    from processors.query import sql as query
+
+    out = str(tmp_path / "out")
+    cli.main(["run", str(inbox), "--offline", "--out", out])
+    monkeypatch.setattr(query.Limits, "__init__", partialmethod(query.Limits.__init__, bytes=100_000))
+    ask = ["sql", "--out", out, "--format", "csv"]
+    assert cli.main([*ask, "FROM range(1000001)"]) == 5
+    assert "--max-rows" in capsys.readouterr().err
+    assert cli.main([*ask, "FROM range(5)", "--max-rows", "3"]) == 0
+    written = capsys.readouterr()
+    assert written.out.splitlines() == ["range", "0", "1", "2"]
+    assert "first 3 rows" in written.err
+    assert cli.main([*ask, "FROM range(5)", "--max-rows", "5"]) == 0
+    assert capsys.readouterr().err == ""
+    assert cli.main([*ask, "FROM range(1000001)", "--max-rows", "2000000"]) == 5, "cut by its bytes, short of what was asked for"
 
 
 def test_sql_refuses_to_write(inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from processors.query import sql
-from processors.store.warehouse import Warehouse, hold
+from processors.store.warehouse import Change, Warehouse, hold
+from schemas import tables
 from schemas.errors import SettingsError
+from schemas.pipeline import Field
 from tests import rows
 
 QUICK = sql.Limits(time_s=20, memory_bytes=2 << 30, rows=1_000, bytes=1 << 20)
@@ -51,11 +53,19 @@ def test_one_select_gives_an_arrow_table(out: Path, statement: str) -> None:
 
 
 def test_the_tables_can_be_looked_at(out: Path) -> None:
-    """SHOW, DESCRIBE and SUMMARIZE are SELECTs too, and so is the view that ships."""
+    """SHOW, DESCRIBE and SUMMARIZE are SELECTs too, and so are PIVOT, EXPLAIN of one, and the view that ships."""
     assert "invoice" in sql.select(out, "SHOW TABLES", QUICK)["name"].to_pylist()
     assert "total" in sql.select(out, "DESCRIBE invoice", QUICK)["column_name"].to_pylist()
     assert sql.select(out, "SUMMARIZE invoice", QUICK).num_rows == 10
     assert sql.select(out, "FROM evidence_quality", QUICK).num_rows == 2
+    assert sql.select(out, "PIVOT evidence ON grade USING count(*) GROUP BY question", QUICK).to_pylist() == [
+        {"question": "invoice", "exact": 2, "missing": 2}
+    ]
+    plan = sql.select(out, "EXPLAIN SELECT number FROM invoice ORDER BY total", QUICK)
+    assert "Order By" in plan["explain_value"][0].as_py()
+    lines = written(plan, "table").splitlines()
+    assert len(lines) > 5
+    assert len({len(line) for line in lines}) == 1, "its boxes are drawn as boxes"
 
 
 HOSTILE = [
@@ -77,8 +87,12 @@ HOSTILE = [
     ("COPY invoice FROM '{secret}'", "COPY"),
     ("EXPORT DATABASE '{target}'", "EXPORT"),
     ("IMPORT DATABASE '{target}'", "PRAGMA"),
-    ("EXPLAIN ANALYZE COPY (SELECT 1) TO '{target}'", "EXPLAIN"),
-    ("EXPLAIN SELECT 1", "EXPLAIN"),
+    ("EXPLAIN ANALYZE COPY (SELECT 1) TO '{target}'", "COPY"),
+    ("EXPLAIN COPY (SELECT 1) TO '{target}'", "COPY"),
+    ("EXPLAIN ANALYZE CREATE TEMP TABLE x AS SELECT 1", "CREATE"),
+    ("EXPLAIN ANALYZE DELETE FROM invoice", "DELETE"),
+    ("EXPLAIN ANALYZE WITH gone AS (DELETE FROM invoice RETURNING *) FROM gone", "read-only"),
+    ("EXPLAIN ANALYZE SELECT * FROM read_text('{secret}')", "Permission"),
     ("ATTACH '{target}' AS x", "ATTACH"),
     ("DETACH warehouse", "DETACH"),
     ("INSTALL httpfs", "SELECT"),
@@ -110,7 +124,13 @@ HOSTILE = [
     ("SELECT * FROM query('DROP TABLE invoice')", "SELECT"),
     ("SELECT * FROM enable_logging('QueryLog', storage='file', storage_config={{'path': '{target}'}})", "locked"),
     ("SELECT * FROM enable_profiling(save_location = '{target}')", "locked"),
-    ("PIVOT invoice ON number USING count(*)", "SELECT"),
+    ("CREATE TEMP TABLE x AS PIVOT invoice ON number USING count(*)", "does more"),
+    ("COPY (PIVOT invoice ON number USING count(*)) TO '{target}'", "does more"),
+    ("EXPLAIN ANALYZE COPY (PIVOT invoice ON number USING count(*)) TO '{target}'", "does more"),
+    ("PIVOT invoice ON number USING count(*); COPY (SELECT 1) TO '{target}'", "2"),
+    ("PIVOT (FROM read_csv('{secret}')) ON a USING count(*)", "Permission"),
+    ("WITH gone AS (DELETE FROM invoice RETURNING *) FROM (PIVOT gone ON number USING count(*))", "read-only"),
+    ("PIVOT (FROM range(200000) t(i)) ON i USING count(*)", "limit"),
     ("SELECT $1", "parameters"),
     ("", "0"),
     ("-- nothing", "0"),
@@ -182,7 +202,10 @@ def test_a_wide_result_is_cut_by_bytes(out: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "sentence"),
     [
-        ("SELECT * FROM bills", r'"?bills"? does not exist.*Tables: documents, evidence, evidence_quality, invoice, .*, review\.'),
+        ("SELECT * FROM bills", r"bills does not exist! Tables: documents, evidence, evidence_quality, invoice, .*, review\."),
+        ("SELECT * FROM invoces", r"invoces does not exist! Did you mean invoice\? Tables:"),
+        ("SELECT * FROM pg_indexx", r"pg_indexx does not exist! Tables:"),
+        ("SELECT count(*) FROM main.page", r"page does not exist! Did you mean pages\? Tables:"),
         ("SELECT amount FROM invoice", r'"amount" not found.*Candidate'),
         ("SELEC 1", r'syntax error at or near "SELEC"'),
         ("SELECT error('boom é')", "boom é"),
@@ -193,6 +216,20 @@ def test_a_mistake_is_explained(out: Path, statement: str, sentence: str) -> Non
     """DuckDB's own words come through, with the tables that there are when a name was not found."""
     with pytest.raises(SettingsError, match=sentence):
         sql.select(out, statement, QUICK)
+
+
+def test_a_name_that_is_a_word_of_sql_is_told_with_its_quotes(tmp_path: Path) -> None:
+    """A column named `at` needs quotes; who forgets them is told so, and who has them is not, nor who wrote no SQL at all."""
+    asked = rows.question(fields=(Field("at", "text"), Field("left", "text"), Field("what", "text")))
+    with hold(tmp_path) as warehouse:
+        warehouse.commit([Change(tables.question_table(asked))])
+    assert sql.select(tmp_path, 'SELECT "at", what FROM invoice', QUICK).column_names == ["at", "what"]
+    with pytest.raises(SettingsError, match=r'syntax error.*need quotes: "at"\.$'):
+        sql.select(tmp_path, "SELECT at FROM invoice", QUICK)
+    with pytest.raises(SettingsError, match=r'syntax error.*need quotes: "at", "left"\.$'):
+        sql.select(tmp_path, "SELECT what, AT FROM invoice ORDER BY Left DESC", QUICK)
+    with pytest.raises(SettingsError, match=r'syntax error at or near "SELEC"\.$'):
+        sql.select(tmp_path, 'SELEC "at" FROM invoice', QUICK)
 
 
 def test_without_a_warehouse_the_command_to_make_one_is_named(tmp_path: Path) -> None:

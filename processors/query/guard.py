@@ -5,7 +5,8 @@ behind it, when it went well, the rows as an Arrow stream.
 
 What holds a statement that means harm (each was tried with DuckDB 2.0.0, 2026-11-23; read-only mode alone stops none of the first three):
   - files and network: external access is off, extensions are neither installed nor loaded, the configuration is locked
-  - COPY, EXPORT, EXPLAIN ANALYZE COPY, ATTACH, SET, PRAGMA, a second statement: only one statement of type SELECT is run
+  - COPY, EXPORT, EXPLAIN ANALYZE COPY, ATTACH, SET, PRAGMA, a second statement: only one statement of type SELECT is run, or EXPLAIN of one
+  - CREATE TABLE AS PIVOT, which DuckDB calls MULTI as it does a PIVOT of its own: only what may stand in brackets after FROM is run
   - writing in spite of all: the file is open read-only, and the kernel allows this process to write no file (RLIMIT_FSIZE)
   - memory: the kernel's limit (RLIMIT_AS), because `repeat('x', 3e9)` walks past DuckDB's own
   - time: the parent kills it; should the parent be dead, the kernel does after as many seconds of CPU (RLIMIT_CPU)
@@ -15,6 +16,7 @@ What holds a statement that means harm (each was tried with DuckDB 2.0.0, 2026-1
 from __future__ import annotations
 
 import json
+import re
 import resource
 import sys
 from collections.abc import Iterable, Sequence
@@ -25,6 +27,9 @@ import pyarrow as pa
 
 _THREADS = 2
 _BATCH_ROWS = 2_048  # rows fetched at once: one vector of DuckDB, so that a cap is noticed early
+_GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"  # white space and comments
+_EXPLAIN = re.compile(rf"{_GAP}*EXPLAIN{_GAP}+(?:ANALYZE{_GAP}+)?(?:\(\s*(?:FORMAT|ANALYZE)\b[^()]*\))?", re.IGNORECASE | re.DOTALL)
+_END = re.compile(rf"(?:;|{_GAP})*$", re.DOTALL)
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -79,6 +84,9 @@ def _answer(connection: duckdb.DuckDBPyConnection, order: dict[str, Any], out: B
     except duckdb.CatalogException as error:
         _tell(out, error=_sentence(error), tables=_tables(connection))
         return
+    except duckdb.ParserException as error:
+        _tell(out, error=_sentence(error), reserved=_reserved(connection, order["statement"]))
+        return
     batches, whole = capped(reader, order["rows"], order["bytes"])
     names = unique(reader.schema.names)
     schema = pa.schema([field.with_name(name) for field, name in zip(reader.schema, names, strict=True)])
@@ -90,14 +98,28 @@ def _answer(connection: duckdb.DuckDBPyConnection, order: dict[str, Any], out: B
 
 
 def the_select(connection: duckdb.DuckDBPyConnection, text: str) -> str:
-    """The one SELECT that `text` is. Raises Refused for anything else, duckdb.ParserException for what is no SQL."""
+    """The one SELECT that `text` is, or EXPLAIN of one. Raises Refused for anything else, duckdb.ParserException for what is no SQL."""
     statements = connection.extract_statements(text)
     if len(statements) != 1:
         raise Refused(f"One statement is run at a time, and there are {len(statements)}.")
-    kind = statements[0].type
-    if kind != duckdb.StatementType.SELECT:
-        raise Refused(f"Only SELECT is run here, and this is {kind.name}.")
-    return statements[0].query
+    kind, query = statements[0].type, statements[0].query
+    if explain := _EXPLAIN.match(query):
+        return explain[0] + the_select(connection, query[explain.end() :])
+    if kind == duckdb.StatementType.SELECT or (kind == duckdb.StatementType.MULTI and _is_pivot(connection, query)):
+        return query
+    what = "does more" if kind == duckdb.StatementType.MULTI else f"is {kind.name}"
+    raise Refused(f"Only SELECT is run here, and this {what}.")
+
+
+def _is_pivot(connection: duckdb.DuckDBPyConnection, query: str) -> bool:
+    """Whether a statement that DuckDB runs as several is a query with PIVOT, which first makes an enum of what it finds, in memory.
+
+    A query may stand in brackets after FROM. CREATE TABLE AS PIVOT, COPY (PIVOT ...) and the like may not.
+    """
+    try:
+        return len(connection.extract_statements(f"FROM ({_END.sub('', query)})")) == 1
+    except duckdb.ParserException:
+        return False
 
 
 def capped(batches: Iterable[pa.RecordBatch], rows: int, size_bytes: int) -> tuple[list[pa.RecordBatch], bool]:
@@ -135,6 +157,14 @@ def unique(names: Sequence[str]) -> list[str]:
 def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
     query = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'main' ORDER BY table_name"
     return [name for (name,) in connection.execute(query).fetchall()]
+
+
+def _reserved(connection: duckdb.DuckDBPyConnection, statement: str) -> list[str]:
+    """The words of a statement that are names of columns and that SQL keeps for itself, so that they need quotes."""
+    query = """SELECT DISTINCT column_name FROM duckdb_columns() JOIN duckdb_keywords() ON keyword_name = lower(column_name)
+               WHERE NOT internal AND keyword_category IN ('reserved', 'type_function') ORDER BY ALL"""
+    words = {word.lower() for word in re.findall(r'(?<!")\b\w+\b(?!")', statement)}
+    return [name for (name,) in connection.execute(query).fetchall() if name.lower() in words]
 
 
 def _sentence(error: BaseException) -> str:

@@ -14,10 +14,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TextIO, cast
@@ -32,6 +33,7 @@ _GUARD = Path(__file__).with_name("guard.py")
 _HARMLESS = ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")  # what the child keeps of our environment; never a key
 _TRUNCATED = b"octavo.truncated"
 _SHOWN_ROWS = 1_000  # rows that a table on a terminal has at most
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _COLUMN_WIDTH = 12  # characters below which a column on a terminal says nothing
 
 
@@ -67,20 +69,25 @@ def truncation(table: pa.Table) -> str:
     return str((table.schema.metadata or {}).get(_TRUNCATED, b"").decode())
 
 
+_MISSING = re.compile(r"""(.*?Table with name "?(.+?)"? does not exist!)( Did you mean .*)?""")  # DuckDB guesses its own tables: pg_index
 _LESS = "Ask for less at once: fewer columns, WHERE, LIMIT."
 _NEXT_STEPS = {
     "One statement": "Write one SELECT.",
-    "Only SELECT": "Write one SELECT.",
+    "Only SELECT": "Write one SELECT; PIVOT, DESCRIBE, SUMMARIZE, SHOW TABLES and EXPLAIN of a SELECT go too.",
     "Out of Memory Error": _LESS,
     "MemoryError": _LESS,
     "Permission Error": "Only the tables of the warehouse can be read.",
 }
 
 
-def _next_step(error: str, tables: list[str] | None = None) -> str:
-    """What to do, by how the child's sentence begins. `tables` come with it when a name was not found."""
-    if tables is not None:
-        return f"Tables: {', '.join(tables)}."
+def _next_step(error: str, tables: Sequence[str] = (), reserved: Sequence[str] = ()) -> str:
+    """What to do, by how the child's sentence begins. `tables` come with it when a name was not found, `reserved` when it is no SQL."""
+    if missing := _MISSING.match(error):
+        close = get_close_matches(missing[2].lower(), tables, n=1)
+        guess = f"Did you mean {close[0]}? " if close else ""
+        return f"{guess}Tables: {', '.join(tables)}."
+    if reserved:
+        return "Names that are words of SQL need quotes: " + ", ".join(f'"{name}"' for name in reserved) + "."
     return next((step for start, step in _NEXT_STEPS.items() if error.startswith(start)), "")
 
 
@@ -112,6 +119,7 @@ def _fate(code: int, limits: Limits) -> str:
 
 
 def _sentence(error: str) -> str:
+    error = _MISSING.sub(r"\1", error)
     return error if error.endswith((".", "!", "?")) else f"{error}."
 
 
@@ -208,7 +216,10 @@ def _plain(value: Any) -> str:
 
 
 def _write_table(table: pa.Table, text: io.TextIOWrapper) -> None:
-    """As wide as the terminal; columns that do not fit are named below."""
+    """As wide as the terminal; columns that do not fit are named below. What EXPLAIN draws keeps its lines."""
+    if table.column_names == ["explain_key", "explain_value"]:
+        text.writelines(_CONTROLS.sub("\ufffd", line) + "\n" for line in "\n".join(table["explain_value"].to_pylist()).splitlines())
+        return
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -252,7 +263,7 @@ def _footnotes(table: pa.Table, shown: pa.Table) -> Iterator[str]:
 
 def _visible(text: str) -> str:
     """Text that cannot steer a terminal: white space as spaces, controls and marks of direction as replacement characters."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", "\ufffd", re.sub(r"\s+", " ", text))
+    return _CONTROLS.sub("\ufffd", re.sub(r"\s+", " ", text))
 
 
 def _is_number(kind: pa.DataType) -> bool:
