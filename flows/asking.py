@@ -27,8 +27,9 @@ from processors.read import pages as read
 from processors.store.warehouse import Warehouse
 from schemas.errors import DocumentError
 from schemas.job import Job
-from schemas.pipeline import SUMMARY, Part, Question, Reject, Request, Window
+from schemas.pipeline import SUMMARY, Page, Part, Question, Reject, Request, Window
 
+PARTS_AT_ONCE = 1_000  # parts of stored windows whose text is looked up together: a look-up takes 5 ms, however little it brings
 READY = 2  # windows in work for each call in flight: while one is asked, the next is made ready to leave
 
 
@@ -159,7 +160,8 @@ class Desk:
     async def answer_batch(self, tasks: Sequence[Task]) -> Answers:
         """Work on the windows of a batch at once, as far as the pace allows; the questions of one window follow one another."""
         batch = Answers()
-        async for answers in bounded(self._answer_task, tasks, READY * self.asker.account.limits.concurrency or len(tasks)):
+        at_once = READY * self.asker.account.limits.concurrency or len(tasks)
+        async for answers in bounded(self._answer_task, self.with_texts(tasks), at_once):
             batch.add(answers)
         await summed_up(self, batch)
         return batch
@@ -189,7 +191,7 @@ class Desk:
 
     async def recall(self, task: Task, question: Question, wanted: frozenset[str], answers: Answers) -> Request:
         """Check the stored reply of a task; gives the request that it answered."""
-        request = replace(self.asker.request(self.shown_again(task), question), **task.recalled or {})
+        request = self.asker.recalled(task.window, question, **task.recalled or {})
         await judge(self, request, self.asker.recall(request.fingerprint), wanted, answers)
         return request
 
@@ -223,18 +225,36 @@ class Desk:
         parts = (replace(part, image=images.get((part.document, part.page), part.image)) for part in window.parts)
         return replace(window, parts=tuple(parts)), frozenset(lost)
 
-    def shown_again(self, task: Task) -> Window:
-        """The window of a task; with its text, when its first reply is in the ledger."""
-        return pack.window_of(self.with_text(task.window.parts)) if task.recalled else task.window
+    def with_texts(self, tasks: Iterable[Task]) -> Iterator[Task]:
+        """The tasks in their order; those whose reply is in the ledger get the text of their windows, a thousand pages in one look-up."""
+        for group in _in_groups(tasks):
+            wanted = dict.fromkeys(document for task in group if task.recalled for document in task.window.documents)
+            own = {
+                document: list(pages) for document, pages in groupby(self.warehouse.pages_of(list(wanted)), key=lambda page: page.document)
+            }
+            yield from (replace(task, window=self._shown(task.window, own)) if task.recalled else task for task in group)
 
-    def with_text(self, parts: Sequence[Part]) -> list[Part]:
-        """Stored parts with their text."""
-        own = groupby(parts, key=lambda part: part.document)
-        return [part for document, group in own for part in pack.shown(list(group), list(self.warehouse.pages_of([document])), self.count)]
+    def _shown(self, window: Window, pages: Mapping[str, Sequence[Page]]) -> Window:
+        """A window that was stored without its text, with it."""
+        own = groupby(window.parts, key=lambda part: part.document)
+        return pack.window_of([part for document, parts in own for part in pack.shown(list(parts), pages.get(document, ()), self.count)])
 
     def pages(self, documents: Iterable[str]) -> list[Part]:
         """The whole pages of documents."""
         return [part for document in documents for part in pack.whole(list(self.warehouse.pages_of([document])), self.count)]
+
+
+def _in_groups(tasks: Iterable[Task]) -> Iterator[list[Task]]:
+    """Consecutive tasks whose windows have so many parts together, or one task."""
+    group: list[Task] = []
+    held = 0
+    for task in tasks:
+        held += len(task.window.parts)
+        if group and held > PARTS_AT_ONCE:
+            yield group
+            group, held = [], len(task.window.parts)
+        group.append(task)
+    yield group
 
 
 BLIND = "Its pages are pictures and this engine reads text only. Install octavo[ocr], or ask a model with vision."

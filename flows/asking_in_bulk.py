@@ -49,7 +49,8 @@ async def _requests(desk: Desk) -> AsyncIterator[Request]:
         left = {question.name: desk.second_wanted(task, question) for question in desk.questions} if task.recalled else task.wanted
         if not any(left.values()):
             continue
-        shown = await desk.seen(replace(task, window=desk.shown_again(task), wanted=left), Answers())
+        (shown,) = desk.with_texts([replace(task, wanted=left)])
+        shown = await desk.seen(shown, Answers())
         for question in desk.questions:
             if wanted := shown.wanted.get(question.name):
                 window = pack.window_of([part for part in shown.window.parts if part.document in wanted])

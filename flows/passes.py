@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flows.answers import PASSING, Answers
@@ -40,7 +41,8 @@ async def _recalled(desk: Desk, window: Window, again: Question, wanted: frozens
     found = {one: task for one, task in stored.items() if task}
     for task in {id(task): task for task in found.values()}.values():
         own = frozenset(one for one in found if found[one] is task)
-        await complete(desk, await desk.recall(task, again, own, other), other)
+        (shown,) = [replace(task, window=window)] if pack.same(task.window.parts, window.parts) else desk.with_texts([task])
+        await complete(desk, await desk.recall(shown, again, own, other), other)
     return frozenset(found)
 
 

@@ -179,7 +179,7 @@ class Request:
     question: Question
     window: Window
     ids: Mapping[str, str]  # short id in the prompt -> document
-    body: Mapping[str, Any] = field(repr=False)  # the JSON of the call
+    body: Mapping[str, Any] = field(repr=False)  # the JSON of the call; empty where a stored reply is checked
     prompt_tokens: int
     reply_tokens: int  # the most the reply may have
     round: int = 0  # 0 the first time, 1 and 2 for what is asked again, 3 for rows that a list left out

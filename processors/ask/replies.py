@@ -236,6 +236,10 @@ class Asker:
         chains = (continuation.links(row["request"], self.ledger.reply) for row in rows)
         return frozenset(link.fingerprint for chain in chains for link in chain[1:])
 
+    def recalled(self, window: Window, question: Question, *, fingerprint: str, ids: Mapping[str, str], legend: Legend) -> Request:
+        """A request of an earlier run, to check its stored reply by: as `remembered` gave it, without what was sent."""
+        return Request(fingerprint, question, window, ids, {}, 0, 0, legend=legend)
+
     def recall(self, fingerprint: str) -> Reply:
         """A reply that is in the ledger. Raises KeyError when it is not."""
         return self._reply(continuation.links(fingerprint, self.ledger.reply), from_ledger=True)

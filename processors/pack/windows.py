@@ -26,8 +26,8 @@ Extent = tuple[str, Role, int]  # document, whether all of it is shown or a piec
 __all__ = [
     "DOCUMENT_MARK_TOKENS", "PAGE_MARK_TOKENS", "PLACES", "ROLE_TOKENS", "VOCABULARY_SHA256", "Bounds", "Calibration", "Call", "Choice",
     "Cost", "Count", "Extent", "Frame", "Group", "Size", "Terms", "Work", "choose", "cost", "counter", "even", "extent", "fewest", "groups",
-    "halves", "image_tokens", "page_of", "pieces", "place", "places", "position", "rest", "rough", "shown", "size_of", "tokens_of", "whole",
-    "window_of", "windows",
+    "halves", "image_tokens", "page_of", "pieces", "place", "places", "position", "rest", "rough", "same", "shown", "size_of", "tokens_of",
+    "whole", "window_of", "windows",
 ]  # fmt: skip
 
 
@@ -89,22 +89,13 @@ def windows(pages: Iterable[Page], count: Count, bounds: Bounds) -> Iterator[Win
 
 def whole(pages: Sequence[Page], count: Count) -> list[Part]:
     """One part a page, of one document."""
-    return [
-        Part(
-            page.document,
-            page.number,
-            len(pages),
-            0,
-            len(page.text),
-            page.text,
-            _page_tokens(page, len(pages), count),
-            page.image_px,
-            page.image,
-            page.text_from,
-            page.repeated,
-        )
-        for page in pages
-    ]
+    return [_part(page, len(pages), count) for page in pages]
+
+
+def _part(page: Page, pages: int, count: Count) -> Part:
+    tokens = _page_tokens(page, pages, count)
+    text = page.text
+    return Part(page.document, page.number, pages, 0, len(text), text, tokens, page.image_px, page.image, page.text_from, page.repeated)
 
 
 def size_of(parts: Sequence[Part]) -> int:
@@ -151,10 +142,10 @@ def rest(pages: Sequence[Page], seen: Sequence[Sequence[Part]], count: Count, bo
 
 def shown(parts: Sequence[Part], pages: Sequence[Page], count: Count) -> list[Part]:
     """Parts of a document that were stored without their text, with it."""
-    every = whole(pages, count)
     if all(one.role == "whole" for one in parts):
-        return every
-    return [sliced(every[one.page - 1], one.start, one.end, one.role, count) for one in parts if one.page <= len(every)]
+        return whole(pages, count)
+    own = {number: _part(pages[number - 1], len(pages), count) for number in {one.page for one in parts} if number <= len(pages)}
+    return [sliced(own[one.page], one.start, one.end, one.role, count) for one in parts if one.page in own]
 
 
 def groups(parts: Sequence[Part], bounds: Bounds) -> list[list[Part]]:
@@ -175,6 +166,15 @@ def extent(parts: Sequence[Part], document: str) -> Extent:
     """What a window shows of a document, so that windows can be told that show the same."""
     (*_, last) = (part for part in parts if part.document == document)
     return document, last.role, position(parts, document)
+
+
+def same(parts: Sequence[Part], others: Sequence[Part]) -> bool:
+    """Whether two windows show the same of the same documents, as far as can be told without text."""
+    return list(map(_span, parts)) == list(map(_span, others))
+
+
+def _span(part: Part) -> tuple[str, int, int, int, Role]:
+    return part.document, part.page, part.start, part.end, part.role
 
 
 def page_of(position: int) -> int:
