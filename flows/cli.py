@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
-from flows import jobs, settings, show
+from flows import flags, jobs, settings, show, usage
 from flows.batches import Halt
-from schemas.errors import Interrupted, OctavoError, ResultCut, SettingsError
+from flows.signals import until_signalled
+from schemas.errors import OctavoError, ResultCut, SettingsError
 
-DRAIN_S = 900.0  # how long a run that was asked to end awaits what is in flight; the gateway cuts a silent call after that (2026-08-13)
-
-Result = TypeVar("Result")
+DEFECT = 70  # EX_SOFTWARE of sysexits.h
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code (see schemas/errors.py). Trouble is a sentence on standard error."""
     try:
-        args = parser().parse_args(argv)
+        args = usage.parse(*flags.parsers(COMMANDS), sys.argv[1:] if argv is None else argv)
         code: int = args.command(args)
     except OctavoError as error:
         show.trouble(error)
@@ -34,59 +32,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGINT
     except BrokenPipeError:
         if not _unread():
-            raise
+            return _defect()
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception:  # noqa: BLE001 - said in full, and by an exit code that no trouble of the user's has
+        return _defect()
     return code
 
 
-def parser() -> argparse.ArgumentParser:
-    """All commands and their flags."""
-    top = argparse.ArgumentParser(prog="octavo", description="Folders of documents in, checked SQL tables out.")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for name, function in (("run", run), ("plan", plan)):
-        command = _command(commands, name, function)
-        jobs.add_flags(command)
-        command.add_argument("--yes", action="store_true", help="Do not ask before spending.")
-        command.add_argument("--prefect", action="store_true", help="Report to Prefect (also done when PREFECT_API_URL is set).")
-    sql_command = _command(commands, "sql", sql)
-    sql_command.add_argument("statement", help='One SELECT, such as "FROM invoice".')
-    sql_command.add_argument("--max-rows", type=_row_count, metavar="N", help="Most rows that are written, 1,000,000 unless named.")
-    sql_command.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="How rows are written.")
-    doctor_command = _command(commands, "doctor", doctor)
-    jobs.add_provider_flags(doctor_command)
-    doctor_command.add_argument(
-        "--fetch-tokenizer",
-        nargs="?",
-        const=settings.PUBLIC_VOCABULARY,
-        default="",
-        metavar="URL",
-        help="First fetch the Kimi vocabulary from the model's public repository, so that tokens are counted exactly.",
-    )
-    batch_command = _command(commands, "batch", batch)
-    batch_command.add_argument("--cancel", metavar="ID", default="", help="End this batch; what it has answered by then is paid and kept.")
-    jobs.add_provider_flags(batch_command)
-    for command in (sql_command, batch_command, _command(commands, "tables", tables), doctor_command):
-        command.add_argument("--out", default="out", help="Output folder of the runs.")
-    ledger_command = _command(commands, "ledger", ledger)
-    ledger_command.add_argument("action", nargs="?", choices=("show", "replay"), default="show", help="Replay checks stored replies again.")
-    ledger_command.add_argument("--out", default="out", help="Output folder of the runs.")
-    ledger_command.add_argument("--extract", nargs="+", default=[], metavar="SCHEMA", help="Schemas of a replay, else the last run's.")
-    ledger_command.add_argument("--format", choices=("table", "json", "csv"), default="table", help="How rows are written.")
-    eval_command = _command(commands, "eval", evaluate)
-    eval_command.add_argument("gold", type=Path, help="File or folder of labels.")
-    eval_command.add_argument("--out", default="out", help="Output folder of the runs.")
-    eval_command.add_argument("--format", choices=("table", "json"), default="table", help="How the scores are written.")
-    eval_command.add_argument("--plot", type=Path, metavar="FILE", help="Chart of the F1 of each field, .svg or .png.")
-    eval_command.add_argument("--pairs", type=Path, metavar="DIR", help="Schema, label and answer of each document, for other scorers.")
-    eval_command.add_argument("--min", nargs="+", default=[], metavar="NAME=F1", help="Exit with 2 when an F1 is below, as all=0.9.")
-    models_command = _command(commands, "models", models)
-    jobs.add_provider_flags(models_command)
-    models_command.add_argument("--check", action="store_true", help="Compare with what the provider serves; needs its key.")
-    serve_command = _command(commands, "serve", serve)
-    serve_command.add_argument("--host", default="127.0.0.1", help="Address of the Prefect server.")
-    serve_command.add_argument("--port", type=int, default=4200, help="Port of the Prefect server.")
-    return top
+def _defect() -> int:
+    """Say what only a mistake of ours can have raised."""
+    traceback.print_exc()
+    show.note("octavo: This is a mistake in Octavo. What is done is kept; please report the lines above.")
+    return DEFECT
 
 
 def run(args: argparse.Namespace) -> int:
@@ -106,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             if not account.model.priced:
                 show.note(f"No price of {account.model.id} is known, so what this run costs is not counted.")
             work = order.run(job, account, settings.vocabulary(), tell=tell, approve=approve, halt=halt)
-        outcome = _until_signalled(work, halt)
+        outcome = until_signalled(work, halt)
     show.outcome(outcome, job)
     return outcome.exit_code
 
@@ -175,7 +133,7 @@ def ledger(args: argparse.Namespace) -> int:
     halt = Halt()
     with show.progress() as tell:
         work = order.run(job, settings.account(job), settings.vocabulary(), steps=("extract", "summarize"), tell=tell, halt=halt)
-        outcome = _until_signalled(work, halt)
+        outcome = until_signalled(work, halt)
     show.outcome(outcome, job)
     return outcome.exit_code
 
@@ -225,45 +183,6 @@ def serve(args: argparse.Namespace) -> int:
     return start(args.host, args.port)
 
 
-def _until_signalled(work: Coroutine[Any, Any, Result], halt: Halt) -> Result:
-    """Run to the end. The first SIGINT or SIGTERM lets what is in flight finish and commit; a second one, or DRAIN_S, stops at once."""
-
-    async def guarded() -> Result:
-        task = asyncio.ensure_future(work)
-        loop = asyncio.get_running_loop()
-        heard: list[int] = []
-
-        def hear(number: int) -> None:
-            if heard:
-                task.cancel()
-            heard.append(number)
-            halt.end(Interrupted(number))
-            loop.call_later(DRAIN_S, task.cancel)
-
-        def listen() -> None:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, hear, number)
-
-        halt.listen = listen
-        listen()
-        return await task
-
-    gc.freeze()  # what was imported stays, so no collection need go through it: a tenth of what a document takes, measured 2026-11
-    try:
-        return asyncio.run(guarded())
-    except asyncio.CancelledError:
-        raise halt.error or Interrupted(signal.SIGTERM) from None
-    finally:
-        gc.unfreeze()  # else DuckDB's binding reports what nobody frees at exit as leaks
-
-
-def _row_count(text: str) -> int:
-    """A number of rows on the command line."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows")
-    return int(text)
-
-
 def _unread() -> bool:
     """Whether who read our output has left, so that there is no one to tell; any other broken pipe is trouble."""
     poll = select.poll()
@@ -271,10 +190,12 @@ def _unread() -> bool:
     return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
 
 
-def _command(commands: Any, name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
-    command.set_defaults(command=function)
-    return command
+COMMANDS = {function.__name__: function for function in (run, plan, sql, tables, batch, ledger, models, doctor, serve)} | {"eval": evaluate}
+
+
+def parser() -> usage.Parser:
+    """All commands and their flags."""
+    return flags.parsers(COMMANDS)[0]
 
 
 if __name__ == "__main__":

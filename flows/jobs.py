@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
 
-from schemas.errors import SettingsError, words
+from flows.usage import nearest, number, one_of
+from schemas.errors import SettingsError, UsageError, words
 from schemas.job import Job, SummaryStyle
 
 PROVIDER_FLAGS = ("provider", "base_url", "model", "catalogue", "key_env")
@@ -34,19 +35,20 @@ def _add(command: argparse.ArgumentParser, names: Iterable[str]) -> None:
     command.add_argument("--job", metavar="FILE.yaml", help="A job in a file; flags win over it.")
     for name in names:
         field = Job.model_fields[name]
-        flag = f"--{name.replace('_', '-')}"
-        command.add_argument(flag, default=argparse.SUPPRESS, help=field.description, **_shape(name, field.annotation))
+        command.add_argument(_flag(name), default=argparse.SUPPRESS, help=_help(name), **_shape(name, field.annotation))
 
 
 def from_flags(args: argparse.Namespace) -> Job:
-    """The job that flags and file describe. Raises SettingsError that names each wrong field."""
+    """The job that flags and file describe. Raises UsageError for wrong flags, SettingsError for wrong fields of the file, by name."""
     given = {name: value for name, value in vars(args).items() if name in Job.model_fields}
     values = {**(_from_file(Path(args.job)) if args.job else {}), **given}
     _give_back_inbox(values)
     try:
         return Job(**values)
     except ValidationError as error:
-        raise SettingsError(" ".join(_said(error)), about="job", next_step="`octavo run --help` lists the flags.") from None
+        wrong = {str(trouble["loc"][0]) for trouble in error.errors() if trouble["loc"]}
+        cause = SettingsError if args.job and not wrong <= given.keys() else UsageError
+        raise cause(" ".join(_said(error, given)), about="job", next_step="`octavo run --help` lists the flags.") from None
 
 
 def _shape(name: str, annotation: Any) -> dict[str, Any]:
@@ -57,11 +59,26 @@ def _shape(name: str, annotation: Any) -> dict[str, Any]:
         return {"action": "append", "metavar": "TEXT"}
     if name == "summarize":
         return {"nargs": "?", "const": STYLES[0], "metavar": "STYLE"}
+    return {"action": "store_true"} if annotation is bool else _value(name, annotation)
+
+
+def _value(name: str, annotation: Any) -> dict[str, Any]:
+    """How argparse takes the one value of a flag."""
     if get_origin(annotation) is Literal:
-        return {"choices": get_args(annotation)}
-    if annotation is bool:
-        return {"action": "store_true"}
-    return {"type": annotation, "metavar": {int: "N", float: "X"}.get(annotation, "TEXT")}
+        return {"type": one_of(get_args(annotation)), "metavar": "|".join(get_args(annotation))}
+    if annotation in (int, float):
+        return {"type": number(annotation, without=_unless_named(name)), "metavar": {int: "N", float: "X"}[annotation]}
+    return {"metavar": "TEXT"}
+
+
+def _unless_named(name: str) -> str:
+    """What a number means that is 0 in a job, which no flag says: `--workers 0` would be taken for none, `--budget-usd 0` for no dollar."""
+    return (Job.model_fields[name].description or "").partition("; 0 for ")[2].removesuffix(".")
+
+
+def _help(name: str) -> str:
+    """What a flag means, as the field of the job is described."""
+    return (Job.model_fields[name].description or "").replace("; 0 for ", "; unless named ")
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -85,7 +102,22 @@ def _give_back_inbox(values: dict[str, Any]) -> None:
         values["inbox"], values["summarize"] = values["summarize"], STYLES[0]
 
 
-def _said(error: ValidationError) -> Iterator[str]:
+def _said(error: ValidationError, given: Collection[str]) -> Iterator[str]:
+    """What is wrong, by the flag that says it or by the field of the file, and what may be meant instead."""
     for trouble in error.errors():
         field = ".".join(map(str, trouble["loc"])) or "job"
-        yield "No inbox: name the folder to read." if trouble["type"] == "missing" else f"{field}: {trouble['msg']}."
+        name = _flag(field) if field in given else field
+        match trouble["type"]:
+            case "missing":
+                yield "No inbox: name the folder to read."
+            case "extra_forbidden":
+                yield f"{name}: a job has no such field. {nearest(name, Job.model_fields)}".rstrip()
+            case "literal_error":
+                known = [word for word in get_args(Job.model_fields[field].annotation) if word]
+                yield f"{name}: {trouble['input']!r} is none of {', '.join(known)}. {nearest(str(trouble['input']), known)}".rstrip()
+            case _:
+                yield f"{name}: {trouble['msg']}."
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
