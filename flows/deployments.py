@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 POOL = "octavo"  # the work pool of all deployments, of type process
+TAG = "octavo"  # on every deployment, and so on every run of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,22 +16,44 @@ class Deployment:
     """One flow and its deployment. `flow` is its name in Prefect, `entrypoint` the function by module path."""
 
     flow: str
+    does: str  # the name of the deployment, which the UI shows first
     entrypoint: str
     description: str
+    tags: tuple[str, ...]
 
     @property
     def name(self) -> str:
         """What `prefect deployment run` calls it."""
-        return f"{self.flow}/default"
+        return f"{self.flow}/{self.does}"
 
 
 DEPLOYMENTS = (
     Deployment(
         "process-folder",
+        "folder-to-tables",
         "flows.process_folder.process_folder",
         "Read a folder, ask the questions of the job about every document, and write tables.",
+        (TAG, "reads-files", "asks-model"),
     ),
-    Deployment("ingest", "flows.ingest.ingest", "Read every file below the inbox into `documents` and `pages`."),
-    Deployment("extract", "flows.extract.extract", "Fill the schemas of the job from documents that were ingested."),
-    Deployment("summarize", "flows.summarize.summarize", "Summarize documents that were ingested, in the style of the job."),
+    Deployment(
+        "ingest",
+        "read-files",
+        "flows.ingest.ingest",
+        "Read every file below the inbox into `documents` and `pages`. Asks nothing and costs nothing.",
+        (TAG, "reads-files"),
+    ),
+    Deployment(
+        "extract",
+        "fill-schemas",
+        "flows.extract.extract",
+        "Fill the schemas of the job from documents that were ingested.",
+        (TAG, "asks-model"),
+    ),
+    Deployment(
+        "summarize",
+        "write-summaries",
+        "flows.summarize.summarize",
+        "Summarize documents that were ingested, in the style of the job.",
+        (TAG, "asks-model"),
+    ),
 )

@@ -7,7 +7,8 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.tracked import run_name, tracked
+from flows.run_names import run_name
+from flows.tracked import tracked
 from schemas.job import Job
 
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from flows.usage import nearest, number, one_of
 from schemas.errors import SettingsError, UsageError, words
 from schemas.job import Job, SummaryStyle
+from schemas.job_groups import GROUPS, flattened
 
 PROVIDER_FLAGS = ("provider", "base_url", "model", "catalogue", "key_env")
 WORDS = {"extract": "SCHEMA", "required_evidence": "FIELD"}  # flags that take several words, and what these are
@@ -20,19 +21,21 @@ STYLES = [style for style in get_args(SummaryStyle) if style]
 
 
 def add_flags(command: argparse.ArgumentParser) -> None:
-    """Give a command one flag a field of `Job`, and `--job` for a file that sets several."""
+    """Give a command one flag a field of `Job`, by groups, and `--job` for a file that sets several."""
     command.add_argument("inbox", nargs="?", default=argparse.SUPPRESS, help=Job.model_fields["inbox"].description)
-    _add(command, [name for name in Job.model_fields if name != "inbox"])
+    command.add_argument("--job", metavar="FILE.yaml", help="A job in a file; flags win over it.")
+    for group in GROUPS:
+        _add(command.add_argument_group(group.title), [name for name in group.fields if name != "inbox"])
 
 
 def add_provider_flags(command: argparse.ArgumentParser) -> None:
     """Give a command that reads no inbox the flags which say who is asked."""
     command.set_defaults(inbox=".")
+    command.add_argument("--job", metavar="FILE.yaml", help="A job in a file; flags win over it.")
     _add(command, PROVIDER_FLAGS)
 
 
-def _add(command: argparse.ArgumentParser, names: Iterable[str]) -> None:
-    command.add_argument("--job", metavar="FILE.yaml", help="A job in a file; flags win over it.")
+def _add(command: argparse._ActionsContainer, names: Iterable[str]) -> None:
     for name in names:
         field = Job.model_fields[name]
         command.add_argument(_flag(name), default=argparse.SUPPRESS, help=_help(name), **_shape(name, field.annotation))
@@ -89,7 +92,10 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise SettingsError(message, about="job", next_step="Check its path and YAML.") from None
     if not isinstance(values, dict):
         raise SettingsError(f"The job file {path} has no fields.", about="job", next_step="Write lines such as `inbox: scans`.")
-    return values
+    try:
+        return flattened(values)
+    except ValueError as error:
+        raise SettingsError(f"In the job file {path}: {error}.", about="job", next_step="Correct the file.") from None
 
 
 def _give_back_inbox(values: dict[str, Any]) -> None:

@@ -124,13 +124,6 @@ async def key_in_block(name: str) -> str:
     return str(block.get())
 
 
-def run_name() -> str:
-    """The name of the flow run: the folder it reads."""
-    job = flow_run.parameters["job"]
-    inbox = job.inbox if isinstance(job, Job) else job["inbox"]
-    return Path(inbox).resolve().name or "/"
-
-
 # --- batches -------------------------------------------------------------------------------------------------------
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, SecretStr, model_validator
+from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
+from pydantic_core import CoreSchema
+
+from schemas.job_groups import flattened, form_schema
 
 Isolation = Literal["window", "document"]
 Mode = Literal["live", "batch", "batch-only"]
@@ -82,3 +86,14 @@ class Job(BaseModel):
     ocr_workers: int = Field(default=0, ge=0, le=256, description="Processes that read pictures; 0 for one a core, at most 2.")
     ocr_timeout_s: float = Field(default=60, gt=0, description="Seconds that reading one picture may take.")
     ocr_memory_bytes: int = Field(default=2 << 30, ge=1 << 29, description="Memory of a process that reads pictures.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_flat_names(cls, given: Any) -> Any:
+        """Groups, as the form in the UI gives them, and flat names, as flags and files do, are one and the same."""
+        return flattened(given) if isinstance(given, Mapping) else given
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The schema of the form."""
+        return form_schema(handler.resolve_ref_schema(handler(core_schema)))

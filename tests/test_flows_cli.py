@@ -17,6 +17,7 @@ import pytest
 from flows import cli, jobs, order, settings
 from schemas.errors import ModelRetired, SettingsError
 from schemas.job import Job
+from schemas.job_groups import GROUPS
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 
@@ -296,3 +297,24 @@ def test_any_other_broken_pipe_is_no_success(monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setitem(cli.COMMANDS, "tables", broken)
     assert cli.main(["tables"]) == 70
     assert "BrokenPipeError" in capfd.readouterr().err
+
+
+def test_help_lists_flags_by_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    """`octavo run --help` shows each flag of the job below the title of its group, in the words of the form in the UI."""
+    with pytest.raises(SystemExit):
+        cli.parser().parse_args(["run", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    places = [said.index(f"{group.title}:") for group in GROUPS]
+    assert places == sorted(places)
+    for group, start, end in zip(GROUPS, places, [*places[1:], len(said)], strict=True):
+        assert all(f"--{name.replace('_', '-')} " in said[start:end] for name in group.fields if name != "inbox")
+
+
+def test_a_file_may_have_groups_and_flags_win(tmp_path: Path) -> None:
+    """A job file may be written in groups, and a flag wins over what stands in one."""
+    (tmp_path / "job.yaml").write_text("inbox: scans\nlimits: {tier: 1, rpm: 7}\n")
+    job = job_of("--job", str(tmp_path / "job.yaml"), "--tier", "2")
+    assert (job.inbox, job.tier, job.rpm) == ("scans", 2, 7)
+    (tmp_path / "twice.yaml").write_text("inbox: scans\ntier: 1\nlimits: {tier: 2}\n")
+    with pytest.raises(SettingsError, match=r"tier is given twice"):
+        job_of("--job", str(tmp_path / "twice.yaml"))

@@ -6,13 +6,14 @@ import importlib
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from flows.deployments import DEPLOYMENTS, POOL, Deployment
+from flows.deployments import DEPLOYMENTS, POOL, TAG, Deployment
 from schemas.job import Job
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,13 +21,20 @@ YAML = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
 
 
 def test_prefect_yaml_is_the_table() -> None:
-    """Each flow of the table has one deployment in prefect.yaml, named `default`, with the same entry point and words, in our pool."""
+    """Each flow of the table has one deployment in prefect.yaml with the same name, entry point, words and tags, in our pool."""
     deployed = yaml.safe_load(YAML)["deployments"]
-    assert [(one["name"], one["entrypoint"], one["description"]) for one in deployed] == [
-        ("default", flow.entrypoint, flow.description) for flow in DEPLOYMENTS
+    assert [(one["name"], one["entrypoint"], one["description"], one["tags"]) for one in deployed] == [
+        (flow.does, flow.entrypoint, flow.description, list(flow.tags)) for flow in DEPLOYMENTS
     ]
+    assert {one["version"] for one in deployed} == {version("octavo")}
     assert {one["work_pool"]["name"] for one in deployed} == {POOL}
     assert all(one["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"} for one in deployed)
+
+
+def test_deployments_are_told_apart() -> None:
+    """No two deployments have one name, since the UI shows it first, and each has a tag of its own kind beside the common one."""
+    assert len({deployment.does for deployment in DEPLOYMENTS}) == len(DEPLOYMENTS)
+    assert all(deployment.tags[0] == TAG and deployment.tags[1:] for deployment in DEPLOYMENTS)
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.flow)

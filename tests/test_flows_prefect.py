@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,6 +18,8 @@ import pytest
 
 from flows.processes import descendants
 from processors.store.warehouse import Warehouse, hold
+from schemas.job_groups import GROUPS
+from tests.browser import browser
 from tests.emulator.config import Config
 from tests.emulator.fixture import running
 from tests.emulator.oracle import labelled_lines
@@ -58,6 +61,19 @@ async def probe():
     print(sorted([result async for result in in_tasks()("read", answer, sys.argv[1:])]))
 
 asyncio.run(probe())
+"""
+
+NAME = """
+import sys
+from prefect import flow
+from flows.run_names import run_name
+from schemas.job import Job
+
+@flow(name="named", flow_run_name=run_name)
+def named(job: Job) -> None:
+    pass
+
+named(Job(inbox=sys.argv[1]))
 """
 
 SAVE = "import os, sys; from prefect.blocks.system import Secret; Secret(value=os.environ['CANARY']).save(sys.argv[1], overwrite=True)"
@@ -116,7 +132,7 @@ def start_waiting(server: Server, inbox: Path, out: Path, silent: socket.socket,
     """Start a run through a worker that will wait for ever, since its provider takes calls and says nothing."""
     url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
     job = {"inbox": str(inbox), "out": str(out), "extract": ["invoice"], "base_url": url, "key_secret": secret}
-    started = server.prefect("deployment", "run", "process-folder/default", "--param", f"job={json.dumps(job)}")
+    started = server.prefect("deployment", "run", "process-folder/folder-to-tables", "--param", f"job={json.dumps(job)}")
     assert started.returncode == 0, started.stderr
     wait_for(lambda: "octavo-ask" in server.artifacts(server.runs(inbox)[0]), "the first question", 120)
 
@@ -128,10 +144,12 @@ def stored(server: Server) -> bytes:
 
 def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> None:
     """A shell script sees exit code 0; the run stands under the name of its folder with its tasks and a table of its outcome."""
-    done = server.run("process-folder/default", offline(inbox, tmp_path / "out", summarize="bullets"))
+    done = server.run("process-folder/folder-to-tables", offline(inbox, tmp_path / "out", summarize="bullets"))
     assert done.returncode == 0, done.stdout + done.stderr
     (run,) = server.runs(inbox)
-    assert (run["name"], run["state_type"]) == ("good", "COMPLETED")
+    assert run["state_type"] == "COMPLETED"
+    assert re.fullmatch(rf"good {run['expected_start_time'][:10]} #\d+", run["name"])
+    assert sorted(run["tags"]) == ["asks-model", "octavo", "reads-files"]
     assert run["state"]["message"].startswith("Files: 2, of which 2 ok. Rows: 2 in invoice, 2 in summary.")
     tasks = server.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
     assert {task["name"] for task in tasks} == {"read 1", "ask 1"}
@@ -145,7 +163,7 @@ def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> Non
 
 def test_broken_file_exits_not_0(server: Server, broken: Path, tmp_path: Path) -> None:
     """A shell script sees that a document failed; the run says which and why, and the good one is in the tables all the same."""
-    done = server.run("process-folder/default", offline(broken, tmp_path / "out"))
+    done = server.run("process-folder/folder-to-tables", offline(broken, tmp_path / "out"))
     assert done.returncode != 0
     (run,) = server.runs(broken)
     assert run["state_type"] == "FAILED"
@@ -157,10 +175,37 @@ def test_broken_file_exits_not_0(server: Server, broken: Path, tmp_path: Path) -
 
 def test_wrong_parameter_is_refused(server: Server, inbox: Path) -> None:
     """A parameter out of bounds exits not 0, names the field, and no run comes of it."""
-    done = server.run("process-folder/default", {"inbox": str(inbox), "tier": 9})
+    done = server.run("process-folder/folder-to-tables", {"inbox": str(inbox), "tier": 9})
     assert done.returncode != 0
     assert "job.tier" in done.stdout + done.stderr
     assert server.runs(inbox) == []
+
+
+def test_runs_of_a_day_are_numbered(server: Server, tmp_path: Path) -> None:
+    """Runs over one folder that begin in the same second have names of their own: folder, day and a number that goes on."""
+    inbox = folder(tmp_path / "numbered")
+    started = [subprocess.Popen([sys.executable, "-c", NAME, str(inbox)], cwd=ROOT, env=server.environ) for _ in range(3)]
+    assert [process.wait(120) for process in started] == [0, 0, 0]
+    python(server, NAME, str(inbox))
+    names = sorted(run["name"] for run in server.runs(inbox))
+    (day,) = {name.split()[1] for name in names}
+    assert names == [f"numbered {day} #{number}" for number in (1, 2, 3, 4)]
+
+
+def test_the_form_opens_with_submit_in_reach(server: Server, tmp_path: Path) -> None:
+    """The form of a run opens with all groups closed and Submit within a screen and a half; a group shows its fields when it is chosen."""
+    (deployment,) = server.ask("/deployments/filter", {"deployments": {"name": {"any_": ["folder-to-tables"]}}})
+    labels = "[...document.querySelectorAll('.schema-form-property__label')].map(label => label.innerText.replace(' (Optional)', ''))"
+    with browser(tmp_path) as page:
+        page.open(f"{server.url.removesuffix('/api')}/deployments/deployment/{deployment['id']}/run")
+        page.wait_for(f"{labels}.includes('Limits of reading')", 120)
+        buttons = "[...document.querySelectorAll('button')].filter(button => button.innerText.trim() === 'Submit')"
+        height = page.wait_for(f"Math.max(0, ...{buttons}.map(button => button.getBoundingClientRect().bottom + scrollY))")
+        assert height <= 1500
+        assert page.see(labels) == ["job", *GROUPS[0].fields.values(), *(group.title for group in GROUPS[1:])]
+        page.see("[...document.querySelectorAll('button')].filter(button => button.innerText.trim() === 'Choose')[0].click()")
+        page.wait_for(f"{labels}.includes('Budget of this run (USD)')")
+        assert set(GROUPS[1].fields.values()) <= set(page.see(labels))
 
 
 def test_flows_alone(server: Server, inbox: Path, tmp_path: Path) -> None:

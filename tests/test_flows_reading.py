@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -119,8 +120,8 @@ async def test_passwords_are_stored_nowhere(tmp_path: Path) -> None:
         assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
     job = Job(inbox="in", password=[PASSWORD])
     assert PASSWORD not in f"{job!r} {job} {job.model_dump()} {job.model_dump_json()}"
-    assert "password" not in Job.model_json_schema()["properties"]
-    assert "password_file" in Job.model_json_schema()["properties"]
+    assert '"password"' not in json.dumps(Job.model_json_schema())
+    assert '"password_file"' in json.dumps(Job.model_json_schema())
 
 
 def test_password_is_a_flag_that_repeats() -> None:
