@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,9 @@ class Task:
     window: Window
     wanted: Mapping[str, frozenset[str]]  # name of the question -> documents
     recalled: Mapping[str, Any] | None = None  # of the request: fingerprint, ids and legend, as they were
+
+
+Batch = list[Task]
 
 
 @dataclass(slots=True)
@@ -70,9 +74,9 @@ def _placed(request: Request, reject: Reject) -> Reject:
     return replace(reject, detail=f"{place.capitalize()}: {reject.detail}") if place else reject
 
 
-def batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
+def batches(tasks: Iterable[Task]) -> Iterator[Batch]:
     """Tasks in batches that are neither too many windows nor too much text, and never part the windows of one document."""
-    batch: list[Task] = []
+    batch: Batch = []
     held = 0
     for task in tasks:
         full = len(batch) >= WINDOWS_PER_BATCH or held + task.window.tokens > TOKENS_PER_BATCH
@@ -83,3 +87,13 @@ def batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
         held += task.window.tokens
     if batch:
         yield batch
+
+
+def by_turns(first: Iterable[Batch], second: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches of both in turns, each made when it is its turn, so that calls leave while stored replies are checked."""
+    waiting = deque([iter(first), iter(second)])
+    while waiting:
+        source = waiting.popleft()
+        if batch := next(source, None):
+            yield batch
+            waiting.append(source)

@@ -7,11 +7,12 @@ in the windows in which it was asked; and a request is named by its content, so 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import chain, groupby
 
-from flows.answers import Answers, Task, batches, is_whole
+from flows.answers import Answers, Task, batches, by_turns, is_whole
 from flows.batches import Each, Halt, Tell, bounded
 from flows.completing import complete
 from flows.counting import Tokens
@@ -61,17 +62,17 @@ class Desk:
         total = sum(map(len, pending.values()))
         tell("ask", 0, total)
         shelf = Shelf(self.warehouse, self.asker, {question.name: self.passes(question) for question in self.questions})
-        for tasks in (self.remembered(pending), self.fresh(pending)):
-            async for answers in each("ask", self.answer_batch, batches(tasks)):
-                shelf.put(answers.records, answers.rejects, answers.requests, answers.once)
-                asked = answers.asked + len(self.bought.intersection(answers.requests))
-                self.asked += asked
-                self.strays += len(answers.strays)
-                self.once += len(answers.once)
-                self.repaired |= answers.repaired
-                self.recalled += len(answers.requests) - asked
-                tell("ask", shelf.settled, total)
-                await shelf.commit_when_due()
+        stored = self.remembered(pending)
+        async for answers in each("ask", self.answer_batch, by_turns(batches(self.fresh(pending)), batches(stored))):
+            shelf.put(answers.records, answers.rejects, answers.requests, answers.once)
+            asked = answers.asked + len(self.bought.intersection(answers.requests))
+            self.asked += asked
+            self.strays += len(answers.strays)
+            self.once += len(answers.once)
+            self.repaired |= answers.repaired
+            self.recalled += len(answers.requests) - asked
+            tell("ask", shelf.settled, total)
+            await shelf.commit_when_due()
         await shelf.commit()
         return shelf.changed
 
@@ -113,29 +114,29 @@ class Desk:
         return {name: readable - self.warehouse.answered(name, known, account.model.id, account.engine) for name, known in enough.items()}
 
     def remembered(self, pending: dict[str, set[str]]) -> Iterator[Task]:
-        """Tasks whose reply is in the ledger, in the windows of then, without text. Takes their documents out of `pending`.
+        """Tasks whose reply is in the ledger, in the windows of then, without text. Takes their documents out of `pending` at once.
 
-        When only some windows of a document that was cut have a reply, tasks about its rest follow them.
+        When only some windows of a document that was cut have a reply, tasks about its rest follow them, made when they are taken.
         """
+        whole: list[Task] = []
+        begun: list[Iterator[Task]] = []
         for question in self.questions:
-            pieces: dict[str, list[Task]] = {}
-            for found in self.in_ledger(question, replay=self.job.replay):
-                parts = found.window.parts
-                if not (wanted := found.wanted[question.name] & pending[question.name]):
-                    continue
-                task = replace(found, wanted={question.name: wanted})
+            left, pieces = pending[question.name], defaultdict[str, list[Task]](list)
+            for task in self.in_ledger(question, replay=self.job.replay, among=left):
+                parts = task.window.parts
                 if any(part.role == "piece" for part in parts):
-                    pieces.setdefault(parts[0].document, []).append(task)
-                elif is_whole(parts):
-                    pending[question.name] -= wanted
-                    yield task
-            for document in sorted(pieces.keys() & pending[question.name]):
-                pending[question.name].remove(document)
-                yield from self.begun(document, question, pieces[document])
+                    pieces[parts[0].document].append(task)
+                elif is_whole(parts) and (wanted := task.wanted[question.name] & left):
+                    left -= wanted
+                    whole.append(replace(task, wanted={question.name: wanted}))
+            for document in sorted(pieces.keys() & left):
+                left.remove(document)
+                begun.append(self.begun(document, question, pieces[document]))
+        return chain(whole, *begun)
 
-    def in_ledger(self, question: Question, *, replay: bool) -> Iterator[Task]:
-        """A task for each stored reply, without text."""
-        for fingerprint, ids, parts, legend in self.asker.remembered(question, replay=replay):
+    def in_ledger(self, question: Question, *, replay: bool, among: Collection[str] | None = None) -> Iterator[Task]:
+        """A task for each stored reply, without text, whatever it is about or `among` which documents one must be that it is about."""
+        for fingerprint, ids, parts, legend in self.asker.remembered(question, replay=replay, among=among):
             recalled = {"fingerprint": fingerprint, "ids": ids, "legend": legend}
             yield Task(Window(tuple(parts), 0), {question.name: frozenset(ids.values())}, recalled)
 
@@ -148,8 +149,7 @@ class Desk:
 
     def tasks(self, pending: dict[str, set[str]]) -> Iterator[Task]:
         """All that is to be done about the pending documents; first what is in the ledger."""
-        yield from self.remembered(pending)
-        yield from self.fresh(pending)
+        return chain(self.remembered(pending), self.fresh(pending))
 
     def fresh(self, pending: Mapping[str, set[str]]) -> Iterator[Task]:
         """Tasks to ask the provider: windows over all documents that some question still wants."""

@@ -12,9 +12,10 @@ import pytest
 
 from flows import order, settings
 from flows.outcome import Outcome
+from processors.ask.ledger import Ledger
+from processors.ask.replies import Asker
 from processors.store.warehouse import Warehouse
 from schemas.job import Job
-from schemas.pipeline import Page
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
@@ -115,13 +116,44 @@ async def test_pages_are_looked_up_for_many_documents_at_once(kimi: Running, inb
     job = job_of(kimi, inbox, isolation="document")
     await run(kimi, job)
     lose_tables(job)
-    looked_up: list[int] = []
-    pages_of = Warehouse.pages_of
-
-    def counted(self: Warehouse, documents: Sequence[str]) -> Iterator[Page]:
-        looked_up.append(len(documents))
-        return pages_of(self, documents)
-
-    monkeypatch.setattr(Warehouse, "pages_of", counted)
+    looked_up = noted(monkeypatch, Warehouse, "pages_of", len)
     await run(kimi, job)
     assert [number for number in looked_up if number] == [12]
+
+
+async def test_calls_leave_while_replies_are_recalled(kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new document is asked about before the stored replies to the others are all looked at; each is paid once."""
+    job = job_of(kimi, inbox, isolation="document")
+    await run(kimi, job)
+    lose_tables(job)
+    (inbox / "slip99.txt").write_text("Parcel slip 99\nsender: New Ltd\nsent_on: 2026-03-30\nweight: 99.25\n", encoding="utf-8")
+    events: list[str] = []
+    noted(monkeypatch, Asker, "ask", lambda _: "asked", events)
+    noted(monkeypatch, Asker, "recall", lambda _: "recalled", events)
+    ended = await run(kimi, job)
+    assert (ended.asked, ended.recalled, ended.rows) == (1, 12, {"parcel": 13})
+    assert events.count("recalled") > 12  # the planner looks at some of them too, before
+    assert "recalled" in events[events.index("asked") :]
+    assert len(kimi.log.chats()) == 13
+
+
+async def test_nothing_stored_is_read_when_nothing_is_pending(kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that finds nothing new does not go through the requests of the ledger."""
+    job = job_of(kimi, inbox)
+    await run(kimi, job)
+    looked_at = noted(monkeypatch, Ledger, "answered", lambda *_: "looked")
+    ended = await run(kimi, job)
+    assert (ended.changed, looked_at) == (False, [])
+
+
+def noted(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, note: Callable[..., Any], notes: list[Any] | None = None) -> list[Any]:
+    """The notes of the calls of a method, which works as ever."""
+    made: list[Any] = [] if notes is None else notes
+    method = getattr(owner, name)
+
+    def noting(self: Any, *args: Any, **others: Any) -> Any:
+        made.append(note(*args))
+        return method(self, *args, **others)
+
+    monkeypatch.setattr(owner, name, noting)
+    return made

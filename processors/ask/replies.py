@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -218,17 +218,22 @@ class Asker:
         """Whether a request has a reply in the ledger."""
         return self.ledger.reply(fingerprint) is not None
 
-    def remembered(self, question: Question, *, replay: bool = False) -> Iterator[tuple[str, Mapping[str, str], list[Part], Legend]]:
+    def remembered(
+        self, question: Question, *, replay: bool = False, among: Collection[str] | None = None
+    ) -> Iterator[tuple[str, Mapping[str, str], list[Part], Legend]]:
         """First-round requests with a reply: fingerprint, ids, the parts they showed (without text), and the legend of their records.
 
         A replay takes all rounds, and also replies to earlier questions of the same name; the best to take comes first.
+        `among` leaves out those about none of these documents; what is in it is looked at anew for each request.
         """
+        if among is not None and not among:
+            return
         who = (question.fingerprint, self.account.engine, self.account.model.id)
         steps = self._steps(question) if replay else frozenset[str]()
         for row in self.ledger.answered_ever(question.name, *who) if replay else self.ledger.answered(*who):
-            if row["request"] in steps:
-                continue
-            yield row["request"], json.loads(row["ids"]), parts_of(row["window"]), json.loads(row["legend"])
+            ids = json.loads(row["ids"])
+            if row["request"] not in steps and (among is None or any(document in among for document in ids.values())):
+                yield row["request"], ids, parts_of(row["window"]), json.loads(row["legend"])
 
     def _steps(self, question: Question) -> frozenset[str]:
         """Requests that only carried another one on, so that their replies are no answers of their own."""
