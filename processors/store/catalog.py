@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from string import Template
@@ -106,6 +107,25 @@ def shape(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[str, Shape]
                  ORDER BY column_index"""
     found = connection.execute(fill(meaning, where=where), [name]).fetchall()
     return (found[0][0], connection.execute(fill(columns, where=where), [name]).fetchall()) if found else None
+
+
+def shapes(path: Path) -> Mapping[str, Shape]:
+    """The columns of every table and view in the file at `path`, looked up once for each file that comes to stand there."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return {}
+    return _shapes(path, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _shapes(path: Path, *_: int) -> Mapping[str, Shape]:
+    """A file is replaced whole, so that its inode, size and time of change tell it from the one before."""
+    query = """SELECT table_name, column_name, data_type, coalesce(comment, '') FROM duckdb_columns()
+               WHERE database_name = 'warehouse' AND schema_name = 'main' AND NOT internal ORDER BY table_name, column_index"""
+    with attached(path, read_only=True) as connection:
+        rows = connection.execute(query).fetchall()
+    return {table: [(name, kind, text) for _, name, kind, text in group] for table, group in groupby(rows, key=lambda row: row[0])}
 
 
 def row_count(connection: duckdb.DuckDBPyConnection, name: str) -> int:

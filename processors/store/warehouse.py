@@ -286,11 +286,7 @@ class Warehouse:
 
     def _shape(self, table: str) -> catalog.Shape | None:
         """The columns of a table; None when there is none of that name, or no warehouse yet."""
-        if not self.path.exists():
-            return None
-        with self._open() as connection:
-            found = catalog.shape(connection, table)
-            return found[1] if found else None
+        return catalog.shapes(self.path).get(table)
 
 
 def _info(connection: duckdb.DuckDBPyConnection, name: str) -> TableInfo:
