@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 from flows import settings
 from processors.ask.replies import Account, look_up
@@ -14,6 +17,8 @@ from processors.read import pages as read
 from processors.store.warehouse import hold
 from schemas.errors import OctavoError
 from schemas.job import Job
+
+ANSWERS_WITHIN_S, LOOKS_WITHIN_S = 5.0, 60.0  # a server that is there says so at once; what it has planned takes a busy one longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ async def examine(job: Job, environ: Mapping[str, str] = os.environ) -> list[Fin
         *await _provider(account),
         _tokenizer(environ),
         _ocr(),
-        _prefect(environ),
+        *await _prefect(environ),
         _folder(Path(job.out)),
     ]
 
@@ -121,12 +126,26 @@ def _ocr() -> Finding:
     return Finding("OCR", ok=False, sentence=sentence, needed=False)
 
 
-def _prefect(environ: Mapping[str, str]) -> Finding:
+async def _prefect(environ: Mapping[str, str]) -> list[Finding]:
+    """Whether there is a server, and what keeps its runs from starting."""
     if importlib.util.find_spec("prefect") is None:
-        return Finding("Prefect", ok=False, sentence="Not installed. `octavo run` works without; flows and the UI do not.", needed=False)
-    if address := environ.get("PREFECT_API_URL"):
-        return Finding("Prefect", ok=True, sentence=f"Runs are reported to {address}.", needed=False)
-    return Finding("Prefect", ok=True, sentence="Installed, no server set. `octavo serve` starts one.", needed=False)
+        return [Finding("Prefect", ok=False, sentence="Not installed. `octavo run` works without; flows and the UI do not.", needed=False)]
+    address = environ.get("PREFECT_API_URL", "").rstrip("/")
+    if not address:
+        return [Finding("Prefect", ok=True, sentence="Installed, no server set. `octavo serve` starts one.", needed=False)]
+    try:
+        async with httpx.AsyncClient(timeout=ANSWERS_WITHIN_S) as client:
+            (await client.get(f"{address}/health")).raise_for_status()
+        from flows import late_runs  # imports Prefect, which takes seconds
+
+        async with asyncio.timeout(LOOKS_WITHIN_S):
+            troubles = await late_runs.of_the_server()
+    except (httpx.HTTPError, TimeoutError) as error:
+        sentence = f"No server answers at {address} ({error!r}). Start it with `octavo serve`, or unset PREFECT_API_URL."
+        return [Finding("Prefect", ok=False, sentence=sentence)]
+    there = Finding("Prefect", ok=True, sentence=f"Runs are reported to {address}.", needed=False)
+    late = [Finding("schedules", ok=False, sentence=sentence, needed=False) for sentence in troubles.values()]
+    return [there, *(late or [Finding("schedules", ok=True, sentence="No run is late.", needed=False)])]
 
 
 def _folder(out: Path) -> Finding:

@@ -7,6 +7,8 @@ The server keeps its data in PREFECT_HOME (`~/.prefect` unless set) and its log 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import importlib
 import os
 import shutil
 import signal
@@ -19,11 +21,14 @@ from pathlib import Path
 
 import httpx
 
-from flows import show
+from flows import settings, show
 from flows.deployments import DEPLOYMENTS, POOL
-from flows.processes import end, end_children
-from flows.reporting import UNOBSERVED
+from flows.liveness import boot
+from flows.processes import FLOW_RUN, end, end_children, environments, is_gone, kill, name_of, wait_until_gone
+from flows.reporting import BRIEF, TERSE, UNOBSERVED
+from flows.supervision import Kept, kept
 from schemas.errors import SettingsError
+from schemas.job import Job
 
 ROOT = Path(__file__).resolve().parents[1]  # where prefect.yaml lies, from which flows are deployed and run
 START_S = 180.0  # a new server took 17 to 66 s, depending on the load (2026-11)
@@ -33,10 +38,17 @@ HEARTBEAT_S = "30"  # how often a flow run says that it lives; Prefect's own 180
 
 # The UI asks the server it came from, also behind a tunnel; Prefect's default is port 4200. And slots of running flows outlive
 # a restart of the server, which otherwise stops these flows within four minutes.
+# A run a minute would fill the disk, hence an end to what Prefect keeps; the table `runs` of an output folder keeps every run.
 SERVER = {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 24 * 3600),
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_EVENT_RETENTION_OVERRIDES": '{"prefect.flow-run.heartbeat": 86400}',
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "10",  # how long a run waits before it asks again for its turn
     "PREFECT_UI_API_URL": "/api",
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
+
+MARK = "OCTAVO_SERVE"  # in the environment of all that is started: the name of the process that started it
 
 EXAMPLE = '{"inbox": "data/samples", "out": "out", "extract": ["invoice"], "offline": true}'
 
@@ -45,7 +57,8 @@ def serve(host: str = "127.0.0.1", port: int = 4200) -> int:
     """Start a Prefect server (or use the one that PREFECT_API_URL names), deploy all flows, start a worker, and print the link.
 
     Makes the work pool when it is missing. Ends on SIGINT or SIGTERM, within 15 s, with all that it started: first the flow runs,
-    then the worker, then the server. Gives 0 then. Raises SettingsError when something cannot start or ends by itself.
+    then the worker, then the server. Gives 0 then. Meanwhile a server or a worker that ends by itself is started again, runs whose
+    process died are marked as crashed, and runs that do not start in time are told. Raises SettingsError when something cannot start.
     """
     return asyncio.run(_until_asked(host, port))
 
@@ -75,35 +88,79 @@ async def _serve(host: str, port: int) -> None:
     if not (ROOT / "prefect.yaml").is_file():
         message = f"There is no prefect.yaml in {ROOT}."
         raise SettingsError(message, about="serve", next_step="Install Octavo from a checkout, with pip install -e.")
-    running: list[asyncio.subprocess.Process] = []
+    end_left_behind()
     async with AsyncExitStack() as stack:
-        url = os.environ.get("PREFECT_API_URL", "").rstrip("/")
-        if not url:
-            url = await _start_server(stack, running, host, port)
-        environ = {**os.environ, **UNOBSERVED, "PREFECT_API_URL": url, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": HEARTBEAT_S}
-        await _wait_until_healthy(url, running)
+        url = os.environ.get("PREFECT_API_URL", "").rstrip("/") or await _start_server(stack, host, port)
+        environ = {**_environ(), "PREFECT_API_URL": url, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": HEARTBEAT_S}
+        os.environ.update({**UNOBSERVED, **TERSE, **BRIEF, "PREFECT_API_URL": url})  # of Prefect in this process
+        await _wait_until_healthy(url)
         await _deploy(environ)
-        worker = ["worker", "start", "--pool", POOL, "--type", "process"]
-        running.append(await stack.enter_async_context(_prefect(worker, environ, grace_s=WORKER_S, runs_s=RUNS_S)))
+        name = worker_name()
+        words = ["worker", "start", "--pool", POOL, "--type", "process", "--name", name]
+        worker = await stack.enter_async_context(kept("worker", lambda: _prefect(words, environ, grace_s=WORKER_S), say))
+        stack.push_async_callback(_end_runs, worker)
         _welcome(url)
-        await asyncio.wait([asyncio.ensure_future(process.wait()) for process in running], return_when=asyncio.FIRST_COMPLETED)
-    raise SettingsError("The Prefect server or its worker ended by itself.", about="serve", next_step="The lines above say why.")
+        _say_without_key(environ)
+        watching = await asyncio.to_thread(importlib.import_module, "flows.watch")  # imports Prefect, which takes seconds
+        await watching.watch(name, say)
+
+
+async def _end_runs(worker: Kept) -> None:
+    """Ask the flow runs to end, also those of a worker that died before them, and kill what does not."""
+
+    def runs() -> set[int]:
+        return {pid for pid, given in environments().items() if given.get(MARK) == name_of(os.getpid()) and FLOW_RUN in given}
+
+    await end_children(worker.process.pid, RUNS_S, runs)
+    kill(runs())
+
+
+def end_left_behind() -> None:
+    """End server and worker of an `octavo serve` over the same data that was killed; its flow runs go on and report their ends."""
+    home, left = os.environ.get("PREFECT_HOME"), set[int]()
+    for pid, given in environments().items():
+        if MARK in given and is_gone(given[MARK]) and given.get("PREFECT_HOME") == home and FLOW_RUN not in given:
+            left.add(pid)
+    if left:
+        say("An earlier `octavo serve` was killed: what it left running is ended, but for its flow runs, which go on.")
+        kill(left)
+        wait_until_gone(left)
+
+
+def worker_name() -> str:
+    """The name of the worker that is started on this machine, the same at every start and on no other machine."""
+    pids = Path("/proc/self/ns/pid").readlink() if boot() else ""
+    return f"octavo-{os.uname().nodename}-{hashlib.sha256(f'{boot()} {pids} {os.getuid()}'.encode()).hexdigest()[:8]}"
+
+
+def say(sentence: str) -> None:
+    """A line in the terminal of who serves."""
+    show.err.print(sentence, markup=False, soft_wrap=True)
+
+
+def _environ() -> dict[str, str]:
+    """The environment of all that is started; by its mark it is known as ours, also when this process is gone."""
+    return {**os.environ, **UNOBSERVED, MARK: name_of(os.getpid())}
 
 
 # --- the server ----------------------------------------------------------------------------------------------------
 
 
-async def _start_server(stack: AsyncExitStack, running: list[asyncio.subprocess.Process], host: str, port: int) -> str:
-    """Start a server of our own; gives the address of its API."""
+async def _start_server(stack: AsyncExitStack, host: str, port: int) -> str:
+    """Start a server of our own and keep it running; gives the address of its API."""
     refuse_taken(host, port)
     home = prefect_home()
     home.mkdir(parents=True, exist_ok=True)
     show.err.print(f"Starting a Prefect server; its data and log are in {home} ...", markup=False, soft_wrap=True)
     log = stack.enter_context((home / "octavo-server.log").open("ab"))
     words = ["server", "start", "--host", host, "--port", str(port)]
-    environ = {**SERVER, **os.environ, **UNOBSERVED}
-    running.append(await stack.enter_async_context(_prefect(words, environ, grace_s=SERVER_S, output=log.fileno())))
-    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/api"  # noqa: S104 - compared, not listened on
+    environ = {**SERVER, **_environ()}
+    url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/api"  # noqa: S104 - compared, not listened on
+    server = await stack.enter_async_context(
+        kept("Prefect server", lambda: _prefect(words, environ, grace_s=SERVER_S, output=log.fileno()), say)
+    )
+    await _wait_until_healthy(url, server.process)
+    return url
 
 
 def refuse_taken(host: str, port: int) -> None:
@@ -121,12 +178,12 @@ def prefect_home(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("PREFECT_HOME") or "~/.prefect").expanduser().resolve()
 
 
-async def _wait_until_healthy(url: str, running: list[asyncio.subprocess.Process]) -> None:
+async def _wait_until_healthy(url: str, server: asyncio.subprocess.Process | None = None) -> None:
     """Return when the server answers. Raises SettingsError when ours ends instead, and after three minutes."""
     started = spoken = time.monotonic()
     async with httpx.AsyncClient(timeout=5.0) as client:
         while not await _is_healthy(client, url):
-            if any(process.returncode is not None for process in running):
+            if server and server.returncode is not None:
                 message = "The Prefect server ended while it was starting."
                 raise SettingsError(message, about="serve", next_step=f"{prefect_home() / 'octavo-server.log'} says why.")
             if time.monotonic() - started > START_S:
@@ -179,9 +236,17 @@ def _welcome(url: str) -> None:
         show.out.print(line, markup=False, soft_wrap=True)
 
 
+def _say_without_key(environ: Mapping[str, str]) -> None:
+    """Say it when runs that ask a model will find no key, since only the environment of this process is theirs."""
+    account = settings.account(Job(inbox="."), environ, key_needed=False)
+    if account.provider.key_needed and not account.key:
+        variable = account.provider.key_env
+        say(f"No key here: to ask a model, set {variable} before `octavo serve`, or name a Secret block in the job (key_secret).")
+
+
 @asynccontextmanager
 async def _prefect(
-    words: list[str], environ: Mapping[str, str], *, grace_s: float, output: int | None = None, runs_s: float = 0.0
+    words: list[str], environ: Mapping[str, str], *, grace_s: float, output: int | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A command of Prefect while it runs, in a session of its own, so that Ctrl-C reaches it through us and in order."""
     process = await asyncio.create_subprocess_exec(
@@ -196,6 +261,4 @@ async def _prefect(
     try:
         yield process
     finally:
-        if runs_s:
-            await end_children(process.pid, runs_s)
         await end(process, grace_s)

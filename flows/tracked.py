@@ -27,7 +27,7 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from flows import order, settings
+from flows import liveness, order, settings
 from flows.batches import IN_FLIGHT, Each, Halt, Tell, bounded, quiet
 from flows.outcome import Outcome
 from flows.plan import Approve, always
@@ -64,6 +64,7 @@ async def tracked(job: Job, steps: Sequence[order.Step]) -> State[Any]:
 
     The tables are committed either way. Trouble that Octavo knows is no traceback: the sentence says what to do.
     """
+    liveness.announce(str(flow_run.id))
     caller = CALLER.get() or Caller()
     if caller.seen_at and flow_run.ui_url:
         caller.seen_at(flow_run.ui_url)

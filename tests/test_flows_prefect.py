@@ -346,16 +346,6 @@ def test_serve_ends_its_runs_before_its_worker(server: Server, secret: str, inbo
         assert len(warehouse.documents()) == 2
 
 
-def test_serve_without_its_worker_ends(server: Server, tmp_path: Path) -> None:
-    """When the worker dies `octavo serve` does not pretend: it ends with exit code 1 and says so."""
-    with serving(server.home, tmp_path / "serve.log", exit_code=1, PREFECT_API_URL=server.url) as (process, _):
-        (worker,) = descendants(process.pid)
-        os.kill(worker, signal.SIGKILL)
-        assert process.wait(60) == 1
-    assert "ended by itself" in (tmp_path / "serve.log").read_text()
-    assert server.ask("/health") is True
-
-
 def test_ui_shows_the_run(server: Server, inbox: Path, tmp_path: Path) -> None:
     """A browser draws the run and its outcome from the server they came from, whatever the port."""
     if not (chromium := shutil.which("chromium")):

@@ -1,0 +1,59 @@
+"""What `octavo serve` looks after while it runs: runs whose process died, and runs that do not start when they should.
+
+In: the name of our worker and where to say things. Out: a line for each run that is marked as crashed, and one for each trouble when
+it is found and when it is over. The server is the one that PREFECT_API_URL names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException
+
+from flows import late_runs
+from flows.dead_runs import DeadRuns
+from flows.supervision import Say
+
+LOOK_EVERY_S = 10.0
+SURE_AFTER = 3  # looks that find a trouble before it is said: a worker takes some to begin, and a server to begin again
+
+
+async def watch(worker: str, say: Say, look_every_s: float = LOOK_EVERY_S) -> None:
+    """Look, speak and wait, until it is cancelled. A server that does not answer is trouble too, and not the end."""
+    dead_runs, troubles = DeadRuns(worker), Told(say)
+    async with get_client() as client:
+        while True:
+            try:
+                for sentence in await dead_runs.mark(client):
+                    say(sentence)
+                troubles.hear(await late_runs.look(client))
+            except (httpx.HTTPError, PrefectException, OSError) as error:
+                troubles.hear({**troubles.now, "server": f"The Prefect server does not answer: {error!r}."})
+            await asyncio.sleep(look_every_s)
+
+
+@dataclass(slots=True)
+class Told:
+    """Troubles, each said once when it lasts, and once more when it is over."""
+
+    say: Say
+    now: dict[str, str] = field(default_factory=dict)
+    looks: Counter[str] = field(default_factory=Counter)  # that found it, one after the other
+
+    def hear(self, found: Mapping[str, str]) -> None:
+        """Take what a look has found."""
+        at = f"{datetime.now(UTC):%H:%M} UTC"
+        for name in self.now.keys() - found.keys():
+            if self.looks.pop(name) >= SURE_AFTER:
+                self.say(f"{at}: this is over: {self.now[name]}")
+        for name, sentence in found.items():
+            self.looks[name] += 1
+            if self.looks[name] == SURE_AFTER:
+                self.say(f"{at}: {sentence}")
+        self.now = {**found, **{name: self.now[name] for name in found.keys() & self.now.keys()}}
