@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from flows import flags, jobs, settings, show, usage
@@ -56,14 +57,15 @@ def run(args: argparse.Namespace) -> int:
         if args.prefect or os.environ.get("PREFECT_API_URL"):
             from flows.reporting import report_to_prefect
 
-            work = report_to_prefect(job, tell, approve=approve, halt=halt)
+            work = report_to_prefect(job, tell, approve=approve, halt=halt, patience_s=args.wait_s)
         else:
-            from flows import order
+            from flows import order, turns
 
             account = settings.account(job)
             if not account.model.priced:
                 show.note(f"No price of {account.model.id} is known, so what this run costs is not counted.")
-            work = order.run(job, account, settings.vocabulary(), tell=tell, approve=approve, halt=halt)
+            again = partial(order.run, job, account, settings.vocabulary(), tell=tell, approve=approve, halt=halt)
+            work = turns.in_turn(again, job, order.ALL, patience_s=args.wait_s, say=show.wait, halt=halt)
         outcome = until_signalled(work, halt)
     show.outcome(outcome, job)
     return outcome.exit_code

@@ -24,6 +24,14 @@ def parsers(functions: Mapping[str, Command]) -> tuple[usage.Parser, Any]:
         jobs.add_flags(command)
         command.add_argument("--yes", action="store_true", help="Do not ask before spending.")
         command.add_argument("--prefect", action="store_true", help="Report to Prefect (also done when PREFECT_API_URL is set).")
+    wait = usage.number(float, least=0)
+    commands["run"].add_argument(
+        "--wait-s",
+        type=wait,
+        default=0.0,
+        metavar="X",
+        help="Seconds to wait while another run holds the output folder; unless named none.",
+    )
     _query_flags(commands)
     _provider_flags(commands)
     _eval_flags(commands["eval"])

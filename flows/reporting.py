@@ -21,7 +21,9 @@ TERSE = {f"PREFECT_LOGGING_HANDLERS_{handler}_LEVEL": "CRITICAL" for handler in 
 BRIEF = {"PREFECT_CLIENT_MAX_RETRIES": "2"}
 
 
-async def report_to_prefect(job: Job, tell: Tell = quiet, *, approve: Approve = always, halt: Halt | None = None) -> Outcome:
+async def report_to_prefect(
+    job: Job, tell: Tell = quiet, *, approve: Approve = always, halt: Halt | None = None, patience_s: float = 0.0
+) -> Outcome:
     """Run the flow process-folder here and give its outcome, also when documents failed (exit code 2).
 
     The server is the one that PREFECT_API_URL names, else a temporary one, which takes 15 to 20 s to start. A server that goes away
@@ -33,7 +35,7 @@ async def report_to_prefect(job: Job, tell: Tell = quiet, *, approve: Approve = 
     from flows.process_folder import process_folder
     from flows.tracked import CALLER, Caller
 
-    caller = Caller(tell, approve, halt, seen_at=_say_where if os.environ.get("PREFECT_API_URL") else None)
+    caller = Caller(tell, approve, halt, _say_where if os.environ.get("PREFECT_API_URL") else None, patience_s)
     token = CALLER.set(caller)
     try:
         state = await process_folder(job, return_state=True)

@@ -53,6 +53,11 @@ def note(sentence: str) -> None:
     err.print(escape(sentence), soft_wrap=True)
 
 
+async def wait(sentence: str) -> None:
+    """For whom a run waits, and how long it has."""
+    note(sentence)
+
+
 @contextmanager
 def progress() -> Iterator[Tell]:
     """A bar for each stage, from the moment when it begins."""

@@ -1,4 +1,4 @@
-"""A job as a Prefect flow run: batches become task runs, progress and outcome become artifacts. The one helper that imports Prefect.
+"""A job as a Prefect flow run: batches become task runs, progress and outcome become artifacts.
 
 In: a job and the steps to do. Out: the state in which the flow run ends, and the outcome or the error for who called.
 Prefect sees short labels and counts only. Batches and their results stay in this process, and so does the key.
@@ -7,6 +7,7 @@ Prefect sees short labels and counts only. Batches and their results stay in thi
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -16,14 +17,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 from prefect import get_run_logger, task
 from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.events import emit_event
-from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
@@ -31,9 +30,11 @@ from flows import liveness, order, settings
 from flows.batches import IN_FLIGHT, Each, Halt, Tell, bounded, quiet
 from flows.outcome import Outcome
 from flows.plan import Approve, always
+from flows.run_states import Wait, tolerantly
 from flows.show import STAGES
+from flows.turns import in_turn
 from processors.store.warehouse import Warehouse
-from schemas.errors import OctavoError, SettingsError
+from schemas.errors import OctavoError, SameJobWaits, SettingsError
 from schemas.job import Job
 from schemas.pipeline import NOT_APPLICABLE
 from schemas.tables import DOCUMENTS
@@ -42,7 +43,6 @@ OUTCOME_KEY, TROUBLE_KEY, NOTICE_KEY = "octavo-outcome", "octavo-trouble", "octa
 NOTICE = "octavo.notice"  # name of the event
 TROUBLE_ROWS = 100  # more do not help who looks, and all are in the tables
 REDRAW_S = 1.0  # an update of a bar costs the server 9 ms and the run nothing
-DRAW_WITHIN_S = 10.0  # Prefect's client by itself tries for a minute
 
 
 @dataclass(slots=True)
@@ -53,6 +53,7 @@ class Caller:
     approve: Approve = always
     halt: Halt | None = None
     seen_at: Callable[[str], None] | None = None
+    patience_s: float = math.inf  # how long to wait while another run holds the output folder
     ended: Outcome | OctavoError | None = None  # set by the flow, and so known also when the server is gone by then
 
 
@@ -70,6 +71,9 @@ async def tracked(job: Job, steps: Sequence[order.Step]) -> State[Any]:
         caller.seen_at(flow_run.ui_url)
     try:
         ended = await _worked(job, steps, caller)
+    except SameJobWaits as error:
+        caller.ended = error
+        return Completed(name="Skipped", message=error.message)
     except OctavoError as error:
         caller.ended = error
         return Failed(message=str(error))
@@ -85,18 +89,27 @@ async def _worked(job: Job, steps: Sequence[order.Step], caller: Caller) -> Outc
     refuse_idle(job, steps)
     account = settings.account(job, key=await key_in_block(job.key_secret))
     notices = Notices(str(flow_run.id))
+    wait, halt = Wait(job), caller.halt or Halt()
     async with bars(caller.tell, notices) as tell:
-        return await order.run(
-            job,
-            account,
-            settings.vocabulary(),
-            steps=steps,
-            each=in_tasks(),
-            tell=tell,
-            halt=caller.halt,
-            approve=caller.approve,
-            hear=notices.hear,
-        )
+
+        def told(stage: str, done: int, total: int | None) -> None:
+            wait.over()
+            tell(stage, done, total)
+
+        def work() -> Awaitable[Outcome]:
+            return order.run(
+                job,
+                account,
+                settings.vocabulary(),
+                steps=steps,
+                each=in_tasks(),
+                tell=told,
+                halt=halt,
+                approve=caller.approve,
+                hear=notices.hear,
+            )
+
+        return await in_turn(work, job, steps, patience_s=caller.patience_s, say=wait.say, halt=halt)
 
 
 def refuse_idle(job: Job, steps: Sequence[order.Step]) -> None:
@@ -206,14 +219,14 @@ async def bars(also: Tell, notices: Notices) -> AsyncIterator[Tell]:
     async def keep_drawing() -> None:
         while True:
             await asyncio.sleep(REDRAW_S)
-            await _tolerantly(draw())
+            await tolerantly(draw())
 
     drawing = asyncio.create_task(keep_drawing())
     try:
         yield tell
     finally:
         drawing.cancel()
-    await _tolerantly(draw())
+    await tolerantly(draw())
 
 
 def _percent(done: int, total: int | None) -> float:
@@ -229,10 +242,10 @@ async def show(ended: Outcome, job: Job) -> None:
         log.info(sentence)
     warehouse = Warehouse(Path(job.out))
     lines = [*ended.sentences, f"Tables: `{warehouse.path.resolve()}`"]
-    await _tolerantly(acreate_table_artifact(table_of(ended), OUTCOME_KEY, "\n\n".join(lines)))
+    await tolerantly(acreate_table_artifact(table_of(ended), OUTCOME_KEY, "\n\n".join(lines)))
     if troubles := await asyncio.to_thread(troubles_of, ended, warehouse):
         words = f"At most {TROUBLE_ROWS} files that could not be read and answers that were not accepted. All: `documents` and `rejects`."
-        await _tolerantly(acreate_table_artifact(troubles, TROUBLE_KEY, words))
+        await tolerantly(acreate_table_artifact(troubles, TROUBLE_KEY, words))
 
 
 def troubles_of(ended: Outcome, warehouse: Warehouse) -> list[dict[str, Any]]:
@@ -261,11 +274,3 @@ def table_of(ended: Outcome) -> list[dict[str, Any]]:
         rows.append(("not applicable", ended.not_applicable, "times a document was not of the kind that was asked about"))
         rows.append(("calls", ended.asked, f"${ended.cost_usd:.4f}; {ended.recalled} more replies were known already"))
     return [dict(zip(("what", "count", "detail"), row, strict=True)) for row in rows]
-
-
-async def _tolerantly(drawing: Awaitable[Any]) -> None:
-    """A server that is away for a while costs a picture, never the run, and no more than a few seconds."""
-    try:
-        await asyncio.wait_for(drawing, DRAW_WITHIN_S)
-    except (httpx.HTTPError, PrefectException, TimeoutError) as error:
-        get_run_logger().warning("An artifact could not be stored: %s", error or "the server did not answer in time")

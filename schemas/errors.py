@@ -15,6 +15,7 @@
       UsageError               64   the command line cannot be understood: an unknown flag or command, a value missing or wrong
       StorageError             74   the output folder cannot be written
       Locked                   75   another run holds the output folder
+        SameJobWaits           75   and a run of the very same job waits for it already
       AccessRefused            77   the provider refused the key or the balance is gone; nothing more is sent
         ModelNotServed          1   the provider does not serve this model or address; nothing more is sent
       Interrupted         130, 143   a person or the system asked the run to end (128 + the number of the signal)
@@ -152,6 +153,10 @@ class Locked(OctavoError):
     """Another run holds the output folder."""
 
     exit_code = 75
+
+
+class SameJobWaits(Locked):
+    """Another run holds the output folder, and a run of the very same job waits for it already, so that a second one would do nothing."""
 
 
 class AccessRefused(OctavoError):

@@ -208,6 +208,23 @@ def test_the_form_opens_with_submit_in_reach(server: Server, tmp_path: Path) -> 
         assert set(GROUPS[1].fields.values()) <= set(page.see(labels))
 
 
+def test_runs_wait_for_their_folder_only(server: Server, inbox: Path, tmp_path: Path) -> None:
+    """A run whose output folder another holds waits and says for whom, while one for another folder ends; then it goes on and ends well."""
+    with hold(tmp_path / "held"):
+        for out in ("held", "free"):
+            words = ("deployment", "run", "ingest/read-files", "--param", f"job={json.dumps(offline(inbox, tmp_path / out))}")
+            assert server.prefect(*words).returncode == 0
+
+        def state(out: str) -> Any:
+            (run,) = (run for run in server.runs(inbox) if run["parameters"]["job"]["out"] == str(tmp_path / out))
+            return run["state"]
+
+        wait_for(lambda: state("free")["type"] == "COMPLETED", "the run for the other folder", 120)
+        wait_for(lambda: state("held")["name"] == "Waiting", "the run to wait", 120)
+        assert f"process {os.getpid()} on" in state("held")["message"]
+    wait_for(lambda: state("held")["type"] == "COMPLETED", "the run to go on", 120)
+
+
 def test_flows_alone(server: Server, inbox: Path, tmp_path: Path) -> None:
     """`extract` without documents fails and names what to run first; after `ingest` it and `summarize` work on what was read."""
     job = offline(inbox, tmp_path / "out", summarize="bullets")
