@@ -7,10 +7,12 @@ in the windows in which it was asked; and a request is named by its content, so 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
+from pathlib import Path
 
 from flows.answers import Answers, Task, batches, by_turns, is_whole
 from flows.batches import Each, Halt, Tell, bounded
@@ -47,6 +49,10 @@ class Desk:
     count: Tokens
     exact: bool  # whether `count` counts with the model's vocabulary
     halt: Halt
+    run: str
+    inbox: str  # the one of the job, as the tables name it
+    out: Path
+    absent: frozenset[str] = frozenset()  # documents whose file was not found, which are not asked about
     asked: int = 0
     recalled: int = 0
     once: int = 0  # answers that were not asked a second time, where the job wants that
@@ -62,19 +68,35 @@ class Desk:
         total = sum(map(len, pending.values()))
         tell("ask", 0, total)
         shelf = Shelf(self.warehouse, self.asker, {question.name: self.passes(question) for question in self.questions})
-        stored = self.remembered(pending)
-        async for answers in each("ask", self.answer_batch, by_turns(batches(self.fresh(pending)), batches(stored))):
-            shelf.put(answers.records, answers.rejects, answers.requests, answers.once)
-            asked = answers.asked + len(self.bought.intersection(answers.requests))
-            self.asked += asked
-            self.strays += len(answers.strays)
-            self.once += len(answers.once)
-            self.repaired |= answers.repaired
-            self.recalled += len(answers.requests) - asked
-            tell("ask", shelf.settled, total)
-            await shelf.commit_when_due()
+
+        async def answer_batch(tasks: Sequence[Task]) -> None:
+            async with aclosing(self.answers_of(tasks)) as found:
+                async for answers in found:
+                    self._take_note(answers)
+                    shelf.put(answers.records, answers.rejects, answers.requests, answers.once)
+                    tell("ask", shelf.settled, total)
+                    await shelf.commit_when_due()
+
+        try:
+            stored = self.remembered(pending)
+            tasks = by_turns(batches(self.fresh(pending)), batches(stored))
+            async with aclosing(each("ask", answer_batch, tasks)) as done:
+                async for _ in done:
+                    pass
+        except asyncio.CancelledError:
+            shelf.commit_now()  # there may be no time for more, and what is not on the shelf yet is in the ledger
+            raise
         await shelf.commit()
         return shelf.changed
+
+    def _take_note(self, answers: Answers) -> None:
+        """Count what came of some tasks."""
+        asked = answers.asked + len(self.bought.intersection(answers.requests))
+        self.asked += asked
+        self.strays += len(answers.strays)
+        self.once += len(answers.once)
+        self.repaired |= answers.repaired
+        self.recalled += len(answers.requests) - asked
 
     def passes(self, question: Question) -> list[Question]:
         """A question in the words of every pass: one, or two, but for summaries, which are never alike.
@@ -105,7 +127,7 @@ class Desk:
 
     def pending(self) -> dict[str, set[str]]:
         """For each question the documents that have pages and no answer yet. An answer of two passes is enough where one is wanted."""
-        readable = self.warehouse.readable()
+        readable = self.warehouse.readable(self.inbox) - self.absent
         account = self.asker.account
         enough = {
             question.name: [reading.fingerprint for reading in (question, check.second(question))[len(self.passes(question)) - 1 :]]
@@ -157,23 +179,31 @@ class Desk:
             wanted = {name: frozenset(window.documents) & still for name, still in pending.items()}
             yield Task(window, {name: documents for name, documents in wanted.items() if documents})
 
-    async def answer_batch(self, tasks: Sequence[Task]) -> Answers:
-        """Work on the windows of a batch at once, as far as the pace allows; the questions of one window follow one another."""
-        batch = Answers()
-        at_once = READY * self.asker.account.limits.concurrency or len(tasks)
-        async for answers in bounded(self._answer_task, self.with_texts(tasks), at_once):
-            batch.add(answers)
-        await summed_up(self, batch)
-        return batch
+    async def answers_of(self, tasks: Sequence[Task]) -> AsyncGenerator[Answers]:
+        """Work on the windows of a batch at once, as far as the pace allows, and give what came of each; pieces of a document together.
 
-    async def _answer_task(self, task: Task) -> Answers:
+        The questions of one window follow one another.
+        """
+        parted = Counter(task.window.documents for task in tasks)  # a piece shows its document alone
+        pieces: dict[tuple[str, ...], list[Answers]] = {}
+        at_once = READY * self.asker.account.limits.concurrency or len(tasks)
+        async with aclosing(bounded(self._answer_task, self.with_texts(tasks), at_once)) as answered:
+            async for task, answers in answered:
+                documents, whole = task.window.documents, Answers()
+                pieces.setdefault(documents, []).append(answers)
+                if len(pieces[documents]) == parted[documents]:
+                    for piece in pieces.pop(documents):
+                        whole.add(piece)
+                    await summed_up(self, whole)
+                    yield whole
+
+    async def _answer_task(self, task: Task) -> tuple[Task, Answers]:
         answers = Answers()
-        if task.recalled is None:
-            task = await self.seen(task, answers)
+        seen = await self.seen(task, answers) if task.recalled is None else task
         for question in self.questions:
-            if wanted := task.wanted.get(question.name):
-                await self._answer_question(task, question, wanted, answers)
-        return answers
+            if wanted := seen.wanted.get(question.name):
+                await self._answer_question(seen, question, wanted, answers)
+        return task, answers
 
     async def _answer_question(self, task: Task, question: Question, wanted: frozenset[str], answers: Answers) -> None:
         """One question about a window, asked once or, in two passes, twice."""
@@ -216,7 +246,7 @@ class Desk:
                 numbers.setdefault(part.document, []).append(part.page)
         for sha256, pages in numbers.items():
             try:
-                pictures = await self.reader.images(self.job.inbox, self.warehouse.document(sha256), pages)
+                pictures = await self.reader.images(self.job.inbox, self.warehouse.document(sha256, self.inbox), pages)
             except DocumentError as error:
                 lost.add(sha256)
                 answers.rejects += [Reject(sha256, question.name, "", error.reason, str(error)) for question in self.questions]

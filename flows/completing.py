@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flows.answers import PASSING, Answers
@@ -39,6 +40,6 @@ async def _completed(desk: Desk, request: Request, record: Record, said: Answers
         await ask(desk, again, frozenset([record.document]), found)
     said.requests += found.requests
     said.asked += found.asked
-    said.rejects += [reject for reject in found.rejects if reject.reason in PASSING and not desk.job.replay]
+    said.rejects += [replace(reject, kept=record) for reject in found.rejects if reject.reason in PASSING and not desk.job.replay]
     whole = check.merge([(pack.position(request.window.parts, record.document), record), *found.records])
     return check.marked(whole, check.short_lists(request.question, whole, request.window.parts))

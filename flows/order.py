@@ -7,27 +7,28 @@ summarize  pages -> summary, evidence, rejects
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from flows import settings
+from flows import runs, settings
 from flows.asking import Desk
 from flows.asking_in_bulk import fill_ledger
 from flows.batches import Each, Halt, Hear, Tell, here, quiet, unheard
 from flows.counting import Tokens
-from flows.outcome import Outcome, outcome, run_row
+from flows.outcome import Outcome, outcome
 from flows.plan import Approve, Estimate, always, estimate
-from flows.reading import ingest
+from flows.reading import Ingested, ingest
 from processors.ask.replies import Account, Asker
 from processors.read import pages as read
-from processors.store.warehouse import Change, hold
-from schemas import tables
+from processors.store.warehouse import Warehouse, drop_aside, hold, hold_aside, set_aside
 from schemas.compiler import compile_question, compile_summary, proving
-from schemas.errors import AccessRefused, NotApproved, SettingsError
+from schemas.errors import AccessRefused, Interrupted, NotApproved, SettingsError
 from schemas.job import Job
 from schemas.pipeline import Question
 
@@ -56,46 +57,92 @@ async def run(  # noqa: PLR0913 - six of them have a default, and each is a diff
     """
     asked = questions(job, steps)
     started = datetime.now(UTC)
-    async with open_desk(job, account, vocabulary, asked, run=run_name(job, started), halt=halt or Halt(), hear=hear) as desk:
-        changed = "ingest" in steps and await ingest(desk, each=each, tell=tell)
-        if asked and not desk.halt.error:
-            found = estimate(desk)
-            await _look_at_balance(desk, found)
-            if desk.halt.error or job.replay or approve(found):
-                if not (desk.halt.error or job.replay):
-                    await fill_ledger(desk, tell=tell)
-                changed |= await desk.answer(each=each, tell=tell)
-            else:
-                desk.halt.error = NotApproved("Not approved, so nothing was asked.", next_step="--yes goes on without the question.")
-        ended = outcome(desk, desk.asker.run, changed=changed)
-        if changed or ended.asked:
-            desk.warehouse.commit([Change(tables.RUNS, [run_row(desk, ended, started)])])
+    with hold(Path(job.out)) as warehouse:
+        know_inbox(warehouse, job, steps)
+        async with open_desk(
+            job, account, vocabulary, asked, warehouse, run=run_name(job, started), halt=halt or Halt(), hear=hear
+        ) as desk:
+            note = runs.begin(desk, started)
+            found, changed = Ingested(), False
+            try:
+                if "ingest" in steps:
+                    found = await ingest(desk, each=each, tell=tell, aside=set_aside(desk.out))
+                    drop_aside(desk.out)
+                    desk.absent = found.absent
+                if asked and not desk.halt.error and await _agreed(desk, approve, tell):
+                    changed = await desk.answer(each=each, tell=tell)
+            except asyncio.CancelledError:  # what is paid and readable is in the tables by now; so is how the run ended
+                desk.halt.error = desk.halt.error or Interrupted(signal.SIGTERM)
+                runs.end(desk, outcome(desk, found, changed=True), note)
+                raise
+            ended = outcome(desk, found, changed=changed or found.tables_changed)
+            runs.end(desk, ended, note)
     return ended
 
 
+async def _agreed(desk: Desk, approve: Approve, tell: Tell) -> bool:
+    """Price what is to be asked, and let it be approved; whether to go on. What is in the ledger is used also where nothing is asked."""
+    found = estimate(desk)
+    await _look_at_balance(desk, found)
+    if desk.halt.error or desk.job.replay:
+        return True
+    if not approve(found):
+        desk.halt.error = NotApproved("Not approved, so nothing was asked.", next_step="--yes goes on without the question.")
+        return False
+    await fill_ledger(desk, tell=tell)
+    return True
+
+
 async def plan(job: Job, account: Account, vocabulary: bytes | None = None, *, tell: Tell = quiet) -> Estimate:
-    """Read the folder and say what the job would cost. Fills `documents` and `pages` in the output folder; asks nothing."""
-    asked = questions(job)
-    async with open_desk(job, account, vocabulary, asked, run="plan", halt=Halt()) as desk:
-        await ingest(desk, each=here, tell=tell)
-        return estimate(desk)
+    """Read the folder and say what the job would cost. The tables stay as they are, and nothing is asked.
+
+    What was read is kept aside for the run that follows.
+    """
+    with hold_aside(Path(job.out)) as (warehouse, last):
+        warehouse.adopt(read.address(job.inbox))
+        async with open_desk(job, account, vocabulary, questions(job), warehouse, run="plan", halt=Halt()) as desk:
+            desk.absent = (await ingest(desk, each=here, tell=tell, aside=last if last.path.exists() else None)).absent
+            return estimate(desk)
 
 
 @asynccontextmanager
 async def open_desk(
-    job: Job, account: Account, vocabulary: bytes | None, asked: Sequence[Question], *, run: str, halt: Halt, hear: Hear = unheard
+    job: Job,
+    account: Account,
+    vocabulary: bytes | None,
+    asked: Sequence[Question],
+    warehouse: Warehouse,
+    *,
+    run: str,
+    halt: Halt,
+    hear: Hear = unheard,
 ) -> AsyncIterator[Desk]:
-    """All that a run works with, held and open: the output folder, the warehouse, the ledger, the connection, the sandbox."""
+    """All that a run works with beside the warehouse, open: the ledger, the connection, the sandbox."""
     out = Path(job.out)
     count = Tokens(account, vocabulary)
     limits, passwords = settings.read_limits(job), settings.passwords(job)
     local_ocr = account.engine == "offline" and read.ocr_available()
-    with hold(out) as warehouse, read.Reader(limits, passwords, ocr=local_ocr) as reader:
+    with read.Reader(limits, passwords, ocr=local_ocr) as reader:
         pace_file = settings.data_folder() / "pace.sqlite"
         async with Asker(account, out / "ledger.sqlite", run=run, count=count, pace_file=pace_file, hear=hear) as asker:
             count.attend(asker)
             halt.tell = asker.end
-            yield Desk(job, asked, limits, warehouse, asker, reader, count, count.exact, halt)
+            inbox = read.address(job.inbox)
+            yield Desk(job, asked, limits, warehouse, asker, reader, count, count.exact, halt, run, inbox, out)
+
+
+def know_inbox(warehouse: Warehouse, job: Job, steps: Sequence[Step]) -> None:
+    """Raise SettingsError when the output folder holds the documents of another inbox, unless the job says what that means."""
+    inbox, held = read.address(job.inbox), warehouse.inboxes()
+    if not held:
+        warehouse.adopt(inbox)
+    if not held or inbox in held or ("ingest" in steps and (job.add_inbox or (job.replace_inbox and len(held) == 1))):
+        return
+    ways = ["--out with another folder keeps the two apart", "--add-inbox keeps both here, apart by the column `inbox`"]
+    if len(held) == 1:
+        ways.append("--replace-inbox says that the folder has moved here or has a successor here")
+    message = f"{job.out} holds the tables of {' and '.join(held)}, and this job names {inbox}."
+    raise SettingsError(message, about="inbox", next_step=f"{'; '.join(ways)}. Nothing was changed.")
 
 
 def questions(job: Job, steps: Sequence[Step] = ALL) -> list[Question]:

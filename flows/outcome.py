@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from flows.asking import Desk
+from flows.reading import Ingested
 from processors.store.warehouse import Warehouse
 from schemas.pipeline import NOT_APPLICABLE
-from schemas.tables import DOCUMENTS, EVIDENCE, REJECTS
+from schemas.tables import EVIDENCE, REJECTS
 
 FAILURES_SHOWN = 3
+VANISHED = "Check that the share is mounted; if they are meant to be gone, run again with --accept-vanished."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,15 @@ class Outcome:
     statuses: Mapping[str, int]  # ok, empty, skipped, error -> paths
     failures: tuple[str, ...]  # the first files that failed, a sentence each
     rows: Mapping[str, int]  # table of each question -> rows
+    added: int  # paths that were not known before
+    changed_documents: int  # paths that hold another document than before
+    removed: int  # paths that were gone and left the tables
+    unchanged: int  # paths that were as before
+    vanished: int  # files that are gone, and so many that their rows stay until a person accepts it
+    known: int  # files that were known before
+    former: Mapping[str, int]  # of these rows: those of an earlier question, model or content of the file
     rejects: int  # answers that were not accepted
+    not_asked: int  # times a document waits for an answer, since something kept it from being asked
     not_applicable: int  # documents that are not of the kind a question is about
     asked: int  # calls that were answered
     recalled: int  # replies taken from the ledger, free
@@ -52,22 +60,33 @@ class Outcome:
         return list(_sentences(self))
 
 
-def outcome(desk: Desk, run: str, *, changed: bool) -> Outcome:
-    """Count what stands in the tables now."""
+def outcome(desk: Desk, found: Ingested, *, changed: bool) -> Outcome:
+    """Count what stands in the tables now. `found` is what reading the inbox found, in this run."""
     warehouse = desk.warehouse
-    statuses = {str(row["status"]): int(row["n"]) for row in warehouse.counts(DOCUMENTS, "status")}
+    statuses = warehouse.statuses(desk.inbox)
     names = [question.name for question in desk.questions]
-    reasons = [row["reason"] for row in warehouse.rows(REJECTS.name, ["question", "reason"]) if row["question"] in names]
-    rejects = sum(reason != NOT_APPLICABLE for reason in reasons)
     failed = sum(int(row["n"]) for row in warehouse.counts(EVIDENCE, "state") if row["state"] == "failed") if names else 0
+    reasons = Counter(row["reason"] for row in warehouse.rows(REJECTS.name, ["question", "reason"]) if row["question"] in names)
+    not_asked = reasons.pop("not_asked", 0)
+    not_applicable = reasons.pop(NOT_APPLICABLE, 0)
+    rejects = reasons.total()
+    wrong = statuses.get("error") or rejects or not_asked or failed or desk.once or found.vanished
     return Outcome(
-        run=run,
+        run=desk.run,
         engine=desk.asker.account.engine if names else "",
         statuses=statuses,
         failures=_failures(warehouse) if statuses.get("error") else (),
         rows={name: warehouse.size(name) for name in names},
+        former={name: former for name in names if (former := warehouse.former(name))},
+        added=found.added,
+        changed_documents=found.changed,
+        removed=found.removed,
+        unchanged=found.unchanged,
+        vanished=found.vanished,
+        known=found.known,
         rejects=rejects,
-        not_applicable=len(reasons) - rejects,
+        not_asked=not_asked,
+        not_applicable=not_applicable,
         asked=desk.asked,
         recalled=desk.recalled,
         cost_usd=desk.asker.budget.spent_usd,
@@ -80,7 +99,7 @@ def outcome(desk: Desk, run: str, *, changed: bool) -> Outcome:
         notices=tuple(desk.asker.notices),
         changed=changed,
         stopped=str(desk.halt.error or ""),
-        exit_code=desk.halt.error.exit_code if desk.halt.error else 2 if statuses.get("error") or rejects or failed or desk.once else 0,
+        exit_code=desk.halt.error.exit_code if desk.halt.error else 2 if wrong else 0,
     )
 
 
@@ -89,38 +108,15 @@ def _failures(warehouse: Warehouse) -> tuple[str, ...]:
     return tuple(f"{row['path']} failed: {row['detail']}" for row in found.to_pylist())
 
 
-def run_row(desk: Desk, ended: Outcome, started: datetime) -> dict[str, Any]:
-    """The row in `runs`. The job stands there as it was given; it never holds a key."""
-    return {
-        "run": ended.run,
-        "started_at": started,
-        "ended_at": datetime.now(UTC),
-        "job": desk.job.model_dump_json(),
-        "engine": ended.engine,
-        "model": desk.asker.account.model.id if ended.engine else "",
-        "documents": ended.paths,
-        "ok": ended.statuses.get("ok", 0),
-        "failed": ended.statuses.get("error", 0),
-        "asked": ended.asked,
-        "from_ledger": ended.recalled,
-        "cost_usd": ended.cost_usd,
-        "exit_code": ended.exit_code,
-        "outcome": " ".join(ended.sentences),
-    }
-
-
 def _sentences(ended: Outcome) -> Iterator[str]:
-    files = ", ".join(f"{count} {'failed' if status == 'error' else status}" for status, count in sorted(ended.statuses.items()))
-    yield f"Files: {ended.paths}, of which {files}." if ended.paths else "The inbox is empty."
-    yield from ended.failures
-    if ended.statuses.get("error", 0) > len(ended.failures):
-        yield "`octavo sql \"FROM documents WHERE status = 'error'\"` lists all that failed."
-    if ended.rows:
-        yield "Rows: " + ", ".join(f"{rows} in {name}" for name, rows in ended.rows.items()) + "."
+    yield from _files(ended)
+    yield from _rows(ended)
     if ended.not_applicable:
         yield f"Documents of another kind than was asked about: {ended.not_applicable}."
     if ended.rejects:
         yield f"Answers not accepted: {ended.rejects}; `octavo sql 'FROM rejects'` says why."
+    if ended.not_asked:
+        yield f"Not asked yet: {ended.not_asked}; the next run goes on with them."
     yield from _mended(ended)
     if ended.engine == "offline":
         yield "Offline rules, draft quality: no model was asked, and what the rules did not find is null."
@@ -133,6 +129,26 @@ def _sentences(ended: Outcome) -> Iterator[str]:
         yield f"Stopped early: {ended.stopped}"
     if not ended.changed:
         yield "Nothing changed since the last run."
+
+
+def _files(ended: Outcome) -> Iterator[str]:
+    files = ", ".join(f"{count} {'failed' if status == 'error' else status}" for status, count in sorted(ended.statuses.items()))
+    yield f"Files: {ended.paths}, of which {files}." if ended.paths else "The inbox is empty."
+    yield f"Against before: {ended.added} added, {ended.changed_documents} changed, {ended.removed} removed, {ended.unchanged} unchanged."
+    if ended.vanished:
+        some = "All" if ended.vanished == ended.known else f"{ended.vanished} of"
+        yield f"{some} {ended.known} known files are gone from the inbox; nothing was removed. {VANISHED}"
+    yield from ended.failures
+    if ended.statuses.get("error", 0) > len(ended.failures):
+        yield "`octavo sql \"FROM documents WHERE status = 'error'\"` lists all that failed."
+
+
+def _rows(ended: Outcome) -> Iterator[str]:
+    if ended.rows:
+        yield "Rows: " + ", ".join(f"{rows} in {name}" for name, rows in ended.rows.items()) + "."
+    if ended.former:
+        rows = ", ".join(f"{rows} in {name}" for name, rows in ended.former.items())
+        yield f"Of an earlier question, model or content of the file, until there is a successor: {rows}."
 
 
 def _asked(ended: Outcome) -> Iterator[str]:

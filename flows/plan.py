@@ -11,7 +11,6 @@ from flows.asking import Desk
 from processors.pack import windows as pack
 from schemas.pipeline import SUMMARY, Part, Window
 from schemas.printed_rows import likely_items
-from schemas.tables import DOCUMENTS, PAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,8 @@ def estimate(desk: Desk) -> Estimate:
     windows = [window for window, *_ in work] + [window for window, _ in second]
     calls += [[call] for size in plan.long if size.document in pending.get(SUMMARY, ()) for call in _reducing(desk, size)]
     return Estimate(
-        files=desk.warehouse.size(DOCUMENTS.name),
-        pages=desk.warehouse.size(PAGES.name),
+        files=sum(desk.warehouse.statuses(desk.inbox).values()),
+        pages=sum(size["pages"] for size in desk.warehouse.extents(sorted(desk.warehouse.readable(desk.inbox)))),
         tokens=round(scale * sum(window.tokens for window in windows)),
         windows=len(windows),
         remembered=sum(task.recalled is not None for task in begun),

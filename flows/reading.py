@@ -6,16 +6,16 @@ Nothing here holds all files: paths are listed as they are wanted, readings go t
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from flows.asking import Desk
 from flows.batches import Each, Tell
-from flows.counting import Tokens
 from processors.read import pages as read
 from processors.store.warehouse import Change, Warehouse
 from schemas import tables
@@ -27,15 +27,42 @@ GROWTH = 50  # ... and later ones are a share of all before them: 200 task runs 
 COMMIT_EVERY_S = 30.0
 COMMIT_EVERY_CHARS = 30_000_000  # of text that waits in memory
 COMMIT_EVERY_ROWS = 10_000
+ASIDE_AT_ONCE, ASIDE_ROWS = 500, 2_000  # paths that are taken over from a plan with one look-up, and that wait for it
+MOST_VANISHED = 0.1  # share of the known files that may be gone before a person is asked: an unmounted share looks like an empty folder
+
+
+@dataclass(slots=True)
+class Ingested:
+    """What reading the inbox found, in paths: files, and files inside files."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    failed: int = 0  # that could not be read, and were not known to be so
+    vanished: int = 0  # that are gone from the inbox and, since they are too many, were left in the tables
+    known: int = 0  # files that the tables held before, without those inside others
+    absent: frozenset[str] = frozenset()  # documents of vanished paths; nothing is asked about them
+    tables_changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What `documents` says of a path."""
+
+    document: str
+    status: str
+    reason: str
+    container: str
 
 
 @dataclass(slots=True)
 class _Known:
-    """What the tables say already: for each path the SHA-256 of its bytes, the paths of the files inside it, and which were not met yet."""
+    """What the tables, and a plan that was made since, say of the paths of an inbox."""
 
-    shas: dict[str, str] = field(default_factory=dict)
-    unmet: set[str] = field(default_factory=set)
-    inside: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    rows: dict[str, _Row] = field(default_factory=dict)
+    shas: dict[str, str] = field(default_factory=dict)  # by path: the bytes that need not be read again
+    inside: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # by path: the paths of the files inside it
 
     def within(self, path: str) -> Iterator[str]:
         """The paths of all files inside a file, however deep."""
@@ -44,68 +71,169 @@ class _Known:
             yield from self.within(inner)
 
 
-@dataclass(slots=True)
 class _Shelf:
-    """Rows that wait for the next commit."""
+    """Rows that wait for the next commit, and what is known of the inbox by now."""
 
-    warehouse: Warehouse
-    reader: str  # version of the reader, and what counted tokens, which stand beside what was read
-    count: Tokens
-    known: _Known
-    documents: Waiting = field(default_factory=lambda: Waiting(tables.DOCUMENTS))
-    pages: Waiting = field(default_factory=lambda: Waiting(tables.PAGES))
-    gone: set[tuple[str]] = field(default_factory=set)  # documents whose old pages make way for new ones
-    chars: int = 0  # of text that waits
-    committed_at: float = field(default_factory=time.monotonic)
-    changed: bool = False
+    def __init__(self, desk: Desk, aside: Warehouse | None) -> None:
+        """`aside` is where a plan has put what it read."""
+        self.warehouse, self.inbox, self.count = desk.warehouse, desk.inbox, desk.count
+        self.reader = f"{desk.reader.version} {desk.count.name}"  # stands beside what was read
+        self.known = _known(desk.warehouse, self.inbox, self.reader)
+        self.replaced = _replaced(desk)
+        known = [*self.known.rows.values(), *self.replaced.values()]
+        self.found = Ingested(known=sum(not row.container for row in known))
+        self.unmet = set(self.known.rows)
+        self.met: set[str] = set()  # documents that lie somewhere
+        self.unlisted: list[str] = []  # paths below which nothing could be looked at
+        self._aside = aside
+        self._planned = _known(aside, self.inbox, self.reader) if aside else _Known()
+        self._taken_over: list[str] = []
+        self._documents = Waiting(tables.DOCUMENTS)
+        self._pages = Waiting(tables.PAGES)
+        self._passed_over: list[Document] = []
+        self._gone: set[tuple[str]] = set()  # documents whose old pages make way for new ones
+        self._waiting: dict[str, Document] = {}  # by SHA-256
+        self._chars = 0  # of text that waits
+        self._committed_at = time.monotonic()
+
+    def sha(self, path: str) -> str:
+        """The SHA-256 under which the pages of a path are known; "" when it is to be read."""
+        return self._planned.shas.get(path, "") or self.known.shas.get(path, "")
 
     def put(self, reading: read.Reading) -> None:
+        """Take what became of a path."""
         document = reading.document
-        self.known.unmet.discard(document.path)
+        path, before = document.path, self.known.rows.get(document.path)
         if reading.unchanged:
-            self.known.unmet.difference_update(self.known.within(document.path))
+            self._put_unchanged(path)
             return
-        self.documents.put([tables.document_row(document, self.reader)])
-        if document.sha256 and not reading.twin and (document.sha256,) not in self.gone:
-            self.gone.add((document.sha256,))
-            self.pages.put(tables.page_row(page, self.count.plain(page.shown)) for page in reading.pages)
-            self.chars += sum(len(page.text) for page in reading.pages)
+        if document.status == "error" or document.reason == "too_deep":
+            self.unlisted.append(path)
+        if document.status == "skipped" and before and before.document:
+            self._passed_over.append(document)  # gone, as far as its rows are concerned
+            return
+        self._count(before, document)
+        self.unmet.discard(path)
+        self.met.add(document.sha256)
+        self._documents.put([tables.document_row(document, self.reader, self.inbox)])
+        self._waiting[document.sha256] = document
+        if document.sha256 and not reading.twin and (document.sha256,) not in self._gone:
+            self._gone.add((document.sha256,))
+            self._pages.put(tables.page_row(page, self.count.plain(page.shown)) for page in reading.pages)
+            self._chars += sum(len(page.text) for page in reading.pages)
+
+    def _put_unchanged(self, path: str) -> None:
+        """What lies in an unchanged document is unchanged too, and has no reading of its own."""
+        planned = self._planned.shas.get(path)
+        family = [path, *(self._planned if planned else self.known).within(path)]
+        self.unmet.difference_update(family)
+        for one in family:
+            row = (self._planned if planned else self.known).rows[one]
+            self.met.add(row.document)
+            before = self.known.rows.get(one)
+            self.found.unchanged += before == row
+            self.found.changed += bool(before and before != row)
+            self.found.added += before is None
+            self.found.failed += row.status == "error" and before != row
+        if planned and self.known.shas.get(path) != planned:
+            self._taken_over += family
+
+    def _count(self, before: _Row | None, document: Document) -> None:
+        now = _Row(document.sha256, document.status, document.reason, document.container)
+        if before is None:
+            self.found.added += 1
+        elif before == now:
+            self.found.unchanged += 1
+        else:
+            self.found.changed += 1
+        self.found.failed += document.status == "error" and before != now
 
     async def commit_when_due(self) -> None:
-        waits = self.chars > COMMIT_EVERY_CHARS or len(self.documents) > COMMIT_EVERY_ROWS
-        if waits or time.monotonic() - self.committed_at > COMMIT_EVERY_S:
+        """Commit when the last one is long ago, or much waits."""
+        waits = self._chars > COMMIT_EVERY_CHARS or len(self._documents) > COMMIT_EVERY_ROWS or len(self._taken_over) > ASIDE_ROWS
+        if waits or time.monotonic() - self._committed_at > COMMIT_EVERY_S:
             await self.commit()
 
     async def commit(self) -> None:
-        changes = [Change(tables.DOCUMENTS, self.documents.taken()), Change(tables.PAGES, self.pages.taken(), self.gone)]
-        self.gone, self.chars = set(), 0
-        self.changed |= await asyncio.to_thread(self.warehouse.commit, changes)
-        self.committed_at = time.monotonic()
+        """Commit what waits in one step."""
+        await asyncio.to_thread(self._take_over)
+        changes = [Change(tables.DOCUMENTS, self._documents.taken()), Change(tables.PAGES, self._pages.taken(), self._gone)]
+        self._gone, self._chars = set(), 0
+        self.found.tables_changed |= await asyncio.to_thread(self.warehouse.commit, changes)
+        if misfits := [*self._documents.misfits, *self._pages.misfits]:
+            self._documents.misfits, self._pages.misfits = [], []
+            self._refuse(misfits)
+            await self.commit()
+        self._waiting.clear()
+        self._committed_at = time.monotonic()
+
+    def _refuse(self, misfits: Sequence[tuple[Mapping[str, object], Exception]]) -> None:
+        """A row that cannot be stored is the trouble of its document, and of no other."""
+        for row, error in misfits:
+            document = self._waiting.get(str(row["document"]))
+            if document and document.reason != "unstorable":
+                detail = f"What was read of it cannot be stored: {error}"
+                self.trouble(replace(document, status="error", reason="unstorable", detail=detail))
+
+    def trouble(self, document: Document) -> None:
+        """Put down that a document that was read is in trouble all the same; its pages go."""
+        self._documents.put([tables.document_row(document, self.reader, self.inbox)])
+        self._waiting[document.sha256] = document
+        self._gone.add((document.sha256,))
+        self.found.failed += 1
+
+    def _take_over(self) -> None:
+        """Put the rows that a plan has read, of paths whose bytes are still the same."""
+        while self._aside and self._taken_over:
+            paths, self._taken_over = self._taken_over[:ASIDE_AT_ONCE], self._taken_over[ASIDE_AT_ONCE:]
+            rows = self._aside.documents_at(paths, self.inbox)
+            self._documents.put(rows)
+            shas = sorted({row["document"] for row in rows if row["document"]} - {sha for (sha,) in self._gone})
+            self._gone.update((sha,) for sha in shas)
+            pages = list(self._aside.pages_of(shas))
+            self._pages.put(tables.page_row(page, self.count.plain(page.shown)) for page in pages)
+
+    async def settle_absence(self, *, accepted: bool) -> None:
+        """Let go of the paths that are gone, unless they are so many that the inbox itself may be: then all stay, and that is said."""
+        for place in self.unlisted:
+            below = {path for path in self.unmet if path.startswith(f"{place}/") or not place}
+            self.unmet -= below
+        unmet = [*(self.known.rows[path] for path in self.unmet), *self.replaced.values()]
+        gone = [row for row in unmet if row.document not in self.met or not row.document]
+        files = sum(not row.container for row in gone)
+        if not accepted and files and (files == self.found.known or files > MOST_VANISHED * self.found.known):
+            self.found.vanished = files
+            self.found.absent = frozenset(row.document for row in gone) - self.met
+            return
+        for document in self._passed_over:
+            self.unmet.discard(document.path)
+            self._documents.put([tables.document_row(document, self.reader, self.inbox)])
+        self.found.removed = len(self.unmet) + len(self._passed_over)
+        await self.commit()
+        keys = {(path, self.inbox) for path in self.unmet} | self.replaced.keys()
+        self.found.tables_changed |= await asyncio.to_thread(self.warehouse.forget, keys)
 
 
-async def ingest(desk: Desk, *, each: Each, tell: Tell) -> bool:
+async def ingest(desk: Desk, *, each: Each, tell: Tell, aside: Warehouse | None = None) -> Ingested:
     """Read the inbox: a row in `documents` for every path found, and for every file inside one, and the pages of what could be read.
 
-    What is no longer in the inbox leaves all tables. Gives whether the tables changed. Raises SettingsError when the inbox is no
-    folder, and StorageError.
+    What is no longer in the inbox leaves all tables; when that is more than a tenth of what was known, only if the job accepts it.
+    Raises SettingsError when the inbox is no folder, and StorageError.
     """
-    version = f"{desk.reader.version} {desk.count.name}"
-    shelf = _Shelf(desk.warehouse, version, desk.count, _known(desk.warehouse, version))
+    shelf = _Shelf(desk, aside)
     await _read(desk, shelf, each=each, tell=tell)
     await shelf.commit()
-    if desk.halt.error:  # not all was seen, so nothing is known to be gone
-        return shelf.changed
-    await _settle_twins(shelf)
-    forgot = await asyncio.to_thread(desk.warehouse.forget, shelf.known.unmet)
-    return shelf.changed or forgot
+    if not desk.halt.error:  # else not all was seen, so nothing is known to be gone
+        await _settle_twins(shelf)
+        await shelf.settle_absence(accepted=desk.job.accept_vanished)
+    return shelf.found
 
 
 async def _settle_twins(shelf: _Shelf) -> None:
     """No row says ok without pages: where a worker died with those of a twin, the others are in trouble too; the next run reads them."""
-    for document in await asyncio.to_thread(shelf.warehouse.pageless):
+    for document in await asyncio.to_thread(shelf.warehouse.pageless, shelf.inbox):
         detail = "The worker that read the same bytes under another path died before it handed over their pages. Run again."
-        trouble = replace(document, status="error", reason="crashed", detail=detail)
-        shelf.documents.put([tables.document_row(trouble, shelf.reader)])
+        shelf.trouble(replace(document, status="error", reason="crashed", detail=detail))
     await shelf.commit()
 
 
@@ -145,30 +273,37 @@ def _batches(found: Iterator[read.Found]) -> Iterator[list[read.Found]]:
 
 def _discovered(desk: Desk, shelf: _Shelf) -> Iterator[read.Found]:
     """The files to read, each with the SHA-256 under which its pages are known. Other paths go on the shelf as they are."""
-    for path in read.discover(desk.job.inbox, desk.limits, skip=desk.warehouse.folder):
+    for path in read.discover(desk.job.inbox, desk.limits, skip=desk.out):
         if isinstance(path, Document):
             shelf.put(read.Reading(path))
         else:
-            yield replace(path, known=shelf.known.shas.get(path.path, ""))
+            yield replace(path, known=shelf.sha(path.path))
 
 
-def _known(warehouse: Warehouse, reader: str) -> _Known:
-    """What need not be read again: what this reader has read, unless a file inside it was in trouble."""
+def _replaced(desk: Desk) -> dict[tuple[str, str], _Row]:
+    """By path and inbox, what the tables say of the inbox whose place this one has taken, if it has."""
+    others = [inbox for inbox in desk.warehouse.inboxes() if inbox != desk.inbox] if desk.job.replace_inbox else []
+    return {(path, inbox): row for inbox in others for path, row in _known(desk.warehouse, inbox, "").rows.items()}
+
+
+def _known(warehouse: Warehouse, inbox: str, reader: str) -> _Known:
+    """What is known of an inbox. Need not be read again: what this reader has read, unless a file inside it was in trouble."""
     known = _Known()
-    container_of: dict[str, str] = {}
-    troubled = [document.path for document in warehouse.pageless()]  # of a run that was killed
-    for row in warehouse.each(tables.DOCUMENTS.name, ["path", "document", "status", "reason", "reader", "container"]):
-        known.unmet.add(row["path"])
+    troubled = [document.path for document in warehouse.pageless(inbox)]  # of a run that was killed
+    for row in warehouse.each(tables.DOCUMENTS.name, ["path", "inbox", "document", "status", "reason", "reader", "container"]):
+        if row["inbox"] != inbox:
+            continue
+        path = row["path"]
+        known.rows[path] = _Row(row["document"] or "", sys.intern(row["status"]), sys.intern(row["reason"]), row["container"])
         if row["container"]:
-            container_of[row["path"]] = row["container"]
-            known.inside[row["container"]].append(row["path"])
+            known.inside[row["container"]].append(path)
             if row["status"] == "error" or row["reason"] == "too_deep":
-                troubled.append(row["path"])
+                troubled.append(path)
         elif row["reader"] == reader and row["status"] in ("ok", "empty"):
-            known.shas[row["path"]] = row["document"]
+            known.shas[path] = row["document"]
     for inner in troubled:
         outer = inner
-        while outer in container_of:
-            outer = container_of[outer]
+        while outer in known.rows and known.rows[outer].container in known.rows:
+            outer = known.rows[outer].container
         known.shas.pop(outer, None)
     return known

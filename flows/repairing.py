@@ -29,21 +29,30 @@ NOT_LIVE = "No batch answered it, and --mode batch-only asks nothing else. Run a
 async def ask(desk: Desk, request: Request, wanted: frozenset[str], answers: Answers, before: Mapping[str, Reject] = NOTHING) -> None:
     """Ask and check. What cannot be asked becomes a reject with its reason; where it never can be, what was accepted `before` is kept."""
     if why_not := str(desk.halt.error or "") or _not_live(desk, request):
-        answers.put(request, (), rejected(request, wanted, "not_asked", why_not))
+        _put_unasked(request, wanted, "not_asked", why_not, answers, before)
         return
     try:
         reply = await (stored(desk.asker, request) if desk.job.replay else desk.asker.ask(request))
     except (BudgetReached, AccessRefused, Interrupted) as error:
         desk.halt.error = error
-        answers.put(request, (), rejected(request, wanted, "not_asked", str(error)))
+        _put_unasked(request, wanted, "not_asked", str(error), answers, before)
     except RequestRefused as error:
         await _refused(desk, request, wanted, error, answers, before)
     except RequestError as error:
         desk.halt.error = desk.halt.error or desk.asker.over
-        answers.put(request, (), rejected(request, wanted, error.reason, str(error)))
+        _put_unasked(request, wanted, error.reason, str(error), answers, before)
     else:
         answers.asked += not reply.from_ledger
         await judge(desk, request, reply, wanted, answers, before)
+
+
+def _put_unasked(request: Request, wanted: frozenset[str], reason: str, why: str, answers: Answers, before: Mapping[str, Reject]) -> None:
+    """What cannot be asked now waits for a later run; what was accepted `before` is kept all the same, its other fields marked."""
+    rejects = [
+        replace(reject, kept=last.kept if (last := before.get(reject.document)) else None)
+        for reject in rejected(request, wanted, reason, why)
+    ]
+    answers.put(request, [reject.kept for reject in rejects if reject.kept], rejects)
 
 
 async def _refused(

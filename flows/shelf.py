@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -12,18 +12,22 @@ from typing import Any
 from flows.answers import PASSING
 from processors.ask.replies import Asker
 from processors.check import records as check
-from processors.store.warehouse import Change, Warehouse
+from processors.store.warehouse import Asked, Change, Warehouse
 from schemas import tables
 from schemas.errors import SchemaError
 from schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject
 
-COMMIT_EVERY_S = 60.0
+COMMIT_EVERY_S = 60.0  # the longest that answers wait
+COMMIT_FIRST_S, COMMIT_SHARE = 5.0, 0.05  # the shortest, and the share of the time that may go into commits
 
 Row = dict[str, Any]
 
 
 class Shelf:
-    """Answers since the last commit. A document has a record or a reject for each question, never both."""
+    """Answers since the last commit.
+
+    A document has a record or a reject for each question; both where the answer so far is kept, and the rest waits for a later run.
+    """
 
     def __init__(self, warehouse: Warehouse, asker: Asker, readings: Mapping[str, Sequence[Question]]) -> None:
         """Start empty. `readings` has each question in the words of every pass; under those of the last one answers are stored."""
@@ -36,6 +40,8 @@ class Shelf:
         self._rejects: list[Reject] = []
         self._requests: set[str] = set()
         self._committed_at = time.monotonic()
+        self._took_s = 0.0  # for the last commit
+        self._committing = asyncio.Lock()  # batches overlap
 
     def put(
         self,
@@ -51,16 +57,18 @@ class Shelf:
         records = list(records)
         said = {(record.question, record.document) for _, record in records}
         failed: dict[tuple[str, str], Reject] = {}
+        lost: set[tuple[str, str]] = set()
         for reject in rejects:
             key = (reject.question, reject.document)
             if reject.reason != NOT_APPLICABLE:
                 failed[key] = _joined(failed.get(key), reject)
+                lost |= set() if reject.kept else {key}
             elif key not in said:  # a part without an answer is no trouble when another part has one
                 failed.setdefault(key, reject)
         ordered = sorted(records, key=lambda item: (item[1].question, item[1].document, item[0]))
         for key, group in groupby(ordered, key=lambda item: (item[1].question, item[1].document)):
             question = (self._once if key in once else self._questions)[key[0]]
-            if key not in failed and (misfit := self._take(check.rated(check.merge(list(group))), question)):
+            if key not in lost and (misfit := self._take(check.rated(check.merge(list(group))), question)):
                 failed[key] = misfit
         self.settled += len({*said, *failed})
         self._rejects += failed.values()
@@ -70,41 +78,55 @@ class Shelf:
         """Keep a record as the row it will be; a value that its column cannot hold makes it a reject."""
         account = self._asker.account
         try:
-            row = tables.record_row(record, question, account.engine, account.model.id)
+            row = tables.record_row(record, question, account.engine, account.model.id, self._asker.run)
         except SchemaError as error:
             return Reject(record.document, record.question, record.request, "invalid", error.message)
         self._records.append((record, row))
         return None
 
     async def commit_when_due(self) -> None:
-        """Commit when the last one is long ago, so that a long run can be read while it goes on."""
-        if time.monotonic() - self._committed_at > COMMIT_EVERY_S:
+        """Commit when the last one is long ago, so that a long run can be read while it goes on, and little is to be seen after a kill."""
+        waited_s = time.monotonic() - self._committed_at
+        if waited_s > min(COMMIT_EVERY_S, max(COMMIT_FIRST_S, self._took_s / COMMIT_SHARE)) and not self._committing.locked():
             await self.commit()
 
     async def commit(self) -> None:
         """Commit all rows in one step."""
+        async with self._committing:
+            started = time.monotonic()
+            self.changed |= await asyncio.to_thread(self._warehouse.commit, *self._taken())
+            self._committed_at = time.monotonic()
+            self._took_s = self._committed_at - started
+
+    def commit_now(self) -> None:
+        """The same without awaiting anything, for who has no time left."""
+        self.changed |= self._warehouse.commit(*self._taken())
+
+    def _taken(self) -> tuple[list[Change], dict[str, Asked]]:
+        """What waits, as changes, and the questions that were asked; nothing waits any more."""
         changes = [change for question in self._questions.values() for change in self._changes(question)]
         changes.append(Change(tables.REQUESTS, list(self._asker.bills(sorted(self._requests)))))
+        account = self._asker.account
+        answered = {record.question for record, _ in self._records} | {
+            reject.question for reject in self._rejects if reject.reason not in PASSING
+        }
+        fingerprints = {name: [self._once[name].fingerprint, self._questions[name].fingerprint] for name in sorted(answered)}
         self._records, self._rejects, self._requests = [], [], set()
-        self._committed_at = time.monotonic()
-        self.changed |= await asyncio.to_thread(self._warehouse.commit, changes)
+        return changes, {name: (sorted({*both}), account.model.id, account.engine) for name, both in fingerprints.items()}
 
-    def _changes(self, question: Question) -> Sequence[Change]:
+    def _changes(self, question: Question) -> Iterator[Change]:
+        """Answers replace those of their documents; a reject replaces none, but for one that says there is no such thing to answer."""
         account = self._asker.account
         kept = [(record, row) for record, row in self._records if record.question == question.name]
         rejects = [reject for reject in self._rejects if reject.question == question.name]
         done = {(record.document, question.name) for record, _ in kept}
-        lost = {(reject.document, question.name) for reject in rejects}
-        evidence = [row for record, _ in kept for row in tables.evidence_rows(record)]
-        return [
-            Change(tables.question_table(question), [row for _, row in kept], {(document,) for document, _ in lost}),
-            Change(tables.EVIDENCE, evidence, done | lost),
-            Change(
-                tables.REJECTS,
-                [tables.reject_row(reject, question, account.engine, account.model.id) for reject in rejects],
-                done,
-            ),
-        ]
+        other = {(reject.document, question.name) for reject in rejects if reject.reason == NOT_APPLICABLE}
+        table = tables.question_table(question)
+        if kept or other or not self._warehouse.has(table.name):  # else its columns stay too, as of a question that was answered
+            yield Change(table, [row for _, row in kept], {(document,) for document, _ in other})
+        yield Change(tables.EVIDENCE, [row for record, _ in kept for row in tables.evidence_rows(record)], done | other)
+        rows = [tables.reject_row(reject, question, account.engine, account.model.id, self._asker.run) for reject in rejects]
+        yield Change(tables.REJECTS, rows, done)
 
 
 def _joined(one: Reject | None, other: Reject) -> Reject:

@@ -41,7 +41,7 @@ async def summed_up(desk: Desk, batch: Answers) -> None:
 
 async def _reduce(desk: Desk, question: Question, pieces: Sequence[Piece], batch: Answers) -> None:
     """Level by level, until there is one. What fails leaves a reject in `batch`, and no record."""
-    pages = desk.warehouse.document(pieces[0][1].document).page_count
+    pages = desk.warehouse.document(pieces[0][1].document, desk.inbox).page_count
     bounds = alone(desk)
     while len(pieces) > 1:
         groups = pack.groups([_part(desk, piece, pages) for piece in pieces], bounds)

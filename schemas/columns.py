@@ -44,13 +44,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table. `key` names the columns by which rows are replaced; `order` what puts rows of one key in order."""
+    """One table. `key` names the columns by which rows are replaced; `order` what puts rows of one key in order.
+
+    A row that differs from the stored one in `untold` columns only is the same row: they say where it came from, or are kept by the store.
+    """
 
     name: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     meaning: str
     order: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:
@@ -215,7 +219,8 @@ class Waiting:
     """Rows of a table that wait to be stored, packed as Arrow by the thousand: a tenth of what they take as dicts."""
 
     def __init__(self, table: Table) -> None:
-        """Start empty."""
+        """Start empty. `misfits` are rows that the table cannot hold, and why; whoever put them has to say so."""
+        self.misfits: list[tuple[Mapping[str, Any], SchemaError]] = []
         self._table = table
         self._loose: list[Mapping[str, Any]] = []
         self._packed: list[pa.Table] = []
@@ -225,7 +230,7 @@ class Waiting:
         return len(self._loose) + sum(len(some) for some in self._packed)
 
     def put(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows. Raises SchemaError when one does not fit the table."""
+        """Add rows. One that does not fit the table is among `misfits`, at the latest when the others are taken."""
         self._loose += rows
         if len(self._loose) >= _PACKED_ROWS:
             self._pack()
@@ -237,8 +242,19 @@ class Waiting:
         return pa.concat_tables(packed)
 
     def _pack(self) -> None:
-        self._packed.append(arrow(self._table, self._loose))
-        self._loose = []
+        loose, self._loose = self._loose, []
+        try:
+            self._packed.append(arrow(self._table, loose))
+        except SchemaError:
+            self._packed += [made for row in loose if (made := self._alone(row)) is not None]
+            self._packed.append(arrow(self._table, ()))
+
+    def _alone(self, row: Mapping[str, Any]) -> pa.Table | None:
+        try:
+            return arrow(self._table, [row])
+        except SchemaError as error:
+            self.misfits.append((row, error))
+            return None
 
 
 def _same_names(table: Table, wanted: list[str], given: Sequence[str] | Mapping[str, Any]) -> None:

@@ -22,6 +22,11 @@ class Job(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     inbox: str = Field(description="Folder to read, or a URL such as s3://bucket/prefix; every file below it gets a row.")
+    add_inbox: bool = Field(default=False, description="Keep this inbox beside those that the output folder holds, apart by a column.")
+    replace_inbox: bool = Field(default=False, description="This inbox has taken the place of the one that the output folder holds.")
+    accept_vanished: bool = Field(
+        default=False, description="Take the rows of files that are gone out of the tables, also when they are more than a tenth of all."
+    )
     out: str = Field(default="out", description="Folder that receives warehouse.duckdb, tables/ and the ledger.")
     extract: list[str] = Field(
         default_factory=list,

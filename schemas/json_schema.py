@@ -26,7 +26,9 @@ MAX_KEYS = 3000 - 3
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 _TAKEN = {"anyOf", "required", "additionalProperties"}  # MFJS takes no property of these names
-OWN_COLUMNS = frozenset({"document", "engine", "model", "question", "request", "conflicts"})  # of every table of answers
+OWN_COLUMNS = frozenset(  # of every table of answers
+    ["document", "path", "engine", "model", "question", "question_fingerprint", "run", "former", "inbox", "request", "conflicts"]
+)
 _BAD_NAME = Advice("the name cannot be a column", "use letters without accents, digits and _, a letter first, 63 at most")
 _TRUTH = (bool, "true or false")
 _WORDS = {"grounded": _TRUTH, "required_evidence": _TRUTH, "expected_tokens": (int, "a number"), "description": (str, "a text")}

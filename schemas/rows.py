@@ -11,8 +11,10 @@ from schemas.pipeline import Question, Record, Reject
 Row = dict[str, Any]
 
 
-def record_row(record: Record, question: Question, engine: str, model: str) -> Row:
+def record_row(record: Record, question: Question, engine: str, model: str, run: str = "") -> Row:
     """One row of a question's table. Values may be native (`date`, `Decimal`) or their JSON form (`"2024-01-31"`, `"9.50"`).
+
+    Its path, and whether a later state of file or question has taken its place, are the store's to say.
 
     Raises SchemaError, about the document, when a value does not fit its column; nothing is cut or rounded to make it fit.
     """
@@ -23,10 +25,15 @@ def record_row(record: Record, question: Question, engine: str, model: str) -> R
         raise
     return {
         "document": record.document,
+        "path": "",
         **values,
         "engine": engine,
         "model": model,
-        "question": question.fingerprint,
+        "question": question.table,
+        "question_fingerprint": question.fingerprint,
+        "run": run,
+        "former": False,
+        "inbox": "",
         "request": record.request,
         "conflicts": list(record.conflicts),
     }
@@ -55,7 +62,7 @@ def evidence_rows(record: Record) -> list[Row]:
     ]
 
 
-def reject_row(reject: Reject, question: Question, engine: str, model: str) -> Row:
+def reject_row(reject: Reject, question: Question, engine: str, model: str, run: str = "") -> Row:
     """One row of `rejects`."""
     return {
         "document": reject.document,
@@ -66,4 +73,5 @@ def reject_row(reject: Reject, question: Question, engine: str, model: str) -> R
         "engine": engine,
         "model": model,
         "question_fingerprint": question.fingerprint,
+        "run": run,
     }

@@ -7,20 +7,34 @@ In: the nouns of `schemas.pipeline`. Out: plain dicts, and strict Arrow tables. 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from re import fullmatch
 from typing import Any
 
 import pyarrow as pa
 
-from schemas.columns import MOMENT, REAL, TEXT, WHOLE, Column, Table, arrow, column_of, refuse_twins
+from schemas.columns import FLAG, MOMENT, REAL, TEXT, WHOLE, Column, Table, arrow, column_of, refuse_twins
 from schemas.errors import SchemaError
 from schemas.pipeline import Document, Page, Question
 from schemas.rows import evidence_rows, record_row, reject_row
 
 Row = dict[str, Any]
 
-__all__ = ["FIXED", "META", "Column", "Row", "Table", "arrow", "evidence_rows", "question_table", "record_row", "reject_row", "row_order"]
+__all__ = [
+    "FIXED",
+    "META",
+    "Column",
+    "Row",
+    "Table",
+    "arrow",
+    "brought_up",
+    "evidence_rows",
+    "question_table",
+    "record_row",
+    "reject_row",
+    "row_order",
+]
 
 
 def _columns(*specs: tuple[str, pa.DataType, str]) -> tuple[Column, ...]:
@@ -35,12 +49,16 @@ _QUESTION = ("question", TEXT, "Name of the question, which is the name of its t
 _REQUEST = ("request", TEXT, "Fingerprint of the request that gave the answer; see requests")
 _ENGINE = ("engine", TEXT, "What answered: a provider, or offline for rules on this machine")
 _MODEL = ("model", TEXT, "Model id")
+_FINGERPRINT = ("question_fingerprint", TEXT, "Fingerprint of the question as it was asked")
+_RUN = ("run", TEXT, "Run that put it here; see runs")
+_INBOX = ("inbox", TEXT, "Folder or URL below which the path lies")
 
 DOCUMENTS = Table(
     "documents",
-    ("path",),
+    ("path", "inbox"),
     _columns(
         ("path", TEXT, "Path below the inbox, undecodable bytes escaped"),
+        _INBOX,
         ("path_bytes", pa.binary(), "The same path as the file system has it"),
         ("document", TEXT, "SHA-256 of the bytes that were read; null when they could not be read"),
         ("media_type", TEXT, "Type by content, such as application/pdf"),
@@ -142,9 +160,11 @@ REJECTS = Table(
         ("detail", TEXT, "The sentence for a person"),
         _ENGINE,
         _MODEL,
-        ("question_fingerprint", TEXT, "Fingerprint of the question as it was asked"),
+        _FINGERPRINT,
+        _RUN,
     ),
     "Documents that have no accepted answer to a question, and why",
+    untold=("run",),
 )
 
 RUNS = Table(
@@ -153,33 +173,43 @@ RUNS = Table(
     _columns(
         ("run", TEXT, "Name of the run"),
         ("started_at", MOMENT, "When it began, UTC"),
-        ("ended_at", MOMENT, "When it ended, UTC"),
+        ("ended_at", MOMENT, "When it ended, UTC; null when it was killed"),
         ("job", TEXT, "The job as JSON"),
         _ENGINE,
         _MODEL,
         ("documents", WHOLE, "Paths found"),
         ("ok", WHOLE, "Documents that ended well"),
         ("failed", WHOLE, "Documents that did not"),
+        ("added", WHOLE, "Paths that were not known before"),
+        ("changed", WHOLE, "Paths whose document is another one than before, or could be read, or not, otherwise than before"),
+        ("removed", WHOLE, "Paths that were gone and left the tables"),
+        ("unchanged", WHOLE, "Paths that were as before"),
         ("asked", WHOLE, "Requests sent"),
         ("from_ledger", WHOLE, "Replies taken from the ledger, free"),
+        ("not_asked", WHOLE, "Times a document waits for an answer to a question"),
         ("cost_usd", REAL, "Cost in USD"),
         ("exit_code", WHOLE, "Exit code of the command"),
         ("outcome", TEXT, "The sentence that ended the run"),
     ),
-    "Every run that changed something, and how it ended",
+    "Every run that changed something or was stopped, and how it ended",
 )
 
 FIXED = {table.name: table for table in (DOCUMENTS, PAGES, EVIDENCE, REQUESTS, REJECTS, RUNS)}
 
-_BEFORE = _columns(_DOCUMENT)
+_BEFORE = _columns(_DOCUMENT, ("path", TEXT, "Path below the inbox, the first of those that hold these bytes"))
 _AFTER = _columns(
     _ENGINE,
     _MODEL,
-    ("question", TEXT, "Fingerprint of the question as it was asked"),
+    _QUESTION,
+    _FINGERPRINT,
+    _RUN,
+    ("former", FLAG, "Whether it is of an earlier state of the file, or of an earlier question or model, and has no successor yet"),
+    _INBOX,
     _REQUEST,
     ("conflicts", pa.list_(TEXT), "Fields on which the parts of a long document, or two passes, disagreed"),
 )
 META = frozenset(column.name for column in (*_BEFORE, *_AFTER))
+_UNTOLD = ("path", "run", "former", "inbox")
 
 
 def question_table(question: Question) -> Table:
@@ -198,7 +228,25 @@ def question_table(question: Question) -> Table:
     refuse_twins(question.fields, question.name)
     fields = tuple(column_of(field) for field in question.fields)
     meaning = question.instruction.strip().partition("\n")[0]
-    return Table(question.name, ("document",), (*_BEFORE, *fields, *_AFTER), meaning)
+    return _answers(question.name, fields, meaning)
+
+
+def _answers(name: str, fields: Iterable[Column], meaning: str) -> Table:
+    return Table(name, ("document",), (*_BEFORE, *fields, *_AFTER), meaning, untold=_UNTOLD)
+
+
+def brought_up(table: Table, rows: pa.Table) -> tuple[Table, pa.Table]:
+    """A table of answers of the days when `question` held the fingerprint, and its rows, as they are now."""
+    fields = [column for column in table.columns if column.name not in META]
+    number = len(rows)
+    given = {name: rows[name] for name in rows.column_names} | {
+        "question": pa.array([table.name] * number, TEXT),
+        "question_fingerprint": rows["question"],
+        "former": pa.array([False] * number, FLAG),
+        **{name: pa.array([""] * number, TEXT) for name in ("path", "run", "inbox")},
+    }
+    made = _answers(table.name, fields, table.meaning)
+    return made, pa.table({column.name: given[column.name] for column in made.columns})
 
 
 def row_order(name: str) -> tuple[str, ...]:
@@ -207,10 +255,11 @@ def row_order(name: str) -> tuple[str, ...]:
     return (*table.key, *table.order) if table else ("document",)
 
 
-def document_row(document: Document, reader: str) -> Row:
-    """One row of `documents`; `reader` is the version of the reader."""
+def document_row(document: Document, reader: str, inbox: str = "") -> Row:
+    """One row of `documents`; `reader` is the version of the reader, `inbox` the folder below which the path lies."""
     return {
         "path": document.path,
+        "inbox": inbox,
         "path_bytes": document.path_bytes,
         "document": document.sha256 or None,
         "media_type": document.media_type,

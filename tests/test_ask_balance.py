@@ -54,7 +54,7 @@ async def test_an_empty_account_asks_nothing(kimi: Running, tmp_path: Path) -> N
     """A balance of nothing is exit code 77 without a call; the documents are read and listed, and a later run asks."""
     kimi.config.balance_usd = 0.0
     ended = await run(kimi, tmp_path, [])
-    assert (ended.exit_code, ended.statuses, ended.rejects) == (77, {"ok": 1}, 1)
+    assert (ended.exit_code, ended.statuses, ended.not_asked) == (77, {"ok": 1}, 1)
     assert "balance is 0.00 USD" in ended.stopped
     assert kimi.log.chats() == []
     kimi.config.balance_usd = 9.0

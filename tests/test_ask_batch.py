@@ -83,7 +83,7 @@ async def run(kimi: Running, job: Job, halt: Halt | None = None, **rules: Any) -
 
 def parcels(job: Job) -> list[dict[str, Any]]:
     """Values by path."""
-    query = "SELECT path, sender, weight FROM parcel JOIN documents USING (document) ORDER BY path"
+    query = "SELECT documents.path, sender, weight FROM parcel JOIN documents USING (document) ORDER BY documents.path"
     return list(Warehouse(Path(job.out)).query(query).to_pylist())
 
 
@@ -159,7 +159,7 @@ async def test_batch_only_asks_nothing_live(kimi: Running, inbox: Path) -> None:
     kimi.config.faults.append(Fault("server_error", match="Sender 2", path="/batches", times=1))
     job = job_of(kimi, inbox, mode="batch-only")
     ended = await run(kimi, job)
-    assert (ended.exit_code, ended.rejects, count(kimi, "chat")) == (2, 1, 0)
+    assert (ended.exit_code, ended.not_asked, count(kimi, "chat")) == (2, 1, 0)
     (reject,) = Warehouse(Path(job.out)).rows("rejects")
     assert reject["reason"] == "not_asked"
     again = await run(kimi, job)

@@ -87,8 +87,9 @@ def folder(out: Path, secret: bytes) -> Path:
 
 
 def tables(out: Path) -> dict[str, list[dict[str, Any]]]:
-    """All tables that say nothing of times, attempts and the provider's cache."""
-    return {name: Warehouse(out).query(f"FROM {name} ORDER BY {order}").to_pylist() for name, order in TIMELESS.items()}
+    """All tables that say nothing of times, attempts and the provider's cache, without the name of the run that put a row there."""
+    found = {name: Warehouse(out).query(f"FROM {name} ORDER BY {order}").to_pylist() for name, order in TIMELESS.items()}
+    return {name: [{key: value for key, value in row.items() if key != "run"} for row in rows] for name, rows in found.items()}
 
 
 def kill_once(kimi: Running, inbox: Path, out: Path, dice: random.Random) -> tuple[int, set[int], int]:

@@ -58,7 +58,12 @@ async def run(kimi: Running, job: Job) -> Outcome:
 
 def bills(job: Job) -> list[dict[str, Any]]:
     """The rows of the table."""
-    return list(Warehouse(Path(job.out)).rows("bill"))
+    return without_run(Warehouse(Path(job.out)).rows("bill"))
+
+
+def without_run(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows without the name of the run that put them there."""
+    return [{name: value for name, value in row.items() if name != "run"} for row in rows]
 
 
 def is_whole(bill: dict[str, Any]) -> bool:
@@ -298,7 +303,7 @@ async def test_a_book_is_summed_up_in_one_row(kimi: Running, job: Job, tokens: i
     kimi.config.oracle = teller
     job = job.model_copy(update={"extract": [], "summarize": "one-paragraph", "max_window_tokens": tokens})
     ended = await run(kimi, job)
-    (summary,) = Warehouse(Path(job.out)).rows("summary")
+    (summary,) = without_run(Warehouse(Path(job.out)).rows("summary"))
     assert (ended.exit_code, ended.rows) == (0, {"summary": 1})
     over = [entry.body for entry in kimi.paid() if entry.body and "summaries of its pieces" in json.dumps(entry.body)]
     assert len(over) >= 1
@@ -312,7 +317,7 @@ async def test_a_book_is_summed_up_in_one_row(kimi: Running, job: Job, tokens: i
     (Path(job.out) / "warehouse.duckdb").unlink()
     again = await run(kimi, job)
     assert (again.asked, len(kimi.paid())) == (0, paid)
-    assert list(Warehouse(Path(job.out)).rows("summary")) == [summary]
+    assert without_run(Warehouse(Path(job.out)).rows("summary")) == [summary]
 
 
 async def priced(kimi: Running, job: Job, vocabulary: bytes | None = None) -> tuple[Estimate, Outcome, int]:
@@ -367,7 +372,7 @@ async def test_a_book_is_summed_up_offline(job: Job) -> None:
     (Path(job.inbox) / "long.txt").write_text(book(), encoding="utf-8")
     job = job.model_copy(update={"extract": [], "summarize": "bullets", "offline": True, "base_url": "", "max_window_tokens": 8_000})
     ended = await order.run(job, settings.account(job, {}))
-    (summary,) = Warehouse(Path(job.out)).rows("summary")
+    (summary,) = without_run(Warehouse(Path(job.out)).rows("summary"))
     assert (ended.exit_code, ended.rows) == (0, {"summary": 1})
     assert summary["points"]
     assert all(re.search(r"\[p\. \d+\]", point) for point in [summary["text"], *summary["points"]])

@@ -67,7 +67,7 @@ async def run(kimi: Running, job: Job) -> Outcome:
 
 def parcels(job: Job) -> list[dict[str, Any]]:
     """What a person asks for: values by path."""
-    query = "SELECT path, sender, sent_on, weight FROM parcel JOIN documents USING (document) ORDER BY path"
+    query = "SELECT documents.path, sender, sent_on, weight FROM parcel JOIN documents USING (document) ORDER BY documents.path"
     return list(Warehouse(Path(job.out)).query(query).to_pylist())
 
 
@@ -96,14 +96,15 @@ async def test_a_rerun_asks_nothing_and_changes_nothing(kimi: Running, inbox: Pa
 
 
 async def test_only_what_changed_is_asked(kimi: Running, inbox: Path) -> None:
-    """A changed file replaces its row, a new one adds one, a vanished one takes its rows along; the others are not asked again."""
-    job = job_of(kimi, inbox)
+    """A changed file replaces its row, a new one adds one, one whose absence is accepted goes; the others are not asked again."""
+    job = job_of(kimi, inbox, accept_vanished=True)
     await run(kimi, job)
     write_slip(inbox, 1, weight="77.5")
     (inbox / "slip4.txt").unlink()
     write_slip(inbox, 7)
     ended = await run(kimi, job)
     assert ended.asked == 1
+    assert (ended.added, ended.changed_documents, ended.removed, ended.unchanged) == (1, 1, 1, 3)
     assert [row["path"] for row in parcels(job)] == ["slip0.txt", "slip1.txt", "slip2.txt", "slip3.txt", "slip7.txt"]
     assert str(parcels(job)[1]["weight"]) == "77.50"
     shown = json.dumps(kimi.journal[-1].body)
@@ -321,7 +322,7 @@ async def test_a_reached_budget_keeps_what_is_done(kimi: Running, inbox: Path) -
     ended = await run(kimi, job)
     assert ended.exit_code == 3
     assert 0 < ended.rows["parcel"] < 5
-    assert ended.rows["parcel"] + ended.rejects == 5
+    assert (ended.rows["parcel"] + ended.not_asked, ended.rejects) == (5, 0)
     assert {row["reason"] for row in Warehouse(Path(job.out)).rows("rejects")} == {"not_asked"}
     assert "budget" in ended.stopped
     assert ended.cost_usd <= 0.003

@@ -15,7 +15,7 @@ from flows import order, packing, settings
 from flows.outcome import Outcome
 from flows.plan import Estimate
 from processors.pack.calibration import FIRST_FACTOR
-from processors.store.warehouse import Warehouse
+from processors.store.warehouse import Warehouse, hold
 from schemas.job import Job
 from tests.conftest import SHARED
 from tests.emulator.fixture import Running
@@ -148,7 +148,7 @@ async def test_one_call_teaches_how_long_replies_are(kimi: Running, inbox: Path)
     job = job_of(kimi, few, concurrency=1)
     first, ended = await run(kimi, job)
     assert (first.learned, ended.asked) == (False, 1)
-    said, _ = await run(kimi, job_of(kimi, inbox))
+    said, _ = await run(kimi, job_of(kimi, inbox, add_inbox=True))
     replied = sum(entry.reply_tokens for entry in kimi.paid()[1:])
     assert said.learned
     assert said.cost.reply_tokens == pytest.approx(replied, rel=0.1)
@@ -204,8 +204,9 @@ async def test_bills_correct_the_estimate_and_are_remembered(kimi: Running, inbo
     account = settings.account(job, {}, key=kimi.key)
     factors = []
     for step in ("before", "after"):
-        async with order.open_desk(job, account, None, order.questions(job), run=step, halt=order.Halt()) as desk:
-            factors.append(desk.count.factor)
+        with hold(Path(job.out)) as warehouse:
+            async with order.open_desk(job, account, None, order.questions(job), warehouse, run=step, halt=order.Halt()) as desk:
+                factors.append(desk.count.factor)
         if step == "before":
             await run(kimi, job)
     assert factors[0] == FIRST_FACTOR
@@ -218,6 +219,6 @@ async def test_a_page_is_counted_anew_when_the_vocabulary_comes(kimi: Running, i
     account = settings.account(job, {}, key=kimi.key)
     counts = []
     for words in (None, vocabulary, vocabulary):
-        await order.plan(job, account, words)
+        await order.run(job, account, words, steps=["ingest"])
         counts.append([row["tokens"] for row in Warehouse(Path(job.out)).rows("pages")])
     assert counts[0] != counts[1] == counts[2]

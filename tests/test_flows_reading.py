@@ -50,7 +50,7 @@ async def test_inner_rows_stay_change_and_go_with_their_container(tmp_path: Path
     _, rows = await ingest(tmp_path)
     assert set(rows) == {"a.zip", "a.zip/one.txt", "a.zip/new.txt", "c.txt"}
     (tmp_path / "in/a.zip").unlink()
-    _, rows = await ingest(tmp_path)
+    _, rows = await ingest(tmp_path, accept_vanished=True)
     assert set(rows) == {"c.txt"}
     assert [page["text"] for page in Warehouse(tmp_path / "out").rows("pages")] == ["3"]
 

@@ -53,7 +53,7 @@ async def run(kimi: Running, job: Job) -> Any:
 
 def parcels(job: Job) -> list[dict[str, Any]]:
     """The rows, by path."""
-    query = "SELECT parcel.*, path FROM parcel JOIN documents USING (document) ORDER BY path"
+    query = "FROM parcel ORDER BY path"
     return list(Warehouse(Path(job.out)).query(query).to_pylist())
 
 
@@ -77,7 +77,7 @@ async def test_what_does_not_fit_waits_for_a_real_run(kimi: Running, job: Job, t
     (tmp_path / "inbox" / "slip9.txt").write_text("Parcel slip 9\nsender: New\nweight: 9\n", encoding="utf-8")
     schema(tmp_path, sender={"type": "string", "enum": ["Sender Number 1", "New"]})
     ended = await run(kimi, job.model_copy(update={"replay": True}))
-    assert (ended.exit_code, ended.rows, ended.rejects) == (2, {"parcel": 1}, 3)
+    assert (ended.exit_code, ended.rows, ended.former, ended.not_asked) == (2, {"parcel": 3}, {"parcel": 2}, 3)
     rejects = Warehouse(Path(job.out)).rows("rejects")
     assert {row["reason"] for row in rejects} == {"not_asked"}
     assert sum("does not fit (invalid)" in row["detail"] for row in rejects) == 2

@@ -49,7 +49,7 @@ async def run(kimi: Running, inbox: Path, *, out: str = "out", schemas: tuple[st
 
 def parcels(place: Path) -> list[dict[str, Any]]:
     """What a person asks for: values by path."""
-    query = "SELECT path, sender, recipient, colour, remark FROM parcel JOIN documents USING (document) ORDER BY path"
+    query = "SELECT documents.path, sender, recipient, colour, remark FROM parcel JOIN documents USING (document) ORDER BY documents.path"
     return list(Warehouse(place).query(query).to_pylist())
 
 

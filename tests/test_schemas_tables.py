@@ -41,12 +41,12 @@ def test_a_question_becomes_a_table_with_document_first_and_the_engine_last() ->
     """The fields stand between the document and what says who answered; the document is the key."""
     table = tables.question_table(rows.question())
     assert [column.name for column in table.columns] == [
-        *("document", "number", "issued", "total", "lines"),
-        *("engine", "model", "question", "request", "conflicts"),
+        *("document", "path", "number", "issued", "total", "lines"),
+        *("engine", "model", "question", "question_fingerprint", "run", "former", "inbox", "request", "conflicts"),
     ]
     assert table.key == ("document",)
     assert table.meaning == "Read the invoice."
-    assert table.columns[4].meaning == "Lines (what; amount: What it costs)"
+    assert table.columns[5].meaning == "Lines (what; amount: What it costs)"
 
 
 @pytest.mark.parametrize("name", sorted(tables.META))
@@ -84,16 +84,21 @@ def test_an_empty_record_and_a_list_of_nothing_are_refused() -> None:
 def test_a_record_becomes_a_row_of_native_values_with_every_field() -> None:
     """JSON forms turn into dates and decimals, and what was left out is null."""
     record = Record("d1", "invoice", {"issued": "2024-01-31", "total": 9.5, "lines": [{"what": "x"}]}, (), "r1", ("total",))
-    row = tables.record_row(record, rows.question(), "moonshot", "kimi")
+    row = tables.record_row(record, rows.question(), "moonshot", "kimi", "run-1")
     assert row == {
         "document": "d1",
+        "path": "",
         "number": None,
         "issued": date(2024, 1, 31),
         "total": Decimal("9.50"),
         "lines": [{"what": "x", "amount": None}],
         "engine": "moonshot",
         "model": "kimi",
-        "question": "f1",
+        "question": "invoice",
+        "question_fingerprint": "f1",
+        "run": "run-1",
+        "former": False,
+        "inbox": "",
         "request": "r1",
         "conflicts": ["total"],
     }

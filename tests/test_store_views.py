@@ -40,7 +40,7 @@ BILLS = "-- What is to be paid\n-- sum: All of it\nSELECT sum(total) AS sum FROM
 def test_a_view_appears_with_its_tables(tmp_path: Path) -> None:
     """Before there are invoices there is no view of them; then it is there, with its meanings."""
     with with_views(tmp_path, bills=BILLS) as warehouse:
-        warehouse.commit(rows.read("a"))
+        warehouse.commit(rows.read("a", "b"))
         assert "bills" not in names(warehouse)
         warehouse.commit(rows.answers("a", "b"))
         (info,) = (info for info in warehouse.tables() if info.name == "bills")
@@ -88,7 +88,7 @@ def test_a_view_stays_when_the_columns_of_its_table_change(tmp_path: Path) -> No
 def test_shipped_views_say_what_they_and_their_columns_mean(tmp_path: Path) -> None:
     """Every view that ships works on a warehouse of the sample rows, and every column has a meaning."""
     with hold(tmp_path) as warehouse:
-        warehouse.commit([*rows.read("a"), *rows.answers("a", "b")])
+        warehouse.commit([*rows.read("a", "b"), *rows.answers("a", "b")])
         views = [info for info in warehouse.tables() if (SHIPPED / f"{info.name}.sql").exists()]
         assert {info.name for info in views} == {path.stem for path in SHIPPED.glob("*.sql")}
         for info in views:

@@ -153,7 +153,7 @@ def test_an_edited_schema_keeps_the_rows_that_fit(warehouse: Warehouse, more: Fi
     assert warehouse.commit([Change(tables.question_table(edited))])
     (row,) = warehouse.rows("invoice")
     assert {name: row[name] for name in kept} == kept
-    assert row["question"] == "f1"
+    assert (row["question"], row["question_fingerprint"]) == ("invoice", "f1")
 
 
 def test_a_field_that_left_the_schema_leaves_the_table(warehouse: Warehouse) -> None:
@@ -165,15 +165,32 @@ def test_a_field_that_left_the_schema_leaves_the_table(warehouse: Warehouse) -> 
 
 
 @pytest.mark.parametrize("more", [Field("number", "integer"), Field("lines", "boolean"), Field("lines", "record", fields=(rows.AMOUNT,))])
-def test_an_edited_schema_that_old_values_do_not_fit_drops_them_with_a_warning(
+def test_an_edited_schema_that_old_values_do_not_fit_keeps_their_rows_with_a_warning(
     warehouse: Warehouse, caplog: pytest.LogCaptureFixture, more: Field
 ) -> None:
-    """The documents count as not answered and are asked again; the log says so."""
+    """The value is null, the rest of the row and the evidence of the value stay, and the log says so."""
     warehouse.commit(rows.answers("a"))
     with caplog.at_level(logging.WARNING):
         assert warehouse.commit([Change(tables.question_table(rows.question(fields=fields(more))))])
-    assert warehouse.rows("invoice") == []
-    assert "asked again" in caplog.text
+    (row,) = warehouse.rows("invoice")
+    assert (row[more.name], str(row["total"]), len(warehouse.rows("evidence"))) == (None, "12.50", 2)
+    assert f"of invoice.{more.name} do not fit" in caplog.text
+
+
+def test_answers_of_the_days_before_fingerprints_had_a_column_are_brought_up(tmp_path: Path) -> None:
+    """A table whose `question` holds the fingerprint gets today's columns when the folder is held: the name, and no row is lost."""
+    folder, new = tmp_path / "out", {"question_fingerprint", "path", "run", "former", "inbox"}
+    table = tables.question_table(rows.question())
+    before = replace(table, columns=tuple(column for column in table.columns if column.name not in new), untold=())
+    record = tables.record_row(rows.record("a"), rows.question(), "offline", "rules") | {"question": "f1"}
+    with hold(folder):
+        old = {name: value for name, value in record.items() if name not in new}
+        Warehouse(folder, tmp_path).commit([*rows.read("a"), Change(before, [old])])
+    with hold(folder) as warehouse:
+        warehouse.commit([Change(tables.EVIDENCE), Change(tables.REJECTS)])
+        (row,) = warehouse.rows("invoice")
+        assert (row["number"], row["question"], row["question_fingerprint"], row["path"]) == ("R-1", "invoice", "f1", "a")
+        assert list(row) == [column.name for column in table.columns]
 
 
 def test_a_changed_meaning_is_a_change(warehouse: Warehouse) -> None:
@@ -271,7 +288,7 @@ def test_a_folder_without_a_warehouse_has_no_rows(tmp_path: Path) -> None:
     assert empty.counts(tables.DOCUMENTS, "status") == []
     assert empty.answered("invoice", ["f"], "m", "e") == empty.readable() == set()
     assert empty.size("pages") == 0
-    assert not empty.forget({"a"})
+    assert not empty.forget({("a", "")})
     with pytest.raises(SettingsError, match="no warehouse"):
         empty.query("SELECT 1")
 
@@ -295,20 +312,11 @@ def test_what_left_the_inbox_leaves_every_table_but_the_bills(warehouse: Warehou
     paid = dict.fromkeys((column.name for column in tables.REQUESTS.columns), None) | {"request": "r", "documents": [rows.sha("a")]}
     bills = [Change(tables.DOCUMENTS, [twin, unread]), Change(tables.REQUESTS, [paid])]
     warehouse.commit([*rows.read("a", "b"), *rows.answers("a", "b"), *bills])
-    assert warehouse.forget({rows.document(name).path for name in "abu"})
+    assert warehouse.forget({(rows.document(name).path, "") for name in "abu"})
     assert [row["path"] for row in warehouse.rows("documents")] == ["copy of b"]
     assert {row["document"] for name in ("pages", "invoice", "evidence") for row in warehouse.rows(name)} == {rows.sha("b")}
     assert warehouse.size("requests") == 1
-    assert not warehouse.forget({"a path that is not there"})
-
-
-def test_a_file_whose_content_changed_leaves_nothing_of_the_old_one(warehouse: Warehouse) -> None:
-    """The path has a new row; pages and answers of the bytes that nobody holds any more go with `forget`."""
-    warehouse.commit([*rows.read("a"), *rows.answers("a")])
-    changed = tables.document_row(rows.document("a"), "1") | {"document": rows.sha("new bytes")}
-    warehouse.commit([Change(tables.DOCUMENTS, [changed])])
-    assert warehouse.forget(())
-    assert warehouse.rows("pages") == warehouse.rows("invoice") == warehouse.rows("evidence") == []
+    assert not warehouse.forget({("a path that is not there", "")})
 
 
 def test_a_log_of_another_writer_is_not_overlooked(warehouse: Warehouse) -> None:

@@ -178,6 +178,15 @@ class Ledger:
         row = self._reader.execute("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
         return bytes(row[0]).decode() if row else ""
 
+    def forget(self, name: str) -> None:
+        """Take a note away, soon."""
+        self._queue("DELETE FROM meta WHERE key = ?", (name,))
+
+    def notes(self, beginning: str) -> dict[str, str]:
+        """All notes whose name begins so, by name."""
+        rows = self._reader.execute("SELECT key, value FROM meta WHERE substr(key, 1, ?) = ? ORDER BY key", (len(beginning), beginning))
+        return {row["key"]: bytes(row["value"]).decode() for row in rows}
+
     def reply(self, request: str) -> sqlite3.Row | None:
         """The stored reply of a request: raw, seconds, cost_usd, attempts."""
         return self.bill(request)

@@ -98,7 +98,7 @@ def rough(text: str) -> int:
     words = len(kinds.translate(_APART).split()) + kinds.count("aA")
     latin = WORD_RATE * words + _counted(kinds, LONG_RATES) + ENGLISH_RATE * sum(map(text.count, ENGLISH))
     others = _counted(kinds, SCRIPT_RATES) + sum(rate * len(pattern.findall(kinds)) for pattern, rate in RATES)
-    return max(math.ceil(max(latin, words) + others), bool(text))
+    return max(math.ceil(max(latin, words) + others), 1 if text else 0)
 
 
 class _Kinds(dict[int, str]):

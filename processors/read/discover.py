@@ -60,6 +60,11 @@ def walk(inbox: Path, max_file_bytes: int, max_depth: int, skip: Path | None = N
     root = os.fsencode(inbox)
     if not inbox.is_dir():
         raise SettingsError(f"There is no folder {display(root)}.", about="inbox", next_step="Name the folder that holds the documents.")
+    try:
+        os.scandir(root).close()
+    except OSError as error:  # trouble of a disk or a share; what lay there is not known to be gone
+        message = f"The folder {display(root)} cannot be listed: {error.strerror}."
+        raise SettingsError(message, about="inbox", next_step="Check its permissions and whether it is mounted, then run again.") from error
     own = os.path.realpath(os.fsencode(skip)) if skip else None
     return descend(lambda path: _look(root, path, max_file_bytes, own), _patterns(inbox), max_depth)
 

@@ -24,7 +24,7 @@ from weakref import WeakValueDictionary
 
 from processors.read import kinds, remote, tasks
 from processors.read import ocr as ocr_engine
-from processors.read.discover import Found, outermost, walk
+from processors.read.discover import Found, display, outermost, walk
 from processors.read.leaf import Limits
 from processors.read.sandbox import Sandbox
 from processors.read.twins import Twins
@@ -32,7 +32,7 @@ from processors.read.worker import Reading, Terms, document_of, failed, look_aga
 from schemas.errors import DocumentError, SettingsError, said
 from schemas.pipeline import Document, Page
 
-__all__ = ["EXTRAS", "READERS", "READER_VERSION", "Found", "Limits", "Reader", "Reading", "discover", "ocr_available"]
+__all__ = ["EXTRAS", "READERS", "READER_VERSION", "Found", "Limits", "Reader", "Reading", "address", "discover", "ocr_available"]
 
 ocr_available = ocr_engine.available
 
@@ -68,6 +68,11 @@ def discover(inbox: Path | str, limits: Limits, skip: Path | None = None) -> Ite
     if place := remote.url(inbox):
         return remote.walk(place, limits.max_file_bytes, limits.max_depth)
     return walk(remote.folder(inbox), limits.max_file_bytes, limits.max_depth, skip)
+
+
+def address(inbox: Path | str) -> str:
+    """The one name of an inbox, however it was given: its URL, or the path of the folder without links, safe to print."""
+    return remote.url(inbox) or display(os.path.realpath(os.fsencode(remote.folder(inbox))))
 
 
 class Reader:

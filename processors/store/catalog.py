@@ -134,10 +134,11 @@ def row_count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
 
 
 def keep_books(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make our bookkeeping in a file that is new: which slot changed when, and which views are ours."""
+    """Make our bookkeeping in a file that is new: which slot changed when, which views are ours, what each table was last asked."""
     connection.execute("CREATE SCHEMA IF NOT EXISTS octavo")
     connection.execute("CREATE TABLE IF NOT EXISTS octavo.slots (table_name TEXT, slot BIGINT, generation BIGINT)")
     connection.execute("CREATE TABLE IF NOT EXISTS octavo.views (name TEXT, fingerprint TEXT)")
+    connection.execute("CREATE TABLE IF NOT EXISTS octavo.asked (table_name TEXT, fingerprint TEXT, model TEXT, engine TEXT)")
 
 
 def generations(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[int, int]]:

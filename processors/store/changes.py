@@ -97,7 +97,7 @@ def _filled(query: str, change: Staged) -> str:
         table=catalog.quoted(change.table.name),
         kept=f"temp.{catalog.quoted('__kept_' + change.table.name)}",
         columns=", ".join(catalog.quoted(column.name) for column in change.table.columns),
-        compared=", ".join(_comparable(field) for field in change.rows.schema),
+        compared=", ".join(_comparable(field) for field in change.rows.schema if field.name not in change.table.untold),
         touched=" OR ".join(f"({', '.join(keys[:length])}) IN (FROM __touched_{length})" for length in change.touched),
         slot=catalog.slot(change.table.name),
         order=catalog.ordering(change.table.name, change.rows.column_names),
@@ -119,8 +119,8 @@ def _wanted_shape(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[
 def keep(connection: duckdb.DuckDBPyConnection, change: Staged) -> None:
     """Before the transaction: when the table will get other columns, set its rows aside as the temporary table `__kept`.
 
-    Rows are kept, with nulls in new columns, unless an old value does not fit its new type. Then they are dropped with a warning:
-    their documents count as not yet answered.
+    Rows are kept, with nulls in new columns and for values that do not fit the new type of theirs, which a warning tells: `evidence` has
+    them as they were, and their documents count as not yet answered.
     """
     _register(connection, change)
     connection.execute(_filled("CREATE OR REPLACE TEMP TABLE $kept AS FROM __rows LIMIT 0", change))
@@ -128,11 +128,25 @@ def keep(connection: duckdb.DuckDBPyConnection, change: Staged) -> None:
     if stored is None or _types(stored[1]) == _types(wanted[1]):
         return
     before = {name for name, _, _ in stored[1]}
-    casts = [f"CAST({catalog.quoted(name)} AS {kind}) AS {catalog.quoted(name)}" for name, kind, _ in wanted[1] if name in before]
+    casts = [_cast(connection, change, name, kind) for name, kind, _ in wanted[1] if name in before]
+    casts += [f"'' AS {catalog.quoted(name)}" for name in change.table.key if name not in before]
+    connection.execute(_filled(catalog.fill("INSERT INTO $$kept BY NAME SELECT $casts FROM $$table", casts=", ".join(casts)), change))
+
+
+def _cast(connection: duckdb.DuckDBPyConnection, change: Staged, name: str, kind: str) -> str:
+    """A stored column in its new type, as SQL; null where a value does not fit, and everywhere when none could."""
+    column = catalog.quoted(name)
+    cast = f"TRY_CAST({column} AS {kind})"
+    misfits = catalog.fill("SELECT count(*) FROM $$table WHERE $column IS NOT NULL AND $cast IS NULL", column=column, cast=cast)
     try:
-        connection.execute(_filled(catalog.fill("INSERT INTO $$kept BY NAME SELECT $casts FROM $$table", casts=", ".join(casts)), change))
-    except (duckdb.ConversionException, duckdb.BinderException, duckdb.ParserException, duckdb.OutOfRangeException) as error:
-        _log.warning("The rows of %s do not fit its new columns and are dropped, to be asked again: %s", change.table.name, error)
+        lost = catalog.scalar(connection, _filled(misfits, change))
+    except (duckdb.ConversionException, duckdb.BinderException, duckdb.ParserException, duckdb.OutOfRangeException):
+        cast, lost = f"CAST(NULL AS {kind})", "All"
+    if lost:
+        _log.warning(
+            "%s values of %s.%s do not fit its new type %s; the answers of then have null there.", lost, change.table.name, name, kind
+        )
+    return f"{cast} AS {column}"
 
 
 def apply(connection: duckdb.DuckDBPyConnection, change: Staged) -> None:

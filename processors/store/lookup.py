@@ -1,26 +1,23 @@
-"""What flows ask of the tables: pages to pack, documents that are answered, rows that no document in the inbox has any more.
+"""What flows ask of the tables: pages to pack, documents that are answered.
 
 In: an open connection and, where it matters, which tables there are. Out: nouns, names and keys.
-Imports the helper `catalog` for its words of SQL, and `changes` because forgetting a document is a change like any other.
+Imports the helper `catalog` for its words of SQL, and `succession` for what it calls asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import duckdb
-import pyarrow as pa
 
 from processors.store import catalog
-from processors.store.changes import Change
+from processors.store.succession import Asked
 from schemas.pipeline import Document, Heading, Page, Properties
-from schemas.tables import REQUESTS, RUNS, Row
+from schemas.tables import Row
 
 # Reasons in `rejects` that another run may not meet: nothing was asked, or a page could not be shown.
 TRANSIENT = ("unavailable", "not_asked", "needs_ocr", "encrypted", "changed", "vanished", "unreadable", "timeout", "memory", "crashed")
 _PAGES_AT_ONCE = 2_000  # pages held in memory
-
-Asked = tuple[list[str], str, str]  # fingerprints that a question may have, model, engine
 
 
 def document(row: Row) -> Document:
@@ -79,30 +76,14 @@ def extents(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> 
 
 def answered(connection: duckdb.DuckDBPyConnection, question: str, asked: Asked) -> set[str]:
     """The documents with an accepted answer in the table `question`."""
-    query = "SELECT document FROM $table WHERE question IN (SELECT unnest(?::TEXT[])) AND model = ? AND engine = ?"
+    query = "SELECT document FROM $table WHERE question_fingerprint IN (SELECT unnest(?::TEXT[])) AND model = ? AND engine = ?"
     found = connection.execute(catalog.fill(query, table=catalog.quoted(question)), list(asked)).fetchall()
     return {one for (one,) in found}
 
 
-def rejected(connection: duckdb.DuckDBPyConnection, question: str, asked: Asked) -> set[str]:
-    """The documents that were rejected for good when `question` was asked like this; see `TRANSIENT`."""
-    query = """SELECT document FROM rejects WHERE question = ? AND question_fingerprint IN (SELECT unnest(?::TEXT[]))
-               AND model = ? AND engine = ? AND reason NOT IN (SELECT unnest(?::TEXT[]))"""
-    return {one for (one,) in connection.execute(query, [question, *asked, list(TRANSIENT)]).fetchall()}
-
-
-def gone(connection: duckdb.DuckDBPyConnection, paths: Iterable[str]) -> list[Change]:
-    """The changes that take `paths` out of `documents`, and out of the other tables what no other path holds.
-
-    `requests` and `runs` stay: they say what was paid and done. A document that another path still holds stays too.
-    """
-    connection.register("__paths", pa.table({"path": pa.array(sorted(paths), pa.string())}))
-    lost = connection.execute("SELECT path FROM documents WHERE path IN (FROM __paths)").fetchall()
-    changes = [Change(catalog.stored_table(connection, "documents"), (), set(lost))] if lost else []
-    query = """SELECT DISTINCT document FROM $table
-               WHERE document NOT IN (SELECT document FROM documents WHERE document IS NOT NULL AND path NOT IN (FROM __paths))"""
-    for name in catalog.generations(connection):
-        if name not in {"documents", REQUESTS.name, RUNS.name}:
-            orphans = connection.execute(catalog.fill(query, table=catalog.quoted(name))).fetchall()
-            changes += [Change(catalog.stored_table(connection, name), (), set(orphans))] if orphans else []
-    return changes
+def rejected(connection: duckdb.DuckDBPyConnection, question: str, asked: Asked) -> tuple[set[str], set[str]]:
+    """The documents that were rejected when `question` was asked like this: for good, and for now (`TRANSIENT`)."""
+    query = """SELECT document, reason IN (SELECT unnest(?::TEXT[])) FROM rejects
+               WHERE question = ? AND question_fingerprint IN (SELECT unnest(?::TEXT[])) AND model = ? AND engine = ?"""
+    found = connection.execute(query, [list(TRANSIENT), question, *asked]).fetchall()
+    return {one for one, passing in found if not passing}, {one for one, passing in found if passing}

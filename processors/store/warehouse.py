@@ -11,8 +11,9 @@ opened; a kill leaves the old file or the new one, and the next holder brings th
 
 from __future__ import annotations
 
+import shutil
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,13 +23,18 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from processors.store import catalog, changes, disk, lookup, parquet, views
+from processors.store import catalog, changes, disk, lookup, parquet, succession, views
 from processors.store.changes import Change
+from processors.store.succession import Asked
 from schemas.errors import SettingsError, StorageError
 from schemas.pipeline import Document, Page
-from schemas.tables import FIXED, Row, Table
+from schemas.tables import FIXED, Row, Table, brought_up
 
-__all__ = ["Change", "ColumnInfo", "TableInfo", "Warehouse", "hold"]
+__all__ = ["Asked", "Change", "ColumnInfo", "TableInfo", "Warehouse", "hold"]
+
+WAREHOUSE = "warehouse.duckdb"
+ASIDE = ".plan"  # folder of what a plan has read, which is in no table yet; what a run would read then, it need not read again
+READ = "read.duckdb"
 
 _ROWS_AT_ONCE = 1_000  # rows as Python's dicts, which take ten times what they take in Arrow
 
@@ -57,6 +63,41 @@ def _utc_now() -> datetime:
 
 
 @contextmanager
+def hold_aside(folder: Path, clock: Callable[[], datetime] = _utc_now) -> Iterator[tuple[Warehouse, Warehouse]]:
+    """Hold the output folder to look ahead: give a copy of its warehouse that may be changed, and the one that an earlier look left.
+
+    The warehouse itself stays as it is, and no other program finds the copy. `set_aside` gives it to the run that follows.
+    """
+    with disk.locked(folder, clock()):
+        with disk.voiced(folder):
+            disk.sweep(folder)
+            (folder / ASIDE).mkdir(exist_ok=True)
+            disk.sweep(folder / ASIDE)
+        last, copy = Warehouse(folder / ASIDE, file=READ), Warehouse(folder / ASIDE, file=f"next-{READ}", publishes=False)
+        with disk.voiced(folder):
+            copy.path.unlink(missing_ok=True)
+            if (folder / WAREHOUSE).exists():
+                catalog.copy(folder / WAREHOUSE, copy.path)
+        copy.heal()
+        yield copy, last
+        if copy.path.exists():
+            with disk.voiced(folder):
+                disk.replace(copy.path, last.path)
+
+
+def set_aside(folder: Path) -> Warehouse | None:
+    """What a look ahead has read since the last run, if there was one."""
+    found = Warehouse(folder / ASIDE, file=READ)
+    return found if found.path.exists() else None
+
+
+def drop_aside(folder: Path) -> None:
+    """Remove what a look ahead has read, since the tables have it now."""
+    with disk.voiced(folder):
+        shutil.rmtree(folder / ASIDE, ignore_errors=True)
+
+
+@contextmanager
 def hold(folder: Path, clock: Callable[[], datetime] = _utc_now) -> Iterator[Warehouse]:
     """Hold the output folder alone, clear away what a killed run left, and give its warehouse.
 
@@ -71,20 +112,25 @@ def hold(folder: Path, clock: Callable[[], datetime] = _utc_now) -> Iterator[War
 class Warehouse:
     """The tables of one output folder. Anyone may read; only who holds the folder (`hold`) may commit."""
 
-    def __init__(self, folder: Path, shipped_views: Path = views.SHIPPED) -> None:
+    def __init__(self, folder: Path, shipped_views: Path = views.SHIPPED, *, file: str = WAREHOUSE, publishes: bool = True) -> None:
+        """`publishes` says whether its rows are written as Parquet too."""
         self.folder = folder
-        self.path = folder / "warehouse.duckdb"
+        self.path = folder / file
+        self._publishes = publishes
         self.tables_folder = folder / "tables"
         self._views = views.load(shipped_views)
         self._committing = threading.Lock()
 
     # --- writing ---
 
-    def commit(self, batch: Sequence[Change]) -> bool:
+    def commit(self, batch: Sequence[Change], asked: Mapping[str, Asked] | None = None) -> bool:
         """Make all changes at once, or none. False when they change nothing: then the file stays as it is, byte for byte.
 
+        `asked` says by table the question whose answers are in the batch: rows of other documents that answer another one are `former`
+        from then on. What has a successor in the batch goes, and so does what a change of `documents` leaves without a path.
+
         A table whose columns differ from the stored ones (the schema was edited) gets its new columns: the rows of other documents
-        stay, with nulls in new columns, unless an old value does not fit its new type; then they are dropped and a warning is logged.
+        stay, with nulls in new columns and where a value does not fit the new type of its column, which a warning tells.
         Raises SchemaError for rows that do not fit their table, StorageError when the disk refuses; what was committed stays.
         """
         views.refuse_namesakes(self._views, (change.table.name for change in batch))
@@ -92,20 +138,22 @@ class Warehouse:
         with self._committing, disk.voiced(self.folder):
             differs = self._difference(staged)
             if differs is not None:
-                self._replace(staged, differs)
+                self._replace(staged, differs, asked or {})
             self._publish()
         return differs is not None
 
-    def forget(self, paths: Collection[str]) -> bool:
-        """Forget these paths, and every answer, page and reject of documents that no other path holds.
+    def forget(self, paths: Collection[tuple[str, str]]) -> bool:
+        """Forget these paths, each with its inbox, and every answer, page and reject of documents that no other path holds.
 
         Gives whether anything changed. What was paid (`requests`) and done (`runs`) is never forgotten.
         """
-        if self._shape("documents") is None:
-            return False
-        with self._open() as connection:
-            gone = lookup.gone(connection, paths)
-        return bool(gone) and self.commit(gone)
+        return bool(paths) and self._shape("documents") is not None and self.commit([Change(FIXED["documents"], (), set(paths))])
+
+    def adopt(self, inbox: str) -> None:
+        """Say that the paths of a version before, which put down no inbox, are of this one."""
+        if self._shape("documents") is not None and (rows := self.query("SELECT * FROM documents WHERE inbox = ''").to_pylist()):
+            nameless = {(row["path"], "") for row in rows}
+            self.commit([Change(FIXED["documents"], [{**row, "inbox": inbox} for row in rows], nameless)])
 
     def heal(self) -> None:
         """Remove what a killed commit left unfinished, bring the Parquet files up to the warehouse, and its tables up to these days.
@@ -116,6 +164,7 @@ class Warehouse:
             disk.sweep(self.folder)
             self._publish()
             earlier = [Change(table) for table in FIXED.values() if self._lacks_columns(table)]
+            earlier += self._answers_of_earlier_days()
         if earlier:
             self.commit(earlier)
 
@@ -131,7 +180,18 @@ class Warehouse:
                     differs.setdefault(change.table.name, set()).update(slots)
             return differs if differs or views.stale(connection, self._views) or catalog.outdated(connection) else None
 
-    def _replace(self, staged: Sequence[changes.Staged], differs: dict[str, set[int]]) -> None:
+    def _answers_of_earlier_days(self) -> Iterator[Change]:
+        """The tables of answers of a version before, in which `question` is what is called `question_fingerprint` now."""
+        if not self.path.exists():
+            return
+        with self._open() as connection:
+            for name in set(catalog.generations(connection)) - FIXED.keys():
+                table = catalog.stored_table(connection, name)
+                if "question_fingerprint" not in table.schema.names:
+                    rows = connection.sql(catalog.fill("FROM $table", table=catalog.quoted(name))).to_arrow_table()
+                    yield Change(*brought_up(table, rows))
+
+    def _replace(self, staged: Sequence[changes.Staged], differs: dict[str, set[int]], asked: Mapping[str, Asked]) -> None:
         """Copy, change, sync, rename: the new file is there whole or not at all."""
         temporary = self.folder / f"{disk.TEMPORARY}{self.path.name}"
         disk.sweep(self.folder)
@@ -139,12 +199,18 @@ class Warehouse:
             if self.path.exists():
                 catalog.copy(self.path, temporary)
             with catalog.attached(temporary, read_only=False) as connection:
-                self._change(connection, [change for change in staged if change.table.name in differs], differs)
+                self._change(connection, [change for change in staged if change.table.name in differs], differs, asked)
             disk.replace(temporary, self.path)
         finally:
             disk.sweep(self.folder)
 
-    def _change(self, connection: duckdb.DuckDBPyConnection, staged: Sequence[changes.Staged], differs: dict[str, set[int]]) -> None:
+    def _change(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        staged: Sequence[changes.Staged],
+        differs: dict[str, set[int]],
+        asked: Mapping[str, Asked],
+    ) -> None:
         for change in staged:
             changes.keep(connection, change)
         connection.begin()
@@ -152,15 +218,17 @@ class Warehouse:
         generation = 1 + max(catalog.generation(connection), parquet.newest(self.tables_folder))
         for change in staged:
             changes.apply(connection, change)
-        for table, slots in differs.items():
-            changes.stamp(connection, table, slots, generation)
+        succession.note_asked(connection, asked)
+        for touched in (differs, succession.settle(connection)):
+            for table, slots in touched.items():
+                changes.stamp(connection, table, slots, generation)
         views.create(connection, self._views)
         connection.commit()
         connection.execute("CHECKPOINT warehouse")
 
     def _publish(self) -> None:
         """Write the Parquet files that are not as the warehouse has them, and remove those that it does not have."""
-        if not self.path.exists():
+        if not (self._publishes and self.path.exists()):
             return
         with self._open() as connection:
             parquet.publish(connection, self.tables_folder)
@@ -195,31 +263,48 @@ class Warehouse:
         with self._open() as connection:
             return connection.sql(statement, params=list(parameters)).to_arrow_table()
 
+    def inboxes(self) -> list[str]:
+        """The folders and URLs below which the paths of `documents` lie, sorted."""
+        if self._shape("documents") is None:
+            return []
+        return list(self.query("SELECT DISTINCT inbox FROM documents WHERE inbox <> '' ORDER BY inbox")["inbox"].to_pylist())
+
+    def documents_at(self, paths: Sequence[str], inbox: str) -> list[Row]:
+        """The rows of `documents` at these paths of an inbox."""
+        query = "SELECT * FROM documents WHERE path IN (SELECT unnest(?::TEXT[])) AND inbox = ?"
+        rows: list[Row] = self.query(query, [list(paths), inbox]).to_pylist()
+        return rows
+
     def documents(self) -> list[Document]:
         """Every path that was found, in the order of paths."""
         return [lookup.document(row) for row in self.rows("documents")]
 
-    def document(self, sha256: str) -> Document:
-        """The document with these bytes, under the first of its paths. Raises KeyError when there is none."""
-        found = self.query("SELECT * FROM documents WHERE document = ? ORDER BY path LIMIT 1", [sha256]).to_pylist()
+    def document(self, sha256: str, inbox: str = "") -> Document:
+        """The document with these bytes, under the first of its paths, of one inbox where it is named. Raises KeyError."""
+        query = "SELECT * FROM documents WHERE document = ? AND ? IN ('', inbox) ORDER BY path LIMIT 1"
+        found = self.query(query, [sha256, inbox]).to_pylist()
         if not found:
             raise KeyError(sha256)
         return lookup.document(found[0])
 
-    def pageless(self) -> list[Document]:
-        """The documents that were read and have no pages all the same, since these were to come with another path of the same bytes."""
+    def pageless(self, inbox: str = "") -> list[Document]:
+        """The documents, of one inbox where it is named, that were read and have no pages all the same.
+
+        Theirs were to come with another path of the same bytes.
+        """
         if self._shape("documents") is None or self._shape("pages") is None:
             return []
         query = """SELECT * FROM documents WHERE status = 'ok' AND reason <> 'container' AND page_count > 0
-                   AND document NOT IN (SELECT document FROM pages) ORDER BY path"""
-        return [lookup.document(row) for row in self.query(query).to_pylist()]
+                   AND ? IN ('', inbox) AND document NOT IN (SELECT document FROM pages) ORDER BY path"""
+        return [lookup.document(row) for row in self.query(query, [inbox]).to_pylist()]
 
-    def readable(self) -> set[str]:
-        """The documents that were read and have pages."""
+    def readable(self, inbox: str = "") -> set[str]:
+        """The documents, of one inbox where it is named, that were read and have pages."""
         if self._shape("documents") is None or self._shape("pages") is None:
             return set()
-        query = "SELECT DISTINCT document FROM documents WHERE status = 'ok' AND document IN (SELECT document FROM pages)"
-        return set(self.query(query)["document"].to_pylist())
+        query = """SELECT DISTINCT document FROM documents
+                   WHERE status = 'ok' AND ? IN ('', inbox) AND document IN (SELECT document FROM pages)"""
+        return set(self.query(query, [inbox])["document"].to_pylist())
 
     def pages_of(self, documents: Sequence[str]) -> Iterator[Page]:
         """The pages of the documents, in the order given and by number, a few thousand in memory at a time."""
@@ -238,7 +323,8 @@ class Warehouse:
     def answered(self, question: str, fingerprints: Sequence[str], model: str, engine: str) -> set[str]:
         """The documents that need not be asked: answered by this very question, model and engine, or rejected for good.
 
-        `question` is the table, `fingerprints` are the question's. Rejects that another run may not meet (`TRANSIENT`) do not count.
+        `question` is the table, `fingerprints` are the question's. Where a reject stands that another run may not meet (`TRANSIENT`),
+        there is something to ask, also when a part of the answer is there.
         """
         if not self.path.exists():
             return set()
@@ -246,7 +332,12 @@ class Warehouse:
         with self._open() as connection:
             there = catalog.tables(connection)
             answered = lookup.answered(connection, question, asked) if question in there else set()
-            return answered | (lookup.rejected(connection, question, asked) if "rejects" in there else set())
+            for_good, for_now = lookup.rejected(connection, question, asked) if "rejects" in there else (set(), set())
+            return (answered | for_good) - for_now
+
+    def has(self, table: str) -> bool:
+        """Whether there is such a table or view."""
+        return self._shape(table) is not None
 
     def size(self, table: str) -> int:
         """How many rows a table or view has; 0 when it is not there yet."""
@@ -254,6 +345,18 @@ class Warehouse:
             return 0
         with self._open() as connection:
             return catalog.row_count(connection, table)
+
+    def former(self, table: str) -> int:
+        """How many answers of a table wait for their successor."""
+        query = catalog.fill("SELECT count(*) AS n FROM $table WHERE former", table=catalog.quoted(table))
+        return int(self.query(query)["n"][0].as_py()) if self.has(table) else 0
+
+    def statuses(self, inbox: str) -> dict[str, int]:
+        """How many paths of an inbox have each status."""
+        if self._shape("documents") is None:
+            return {}
+        query = "SELECT status, count(*) AS n FROM documents WHERE inbox = ? GROUP BY ALL ORDER BY ALL"
+        return {str(row["status"]): int(row["n"]) for row in self.query(query, [inbox]).to_pylist()}
 
     def counts(self, table: Table, column: str) -> list[Row]:
         """How many rows have each value of a column: `[{"status": "ok", "n": 12}, ...]`, by value."""

@@ -167,7 +167,7 @@ def _job(folder: Path, out: Path, base_url: str) -> Job:
 
 
 def _result(said: Said, out: Path, journal: Sequence[Entry], runs: int) -> Result:
-    query = f"SELECT path, {', '.join(FIELDS)} FROM parcel JOIN documents USING (document)"
+    query = f"SELECT documents.path, {', '.join(FIELDS)} FROM parcel JOIN documents USING (document)"
     rows = {row.pop("path"): {name: str(value) for name, value in row.items()} for row in Warehouse(out).query(query).to_pylist()}
     paid = [entry for entry in journal if entry.cost_usd > 0]
     filtered = [_shown(entry) for entry in journal if entry.fault in {"content_filter", "content_filter_output"}]

@@ -1,0 +1,77 @@
+"""The rows in `runs`: a run that ends in whatever way comes in; how it ended, also where it could not say so itself, goes out.
+
+A run puts down in the ledger that it has begun, and takes that away when it has ended. What is still there when the next one begins was
+killed, and gets its row from that one. A run that changed nothing, asked nothing and was stopped by nothing has no row.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from flows.asking import Desk
+from flows.outcome import Outcome
+from processors.store.warehouse import Change
+from schemas import tables
+
+BEGUN = "run "  # how the names of such notes begin
+KILLED = "It was killed, or the machine stopped: nothing was heard of its end. What it had paid for is kept, and the next run went on."
+KILLED_EXIT_CODE = 137  # what a shell says of a process that was killed by signal 9
+
+Row = dict[str, Any]
+
+
+def begin(desk: Desk, started: datetime) -> Row:
+    """Put down that the run has begun; gives what is known of it by now, for `end`."""
+    row = {
+        "run": desk.run,
+        "started_at": started.isoformat(),
+        "job": desk.job.model_dump_json(),
+        "engine": desk.asker.account.engine if desk.questions else "",
+        "model": desk.asker.account.model.id if desk.questions else "",
+    }
+    desk.asker.ledger.keep(f"{BEGUN}{desk.run}", json.dumps(row))
+    return row
+
+
+def end(desk: Desk, ended: Outcome, begun: Row) -> None:
+    """Put down how a run ended, and that the ones before it were killed which never said."""
+    ledger = desk.asker.ledger
+    killed = {name: note for name, note in ledger.notes(BEGUN).items() if name != f"{BEGUN}{desk.run}"}
+    rows = [_killed(json.loads(note)) for note in killed.values()]
+    if ended.changed or ended.asked or ended.stopped:
+        rows.append(_row(ended, begun))
+    if rows:
+        desk.warehouse.commit([Change(tables.RUNS, rows)])
+    for name in (f"{BEGUN}{desk.run}", *killed):
+        ledger.forget(name)
+
+
+def _row(ended: Outcome, begun: Row) -> Row:
+    """The job stands there as it was given; it never holds a key."""
+    return {
+        **begun,
+        "started_at": datetime.fromisoformat(begun["started_at"]),
+        "ended_at": datetime.now(UTC),
+        "documents": ended.paths,
+        "ok": ended.statuses.get("ok", 0),
+        "failed": ended.statuses.get("error", 0),
+        "added": ended.added,
+        "changed": ended.changed_documents,
+        "removed": ended.removed,
+        "unchanged": ended.unchanged,
+        "asked": ended.asked,
+        "from_ledger": ended.recalled,
+        "not_asked": ended.not_asked,
+        "cost_usd": ended.cost_usd,
+        "exit_code": ended.exit_code,
+        "outcome": " ".join(ended.sentences),
+    }
+
+
+def _killed(begun: Row) -> Row:
+    numbers = dict.fromkeys(("documents", "ok", "failed", "added", "changed", "removed", "unchanged", "asked", "from_ledger", "not_asked"))
+    started = datetime.fromisoformat(begun["started_at"])
+    rest = {"started_at": started, "ended_at": None, "cost_usd": None, "exit_code": KILLED_EXIT_CODE, "outcome": KILLED}
+    return {**begun, **numbers, **rest}

@@ -1,0 +1,99 @@
+"""Which rows have had their day: answers, evidence and pages of earlier states of files, and of earlier questions.
+
+In: a connection in the middle of a commit, when `documents` and the answers are as they will be. Out: rows that went or were put right,
+as the slots of each table that changed. Imports the helper `catalog` for its words of SQL.
+
+An answer outlives the file it is about until something takes its place, so that a change never costs a row before there is another:
+
+    file changed, not asked yet       the answer stays, `former`
+    changed, and answered             the answer goes in the commit that brings its successor
+    path gone from `documents`        the answer goes; who commits that has a person's word for it
+    file moved                        the answer gets the new path
+    question or model changed         the answer stays, `former`, until the document is answered anew
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import duckdb
+
+from processors.store import catalog
+from schemas.tables import FIXED
+
+Asked = tuple[list[str], str, str]  # fingerprints that a question may have, model, engine
+Slots = dict[str, set[int]]
+
+_ORPHAN = "document NOT IN (SELECT document FROM documents WHERE document IS NOT NULL)"
+
+# A path has a successor to an earlier answer when what lies there now has an answer itself, or is known not to be of that kind.
+_GONE = """
+    $orphan AND ((path, inbox) NOT IN (SELECT path, inbox FROM documents WHERE status <> 'skipped')
+                   OR (path, inbox) IN (SELECT d.path, d.inbox FROM documents d JOIN $table USING (document))
+                   OR (path, inbox) IN (SELECT d.path, d.inbox FROM documents d JOIN rejects r USING (document)
+                                        WHERE r.question = $name AND r.reason = 'not_applicable'))"""
+_PLACED = """
+    UPDATE $table SET path = first.path, inbox = first.inbox
+    FROM (SELECT document, min({'path': path, 'inbox': inbox}) AS first FROM documents WHERE document IS NOT NULL GROUP BY document) AS d
+    WHERE $table.document = d.document AND ($table.path, $table.inbox) <> (first.path, first.inbox) RETURNING $slot"""
+
+_FORMER = "UPDATE $table SET former = $former WHERE former <> $former RETURNING $slot"
+
+
+def settle(connection: duckdb.DuckDBPyConnection) -> Slots:
+    """Take away what has a successor or no file any more, and say of the rest where it lies and whether it is of earlier days."""
+    there = set(catalog.tables(connection))
+    touched: Slots = {}
+    answers = sorted(there - FIXED.keys()) if there >= {"evidence", "rejects"} else []
+    if there >= {"documents", "pages"}:
+        for name, slots in _settled(connection, answers, there):
+            touched.setdefault(name, set()).update(slots)
+    return {name: slots for name, slots in touched.items() if slots}
+
+
+def _settled(connection: duckdb.DuckDBPyConnection, answers: Sequence[str], there: set[str]) -> Iterator[tuple[str, set[int]]]:
+    """The slots that changed, with the table that they are of."""
+    for table in answers:
+        yield from _settled_answers(connection, table)
+    if "rejects" in there:
+        yield "rejects", _deleted(connection, "rejects", _ORPHAN)
+    silent = (catalog.fill(" AND document NOT IN (SELECT document FROM $table)", table=catalog.quoted(table)) for table in answers)
+    yield "pages", _deleted(connection, "pages", _ORPHAN + "".join(silent))
+
+
+def _settled_answers(connection: duckdb.DuckDBPyConnection, table: str) -> Iterator[tuple[str, set[int]]]:
+    yield table, _slots(connection, _PLACED, table)
+    yield table, _deleted(connection, table, _GONE)
+    yield "evidence", _deleted(connection, "evidence", "question = $name AND document NOT IN (SELECT document FROM $table)", table)
+    former = f"($orphan OR {_asked_before(connection, table)})"
+    yield table, _slots(connection, catalog.fill(_FORMER, former=former, table="$table", slot="$slot"), table)
+
+
+def _asked_before(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """The condition under which a row of a table is of an earlier question or model."""
+    stored = connection.execute("SELECT fingerprint, model, engine FROM octavo.asked WHERE table_name = ?", [table]).fetchall()
+    if not stored:
+        return "false"
+    now = ", ".join(f"({', '.join(map(catalog.literal, one))})" for one in stored)
+    return f"(question_fingerprint, model, engine) NOT IN ({now})"
+
+
+def note_asked(connection: duckdb.DuckDBPyConnection, asked: Mapping[str, Asked]) -> None:
+    """Put down what each of these tables was last asked; answers to anything else are of earlier days from then on."""
+    for table, (fingerprints, model, engine) in asked.items():
+        connection.execute("DELETE FROM octavo.asked WHERE table_name = ?", [table])
+        for fingerprint in fingerprints:
+            connection.execute("INSERT INTO octavo.asked VALUES (?, ?, ?, ?)", [table, fingerprint, model, engine])
+
+
+def _deleted(connection: duckdb.DuckDBPyConnection, name: str, condition: str, table: str = "") -> set[int]:
+    """Delete rows of the table `name`; `table` is the table of answers that the condition speaks of, where that is another."""
+    query = catalog.fill(
+        "DELETE FROM $of WHERE $condition RETURNING $slot", of=catalog.quoted(name), condition=condition, slot=catalog.slot(name)
+    )
+    return _slots(connection, query, table or name)
+
+
+def _slots(connection: duckdb.DuckDBPyConnection, query: str, table: str) -> set[int]:
+    filled = catalog.fill(query, table=catalog.quoted(table), name=catalog.literal(table), slot=catalog.slot(table), orphan=_ORPHAN)
+    return {slot for (slot,) in connection.execute(filled).fetchall()}
