@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     """Read a folder, ask about every document, and write tables."""
     job = jobs.from_flags(args)
     halt = Halt()
-    approve = show.approve(ask=not (args.yes or job.offline))
+    approve = show.approve(job)
     with show.progress() as tell:
         if args.prefect or os.environ.get("PREFECT_API_URL"):
             from flows.reporting import report_to_prefect

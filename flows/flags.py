@@ -22,7 +22,6 @@ def parsers(functions: Mapping[str, Command]) -> tuple[usage.Parser, Any]:
         commands[name].set_defaults(command=function)
     for command in (commands["run"], commands["plan"]):
         jobs.add_flags(command)
-        command.add_argument("--yes", action="store_true", help="Do not ask before spending.")
         command.add_argument("--prefect", action="store_true", help="Report to Prefect (also done when PREFECT_API_URL is set).")
     wait = usage.number(float, least=0)
     commands["run"].add_argument(

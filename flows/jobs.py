@@ -17,6 +17,7 @@ from schemas.job_groups import GROUPS, flattened
 
 PROVIDER_FLAGS = ("provider", "base_url", "model", "catalogue", "key_env")
 WORDS = {"extract": "SCHEMA", "required_evidence": "FIELD"}  # flags that take several words, and what these are
+ALIASES = {"approved": ("--yes",)}  # `yes` would be no name for a field: in YAML it is a truth
 STYLES = [style for style in get_args(SummaryStyle) if style]
 
 
@@ -38,7 +39,8 @@ def add_provider_flags(command: argparse.ArgumentParser) -> None:
 def _add(command: argparse._ActionsContainer, names: Iterable[str]) -> None:
     for name in names:
         field = Job.model_fields[name]
-        command.add_argument(_flag(name), default=argparse.SUPPRESS, help=_help(name), **_shape(name, field.annotation))
+        flags = (*ALIASES.get(name, ()), _flag(name))
+        command.add_argument(*flags, dest=name, default=argparse.SUPPRESS, help=_help(name), **_shape(name, field.annotation))
 
 
 def from_flags(args: argparse.Namespace) -> Job:

@@ -86,8 +86,7 @@ async def _agreed(desk: Desk, approve: Approve, tell: Tell) -> bool:
     await _look_at_balance(desk, found)
     if desk.halt.error or desk.job.replay:
         return True
-    if not approve(found):
-        desk.halt.error = NotApproved("Not approved, so nothing was asked.", next_step="--yes goes on without the question.")
+    if not _approved(desk, approve, found):
         return False
     await fill_ledger(desk, tell=tell)
     return True
@@ -159,6 +158,18 @@ def questions(job: Job, steps: Sequence[Step] = ALL) -> list[Question]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SettingsError(f"Two questions are named {', '.join(twice)}.", about="extract", next_step="Rename or drop one of them.")
     return asked
+
+
+def _approved(desk: Desk, approve: Approve, found: Estimate) -> bool:
+    """Whether somebody agrees to the price; who does not says why, and nothing is asked."""
+    try:
+        if approve(found):
+            return True
+    except NotApproved as error:
+        desk.halt.error = error
+    else:
+        desk.halt.error = NotApproved("The price was not agreed to, so nothing was asked.", next_step="What was read is kept.")
+    return False
 
 
 async def _look_at_balance(desk: Desk, found: Estimate) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from flows import packing, settings
 from flows.answers import Task
@@ -11,6 +11,8 @@ from flows.asking import Desk
 from processors.pack import windows as pack
 from schemas.pipeline import SUMMARY, Part, Window
 from schemas.printed_rows import likely_items
+
+LIMITS = {"concurrency": "calls in flight", "rpm": "requests a minute", "tpm": "tokens a minute", "tpd": "tokens a day"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,20 @@ class Estimate:
     exact: bool  # whether tokens were counted with the model's vocabulary
     learned: bool  # whether the tokens of replies are those that earlier ones had, or what the schemas let expect
     cost: pack.Cost
-    assumed: str = ""  # whose limits are assumed for the minutes, and how to tell the account's, when they are not told
+    assumed: str = ""  # which limits are assumed for the minutes, whose they are, and how to tell the account's, when they are not told
+    unpriced: bool = False  # whether nobody knows what the provider charges for the model
+
+    @property
+    def free(self) -> bool:
+        """Whether asking costs nothing, as by rules on this machine or on a machine of one's own."""
+        return not self.windows or not (self.cost.worst_usd or self.unpriced)
 
 
-Approve = Callable[[Estimate], bool]
+Approve = Callable[[Estimate], bool]  # may also raise NotApproved, which says why not
 
 
 def always(_: Estimate) -> bool:
-    """Approve whatever it costs; the budget still holds."""
+    """Approve whatever it costs: who calls this from Python has decided; the budget still holds."""
     return True
 
 
@@ -62,15 +70,20 @@ def estimate(desk: Desk) -> Estimate:
         learned=all(map(desk.asker.expected.knows, desk.questions)),
         cost=pack.cost(calls, packing.terms(desk), scale),
         assumed=_assumed(desk),
+        unpriced=desk.asker.account.provider.key_needed and not desk.asker.account.model.priced,
     )
 
 
 def _assumed(desk: Desk) -> str:
-    if settings.assumed(desk.job) == desk.asker.account.limits:
+    """Which limits the minutes are reckoned with that nobody told."""
+    told, assumed = desk.asker.account.limits, settings.assumed(desk.job)
+    assumed_names = [field.name for field in fields(assumed) if getattr(assumed, field.name)]
+    missing = [name for name in assumed_names if not getattr(told, name)]
+    if not missing:
         return ""
-    if desk.asker.account.provider.assumed:
-        return "the catalogue, since yours are not told (--concurrency, --rpm, --tpm)"
-    return f"tier {settings.ASSUMED_TIER}, since yours are not told (--tier)"
+    whose, flag = ("the catalogue's", "") if desk.asker.account.provider.assumed else (f"tier {settings.ASSUMED_TIER}'s", "--tier, or ")
+    what = "limits" if missing == assumed_names else " and ".join(LIMITS[name] for name in missing)
+    return f"{whose} {what}, since yours are not told ({flag}{', '.join(f'--{name}' for name in missing)})"
 
 
 def _windows(desk: Desk, plan: packing.Plan) -> Iterator[tuple[Window, int]]:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from flows import consent
 from flows.batches import Tell
 from schemas.errors import OctavoError
 from schemas.job import Job
@@ -86,32 +87,19 @@ def outcome(ended: Outcome, job: Job) -> None:
     err.print(escape(f"Tables: {folder / 'warehouse.duckdb'} and {folder / 'tables'}/*/*.parquet"), soft_wrap=True)
 
 
-def approve(*, ask: bool) -> Approve:
-    """Say the price before anything is spent; on a terminal wait for a yes, elsewhere go on (the budget holds there)."""
+def approve(job: Job) -> Approve:
+    """Say the price before anything is spent, and wait for a yes; where there is no terminal, the job itself agrees or not."""
+    by_job = consent.by_job(job, note)
+    if job.approved or not (sys.stdin.isatty() and err.is_terminal):
+        return by_job
 
-    def approved(estimate: Estimate) -> bool:
-        if not estimate.windows or not estimate.cost.worst_usd:
+    def approved(found: Estimate) -> bool:
+        if found.free:
             return True
-        err.print(escape(price(estimate)), soft_wrap=True)
-        if not (ask and sys.stdin.isatty() and err.is_terminal):
-            return True
-        return err.input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+        note(consent.price(found))
+        return err.input("Go on? [y/N] ", markup=False).strip().lower() in {"y", "yes"}
 
     return approved
-
-
-def price(estimate: Estimate) -> str:
-    """The price in one line."""
-    cost = estimate.cost
-    return (
-        f"{cost.requests} calls, {cost.prompt_tokens:,} tokens in, about {cost.reply_tokens:,} out: "
-        f"{_dollars(estimate)}, {_time(estimate)}. "
-        f"Windows: {estimate.windows:,} ({estimate.reason})."
-    )
-
-
-def _dollars(found: Estimate) -> str:
-    return f"${found.cost.usd:.2f} expected, ${found.cost.worst_usd:.2f} at the most"
 
 
 def estimate(found: Estimate, account: Account) -> None:
@@ -128,8 +116,8 @@ def estimate(found: Estimate, account: Account) -> None:
         ("Calls", f"{found.cost.requests:,}"),
         ("Tokens", f"{found.cost.prompt_tokens:,} in, of which {found.cost.cached_tokens:,} cached; about {found.cost.reply_tokens:,} out"),
         ("Replies", expected),
-        ("Price", _dollars(found) if account.model.priced else "not in the catalogue"),
-        ("Time", _time(found)),
+        ("Price", consent.dollars(found) if account.model.priced else "not in the catalogue"),
+        ("Time", consent.time(found)),
         ("Not in it", "what has to be asked again: answers that are not accepted, rows that a list left out"),
     ):
         grid.add_row(f"[bold]{name}[/]", escape(value))
@@ -218,7 +206,7 @@ def scores(report: Report, form: str) -> None:
 
 def batches(waiting: Iterable[Order]) -> None:
     """Batches that are not over."""
-    grid = Table("batch", "model", "ordered at", "requests", "at the most", box=None)
+    grid = Table("batch", "model", "ordered at", "requests", "reserved", box=None)
     for order in waiting:
         grid.add_row(order.batch or "not made", order.model, order.made_at[:19], f"{order.requests:,}", f"${order.reserved_usd:.2f}")
     out.print(grid if grid.row_count else "No batch is waiting.")
@@ -230,12 +218,3 @@ def findings(found: Sequence[Finding]) -> int:
         mark = "[green]ok[/]  " if finding.ok else "[red]no[/]  " if finding.needed else "[yellow]--[/]  "
         out.print(f"{mark}[bold]{finding.name:<10}[/] {escape(finding.sentence)}", soft_wrap=True)
     return 0 if all(finding.ok for finding in found if finding.needed) else 1
-
-
-def _time(found: Estimate) -> str:
-    """Minutes, and what they assume."""
-    return _duration(found.cost.minutes) + (f" with the limits of {found.assumed}" if found.assumed else "")
-
-
-def _duration(minutes: float) -> str:
-    return f"about {minutes:.0f} min" if minutes >= 1 else f"about {max(1, round(minutes * 60))} s"

@@ -26,10 +26,10 @@ from prefect.events import emit_event
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from flows import liveness, order, settings
+from flows import consent, liveness, order, settings
 from flows.batches import IN_FLIGHT, Each, Halt, Tell, bounded, quiet
 from flows.outcome import Outcome
-from flows.plan import Approve, always
+from flows.plan import Approve
 from flows.run_states import Wait, tolerantly
 from flows.show import STAGES
 from flows.turns import in_turn
@@ -50,7 +50,7 @@ class Caller:
     """Whoever runs a flow in this process: is told where to look and how far it is, sees the price, and may ask it to end."""
 
     tell: Tell = quiet
-    approve: Approve = always
+    approve: Approve | None = None  # without one the job itself agrees to its price, or not
     halt: Halt | None = None
     seen_at: Callable[[str], None] | None = None
     patience_s: float = math.inf  # how long to wait while another run holds the output folder
@@ -105,7 +105,7 @@ async def _worked(job: Job, steps: Sequence[order.Step], caller: Caller) -> Outc
                 each=in_tasks(),
                 tell=told,
                 halt=halt,
-                approve=caller.approve,
+                approve=caller.approve or consent.by_job(job, get_run_logger().info),
                 hear=notices.hear,
             )
 

@@ -51,6 +51,7 @@ class Job(BaseModel):
     budget_day_usd: float = Field(default=0, ge=0, description="Most that all runs may cost in a UTC day, in USD; 0 for no cap.")
     budget_month_usd: float = Field(default=0, ge=0, description="Most that all runs may cost in a month (UTC), in USD; 0 for no cap.")
     budget_project_usd: float = Field(default=0, ge=0, description="Most that all runs of the project may cost in USD; 0 for no cap.")
+    approved: bool = Field(default=False, description="Agree to the price beforehand: nobody is asked, and no budget is needed.")
     project: str = Field(default="", max_length=100, description="Name under which runs are counted together.")
     replay: bool = Field(default=False, description="Check stored replies again under the schemas as they are now; no call is made.")
     unpriced: bool = Field(default=False, description="Ask a model of unknown price in spite of a budget, which counts it as 0.")

@@ -42,13 +42,14 @@ GROUPS = (
     Group(
         "answers",
         "Who answers, and for how much",
-        "Kimi at Moonshot, no budget",
+        "Kimi at Moonshot, not asked without a budget",
         {
             "offline": "Offline",
             "provider": "Provider",
             "model": "Model",
             "key_secret": "Secret block with the key",
             "budget_usd": "Budget of this run (USD)",
+            "approved": "Spend without a budget",
             "mode": "Call by call or in batches",
             "budget_day_usd": "Budget of a day (USD)",
             "budget_month_usd": "Budget of a month (USD)",

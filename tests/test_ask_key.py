@@ -58,7 +58,7 @@ def run(kimi: Running, folder: Path, *flags: str) -> str:
     """A run of one letter in a process of its own; gives all that it said."""
     (folder / "inbox").mkdir()
     (folder / "inbox" / "a.txt").write_text("subject: balance\n", encoding="utf-8")
-    where = ["--out", str(folder / "out"), "--base-url", kimi.base_url, "--tier", "5", *flags]
+    where = ["--out", str(folder / "out"), "--base-url", kimi.base_url, "--tier", "5", "--yes", *flags]
     command = [sys.executable, "-m", "flows.cli", "run", str(folder / "inbox"), "--extract", "letter", *where]
     environ = {**os.environ, "MOONSHOT_API_KEY": KEY, "OCTAVO_HOME": str(folder / "out" / "home")}
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)

@@ -159,11 +159,11 @@ def test_plan_says_the_price_and_asks_nothing(inbox: Path, kimi: Running, capsys
     os.environ.pop("MOONSHOT_API_KEY")
     assert cli.main(["plan", str(inbox), "--out", str(inbox.parent / "out"), "--extract", "letter", "invoice"]) == 0
     said = capsys.readouterr().out
-    for word in ("1 with 1 pages", "tokens in 1 windows", "Calls", "$0.0", "about", "with the limits of tier 1"):
+    for word in ("1 with 1 pages", "tokens in 1 windows", "Calls", "$0.0", "about", "with tier 1's limits, since yours are not told"):
         assert word in said
     assert kimi.journal == []
     assert cli.main(["plan", str(inbox), "--out", str(inbox.parent / "out"), "--extract", "letter", "--tier", "3"]) == 0
-    assert "limits of tier" not in capsys.readouterr().out
+    assert "limits, since" not in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("corpus")

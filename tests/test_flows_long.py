@@ -165,7 +165,7 @@ async def test_kill_9_between_the_pieces_then_the_same_table(kimi: Running, job:
 def start(kimi: Running, job: Job) -> subprocess.Popen[bytes]:
     """`octavo run` as a process of its own, one call at a time."""
     flags = [job.inbox, "--out", job.out, "--extract", *job.extract, "--base-url", kimi.base_url, "--max-window-tokens", "5000"]
-    command = [sys.executable, "-m", "flows.cli", "run", *flags, "--concurrency", "1"]
+    command = [sys.executable, "-m", "flows.cli", "run", *flags, "--concurrency", "1", "--yes"]
     environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key}
     return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 

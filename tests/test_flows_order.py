@@ -352,7 +352,7 @@ async def test_the_key_is_nowhere(kimi: Running, inbox: Path) -> None:
 def start(kimi: Running, job: Job) -> subprocess.Popen[str]:
     """`octavo run` as a process of its own."""
     flags = [job.inbox, "--out", job.out, "--extract", *job.extract, "--base-url", kimi.base_url, "--max-documents-per-window", "1"]
-    flags += ["--concurrency", str(job.concurrency)]
+    flags += ["--concurrency", str(job.concurrency), "--yes"]
     environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key}
     command = [sys.executable, "-m", "flows.cli", "run", *flags]
     return subprocess.Popen(

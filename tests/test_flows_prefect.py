@@ -131,7 +131,7 @@ def python(server: Server, code: str, *words: str, **environ: str) -> list[str]:
 def start_waiting(server: Server, inbox: Path, out: Path, silent: socket.socket, secret: str) -> None:
     """Start a run through a worker that will wait for ever, since its provider takes calls and says nothing."""
     url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
-    job = {"inbox": str(inbox), "out": str(out), "extract": ["invoice"], "base_url": url, "key_secret": secret}
+    job = {"inbox": str(inbox), "out": str(out), "extract": ["invoice"], "base_url": url, "key_secret": secret, "budget_usd": 1}
     started = server.prefect("deployment", "run", "process-folder/folder-to-tables", "--param", f"job={json.dumps(job)}")
     assert started.returncode == 0, started.stderr
     wait_for(lambda: "octavo-ask" in server.artifacts(server.runs(inbox)[0]), "the first question", 120)

@@ -1,0 +1,65 @@
+"""Who agrees to a price: an estimate comes in; yes, or NotApproved with what would be a yes, goes out.
+
+A person at a terminal is asked. Where nobody is there to ask, as in CI, under cron or in a worker, the job itself agrees: by a budget,
+whatever kind, or by `approved` (`--yes`). What costs nothing needs nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from schemas.errors import NotApproved
+from schemas.job import Job
+
+if TYPE_CHECKING:
+    from flows.plan import Approve, Estimate
+
+SMALL_USD = 0.1  # below it two digits say too little
+
+
+def by_job(job: Job, say: Callable[[str], None]) -> Approve:
+    """Agree where the job does; `say` hears the price. For where nobody can be asked."""
+
+    def approved(found: Estimate) -> bool:
+        if found.free:
+            return True
+        say(price(found))
+        if not agreed(job):
+            message = f"Nobody agreed to the price ({dollars(found)}): the job names no budget, and there is nobody to ask."
+            next_step = "Run it again with --budget-usd X or --yes (`budget_usd` or `approved` of a job); what was read is kept."
+            raise NotApproved(f"{message} Nothing was asked.", about="budget_usd", next_step=next_step)
+        return True
+
+    return approved
+
+
+def agreed(job: Job) -> bool:
+    """Whether the job agrees to be charged: it says so, or how much."""
+    return job.approved or any((job.budget_usd, job.budget_day_usd, job.budget_month_usd, job.budget_project_usd))
+
+
+def price(found: Estimate) -> str:
+    """The price in one line."""
+    cost = found.cost
+    calls = f"{cost.requests:,} calls, {cost.prompt_tokens:,} tokens in, about {cost.reply_tokens:,} out"
+    return f"{calls}: {dollars(found)}, {time(found)}. Windows: {found.windows:,} ({found.reason})."
+
+
+def dollars(found: Estimate) -> str:
+    """What the figure is, and what is not in it."""
+    if found.unpriced:
+        return "at a price that is not known"
+    cost = found.cost
+    return f"{_usd(cost.usd)} expected for first answers, {_usd(cost.worst_usd)} if each is as long as it may be; asking again is not in it"
+
+
+def _usd(amount: float) -> str:
+    return f"${amount:.2f}" if amount >= SMALL_USD else f"${amount:.4f}"
+
+
+def time(found: Estimate) -> str:
+    """Minutes, and what they assume."""
+    minutes = found.cost.minutes
+    about = f"about {minutes:.0f} min" if minutes >= 1 else f"about {max(1, round(minutes * 60))} s"
+    return about + (f" with {found.assumed}" if found.assumed else "")
