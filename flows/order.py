@@ -26,11 +26,12 @@ from flows.plan import Approve, Estimate, always, estimate
 from flows.reading import Ingested, ingest
 from processors.ask.replies import Account, Asker
 from processors.read import pages as read
-from processors.store.warehouse import Warehouse, drop_aside, hold, hold_aside, set_aside
+from processors.store.warehouse import Change, Warehouse, drop_aside, hold, hold_aside, set_aside
 from schemas.compiler import compile_question, compile_summary, proving
 from schemas.errors import AccessRefused, Interrupted, NotApproved, SettingsError
 from schemas.job import Job
 from schemas.pipeline import Question
+from schemas.tables import tables_of
 
 Step = Literal["ingest", "extract", "summarize"]
 ALL: tuple[Step, ...] = ("ingest", "extract", "summarize")
@@ -62,6 +63,7 @@ async def run(  # noqa: PLR0913 - six of them have a default, and each is a diff
         async with open_desk(
             job, account, vocabulary, asked, warehouse, run=run_name(job, started), halt=halt or Halt(), hear=hear
         ) as desk:
+            warehouse.commit([Change(table) for table in tables_of(asked)])  # so that who looks on finds them, and their views, empty
             note = runs.begin(desk, started)
             found, changed = Ingested(), False
             try:

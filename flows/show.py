@@ -17,6 +17,7 @@ from flows import consent
 from flows.batches import Tell
 from schemas.errors import OctavoError
 from schemas.job import Job
+from schemas.sql_names import sql_name
 
 if TYPE_CHECKING:
     from datetime import date
@@ -128,10 +129,10 @@ def tables(found: Iterable[TableInfo]) -> None:
     """Every table with its columns and what they mean."""
     for table in found:
         meaning = table.meaning.rstrip(".")
-        out.print(f"\n[bold]{escape(table.name)}[/]  {table.rows:,} rows. {escape(meaning)}.")
+        out.print(f"\n[bold]{escape(sql_name(table.name))}[/]  {table.rows:,} rows. {escape(meaning)}.")
         grid = Table(box=None, show_header=False, padding=(0, 2))
         for column in table.columns:
-            grid.add_row(escape(column.name), f"[dim]{escape(column.type)}[/]", escape(column.meaning))
+            grid.add_row(escape(sql_name(column.name)), f"[dim]{escape(column.type)}[/]", escape(column.meaning))
         out.print(grid)
 
 

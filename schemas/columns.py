@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from hashlib import sha256
 from typing import Any
 
 import pyarrow as pa
@@ -43,10 +44,26 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """One derived table: a SELECT over tables. `meanings` are of its columns."""
+
+    name: str
+    select: str
+    meaning: str
+    meanings: tuple[tuple[str, str], ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all of it."""
+        return sha256(repr(self).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One table. `key` names the columns by which rows are replaced; `order` what puts rows of one key in order.
 
     A row that differs from the stored one in `untold` columns only is the same row: they say where it came from, or are kept by the store.
+    `views` are those that belong to it alone, such as of the lists in its rows; None where they are not known and stay as they are.
     """
 
     name: str
@@ -55,6 +72,7 @@ class Table:
     meaning: str
     order: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
+    views: tuple[View, ...] | None = None
 
     @property
     def schema(self) -> pa.Schema:

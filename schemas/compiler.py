@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import pkgutil
 import re
 import sys
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
@@ -35,12 +37,14 @@ from schemas import extraction
 from schemas.answers import forgiving, model_of
 from schemas.errors import SchemaError
 from schemas.json_schema import Node, read
+from schemas.list_views import renamed
 from schemas.mfjs import MAX_BYTES, wire
 from schemas.pipeline import Question
 from schemas.printed_rows import LIST_ITEMS, VALUE_TOKENS
+from schemas.sql_names import quoted, reserved
+from schemas.tables import OWN_NAMES
 
-FIXED_TABLES = frozenset({"documents", "pages", "evidence", "requests", "rejects", "runs"})
-OWN_NAMES = FIXED_TABLES | {"summary", *(view.stem for view in (Path(__file__).parent / "views").glob("*.sql"))}
+_log = logging.getLogger("octavo.schemas")
 
 LIMIT_WORDS = {  # limits of one value, as the instruction has them
     "minimum": "at least {}",
@@ -137,7 +141,21 @@ def _question(node: Node, name: str, model: type[BaseModel], spec: str) -> Quest
         raise SchemaError(f"The schema {spec} is longer than {MAX_BYTES} bytes.", about=spec, next_step="Ask two questions.")
     instruction = "\n".join([*filter(None, [node.field.description]), *_lines(node)])
     question = Question(name, instruction, node.field.fields, schema, reply_tokens(node), "", model, _evidence(node, spec))
+    _tell_names(question)
     return proving(question, {part.field.name for part in node.parts if part.required_evidence})
+
+
+def _tell_names(question: Question) -> None:
+    """Say, once in a program, which names of tables and columns an analyst would not guess."""
+    if words := reserved(question.name, question.fields):
+        _say_once(f"Names of {question.name} that are words of SQL need quotes in a query: {', '.join(map(quoted, words))}.")
+    for sentence in renamed(question.name, question.fields, OWN_NAMES):
+        _say_once(sentence)
+
+
+@cache
+def _say_once(sentence: str) -> None:
+    _log.warning(sentence)
 
 
 def proving(question: Question, names: Collection[str]) -> Question:

@@ -8,14 +8,16 @@ In: the nouns of `schemas.pipeline`. Out: plain dicts, and strict Arrow tables. 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from re import fullmatch
 from typing import Any
 
 import pyarrow as pa
 
-from schemas.columns import FLAG, MOMENT, REAL, TEXT, WHOLE, Column, Table, arrow, column_of, refuse_twins
+from schemas.columns import FLAG, MOMENT, REAL, TEXT, WHOLE, Column, Table, View, arrow, column_of, refuse_twins
 from schemas.errors import SchemaError
+from schemas.list_views import list_views
 from schemas.pipeline import Document, Page, Question
 from schemas.rows import evidence_rows, record_row, reject_row
 
@@ -27,6 +29,7 @@ __all__ = [
     "Column",
     "Row",
     "Table",
+    "View",
     "arrow",
     "brought_up",
     "evidence_rows",
@@ -194,7 +197,9 @@ RUNS = Table(
     "Every run that changed something or was stopped, and how it ended",
 )
 
+SHIPPED_VIEWS = Path(__file__).parent / "views"
 FIXED = {table.name: table for table in (DOCUMENTS, PAGES, EVIDENCE, REQUESTS, REJECTS, RUNS)}
+OWN_NAMES = frozenset({*FIXED, "summary", *(path.stem for path in SHIPPED_VIEWS.glob("*.sql"))})  # which no other schema or view may have
 
 _BEFORE = _columns(_DOCUMENT, ("path", TEXT, "Path below the inbox, the first of those that hold these bytes"))
 _AFTER = _columns(
@@ -228,7 +233,13 @@ def question_table(question: Question) -> Table:
     refuse_twins(question.fields, question.name)
     fields = tuple(column_of(field) for field in question.fields)
     meaning = question.instruction.strip().partition("\n")[0]
-    return _answers(question.name, fields, meaning)
+    views = list_views(question.name, question.fields, taken=OWN_NAMES)
+    return replace(_answers(question.name, fields, meaning), views=views)
+
+
+def tables_of(questions: Iterable[Question]) -> list[Table]:
+    """The tables that a run with these questions fills: the fixed ones, and one a question."""
+    return [*FIXED.values(), *map(question_table, questions)]
 
 
 def _answers(name: str, fields: Iterable[Column], meaning: str) -> Table:

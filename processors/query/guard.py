@@ -160,9 +160,10 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _reserved(connection: duckdb.DuckDBPyConnection, statement: str) -> list[str]:
-    """The words of a statement that are names of columns and that SQL keeps for itself, so that they need quotes."""
-    query = """SELECT DISTINCT column_name FROM duckdb_columns() JOIN duckdb_keywords() ON keyword_name = lower(column_name)
-               WHERE NOT internal AND keyword_category IN ('reserved', 'type_function') ORDER BY ALL"""
+    """The words of a statement that are names of tables or columns and that SQL keeps for itself, so that they need quotes."""
+    query = """WITH names AS (SELECT unnest([table_name, column_name]) AS name FROM duckdb_columns() WHERE NOT internal)
+               SELECT DISTINCT name FROM names JOIN duckdb_keywords() ON keyword_name = lower(name)
+               WHERE keyword_category IN ('reserved', 'type_function') ORDER BY ALL"""
     words = {word.lower() for word in re.findall(r'(?<!")\b\w+\b(?!")', statement)}
     return [name for (name,) in connection.execute(query).fetchall() if name.lower() in words]
 

@@ -20,7 +20,11 @@ from typing import Any
 import duckdb
 
 from schemas.errors import StorageError
+from schemas.sql_names import literal, quoted
 from schemas.tables import FIXED, Column, Table, row_order
+
+__all__ = ["attached", "copy", "fill", "generation", "generations", "keep_books", "literal", "names", "ordering", "outdated", "quoted"]
+__all__ += ["row_count", "scalar", "shape", "slot", "stored_table", "tables"]
 
 SLOTS = 256
 SHAPE = -1  # the slot that stands for the columns of a table
@@ -139,6 +143,8 @@ def keep_books(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE TABLE IF NOT EXISTS octavo.slots (table_name TEXT, slot BIGINT, generation BIGINT)")
     connection.execute("CREATE TABLE IF NOT EXISTS octavo.views (name TEXT, fingerprint TEXT)")
     connection.execute("CREATE TABLE IF NOT EXISTS octavo.asked (table_name TEXT, fingerprint TEXT, model TEXT, engine TEXT)")
+    for column in ("owner TEXT", "reads TEXT[]", "generation BIGINT"):  # which a file of an earlier version lacks
+        connection.execute(f"ALTER TABLE octavo.views ADD COLUMN IF NOT EXISTS {column}")
 
 
 def generations(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[int, int]]:
@@ -169,16 +175,6 @@ def stored_table(connection: duckdb.DuckDBPyConnection, name: str) -> Table:
 def fill(query: str, **parts: str) -> str:
     """Put ready parts of SQL (quoted names, conditions) in the places of a query: `$table` and the like; `$$` stays as `$`."""
     return Template(query).substitute(parts)
-
-
-def quoted(name: str) -> str:
-    """A name as SQL writes it: `due date` becomes `"due date"`."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text as SQL writes it; DuckDB takes no parameters in COMMENT and ATTACH."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def slot(table: str) -> str:

@@ -1,8 +1,10 @@
 """The same rows for every other engine: `tables/<table>/<bucket>.parquet`, each file replaced whole and only when it changed.
 
 In: an open warehouse. Out: files that carry the generation of their rows, so that the next run sees what a crash left behind.
-A table of up to 25,000 rows is one bucket; a larger one is spread over 2, 4, 8, ... by a hash of its first key column.
-Imports the helpers `catalog`, for its words of SQL, and `disk`, because every file of the folder is replaced in the same way.
+A table of up to 25,000 rows is one bucket; a larger one is spread over 2, 4, 8, ... by a hash of its first key column. A view of ours is
+one file, written when a table that it reads has changed.
+Imports the helpers `catalog`, for its words of SQL, `disk`, because every file of the folder is replaced in the same way, and `views`,
+which knows ours.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from processors.store import catalog, disk
+from processors.store import catalog, disk, views
 
 BUCKET_ROWS = 25_000  # rows of a table that still go into one file; they are sorted in memory, 75 MB of pages
 _ROW_GROUP = 5_000  # rows of a row group, which is what is held in memory
@@ -23,12 +25,13 @@ _GENERATION = b"octavo.generation"
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One file of a table: number `number` of `of`, as it was in `generation`."""
+    """One file of a table or view: number `number` of `of`, as it was in `generation`."""
 
     table: str
     number: int  # from 0
     of: int  # a power of two
     generation: int
+    is_view: bool = False
 
     @property
     def file(self) -> str:
@@ -52,12 +55,17 @@ def newest(root: Path) -> int:
 
 def _buckets(connection: duckdb.DuckDBPyConnection) -> list[Bucket]:
     """The files that there should be, each with the generation in which any row of it last changed."""
+    tables = catalog.generations(connection)
     buckets = []
-    for table, slots in catalog.generations(connection).items():
+    for table, slots in tables.items():
         of = _bucket_count(catalog.row_count(connection, table))
         for number in range(of):
             last = max(generation for slot, generation in slots.items() if slot == catalog.SHAPE or slot % of == number)
             buckets.append(Bucket(table, number, of, last))
+    for name, view in views.ours(connection).items():
+        if view.reads and view.reads <= tables.keys():  # else it is of an earlier version, or somebody has dropped a table
+            last = max(view.generation, *(generation for table in view.reads for generation in tables[table].values()))
+            buckets.append(Bucket(name, 0, 1, last, is_view=True))
     return buckets
 
 
@@ -83,7 +91,9 @@ def _write(connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket) 
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, bucket: Bucket) -> pa.RecordBatchReader:
-    """The rows of one bucket in the order of their key, a row group at a time."""
+    """The rows of one bucket in the order of their key, those of a view in its own, a row group at a time."""
+    if bucket.is_view:
+        return connection.sql(catalog.fill("FROM $view", view=catalog.quoted(bucket.table))).to_arrow_reader(_ROW_GROUP)
     where = f"WHERE {catalog.slot(bucket.table)} % {bucket.of} = {bucket.number}" if bucket.of > 1 else ""
     _, columns = catalog.shape(connection, bucket.table) or ("", [])
     order = catalog.ordering(bucket.table, [name for name, _, _ in columns])

@@ -1,7 +1,8 @@
 """Derived tables: every `.sql` file in `schemas/views` is a view in the warehouse, once the tables (not views) it reads are there.
 
-In: files that hold one SELECT under a comment; its first line is the meaning of the view, lines `-- name: meaning` are of columns.
-Out: views, made anew when their text or the set of tables changed. Imports the helper `catalog` for its words of SQL.
+In: files that hold one SELECT under a comment; its first line is the meaning of the view, lines `-- name: meaning` are of columns;
+and the views that a table of a commit brings along, such as of its lists. Out: views, made anew when their text or the set of tables
+changed. Imports the helper `catalog` for its words of SQL.
 """
 
 from __future__ import annotations
@@ -9,31 +10,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import duckdb
 
-import schemas
 from processors.store import catalog
 from schemas.errors import SchemaError
+from schemas.tables import SHIPPED_VIEWS, Table, View
 
-SHIPPED = Path(schemas.__file__).parent / "views"
+SHIPPED = SHIPPED_VIEWS
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One derived table, as its file says."""
+class Made:
+    """A view of ours as it is in the warehouse."""
 
-    name: str  # of the file, without `.sql`
-    select: str
-    meaning: str
-    meanings: Mapping[str, str]  # of its columns
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of all of it."""
-        return sha256(repr(self).encode()).hexdigest()
+    fingerprint: str
+    owner: str  # the table that brought it along; empty for one that has a file
+    reads: frozenset[str]  # tables
+    generation: int  # in which it was made or changed
 
 
 def load(folder: Path) -> tuple[View, ...]:
@@ -45,27 +40,57 @@ def _view(name: str, text: str) -> View:
     head = [line[2:].strip() for line in text.splitlines() if line.startswith("--")]
     named = {match[1]: match[2] for line in head[1:] if (match := re.match(r"(\w+): (.*)", line))}
     select = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
-    return View(name, select.strip().rstrip(";"), head[0] if head else "", named)
+    return View(name, select.strip().rstrip(";"), head[0] if head else "", tuple(named.items()))
 
 
-def refuse_namesakes(views: Sequence[View], tables: Iterable[str]) -> None:
-    """Raise SchemaError when a table has the name of a view."""
-    for name in {view.name for view in views} & set(tables):
-        raise SchemaError(f"The table {name} has the name of a view.", about=name, next_step="Name the schema, or the view, otherwise.")
+def refuse_namesakes(views: Sequence[View], tables: Iterable[Table], connection: duckdb.DuckDBPyConnection | None = None) -> None:
+    """Raise SchemaError when a table has the name of a view, of this commit or, with a connection, of what is stored."""
+    tables = list(tables)
+    named = {table.name for table in tables}
+    derived = {*(view.name for view in views), *(view.name for table in tables for view in table.views or ())}
+    if connection:
+        named |= set(catalog.tables(connection))
+        derived |= {name for name, made in ours(connection).items() if _stays(made, tables)}
+    for name in derived & named:
+        raise SchemaError(f"The table {name} has the name of a view.", about=name, next_step="Name the schema, or the list, otherwise.")
 
 
-def stale(connection: duckdb.DuckDBPyConnection, views: Sequence[View]) -> bool:
-    """Whether the views of ours in the warehouse are not the ones that its tables allow."""
-    return _made(connection) != {view.name: view.fingerprint for view in _possible(connection, views)}
+def stale(connection: duckdb.DuckDBPyConnection, views: Sequence[View], tables: Sequence[Table]) -> bool:
+    """Whether the views of ours in the warehouse are not the ones that its tables allow. `tables` are those of a commit."""
+    made = {name: one.fingerprint for name, one in ours(connection).items() if not _stays(one, tables)}
+    return made != {view.name: view.fingerprint for view, _, _ in _possible(connection, views, tables)}
 
 
-def create(connection: duckdb.DuckDBPyConnection, views: Sequence[View]) -> None:
-    """Make the views whose tables are there, and drop those of ours that have no file any more; views of others stay."""
-    for name in _made(connection):
-        connection.execute(f"DROP VIEW IF EXISTS {catalog.quoted(name)}")
-    connection.execute("DELETE FROM octavo.views")
-    for view in _possible(connection, views):
+def create(connection: duckdb.DuckDBPyConnection, views: Sequence[View], tables: Sequence[Table], generation: int) -> None:
+    """Make the views whose tables are there, and drop those of ours that are wanted no more; views of others stay."""
+    before = ours(connection)
+    possible = _possible(connection, views, tables)
+    for name, one in before.items():
+        if not _stays(one, tables):
+            connection.execute(f"DROP VIEW IF EXISTS {catalog.quoted(name)}")
+            connection.execute("DELETE FROM octavo.views WHERE name = ?", [name])
+    for view, owner, reads in possible:
+        old = before.get(view.name)
+        since = old.generation if old and old.fingerprint == view.fingerprint and old.reads == reads else generation
         _create(connection, view)
+        row = [view.name, view.fingerprint, owner, sorted(reads), since]
+        connection.execute("INSERT INTO octavo.views (name, fingerprint, owner, reads, generation) VALUES (?, ?, ?, ?, ?)", row)
+
+
+def ours(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Made]:
+    """The views that we made, by name."""
+    if not catalog.generations(connection):
+        return {}
+    rows = connection.sql("FROM octavo.views").to_arrow_table().to_pylist()
+    return {
+        row["name"]: Made(row["fingerprint"], row.get("owner") or "", frozenset(row.get("reads") or ()), row.get("generation") or 0)
+        for row in rows
+    }
+
+
+def _stays(made: Made, tables: Sequence[Table]) -> bool:
+    """Whether a view is left as it is, since it belongs to a table about whose views the commit says nothing."""
+    return bool(made.owner) and made.owner not in {table.name for table in tables if table.views is not None}
 
 
 def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:
@@ -73,26 +98,24 @@ def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:
     try:
         connection.execute(f"CREATE OR REPLACE VIEW {name} AS {view.select}")
         connection.execute(f"COMMENT ON VIEW {name} IS {catalog.literal(view.meaning)}")
-        for column, meaning in view.meanings.items():
+        for column, meaning in view.meanings:
             connection.execute(f"COMMENT ON COLUMN {name}.{catalog.quoted(column)} IS {catalog.literal(meaning)}")
     except duckdb.ProgrammingError as error:
         raise SchemaError(f"The view {view.name}.sql cannot be made: {error}", about=view.name, next_step="Correct the file.") from error
-    connection.execute("INSERT INTO octavo.views VALUES (?, ?)", [view.name, view.fingerprint])
 
 
-def _possible(connection: duckdb.DuckDBPyConnection, views: Sequence[View]) -> list[View]:
-    """The views whose tables are all there."""
-    tables = _tables(connection)
-    return [view for view in views if connection.get_table_names(view.select) <= tables]
+def _possible(
+    connection: duckdb.DuckDBPyConnection, views: Sequence[View], tables: Sequence[Table]
+) -> list[tuple[View, str, frozenset[str]]]:
+    """The views whose tables are all there and whose name no other view has, with the table that brought them and those they read."""
+    there, others = set(catalog.tables(connection)), _others(connection)
+    wanted = [(view, "") for view in views]
+    wanted += [(view, name) for name, brought in {table.name: table.views or () for table in tables}.items() for view in brought]
+    reads = [(view, owner, frozenset(connection.get_table_names(view.select))) for view, owner in wanted]
+    return [one for one in reads if one[2] <= there and one[0].name not in others]
 
 
-def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    where = "WHERE database_name = 'warehouse' AND schema_name = 'main'"
-    return {name for (name,) in connection.execute(catalog.fill("SELECT table_name FROM duckdb_tables() $where", where=where)).fetchall()}
-
-
-def _made(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Name and fingerprint of the views that we made."""
-    if not catalog.generations(connection):
-        return {}
-    return dict(connection.execute("SELECT name, fingerprint FROM octavo.views").fetchall())
+def _others(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The names of views that somebody else made."""
+    query = "SELECT view_name FROM duckdb_views() WHERE database_name = 'warehouse' AND schema_name = 'main' AND NOT internal"
+    return {name for (name,) in connection.execute(query).fetchall()} - ours(connection).keys()

@@ -133,7 +133,7 @@ class Warehouse:
         stay, with nulls in new columns and where a value does not fit the new type of its column, which a warning tells.
         Raises SchemaError for rows that do not fit their table, StorageError when the disk refuses; what was committed stays.
         """
-        views.refuse_namesakes(self._views, (change.table.name for change in batch))
+        views.refuse_namesakes(self._views, (change.table for change in batch))
         staged = [changes.staged(change) for change in batch]
         with self._committing, disk.voiced(self.folder):
             differs = self._difference(staged)
@@ -174,11 +174,13 @@ class Warehouse:
             return {change.table.name: {catalog.SHAPE} for change in staged}
         self._refuse_log()
         differs: dict[str, set[int]] = {}
+        tables = [change.table for change in staged]
         with self._open() as connection:
+            views.refuse_namesakes(self._views, tables, connection)
             for change in staged:
                 if slots := changes.difference(connection, change):
                     differs.setdefault(change.table.name, set()).update(slots)
-            return differs if differs or views.stale(connection, self._views) or catalog.outdated(connection) else None
+            return differs if differs or views.stale(connection, self._views, tables) or catalog.outdated(connection) else None
 
     def _answers_of_earlier_days(self) -> Iterator[Change]:
         """The tables of answers of a version before, in which `question` is what is called `question_fingerprint` now."""
@@ -199,7 +201,7 @@ class Warehouse:
             if self.path.exists():
                 catalog.copy(self.path, temporary)
             with catalog.attached(temporary, read_only=False) as connection:
-                self._change(connection, [change for change in staged if change.table.name in differs], differs, asked)
+                self._change(connection, staged, differs, asked)
             disk.replace(temporary, self.path)
         finally:
             disk.sweep(self.folder)
@@ -211,18 +213,19 @@ class Warehouse:
         differs: dict[str, set[int]],
         asked: Mapping[str, Asked],
     ) -> None:
-        for change in staged:
+        differing = [change for change in staged if change.table.name in differs]
+        for change in differing:
             changes.keep(connection, change)
         connection.begin()
         catalog.keep_books(connection)
         generation = 1 + max(catalog.generation(connection), parquet.newest(self.tables_folder))
-        for change in staged:
+        for change in differing:
             changes.apply(connection, change)
         succession.note_asked(connection, asked)
         for touched in (differs, succession.settle(connection)):
             for table, slots in touched.items():
                 changes.stamp(connection, table, slots, generation)
-        views.create(connection, self._views)
+        views.create(connection, self._views, [change.table for change in staged], generation)
         connection.commit()
         connection.execute("CHECKPOINT warehouse")
 

@@ -1,5 +1,5 @@
 -- What a person should look at first: documents and values, the most doubtful first
--- path: Path below the inbox
+-- path: Path below the inbox, of an answer or value the first of those that hold the document
 -- page: Page on which the value stands, from 1; null when it stands nowhere
 -- question: Name of the question, which is the name of its table; null for a document that could not be read
 -- field: Path of the field; null for a whole document
@@ -7,12 +7,13 @@
 -- reason: Class of the doubt: the reason of a reject or of a document's status, failed, incomplete, conflict, disagreed, unproved, or unsure
 -- detail: The sentence for a person
 -- confidence: How likely the value is right, 0 to 1; 0 for what was not accepted at all
-WITH doubts AS (
+WITH paths AS (SELECT document, min(path) AS path FROM documents GROUP BY document),
+doubts AS (
     SELECT document, path, NULL AS page, NULL AS question, NULL AS field, NULL AS value, reason, detail, 0.0 AS confidence
     FROM documents WHERE status = 'error'
     UNION ALL
     SELECT r.document, d.path, NULL, r.question, NULL, NULL, r.reason, r.detail, 0.0
-    FROM rejects r JOIN documents d ON d.document = r.document WHERE r.reason <> 'not_applicable'
+    FROM rejects r JOIN paths d ON d.document = r.document WHERE r.reason <> 'not_applicable'
     UNION ALL
     SELECT e.document, d.path, e.page, e.question, e.field, e.value,
         CASE
@@ -24,7 +25,7 @@ WITH doubts AS (
             ELSE 'unsure'
         END,
         e.detail, coalesce(e.confidence, 0.0)
-    FROM evidence e JOIN documents d ON d.document = e.document
+    FROM evidence e JOIN paths d ON d.document = e.document
     WHERE e.state = 'failed' OR e.confidence < 0.9 OR (e.state = 'missing' AND e.detail <> '')
 )
 SELECT path, page, question, field, value, reason, detail, confidence
