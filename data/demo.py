@@ -13,12 +13,10 @@ from processors.query.sql import select, write
 
 SAMPLES = Path(__file__).parent / "samples"
 QUERIES = (
-    """SELECT d.path, i.seller_name, i.issue_date, i.grand_total, i.currency
-       FROM invoice i JOIN documents d USING (document) ORDER BY i.issue_date""",
-    """SELECT d.path, item.description, item.amount
-       FROM invoice i JOIN documents d USING (document), unnest(i.line_items) t(item) ORDER BY item.amount DESC NULLS LAST LIMIT 5""",
-    """SELECT d.path, e.field, e.grade, e.page, e.quote
-       FROM evidence e JOIN documents d USING (document) WHERE e.question = 'contract' AND e.page > 0 ORDER BY d.path, e.page LIMIT 8""",
+    "SELECT path, seller_name, issue_date, grand_total, currency FROM invoice ORDER BY issue_date",
+    "SELECT path, item, description, amount, amount_page FROM invoice_line_items ORDER BY amount DESC NULLS LAST LIMIT 5",
+    """SELECT path, field, grade, page, quote FROM contract JOIN evidence USING (document, question)
+       WHERE page > 0 ORDER BY path, page LIMIT 8""",
     "SELECT question, grade, count(*) AS n FROM evidence WHERE state = 'given' GROUP BY ALL ORDER BY ALL",
 )
 
