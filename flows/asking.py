@@ -23,6 +23,7 @@ from flows.passes import ask_twice
 from flows.repairing import ask, judge
 from flows.shelf import Shelf
 from flows.summaries import summed_up
+from flows.tally import Tally
 from processors.ask.replies import Asker
 from processors.check import records as check
 from processors.pack import windows as pack
@@ -52,6 +53,8 @@ class Desk:
     run: str
     inbox: str  # the one of the job, as the tables name it
     out: Path
+    tally: Tally = field(default_factory=Tally)
+    quoted_usd: tuple[float, float] | None = None  # what was expected to be paid, and the most for first answers
     absent: frozenset[str] = frozenset()  # documents whose file was not found, which are not asked about
     asked: int = 0
     recalled: int = 0
@@ -68,6 +71,7 @@ class Desk:
         total = sum(map(len, pending.values()))
         tell("ask", 0, total)
         shelf = Shelf(self.warehouse, self.asker, {question.name: self.passes(question) for question in self.questions})
+        self.tally = shelf.tally
 
         async def answer_batch(tasks: Sequence[Task]) -> None:
             async with aclosing(self.answers_of(tasks)) as found:

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
             again = partial(order.run, job, account, settings.vocabulary(), tell=tell, approve=approve, halt=halt)
             work = turns.in_turn(again, job, order.ALL, patience_s=args.wait_s, say=show.wait, halt=halt)
         outcome = until_signalled(work, halt)
-    show.outcome(outcome, job)
+    show.outcome(outcome)
     return outcome.exit_code
 
 
@@ -136,7 +136,7 @@ def ledger(args: argparse.Namespace) -> int:
     with show.progress() as tell:
         work = order.run(job, settings.account(job), settings.vocabulary(), steps=("extract", "summarize"), tell=tell, halt=halt)
         outcome = until_signalled(work, halt)
-    show.outcome(outcome, job)
+    show.outcome(outcome)
     return outcome.exit_code
 
 

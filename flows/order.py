@@ -85,6 +85,7 @@ async def run(  # noqa: PLR0913 - six of them have a default, and each is a diff
 async def _agreed(desk: Desk, approve: Approve, tell: Tell) -> bool:
     """Price what is to be asked, and let it be approved; whether to go on. What is in the ledger is used also where nothing is asked."""
     found = estimate(desk)
+    desk.quoted_usd = (found.cost.usd, found.cost.worst_usd)
     await _look_at_balance(desk, found)
     if desk.halt.error or desk.job.replay:
         return True

@@ -16,6 +16,7 @@ from itertools import islice
 
 from flows.asking import Desk
 from flows.batches import Each, Tell
+from flows.tally import FIRST, Failure
 from processors.read import pages as read
 from processors.store.warehouse import Change, Warehouse
 from schemas import tables
@@ -40,6 +41,7 @@ class Ingested:
     removed: int = 0
     unchanged: int = 0
     failed: int = 0  # that could not be read, and were not known to be so
+    failures: list[Failure] = field(default_factory=list)  # the first of these
     vanished: int = 0  # that are gone from the inbox and, since they are too many, were left in the tables
     known: int = 0  # files that the tables held before, without those inside others
     absent: frozenset[str] = frozenset()  # documents of vanished paths; nothing is asked about them
@@ -146,7 +148,13 @@ class _Shelf:
             self.found.unchanged += 1
         else:
             self.found.changed += 1
-        self.found.failed += document.status == "error" and before != now
+        if document.status == "error" and before != now:
+            self._fail(document)
+
+    def _fail(self, document: Document) -> None:
+        self.found.failed += 1
+        if len(self.found.failures) < FIRST:
+            self.found.failures.append(Failure(document.reason, document.detail, document.path))
 
     async def commit_when_due(self) -> None:
         """Commit when the last one is long ago, or much waits."""
@@ -180,7 +188,7 @@ class _Shelf:
         self._documents.put([tables.document_row(document, self.reader, self.inbox)])
         self._waiting[document.sha256] = document
         self._gone.add((document.sha256,))
-        self.found.failed += 1
+        self._fail(document)
 
     def _take_over(self) -> None:
         """Put the rows that a plan has read, of paths whose bytes are still the same."""

@@ -12,6 +12,8 @@ from typing import Any
 
 from flows.asking import Desk
 from flows.outcome import Outcome
+from flows.report import report
+from flows.tally import as_rows
 from processors.store.warehouse import Change
 from schemas import tables
 
@@ -65,13 +67,18 @@ def _row(ended: Outcome, begun: Row) -> Row:
         "from_ledger": ended.recalled,
         "not_asked": ended.not_asked,
         "cost_usd": ended.cost_usd,
+        "quoted_usd": ended.quoted_usd,
         "exit_code": ended.exit_code,
         "outcome": " ".join(ended.sentences),
+        "report": report(ended),
+        "fields": as_rows(ended.shares),
+        "doubts": [{"question": question, "field": name, "detail": detail} for question, name, detail in ended.falls],
     }
 
 
 def _killed(begun: Row) -> Row:
     numbers = dict.fromkeys(("documents", "ok", "failed", "added", "changed", "removed", "unchanged", "asked", "from_ledger", "not_asked"))
+    unknown = dict.fromkeys(("ended_at", "cost_usd", "quoted_usd"))
     started = datetime.fromisoformat(begun["started_at"])
-    rest = {"started_at": started, "ended_at": None, "cost_usd": None, "exit_code": KILLED_EXIT_CODE, "outcome": KILLED}
-    return {**begun, **numbers, **rest}
+    words: Row = {"outcome": KILLED, "report": KILLED, "fields": [], "doubts": []}
+    return {**begun, **numbers, **unknown, **words, "started_at": started, "exit_code": KILLED_EXIT_CODE}

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from flows.answers import PASSING
+from flows.tally import Tally
 from processors.ask.replies import Asker
 from processors.check import records as check
 from processors.store.warehouse import Asked, Change, Warehouse
@@ -39,6 +40,7 @@ class Shelf:
         self._records: list[tuple[Record, Row]] = []
         self._rejects: list[Reject] = []
         self._requests: set[str] = set()
+        self.tally = Tally()
         self._committed_at = time.monotonic()
         self._took_s = 0.0  # for the last commit
         self._committing = asyncio.Lock()  # batches overlap
@@ -68,10 +70,16 @@ class Shelf:
         ordered = sorted(records, key=lambda item: (item[1].question, item[1].document, item[0]))
         for key, group in groupby(ordered, key=lambda item: (item[1].question, item[1].document)):
             question = (self._once if key in once else self._questions)[key[0]]
-            if key not in lost and (misfit := self._take(check.rated(check.merge(list(group))), question)):
-                failed[key] = misfit
+            if key not in lost:
+                record = check.rated(check.merge(list(group)))
+                if misfit := self._take(record, question):
+                    failed[key] = misfit
+                else:
+                    self.tally.put_record(record, question, waits=key in failed)
         self.settled += len({*said, *failed})
         self._rejects += failed.values()
+        for reject in failed.values():
+            self.tally.put_reject(reject)
         self._requests |= set(requests)
 
     def _take(self, record: Record, question: Question) -> Reject | None:

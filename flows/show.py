@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -80,12 +79,11 @@ def progress() -> Iterator[Tell]:
             bars.stop()
 
 
-def outcome(ended: Outcome, job: Job) -> None:
-    """How a run ended, and where the tables lie."""
-    for sentence in ended.sentences:
-        err.print(escape(sentence), soft_wrap=True)
-    folder = Path(job.out)
-    err.print(escape(f"Tables: {folder / 'warehouse.duckdb'} and {folder / 'tables'}/*/*.parquet"), soft_wrap=True)
+def outcome(ended: Outcome) -> None:
+    """How a run ended, and where the tables lie, as it also stands in `runs` and on the page of the run."""
+    from flows.report import report
+
+    err.print(escape(report(ended)), soft_wrap=True)
 
 
 def approve(job: Job) -> Approve:

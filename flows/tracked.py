@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from prefect import get_run_logger, task
-from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
+from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
@@ -30,18 +30,17 @@ from flows import consent, liveness, order, settings
 from flows.batches import IN_FLIGHT, Each, Halt, Tell, bounded, quiet
 from flows.outcome import Outcome
 from flows.plan import Approve
+from flows.report import report
 from flows.run_states import Wait, tolerantly
 from flows.show import STAGES
 from flows.turns import in_turn
 from processors.store.warehouse import Warehouse
 from schemas.errors import OctavoError, SameJobWaits, SettingsError
 from schemas.job import Job
-from schemas.pipeline import NOT_APPLICABLE
 from schemas.tables import DOCUMENTS
 
-OUTCOME_KEY, TROUBLE_KEY, NOTICE_KEY = "octavo-outcome", "octavo-trouble", "octavo-notices"  # runs become versions of these
+OUTCOME_KEY, NOTICE_KEY = "octavo-outcome", "octavo-notices"  # runs become versions of these
 NOTICE = "octavo.notice"  # name of the event
-TROUBLE_ROWS = 100  # more do not help who looks, and all are in the tables
 REDRAW_S = 1.0  # an update of a bar costs the server 9 ms and the run nothing
 
 
@@ -78,9 +77,8 @@ async def tracked(job: Job, steps: Sequence[order.Step]) -> State[Any]:
         caller.ended = error
         return Failed(message=str(error))
     caller.ended = ended
-    await show(ended, job)
-    message = " ".join(ended.sentences)
-    return Failed(message=message) if ended.exit_code else Completed(message=message)
+    await show(ended)
+    return state_of(ended)
 
 
 async def _worked(job: Job, steps: Sequence[order.Step], caller: Caller) -> Outcome:
@@ -235,42 +233,18 @@ def _percent(done: int, total: int | None) -> float:
     return 100.0 * done / total if total else 100.0
 
 
-async def show(ended: Outcome, job: Job) -> None:
-    """Log the outcome, and keep it as table artifacts: what the output folder holds, and what went wrong."""
+async def show(ended: Outcome) -> None:
+    """Log the outcome, and keep the report as an artifact."""
     log = get_run_logger()
     for sentence in ended.sentences:
         log.info(sentence)
-    warehouse = Warehouse(Path(job.out))
-    lines = [*ended.sentences, f"Tables: `{warehouse.path.resolve()}`"]
-    await tolerantly(acreate_table_artifact(table_of(ended), OUTCOME_KEY, "\n\n".join(lines)))
-    if troubles := await asyncio.to_thread(troubles_of, ended, warehouse):
-        words = f"At most {TROUBLE_ROWS} files that could not be read and answers that were not accepted. All: `documents` and `rejects`."
-        await tolerantly(acreate_table_artifact(troubles, TROUBLE_KEY, words))
+    await tolerantly(acreate_markdown_artifact(report(ended), OUTCOME_KEY, "What this run did, what failed, and where the tables are."))
 
 
-def troubles_of(ended: Outcome, warehouse: Warehouse) -> list[dict[str, Any]]:
-    """The first files that could not be read, then the first answers that were not accepted: `path`, `question`, `reason`, `detail`."""
-    found: list[dict[str, Any]] = []
-    if ended.statuses.get("error"):
-        found += warehouse.query(
-            "SELECT path, '' AS question, reason, detail FROM documents WHERE status = 'error' ORDER BY path LIMIT ?", [TROUBLE_ROWS]
-        ).to_pylist()
-    if ended.rejects:
-        found += warehouse.query(
-            """SELECT path, question, rejects.reason, rejects.detail FROM rejects JOIN documents USING (document)
-               WHERE rejects.reason <> ? AND question IN (SELECT unnest(?::TEXT[])) ORDER BY path, question LIMIT ?""",
-            [NOT_APPLICABLE, list(ended.rows), TROUBLE_ROWS],
-        ).to_pylist()
-    return found[:TROUBLE_ROWS]
-
-
-def table_of(ended: Outcome) -> list[dict[str, Any]]:
-    """The outcome as rows of `what`, `count` and `detail`."""
-    statuses = ", ".join(f"{count} {'failed' if status == 'error' else status}" for status, count in sorted(ended.statuses.items()))
-    rows = [("documents", ended.paths, statuses)]
-    rows += [(name, count, "documents with an answer") for name, count in ended.rows.items()]
-    if ended.rows:
-        rows.append(("rejects", ended.rejects, "answers that were not accepted"))
-        rows.append(("not applicable", ended.not_applicable, "times a document was not of the kind that was asked about"))
-        rows.append(("calls", ended.asked, f"${ended.cost_usd:.4f}; {ended.recalled} more replies were known already"))
-    return [dict(zip(("what", "count", "detail"), row, strict=True)) for row in rows]
+def state_of(ended: Outcome) -> State[Any]:
+    """The state in which the flow run ends: its message says what failed and how to look; `With rejects` where the job allows that."""
+    if ended.exit_code:
+        return Failed(message=" ".join([ended.headline, *ended.sentences]))
+    if ended.failed:
+        return Completed(name="With rejects", message=" ".join([ended.headline, *ended.sentences]))
+    return Completed(message=" ".join(ended.sentences))

@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema
 
 from schemas.job_groups import flattened, form_schema
 
+FailOn = Literal["new", "any", "never"]
 Isolation = Literal["window", "document"]
 Mode = Literal["live", "batch", "batch-only"]
 SummaryStyle = Literal["", "one-paragraph", "bullets", "executive"]
@@ -35,6 +36,16 @@ class Job(BaseModel):
     required_evidence: list[str] = Field(
         default_factory=list,
         description="Fields whose value is refused when it does not stand in the document; all for every field.",
+    )
+    fail_on: FailOn = Field(
+        default="new",
+        description="What makes a run fail: what failed in it (new), that or what failed before and still stands (any), or no document.",
+    )
+    max_failed_share: float = Field(
+        default=0, ge=0, le=1, description="Share of the documents of a run that may fail without the run failing, 0 to 1."
+    )
+    max_fill_drop: float = Field(
+        default=0.2, ge=0, le=1, description="By how much the filled share of a field may fall against earlier runs before that is said."
     )
     passes: int = Field(default=1, ge=1, le=2, description="Times every window is asked; 2 compares two answers, at a second price.")
     summarize: SummaryStyle = Field(default="", description="Style of summary; empty for none.")

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+NOTHING_FOUND = "The answer has no value in any field."  # detail of such a reject where the model did not say that it is of another kind
 NOT_APPLICABLE = "not_applicable"  # reason of a reject that is no trouble: the document is not of the kind that was asked about
 INCOMPLETE = "incomplete_list"  # how the mark of a list begins that has fewer items than its table has rows
 SUMMARY = "summary"  # name of the question whose answers are the model's own words, with the pages they rest on

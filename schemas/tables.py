@@ -45,6 +45,8 @@ def _columns(*specs: tuple[str, pa.DataType, str]) -> tuple[Column, ...]:
 
 
 _OUTLINE = pa.list_(pa.struct([("level", WHOLE), ("title", TEXT), ("page", WHOLE)]))
+_SHARES = pa.list_(pa.struct([("question", TEXT), ("field", TEXT), *((name, WHOLE) for name in ("answers", "filled", "values", "proved"))]))
+_DOUBTS = pa.list_(pa.struct([("question", TEXT), ("field", TEXT), ("detail", TEXT)]))
 _SPANS = pa.list_(pa.struct([("start", WHOLE), ("stop", WHOLE)]))
 
 _DOCUMENT = ("document", TEXT, "SHA-256 of the document's bytes")
@@ -191,8 +193,12 @@ RUNS = Table(
         ("from_ledger", WHOLE, "Replies taken from the ledger, free"),
         ("not_asked", WHOLE, "Times a document waits for an answer to a question"),
         ("cost_usd", REAL, "Cost in USD"),
+        ("quoted_usd", REAL, "What it was expected to cost before anything was asked, in USD"),
         ("exit_code", WHOLE, "Exit code of the command"),
-        ("outcome", TEXT, "The sentence that ended the run"),
+        ("outcome", TEXT, "The sentences that ended the run"),
+        ("report", TEXT, "The report of the run, as Markdown"),
+        ("fields", _SHARES, "By field, of the answers of this run: how many there are, and have a value; how many values, and proved ones"),
+        ("doubts", _DOUBTS, "Fields that had a value less often than in earlier runs, and a sentence"),
     ),
     "Every run that changed something or was stopped, and how it ended",
 )

@@ -180,7 +180,9 @@ async def test_a_wrong_field_is_asked_again_and_then_marked(kimi: Running, inbox
     (first, *_) = Warehouse(Path(job.out)).rows("review")
     assert (first["path"], first["field"], first["reason"], first["confidence"]) == ("slip2.txt", "sent_on", "failed", 0.0)
     once_more = await run(kimi, job)
-    assert (once_more.exit_code, once_more.asked, once_more.changed) == (2, 0, False)
+    assert (once_more.exit_code, once_more.asked, once_more.changed, once_more.standing) == (0, 0, False, 1)
+    assert any("Failed in earlier runs and still so: 1;" in sentence for sentence in once_more.sentences)
+    assert (await run(kimi, job.model_copy(update={"fail_on": "any"}))).exit_code == 2
 
 
 async def test_two_passes_are_compared_and_priced(kimi: Running, inbox: Path) -> None:
@@ -389,7 +391,7 @@ async def test_kill_9_in_the_middle_then_the_same_tables(kimi: Running, inbox: P
 
 async def test_two_runs_on_one_folder(kimi: Running, inbox: Path) -> None:
     """The second run on an output folder ends at once with exit code 75 and says who holds it."""
-    kimi.config.timing, kimi.config.tokens_per_s = True, 10.0
+    kimi.config.timing, kimi.config.tokens_per_s = True, 2.0
     job = job_of(kimi, inbox, concurrency=1)
     first = start(kimi, job)
     until(lambda: kimi.journal)

@@ -154,10 +154,10 @@ def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> Non
     tasks = server.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
     assert {task["name"] for task in tasks} == {"read 1", "ask 1"}
     artifacts = server.artifacts(run)
-    outcome = {row["what"]: row["count"] for row in json.loads(artifacts["octavo-outcome"]["data"])}
-    assert outcome == {"documents": 2, "invoice": 2, "summary": 2, "rejects": 0, "not applicable": 0, "calls": 2}
+    report = artifacts["octavo-outcome"]["data"]
+    assert report == Warehouse(tmp_path / "out").rows("runs")[0]["report"]
+    assert re.search(r"\*\*All went well\.\*\*.*2 added, 0 changed.*invoice\.grand_total +\| 2 +\| 100%", report, re.DOTALL), report
     assert {key: artifacts[key]["data"] for key in ("octavo-read", "octavo-ask")} == {"octavo-read": 100, "octavo-ask": 100}
-    assert "octavo-trouble" not in artifacts
     assert len(Warehouse(tmp_path / "out").rows("invoice")) == 2
 
 
@@ -167,9 +167,9 @@ def test_broken_file_exits_not_0(server: Server, broken: Path, tmp_path: Path) -
     assert done.returncode != 0
     (run,) = server.runs(broken)
     assert run["state_type"] == "FAILED"
-    assert run["state"]["message"].startswith("Files: 2, of which 1 failed, 1 ok.")
-    (trouble,) = json.loads(server.artifacts(run)["octavo-trouble"]["data"])
-    assert (trouble["path"], trouble["question"], trouble["reason"]) == ("lost.docx", "", "corrupt")
+    look = f'`octavo sql --out {tmp_path / "out"} "FROM review"`'
+    assert run["state"]["message"].startswith(f"Failed in this run: 1 file, such as lost.docx (corrupt); {look} lists them.")
+    assert re.search(r"\| lost\.docx +\| +\| corrupt +\|", server.artifacts(run)["octavo-outcome"]["data"])
     assert len(Warehouse(tmp_path / "out").rows("invoice")) == 1
 
 
@@ -374,7 +374,7 @@ def test_ui_shows_the_run(server: Server, inbox: Path, tmp_path: Path) -> None:
     outcome = server.artifacts(run)["octavo-outcome"]["id"]
     for page, words in (
         (f"runs/flow-run/{run['id']}", ("process-folder", "Completed", "Artifacts")),
-        (f"artifacts/artifact/{outcome}", ("octavo-outcome", "Files: 2, of which 2 ok.", "documents")),
+        (f"artifacts/artifact/{outcome}", ("octavo-outcome", "Files: 2, of which 2 ok.", "2 added, 0 changed")),
     ):
         address = f"{server.url.removesuffix('/api')}/{page}"
         done = subprocess.run([chromium, *flags, "--dump-dom", address], check=False, capture_output=True, text=True, timeout=120)

@@ -4,35 +4,39 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prefect.client.schemas.objects import StateType
 
 from flows.outcome import Outcome
-from flows.tracked import refuse_idle, table_of
+from flows.tally import Failure
+from flows.tracked import refuse_idle, state_of
 from schemas.errors import SettingsError
 from schemas.job import Job
 
 
-def ended(**more: object) -> Outcome:
+def ended(**more: Any) -> Outcome:
     """An outcome of a run over four files."""
-    known = {"statuses": {"ok": 3, "error": 1}, "rows": {"invoice": 2}, "rejects": 1, "asked": 2, "recalled": 1, "cost_usd": 0.0123}
-    return Outcome(**{**{field.name: 0 for field in fields(Outcome)}, "failures": (), **known, **more})  # type: ignore[arg-type]
+    empty = dict.fromkeys(("failures", "empty", "falls", "notices"), ()) | {name: {} for name in ("shares", "shares_before", "repaired")}
+    known = {"statuses": {"ok": 3, "error": 1}, "rows": {"invoice": 2}, "former": {}, "changed": True, "out": "out", "stopped": ""}
+    return Outcome(**{**{field.name: 0 for field in fields(Outcome)}, **empty, **known, **more})  # type: ignore[arg-type]
 
 
-def test_outcome_as_a_table() -> None:
-    """The artifact counts paths, answers, rejects and calls, with the statuses and the cost in words."""
-    assert table_of(ended()) == [
-        {"what": "documents", "count": 4, "detail": "1 failed, 3 ok"},
-        {"what": "invoice", "count": 2, "detail": "documents with an answer"},
-        {"what": "rejects", "count": 1, "detail": "answers that were not accepted"},
-        {"what": "not applicable", "count": 0, "detail": "times a document was not of the kind that was asked about"},
-        {"what": "calls", "count": 2, "detail": "$0.0123; 1 more replies were known already"},
-    ]
+def test_a_run_that_failed_says_what_and_how_to_look() -> None:
+    """The state is Failed, and its message names the file, the reason and the command with the output folder."""
+    failure = Failure("corrupt", "It broke off.", "lost.pdf")
+    state = state_of(ended(unread=1, failures=(failure,), exit_code=2, out="in box"))
+    assert (state.type, state.name) == (StateType.FAILED, "Failed")
+    assert state.message
+    assert state.message.startswith("Failed in this run: 1 file, such as lost.pdf (corrupt); `octavo sql --out 'in box' ")
 
 
-def test_outcome_of_ingest_alone() -> None:
-    """When nothing was asked the table is about documents only."""
-    assert [row["what"] for row in table_of(ended(rows={}, rejects=0))] == ["documents"]
+def test_rejects_that_the_job_allows_are_in_the_name_of_the_state() -> None:
+    """Completed under the name With rejects, with the same message; without any it is Completed."""
+    state = state_of(ended(failed_values=2, failures=(Failure("failed", "No date.", "a.pdf", "d", "invoice", "issued"),)))
+    assert (state.type, state.name, "a.pdf (failed)" in (state.message or "")) == (StateType.COMPLETED, "With rejects", True)
+    assert state_of(ended()).name == "Completed"
 
 
 @pytest.mark.parametrize(

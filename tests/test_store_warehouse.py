@@ -231,10 +231,10 @@ def test_a_folder_of_an_earlier_version_gets_the_columns_of_this_one(tmp_path: P
 
 def test_tables_are_described_inside_the_file(warehouse: Warehouse) -> None:
     """Names, rows, types and meanings come from the warehouse itself, so that any program sees them."""
-    warehouse.commit([*rows.read("a", "b"), *rows.answers("a")])
+    warehouse.commit([*rows.read("a", "b"), *rows.answers("a"), Change(tables.RUNS)])
     found = {info.name: info for info in warehouse.tables()}
     derived = {"evidence_quality", "review", "coverage", "failures", "duplicates", "invoice_lines"}
-    assert set(found) == {"documents", "pages", "invoice", "evidence", "rejects"} | derived
+    assert set(found) == {"documents", "pages", "invoice", "evidence", "rejects", "runs"} | derived
     assert (found["documents"].rows, found["documents"].meaning) == (2, tables.DOCUMENTS.meaning)
     assert [column.name for column in found["pages"].columns] == [column.name for column in tables.PAGES.columns]
     assert {column.name: column.type for column in found["invoice"].columns}["lines"] == "STRUCT(what VARCHAR, amount DECIMAL(18,2))[]"

@@ -37,7 +37,7 @@ from processors.check.merge import merge
 from processors.check.salvage import Entry, Salvaged, salvage
 from processors.check.source import Source
 from schemas.compact import expanded
-from schemas.pipeline import NOT_APPLICABLE, SUMMARY, Evidence, Part, Question, Record, Reject, Reply, Request
+from schemas.pipeline import NOT_APPLICABLE, NOTHING_FOUND, SUMMARY, Evidence, Part, Question, Record, Reject, Reply, Request
 
 __all__ = [
     "Again", "agree", "ask_again", "check", "gaps", "marked", "merge", "rated", "repair", "second", "settle", "short_lists", "some",
@@ -152,7 +152,8 @@ def _judge(
     if last and last.fields:
         said = {**last.answer, **_asked_for(last, said)}
     elif _is_empty(answer.get("record", "")):
-        return _reject(request, document, NOT_APPLICABLE, f"Nothing in the document answers the question {question.name}.")
+        of_other_kind = f"Nothing in the document answers the question {question.name}."
+        return _reject(request, document, NOT_APPLICABLE, NOTHING_FOUND if said else of_other_kind)
     value, problems = fit(question, said)
     problems += [f"{shown(key, quoted=False)}: does not belong beside id and record" for key in answer if key not in ("id", "record")]
     leaves = ground(question.fields, value or {}, source, document)

@@ -23,12 +23,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from processors.store import catalog, changes, disk, lookup, parquet, succession, views
+from processors.store import catalog, changes, disk, earlier, lookup, parquet, succession, views
 from processors.store.changes import Change
 from processors.store.succession import Asked
 from schemas.errors import SettingsError, StorageError
 from schemas.pipeline import Document, Page
-from schemas.tables import FIXED, Row, Table, brought_up
+from schemas.tables import FIXED, Row, Table
 
 __all__ = ["Asked", "Change", "ColumnInfo", "TableInfo", "Warehouse", "hold"]
 
@@ -163,10 +163,9 @@ class Warehouse:
         with disk.voiced(self.folder):
             disk.sweep(self.folder)
             self._publish()
-            earlier = [Change(table) for table in FIXED.values() if self._lacks_columns(table)]
-            earlier += self._answers_of_earlier_days()
-        if earlier:
-            self.commit(earlier)
+            brought_up = self._brought_up()
+        if brought_up:
+            self.commit(brought_up)
 
     def _difference(self, staged: Sequence[changes.Staged]) -> dict[str, set[int]] | None:
         """The slots of each table that would change; empty when only views or the storage would, None when nothing would."""
@@ -181,17 +180,6 @@ class Warehouse:
                 if slots := changes.difference(connection, change):
                     differs.setdefault(change.table.name, set()).update(slots)
             return differs if differs or views.stale(connection, self._views, tables) or catalog.outdated(connection) else None
-
-    def _answers_of_earlier_days(self) -> Iterator[Change]:
-        """The tables of answers of a version before, in which `question` is what is called `question_fingerprint` now."""
-        if not self.path.exists():
-            return
-        with self._open() as connection:
-            for name in set(catalog.generations(connection)) - FIXED.keys():
-                table = catalog.stored_table(connection, name)
-                if "question_fingerprint" not in table.schema.names:
-                    rows = connection.sql(catalog.fill("FROM $table", table=catalog.quoted(name))).to_arrow_table()
-                    yield Change(*brought_up(table, rows))
 
     def _replace(self, staged: Sequence[changes.Staged], differs: dict[str, set[int]], asked: Mapping[str, Asked]) -> None:
         """Copy, change, sync, rename: the new file is there whole or not at all."""
@@ -349,6 +337,11 @@ class Warehouse:
         with self._open() as connection:
             return catalog.row_count(connection, table)
 
+    def paths_of(self, documents: Sequence[str]) -> dict[str, str]:
+        """The first path of each document that a path holds."""
+        query = "SELECT document, min(path) AS path FROM documents WHERE document IN (SELECT unnest(?::TEXT[])) GROUP BY document"
+        return {row["document"]: row["path"] for row in self.query(query, [list(documents)]).to_pylist()} if documents else {}
+
     def former(self, table: str) -> int:
         """How many answers of a table wait for their successor."""
         query = catalog.fill("SELECT count(*) AS n FROM $table WHERE former", table=catalog.quoted(table))
@@ -386,9 +379,11 @@ class Warehouse:
         with catalog.attached(self.path, read_only=True) as connection:
             yield connection
 
-    def _lacks_columns(self, table: Table) -> bool:
-        shape = self._shape(table.name)
-        return shape is not None and not {column.name for column in table.columns} <= {name for name, _, _ in shape}
+    def _brought_up(self) -> list[Change]:
+        if not self.path.exists():
+            return []
+        with self._open() as connection:
+            return list(earlier.changes(connection))
 
     def _shape(self, table: str) -> catalog.Shape | None:
         """The columns of a table; None when there is none of that name, or no warehouse yet."""

@@ -11,7 +11,7 @@ SELECT 'file' AS kind, reason, path, NULL::TEXT AS question, NULL::TEXT AS field
 FROM documents WHERE status = 'error'
 UNION ALL
 SELECT 'answer', r.reason, p.path, r.question, NULL, r.detail, r.document
-FROM rejects r LEFT JOIN paths p ON p.document = r.document WHERE r.reason <> 'not_applicable'
+FROM rejects r LEFT JOIN paths p ON p.document = r.document WHERE r.reason NOT IN ('not_applicable', 'not_asked')
 UNION ALL
 SELECT 'field', 'not_accepted', p.path, e.question, e.field, e.detail, e.document
 FROM evidence e LEFT JOIN paths p ON p.document = e.document WHERE e.state = 'failed'

@@ -4,7 +4,7 @@
 -- question: Name of the question, which is the name of its table; null for a document that could not be read
 -- field: Path of the field; null for a whole document
 -- value: The value as text
--- reason: Class of the doubt: the reason of a reject or of a document's status, failed, incomplete, conflict, disagreed, unproved, or unsure
+-- reason: The reason of a reject or of a document's status; failed, incomplete, conflict, disagreed, unproved, unsure, nothing_found, less_filled
 -- detail: The sentence for a person
 -- confidence: How likely the value is right, 0 to 1; 0 for what was not accepted at all
 WITH paths AS (SELECT document, min(path) AS path FROM documents GROUP BY document),
@@ -13,7 +13,7 @@ doubts AS (
     FROM documents WHERE status = 'error'
     UNION ALL
     SELECT r.document, d.path, NULL, r.question, NULL, NULL, r.reason, r.detail, 0.0
-    FROM rejects r JOIN paths d ON d.document = r.document WHERE r.reason <> 'not_applicable'
+    FROM rejects r JOIN paths d ON d.document = r.document WHERE r.reason NOT IN ('not_applicable', 'not_asked')
     UNION ALL
     SELECT e.document, d.path, e.page, e.question, e.field, e.value,
         CASE
@@ -27,6 +27,13 @@ doubts AS (
         e.detail, coalesce(e.confidence, 0.0)
     FROM evidence e JOIN paths d ON d.document = e.document
     WHERE e.state = 'failed' OR e.confidence < 0.9 OR (e.state = 'missing' AND e.detail <> '')
+    UNION ALL
+    SELECT r.document, d.path, NULL, r.question, NULL, NULL, 'nothing_found', r.detail, 0.0
+    FROM rejects r JOIN paths d ON d.document = r.document
+    WHERE r.reason = 'not_applicable' AND r.detail = 'The answer has no value in any field.'
+    UNION ALL
+    SELECT NULL, NULL, NULL, doubt.question, doubt.field, NULL, 'less_filled', doubt.detail, 0.0
+    FROM (SELECT unnest(doubts) AS doubt FROM (FROM runs WHERE len(fields) > 0 ORDER BY started_at DESC LIMIT 1))
 )
 SELECT path, page, question, field, value, reason, detail, confidence
 FROM doubts
