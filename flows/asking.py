@@ -67,10 +67,12 @@ class Desk:
 
     async def answer(self, *, each: Each, tell: Tell) -> bool:
         """Answer every question about every document that is readable and not answered yet; gives whether that changed the tables."""
-        pending = self.pending()
+        answered = self.answered()
+        pending = self.pending(answered)
         total = sum(map(len, pending.values()))
         tell("ask", 0, total)
-        shelf = Shelf(self.warehouse, self.asker, {question.name: self.passes(question) for question in self.questions})
+        readings = {question.name: self.passes(question) for question in self.questions}
+        shelf = Shelf(self.warehouse, self.asker, readings, [name for name, documents in answered.items() if documents])
         self.tally = shelf.tally
 
         async def answer_batch(tasks: Sequence[Task]) -> None:
@@ -129,15 +131,19 @@ class Desk:
         known = [self.stored(reading) for reading in self.readings(question)[1:]]
         return frozenset(one for one in wanted for stored in known if pack.extent(task.window.parts, one) not in stored)
 
-    def pending(self) -> dict[str, set[str]]:
-        """For each question the documents that have pages and no answer yet. An answer of two passes is enough where one is wanted."""
+    def pending(self, answered: Mapping[str, set[str]] | None = None) -> dict[str, set[str]]:
+        """For each question the documents that have pages and no answer yet."""
         readable = self.warehouse.readable(self.inbox) - self.absent
+        return {name: readable - documents for name, documents in (answered or self.answered()).items()}
+
+    def answered(self) -> dict[str, set[str]]:
+        """For each question the documents that it need not be asked about. An answer of two passes is enough where one is wanted."""
         account = self.asker.account
         enough = {
             question.name: [reading.fingerprint for reading in (question, check.second(question))[len(self.passes(question)) - 1 :]]
             for question in self.questions
         }
-        return {name: readable - self.warehouse.answered(name, known, account.model.id, account.engine) for name, known in enough.items()}
+        return {name: self.warehouse.answered(name, known, account.model.id, account.engine) for name, known in enough.items()}
 
     def remembered(self, pending: dict[str, set[str]]) -> Iterator[Task]:
         """Tasks whose reply is in the ledger, in the windows of then, without text. Takes their documents out of `pending` at once.
@@ -188,15 +194,15 @@ class Desk:
 
         The questions of one window follow one another.
         """
-        parted = Counter(task.window.documents for task in tasks)  # a piece shows its document alone
-        pieces: dict[tuple[str, ...], list[Answers]] = {}
+        parted = Counter(map(_cut, tasks))
+        pieces: dict[str, list[Answers]] = {}
         at_once = READY * self.asker.account.limits.concurrency or len(tasks)
         async with aclosing(bounded(self._answer_task, self.with_texts(tasks), at_once)) as answered:
             async for task, answers in answered:
-                documents, whole = task.window.documents, Answers()
-                pieces.setdefault(documents, []).append(answers)
-                if len(pieces[documents]) == parted[documents]:
-                    for piece in pieces.pop(documents):
+                document, whole = _cut(task), Answers()
+                pieces.setdefault(document, []).append(answers)
+                if not document or len(pieces[document]) == parted[document]:
+                    for piece in pieces.pop(document):
                         whole.add(piece)
                     await summed_up(self, whole)
                     yield whole
@@ -276,6 +282,14 @@ class Desk:
     def pages(self, documents: Iterable[str]) -> list[Part]:
         """The whole pages of documents."""
         return [part for document in documents for part in pack.whole(list(self.warehouse.pages_of([document])), self.count)]
+
+
+def _cut(task: Task) -> str:
+    """The document of which a task shows a piece, and nothing else; "" for a task about whole documents.
+
+    Not by all that its window shows: a window of earlier days, once it has its text, shows less when one of its files has gone since.
+    """
+    return next((part.document for part in task.window.parts if part.role == "piece"), "")
 
 
 def _in_groups(tasks: Iterable[Task]) -> Iterator[list[Task]]:

@@ -30,8 +30,13 @@ class Shelf:
     A document has a record or a reject for each question; both where the answer so far is kept, and the rest waits for a later run.
     """
 
-    def __init__(self, warehouse: Warehouse, asker: Asker, readings: Mapping[str, Sequence[Question]]) -> None:
-        """Start empty. `readings` has each question in the words of every pass; under those of the last one answers are stored."""
+    def __init__(
+        self, warehouse: Warehouse, asker: Asker, readings: Mapping[str, Sequence[Question]], answered: Collection[str] = ()
+    ) -> None:
+        """Start empty. `readings` has each question in the words of every pass; under those of the last one answers are stored.
+
+        `answered` names the questions, as they are asked now, that the tables answer already.
+        """
         self.settled = 0
         self.changed = False
         self._warehouse, self._asker = warehouse, asker
@@ -39,6 +44,7 @@ class Shelf:
         self._questions = {name: replace(passes[0], fingerprint=passes[-1].fingerprint) for name, passes in readings.items()}
         self._records: list[tuple[Record, Row]] = []
         self._rejects: list[Reject] = []
+        self._answered = set(answered)
         self._requests: set[str] = set()
         self.tally = Tally()
         self._committed_at = time.monotonic()
@@ -115,12 +121,10 @@ class Shelf:
         changes = [change for question in self._questions.values() for change in self._changes(question)]
         changes.append(Change(tables.REQUESTS, list(self._asker.bills(sorted(self._requests)))))
         account = self._asker.account
-        answered = {record.question for record, _ in self._records} | {
-            reject.question for reject in self._rejects if reject.reason not in PASSING
-        }
-        fingerprints = {name: [self._once[name].fingerprint, self._questions[name].fingerprint] for name in sorted(answered)}
+        self._answered |= {record.question for record, _ in self._records}
+        self._answered |= {reject.question for reject in self._rejects if reject.reason not in PASSING}
         self._records, self._rejects, self._requests = [], [], set()
-        return changes, {name: (sorted({*both}), account.model.id, account.engine) for name, both in fingerprints.items()}
+        return changes, {name: (_of_today(self._once[name]), account.model.id, account.engine) for name in sorted(self._answered)}
 
     def _changes(self, question: Question) -> Iterator[Change]:
         """Answers replace those of their documents; a reject replaces none, but for one that says there is no such thing to answer."""
@@ -135,6 +139,11 @@ class Shelf:
         yield Change(tables.EVIDENCE, [row for record, _ in kept for row in tables.evidence_rows(record)], done | other)
         rows = [tables.reject_row(reject, question, account.engine, account.model.id, self._asker.run) for reject in rejects]
         yield Change(tables.REJECTS, rows, done)
+
+
+def _of_today(question: Question) -> list[str]:
+    """The fingerprints of answers to a question, of one pass or of two."""
+    return [question.fingerprint, check.second(question).fingerprint]
 
 
 def _joined(one: Reject | None, other: Reject) -> Reject:

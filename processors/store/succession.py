@@ -71,7 +71,7 @@ def _settled_answers(connection: duckdb.DuckDBPyConnection, table: str) -> Itera
 
 def _asked_before(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     """The condition under which a row of a table is of an earlier question or model."""
-    stored = connection.execute("SELECT fingerprint, model, engine FROM octavo.asked WHERE table_name = ?", [table]).fetchall()
+    stored = sorted(_last_asked(connection, table))
     if not stored:
         return "false"
     now = ", ".join(f"({', '.join(map(catalog.literal, one))})" for one in stored)
@@ -84,6 +84,21 @@ def note_asked(connection: duckdb.DuckDBPyConnection, asked: Mapping[str, Asked]
         connection.execute("DELETE FROM octavo.asked WHERE table_name = ?", [table])
         for fingerprint in fingerprints:
             connection.execute("INSERT INTO octavo.asked VALUES (?, ?, ?, ?)", [table, fingerprint, model, engine])
+
+
+def asked_otherwise(connection: duckdb.DuckDBPyConnection, asked: Mapping[str, Asked]) -> bool:
+    """Whether any of these tables was last asked something else, or nothing that was put down."""
+    return any(
+        _last_asked(connection, table) != {(fingerprint, model, engine) for fingerprint in fingerprints}
+        for table, (fingerprints, model, engine) in asked.items()
+    )
+
+
+def _last_asked(connection: duckdb.DuckDBPyConnection, table: str) -> set[tuple[str, ...]]:
+    query = "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'warehouse' AND schema_name = 'octavo' AND table_name = 'asked'"
+    if not catalog.scalar(connection, query):
+        return set()
+    return set(connection.execute("SELECT fingerprint, model, engine FROM octavo.asked WHERE table_name = ?", [table]).fetchall())
 
 
 def _deleted(connection: duckdb.DuckDBPyConnection, name: str, condition: str, table: str = "") -> set[int]:

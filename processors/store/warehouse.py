@@ -126,8 +126,8 @@ class Warehouse:
     def commit(self, batch: Sequence[Change], asked: Mapping[str, Asked] | None = None) -> bool:
         """Make all changes at once, or none. False when they change nothing: then the file stays as it is, byte for byte.
 
-        `asked` says by table the question whose answers are in the batch: rows of other documents that answer another one are `former`
-        from then on. What has a successor in the batch goes, and so does what a change of `documents` leaves without a path.
+        `asked` says by table the question that it answers by now, in the batch or before: rows that answer another one are `former`
+        then. What has a successor in the batch goes, and so does what a change of `documents` leaves without a path.
 
         A table whose columns differ from the stored ones (the schema was edited) gets its new columns: the rows of other documents
         stay, with nulls in new columns and where a value does not fit the new type of its column, which a warning tells.
@@ -136,7 +136,7 @@ class Warehouse:
         views.refuse_namesakes(self._views, (change.table for change in batch))
         staged = [changes.staged(change) for change in batch]
         with self._committing, disk.voiced(self.folder):
-            differs = self._difference(staged)
+            differs = self._difference(staged, asked or {})
             if differs is not None:
                 self._replace(staged, differs, asked or {})
             self._publish()
@@ -167,8 +167,8 @@ class Warehouse:
         if brought_up:
             self.commit(brought_up)
 
-    def _difference(self, staged: Sequence[changes.Staged]) -> dict[str, set[int]] | None:
-        """The slots of each table that would change; empty when only views or the storage would, None when nothing would."""
+    def _difference(self, staged: Sequence[changes.Staged], asked: Mapping[str, Asked]) -> dict[str, set[int]] | None:
+        """The slots of each table that would change; none when only views, storage or what was asked would, None when nothing would."""
         if not self.path.exists():
             return {change.table.name: {catalog.SHAPE} for change in staged}
         self._refuse_log()
@@ -179,7 +179,8 @@ class Warehouse:
             for change in staged:
                 if slots := changes.difference(connection, change):
                     differs.setdefault(change.table.name, set()).update(slots)
-            return differs if differs or views.stale(connection, self._views, tables) or catalog.outdated(connection) else None
+            kept = not (views.stale(connection, self._views, tables) or catalog.outdated(connection))
+            return None if kept and not differs and not succession.asked_otherwise(connection, asked) else differs
 
     def _replace(self, staged: Sequence[changes.Staged], differs: dict[str, set[int]], asked: Mapping[str, Asked]) -> None:
         """Copy, change, sync, rename: the new file is there whole or not at all."""

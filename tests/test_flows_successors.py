@@ -1,0 +1,86 @@
+"""What an answer of earlier days gives way to, end to end: what is in the ledger comes into the tables, and rows of now say so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import order, settings
+from flows.outcome import Outcome
+from processors.store.warehouse import Warehouse
+from schemas.job import Job
+from tests.emulator.fixture import Running
+
+WORDINGS = ("A parcel.", "Another parcel.")
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """A folder with three slips."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    for number in range(3):
+        write_slip(folder, number)
+    return folder
+
+
+def write_slip(folder: Path, number: int) -> None:
+    """One document."""
+    text = f"Parcel slip {number}\nsender: Sender Number {number} Ltd\n"
+    (folder / f"slip{number}.txt").write_text(text, encoding="utf-8")
+
+
+def job_of(kimi: Running, inbox: Path, wording: str = WORDINGS[0], **changes: Any) -> Job:
+    """The job that asks about parcels in these words."""
+    schema = {"type": "object", "description": wording, "properties": {"sender": {"type": "string"}}}
+    (inbox.parent / "parcel.json").write_text(json.dumps(schema), encoding="utf-8")
+    plain = {"inbox": str(inbox), "out": str(inbox.parent / "out"), "extract": [str(inbox.parent / "parcel.json")]}
+    return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 5, **changes})
+
+
+async def run(kimi: Running, job: Job) -> Outcome:
+    """Do the job as `octavo run` does."""
+    return await order.run(job, settings.account(job, {}, key=kimi.key))
+
+
+def former(job: Job) -> dict[str, bool]:
+    """Of each answer, by path, whether it is of earlier days."""
+    return {row["path"]: row["former"] for row in Warehouse(Path(job.out)).rows("parcel")}
+
+
+async def test_a_stored_reply_counts_when_a_neighbour_of_its_window_is_gone(kimi: Running, inbox: Path) -> None:
+    """A reply is used for each of its documents that is still there, also when its window showed another one that has left since."""
+    await run(kimi, job_of(kimi, inbox))
+    (inbox / "slip0.txt").unlink()
+    await run(kimi, job_of(kimi, inbox, accept_vanished=True))
+    (inbox.parent / "out" / "warehouse.duckdb").unlink()
+    ended = await run(kimi, job := job_of(kimi, inbox))
+    assert (ended.exit_code, ended.asked, ended.rows) == (0, 0, {"parcel": 2})
+    assert former(job) == {"slip1.txt": False, "slip2.txt": False}
+
+
+async def test_answers_of_now_are_not_former_because_of_one_that_left(kimi: Running, inbox: Path) -> None:
+    """Rows that answer the question of the job are of today, also when another wording was asked in between and has no row any more."""
+    await run(kimi, job_of(kimi, inbox))
+    write_slip(inbox, 3)
+    ended = await run(kimi, job_of(kimi, inbox, WORDINGS[1], max_documents_per_window=1, concurrency=1, budget_usd=0.0022))
+    assert (ended.exit_code, set(former(job_of(kimi, inbox)).values())) == (3, {True, False})
+    for path in (path for path, old in former(job_of(kimi, inbox)).items() if not old):
+        (inbox / path).unlink()
+    (inbox / "slip3.txt").unlink(missing_ok=True)
+    await run(kimi, job := job_of(kimi, inbox, accept_vanished=True))
+    assert set(former(job).values()) == {False}
+    ended = await run(kimi, job)
+    assert (ended.changed, ended.former) == (False, {})
+
+
+async def test_answers_of_two_passes_are_of_now_for_a_job_of_one(kimi: Running, inbox: Path) -> None:
+    """What was asked twice is no earlier question for a job that asks once."""
+    await run(kimi, job_of(kimi, inbox, passes=2))
+    write_slip(inbox, 3)
+    ended = await run(kimi, job := job_of(kimi, inbox))
+    assert (ended.exit_code, ended.asked, ended.former) == (0, 1, {})
+    assert former(job) == {f"slip{number}.txt": False for number in range(4)}
