@@ -72,7 +72,7 @@ class Desk:
         total = sum(map(len, pending.values()))
         tell("ask", 0, total)
         readings = {question.name: self.passes(question) for question in self.questions}
-        shelf = Shelf(self.warehouse, self.asker, readings, [name for name, documents in answered.items() if documents])
+        shelf = Shelf(self.warehouse, self.asker, readings, answered)
         self.tally = shelf.tally
 
         async def answer_batch(tasks: Sequence[Task]) -> None:

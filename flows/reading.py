@@ -202,24 +202,25 @@ class _Shelf:
             self._pages.put(tables.page_row(page, self.count.plain(page.shown)) for page in pages)
 
     async def settle_absence(self, *, accepted: bool) -> None:
-        """Let go of the paths that are gone, unless they are so many that the inbox itself may be: then all stay, and that is said."""
+        """Let go of the paths that are gone, unless they are so many that the inbox itself may be: then they stay, and that is said.
+
+        A path whose document lies elsewhere now has moved, and goes in any case: no answer goes with it.
+        """
         for place in self.unlisted:
             below = {path for path in self.unmet if path.startswith(f"{place}/") or not place}
             self.unmet -= below
-        unmet = [*(self.known.rows[path] for path in self.unmet), *self.replaced.values()]
-        gone = [row for row in unmet if row.document not in self.met or not row.document]
-        files = sum(not row.container for row in gone)
+        unmet = {(path, self.inbox): self.known.rows[path] for path in self.unmet} | self.replaced
+        gone = {key: row for key, row in unmet.items() if row.document not in self.met or not row.document}
+        files = sum(not row.container for row in gone.values())
         if not accepted and files and (files == self.found.known or files > MOST_VANISHED * self.found.known):
             self.found.vanished = files
-            self.found.absent = frozenset(row.document for row in gone) - self.met
-            return
-        for document in self._passed_over:
-            self.unmet.discard(document.path)
-            self._documents.put([tables.document_row(document, self.reader, self.inbox)])
-        self.found.removed = len(self.unmet) + len(self._passed_over)
+            self.found.absent = frozenset(row.document for row in gone.values()) - self.met
+            unmet = {key: row for key, row in unmet.items() if key not in gone}
+        passed_over = [document for document in self._passed_over if unmet.pop((document.path, self.inbox), None)]
+        self._documents.put([tables.document_row(document, self.reader, self.inbox) for document in passed_over])
+        self.found.removed += len(unmet) + len(passed_over)
         await self.commit()
-        keys = {(path, self.inbox) for path in self.unmet} | self.replaced.keys()
-        self.found.tables_changed |= await asyncio.to_thread(self.warehouse.forget, keys)
+        self.found.tables_changed |= await asyncio.to_thread(self.warehouse.forget, unmet.keys())
 
 
 async def ingest(desk: Desk, *, each: Each, tell: Tell, aside: Warehouse | None = None) -> Ingested:

@@ -22,6 +22,7 @@ COMMIT_EVERY_S = 60.0  # the longest that answers wait
 COMMIT_FIRST_S, COMMIT_SHARE = 5.0, 0.05  # the shortest, and the share of the time that may go into commits
 
 Row = dict[str, Any]
+NOTHING: Mapping[str, Collection[str]] = {}
 
 
 class Shelf:
@@ -31,11 +32,16 @@ class Shelf:
     """
 
     def __init__(
-        self, warehouse: Warehouse, asker: Asker, readings: Mapping[str, Sequence[Question]], answered: Collection[str] = ()
+        self,
+        warehouse: Warehouse,
+        asker: Asker,
+        readings: Mapping[str, Sequence[Question]],
+        answered: Mapping[str, Collection[str]] = NOTHING,
     ) -> None:
-        """Start empty. `readings` has each question in the words of every pass; under those of the last one answers are stored.
+        """Start with what has become of earlier rejects. `readings` has each question in the words of every pass.
 
-        `answered` names the questions, as they are asked now, that the tables answer already.
+        Answers are stored under the words of the last pass. `answered` has the documents that the tables answer already, as each question
+        is asked now: what earlier questions or models left open about them is of no concern any more.
         """
         self.settled = 0
         self.changed = False
@@ -44,7 +50,8 @@ class Shelf:
         self._questions = {name: replace(passes[0], fingerprint=passes[-1].fingerprint) for name, passes in readings.items()}
         self._records: list[tuple[Record, Row]] = []
         self._rejects: list[Reject] = []
-        self._answered = set(answered)
+        self._answered = {name for name, documents in answered.items() if documents}
+        self._settled_since = {key for name, documents in answered.items() for key in self._outdated(name, documents)}
         self._requests: set[str] = set()
         self.tally = Tally()
         self._committed_at = time.monotonic()
@@ -116,14 +123,25 @@ class Shelf:
         """The same without awaiting anything, for who has no time left."""
         self.changed |= self._warehouse.commit(*self._taken())
 
+    def _outdated(self, question: str, answered: Collection[str]) -> Iterator[tuple[str, str]]:
+        """The keys of rejects of documents that have an answer of today, which are of another question or model."""
+        account = self._asker.account
+        today = [(fingerprint, account.model.id, account.engine) for fingerprint in _of_today(self._once[question])]
+        for row in self._warehouse.rows(tables.REJECTS.name, ["document", "question", "question_fingerprint", "model", "engine"]):
+            asked = (row["question_fingerprint"], row["model"], row["engine"])
+            if row["question"] == question and row["document"] in answered and asked not in today:
+                yield row["document"], question
+
     def _taken(self) -> tuple[list[Change], dict[str, Asked]]:
         """What waits, as changes, and the questions that were asked; nothing waits any more."""
         changes = [change for question in self._questions.values() for change in self._changes(question)]
         changes.append(Change(tables.REQUESTS, list(self._asker.bills(sorted(self._requests)))))
+        if self._settled_since:
+            changes.append(Change(tables.REJECTS, (), self._settled_since))
         account = self._asker.account
         self._answered |= {record.question for record, _ in self._records}
         self._answered |= {reject.question for reject in self._rejects if reject.reason not in PASSING}
-        self._records, self._rejects, self._requests = [], [], set()
+        self._records, self._rejects, self._requests, self._settled_since = [], [], set(), set()
         return changes, {name: (_of_today(self._once[name]), account.model.id, account.engine) for name in sorted(self._answered)}
 
     def _changes(self, question: Question) -> Iterator[Change]:

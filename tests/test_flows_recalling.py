@@ -58,8 +58,9 @@ async def run(kimi: Running, job: Job) -> Outcome:
 
 
 def tables(job: Job) -> dict[str, Sequence[dict[str, Any]]]:
-    """All rows but those of runs."""
-    return {name: Warehouse(Path(job.out)).rows(name) for name in TABLES}
+    """All rows but those of runs, without the name of the run that put a row there."""
+    found = {name: Warehouse(Path(job.out)).rows(name) for name in TABLES}
+    return {name: [{key: value for key, value in row.items() if key != "run"} for row in rows] for name, rows in found.items()}
 
 
 def lose_tables(job: Job) -> None:

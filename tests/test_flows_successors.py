@@ -84,3 +84,24 @@ async def test_answers_of_two_passes_are_of_now_for_a_job_of_one(kimi: Running, 
     ended = await run(kimi, job := job_of(kimi, inbox))
     assert (ended.exit_code, ended.asked, ended.former) == (0, 1, {})
     assert former(job) == {f"slip{number}.txt": False for number in range(4)}
+
+
+async def test_what_another_model_left_open_is_of_no_concern_for_this_one(kimi: Running, inbox: Path) -> None:
+    """A run of another model that was stopped by its budget leaves no reject and no exit code 2 to the runs of the first one."""
+    await run(kimi, job := job_of(kimi, inbox))
+    stopped = await run(kimi, job.model_copy(update={"model": "kimi-k3", "budget_usd": 0.000001}))
+    assert (stopped.exit_code, stopped.not_asked, stopped.former) == (3, 3, {})
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.not_asked, ended.asked) == (0, 0, 0)
+    assert Warehouse(Path(job.out)).rows("rejects") == []
+
+
+async def test_a_moved_file_leaves_its_old_path_also_when_others_are_gone(kimi: Running, inbox: Path) -> None:
+    """That many files are gone keeps those, and not the old names of files that were renamed; each answer has the name of now."""
+    await run(kimi, job := job_of(kimi, inbox))
+    (inbox / "slip0.txt").rename(inbox / "parcel0.txt")
+    (inbox / "slip1.txt").unlink()
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.vanished, ended.added, ended.removed) == (2, 1, 1, 1)
+    assert sorted(row["path"] for row in Warehouse(Path(job.out)).rows("documents")) == ["parcel0.txt", "slip1.txt", "slip2.txt"]
+    assert former(job) == {"parcel0.txt": False, "slip1.txt": False, "slip2.txt": False}
