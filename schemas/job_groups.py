@@ -71,6 +71,12 @@ GROUPS = (
             "isolation": "Documents in a request",
             "plain_json": "Plain JSON",
             "replay": "Replay",
+            "accept_vanished": "Take out what is gone",
+            "add_inbox": "Keep this inbox beside the others",
+            "replace_inbox": "The inbox has moved here",
+            "fail_on": "What makes a run fail",
+            "max_failed_share": "Share of documents that may fail",
+            "max_fill_drop": "Fall of a filled share that is told",
         },
     ),
     Group(

@@ -129,9 +129,9 @@ class Warehouse:
         `asked` says by table the question that it answers by now, in the batch or before: rows that answer another one are `former`
         then. What has a successor in the batch goes, and so does what a change of `documents` leaves without a path.
 
-        A table whose columns differ from the stored ones (the schema was edited) gets its new columns: the rows of other documents
-        stay, with nulls in new columns and where a value does not fit the new type of its column, which a warning tells.
-        Raises SchemaError for rows that do not fit their table, StorageError when the disk refuses; what was committed stays.
+        A table whose schema was edited gets its new columns: the rows of other documents stay, with nulls in new columns and where a value
+        does not fit the new type of its column, which a warning tells. Raises SchemaError for rows that do not fit their table,
+        StorageError when the disk refuses; what was committed stays.
         """
         views.refuse_namesakes(self._views, (change.table for change in batch))
         staged = [changes.staged(change) for change in batch]
@@ -172,8 +172,7 @@ class Warehouse:
         if not self.path.exists():
             return {change.table.name: {catalog.SHAPE} for change in staged}
         self._refuse_log()
-        differs: dict[str, set[int]] = {}
-        tables = [change.table for change in staged]
+        differs, tables = dict[str, set[int]](), [change.table for change in staged]
         with self._open() as connection:
             views.refuse_namesakes(self._views, tables, connection)
             for change in staged:
