@@ -83,7 +83,7 @@ class _Shelf:
         self.known = _known(desk.warehouse, self.inbox, self.reader)
         self.replaced = _replaced(desk)
         known = [*self.known.rows.values(), *self.replaced.values()]
-        self.found = Ingested(known=sum(not row.container for row in known))
+        self.found = Ingested(known=sum(not row.container and row.status != "skipped" for row in known))
         self.unmet = set(self.known.rows)
         self.met: set[str] = set()  # documents that lie somewhere
         self.unlisted: list[str] = []  # paths below which nothing could be looked at
@@ -204,23 +204,31 @@ class _Shelf:
     async def settle_absence(self, *, accepted: bool) -> None:
         """Let go of the paths that are gone, unless they are so many that the inbox itself may be: then they stay, and that is said.
 
-        A path whose document lies elsewhere now has moved, and goes in any case: no answer goes with it.
+        What surely is no more goes in any case: the old path of a document that lies elsewhere now, a path that was passed over, and what
+        was in a zip that is there and was read.
         """
         for place in self.unlisted:
             below = {path for path in self.unmet if path.startswith(f"{place}/") or not place}
             self.unmet -= below
         unmet = {(path, self.inbox): self.known.rows[path] for path in self.unmet} | self.replaced
-        gone = {key: row for key, row in unmet.items() if row.document not in self.met or not row.document}
+        gone = {key: row for key, row in unmet.items() if row.status != "skipped" and (row.document not in self.met or not row.document)}
         files = sum(not row.container for row in gone.values())
         if not accepted and files and (files == self.found.known or files > MOST_VANISHED * self.found.known):
             self.found.vanished = files
             self.found.absent = frozenset(row.document for row in gone.values()) - self.met
-            unmet = {key: row for key, row in unmet.items() if key not in gone}
+            unmet = {key: row for key, row in unmet.items() if key not in gone or self._left_a_file(*key)}
         passed_over = [document for document in self._passed_over if unmet.pop((document.path, self.inbox), None)]
         self._documents.put([tables.document_row(document, self.reader, self.inbox) for document in passed_over])
         self.found.removed += len(unmet) + len(passed_over)
         await self.commit()
         self.found.tables_changed |= await asyncio.to_thread(self.warehouse.forget, unmet.keys())
+
+    def _left_a_file(self, path: str, inbox: str) -> bool:
+        """Whether a path that is gone was inside a file of this inbox that is there."""
+        outer = path
+        while outer in self.known.rows and self.known.rows[outer].container:
+            outer = self.known.rows[outer].container
+        return inbox == self.inbox and outer != path and outer not in self.unmet
 
 
 async def ingest(desk: Desk, *, each: Each, tell: Tell, aside: Warehouse | None = None) -> Ingested:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,33 @@ async def test_a_moved_file_leaves_its_old_path_also_when_others_are_gone(kimi: 
     assert (ended.exit_code, ended.vanished, ended.added, ended.removed) == (2, 1, 1, 1)
     assert sorted(row["path"] for row in Warehouse(Path(job.out)).rows("documents")) == ["parcel0.txt", "slip1.txt", "slip2.txt"]
     assert former(job) == {"parcel0.txt": False, "slip1.txt": False, "slip2.txt": False}
+
+
+async def test_what_left_a_zip_is_gone_also_when_others_are(kimi: Running, inbox: Path) -> None:
+    """A zip that is there and was read says what is in it; that the absence of other files waits for a word makes no difference."""
+    pack(inbox, 7, 8)
+    await run(kimi, job := job_of(kimi, inbox))
+    pack(inbox, 8)
+    (inbox / "slip0.txt").unlink()
+    assert (await run(kimi, job)).vanished == 1
+    assert former(job) == dict.fromkeys(("pack.zip/8.txt", "slip0.txt", "slip1.txt", "slip2.txt"), False)
+    await run(kimi, job_of(kimi, inbox, accept_vanished=True))
+    assert former(job) == dict.fromkeys(("pack.zip/8.txt", "slip1.txt", "slip2.txt"), False)
+
+
+def pack(folder: Path, *numbers: int) -> None:
+    """A zip of slips."""
+    with zipfile.ZipFile(folder / "pack.zip", "w") as archive:
+        for number in numbers:
+            archive.writestr(f"{number}.txt", f"Parcel slip {number}\nsender: Sender Number {number} Ltd\n")
+
+
+async def test_paths_that_were_passed_over_are_no_files_that_are_missed(kimi: Running, inbox: Path) -> None:
+    """A row that only says that a path was ignored goes without a word as soon as the path is ignored no more."""
+    (inbox / "notes.tmp").write_text("nothing", encoding="utf-8")
+    (inbox / ".octavoignore").write_text("*.tmp\n", encoding="utf-8")
+    await run(kimi, job := job_of(kimi, inbox))
+    (inbox / "notes.tmp").unlink()
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.vanished) == (0, 0)
+    assert not [row["path"] for row in Warehouse(Path(job.out)).rows("documents") if row["path"] == "notes.tmp"]
