@@ -35,14 +35,18 @@ def _failures(ended: Outcome) -> Iterator[str]:
 
 
 def _fields(ended: Outcome) -> Iterator[str]:
-    rows = []
+    if not ended.shares:
+        return
+    heading, rows = ["field", "answers", "filled", "proved"], []
+    if ended.shares_before:
+        heading += ["filled in the run before", "proved"]
     for (question, name), share in ended.shares.items():
-        before = ended.shares_before.get((question, name), Share())
-        then = f"{before.filled_share:.0%}" if before.answers else ""
-        rows.append((f"{question}.{name}", str(share.answers), f"{share.filled_share:.0%}", then, _proved(share), _proved(before)))
-    if rows:
-        heading = ("field", "answers", "filled", "the run before", "proved", "the run before")
-        yield from _table("Fields of this run's answers", heading, rows)
+        row = [f"{question}.{name}", str(share.answers), f"{share.filled_share:.0%}", _proved(share)]
+        if ended.shares_before:
+            before = ended.shares_before.get((question, name), Share())
+            row += [f"{before.filled_share:.0%}" if before.answers else "", _proved(before)]
+        rows.append(row)
+    yield from _table("Fields of this run's answers", heading, rows)
 
 
 def _proved(share: Share) -> str:

@@ -144,7 +144,7 @@ async def test_the_report_says_it_all(kimi: Running, job: Job) -> None:
     for line in (
         r"| lost.pdf   |                | corrupt |",
         r"| slip17.txt | parcel.sent_on | failed  |",
-        "| parcel.seller  | 1       | 0%     | 100%           |        | 100% |",
+        "| parcel.seller  | 1       | 0%     |        | 100%                     | 100% |",
         "| $1.00 |",
     ):
         assert line in text, text
