@@ -208,7 +208,7 @@ def _files(ended: Outcome) -> Iterator[str]:
     shown = [one for one in ended.failures if not one.question][:FAILURES_SHOWN]
     yield from (f"{one.path} failed: {one.detail}" for one in shown)
     if ended.unread > len(shown):
-        yield f"{ended.sql('FROM review')} lists all that failed."
+        yield f"""{ended.sql("FROM documents WHERE status = 'error'")} lists all that failed."""
 
 
 def _vanished(ended: Outcome) -> str:

@@ -298,9 +298,16 @@ def _discovered(desk: Desk, shelf: _Shelf) -> Iterator[read.Found]:
 
 
 def _replaced(desk: Desk) -> dict[tuple[str, str], _Row]:
-    """By path and inbox, what the tables say of the inbox whose place this one has taken, if it has."""
-    others = [inbox for inbox in desk.warehouse.inboxes() if inbox != desk.inbox] if desk.job.replace_inbox else []
-    return {(path, inbox): row for inbox in others for path, row in _known(desk.warehouse, inbox, "").rows.items()}
+    """By path and inbox, what the tables say of the inbox whose place this one has taken, if it has.
+
+    Where this one is in the tables already, the other may be there beside it and for good; then its rows go only if that is accepted too.
+    """
+    held = desk.warehouse.inboxes()
+    others = [inbox for inbox in held if inbox != desk.inbox]
+    is_new = desk.inbox not in held
+    if not (desk.job.replace_inbox and len(others) == 1 and (is_new or desk.job.accept_vanished)):
+        return {}
+    return {(path, others[0]): row for path, row in _known(desk.warehouse, others[0], "").rows.items()}
 
 
 def _known(warehouse: Warehouse, inbox: str, reader: str) -> _Known:

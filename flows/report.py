@@ -17,7 +17,7 @@ def report(ended: Outcome) -> str:
 def _lines(ended: Outcome) -> Iterator[str]:
     yield f"**{ended.headline}**"
     yield ""
-    yield from (f"- {sentence}" for sentence in ended.sentences if sentence != ended.headline)
+    yield from (f"{sentence}  " for sentence in ended.sentences if sentence != ended.headline)  # two blanks end a line in Markdown
     yield from _failures(ended)
     yield from _fields(ended)
     yield from _money(ended)

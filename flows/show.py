@@ -83,7 +83,7 @@ def outcome(ended: Outcome) -> None:
     """How a run ended, and where the tables lie, as it also stands in `runs` and on the page of the run."""
     from flows.report import report
 
-    err.print(escape(report(ended)), soft_wrap=True)
+    err.print(escape(report(ended).rstrip()), soft_wrap=True)
 
 
 def approve(job: Job) -> Approve:

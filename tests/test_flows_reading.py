@@ -164,3 +164,14 @@ def test_batches_grow_and_are_listed_as_they_are_wanted() -> None:
     batches = reading._batches(names())
     assert len(next(batches)) == listed == 100
     assert sum(1 for _ in batches) < 250
+
+
+async def test_an_inbox_beside_this_one_is_not_replaced_by_a_flag_that_stayed(tmp_path: Path) -> None:
+    """Two inboxes kept side by side stay so, also when a job still says that its inbox has taken the place of another."""
+    put(tmp_path, a_txt=b"a")
+    await ingest(tmp_path)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/b.txt").write_bytes(b"b")
+    await ingest(tmp_path, inbox=str(tmp_path / "other"), add_inbox=True)
+    _, rows = await ingest(tmp_path, replace_inbox=True)
+    assert set(rows) == {"a.txt", "b.txt"}
