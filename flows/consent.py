@@ -13,18 +13,21 @@ from schemas.errors import NotApproved
 from schemas.job import Job
 
 if TYPE_CHECKING:
-    from flows.plan import Approve, Estimate
+    from flows.plan import Estimate
 
 SMALL_USD = 0.1  # below it two digits say too little
 
 
-def by_job(job: Job, say: Callable[[str], None]) -> Approve:
+def by_job(job: Job, say: Callable[[str], None]) -> Callable[[Estimate], bool]:
     """Agree where the job does; `say` hears the price. For where nobody can be asked."""
 
     def approved(found: Estimate) -> bool:
         if found.free:
             return True
         say(price(found))
+        if above(job, found):
+            message = f"The price ({dollars(found)}) is above {usd(job.approve_above_usd)}, and there is nobody to ask. Nothing was asked."
+            raise NotApproved(message, about="approve_above_usd", next_step="Run it in a terminal or by Prefect, or raise the limit.")
         if not agreed(job):
             message = f"Nobody agreed to the price ({dollars(found)}): the job names no budget, and there is nobody to ask."
             next_step = "Run it again with --budget-usd X or --yes (`budget_usd` or `approved` of a job); what was read is kept."
@@ -35,8 +38,14 @@ def by_job(job: Job, say: Callable[[str], None]) -> Approve:
 
 
 def agreed(job: Job) -> bool:
-    """Whether the job agrees to be charged: it says so, or how much."""
-    return job.approved or any((job.budget_usd, job.budget_day_usd, job.budget_month_usd, job.budget_project_usd))
+    """Whether the job agrees to be charged: it says so, or how much, or above what a person is to be asked."""
+    amounts = (job.budget_usd, job.budget_day_usd, job.budget_month_usd, job.budget_project_usd, job.approve_above_usd)
+    return job.approved or any(amounts)
+
+
+def above(job: Job, found: Estimate) -> bool:
+    """Whether the job wants a person asked about this price, whatever else agrees to it."""
+    return bool(job.approve_above_usd) and not found.free and (found.unpriced or found.cost.worst_usd > job.approve_above_usd)
 
 
 def price(found: Estimate) -> str:
@@ -51,10 +60,11 @@ def dollars(found: Estimate) -> str:
     if found.unpriced:
         return "at a price that is not known"
     cost = found.cost
-    return f"{_usd(cost.usd)} expected for first answers, {_usd(cost.worst_usd)} if each is as long as it may be; asking again is not in it"
+    return f"{usd(cost.usd)} expected for first answers, {usd(cost.worst_usd)} if each is as long as it may be; asking again is not in it"
 
 
-def _usd(amount: float) -> str:
+def usd(amount: float) -> str:
+    """Dollars with cents, and with more digits where cents say too little."""
     return f"${amount:.2f}" if amount >= SMALL_USD else f"${amount:.4f}"
 
 

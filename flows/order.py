@@ -22,7 +22,7 @@ from flows.asking_in_bulk import fill_ledger
 from flows.batches import Each, Halt, Hear, Tell, here, quiet, unheard
 from flows.counting import Tokens
 from flows.outcome import Outcome, outcome
-from flows.plan import Approve, Estimate, always, estimate
+from flows.plan import Agreed, Approve, Estimate, always, estimate
 from flows.reading import Ingested, ingest
 from processors.ask.replies import Account, Asker
 from processors.read import pages as read
@@ -89,10 +89,25 @@ async def _agreed(desk: Desk, approve: Approve, tell: Tell) -> bool:
     await _look_at_balance(desk, found)
     if desk.halt.error or desk.job.replay:
         return True
-    if not _approved(desk, approve, found):
+    if not await _approved(desk, approve, found):
         return False
     await fill_ledger(desk, tell=tell)
     return True
+
+
+async def _approved(desk: Desk, approve: Approve, found: Estimate) -> bool:
+    """Whether somebody agrees to the price; who does not may say why, and nothing is asked."""
+    try:
+        answer = approve(found)
+        agreed = answer if isinstance(answer, bool) else await answer
+    except NotApproved as error:
+        desk.halt.error = error
+        return False
+    if isinstance(agreed, Agreed):
+        desk.asker.budget.lower(agreed.budget_usd)
+    elif not agreed:
+        desk.halt.error = NotApproved("The price was not agreed to, so nothing was asked.", next_step="What was read is kept.")
+    return not desk.halt.error
 
 
 async def plan(job: Job, account: Account, vocabulary: bytes | None = None, *, tell: Tell = quiet) -> Estimate:
@@ -161,18 +176,6 @@ def questions(job: Job, steps: Sequence[Step] = ALL) -> list[Question]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SettingsError(f"Two questions are named {', '.join(twice)}.", about="extract", next_step="Rename or drop one of them.")
     return asked
-
-
-def _approved(desk: Desk, approve: Approve, found: Estimate) -> bool:
-    """Whether somebody agrees to the price; who does not says why, and nothing is asked."""
-    try:
-        if approve(found):
-            return True
-    except NotApproved as error:
-        desk.halt.error = error
-    else:
-        desk.halt.error = NotApproved("The price was not agreed to, so nothing was asked.", next_step="What was read is kept.")
-    return False
 
 
 async def _look_at_balance(desk: Desk, found: Estimate) -> None:

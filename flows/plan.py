@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from flows import packing, settings
@@ -37,7 +37,14 @@ class Estimate:
         return not self.windows or not (self.cost.worst_usd or self.unpriced)
 
 
-Approve = Callable[[Estimate], bool]  # may also raise NotApproved, which says why not
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """That somebody agrees to a price. A `budget_usd` that is not 0 holds for the run beside the job's; the lower one counts."""
+
+    budget_usd: float = 0.0
+
+
+Approve = Callable[[Estimate], bool | Awaitable[bool | Agreed]]  # may raise NotApproved, which says why not
 
 
 def always(_: Estimate) -> bool:

@@ -35,7 +35,8 @@ async def report_to_prefect(
     from flows.process_folder import process_folder
     from flows.tracked import CALLER, Caller
 
-    caller = Caller(tell, approve, halt, _say_where if os.environ.get("PREFECT_API_URL") else None, patience_s)
+    seen_at = _say_where if os.environ.get("PREFECT_API_URL") else None
+    caller = Caller(tell, approve, show.can_ask(), halt, seen_at, patience_s)
     token = CALLER.set(caller)
     try:
         state = await process_folder(job, return_state=True)

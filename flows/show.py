@@ -86,15 +86,20 @@ def outcome(ended: Outcome) -> None:
     err.print(escape(report(ended).rstrip()), soft_wrap=True)
 
 
+def can_ask() -> bool:
+    """Whether somebody at a terminal can be asked."""
+    return sys.stdin.isatty() and err.is_terminal
+
+
 def approve(job: Job) -> Approve:
     """Say the price before anything is spent, and wait for a yes; where there is no terminal, the job itself agrees or not."""
     by_job = consent.by_job(job, note)
-    if job.approved or not (sys.stdin.isatty() and err.is_terminal):
+    if not can_ask():
         return by_job
 
     def approved(found: Estimate) -> bool:
-        if found.free:
-            return True
+        if found.free or (job.approved and not consent.above(job, found)):
+            return by_job(found)
         note(consent.price(found))
         return err.input("Go on? [y/N] ", markup=False).strip().lower() in {"y", "yes"}
 

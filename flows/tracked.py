@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,9 +25,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 
-from flows import consent, liveness, order, settings
+from flows import approval, consent, liveness, order, settings
 from flows.batches import IN_FLIGHT, Each, Halt, Tell, bounded, quiet
 from flows.outcome import Outcome
 from flows.plan import Approve
@@ -35,7 +36,7 @@ from flows.run_states import Wait, tolerantly
 from flows.show import STAGES
 from flows.turns import in_turn
 from processors.store.warehouse import Warehouse
-from schemas.errors import OctavoError, SameJobWaits, SettingsError
+from schemas.errors import NotApproved, OctavoError, SameJobWaits, SettingsError
 from schemas.job import Job
 from schemas.tables import DOCUMENTS
 
@@ -50,6 +51,7 @@ class Caller:
 
     tell: Tell = quiet
     approve: Approve | None = None  # without one the job itself agrees to its price, or not
+    asks: bool = False  # whether a person answers there; else one is asked in the UI where the job wants that
     halt: Halt | None = None
     seen_at: Callable[[str], None] | None = None
     patience_s: float = math.inf  # how long to wait while another run holds the output folder
@@ -88,6 +90,9 @@ async def _worked(job: Job, steps: Sequence[order.Step], caller: Caller) -> Outc
     account = settings.account(job, key=await key_in_block(job.key_secret))
     notices = Notices(str(flow_run.id))
     wait, halt = Wait(job), caller.halt or Halt()
+    approve = caller.approve or consent.by_job(job, get_run_logger().info)
+    if not caller.asks:
+        approve = partial(approval.ask, job, approve)
     async with bars(caller.tell, notices) as tell:
 
         def told(stage: str, done: int, total: int | None) -> None:
@@ -103,7 +108,7 @@ async def _worked(job: Job, steps: Sequence[order.Step], caller: Caller) -> Outc
                 each=in_tasks(),
                 tell=told,
                 halt=halt,
-                approve=caller.approve or consent.by_job(job, get_run_logger().info),
+                approve=approve,
                 hear=notices.hear,
             )
 
@@ -243,6 +248,8 @@ async def show(ended: Outcome) -> None:
 
 def state_of(ended: Outcome) -> State[Any]:
     """The state in which the flow run ends: its message says what failed and how to look; `With rejects` where the job allows that."""
+    if ended.exit_code == NotApproved.exit_code:
+        return Cancelled(message=ended.stopped)
     if ended.exit_code:
         return Failed(message=" ".join([ended.headline, *ended.sentences]))
     if ended.failed:

@@ -59,6 +59,9 @@ class Job(BaseModel):
     tpm: int = Field(default=0, ge=0, description="Tokens a minute, prompt and reply budget; 0 for the tier's.")
     tpd: int = Field(default=0, ge=0, description="Tokens a day; 0 for the tier's.")
     budget_usd: float = Field(default=0, ge=0, description="Most that this run may cost in USD; 0 for no cap.")
+    approve_above_usd: float = Field(
+        default=0, ge=0, description="A person is asked when the first answers may cost more than this, in USD; 0 for never."
+    )
     budget_day_usd: float = Field(default=0, ge=0, description="Most that all runs may cost in a UTC day, in USD; 0 for no cap.")
     budget_month_usd: float = Field(default=0, ge=0, description="Most that all runs may cost in a month (UTC), in USD; 0 for no cap.")
     budget_project_usd: float = Field(default=0, ge=0, description="Most that all runs of the project may cost in USD; 0 for no cap.")

@@ -50,6 +50,7 @@ GROUPS = (
             "key_secret": "Secret block with the key",
             "budget_usd": "Budget of this run (USD)",
             "approved": "Spend without a budget",
+            "approve_above_usd": "Ask a person above (USD)",
             "mode": "Call by call or in batches",
             "budget_day_usd": "Budget of a day (USD)",
             "budget_month_usd": "Budget of a month (USD)",

@@ -76,6 +76,16 @@ def named(job: Job) -> None:
 named(Job(inbox=sys.argv[1]))
 """
 
+ASKED = """
+import asyncio, sys
+from flows import approval
+from flows.process_folder import process_folder
+from schemas.job import Job
+
+approval.ANSWER_WITHIN_S, approval.LOOK_EVERY_S = float(sys.argv[2]), 1
+asyncio.run(process_folder(Job.model_validate_json(sys.argv[1]), return_state=True))
+"""
+
 SAVE = "import os, sys; from prefect.blocks.system import Secret; Secret(value=os.environ['CANARY']).save(sys.argv[1], overwrite=True)"
 
 
@@ -223,6 +233,36 @@ def test_runs_wait_for_their_folder_only(server: Server, inbox: Path, tmp_path: 
         wait_for(lambda: state("held")["name"] == "Waiting", "the run to wait", 120)
         assert f"process {os.getpid()} on" in state("held")["message"]
     wait_for(lambda: state("held")["type"] == "COMPLETED", "the run to go on", 120)
+
+
+@pytest.mark.parametrize(
+    ("answer", "within_s", "state", "words", "calls"),
+    [
+        ({"decision": "go on"}, 300, "COMPLETED", "Rows: 2 in invoice", 1),
+        ({"decision": "go on", "budget_usd": 0.000001}, 300, "FAILED", "The budget of", 0),
+        ({"decision": "stop"}, 300, "CANCELLED", "A person said stop: $0.", 0),
+        (None, 3, "CANCELLED", "Nobody agreed within 0.000833333 h: $0.", 0),
+    ],
+)
+def test_a_quote_above_the_limit_waits_for_a_person(
+    server: Server, inbox: Path, tmp_path: Path, answer: dict[str, Any] | None, within_s: int, state: str, words: str, calls: int
+) -> None:
+    """Above `approve_above_usd` a run pauses with the quote and asks nothing until a person goes on, lowers the budget or stops."""
+    with running(Config(timing=False, oracle=labelled_lines)) as kimi:
+        job = {"inbox": str(inbox), "out": str(tmp_path / "out"), "extract": ["invoice"], "base_url": kimi.base_url}
+        command = [sys.executable, "-c", ASKED, json.dumps({**job, "approve_above_usd": 0.0001}), str(within_s)]
+        environ = {**server.environ, "MOONSHOT_API_KEY": kimi.key}
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
+        (run,) = wait_for(lambda: [run for run in server.runs(inbox) if run["state_type"] == "PAUSED"], "the pause", 120)
+        assert kimi.paid() == []
+        if answer:
+            server.ask(f"/flow_runs/{run['id']}/resume", {"run_input": answer})
+        _, said = process.communicate(timeout=120)
+        assert "Traceback" not in said
+        assert len(kimi.paid()) == calls
+    (run,) = server.runs(inbox)
+    assert (run["state_type"], words in run["state"]["message"]) == (state, True), run["state"]
+    assert len(Warehouse(tmp_path / "out").documents()) == 2
 
 
 def test_flows_alone(server: Server, inbox: Path, tmp_path: Path) -> None:

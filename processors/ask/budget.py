@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -86,6 +86,10 @@ class Budget:
     def reserved_usd(self) -> float:
         """What the calls in flight may cost at the most."""
         return usd(self._held)
+
+    def lower(self, run_usd: float) -> None:
+        """Cap the run at this, unless it is 0 or the cap is lower already."""
+        self.caps = replace(self.caps, run_usd=min(filter(None, (run_usd, self.caps.run_usd)), default=0.0))
 
     async def reserve(self, worst_usd: float) -> None:
         """Set the worst case aside; wait while calls in flight may still free money; raise BudgetReached when none can."""

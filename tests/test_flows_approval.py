@@ -1,0 +1,59 @@
+"""Who agrees to a price, and to how much. In the Prefect UI: test_flows_prefect.py."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from unittest.mock import patch
+
+import pytest
+
+from flows import approval, consent
+from flows.plan import Estimate
+from processors.ask.budget import Budget, Caps
+from processors.pack import windows as pack
+from schemas.errors import NotApproved
+from schemas.job import Job
+
+
+def quote(worst_usd: float) -> Estimate:
+    """A price: half of the worst case is expected."""
+    cost = pack.Cost(**{field.name: 1 for field in fields(pack.Cost)} | {"usd": worst_usd / 2, "worst_usd": worst_usd})  # type: ignore[arg-type]
+    return Estimate(**{field.name: 0 for field in fields(Estimate)} | {"cost": cost, "windows": 1})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("above", "worst", "person"),
+    [(0, 100, False), (5, 5, False), (5, 5.01, True)],
+)
+async def test_a_person_is_asked_above_the_limit_only(above: float, worst: float, person: bool) -> None:  # noqa: FBT001 - a column of the table
+    """Without a limit, or when first answers cannot cost more than it, a run does not pause and the job itself agrees."""
+    job, found = Job(inbox="in", approved=True, approve_above_usd=above), quote(worst)
+    with patch.object(approval, "get_run_logger", side_effect=LookupError):  # the first thing that is done for a pause
+        if person:
+            with pytest.raises(LookupError):
+                await approval.ask(job, consent.by_job(job, print), found)
+        else:
+            assert await approval.ask(job, consent.by_job(job, print), found) is True
+
+
+def test_where_nobody_can_be_asked_nothing_is_spent_above_the_limit() -> None:
+    """Above the limit `--yes` and a budget are not enough: without a person there is no answer, and no call; below it the limit agrees."""
+    job = Job(inbox="in", approved=True, budget_usd=100, approve_above_usd=5)
+    with pytest.raises(NotApproved, match=r"above \$5\.00, and there is nobody to ask"):
+        consent.by_job(job, print)(quote(6))
+    assert consent.by_job(Job(inbox="in", approve_above_usd=5), print)(quote(4))
+
+
+def test_the_quote_says_what_is_in_it() -> None:
+    """The words above the form have the price, the budget, the folder and the questions, with digits enough for small sums."""
+    said = approval.described(Job(inbox="scans", extract=["invoice"], summarize="bullets", budget_usd=3, approve_above_usd=2), quote(0.004))
+    for words in ("$2.00", "**$0.0020**", "**$0.0040**", "$3.00", "`scans`", "`invoice`", "`summary (bullets)`", "`out`"):
+        assert words in said
+
+
+@pytest.mark.parametrize(("job", "person", "cap"), [(0, 2, 2), (3, 2, 2), (2, 3, 2), (2, 0, 2), (0, 0, 0)])
+def test_the_lower_budget_counts(job: float, person: float, cap: float) -> None:
+    """A person can lower the budget of a run and not lift it; 0 is no cap."""
+    budget = Budget(Caps(run_usd=job))
+    budget.lower(person)
+    assert budget.caps.run_usd == cap
