@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -35,6 +36,7 @@ class DeadRuns:
     """Looks for runs of dead processes, again and again."""
 
     worker: str  # name of the worker that is started on this machine; what another one started is judged by locks only
+    worker_began: Callable[[], datetime]  # what it was given since is its own care, however long it takes
     clock: Callable[[], float] = time.monotonic
     _dead_since: dict[UUID, float] = field(default_factory=dict)
 
@@ -44,8 +46,8 @@ class DeadRuns:
             flow_filter=FlowFilter(name=FlowFilterName(any_=[deployment.flow for deployment in DEPLOYMENTS])),
             flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=LIVE))),
         )
-        alone = await self._alone(client) if runs else False
-        dead = {run.id: wait_s for run in runs if (wait_s := _dead_after(run, alone=alone)) is not None}
+        lost = self.worker_began() if runs and await self._alone(client) else None
+        dead = {run.id: wait_s for run in runs if (wait_s := _dead_after(run, lost)) is not None}
         self._dead_since = {id_: self._dead_since.get(id_, self.clock()) for id_ in dead}
         sure = [id_ for id_, since in self._dead_since.items() if self.clock() - since >= dead[id_]]
         sentences = [sentence for id_ in sure if (sentence := await _mark(client, id_))]
@@ -58,15 +60,18 @@ class DeadRuns:
         return all(worker.name == self.worker for worker in workers if worker.status == WorkerStatus.ONLINE)
 
 
-def _dead_after(run: FlowRun, *, alone: bool) -> float | None:
-    """For how many seconds a run has to look dead to be so; None while it looks alive, or when nobody here can tell."""
+def _dead_after(run: FlowRun, lost_before: datetime | None) -> float | None:
+    """For how many seconds a run has to look dead to be so; None while it looks alive, or when nobody here can tell.
+
+    Before that moment a run without a lock and a process was given to a worker that is no more; None where there may be others.
+    """
     state = run.state
     if state is None or (state.type == StateType.PAUSED and state.state_details.pause_reschedule):
         return None  # suspended: it needs no process
     verdict = "unseen" if state.type == StateType.PENDING else liveness.verdict(str(run.id))
     if verdict == "dead":
         return SURE_AFTER_S
-    if verdict == "unseen" and alone and run.work_pool_name == POOL:
+    if verdict == "unseen" and lost_before and state.timestamp < lost_before and run.work_pool_name == POOL:
         here = flow_runs_here()
         return SURE_WITHOUT_LOCK_AFTER_S if here is not None and str(run.id) not in here else None
     return None

@@ -28,6 +28,7 @@ from flows.deployments import DEPLOYMENTS, POOL
 
 LATE_AFTER = timedelta(minutes=1)
 PLANNED_WITHIN = timedelta(minutes=3)  # the server plans once a minute, and right away what was just deployed
+MANY = 50  # late runs need no exact number beyond
 START_A_WORKER = f"`octavo serve` starts one, and so does `prefect worker start --pool {POOL}`."
 
 Troubles = dict[str, str]
@@ -44,35 +45,36 @@ async def look(client: PrefectClient) -> Troubles:
     now = datetime.now(UTC)
     ours = FlowFilter(name=FlowFilterName(any_=[deployment.flow for deployment in DEPLOYMENTS]))
     deployments = await client.read_deployments(flow_filter=ours)
+    flows = {flow.id: flow.name for flow in await client.read_flows(flow_filter=ours)}
     found = await _of_the_pool(client) if deployments else {}
     for deployment in deployments:
-        flow = await client.read_flow(deployment.flow_id)
-        name = f"{flow.name}/{deployment.name}"
+        name = f"{flows[deployment.flow_id]}/{deployment.name}"
         active = not deployment.paused and any(_should_be_planned(schedule, now) for schedule in deployment.schedules)
-        if active and not await _waiting(client, deployment, after_=now):
+        if active and not await _waiting(client, deployment, 1, after_=now):
             found[f"unplanned {name}"] = (
                 f"{name} has an active schedule, and the server plans no run of it: its scheduler does not work. "
                 "The log of the server says why (octavo-server.log in PREFECT_HOME, after `octavo serve`)."
             )
-        if late := await _waiting(client, deployment, before_=now - LATE_AFTER):
+        if late := await _waiting(client, deployment, MANY, before_=now - LATE_AFTER):
             found[f"late {name}"] = _late(name, late)
     return found
 
 
 def _late(name: str, late: list[FlowRun]) -> str:
     since = late[0].next_scheduled_start_time
-    many = "200 runs or more" if len(late) >= 200 else f"{len(late)} runs" if len(late) > 1 else "A run"
+    many = f"{MANY} runs or more" if len(late) >= MANY else f"{len(late)} runs" if len(late) > 1 else "A run"
     when = f", the first since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
     return f"{many} of {name} should have started and did not{when}. `prefect flow-run ls --state Late` lists them."
 
 
-async def _waiting(client: PrefectClient, deployment: DeploymentResponse, **when: datetime) -> list[FlowRun]:
+async def _waiting(client: PrefectClient, deployment: DeploymentResponse, limit: int, **when: datetime) -> list[FlowRun]:
     """Runs of a deployment that wait for a time after or before one, the earliest first; who waits for another run is none of them."""
     waiting = FlowRunFilterState(name=FlowRunFilterStateName(any_=["Scheduled", "Late"]))
     return await client.read_flow_runs(
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
         flow_run_filter=FlowRunFilter(state=waiting, next_scheduled_start_time=FlowRunFilterNextScheduledStartTime.model_validate(when)),
         sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC,
+        limit=limit,
     )
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 Process = asyncio.subprocess.Process
 Start = Callable[[], AbstractAsyncContextManager[Process]]  # ends the process when it is left
@@ -24,8 +25,8 @@ STEADY_S = 300.0  # who ran for so long did not end for the reason before
 class Kept:
     """A process that is kept running, and what is known of it now."""
 
-    name: str
     process: Process
+    began: datetime  # when this one was started, which a later one was not
 
 
 @asynccontextmanager
@@ -50,9 +51,9 @@ async def _keep(name: str, start: Start, say: Say, started: asyncio.Future[Kept]
         began = time.monotonic()
         async with start() as process:
             if started.done():
-                started.result().process = process
+                started.result().process, started.result().began = process, datetime.now(UTC)
             else:
-                started.set_result(Kept(name, process))
+                started.set_result(Kept(process, datetime.now(UTC)))
             code = await process.wait()
         if time.monotonic() - began > STEADY_S:
             pause_s = first_pause_s

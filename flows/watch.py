@@ -1,6 +1,6 @@
 """What `octavo serve` looks after while it runs: runs whose process died, and runs that do not start when they should.
 
-In: the name of our worker and where to say things. Out: a line for each run that is marked as crashed, and one for each trouble when
+In: our worker and where to say things. Out: a line for each run that is marked as crashed, and one for each trouble when
 it is found and when it is over. The server is the one that PREFECT_API_URL names.
 """
 
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -18,23 +19,26 @@ from prefect.exceptions import PrefectException
 
 from flows import late_runs
 from flows.dead_runs import DeadRuns
-from flows.supervision import Say
+from flows.supervision import Kept, Say
 
 LOOK_EVERY_S = 10.0
-SURE_AFTER = 3  # looks that find a trouble before it is said: a worker takes some to begin, and a server to begin again
+LATE_EVERY = 6  # looks; what is late costs the server a dozen questions
+SURE_AFTER = 2  # times that a trouble is found before it is said: a worker takes some to begin, and a server to begin again
 
 
-async def watch(worker: str, say: Say, look_every_s: float = LOOK_EVERY_S) -> None:
-    """Look, speak and wait, until it is cancelled. A server that does not answer is trouble too, and not the end."""
-    dead_runs, troubles = DeadRuns(worker), Told(say)
+async def watch(worker: Kept, name: str, say: Say, look_every_s: float = LOOK_EVERY_S) -> None:
+    """Look, speak and wait, until it is cancelled; the name is the worker's. A server that does not answer is told, and is not the end."""
+    dead_runs, late, server, looks = DeadRuns(name, lambda: worker.began), Told(say), Told(say), count()
     async with get_client() as client:
         while True:
             try:
                 for sentence in await dead_runs.mark(client):
                     say(sentence)
-                troubles.hear(await late_runs.look(client))
+                if next(looks) % LATE_EVERY == LATE_EVERY - 1:
+                    late.hear(await late_runs.look(client))
+                server.hear({})
             except (httpx.HTTPError, PrefectException, OSError) as error:
-                troubles.hear({**troubles.now, "server": f"The Prefect server does not answer: {error!r}."})
+                server.hear({"server": f"The Prefect server does not answer: {error!r}."})
             await asyncio.sleep(look_every_s)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,7 @@ from flows.watch import SURE_AFTER, Told
 from tests.prefect_server import ROOT
 
 RUN = "0658abce-e7f9-47b2-9585-fc8d37f666f8"
+LATER = datetime.now(UTC) + timedelta(days=1)
 LIVING = f"from flows import liveness; liveness.announce({RUN!r}); print('ready', flush=True); input()"
 
 
@@ -71,19 +73,24 @@ def test_a_machine_started_anew_is_told_from_another_machine() -> None:
     assert liveness.verdict(RUN) == "elsewhere"
 
 
-@pytest.mark.parametrize("alone", [True, False])
-def test_only_the_dead_are_judged(*, alone: bool) -> None:
+@pytest.mark.parametrize("lost_before", [LATER, None])
+def test_only_the_dead_are_judged(lost_before: datetime | None) -> None:
     """A run with a lock is judged by it, a suspended one by nothing, and one that has none yet only when no other worker could have it."""
-    assert (dead_runs._dead_after(run(StateType.RUNNING), alone=alone) is None) is not alone
-    assert (dead_runs._dead_after(run(StateType.PENDING), alone=alone) is None) is not alone
+    assert (dead_runs._dead_after(run(StateType.RUNNING), lost_before) is None) is (lost_before is None)
+    assert (dead_runs._dead_after(run(StateType.PENDING), lost_before) is None) is (lost_before is None)
     with living() as process:
-        assert dead_runs._dead_after(run(StateType.RUNNING), alone=alone) is None
+        assert dead_runs._dead_after(run(StateType.RUNNING), lost_before) is None
         process.kill()
-    assert dead_runs._dead_after(run(StateType.RUNNING), alone=alone) == dead_runs.SURE_AFTER_S
-    assert dead_runs._dead_after(run(StateType.PAUSED), alone=alone) == dead_runs.SURE_AFTER_S
-    assert dead_runs._dead_after(run(StateType.PAUSED, pause_reschedule=True), alone=alone) is None
+    assert dead_runs._dead_after(run(StateType.RUNNING), lost_before) == dead_runs.SURE_AFTER_S
+    assert dead_runs._dead_after(run(StateType.PAUSED), lost_before) == dead_runs.SURE_AFTER_S
+    assert dead_runs._dead_after(run(StateType.PAUSED, pause_reschedule=True), lost_before) is None
     note(boot="another", host="elsewhere")
-    assert dead_runs._dead_after(run(StateType.RUNNING), alone=alone) is None
+    assert dead_runs._dead_after(run(StateType.RUNNING), lost_before) is None
+
+
+def test_a_run_that_a_living_worker_was_given_is_its_care() -> None:
+    """A worker on a busy machine may take minutes to start a run; it is no dead one, for which its worker has to have died since."""
+    assert dead_runs._dead_after(run(StateType.PENDING), datetime.now(UTC) - timedelta(minutes=10)) is None
 
 
 def test_a_run_that_has_a_process_is_not_dead() -> None:
@@ -91,9 +98,9 @@ def test_a_run_that_has_a_process_is_not_dead() -> None:
     environ = {**os.environ, FLOW_RUN: RUN}
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=environ, text=True) as process:
         assert RUN in (flow_runs_here() or set())
-        assert dead_runs._dead_after(run(StateType.PENDING), alone=True) is None
+        assert dead_runs._dead_after(run(StateType.PENDING), LATER) is None
         process.communicate("\n")
-    assert dead_runs._dead_after(run(StateType.PENDING), alone=True) == dead_runs.SURE_WITHOUT_LOCK_AFTER_S
+    assert dead_runs._dead_after(run(StateType.PENDING), LATER) == dead_runs.SURE_WITHOUT_LOCK_AFTER_S
 
 
 def test_processes_have_names_for_good() -> None:
@@ -124,9 +131,11 @@ async def test_what_ends_is_started_again() -> None:
     async def start() -> AsyncIterator[asyncio.subprocess.Process]:
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", next(codes), stdin=asyncio.subprocess.PIPE)
         await started.put(process)
-        yield process
-        if process.returncode is None:
-            process.kill()
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
 
     async with kept("worker", start, said.append, first_pause_s=0.01) as worker:
         first, _, third = [await started.get() for _ in range(3)]
