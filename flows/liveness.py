@@ -14,7 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+from rich.console import Console
+
 from flows import settings
+from flows.processes import FLOW_RUN
 
 Verdict = Literal["alive", "dead", "elsewhere", "unseen"]  # on a machine that is not this one; without a lock that was ever taken
 
@@ -38,6 +41,19 @@ def announce(run: str) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.write(handle, json.dumps({"pid": os.getpid(), "host": os.uname().nodename, "boot": boot()}).encode())
         atexit.register(forget, run)
+
+
+def outlive_worker() -> None:
+    """Let a run that a worker started go on when that is killed, and nobody reads its lines any more; rich would end it at the next one."""
+    if FLOW_RUN in os.environ:
+        Console.on_broken_pipe = _read_by_nobody  # type: ignore[assignment, method-assign]
+
+
+def _read_by_nobody(_: Console) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def forget(run: str) -> None:

@@ -31,7 +31,7 @@ from schemas.errors import SettingsError
 from schemas.job import Job
 
 ROOT = Path(__file__).resolve().parents[1]  # where prefect.yaml lies, from which flows are deployed and run
-START_S = 180.0  # a new server took 17 to 66 s, depending on the load (2026-11)
+START_S = 300.0  # a new server took 17 to 175 s, depending on the load (2026-11)
 SPEAK_EVERY_S = 10.0
 RUNS_S, WORKER_S, SERVER_S = 7.0, 3.0, 4.0  # how long each may take to end; together under 15 s
 HEARTBEAT_S = "30"  # how often a flow run says that it lives; Prefect's own 180 s leave a dead one "running" for long
@@ -179,7 +179,7 @@ def prefect_home(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 async def _wait_until_healthy(url: str, server: asyncio.subprocess.Process | None = None) -> None:
-    """Return when the server answers. Raises SettingsError when ours ends instead, and after three minutes."""
+    """Return when the server answers. Raises SettingsError when ours ends instead, and after five minutes."""
     started = spoken = time.monotonic()
     async with httpx.AsyncClient(timeout=5.0) as client:
         while not await _is_healthy(client, url):

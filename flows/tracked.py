@@ -67,6 +67,7 @@ async def tracked(job: Job, steps: Sequence[order.Step]) -> State[Any]:
     The tables are committed either way. Trouble that Octavo knows is no traceback: the sentence says what to do.
     """
     liveness.announce(str(flow_run.id))
+    liveness.outlive_worker()
     caller = CALLER.get() or Caller()
     if caller.seen_at and flow_run.ui_url:
         caller.seen_at(flow_run.ui_url)

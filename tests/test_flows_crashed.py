@@ -96,16 +96,16 @@ def kill(*pids: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def test_worker_and_flow_killed(server: Server, inbox: Path, silent: str, tmp_path: Path) -> None:
-    """The worker is started again, the run is marked as crashed, and the run that waited for its turn gets it and ends well."""
+def test_worker_and_flow_killed(server: Server, inbox: Path, silent: str) -> None:
+    """The worker is started again, the run is marked as crashed, and the run that waited for its folder gets it and ends well."""
     dead = begin_waiting(server, inbox, silent)
-    job = {"inbox": str(inbox), "out": str(tmp_path / "other"), "extract": ["invoice"], "offline": True}
-    waiting = begin(server, job)
+    waiting = begin(server, {"inbox": str(inbox), "out": f"{inbox}-out", "extract": ["invoice"], "offline": True})
+    wait_for(lambda: server.ask(f"/flow_runs/{waiting}")["state_name"] == "Waiting", "the other run to wait for the folder", START_S)
     kill(worker_of(server), *processes_of(dead))
     wait_for(lambda: state(server, dead) == "CRASHED", "the run to be marked as crashed", DEAD_WITHIN_S)
     assert "died without a word" in server.ask(f"/flow_runs/{dead}")["state"]["message"]
     wait_for(lambda: state(server, waiting) == "COMPLETED", "the next run", START_S)
-    assert len(Warehouse(tmp_path / "other").rows("invoice")) == 1
+    assert len(Warehouse(Path(f"{inbox}-out")).rows("invoice")) == 1
     said = server.log.read_text()
     assert "The worker was killed by SIGKILL. It is started again in 2 s." in said
     assert f"({dead}) has died: it is marked as crashed" in said

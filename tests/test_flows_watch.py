@@ -63,6 +63,21 @@ def test_a_run_lives_as_long_as_its_process() -> None:
     assert (liveness.verdict(RUN), liveness.announced()) == ("unseen", [])
 
 
+@pytest.mark.parametrize("started_by_worker", [True, False])
+def test_a_run_outlives_its_worker(tmp_path: Path, *, started_by_worker: bool) -> None:
+    """A process that a worker started goes on when nobody reads its lines; one of a terminal ends, as `octavo run | head` should."""
+    code = "import sys; from flows import liveness; from rich.console import Console; liveness.outlive_worker(); input()\n"
+    code += "for _ in range(3): Console().print('x'); Console(stderr=True).print('x')\n"
+    code += f"open({str(tmp_path / 'done')!r}, 'w')"
+    environ = {**os.environ, **({FLOW_RUN: RUN} if started_by_worker else {})}
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environ, text=True, **streams) as process:  # type: ignore[call-overload]
+        process.stdout.close()
+        process.stdin.write("\n")
+        process.stdin.close()
+    assert (tmp_path / "done").exists() is started_by_worker
+
+
 def test_a_machine_started_anew_is_told_from_another_machine() -> None:
     """A free lock of an earlier start of this machine is a dead run; one of another machine says nothing here."""
     with living() as killed:
