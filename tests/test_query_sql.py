@@ -31,7 +31,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An output folder with a few answers."""
     folder = tmp_path_factory.mktemp("out")
     with hold(folder) as warehouse:
-        warehouse.commit([*rows.read("a", "b"), *rows.answers("a", "b")])
+        warehouse.commit([*rows.read("a", "b"), *rows.answers("a", "b"), Change(tables.RUNS)])
     return folder
 
 
@@ -202,7 +202,7 @@ def test_a_wide_result_is_cut_by_bytes(out: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "sentence"),
     [
-        ("SELECT * FROM bills", r"bills does not exist! Tables: coverage, documents, .*, invoice, .*, review\."),
+        ("SELECT * FROM bills", r"bills does not exist! Tables: coverage, documents, .*, invoice, .*, review, runs\."),
         ("SELECT * FROM invoces", r"invoces does not exist! Did you mean invoice\? Tables:"),
         ("SELECT * FROM pg_indexx", r"pg_indexx does not exist! Tables:"),
         ("SELECT count(*) FROM main.page", r"page does not exist! Did you mean pages\? Tables:"),

@@ -16,6 +16,7 @@ import pytest
 from processors.store.warehouse import Change, Warehouse, hold
 from schemas import tables
 from schemas.errors import Locked, OctavoError, StorageError
+from schemas.pipeline import Document
 from tests import committer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,8 +79,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def noise(rows: int) -> list[Change]:
     """Rows of 100 KB that compress badly."""
     dice = random.Random(1)
-    made = [{column.name: f"n{number}" for column in tables.REJECTS.columns} for number in range(rows)]
-    return [Change(tables.REJECTS, [row | {"detail": dice.randbytes(50_000).hex()} for row in made])]
+    made = [Document(f"n{number}", b"", "", "", 1, status="error", detail=dice.randbytes(50_000).hex()) for number in range(rows)]
+    return [Change(tables.DOCUMENTS, [tables.document_row(document, "1") for document in made])]
 
 
 def fill(folder: Path, left_bytes: int) -> Path:

@@ -33,7 +33,7 @@ def read(warehouse: Warehouse, table: str) -> list[dict[str, object]]:
 def test_parquet_holds_the_same_rows_in_the_same_order(tmp_path: Path) -> None:
     """Every table and view is there with every value of every type, sorted by its key, views in their own order."""
     with hold(tmp_path) as warehouse:
-        warehouse.commit([*rows.read("b", "a", "c"), *rows.answers("c", "a")])
+        warehouse.commit([*map(Change, tables.FIXED.values()), *rows.read("b", "a", "c"), *rows.answers("c", "a")])
         assert {"review", "coverage", "invoice_lines"} <= {info.name for info in warehouse.tables()}
         for info in warehouse.tables():
             is_table = info.name in {*tables.FIXED, "invoice"}
@@ -77,7 +77,7 @@ def test_only_tables_that_changed_are_written(tmp_path: Path) -> None:
 
 def test_a_view_is_written_when_a_table_that_it_reads_changed(tmp_path: Path) -> None:
     """Not when another table changed; a rerun without a change writes nothing, and a view that is gone leaves no file."""
-    views = ("cost_by_day", "coverage", "invoice_lines", "review")
+    views = ("cost_by_day", "coverage", "invoice_lines", "evidence_quality")
     with hold(tmp_path) as warehouse:
         warehouse.commit([*map(Change, tables.FIXED.values()), *rows.read("a"), *rows.answers("a")])
         before = {name: files(warehouse, name) for name in views}
@@ -85,7 +85,7 @@ def test_a_view_is_written_when_a_table_that_it_reads_changed(tmp_path: Path) ->
         warehouse.commit([Change(tables.RUNS, [dict.fromkeys((one.name for one in tables.RUNS.columns), None) | {"run": "r"}])])
         assert before == {name: files(warehouse, name) for name in views}
         warehouse.commit(rows.answers("a", number="R-2"))
-        assert {name for name in views if files(warehouse, name) != before[name]} == {"coverage", "invoice_lines", "review"}
+        assert {name for name in views if files(warehouse, name) != before[name]} == {"coverage", "invoice_lines", "evidence_quality"}
         warehouse.commit([Change(tables.question_table(rows.question(fields=rows.INVOICE_FIELDS[:3])))])
         assert not files(warehouse, "invoice_lines")
     with hold(tmp_path) as warehouse:
