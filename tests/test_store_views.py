@@ -175,6 +175,7 @@ def busy(tmp_path: Path) -> Iterator[Warehouse]:
                 Change(tables.EVIDENCE, tables.evidence_rows(record)),
                 Change(tables.REJECTS, [tables.reject_row(rows.reject("c", why), rows.question(), "e", "m") for why in ("invalid",)]),
                 Change(tables.REJECTS, [tables.reject_row(rows.reject("b", "not_applicable"), rows.question("bill"), "e", "m")]),
+                Change(tables.REJECTS, [tables.reject_row(rows.reject("a", "not_asked"), rows.question("bill"), "e", "m")]),
                 Change(tables.REQUESTS, calls),
             ]
         )
@@ -202,7 +203,7 @@ def test_the_cost_of_days_counts_days_in_utc_and_what_was_asked_again(busy: Ware
 
 
 def test_failures_are_files_answers_and_fields(busy: Warehouse) -> None:
-    """Each stands there once with path, reason and sentence; what is merely of another kind is no failure."""
+    """Each stands there once with path, reason and sentence; what is merely of another kind, or waits to be asked, is no failure."""
     assert [(row["kind"], row["reason"], row["path"], row["field"], row["detail"]) for row in busy.rows("failures")] == [
         ("answer", "invalid", "c", None, "It is invalid."),
         ("field", "not_accepted", "Z/a", "total", "No amount."),
