@@ -13,7 +13,7 @@ demo: $(READY)
 	@$(BIN)/python -m data.demo out/demo
 
 test: $(READY)
-	$(BIN)/pytest -n auto -m "not prove"
+	$(BIN)/pytest -n auto --dist loadfile -m "not prove" # a file stays with one worker, so that its server is started once
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -19,7 +19,7 @@ from flows.processes import FLOW_RUN, environments
 from processors.store.warehouse import Warehouse
 from tests.prefect_server import ROOT, Server, free_port, prefect_server, serving, wait_for
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.prove]  # four servers that are killed: some minutes
 
 DEAD_WITHIN_S = 120.0  # for no longer may a run stand as running after its process died
 START_S = 240.0

@@ -34,7 +34,7 @@ from processors.ask.pace import Pace
 from processors.ask.pace_limits import DAY_S
 from processors.ask.sharing import Sharing
 from processors.store.warehouse import Warehouse
-from schemas.errors import AccessRefused
+from schemas.errors import AccessRefused, ModelNotServed
 from schemas.job import Job
 from tests.emulator.config import Config, Fault
 from tests.emulator.faults import KINDS, STREAM_ONLY
@@ -157,7 +157,7 @@ async def _asked(folder: Path, out: Path, faults: list[Fault], *, plain: bool) -
             ended = await order.run(job, settings.account(job, {}, key="sk-emulator"), steps=("extract",))
             if "tokens a day" in ended.stopped:
                 await asyncio.sleep(DAY_S)
-            elif ended.exit_code != AccessRefused.exit_code or runs == RUNS:
+            elif ended.exit_code not in (AccessRefused.exit_code, ModelNotServed.exit_code) or runs == RUNS:
                 return kimi.state.journal.chats(), runs
 
 
