@@ -184,6 +184,7 @@ def _headline(ended: Outcome) -> str:
 def _sentences(ended: Outcome) -> Iterator[str]:
     yield from _files(ended)
     yield from _rows(ended)
+    yield f"Against before: {ended.added} added, {ended.changed_documents} changed, {ended.removed} removed, {ended.unchanged} unchanged."
     yield from _doubts(ended)
     yield from _mended(ended)
     if ended.engine == "offline":
@@ -202,7 +203,6 @@ def _sentences(ended: Outcome) -> Iterator[str]:
 def _files(ended: Outcome) -> Iterator[str]:
     files = ", ".join(f"{count} {'failed' if status == 'error' else status}" for status, count in sorted(ended.statuses.items()))
     yield f"Files: {ended.paths}, of which {files}." if ended.paths else "The inbox is empty."
-    yield f"Against before: {ended.added} added, {ended.changed_documents} changed, {ended.removed} removed, {ended.unchanged} unchanged."
     if ended.vanished:
         yield _vanished(ended)
     shown = [one for one in ended.failures if not one.question][:FAILURES_SHOWN]
