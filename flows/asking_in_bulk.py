@@ -30,7 +30,7 @@ async def fill_ledger(desk: Desk, *, tell: Tell) -> None:
     try:
         await batches.collect(wait=desk.job.mode != "live")
         if desk.job.mode == "live":
-            _refuse_to_pay_twice(batches.orders.open())
+            _refuse_to_pay_twice(batches.orders.open(), desk.job.out)
         elif not desk.halt.error:
             await batches.order(_requests(desk))
     except (AccessRefused, Interrupted, RequestError, SettingsError) as error:
@@ -58,11 +58,11 @@ async def _requests(desk: Desk) -> AsyncIterator[Request]:
                     yield desk.asker.request(window, reading)
 
 
-def _refuse_to_pay_twice(left: list[replies.Order]) -> None:
+def _refuse_to_pay_twice(left: list[replies.Order], out: str) -> None:
     """In live mode, raise SettingsError while batches of the folder are not over: their documents would be asked a second time."""
     if left:
         message = f"{_counted(left)} of an earlier run are still with the provider."
-        next_step = "Wait for them with --mode batch, or end them with `octavo batch --cancel ID`."
+        next_step = f"Wait for them with --mode batch, or end them with {settings.typed('batch --cancel ID', out)}."
         raise SettingsError(message, about="mode", next_step=next_step)
 
 
@@ -90,5 +90,6 @@ async def cancel(job: Job, batch: str, environ: Mapping[str, str]) -> str:
     out = Path(job.out)
     found = {order.batch: order for order in waiting(out) if order.batch}
     if batch not in found:
-        raise SettingsError(f"No batch {batch} of {out} is waiting.", about="cancel", next_step="`octavo batch` lists them.")
+        step = f"{settings.typed('batch', job.out)} lists them."
+        raise SettingsError(f"No batch {batch} of {out} is waiting.", about="cancel", next_step=step)
     return await replies.cancel(found[batch], settings.account(job, environ).key)

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from processors.ask.replies import Traffic
 from schemas.errors import OctavoError
 
 Item = TypeVar("Item")
@@ -41,11 +42,13 @@ class Halt:
     """Whether a run should send nothing more: `error` says why. Set from outside by a signal, from inside by a budget or a refusal.
 
     `tell` is told at once when the run is asked to end. `listen` hears signals, also where somebody else took them over meanwhile.
+    `traffic` shows what goes between the run and its provider, once there is one.
     """
 
     error: OctavoError | None = None
     tell: Callable[[OctavoError], None] = lambda _: None
     listen: Callable[[], None] = lambda: None
+    traffic: Callable[[], Traffic] = Traffic
 
     def end(self, error: OctavoError) -> None:
         """Ask the run to end: what waits is not sent, what is in flight is awaited."""

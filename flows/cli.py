@@ -13,20 +13,24 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from flows import flags, jobs, settings, show, usage
+from flows import flags, jobs, progress, settings, show, usage
 from flows.batches import Halt
 from flows.signals import until_signalled
 from schemas.errors import OctavoError, ResultCut, SettingsError
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
+ONLY_READS = "No question is asked: the files were only read. --extract invoice, or another schema, and --summarize ask one."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code (see schemas/errors.py). Trouble is a sentence on standard error."""
+    words = sys.argv[1:] if argv is None else argv
     try:
-        args = usage.parse(*flags.parsers(COMMANDS), sys.argv[1:] if argv is None else argv)
+        args = usage.parse(*flags.parsers(COMMANDS), words)
         code: int = args.command(args)
     except OctavoError as error:
+        if "--json" in words:
+            progress.emit_trouble(error)
         show.trouble(error)
         return error.exit_code
     except KeyboardInterrupt:
@@ -52,22 +56,27 @@ def run(args: argparse.Namespace) -> int:
     """Read a folder, ask about every document, and write tables."""
     job = jobs.from_flags(args)
     halt = Halt()
-    approve = show.approve(job)
-    with show.progress() as tell:
+    with progress.reporter(halt, quiet=args.quiet, as_json=args.json) as report:
+        asks = bool(job.extract or job.summarize)
+        approve = progress.approve(job, report)
         if args.prefect or os.environ.get("PREFECT_API_URL"):
             from flows.reporting import report_to_prefect
 
-            work = report_to_prefect(job, tell, approve=approve, halt=halt, patience_s=args.wait_s)
+            work = report_to_prefect(
+                job, report.tell, approve=approve, halt=halt, patience_s=args.wait_s, asks=report.asks, say=report.note
+            )
         else:
             from flows import order, turns
 
-            account = settings.account(job)
-            if not account.model.priced:
-                show.note(f"No price of {account.model.id} is known, so what this run costs is not counted.")
-            again = partial(order.run, job, account, settings.vocabulary(), tell=tell, approve=approve, halt=halt)
-            work = turns.in_turn(again, job, order.ALL, patience_s=args.wait_s, say=show.wait, halt=halt)
-        outcome = until_signalled(work, halt)
-    show.outcome(outcome)
+            account = settings.account(job, key_needed=asks)
+            if asks and not account.model.priced:
+                report.note(f"No price of {account.model.id} is known, so what this run costs is not counted.")
+            again = partial(order.run, job, account, settings.vocabulary(), tell=report.tell, approve=approve, halt=halt)
+            work = turns.in_turn(again, job, order.ALL, patience_s=args.wait_s, say=report.wait, halt=halt)
+        outcome = until_signalled(work, halt, report.note)
+    if not asks:
+        report.note(ONLY_READS)
+    report.outcome(outcome)
     return outcome.exit_code
 
 
@@ -77,9 +86,12 @@ def plan(args: argparse.Namespace) -> int:
 
     job = jobs.from_flags(args)
     account = settings.account(job, key_needed=False)
-    with show.progress() as tell:
-        estimate = asyncio.run(order.plan(job, account, settings.vocabulary(), tell=tell))
-    show.estimate(estimate, account)
+    with progress.reporter(Halt(), quiet=args.quiet, as_json=args.json) as report:
+        estimate = asyncio.run(order.plan(job, account, settings.vocabulary(), tell=report.tell))
+    if args.json:
+        report.price(estimate)
+    else:
+        show.estimate(estimate, account)
     return 0
 
 
@@ -133,9 +145,10 @@ def ledger(args: argparse.Namespace) -> int:
 
     job = money.replay(Path(args.out), {"extract": args.extract} if args.extract else {})
     halt = Halt()
-    with show.progress() as tell:
-        work = order.run(job, settings.account(job), settings.vocabulary(), steps=("extract", "summarize"), tell=tell, halt=halt)
-        outcome = until_signalled(work, halt)
+    with progress.reporter(halt) as report:
+        steps: tuple[order.Step, ...] = ("extract", "summarize")
+        work = order.run(job, settings.account(job), settings.vocabulary(), steps=steps, tell=report.tell, halt=halt)
+        outcome = until_signalled(work, halt, report.note)
     show.outcome(outcome)
     return outcome.exit_code
 
@@ -151,9 +164,10 @@ def evaluate(args: argparse.Namespace) -> int:
         evaluating.draw(report, args.plot)
     if args.pairs:
         evaluating.write_pairs(report, args.pairs)
-    for sentence in short:
+    wrong = [report.nothing] if report.nothing else short
+    for sentence in wrong:
         show.note(sentence)
-    return 2 if short else 0
+    return 2 if wrong else 0
 
 
 def models(args: argparse.Namespace) -> int:

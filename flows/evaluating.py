@@ -24,6 +24,7 @@ from schemas.labels import Labels
 from schemas.pipeline import Question
 
 PROVED = ("exact", "loose")
+NAMED = 20  # labelled documents that a sentence names
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Report:
     """All scores. What is asked of it is worked out once."""
 
     scored: Sequence[Scored]
-    missing: Sequence[str] = ()  # labelled paths that the output folder does not know
+    missing: Sequence[str] = ()  # labelled paths that the output folder does not know, whose values count as missed
     cost_usd: float = 0.0
     pages: int = 0
     marks: Mapping[str, list[score.Mark]] = field(init=False)
@@ -79,13 +80,23 @@ class Report:
     def sentences(self) -> Iterator[str]:
         """What the scores do not say: how much is proved, what it cost, and which labels were of no use."""
         (proved, right), (on_page, labelled) = self.proved, self.pages_right
-        yield f"{len(self.scored)} documents scored; {proved} of {right} right values are proved in their document."
+        yield f"{len(self.scored)} labelled documents scored; {proved} of {right} right values are proved in their document."
         if labelled:
             yield f"{on_page} of {labelled} stand on the page that the labels name."
         if self.cost_usd and self.pages:
             yield f"${self.cost_usd:.4f} for {self.pages:,} pages, ${self.cost_usd / self.pages:.6f} a page."
         if self.missing:
-            yield f"{len(self.missing)} labelled documents are not in the tables: {', '.join(self.missing[:5])}."
+            named = ", ".join(self.missing[:NAMED]) + (" and others" if len(self.missing) > NAMED else "")
+            yield f"Not in the tables, so that their values count as missed: {len(self.missing)} labelled documents ({named})."
+
+    @property
+    def nothing(self) -> str:
+        """Why nothing was scored, so that no figure says anything; "" when something was."""
+        if not any(self.marks.values()):
+            return "Nothing was scored: no label names a schema and values."
+        if len(self.missing) == len(self.scored):
+            return "Nothing was scored: none of the labelled documents is in the tables. Is --out theirs, and are paths as in `documents`?"
+        return ""
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON, with every wrong value."""
@@ -110,20 +121,20 @@ def evaluate(gold: Path, out: Path) -> Report:
     if not documents:
         step = "`octavo run INBOX --out DIR` makes them."
         raise SettingsError(f"There are no tables in {out}.", about="out", next_step=step)
-    asked = [one for one in labels if one.question is not None and one.document in documents]
+    asked = [one for one in labels if one.question is not None]
     questions = {spec: compile_question(spec) for spec in dict.fromkeys(one.question for one in asked) if spec}
     answers = {question.name: {row["document"]: row for row in warehouse.rows(question.name)} for question in questions.values()}
     proofs = _proofs(warehouse)
     scored = []
     for one in asked:
-        question, sha256 = questions[one.question or ""], documents[one.document]["document"]
+        question, sha256 = questions[one.question or ""], documents.get(one.document, {}).get("document", "")
         found = answers[question.name].get(sha256)
         marks = score.compare(question.fields, one.values, found)
         scored.append(Scored(one, question, found, marks, proofs.get((question.name, sha256), {})))
-    shas = {documents[one.document]["document"] for one in asked}
+    shas = {documents[one.document]["document"] for one in asked if one.document in documents}
     return Report(
         scored,
-        [one.document for one in labels if one.document not in documents],
+        [one.document for one in asked if one.document not in documents],
         _cost_usd(warehouse, shas, {question.name for question in questions.values()}),
         sum({row["document"]: row["page_count"] for row in documents.values() if row["document"] in shas}.values()),
     )

@@ -22,6 +22,9 @@ def parsers(functions: Mapping[str, Command]) -> tuple[usage.Parser, Any]:
         commands[name].set_defaults(command=function)
     for command in (commands["run"], commands["plan"]):
         jobs.add_flags(command)
+        loudness = command.add_mutually_exclusive_group()
+        loudness.add_argument("--quiet", action="store_true", help="Say nothing unless something went wrong.")
+        loudness.add_argument("--json", action="store_true", help="Say how it goes as JSON on standard output, an event a line.")
         command.add_argument("--prefect", action="store_true", help="Report to Prefect (also done when PREFECT_API_URL is set).")
     wait = usage.number(float, least=0)
     commands["run"].add_argument(

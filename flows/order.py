@@ -143,7 +143,7 @@ async def open_desk(
         pace_file = settings.data_folder() / "pace.sqlite"
         async with Asker(account, out / "ledger.sqlite", run=run, count=count, pace_file=pace_file, hear=hear) as asker:
             count.attend(asker)
-            halt.tell = asker.end
+            halt.tell, halt.traffic = asker.end, asker.traffic
             inbox = read.address(job.inbox)
             yield Desk(job, asked, limits, warehouse, asker, reader, count, count.exact, halt, run, inbox, out)
 

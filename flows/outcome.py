@@ -46,7 +46,7 @@ class Outcome:
     shares: Shares  # how many answers of this run have a value, and how many values are proved, by field
     shares_before: Shares  # the same of the last run that had answers
     falls: Sequence[tuple[str, str, str]]  # question, field and sentence where a field has a value less often than in earlier runs
-    asked: int  # calls that were answered
+    asked: int  # calls that were answered and paid, each step of a reply that was carried on
     recalled: int  # replies taken from the ledger, free
     cost_usd: float
     quoted_usd: float | None  # what was expected before anything was asked; None when nothing was to be
@@ -123,7 +123,7 @@ def outcome(desk: Desk, found: Ingested, *, changed: bool) -> Outcome:
         shares=tally.shares,
         shares_before=earlier[-1] if earlier else {},
         falls=list(falls(tally.shares, together(earlier[-EARLIER_RUNS:]), desk.job.max_fill_drop)),
-        asked=desk.asked,
+        asked=desk.asker.traffic().answered + len(desk.bought),
         recalled=desk.recalled,
         cost_usd=desk.asker.budget.spent_usd,
         quoted_usd=desk.quoted_usd[0] if desk.quoted_usd else None,

@@ -7,7 +7,7 @@ import os
 import httpx
 
 from flows import show
-from flows.batches import Halt, Tell, quiet
+from flows.batches import Halt, Hear, Tell, quiet
 from flows.outcome import Outcome
 from flows.plan import Approve, always
 from schemas.errors import SettingsError
@@ -22,7 +22,14 @@ BRIEF = {"PREFECT_CLIENT_MAX_RETRIES": "2"}
 
 
 async def report_to_prefect(
-    job: Job, tell: Tell = quiet, *, approve: Approve = always, halt: Halt | None = None, patience_s: float = 0.0
+    job: Job,
+    tell: Tell = quiet,
+    *,
+    approve: Approve = always,
+    halt: Halt | None = None,
+    patience_s: float = 0.0,
+    asks: bool = False,
+    say: Hear = show.note,
 ) -> Outcome:
     """Run the flow process-folder here and give its outcome, also when documents failed (exit code 2).
 
@@ -35,8 +42,10 @@ async def report_to_prefect(
     from flows.process_folder import process_folder
     from flows.tracked import CALLER, Caller
 
-    seen_at = _say_where if os.environ.get("PREFECT_API_URL") else None
-    caller = Caller(tell, approve, show.can_ask(), halt, seen_at, patience_s)
+    there = bool(os.environ.get("PREFECT_API_URL"))
+    if not there:
+        say("Starting a Prefect server for this run, which takes 15 to 20 s; PREFECT_API_URL names one that is there.")
+    caller = Caller(tell, approve, asks, halt, (lambda url: say(f"In Prefect: {url}")) if there else None, patience_s)
     token = CALLER.set(caller)
     try:
         state = await process_folder(job, return_state=True)
@@ -44,7 +53,7 @@ async def report_to_prefect(
         if caller.ended is None:
             message = f"Prefect does not answer: {error}."
             raise SettingsError(message, about="prefect", next_step="Start it, or unset PREFECT_API_URL to run without it.") from error
-        show.err.print(f"The end of the run could not be reported to Prefect: {error}.", markup=False, soft_wrap=True)
+        say(f"The end of the run could not be reported to Prefect: {error}.")
     else:
         if caller.ended is None:
             await state.aresult()  # raises what ended the flow
@@ -53,7 +62,3 @@ async def report_to_prefect(
     if isinstance(caller.ended, Outcome):
         return caller.ended
     raise caller.ended or RuntimeError("The flow ended without an outcome.")
-
-
-def _say_where(url: str) -> None:
-    show.err.print(f"In Prefect: {url}", markup=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -32,11 +33,17 @@ __all__ = [
     "provider_of",
     "read_limits",
     "tokenizer_path",
+    "typed",
     "vocabulary",
 ]
 
 UNKNOWN = Limits(0, 0, 0, 0)
 ASSUMED_TIER = 1  # the first that is paid for
+
+
+def typed(command: str, out: str) -> str:
+    """A command about an output folder as it is to be typed, such as `octavo batch --out DIR`; the default folder needs no flag."""
+    return f"`octavo {command}`" if out == "out" else f"`octavo {command} --out {shlex.quote(out)}`"
 
 
 def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "", key_needed: bool = True) -> Account:
@@ -51,10 +58,9 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     if job.mode != "live" and not (model.batch_factor and provider.batch):
         message = f"{model.id} at {provider.name} takes no batches."
         raise SettingsError(message, about="mode", next_step="Use --mode live, or --model kimi-k2.6 at moonshot.")
-    key = _whole(key or environ.get(variable, ""), variable) if variable else ""
-    if variable and not key and key_needed and provider.key_needed and not job.replay:
-        message = f"No key: set {variable} to a key of {base_url},"
-        raise SettingsError(message, about="key", next_step="or use --offline to answer by rules on this machine, free and without a key.")
+    key = _key(job, environ, key, variable) if variable else ""
+    if variable and not key and key_needed and not job.replay and (provider.key_needed or job.key_secret):
+        raise _no_key(job, base_url, variable)
     held = caps(job, environ)
     if (most := held.lowest_usd) and not model.priced and not job.unpriced:
         message = f"No price of {model.id} at {provider.name} is known, so a budget of ${most:.2f} cannot be held."
@@ -62,6 +68,21 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     least = provider.assumed or Limits(0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0)
     minute_tokens = limits(job, least).tpm
     return Account(provider, model, base_url, limits(job), key, held, job.plain_json, minute_tokens)
+
+
+def _key(job: Job, environ: Mapping[str, str], key: str, variable: str) -> str:
+    """The key that is given, else the environment's; a job whose key is in a Secret block takes no other."""
+    return _whole(key or ("" if job.key_secret else environ.get(variable, "")), variable)
+
+
+def _no_key(job: Job, base_url: str, variable: str) -> SettingsError:
+    """What to do without a key."""
+    if job.key_secret:
+        message = f"The key is in the Secret block {job.key_secret} of a Prefect server, and this run reports to none."
+        step = f"Name the server in PREFECT_API_URL, or leave --key-secret out and set {variable}."
+        return SettingsError(message, about="key_secret", next_step=step)
+    message = f"No key: set {variable} to a key of {base_url},"
+    return SettingsError(message, about="key", next_step="or use --offline to answer by rules on this machine, free and without a key.")
 
 
 def _check_address(base_url: str) -> None:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from flows import consent
-from flows.batches import Tell
 from schemas.errors import OctavoError
-from schemas.job import Job
 from schemas.sql_names import sql_name
 
 if TYPE_CHECKING:
@@ -24,12 +20,10 @@ if TYPE_CHECKING:
     from flows.doctor import Finding
     from flows.evaluating import Report
     from flows.outcome import Outcome
-    from flows.plan import Approve, Estimate
+    from flows.plan import Estimate
     from processors.ask.providers import Catalogue, Model
     from processors.ask.replies import Account, Order
     from processors.store.warehouse import TableInfo
-
-STAGES = {"read": "Reading files", "batch": "Waiting for batches", "ask": "Asking questions"}
 
 
 class _Output(Console):
@@ -54,31 +48,6 @@ def note(sentence: str) -> None:
     err.print(escape(sentence), soft_wrap=True)
 
 
-async def wait(sentence: str) -> None:
-    """For whom a run waits, and how long it has."""
-    note(sentence)
-
-
-@contextmanager
-def progress() -> Iterator[Tell]:
-    """A bar for each stage, from the moment when it begins."""
-    columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bars = Progress(*columns, console=err)
-    tasks: dict[str, TaskID] = {}
-
-    def tell(stage: str, done: int, total: int | None) -> None:
-        if stage not in tasks:
-            tasks[stage] = bars.add_task(STAGES[stage], total=total)
-            bars.start()
-        bars.update(tasks[stage], completed=done, total=total)
-
-    try:
-        yield tell
-    finally:
-        if tasks:
-            bars.stop()
-
-
 def outcome(ended: Outcome) -> None:
     """How a run ended, and where the tables lie, as it also stands in `runs` and on the page of the run."""
     from flows.report import report
@@ -89,21 +58,6 @@ def outcome(ended: Outcome) -> None:
 def can_ask() -> bool:
     """Whether somebody at a terminal can be asked."""
     return sys.stdin.isatty() and err.is_terminal
-
-
-def approve(job: Job) -> Approve:
-    """Say the price before anything is spent, and wait for a yes; where there is no terminal, the job itself agrees or not."""
-    by_job = consent.by_job(job, note)
-    if not can_ask():
-        return by_job
-
-    def approved(found: Estimate) -> bool:
-        if found.free or (job.approved and not consent.above(job, found)):
-            return by_job(found)
-        note(consent.price(found))
-        return err.input("Go on? [y/N] ", markup=False).strip().lower() in {"y", "yes"}
-
-    return approved
 
 
 def estimate(found: Estimate, account: Account) -> None:

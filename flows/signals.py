@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from flows.batches import Halt
@@ -13,10 +13,12 @@ from schemas.errors import Interrupted
 
 DRAIN_S = 900.0  # how long a run that was asked to end awaits what is in flight; the gateway cuts a silent call after that (2026-08-13)
 
+ENDING = f"Ending: nothing more is sent; what is in flight is awaited and kept, {DRAIN_S / 60:.0f} min at most. Once more stops at once."
+
 Result = TypeVar("Result")
 
 
-def until_signalled(work: Coroutine[Any, Any, Result], halt: Halt) -> Result:
+def until_signalled(work: Coroutine[Any, Any, Result], halt: Halt, say: Callable[[str], None]) -> Result:
     """Run to the end. The first SIGINT or SIGTERM lets what is in flight finish and commit; a second one, or DRAIN_S, stops at once."""
 
     async def guarded() -> Result:
@@ -27,6 +29,8 @@ def until_signalled(work: Coroutine[Any, Any, Result], halt: Halt) -> Result:
         def hear(number: int) -> None:
             if heard:
                 task.cancel()
+            else:
+                say(ENDING)
             heard.append(number)
             halt.end(Interrupted(number))
             loop.call_later(DRAIN_S, task.cancel)

@@ -29,11 +29,11 @@ from prefect.states import Cancelled, Completed, Failed
 
 from flows import approval, consent, liveness, order, settings
 from flows.batches import IN_FLIGHT, Each, Halt, Tell, bounded, quiet
+from flows.meter import STAGES
 from flows.outcome import Outcome
 from flows.plan import Approve
 from flows.report import report
 from flows.run_states import Wait, tolerantly
-from flows.show import STAGES
 from flows.turns import in_turn
 from processors.store.warehouse import Warehouse
 from schemas.errors import NotApproved, OctavoError, SameJobWaits, SettingsError

@@ -288,6 +288,7 @@ async def test_a_folder_through_a_bad_line(kimi: Running, tmp_path: Path) -> Non
     ).model_copy(update={"max_documents_per_window": 2})
     ended = await order.run(job, settings.account(job, {}, key=kimi.key))
     assert (ended.exit_code, ended.rows) == (0, {"invoice": 40})
+    assert ended.asked == Warehouse(Path(job.out)).size("requests") > 20  # what carried a reply on was paid as well
     found = Warehouse(Path(job.out)).query("SELECT invoice_number FROM invoice ORDER BY 1").to_pylist()
     assert [row["invoice_number"] for row in found] == [f"INV-{number:04}" for number in range(40)]
     assert kimi.asked_twice() == []

@@ -509,7 +509,7 @@ def test_a_used_up_minute_is_waited_for() -> None:
 
 
 def test_a_long_pause_is_said_once() -> None:
-    """When nothing may leave for over a minute, one sentence says until when and why; the next pause has its own."""
+    """When nothing may leave for over ten seconds, one sentence says until when and why; the next pause has its own."""
     said: list[str] = []
 
     async def refused() -> None:
@@ -524,8 +524,8 @@ def test_a_long_pause_is_said_once() -> None:
 
     run(refused())
     assert said == [
-        "Nothing is sent before 00:01:30 UTC, for 90 s: It asks for 90 s.",
-        "Nothing is sent before 00:11:35 UTC, for 600 s: It asks for 600 s.",
+        "Nothing is sent before 00:01:30 UTC, for 90 s, since the provider asks for 90 s: It asks for 90 s.",
+        "Nothing is sent before 00:11:35 UTC, for 600 s, since the provider asks for 600 s: It asks for 600 s.",
     ]
 
 

@@ -116,6 +116,23 @@ def test_no_key_says_what_to_set_and_that_offline_exists(inbox: Path, capsys: py
     assert not (inbox.parent / "out").exists()
 
 
+def test_a_key_in_a_secret_block_needs_prefect(inbox: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """--key-secret without a server says that the key is in Prefect, and no other key is taken in its place; a plan needs none."""
+    monkeypatch.setenv("MOONSHOT_API_KEY", "sk-of-somebody-else")
+    flags = [str(inbox), "--out", str(inbox.parent / "out"), "--extract", "letter", "--key-secret", "kimi"]
+    assert cli.main(["run", *flags, "--yes"]) == 1
+    said = capsys.readouterr().err
+    assert "Secret block kimi of a Prefect server" in said
+    assert "PREFECT_API_URL" in said
+    assert cli.main(["plan", *flags]) == 0
+
+
+def test_a_hint_names_the_output_folder() -> None:
+    """What is to be typed carries --out when it is not the default, quoted for the shell."""
+    assert settings.typed("batch", "out") == "`octavo batch`"
+    assert settings.typed("batch --cancel ID", "my tables") == "`octavo batch --cancel ID --out 'my tables'`"
+
+
 def test_a_retired_model_names_its_successor() -> None:
     """An id of 2025 is refused with the model to use instead, and still works on an address of one's own."""
     with pytest.raises(ModelRetired, match=r"kimi-k2-0905-preview.*--model kimi-k2\.6"):

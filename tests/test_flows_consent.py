@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import select
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +23,7 @@ from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
 
 ROOT = Path(__file__).resolve().parents[1]
+PATIENCE_S = 120.0
 
 
 @pytest.fixture
@@ -82,3 +88,37 @@ def test_a_job_agrees_by_saying_so_or_how_much() -> None:
     assert not agreed(Job(inbox="in"))
     for name in (name for name in Job.model_fields if name.startswith("budget_")):
         assert agreed(Job.model_validate({"inbox": "in", name: 0.01}))
+
+
+def at_a_terminal(words: list[str], answer: str) -> tuple[int, str]:
+    """A command at a real terminal, at which somebody types an answer once asked; gives the exit code and all that was shown."""
+    terminal, theirs = pty.openpty()
+    command = [sys.executable, "-m", "flows.cli", *words]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    shown, asked = b"", False
+    while select.select([terminal], [], [], PATIENCE_S)[0]:
+        try:
+            more = os.read(terminal, 65_536)
+        except OSError:  # how Linux says that the other side is closed
+            break
+        shown += more
+        if b"[y/N]" in shown and not asked:
+            asked = True
+            os.write(terminal, answer.encode() + b"\n")
+    os.close(terminal)
+    return process.wait(PATIENCE_S), shown.decode()
+
+
+@pytest.mark.parametrize(("answer", "code", "paid"), [("y", 0, 1), ("", 4, 0)])
+def test_a_person_is_asked(kimi: Running, flags: list[str], answer: str, code: int, paid: int) -> None:
+    """At a terminal the price is said and a yes awaited, also where there is a budget; anything else is a no, and exit code 4."""
+    ended, shown = at_a_terminal([*flags, "--budget-usd", "1"], answer)
+    assert (ended, len(kimi.paid())) == (code, paid), shown
+    assert "expected for first answers" in shown.replace("\r\n", " ")
+
+
+def test_a_yes_beforehand_is_not_asked_again(kimi: Running, flags: list[str]) -> None:
+    """--yes at a terminal asks nothing."""
+    ended, shown = at_a_terminal([*flags, "--yes"], "n")
+    assert (ended, len(kimi.paid()), "[y/N]" in shown) == (0, 1, False), shown

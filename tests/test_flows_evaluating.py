@@ -107,6 +107,37 @@ def test_a_threshold_sets_the_exit_code(out: Path, tmp_path: Path, capsys: pytes
     assert cli.main(["eval", gold, "--out", str(tmp_path)]) == 1
 
 
+def test_labelled_documents_that_are_not_in_the_tables_are_missed(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their values lower recall and F1 but not precision, they are named, and a threshold that held without them does not hold."""
+    known = evaluating.evaluate(written(tmp_path / "known.json", labels()), out)
+    gold = written(tmp_path / "gold.json", [*labels(), {**labels()[0], "document": "gone.pdf"}])
+    report = evaluating.evaluate(gold, out)
+    assert report.tallies["invoice.grand_total"].recall == 0.5
+    assert report.tallies["invoice.grand_total"].precision == 1
+    assert (report.tallies["all"].right, report.tallies["all"].found) == (known.tallies["all"].right, known.tallies["all"].found)
+    assert report.as_json()["missing"] == ["gone.pdf"]
+    assert cli.main(["eval", str(gold), "--out", str(out), "--min", "invoice.grand_total=0.9"]) == 2
+    assert "count as missed: 1 labelled documents (gone.pdf)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("entries", "why"),
+    [
+        ([{**GOLD["letter.docx"], "document": "other/letter.docx"}], "none of the labelled documents is in the tables"),
+        ([{"document": "letter.docx", "schema": None}], "no label names a schema and values"),
+        ([], "no label names a schema and values"),
+    ],
+)
+def test_nothing_scored_is_no_success(
+    out: Path, tmp_path: Path, entries: list[dict[str, Any]], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Labels that meet no document, or label nothing, end with 2 and a sentence, also without a threshold."""
+    gold = str(written(tmp_path / "gold.json", entries))
+    for threshold in ([], ["--min", "all=0.9"]):
+        assert cli.main(["eval", gold, "--out", str(out), *threshold]) == 2
+        assert why in capsys.readouterr().err
+
+
 def test_chart_and_pairs_are_written(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The chart is a picture that names every field; the pairs are what other scorers read; JSON goes to standard output."""
     gold, chart, folder = written(tmp_path / "gold.json", labels()), tmp_path / "f1.svg", tmp_path / "pairs"

@@ -19,6 +19,7 @@ def test_a_signal_drains(tmp_path: Path, number: int, code: int) -> None:
         started = start(kimi, inbox)
         said, left = ended_by(kimi, started, number)
         assert (started.returncode, "Traceback" in said) == (code, False), said
+        assert "what is in flight is awaited and kept" in said
         assert_drained(kimi, tmp_path / "out", left)
         kimi.config.timing = False
         assert start(kimi, inbox).wait(120) == 0

@@ -2,6 +2,7 @@
 
 A run's own cap is kept in this process. Caps of a UTC day, a month or a project are kept in the file of `spending`, which all
 processes share; it is opened when the first call that costs something is about to leave. Sums are whole nano-dollars (`money`).
+`waits` says that a call waits for room.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from processors.ask.money import nano, nano_cap, shown, usd
 from processors.ask.spending import Short, Spending, scopes
+from processors.ask.waits import said_when_late
 from schemas.errors import BudgetReached
 
 ALERTS = (50, 80, 100)  # percent of a cap at which a sentence is said
@@ -63,11 +65,17 @@ class Budget:
     """The caps on one run's calls. Never passed, since what could still be billed counts as spent until it is known."""
 
     def __init__(
-        self, caps: Caps | None = None, *, run: str = "", hear: Hear = quiet, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        caps: Caps | None = None,
+        *,
+        run: str = "",
+        hear: Hear = quiet,
+        say: Hear = quiet,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Start with nothing spent by this run. `hear` gets a sentence at each of ALERTS; `now` gives the time in UTC."""
+        """Start with nothing spent by this run. `hear` gets a sentence at each of ALERTS, `say` one about a long wait; `now` is in UTC."""
         self.caps = caps or Caps()
-        self._run, self._hear, self._now = run, hear, now
+        self._run, self._hear, self._say, self._now = run, hear, say, now
         self._spent = self._held = 0
         # worst case, or name of a batch -> (reserved, number in the shared file) of calls in flight
         self._open: dict[float | str, deque[tuple[int, int]]] = {}
@@ -95,13 +103,27 @@ class Budget:
         """Set the worst case aside; wait while calls in flight may still free money; raise BudgetReached when none can."""
         worst = nano(worst_usd * self._dearer)
         async with self._turn:
-            while isinstance(call := await self._take(worst), Short):
-                if not (self._held or call.may_free):
-                    raise self._reached(call, worst)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._freed.wait(), POLL_S if call.may_free else None)
+            with said_when_late(self._say) as because:
+                call = await self._room_for(worst, because)
             self._held += worst
             self._open.setdefault(worst_usd, deque()).append((worst, call))
+
+    async def _room_for(self, worst: int, because: Hear) -> int:
+        """Take what is left for a call once there is enough; gives its number in the shared file."""
+        while isinstance(call := await self._take(worst), Short):
+            if not (self._held or call.may_free):
+                raise self._reached(call, worst)
+            because(self._awaited(call, worst))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._freed.wait(), POLL_S if call.may_free else None)
+        return call
+
+    def _awaited(self, short: Short, worst: int) -> str:
+        """What a call waits for that finds no room in a budget now."""
+        who = "calls of other runs" if short.may_free else "calls in flight"
+        budget = _budget(short.scope, self.caps.of(short.scope))
+        held = f"{shown(short.billed)} is spent, {shown(short.open)} is reserved for {who}, and the next call may cost {shown(worst)}"
+        return f"The next call waits until {who} are billed, since the {budget} has no room for it now: {held}."
 
     async def name(self, worst_usd: float, batch: str) -> None:
         """Keep a reservation for a batch, which may outlive this process; from now on it goes by that name."""

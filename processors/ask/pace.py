@@ -15,15 +15,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from processors.ask.pace_limits import BURST_SHARE, MOST_IN_FLIGHT, SPREAD_S, Day, Limit, Minute, Miscount, Place, Slots, minute_in
-from processors.ask.pace_pauses import Pauses
+from processors.ask.pace_limits import BURST_SHARE, MOST_IN_FLIGHT, SPREAD_S, Day, Limit, Minute, Miscount, Place, Slots, minute_in, used_up
+from processors.ask.pace_pauses import OTHERS_SHARE, OTHERS_WAIT, Pauses
 from processors.ask.pace_turns import Turns, Waiting
 from processors.ask.refusals import Refusal
 from processors.ask.sharing import LOOK_AGAIN_S, Sharing
 from schemas.errors import BudgetReached, OctavoError, RequestRefused
 
 LOOK_S = 1.0  # how often to look which limits other processes found
-OTHERS_WAIT = "another run of this account was told to wait."
 
 
 class Pace:
@@ -57,6 +56,11 @@ class Pace:
         self._timer: asyncio.Task[None] | None = None
         self._timer_at = math.inf
         self._remember()
+
+    @property
+    def in_flight(self) -> tuple[int, int]:
+        """Calls that left and are not over, and how many there may be now."""
+        return self._slots.in_flight, self._slots.open
 
     @property
     def most(self) -> int:
@@ -113,15 +117,15 @@ class Pace:
             case "rpm":
                 news = self._rpm.find(refusal.allowed, self.clock())
                 if new_wave:
-                    self.pause(refusal.wait_s or 0.0 if news else self._pauses.backoff_s(refusal.wait_s), why)
+                    self.pause(refusal.wait_s or 0.0 if news else self._pauses.backoff_s(refusal.wait_s), why, refusal.wait_s)
             case "tpm":
                 self._tpm.find(refusal.allowed, self.clock())
                 self._minute.others(refusal.used, self.clock())
-                self.pause(refusal.wait_s or 0.0 if refusal.used else self._pauses.backoff_s(refusal.wait_s), why)
+                self.pause(refusal.wait_s or 0.0 if refusal.used else self._pauses.backoff_s(refusal.wait_s), why, refusal.wait_s)
             case _:
                 self._tpd.find(refusal.allowed, self.clock())
                 self._day.tokens = max(self._day.tokens, refusal.used or refusal.allowed)
-                self.pause(refusal.wait_s or 0.0 if refusal.allowed else self._pauses.backoff_s(refusal.wait_s), why)
+                self.pause(refusal.wait_s or 0.0 if refusal.allowed else self._pauses.backoff_s(refusal.wait_s), why, refusal.wait_s)
         self._recount(place, 0)  # it was not let in, so it holds no tokens
         if refusal.limit == "tpm" and 0 < refusal.allowed < place.asked_tokens:
             message = f"A request of {place.asked_tokens:,} tokens is more than the account's {refusal.allowed:,} tokens a minute."
@@ -131,7 +135,7 @@ class Pace:
         """The provider has too much to do, also when it says so in the middle of a reply: all go on with half, after a pause."""
         if self._pauses.new_wave(place):
             self._slots.shrink(self._slots.in_flight // 2, self.clock(), again=self._pauses.vain > 0)
-            self.pause(self._pauses.backoff_s(wait_s), why)
+            self.pause(self._pauses.backoff_s(wait_s), why, wait_s)
 
     def heard(self, headers: Mapping[str, str], ago_s: float = 0.0) -> None:
         """Read the headers of an answer to what left so long ago: limits, where nobody told them, and whether the minute is used up."""
@@ -142,11 +146,11 @@ class Pace:
                 if self._sharing:
                     self._sharing.found(name, allowed, self._wall_clock())
             if empty_s > ago_s:
-                self.pause(empty_s - ago_s)
+                self.pause(empty_s - ago_s, f"its headers say that no {what} are left.", empty_s - ago_s)
 
-    def pause(self, seconds: float, why: str = "") -> None:
-        """Let nothing leave for so long, in no process of the account."""
-        self._pauses.pause(seconds, why)
+    def pause(self, seconds: float, why: str = "", told_s: float | None = None) -> None:
+        """Let nothing leave for so long, in no process of the account; `told_s` is what the provider asked for."""
+        self._pauses.pause(seconds, why, told_s)
         if self._sharing:
             self._sharing.pause(seconds)
 
@@ -166,7 +170,7 @@ class Pace:
         others = self._slots.in_flight - 1
         self._slots.shrink(others, self.clock(), again=False)
         if not others:
-            self.pause(self._pauses.backoff_s(wait_s), why)
+            self.pause(self._pauses.backoff_s(wait_s), why, wait_s)
 
     def _end(self, place: Place) -> None:
         """A slot is free again; who never left has used nothing."""
@@ -202,11 +206,15 @@ class Pace:
             if self._day_is_full(waiting, tokens):
                 continue
             if wait_s := self._wait_s(tokens):
+                if wait_s > self._pauses.until - self.clock():
+                    self._pauses.hold(wait_s, used_up(self._minute, self._rpm, self._tpm))
                 self._wake_in(wait_s)
                 return
             if not self._enter(tokens):
+                self._pauses.hold(LOOK_AGAIN_S, OTHERS_SHARE)
                 self._wake_in(LOOK_AGAIN_S)
                 return
+            self._pauses.go()
             self._turns.pop()
             place = Place(tokens, self._day.number, waiting.tokens, self.clock(), tokens)
             self._minute.enter(place)
@@ -221,7 +229,7 @@ class Pace:
             return True
         self._learn_from_others()
         room, today, pause_s = self._sharing.enter(tokens, self.limits(), self._day.number)
-        self._pauses.pause(pause_s, OTHERS_WAIT)
+        self._pauses.pause_for(pause_s, OTHERS_WAIT)
         self._day.tokens = max(self._day.tokens, today - tokens * room)
         return room
 

@@ -167,6 +167,13 @@ class Minute:
         return self._left[0].at + MINUTE_S + SLACK_S - now if self._left else math.inf
 
 
+def used_up(minute: Minute, rpm: Limit, tpm: Limit) -> str:
+    """Which limit of the minute keeps who is next waiting, and who named it."""
+    limit, what = (rpm, "requests") if 0 < rpm.now <= minute.requests else (tpm, "tokens")
+    who = "the job" if limit.now == limit.told else "the provider"
+    return f"the account's {limit.now:,} {what} a minute are used, a limit that {who} named and Octavo keeps."
+
+
 class Day:
     """Tokens reserved in the provider's day."""
 
@@ -207,9 +214,14 @@ class Slots:
         return self.limit.now or MOST_IN_FLIGHT
 
     @property
+    def open(self) -> int:
+        """How many may be in flight now."""
+        return min(self._open, self.most)
+
+    @property
     def free(self) -> bool:
         """Whether one more may leave."""
-        return self.in_flight < min(self._open, self.most)
+        return self.in_flight < self.open
 
     def grow_at(self) -> float:
         """When one more may be opened if all are taken; when as many are open as may be, when that number is tried again."""

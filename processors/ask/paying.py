@@ -5,13 +5,14 @@ tried again; what ends all asking (no key, no money, nobody there) is said to ev
 
 It holds together what others own: `pace` says when to leave (`pace_limits` has the places, `pace_pauses` the lengths of pauses), `budget`
 and `balance` whether there is money, `ledger` keeps, `chat` calls, `stream` says how long a silence may be, `usage` which tokens have a
-price, and `account` says who is asked and what that costs.
+price, `account` says who is asked and what that costs, and `waits` whose choice a wait is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from processors.ask.pace_limits import Place
 from processors.ask.pace_pauses import BACKOFF_MAX_S, BACKOFF_S
 from processors.ask.stream import LONGEST_SILENCE_S, first_word_s
 from processors.ask.usage import billable
+from processors.ask.waits import SAY_FROM_S, whose
 from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
 from schemas.pipeline import Request, Usage
 
@@ -39,10 +41,10 @@ UNREACHED_TIME_S = 15.0  # the same when nobody at the address has ever answered
 
 @dataclass(slots=True)
 class Paying:
-    """The way of every request of one run; `tell` gets what a person should know.
+    """The way of every request of one run; `tell` gets what a person should know, `say` what only matters now.
 
     `heard` is set once the provider has answered anything, `over` says why nothing is asked, and `learn` gets the JSON of each call with
-    the prompt tokens that it was billed.
+    the prompt tokens that it was billed. `paid` counts replies that were bought, `refused` calls that were told to come later.
     """
 
     account: Account
@@ -52,10 +54,14 @@ class Paying:
     budget: Budget
     balance: Balance
     tell: Hear = quiet
+    say: Hear = quiet
     chat: Chat | None = None
     heard: bool = False
+    paid: int = 0
+    refused: int = 0
     over: OctavoError | None = None
     learn: Callable[[Mapping[str, Any], int], None] = lambda _, __: None
+    _said_until: float = -math.inf
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self, headers: Mapping[str, str], ago_s: float) -> None:
@@ -94,7 +100,9 @@ class Paying:
             error = _later(state)
             if error.shared and paced:
                 return 0.0
-            return growing(state) if error.wait_s is None else error.wait_s
+            seconds = growing(state) if error.wait_s is None else error.wait_s
+            self._say_wait(seconds, error, len(failures))
+            return seconds
 
         def stop(state: tenacity.RetryCallState) -> bool:
             failures.append(self.pace.clock())
@@ -118,6 +126,7 @@ class Paying:
                 billed_usd = await self._send(request, worst_usd, place)
             except TryLater as error:
                 billed_usd = worst_usd if error.maybe_paid else 0.0
+                self.refused += error.refusal is not None and error.refusal.shared
                 if error.shared:
                     self.pace.refused(place, error.refusal, error.message)
                 raise
@@ -150,6 +159,7 @@ class Paying:
             raise
         seconds = time.monotonic() - started
         await self.ledger.arrived(attempt, request.fingerprint, arrived.raw, seconds=seconds, arrived_at=_now())
+        self.paid += 1
         usage = read_completion(arrived.raw).usage
         billed_usd = self._taken(request, arrived, usage, worst_usd, place)
         await self.ledger.billed(attempt, billed_usd, usage)
@@ -172,6 +182,13 @@ class Paying:
             return worst_usd
         self.learn(request.body, usage.prompt_tokens)
         return self.account.model.cost_usd(*billable(usage))
+
+    def _say_wait(self, seconds: float, error: TryLater, failures: int) -> None:
+        """Say that one call waits for long, and whose choice that is; of many that wait alike it is said once."""
+        until = self.pace.clock() + seconds
+        if seconds > SAY_FROM_S and until > self._said_until + SAY_FROM_S:
+            self._said_until = until
+            self.say(f"A call is tried again in {seconds:.0f} s, {whose(seconds, error.wait_s, failures)}: {error.message}")
 
     async def _rest(self, seconds: float) -> None:
         """Sleep before the next try, but not past the moment at which all asking ended. Raises what ended it."""

@@ -31,11 +31,12 @@ from processors.ask.pace import Pace
 from processors.ask.paying import Paying, ledger_row
 from processors.ask.sharing import Sharing, account_name
 from processors.ask.statement import statement
+from processors.ask.traffic import Traffic
 from schemas.compact import Legend
 from schemas.errors import AccessRefused, BudgetReached, Interrupted, OctavoError, RequestError
 from schemas.pipeline import Part, Question, Reply, Request, Window
 
-__all__ = ["Account", "Asker", "Caps", "Order", "cancel", "look_up", "pending", "statement"]
+__all__ = ["Account", "Asker", "Caps", "Order", "Traffic", "cancel", "look_up", "pending", "statement"]
 
 WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = 0.02, 512  # kept free of every window, since counts are not the provider's own
 FRAME_TOKENS = 77  # 8 a prompt, 4 a message, 3 for the last mark, about 54 for a format beside its schema (bills of clients, 2026-11-23)
@@ -83,11 +84,11 @@ class Asker:
         if pace is None:
             self.pace.spent_today(self.ledger.tokens_since(account.provider.name, pace_limits.day_began()))
         self.expected = expect.Expectation(self._latest, count, thinking_tokens=account.model.thinking_tokens, plain=account.is_plain)
-        self.budget = Budget(account.caps, run=run, hear=self._notice)
+        self.budget = Budget(account.caps, run=run, hear=self._notice, say=self._tell)
         self.balance = Balance(lambda: read_balance(self.chat.get, account.provider), account.provider.currency, hear=self._notice)
         self.notices: list[str] = []  # what a person should know about money and the way to the provider, as it was said
         self._hear = hear
-        self._paying = Paying(account, run, self.pace, self.ledger, self.budget, self.balance, self._notice)
+        self._paying = Paying(account, run, self.pace, self.ledger, self.budget, self.balance, self._notice, self._tell)
 
     async def __aenter__(self) -> Self:
         transport = None
@@ -198,6 +199,12 @@ class Asker:
     def over(self) -> OctavoError | None:
         """Why nothing more is asked, such as an address that nobody answers; None while asking goes on."""
         return self._paying.over
+
+    def traffic(self) -> Traffic:
+        """Calls and dollars of this run so far."""
+        in_flight, allowed = self.pace.in_flight
+        spent, cap = self.budget.spent_usd, self.budget.caps.run_usd
+        return Traffic(self._paying.paid, in_flight, allowed, self._paying.refused, spent, cap)
 
     def teach(self, learn: Callable[[Mapping[str, Any], int], None]) -> None:
         """Tell `learn` the JSON of each call from now on, and the prompt tokens that it was billed."""

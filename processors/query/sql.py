@@ -34,6 +34,7 @@ _HARMLESS = ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")  # what the child 
 _TRUNCATED = b"octavo.truncated"
 _SHOWN_ROWS = 1_000  # rows that a table on a terminal has at most
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_NO_WIDTH = 1_000_000  # characters, of a line in a pipe or a file
 _COLUMN_WIDTH = 12  # characters below which a column on a terminal says nothing
 
 
@@ -216,7 +217,7 @@ def _plain(value: Any) -> str:
 
 
 def _write_table(table: pa.Table, text: io.TextIOWrapper) -> None:
-    """As wide as the terminal; columns that do not fit are named below. What EXPLAIN draws keeps its lines."""
+    """As wide as the terminal; columns that do not fit are named below. A pipe has no width. What EXPLAIN draws keeps its lines."""
     if table.column_names == ["explain_key", "explain_value"]:
         text.writelines(_CONTROLS.sub("\ufffd", line) + "\n" for line in "\n".join(table["explain_value"].to_pylist()).splitlines())
         return
@@ -225,7 +226,7 @@ def _write_table(table: pa.Table, text: io.TextIOWrapper) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    width = shutil.get_terminal_size((120, 24)).columns
+    width = shutil.get_terminal_size((120, 24)).columns if text.isatty() or "COLUMNS" in os.environ else _NO_WIDTH
     shown = table.select(range(min(table.num_columns, max(1, width // _COLUMN_WIDTH)))).slice(0, _SHOWN_ROWS)
     cells = [[None if value is None else _visible(_plain(value)) for value in row] for row in _rows(shown)]
     most = _cell_width([[_visible(name) for name in shown.column_names], *cells], width)
@@ -247,7 +248,7 @@ def _cell_width(rows: list[list[str | None]], width: int) -> int:
 
     widths = [max(cell_len(cell or "null") for cell in column) for column in zip(*rows, strict=True)]
     room = width - 3 * len(widths)  # three spaces between columns
-    return next((most for most in range(width, 1, -1) if sum(min(one, most) for one in widths) <= room), 1)
+    return next((most for most in range(min(width, max(widths, default=1)), 1, -1) if sum(min(one, most) for one in widths) <= room), 1)
 
 
 def _footnotes(table: pa.Table, shown: pa.Table) -> Iterator[str]:
