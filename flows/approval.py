@@ -6,6 +6,7 @@ While it pauses a run keeps its process and its output folder; what was read is 
 
 from __future__ import annotations
 
+import asyncio
 from typing import Literal
 
 import httpx
@@ -21,6 +22,7 @@ from schemas.errors import NotApproved
 from schemas.job import Job
 
 ANSWER_WITHIN_S = 24 * 3600
+SERVER_LATER_S = 3600
 LOOK_EVERY_S = 5
 
 
@@ -44,8 +46,10 @@ async def ask(job: Job, otherwise: Approve, found: Estimate) -> bool | Agreed:
     get_run_logger().info("Waiting for a person. %s Resume says go on or stop.", consent.price(found))
     try:
         form = Answer.with_initial_data(description=described(job, found))
-        answer = await apause_flow_run(wait_for_input=form, timeout=ANSWER_WITHIN_S, poll_interval=LOOK_EVERY_S)
-    except FlowPauseTimeout:
+        # subtle: after the server's own timeout it makes of any end a failure in words of its own, so ours comes first
+        pause = apause_flow_run(wait_for_input=form, timeout=int(ANSWER_WITHIN_S + SERVER_LATER_S), poll_interval=LOOK_EVERY_S)
+        answer = await asyncio.wait_for(pause, ANSWER_WITHIN_S)
+    except (TimeoutError, FlowPauseTimeout):
         message = f"Nobody agreed within {ANSWER_WITHIN_S / 3600:g} h: {consent.dollars(found)}. Nothing was asked."
         raise NotApproved(message, about="approve_above_usd", next_step="Run it again and answer, or raise approve_above_usd.") from None
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:

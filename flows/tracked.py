@@ -6,43 +6,36 @@ Prefect sees short labels and counts only. Batches and their results stay in thi
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-from prefect import get_run_logger, task
-from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
+from prefect import get_run_logger
+from prefect.artifacts import acreate_markdown_artifact
 from prefect.blocks.system import Secret
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.events import emit_event
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from flows import approval, consent, liveness, order, settings
-from flows.batches import IN_FLIGHT, Each, Halt, Tell, bounded, quiet
-from flows.meter import STAGES
+from flows.batches import Halt, Tell, quiet
 from flows.outcome import Outcome
 from flows.plan import Approve
+from flows.progress_artifacts import Notices, progress
 from flows.report import report
 from flows.run_states import Wait, tolerantly
+from flows.task_runs import in_task_runs
 from flows.turns import in_turn
 from processors.store.warehouse import Warehouse
 from schemas.errors import NotApproved, OctavoError, SameJobWaits, SettingsError
 from schemas.job import Job
 from schemas.tables import DOCUMENTS
 
-OUTCOME_KEY, NOTICE_KEY = "octavo-outcome", "octavo-notices"  # runs become versions of these
-NOTICE = "octavo.notice"  # name of the event
-REDRAW_S = 1.0  # an update of a bar costs the server 9 ms and the run nothing
+OUTCOME_KEY = "octavo-outcome"  # runs become versions of it
 
 
 @dataclass(slots=True)
@@ -78,6 +71,7 @@ async def tracked(job: Job, steps: Sequence[order.Step]) -> State[Any]:
         return Completed(name="Skipped", message=error.message)
     except OctavoError as error:
         caller.ended = error
+        get_run_logger().error("%s", error)  # `prefect deployment run --watch` shows lines of the log, and no message of a state
         return Failed(message=str(error))
     caller.ended = ended
     await show(ended)
@@ -94,7 +88,7 @@ async def _worked(job: Job, steps: Sequence[order.Step], caller: Caller) -> Outc
     approve = caller.approve or consent.by_job(job, get_run_logger().info)
     if not caller.asks:
         approve = partial(approval.ask, job, approve)
-    async with bars(caller.tell, notices) as tell:
+    async with progress(caller.tell, notices) as tell:
 
         def told(stage: str, done: int, total: int | None) -> None:
             wait.over()
@@ -106,7 +100,7 @@ async def _worked(job: Job, steps: Sequence[order.Step], caller: Caller) -> Outc
                 account,
                 settings.vocabulary(),
                 steps=steps,
-                each=in_tasks(),
+                each=in_task_runs(),
                 tell=told,
                 halt=halt,
                 approve=approve,
@@ -142,108 +136,13 @@ async def key_in_block(name: str) -> str:
     return str(block.get())
 
 
-# --- batches -------------------------------------------------------------------------------------------------------
-
-
-def in_tasks() -> Each:
-    """Run every batch as a task run named for its kind of work and its number, such as `read 2`."""
-    numbers: Counter[str] = Counter()
-
-    async def each(label: str, function: Callable[[Any], Awaitable[Any]], items: Iterable[Any]) -> AsyncGenerator[Any]:
-        def in_task(item: Any) -> Awaitable[Any]:
-            numbers[label] += 1
-            return _in_task(label, numbers[label], function, item)
-
-        async for result in bounded(in_task, items, IN_FLIGHT):
-            yield result
-
-    return each
-
-
-async def _in_task(label: str, number: int, function: Callable[[Any], Awaitable[Any]], item: Any) -> Any:
-    """Subtle: the batch goes in and the result comes out by closure, since Prefect walks and keeps parameters and return values."""
-    results: list[Any] = []
-
-    @task(name=label, task_run_name=f"{label} {number}", cache_policy=NO_CACHE, persist_result=False, retries=0)
-    async def batch() -> None:
-        results.append(await function(item))
-
-    await batch()
-    return results[0]
-
-
-# --- notices and artifacts -----------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Notices:
-    """What a person should hear at once, such as a budget or a balance that runs low: a line of the log, an event, and a table of all."""
-
-    run: str  # id of the flow run
-    heard: list[str] = field(default_factory=list)
-    drawn: int = 0  # how many of them stand in the table
-
-    def hear(self, sentence: str) -> None:
-        """Pass a sentence on. An automation of Prefect can send the event `octavo.notice` anywhere."""
-        self.heard.append(sentence)
-        get_run_logger().warning("%s", sentence)
-        emit_event(NOTICE, {"prefect.resource.id": f"octavo.run.{self.run}"}, payload={"message": sentence})
-
-    async def draw(self) -> None:
-        """Keep the table as it is now, as a new version of its key."""
-        if self.drawn < len(self.heard):
-            self.drawn = len(self.heard)
-            rows = [{"notice": sentence} for sentence in self.heard]
-            await acreate_table_artifact(rows, NOTICE_KEY, "What to know about money and the way to the provider.")
-
-
-@asynccontextmanager
-async def bars(also: Tell, notices: Notices) -> AsyncIterator[Tell]:
-    """A progress artifact for each stage and the table of notices, redrawn at most once a second, and once more when the work ends."""
-    latest: dict[str, tuple[int, int | None]] = {}
-    drawn: dict[str, tuple[int, int | None]] = {}
-    artifacts: dict[str, UUID] = {}
-
-    def tell(stage: str, done: int, total: int | None) -> None:
-        latest[stage] = (done, total)
-        also(stage, done, total)
-
-    async def draw() -> None:
-        await notices.draw()
-        for stage, (done, total) in list(latest.items()):
-            if drawn.get(stage) == (done, total):
-                continue
-            drawn[stage] = (done, total)
-            percent, words = _percent(done, total), f"{STAGES.get(stage, stage)}: {done:,} of {'?' if total is None else f'{total:,}'}"
-            if stage in artifacts:
-                await aupdate_progress_artifact(artifacts[stage], percent, words)
-            else:
-                artifacts[stage] = await acreate_progress_artifact(percent, f"octavo-{stage}", words)
-
-    async def keep_drawing() -> None:
-        while True:
-            await asyncio.sleep(REDRAW_S)
-            await tolerantly(draw())
-
-    drawing = asyncio.create_task(keep_drawing())
-    try:
-        yield tell
-    finally:
-        drawing.cancel()
-    await tolerantly(draw())
-
-
-def _percent(done: int, total: int | None) -> float:
-    if total is None:
-        return 0.0
-    return 100.0 * done / total if total else 100.0
-
-
 async def show(ended: Outcome) -> None:
     """Log the outcome, and keep the report as an artifact."""
     log = get_run_logger()
     for sentence in ended.sentences:
-        log.info(sentence)
+        log.info("%s", sentence)
+    if ended.exit_code:
+        log.error("%s", ended.headline)
     await tolerantly(acreate_markdown_artifact(report(ended), OUTCOME_KEY, "What this run did, what failed, and where the tables are."))
 
 
