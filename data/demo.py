@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from flows.evaluating import evaluate
+from flows.commands.evaluate import evaluate
 from processors.query.sql import select, write
 
 SAMPLES = Path(__file__).parent / "samples"

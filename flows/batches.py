@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
-
-from processors.ask.replies import Traffic
-from schemas.errors import OctavoError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -18,7 +14,7 @@ _END: Any = object()
 IN_FLIGHT = 2  # batches at once: the next one starts while the last replies of the one before are awaited
 
 
-class Each(Protocol):
+class BatchRunner(Protocol):
     """Runs a function over batches and gives the results as they are done. `label` names the kind of work for people."""
 
     def __call__(self, label: str, function: Callable[[Any], Awaitable[Any]], items: Iterable[Any]) -> AsyncGenerator[Any]:
@@ -26,45 +22,7 @@ class Each(Protocol):
         ...
 
 
-class Tell(Protocol):
-    """Hears how far the work is. `total` is None while it is not known."""
-
-    def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """Take note."""
-        ...
-
-
-Hear = Callable[[str], None]  # gets a sentence that a person should know while the work goes on
-
-
-@dataclass(slots=True)
-class Halt:
-    """Whether a run should send nothing more: `error` says why. Set from outside by a signal, from inside by a budget or a refusal.
-
-    `tell` is told at once when the run is asked to end. `listen` hears signals, also where somebody else took them over meanwhile.
-    `traffic` shows what goes between the run and its provider, once there is one.
-    """
-
-    error: OctavoError | None = None
-    tell: Callable[[OctavoError], None] = lambda _: None
-    listen: Callable[[], None] = lambda: None
-    traffic: Callable[[], Traffic] = Traffic
-
-    def end(self, error: OctavoError) -> None:
-        """Ask the run to end: what waits is not sent, what is in flight is awaited."""
-        self.error = error
-        self.tell(error)
-
-
-def quiet(stage: str, done: int, total: int | None) -> None:
-    """Hear and say nothing."""
-
-
-def unheard(sentence: str) -> None:
-    """Hear and say nothing."""
-
-
-async def here(label: str, function: Callable[[Any], Awaitable[Any]], items: Iterable[Any]) -> AsyncGenerator[Any]:  # noqa: ARG001 - the shape of Each
+async def run_in_process(label: str, function: Callable[[Any], Awaitable[Any]], items: Iterable[Any]) -> AsyncGenerator[Any]:  # noqa: ARG001 - the shape of BatchRunner
     """Run batches in this process."""
     async for result in bounded(function, items, IN_FLIGHT):
         yield result

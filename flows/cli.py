@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from flows import flags, jobs, progress, settings, show, usage
-from flows.batches import Halt
-from flows.signals import until_signalled
+from flows import settings
+from flows.commands import flags, jobs, progress, show, usage
+from flows.commands.signals import until_signalled
+from flows.hooks import Hooks, StopSignal
 from schemas.errors import OctavoError, ResultCut, SettingsError
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
@@ -55,25 +56,26 @@ def _defect() -> int:
 def run(args: argparse.Namespace) -> int:
     """Read a folder, ask about every document, and write tables."""
     job = jobs.from_flags(args)
-    halt = Halt()
-    with progress.reporter(halt, quiet=args.quiet, as_json=args.json) as report:
+    stop = StopSignal()
+    with progress.reporter(stop, quiet=args.quiet, as_json=args.json) as report:
         asks = bool(job.extract or job.summarize)
         approve = progress.approve(job, report)
         if args.prefect or os.environ.get("PREFECT_API_URL"):
-            from flows.reporting import report_to_prefect
+            from flows.commands.run_in_prefect import report_to_prefect
 
             work = report_to_prefect(
-                job, report.tell, approve=approve, halt=halt, patience_s=args.wait_s, asks=report.asks, say=report.note
+                job, report.tell, approve=approve, stop=stop, patience_s=args.wait_s, asks=report.asks, say=report.note
             )
         else:
-            from flows import order, turns
+            from flows import folder_queue, order
 
             account = settings.account(job, key_needed=asks)
             if asks and not account.model.priced:
                 report.note(f"No price of {account.model.id} is known, so what this run costs is not counted.")
-            again = partial(order.run, job, account, settings.vocabulary(), tell=report.tell, approve=approve, halt=halt)
-            work = turns.in_turn(again, job, order.ALL, patience_s=args.wait_s, say=report.wait, halt=halt)
-        outcome = until_signalled(work, halt, report.note)
+            hooks = Hooks(on_progress=report.tell, approve=approve, stop=stop)
+            again = partial(order.run, job, account, settings.vocabulary(), hooks=hooks)
+            work = folder_queue.in_turn(again, job, order.ASKS, patience_s=args.wait_s, say=report.wait, stop=stop)
+        outcome = until_signalled(work, stop, report.note)
     if not asks:
         report.note(ONLY_READS)
     report.outcome(outcome)
@@ -86,8 +88,8 @@ def plan(args: argparse.Namespace) -> int:
 
     job = jobs.from_flags(args)
     account = settings.account(job, key_needed=False)
-    with progress.reporter(Halt(), quiet=args.quiet, as_json=args.json) as report:
-        estimate = asyncio.run(order.plan(job, account, settings.vocabulary(), tell=report.tell))
+    with progress.reporter(StopSignal(), quiet=args.quiet, as_json=args.json) as report:
+        estimate = asyncio.run(order.plan(job, account, settings.vocabulary(), on_progress=report.tell))
     if args.json:
         report.price(estimate)
     else:
@@ -123,47 +125,48 @@ def tables(args: argparse.Namespace) -> int:
 
 def batch(args: argparse.Namespace) -> int:
     """List the batches that wait at the provider, or end one of them."""
-    from flows import asking_in_bulk as bulk
+    from flows.commands import batches
 
     if args.cancel:
-        status = asyncio.run(bulk.cancel(jobs.from_flags(args), args.cancel, os.environ))
+        status = asyncio.run(batches.cancel(jobs.from_flags(args), args.cancel, os.environ))
         show.note(f"{args.cancel} is {status}. The next run on this folder fetches what it has answered.")
     else:
-        show.batches(bulk.waiting(Path(args.out)))
+        show.batches(batches.waiting(Path(args.out)))
     return 0
 
 
 def ledger(args: argparse.Namespace) -> int:
     """Show what was spent by day, model, run and question, and what is maybe paid; or check all stored replies again, for nothing."""
-    from flows import money
+    from flows.commands import ledger
     from processors.query import sql as query
 
     if args.action == "show":
-        query.write(money.spent(Path(args.out)), args.format, sys.stdout.buffer)
+        query.write(ledger.spent(Path(args.out)), args.format, sys.stdout.buffer)
         return 0
     from flows import order
 
-    job = money.replay(Path(args.out), {"extract": args.extract} if args.extract else {})
-    halt = Halt()
-    with progress.reporter(halt) as report:
-        steps: tuple[order.Step, ...] = ("extract", "summarize")
-        work = order.run(job, settings.account(job), settings.vocabulary(), steps=steps, tell=report.tell, halt=halt)
-        outcome = until_signalled(work, halt, report.note)
+    job = ledger.replay(Path(args.out), {"extract": args.extract} if args.extract else {})
+    stop = StopSignal()
+    with progress.reporter(stop) as report:
+        steps = (order.price_and_approve, order.answer)
+        hooks = Hooks(on_progress=report.tell, stop=stop)
+        work = order.run(job, settings.account(job), settings.vocabulary(), steps=steps, hooks=hooks)
+        outcome = until_signalled(work, stop, report.note)
     show.outcome(outcome)
     return outcome.exit_code
 
 
 def evaluate(args: argparse.Namespace) -> int:
     """Compare the answers with labels: precision, recall and F1 by field, pages of evidence, cost a page."""
-    from flows import evaluating
+    from flows.commands import evaluate
 
-    report = evaluating.evaluate(args.gold, Path(args.out))
-    short = evaluating.shortfalls(report, args.min)
+    report = evaluate.evaluate(args.gold, Path(args.out))
+    short = evaluate.shortfalls(report, args.min)
     show.scores(report, args.format)
     if args.plot:
-        evaluating.draw(report, args.plot)
+        evaluate.draw(report, args.plot)
     if args.pairs:
-        evaluating.write_pairs(report, args.pairs)
+        evaluate.write_pairs(report, args.pairs)
     wrong = [report.nothing] if report.nothing else short
     for sentence in wrong:
         show.note(sentence)
@@ -176,17 +179,17 @@ def models(args: argparse.Namespace) -> int:
     if not args.check:
         show.models(settings.catalogue(job.catalogue))
         return 0
-    from flows.doctor import compare
+    from flows.commands.doctor import compare
 
     return show.findings(asyncio.run(compare(job)))
 
 
 def doctor(args: argparse.Namespace) -> int:
     """Check key, provider, tokenizer, OCR, Prefect and output folder, and say what to do; fetch the Kimi vocabulary when asked."""
-    from flows.doctor import examine
+    from flows.commands.doctor import examine
 
     if args.fetch_tokenizer:
-        from flows.tokenizer import fetch
+        from flows.commands.tokenizer import fetch
 
         show.note(f"The vocabulary is at {fetch(args.fetch_tokenizer)}.")
     return show.findings(asyncio.run(examine(jobs.from_flags(args))))
@@ -194,7 +197,7 @@ def doctor(args: argparse.Namespace) -> int:
 
 def serve(args: argparse.Namespace) -> int:
     """Start the Prefect UI with all deployments and a worker; Ctrl-C ends it."""
-    from flows.serve import serve as start
+    from flows.serving.serve import serve as start
 
     return start(args.host, args.port)
 

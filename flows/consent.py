@@ -6,16 +6,51 @@ whatever kind, or by `approved` (`--yes`). What costs nothing needs nobody.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
+from processors.pack import windows as pack
 from schemas.errors import NotApproved
 from schemas.job import Job
 
-if TYPE_CHECKING:
-    from flows.plan import Estimate
-
 SMALL_USD = 0.1  # below it two digits say too little
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Files and pages that were read, tokens of the documents that are still to be asked about, and what asking costs."""
+
+    files: int
+    pages: int
+    tokens: int
+    windows: int
+    stored: int  # answers that the ledger holds already, free
+    reason: str  # why so many windows
+    exact: bool  # whether tokens were counted with the model's vocabulary
+    learned: bool  # whether the tokens of replies are those that earlier ones had, or what the schemas let expect
+    cost: pack.Cost
+    assumed: str = ""  # which limits are assumed for the minutes, whose they are, and how to tell the account's, when they are not told
+    unpriced: bool = False  # whether nobody knows what the provider charges for the model
+
+    @property
+    def free(self) -> bool:
+        """Whether asking costs nothing, as by rules on this machine or on a machine of one's own."""
+        return not self.windows or not (self.cost.worst_usd or self.unpriced)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """That somebody agrees to a price. A `budget_usd` that is not 0 holds for the run beside the job's; the lower one counts."""
+
+    budget_usd: float = 0.0
+
+
+Approve = Callable[[Estimate], bool | Awaitable[bool | Agreed]]  # may raise NotApproved, which says why not
+
+
+def always(_: Estimate) -> bool:
+    """Approve whatever it costs: who calls this from Python has decided; the budget still holds."""
+    return True
 
 
 def by_job(job: Job, say: Callable[[str], None]) -> Callable[[Estimate], bool]:

@@ -7,8 +7,9 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.run_names import run_name
-from flows.tracked import tracked
+from flows.order import answer, fetch_batches, price_and_approve
+from flows.prefect_run.flow_run import in_flow_run
+from flows.prefect_run.run_names import run_name
 from schemas.job import Job
 
 
@@ -19,4 +20,4 @@ async def extract(job: Job) -> State[Any]:
     Args:
         job: Which schemas to fill, with which model, and where the tables are. The inbox is opened only for pages that are pictures.
     """
-    return await tracked(job, ["extract"])
+    return await in_flow_run(job, steps=[price_and_approve, fetch_batches, answer], asks=["extract"])

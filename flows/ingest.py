@@ -7,8 +7,9 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.run_names import run_name
-from flows.tracked import tracked
+from flows.order import ingest as read_inbox
+from flows.prefect_run.flow_run import in_flow_run
+from flows.prefect_run.run_names import run_name
 from schemas.job import Job
 
 
@@ -19,4 +20,4 @@ async def ingest(job: Job) -> State[Any]:
     Args:
         job: Which folder to read, and where the tables go. Questions in it are not asked.
     """
-    return await tracked(job, ["ingest"])
+    return await in_flow_run(job, steps=[read_inbox], asks=[])

@@ -1,8 +1,11 @@
-"""The order of a job: one plain function that reads, asks and commits, here or as Prefect tasks.
+"""The order of a job: its steps one after another, over one context, and the record of how it ended.
 
-ingest     inbox -> documents, pages
-extract    pages -> invoice, contract, ..., evidence, rejects
-summarize  pages -> summary, evidence, rejects
+    ingest             inbox -> documents, pages
+    price_and_approve  pages -> a price that somebody agrees to
+    fetch_batches      orders at half the price -> replies in the ledger
+    answer             pages, ledger, provider -> invoice, contract, ..., summary, evidence, rejects
+
+Each step looks for itself at what the ones before it have done, and whether the run was stopped.
 """
 
 from __future__ import annotations
@@ -10,20 +13,25 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from flows import runs, settings
-from flows.asking import Desk
-from flows.asking_in_bulk import fill_ledger
-from flows.batches import Each, Halt, Hear, Tell, here, quiet, unheard
-from flows.counting import Tokens
-from flows.outcome import Outcome, outcome
-from flows.plan import Agreed, Approve, Estimate, always, estimate
-from flows.reading import Ingested, ingest
+from flows import settings
+from flows.answering import answer as answering
+from flows.answering.bulk import fill_ledger
+from flows.consent import Agreed, Estimate
+from flows.context import RunContext
+from flows.estimate import estimate
+from flows.hooks import Hooks, OnProgress, ignore
+from flows.outcome import runs
+from flows.outcome.outcome import Done, Outcome, outcome
+from flows.reading import read_inbox
+from flows.stored_replies import StoredReplies
+from flows.token_counter import TokenCounter
 from processors.ask.replies import Account, Asker
 from processors.read import pages as read
 from processors.store.warehouse import Change, Warehouse, drop_aside, hold, hold_aside, set_aside
@@ -33,127 +41,114 @@ from schemas.job import Job
 from schemas.pipeline import Question
 from schemas.tables import tables_of
 
-Step = Literal["ingest", "extract", "summarize"]
-ALL: tuple[Step, ...] = ("ingest", "extract", "summarize")
+Step = Callable[[RunContext, Done], Awaitable[Done]]
+Asks = Literal["extract", "summarize"]
+ASKS: tuple[Asks, ...] = ("extract", "summarize")
 
 
-async def run(  # noqa: PLR0913 - six of them have a default, and each is a different way to take part
+async def ingest(run: RunContext, done: Done) -> Done:
+    """Read the inbox, or take over what a plan has read of it."""
+    found = await read_inbox(run, set_aside(run.out))
+    drop_aside(run.out)
+    return replace(done, found=found)
+
+
+async def price_and_approve(run: RunContext, done: Done) -> Done:
+    """Price what is to be asked, and let it be approved. What is in the ledger is used also where nothing may be asked."""
+    if run.stop.error or not run.questions:
+        return done
+    price = estimate(run)
+    done = replace(done, quoted_usd=price.cost.usd)
+    await _look_at_balance(run, price)
+    return replace(done, approved=bool(run.stop.error) or run.job.replay or await _approved(run, price))
+
+
+async def fetch_batches(run: RunContext, done: Done) -> Done:
+    """Fetch the replies of batches, and order what is missing where the job wants that."""
+    if run.stop.error or run.job.replay or not done.approved:
+        return done
+    return replace(done, bought=await fill_ledger(run))
+
+
+async def answer(run: RunContext, done: Done) -> Done:
+    """Answer what is not answered yet; a run that was stopped after its price was agreed to uses what is in the ledger."""
+    return replace(done, changed=await answering.answer(run, done.tally, done.bought)) if done.approved else done
+
+
+PROCESS_FOLDER: tuple[Step, ...] = (ingest, price_and_approve, fetch_batches, answer)
+
+
+async def run(
     job: Job,
     account: Account,
     vocabulary: bytes | None = None,
     *,
-    steps: Sequence[Step] = ALL,
-    each: Each = here,
-    tell: Tell = quiet,
-    halt: Halt | None = None,
-    approve: Approve = always,
-    hear: Hear = unheard,
+    steps: Sequence[Step] = PROCESS_FOLDER,
+    asks: Sequence[Asks] = ASKS,
+    hooks: Hooks | None = None,
 ) -> Outcome:
     """Do a job, from the folder to the tables.
 
-    `vocabulary` is the Kimi vocabulary, without which tokens are estimated. `approve` sees the price before anything is asked and
-    may say no. `halt` can be set by a signal. `hear` gets a sentence when a budget or the balance runs low. Raises SettingsError
-    before anything is read, Locked when another run holds the folder, and StorageError. Trouble with single documents and with the
-    provider is in the outcome instead.
+    `vocabulary` is the Kimi vocabulary, without which tokens are estimated. Raises SettingsError before anything is read, Locked when
+    another run holds the folder, and StorageError. Trouble with single documents and with the provider is in the outcome instead.
     """
-    asked = questions(job, steps)
+    asked = questions(job, asks) if answer in steps else []
     started = datetime.now(UTC)
     with hold(Path(job.out)) as warehouse:
-        know_inbox(warehouse, job, steps)
-        async with open_desk(
-            job, account, vocabulary, asked, warehouse, run=run_name(job, started), halt=halt or Halt(), hear=hear
-        ) as desk:
+        know_inbox(warehouse, job, reads=ingest in steps)
+        async with opened(job, account, vocabulary, asked, warehouse, name=run_name(job, started), hooks=hooks or Hooks()) as opening:
             warehouse.commit([Change(table) for table in tables_of(asked)])  # so that who looks on finds them, and their views, empty
-            note = runs.begin(desk, started)
-            found, changed = Ingested(), False
+            context, done = opening, Done()
+            note = runs.begin(context, started)
             try:
-                if "ingest" in steps:
-                    found = await ingest(desk, each=each, tell=tell, aside=set_aside(desk.out))
-                    drop_aside(desk.out)
-                    desk.absent = found.absent
-                if asked and not desk.halt.error and await _agreed(desk, approve, tell):
-                    changed = await desk.answer(each=each, tell=tell)
+                for step in steps:
+                    done = await step(context, done)
+                    context = replace(context, absent=done.found.absent)
             except asyncio.CancelledError:  # what is paid and readable is in the tables by now; so is how the run ended
-                desk.halt.error = desk.halt.error or Interrupted(signal.SIGTERM)
-                runs.end(desk, outcome(desk, found, changed=True), note)
+                context.stop.error = context.stop.error or Interrupted(signal.SIGTERM)
+                runs.end(context, outcome(context, replace(done, changed=True)), note)
                 raise
-            ended = outcome(desk, found, changed=changed or found.tables_changed)
-            runs.end(desk, ended, note)
+            ended = outcome(context, done)
+            runs.end(context, ended, note)
     return ended
 
 
-async def _agreed(desk: Desk, approve: Approve, tell: Tell) -> bool:
-    """Price what is to be asked, and let it be approved; whether to go on. What is in the ledger is used also where nothing is asked."""
-    found = estimate(desk)
-    desk.quoted_usd = (found.cost.usd, found.cost.worst_usd)
-    await _look_at_balance(desk, found)
-    if desk.halt.error or desk.job.replay:
-        return True
-    if not await _approved(desk, approve, found):
-        return False
-    await fill_ledger(desk, tell=tell)
-    return True
-
-
-async def _approved(desk: Desk, approve: Approve, found: Estimate) -> bool:
-    """Whether somebody agrees to the price; who does not may say why, and nothing is asked."""
-    try:
-        answer = approve(found)
-        agreed = answer if isinstance(answer, bool) else await answer
-    except NotApproved as error:
-        desk.halt.error = error
-        return False
-    if isinstance(agreed, Agreed):
-        desk.asker.budget.lower(agreed.budget_usd)
-    elif not agreed:
-        desk.halt.error = NotApproved("The price was not agreed to, so nothing was asked.", next_step="What was read is kept.")
-    return not desk.halt.error
-
-
-async def plan(job: Job, account: Account, vocabulary: bytes | None = None, *, tell: Tell = quiet) -> Estimate:
+async def plan(job: Job, account: Account, vocabulary: bytes | None = None, *, on_progress: OnProgress = ignore) -> Estimate:
     """Read the folder and say what the job would cost. The tables stay as they are, and nothing is asked.
 
     What was read is kept aside for the run that follows.
     """
     with hold_aside(Path(job.out)) as (warehouse, last):
         warehouse.adopt(read.address(job.inbox))
-        async with open_desk(job, account, vocabulary, questions(job), warehouse, run="plan", halt=Halt()) as desk:
-            desk.absent = (await ingest(desk, each=here, tell=tell, aside=last if last.path.exists() else None)).absent
-            return estimate(desk)
+        async with opened(job, account, vocabulary, questions(job), warehouse, name="plan", hooks=Hooks(on_progress)) as context:
+            found = await read_inbox(context, last if last.path.exists() else None)
+            return estimate(replace(context, absent=found.absent))
 
 
 @asynccontextmanager
-async def open_desk(
-    job: Job,
-    account: Account,
-    vocabulary: bytes | None,
-    asked: Sequence[Question],
-    warehouse: Warehouse,
-    *,
-    run: str,
-    halt: Halt,
-    hear: Hear = unheard,
-) -> AsyncIterator[Desk]:
+async def opened(
+    job: Job, account: Account, vocabulary: bytes | None, asked: Sequence[Question], warehouse: Warehouse, *, name: str, hooks: Hooks
+) -> AsyncIterator[RunContext]:
     """All that a run works with beside the warehouse, open: the ledger, the connection, the sandbox."""
     out = Path(job.out)
-    count = Tokens(account, vocabulary)
+    count = TokenCounter(account, vocabulary)
     limits, passwords = settings.read_limits(job), settings.passwords(job)
     local_ocr = account.engine == "offline" and read.ocr_available()
     with read.Reader(limits, passwords, ocr=local_ocr) as reader:
         pace_file = settings.data_folder() / "pace.sqlite"
-        async with Asker(account, out / "ledger.sqlite", run=run, count=count, pace_file=pace_file, hear=hear) as asker:
+        async with Asker(account, out / "ledger.sqlite", run=name, count=count, pace_file=pace_file, hear=hooks.on_notice) as asker:
             count.attend(asker)
-            halt.tell, halt.traffic = asker.end, asker.traffic
+            hooks.stop.tell, hooks.stop.traffic = asker.end, asker.traffic
             inbox = read.address(job.inbox)
-            yield Desk(job, asked, limits, warehouse, asker, reader, count, count.exact, halt, run, inbox, out)
+            yield RunContext(job, asked, limits, warehouse, asker, reader, count, StoredReplies(asker), hooks, name, inbox, out)
 
 
-def know_inbox(warehouse: Warehouse, job: Job, steps: Sequence[Step]) -> None:
+def know_inbox(warehouse: Warehouse, job: Job, *, reads: bool) -> None:
     """Raise SettingsError when the output folder holds the documents of another inbox, unless the job says what that means."""
     inbox, held = read.address(job.inbox), warehouse.inboxes()
     if not held:
         warehouse.adopt(inbox)
-    if not held or inbox in held or ("ingest" in steps and (job.add_inbox or (job.replace_inbox and len(held) == 1))):
+    if not held or inbox in held or (reads and (job.add_inbox or (job.replace_inbox and len(held) == 1))):
         return
     ways = ["--out with another folder keeps the two apart", "--add-inbox keeps both here, apart by the column `inbox`"]
     if len(held) == 1:
@@ -162,10 +157,10 @@ def know_inbox(warehouse: Warehouse, job: Job, steps: Sequence[Step]) -> None:
     raise SettingsError(message, about="inbox", next_step=f"{'; '.join(ways)}. Nothing was changed.")
 
 
-def questions(job: Job, steps: Sequence[Step] = ALL) -> list[Question]:
+def questions(job: Job, asks: Sequence[Asks] = ASKS) -> list[Question]:
     """What the job asks about every document. Raises SchemaError and SettingsError."""
-    asked = [compile_question(spec) for spec in job.extract] if "extract" in steps else []
-    if "summarize" in steps and job.summarize:
+    asked = [compile_question(spec) for spec in job.extract] if "extract" in asks else []
+    if "summarize" in asks and job.summarize:
         asked.append(compile_summary(job.summarize))
     known = {"all", *(field.name for question in asked for field in question.fields)}
     if unknown := [name for name in job.required_evidence if name not in known and asked]:
@@ -178,13 +173,28 @@ def questions(job: Job, steps: Sequence[Step] = ALL) -> list[Question]:
     return asked
 
 
-async def _look_at_balance(desk: Desk, found: Estimate) -> None:
+async def _look_at_balance(run: RunContext, price: Estimate) -> None:
     """Say early that the balance will not do; when nothing is left, nothing is asked, and what is in the ledger is used all the same."""
-    if found.windows:
+    if price.windows:
         try:
-            await desk.asker.balance.begin(found.cost.usd)
+            await run.asker.balance.begin(price.cost.usd)
         except AccessRefused as error:
-            desk.halt.error = error
+            run.stop.error = error
+
+
+async def _approved(run: RunContext, price: Estimate) -> bool:
+    """Whether somebody agrees to the price; who does not may say why, and nothing is asked."""
+    try:
+        said = run.hooks.approve(price)
+        agreed = said if isinstance(said, bool) else await said
+    except NotApproved as error:
+        run.stop.error = error
+        return False
+    if isinstance(agreed, Agreed):
+        run.asker.budget.lower(agreed.budget_usd)
+    elif not agreed:
+        run.stop.error = NotApproved("The price was not agreed to, so nothing was asked.", next_step="What was read is kept.")
+    return not run.stop.error
 
 
 def run_name(job: Job, started: datetime) -> str:

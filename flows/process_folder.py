@@ -7,9 +7,9 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.order import ALL
-from flows.run_names import run_name
-from flows.tracked import tracked
+from flows.order import answer, fetch_batches, ingest, price_and_approve
+from flows.prefect_run.flow_run import in_flow_run
+from flows.prefect_run.run_names import run_name
 from schemas.job import Job
 
 
@@ -20,4 +20,13 @@ async def process_folder(job: Job) -> State[Any]:
     Args:
         job: What to read, what to ask of whom, and what it may cost.
     """
-    return await tracked(job, ALL)
+    return await in_flow_run(
+        job,
+        steps=[
+            ingest,  # inbox -> documents, pages
+            price_and_approve,  # pages -> a price, and somebody who agrees to it
+            fetch_batches,  # orders at half the price -> replies in the ledger
+            answer,  # pages, replies -> invoice, ..., summary, evidence, rejects
+        ],
+        asks=["extract", "summarize"],
+    )

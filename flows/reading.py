@@ -1,6 +1,6 @@
 """Folder in, `documents` and `pages` out: reads every path below the inbox in the sandbox and commits what it found.
 
-Nothing here holds all files: paths are listed as they are wanted, readings go to the shelf as they come, and the shelf to the tables.
+Nothing here holds all files: paths are listed as they are wanted, readings go to the staged as they come, and the staged to the tables.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from flows.asking import Desk
-from flows.batches import Each, Tell
+from flows.context import RunContext
 from flows.tally import FIRST, Failure
 from processors.read import pages as read
 from processors.store.warehouse import Change, Warehouse
@@ -73,15 +72,15 @@ class _Known:
             yield from self.within(inner)
 
 
-class _Shelf:
+class _StagedPages:
     """Rows that wait for the next commit, and what is known of the inbox by now."""
 
-    def __init__(self, desk: Desk, aside: Warehouse | None) -> None:
+    def __init__(self, run: RunContext, aside: Warehouse | None) -> None:
         """`aside` is where a plan has put what it read."""
-        self.warehouse, self.inbox, self.count = desk.warehouse, desk.inbox, desk.count
-        self.reader = f"{desk.reader.version} {desk.count.name}"  # stands beside what was read
-        self.known = _known(desk.warehouse, self.inbox, self.reader)
-        self.replaced = _replaced(desk)
+        self.warehouse, self.inbox, self.count = run.warehouse, run.inbox, run.count
+        self.reader = f"{run.reader.version} {run.count.name}"  # stands beside what was read
+        self.known = _known(run.warehouse, self.inbox, self.reader)
+        self.replaced = _replaced(run)
         known = [*self.known.rows.values(), *self.replaced.values()]
         self.found = Ingested(known=sum(not row.container and row.status != "skipped" for row in known))
         self.unmet = set(self.known.rows)
@@ -231,53 +230,53 @@ class _Shelf:
         return inbox == self.inbox and outer != path and outer not in self.unmet
 
 
-async def ingest(desk: Desk, *, each: Each, tell: Tell, aside: Warehouse | None = None) -> Ingested:
+async def read_inbox(run: RunContext, aside: Warehouse | None = None) -> Ingested:
     """Read the inbox: a row in `documents` for every path found, and for every file inside one, and the pages of what could be read.
 
     What is no longer in the inbox leaves all tables; when that is more than a tenth of what was known, only if the job accepts it.
     Raises SettingsError when the inbox is no folder, and StorageError.
     """
-    shelf = _Shelf(desk, aside)
-    await _read(desk, shelf, each=each, tell=tell)
-    await shelf.commit()
-    if not desk.halt.error:  # else not all was seen, so nothing is known to be gone
-        await _settle_twins(shelf)
-        await shelf.settle_absence(accepted=desk.job.accept_vanished)
-    return shelf.found
+    staged = _StagedPages(run, aside)
+    await _read(run, staged)
+    await staged.commit()
+    if not run.stop.error:  # else not all was seen, so nothing is known to be gone
+        await _settle_twins(staged)
+        await staged.settle_absence(accepted=run.job.accept_vanished)
+    return staged.found
 
 
-async def _settle_twins(shelf: _Shelf) -> None:
+async def _settle_twins(staged: _StagedPages) -> None:
     """No row says ok without pages: where a worker died with those of a twin, the others are in trouble too; the next run reads them."""
-    for document in await asyncio.to_thread(shelf.warehouse.pageless, shelf.inbox):
+    for document in await asyncio.to_thread(staged.warehouse.pageless, staged.inbox):
         detail = "The worker that read the same bytes under another path died before it handed over their pages. Run again."
-        shelf.trouble(replace(document, status="error", reason="crashed", detail=detail))
-    await shelf.commit()
+        staged.trouble(replace(document, status="error", reason="crashed", detail=detail))
+    await staged.commit()
 
 
-async def _read(desk: Desk, shelf: _Shelf, *, each: Each, tell: Tell) -> None:
+async def _read(run: RunContext, staged: _StagedPages) -> None:
     """Read the files in batches. How many there are is known when the last one was listed."""
     done = 0
-    tell("read", 0, None)
+    run.hooks.on_progress("read", 0, None)
     committing = asyncio.Lock()  # batches overlap
 
     async def read_batch(batch: Sequence[read.Found]) -> None:
         nonlocal done
-        async with aclosing(desk.reader.stream(batch)) as readings:
+        async with aclosing(run.reader.stream(batch)) as readings:
             async for files, some in readings:
                 for reading in some:
-                    shelf.put(reading)
+                    staged.put(reading)
                 async with committing:
-                    await shelf.commit_when_due()
+                    await staged.commit_when_due()
                 done += files
-                tell("read", done, None)
-                if desk.halt.error:
+                run.hooks.on_progress("read", done, None)
+                if run.stop.error:
                     return
 
-    async with aclosing(each("read", read_batch, _batches(_discovered(desk, shelf)))) as batches:
+    async with aclosing(run.hooks.each("read", read_batch, _batches(_discovered(run, staged)))) as batches:
         async for _ in batches:
-            if desk.halt.error:
+            if run.stop.error:
                 return
-    tell("read", done, done)
+    run.hooks.on_progress("read", done, done)
 
 
 def _batches(found: Iterator[read.Found]) -> Iterator[list[read.Found]]:
@@ -288,26 +287,26 @@ def _batches(found: Iterator[read.Found]) -> Iterator[list[read.Found]]:
         yield batch
 
 
-def _discovered(desk: Desk, shelf: _Shelf) -> Iterator[read.Found]:
-    """The files to read, each with the SHA-256 under which its pages are known. Other paths go on the shelf as they are."""
-    for path in read.discover(desk.job.inbox, desk.limits, skip=desk.out):
+def _discovered(run: RunContext, staged: _StagedPages) -> Iterator[read.Found]:
+    """The files to read, each with the SHA-256 under which its pages are known. Other paths go on the staged as they are."""
+    for path in read.discover(run.job.inbox, run.limits, skip=run.out):
         if isinstance(path, Document):
-            shelf.put(read.Reading(path))
+            staged.put(read.Reading(path))
         else:
-            yield replace(path, known=shelf.sha(path.path))
+            yield replace(path, known=staged.sha(path.path))
 
 
-def _replaced(desk: Desk) -> dict[tuple[str, str], _Row]:
+def _replaced(run: RunContext) -> dict[tuple[str, str], _Row]:
     """By path and inbox, what the tables say of the inbox whose place this one has taken, if it has.
 
     Where this one is in the tables already, the other may be there beside it and for good; then its rows go only if that is accepted too.
     """
-    held = desk.warehouse.inboxes()
-    others = [inbox for inbox in held if inbox != desk.inbox]
-    is_new = desk.inbox not in held
-    if not (desk.job.replace_inbox and len(others) == 1 and (is_new or desk.job.accept_vanished)):
+    held = run.warehouse.inboxes()
+    others = [inbox for inbox in held if inbox != run.inbox]
+    is_new = run.inbox not in held
+    if not (run.job.replace_inbox and len(others) == 1 and (is_new or run.job.accept_vanished)):
         return {}
-    return {(path, others[0]): row for path, row in _known(desk.warehouse, others[0], "").rows.items()}
+    return {(path, others[0]): row for path, row in _known(run.warehouse, others[0], "").rows.items()}
 
 
 def _known(warehouse: Warehouse, inbox: str, reader: str) -> _Known:

@@ -64,6 +64,10 @@ class Tally:
     waiting: int = 0  # times a document was not asked
     empty: list[tuple[str, str]] = field(default_factory=list)  # document and question of answers in which nothing was found
     shares: Shares = field(default_factory=dict)
+    recalled: int = 0  # replies taken from the ledger, free
+    unrequested: int = 0  # replies that also spoke of documents nobody asked about
+    single_pass: int = 0  # answers that were not asked a second time, where the job wants that
+    repaired: dict[tuple[str, str], str] = field(default_factory=dict)  # question, document -> how it came to its record when not at once
 
     def put_record(self, record: Record, question: Question, *, waits: bool) -> None:
         """Count an answer; `waits` says that the rest of it is still to be asked, so that nothing of it has failed yet."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flows.processes import descendants
+from flows.prefect_run.processes import descendants
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S = 420.0  # patience, no promise: with a load of 13 on two cores it took four minutes

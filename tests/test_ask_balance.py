@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from flows import order, settings
-from flows.outcome import Outcome
+from flows.hooks import Hooks
+from flows.outcome.outcome import Outcome
 from processors.ask import balance as balances
 from processors.ask import replies
 from processors.ask.balance import EVERY_S, Balance, read_balance
@@ -36,7 +37,7 @@ async def run(kimi: Running, tmp_path: Path, said: list[str], **changes: object)
     (tmp_path / "inbox" / "a.txt").write_text("subject: balance\n", encoding="utf-8")
     plain = {"inbox": str(tmp_path / "inbox"), "out": str(tmp_path / "out"), "base_url": kimi.base_url, "extract": ["letter"]}
     job = Job.model_validate({**plain, **changes})
-    return await order.run(job, settings.account(job, {}, key=kimi.key), hear=said.append)
+    return await order.run(job, settings.account(job, {}, key=kimi.key), hooks=Hooks(on_notice=said.append))
 
 
 async def test_a_low_balance_is_said_before_anything_is_asked(kimi: Running, tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from flows import asking_in_bulk, cli, order, settings
-from flows.batches import Halt
-from flows.outcome import Outcome
+from flows import cli, order, settings
+from flows.commands import batches
+from flows.hooks import Hooks, StopSignal
+from flows.outcome.outcome import Outcome
 from processors.ask.batch import Batches
 from processors.ask.batch_file import line_of, results
 from processors.ask.orders import pending
@@ -76,9 +77,9 @@ def account_of(kimi: Running, job: Job, **rules: Any) -> Account:
     return replace(account, provider=provider)
 
 
-async def run(kimi: Running, job: Job, halt: Halt | None = None, **rules: Any) -> Outcome:
+async def run(kimi: Running, job: Job, stop: StopSignal | None = None, **rules: Any) -> Outcome:
     """Do the job as `octavo run` does."""
-    return await order.run(job, account_of(kimi, job, **rules), halt=halt)
+    return await order.run(job, account_of(kimi, job, **rules), hooks=Hooks(stop=stop or StopSignal()))
 
 
 def parcels(job: Job) -> list[dict[str, Any]]:
@@ -224,10 +225,10 @@ async def run_watching(job: Job, account: Account, watch: Any) -> Outcome:
 async def test_an_interrupted_wait_says_how_to_go_on(kimi: Running, inbox: Path) -> None:
     """A run that is asked to end while it waits leaves the batch where it is and says so; the next one fetches it."""
     kimi.config.batch_step_s = LATER
-    job, halt = job_of(kimi, inbox), Halt()
-    working = asyncio.create_task(run(kimi, job, halt))
+    job, stop = job_of(kimi, inbox), StopSignal()
+    working = asyncio.create_task(run(kimi, job, stop))
     await until(lambda: count(kimi, "batch_get"))
-    halt.error = Interrupted(signal.SIGINT)
+    stop.error = Interrupted(signal.SIGINT)
     ended = await working
     assert ended.exit_code == 130
     assert "6 requests in 1 batch stay with the provider" in ended.stopped
@@ -242,11 +243,11 @@ async def test_a_batch_that_waits_counts_for_other_runs(kimi: Running, inbox: Pa
     """A run may end before its batch: a shared cap keeps what that may cost, and a run on another folder has only the rest."""
     monkeypatch.setenv("OCTAVO_HOME", str(inbox.parent / "home"))
     kimi.config.batch_step_s = LATER
-    job, halt = job_of(kimi, inbox, project="p", budget_project_usd=0.0075), Halt()
+    job, stop = job_of(kimi, inbox, project="p", budget_project_usd=0.0075), StopSignal()
     account = replace(account_of(kimi, job), caps=settings.caps(job))
-    working = asyncio.create_task(order.run(job, account, halt=halt))
+    working = asyncio.create_task(order.run(job, account, hooks=Hooks(stop=stop)))
     await until(lambda: count(kimi, "batch_get"))
-    halt.end(Interrupted(signal.SIGINT))
+    stop.end(Interrupted(signal.SIGINT))
     await working
     (waiting,) = pending(ledger(job))
     other = await order.run(job.model_copy(update={"out": str(inbox.parent / "other"), "mode": "live"}), account)
@@ -277,10 +278,10 @@ async def test_ctrl_c_leaves_the_batch_where_it_is(kimi: Running, inbox: Path) -
 async def test_a_batch_that_vanished_is_maybe_paid(kimi: Running, inbox: Path) -> None:
     """When the provider no longer knows a batch, nobody knows the bill: the worst is counted, and all is asked live."""
     kimi.config.batch_step_s = LATER
-    job, halt = job_of(kimi, inbox), Halt()
-    working = asyncio.create_task(run(kimi, job, halt))
+    job, stop = job_of(kimi, inbox), StopSignal()
+    working = asyncio.create_task(run(kimi, job, stop))
     await until(lambda: count(kimi, "batch_get"))
-    halt.error = Interrupted(signal.SIGINT)
+    stop.error = Interrupted(signal.SIGINT)
     await working
     (waiting,) = pending(ledger(job))
     kimi.emulator.state.batches.clear()
@@ -308,7 +309,7 @@ async def test_the_second_pass_goes_in_a_batch_too(kimi: Running, inbox: Path) -
     calls, twice = count(kimi, "chat"), job.model_copy(update={"passes": 2})
     said = await order.plan(twice, account_of(kimi, job))
     ended = await run(kimi, twice)
-    assert (ended.exit_code, ended.asked, ended.once) == (0, said.cost.requests, 0)
+    assert (ended.exit_code, ended.asked, ended.single_pass) == (0, said.cost.requests, 0)
     assert (count(kimi, "chat"), count(kimi, "batch_create")) == (calls, 1)
 
 
@@ -323,25 +324,25 @@ async def test_the_plan_is_at_the_batch_price(kimi: Running, inbox: Path) -> Non
 async def test_a_batch_can_be_ended(kimi: Running, inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`octavo batch` lists what waits and `--cancel` ends it; the next run keeps what was answered and asks the rest."""
     kimi.config.batch_lines_per_s, kimi.config.timing = 1.0, True
-    job, halt = job_of(kimi, inbox), Halt()
-    working = asyncio.create_task(run(kimi, job, halt))
+    job, stop = job_of(kimi, inbox), StopSignal()
+    working = asyncio.create_task(run(kimi, job, stop))
     await until(kimi.paid)
-    halt.error = Interrupted(signal.SIGINT)
+    stop.error = Interrupted(signal.SIGINT)
     await working
-    (waiting,) = asking_in_bulk.waiting(Path(job.out))
+    (waiting,) = batches.waiting(Path(job.out))
     assert cli.main(["batch", "--out", job.out]) == 0
     assert waiting.batch[:12] in capsys.readouterr().out
-    status = await asking_in_bulk.cancel(job, waiting.batch, {"MOONSHOT_API_KEY": kimi.key})
+    status = await batches.cancel(job, waiting.batch, {"MOONSHOT_API_KEY": kimi.key})
     assert status == "cancelling"
     with pytest.raises(SettingsError, match="No batch"):
-        await asking_in_bulk.cancel(job, "batch_other", {})
+        await batches.cancel(job, "batch_other", {})
     kimi.config.timing = False
     await until(lambda: [batch.status for batch in kimi.emulator.state.batches.values()] == ["cancelled"])
     answered = len(kimi.paid())
     ended = await run(kimi, job.model_copy(update={"mode": "live"}))
     assert (ended.exit_code, count(kimi, "chat"), len(kimi.paid())) == (0, 6 - answered, 6)
     assert len(parcels(job)) == 6
-    assert asking_in_bulk.waiting(Path(job.out)) == []
+    assert batches.waiting(Path(job.out)) == []
 
 
 KILLED = """

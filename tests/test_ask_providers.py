@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from flows import settings, show
+from flows import settings
+from flows.commands import show
 from processors.ask.providers import Limits, Model, call_body, catalogue
 from schemas.errors import ModelRetired, SettingsError
 from schemas.job import Job

@@ -7,8 +7,9 @@ from unittest.mock import patch
 
 import pytest
 
-from flows import approval, consent
-from flows.plan import Estimate
+from flows import consent
+from flows.estimate import Estimate
+from flows.prefect_run import approval
 from processors.ask.budget import Budget, Caps
 from processors.pack import windows as pack
 from schemas.errors import NotApproved

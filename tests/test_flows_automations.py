@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from flows.deployments import DEPLOYMENTS
-from flows.processes import descendants
+from flows.prefect_run.processes import descendants
 from processors.store.warehouse import Warehouse
 from tests.emulator.fixture import Running
 from tests.prefect_server import ROOT, Server, environ, prefect_server, wait_for

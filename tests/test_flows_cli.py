@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli, jobs, order, settings
+from flows import cli, order, settings
+from flows.commands import jobs
 from schemas.errors import ModelRetired, SettingsError
 from schemas.job import Job
 from schemas.job_groups import GROUPS

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from flows.deployments import DEPLOYMENTS
-from flows.processes import FLOW_RUN, environments
+from flows.prefect_run.processes import FLOW_RUN, environments
 from processors.store.warehouse import Warehouse
 from tests.prefect_server import ROOT, Server, free_port, prefect_server, serving, wait_for
 

@@ -31,7 +31,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as some
 
 from flows import order, settings
-from flows.outcome import Outcome
+from flows.outcome.outcome import Outcome
 from processors.store.warehouse import Warehouse
 from schemas.errors import SettingsError
 from schemas.job import Job

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from flows import cli, evaluating
+from flows import cli
+from flows.commands import evaluate
 from schemas.errors import SettingsError
 from tests.benchmarks.offline_quality import KINDS, LABELS
 
@@ -55,7 +56,7 @@ def test_labels_come_in_four_forms(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for number, entry in enumerate(entries):
         written(tmp_path / "folder" / f"{number}.json", entry)
-    read = [list(evaluating.read_labels(path)) for path in (mapping, written(tmp_path / "list.json", entries), lines, tmp_path / "folder")]
+    read = [list(evaluate.read_labels(path)) for path in (mapping, written(tmp_path / "list.json", entries), lines, tmp_path / "folder")]
     assert read[0] == read[1] == read[2] == read[3]
     assert [one.document for one in read[0]] == list(NAMES)
 
@@ -73,13 +74,13 @@ def test_what_are_no_labels_is_said(tmp_path: Path, content: str, said: str) -> 
     """A file that holds no labels is refused with the entry and the field that are wrong."""
     (tmp_path / "gold.json").write_text(content, encoding="utf-8")
     with pytest.raises(SettingsError, match=said):
-        list(evaluating.read_labels(tmp_path / "gold.json"))
+        list(evaluate.read_labels(tmp_path / "gold.json"))
 
 
 def test_scores_come_from_the_tables(out: Path, tmp_path: Path) -> None:
     """Right answers score 1, a label that says otherwise costs its field, its question and the whole, and each wrong value is listed."""
-    right = evaluating.evaluate(written(tmp_path / "a.json", labels()), out)
-    wrong = evaluating.evaluate(written(tmp_path / "b.json", labels(grand_total="1.00")), out)
+    right = evaluate.evaluate(written(tmp_path / "a.json", labels()), out)
+    wrong = evaluate.evaluate(written(tmp_path / "b.json", labels(grand_total="1.00")), out)
     assert right.tallies["invoice.grand_total"].f1 == 1
     assert wrong.tallies["invoice.grand_total"].f1 == 0
     assert wrong.tallies["all"].right == right.tallies["all"].right - 1
@@ -90,8 +91,8 @@ def test_pages_of_evidence_are_scored(out: Path, tmp_path: Path) -> None:
     """Where labels name pages, the pages of the evidence are compared with them."""
     entries = labels()
     entries[0]["pages"] = {"grand_total": 2, "invoice_number": 1, "buyer_name": 40}
-    report = evaluating.evaluate(written(tmp_path / "gold.json", entries), out)
-    rows = {row["field"]: row["page"] for row in evaluating.Warehouse(out).rows("evidence") if row["question"] == "invoice"}
+    report = evaluate.evaluate(written(tmp_path / "gold.json", entries), out)
+    rows = {row["field"]: row["page"] for row in evaluate.Warehouse(out).rows("evidence") if row["question"] == "invoice"}
     assert report.pages_right == (sum((rows["grand_total"] == 2, rows["invoice_number"] == 1)), 3)
     assert report.proved[0] <= report.proved[1] == report.tallies["all"].right
 
@@ -109,9 +110,9 @@ def test_a_threshold_sets_the_exit_code(out: Path, tmp_path: Path, capsys: pytes
 
 def test_labelled_documents_that_are_not_in_the_tables_are_missed(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Their values lower recall and F1 but not precision, they are named, and a threshold that held without them does not hold."""
-    known = evaluating.evaluate(written(tmp_path / "known.json", labels()), out)
+    known = evaluate.evaluate(written(tmp_path / "known.json", labels()), out)
     gold = written(tmp_path / "gold.json", [*labels(), {**labels()[0], "document": "gone.pdf"}])
-    report = evaluating.evaluate(gold, out)
+    report = evaluate.evaluate(gold, out)
     assert report.tallies["invoice.grand_total"].recall == 0.5
     assert report.tallies["invoice.grand_total"].precision == 1
     assert (report.tallies["all"].right, report.tallies["all"].found) == (known.tallies["all"].right, known.tallies["all"].found)
@@ -170,5 +171,5 @@ def test_quality_on_the_corpus_does_not_fall(tmp_path: Path) -> None:
     for entry in entries:
         shutil.copy(CORPUS / entry["document"], tmp_path / "inbox" / "invoice")
     assert cli.main(["run", str(tmp_path / "inbox"), "--offline", "--extract", "invoice", "--out", str(tmp_path / "out")]) in {0, 2}
-    report = evaluating.evaluate(written(tmp_path / "gold.json", entries), tmp_path / "out")
+    report = evaluate.evaluate(written(tmp_path / "gold.json", entries), tmp_path / "out")
     assert report.tallies["all"].f1 >= 0.9, report.as_json()["wrong"]

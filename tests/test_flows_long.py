@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from flows import order, settings, shelf
-from flows.outcome import Outcome
-from flows.plan import Estimate
+from flows import order, settings
+from flows.answering import staging
+from flows.estimate import Estimate
+from flows.outcome.outcome import Outcome
 from processors.store.warehouse import Warehouse
 from schemas.job import Job
 from schemas.pipeline import Reject
@@ -385,6 +386,6 @@ def test_all_pieces_that_failed_are_named() -> None:
     """Two pieces that failed are one reject with both sentences; a failure for good outweighs one that a later run may not meet."""
     passing = Reject("d", "bill", "r1", "not_asked", "Pages 1-2 of 9: The budget is reached.")
     final = Reject("d", "bill", "r2", "invalid", "Pages 3-4 of 9: total is no number.")
-    for joined in (shelf._joined(passing, final), shelf._joined(final, passing)):
+    for joined in (staging._joined(passing, final), staging._joined(final, passing)):
         assert (joined.reason, joined.request) == ("invalid", "r2")
         assert joined.detail == f"{final.detail} {passing.detail}"

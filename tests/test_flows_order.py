@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from flows import order, settings
-from flows.outcome import Outcome
+from flows.outcome.outcome import Outcome
 from processors.ask import prompts
 from processors.store.warehouse import Warehouse
 from schemas.errors import SettingsError
@@ -224,7 +224,7 @@ async def test_a_second_pass_over_what_is_answered_asks_only_that(kimi: Running,
     await run(kimi, job)
     first = Warehouse(Path(job.out)).rows("parcel")
     said = await order.plan(twice, account)
-    assert (said.cost.requests, said.windows, said.remembered) == (1, 1, 1)
+    assert (said.cost.requests, said.windows, said.stored) == (1, 1, 1)
     ended = await run(kimi, twice)
     assert (ended.exit_code, ended.asked, ended.recalled, ended.rows) == (0, 1, 1, {"parcel": 5})
     assert said.cost.prompt_tokens == pytest.approx(before.cost.prompt_tokens / 2, rel=0.1)
@@ -268,10 +268,10 @@ async def test_a_second_pass_that_cannot_be_asked_leaves_the_first(kimi: Running
     job = job_of(kimi, inbox)
     await run(kimi, job)
     ended = await run(kimi, job.model_copy(update={"passes": 2, "budget_usd": 0.000001}))
-    assert (ended.exit_code != 0, ended.asked, ended.once, ended.rows, ended.rejects) == (True, 0, 5, {"parcel": 5}, 0)
+    assert (ended.exit_code != 0, ended.asked, ended.single_pass, ended.rows, ended.rejects) == (True, 0, 5, {"parcel": 5}, 0)
     assert "Answers of one pass, since the second could not be asked: 5; run again for it." in ended.sentences
     ended = await run(kimi, job.model_copy(update={"passes": 2}))
-    assert (ended.exit_code, ended.asked, ended.once, ended.rows) == (0, 1, 0, {"parcel": 5})
+    assert (ended.exit_code, ended.asked, ended.single_pass, ended.rows) == (0, 1, 0, {"parcel": 5})
 
 
 async def test_required_evidence_is_asked_again_and_then_a_reason(kimi: Running, inbox: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from flows import order, settings
-from flows.outcome import Outcome
-from flows.report import report
+from flows.outcome.outcome import Outcome
+from flows.outcome.report import report
 from processors.store.warehouse import Warehouse
 from schemas.job import Job
 from tests.emulator.fixture import Running

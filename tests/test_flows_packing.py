@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from flows import order, packing, settings
-from flows.outcome import Outcome
-from flows.plan import Estimate
+from flows import order, settings
+from flows.answering import packing
+from flows.estimate import Estimate
+from flows.hooks import Hooks
+from flows.outcome.outcome import Outcome
 from processors.pack.calibration import FIRST_FACTOR
 from processors.store.warehouse import Warehouse, hold
 from schemas.job import Job
@@ -66,7 +68,7 @@ async def run(kimi: Running, job: Job, vocabulary: bytes | None = None) -> tuple
         said.append(estimate)
         return True
 
-    ended = await order.run(job, settings.account(job, {}, key=kimi.key), vocabulary, approve=approve)
+    ended = await order.run(job, settings.account(job, {}, key=kimi.key), vocabulary, hooks=Hooks(approve=approve))
     return said[0], ended
 
 
@@ -205,8 +207,8 @@ async def test_bills_correct_the_estimate_and_are_remembered(kimi: Running, inbo
     factors = []
     for step in ("before", "after"):
         with hold(Path(job.out)) as warehouse:
-            async with order.open_desk(job, account, None, order.questions(job), warehouse, run=step, halt=order.Halt()) as desk:
-                factors.append(desk.count.factor)
+            async with order.opened(job, account, None, order.questions(job), warehouse, name=step, hooks=Hooks()) as context:
+                factors.append(context.count.factor)
         if step == "before":
             await run(kimi, job)
     assert factors[0] == FIRST_FACTOR
@@ -219,6 +221,6 @@ async def test_a_page_is_counted_anew_when_the_vocabulary_comes(kimi: Running, i
     account = settings.account(job, {}, key=kimi.key)
     counts = []
     for words in (None, vocabulary, vocabulary):
-        await order.run(job, account, words, steps=["ingest"])
+        await order.run(job, account, words, steps=[order.ingest])
         counts.append([row["tokens"] for row in Warehouse(Path(job.out)).rows("pages")])
     assert counts[0] != counts[1] == counts[2]

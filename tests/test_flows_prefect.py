@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from flows.processes import descendants
+from flows.prefect_run.processes import descendants
 from processors.store.warehouse import Warehouse, hold
 from schemas.job_groups import GROUPS
 from tests.browser import browser
@@ -51,7 +51,7 @@ asyncio.run(main())
 PROBE = """
 import asyncio, sys
 from prefect import flow
-from flows.task_runs import in_task_runs
+from flows.prefect_run.task_runs import in_task_runs
 
 async def answer(item):
     return item.upper()
@@ -66,7 +66,7 @@ asyncio.run(probe())
 NAME = """
 import sys
 from prefect import flow
-from flows.run_names import run_name
+from flows.prefect_run.run_names import run_name
 from schemas.job import Job
 
 @flow(name="named", flow_run_name=run_name)

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from flows import cli, progress
-from flows.batches import Halt
-from flows.meter import Meter
+from flows import cli
+from flows.commands import progress
+from flows.commands.meter import Meter
+from flows.hooks import StopSignal
 from processors.ask.replies import Traffic
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
@@ -106,7 +107,7 @@ def test_a_run_without_a_question_says_so(flags: list[str], capsys: pytest.Captu
 @pytest.mark.parametrize("stream", ["err", "out"])
 def test_what_is_said_deep_inside_is_told(stream: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Sentences about waits reach who watches, in the form that was asked for; after the run nobody listens."""
-    with progress.reporter(Halt(), as_json=stream == "out"):
+    with progress.reporter(StopSignal(), as_json=stream == "out"):
         logging.getLogger("octavo.ask").warning("Nothing is sent for 61 s or more.")
     said = getattr(capsys.readouterr(), stream)
     assert "Nothing is sent for 61 s or more." in said

@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow.dataset
 import pytest
 
-from flows import jobs, order, reading, settings
+from flows import order, reading, settings
 from flows.cli import parser
-from flows.outcome import Outcome
+from flows.commands import jobs
+from flows.outcome.outcome import Outcome
 from flows.process_folder import process_folder
 from processors.store.warehouse import Warehouse
 from schemas.errors import SettingsError
@@ -26,7 +27,7 @@ PASSWORD = "canary-sesame"
 async def ingest(folder: Path, **more: Any) -> tuple[Outcome, dict[str, dict[str, Any]]]:
     """Read `in` into `out`; gives how it ended and the rows of `documents` by path."""
     job = Job.model_validate({"inbox": str(folder / "in"), "out": str(folder / "out"), "offline": True, "workers": 1, **more})
-    ended = await order.run(job, settings.account(job, {}), steps=["ingest"])
+    ended = await order.run(job, settings.account(job, {}), steps=[order.ingest])
     return ended, {row["path"]: row for row in Warehouse(folder / "out").rows("documents")}
 
 
@@ -88,12 +89,12 @@ async def test_a_folder_of_hazards_has_a_row_for_each(tmp_path: Path) -> None:
 async def test_a_twin_without_pages_is_trouble_and_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the pages of a document never arrive, for its worker died, its twins do not say ok; the next run reads them."""
     put(tmp_path, a_txt=b"same", b_txt=b"same", c_txt=b"other")
-    put_down = reading._Shelf.put
+    put_down = reading._StagedPages.put
     lost = lambda shelf, one: None if one.document.path == "a.txt" else put_down(shelf, one)  # noqa: E731
-    monkeypatch.setattr(reading._Shelf, "put", lost)
+    monkeypatch.setattr(reading._StagedPages, "put", lost)
     _, rows = await ingest(tmp_path)
     assert (rows["b.txt"]["status"], rows["b.txt"]["reason"], rows["c.txt"]["status"]) == ("error", "crashed", "ok")
-    monkeypatch.setattr(reading._Shelf, "put", put_down)
+    monkeypatch.setattr(reading._StagedPages, "put", put_down)
     _, rows = await ingest(tmp_path)
     assert {row["status"] for row in rows.values()} == {"ok"}
     assert len(Warehouse(tmp_path / "out").rows("pages")) == 2

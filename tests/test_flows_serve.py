@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.processes import descendants, end, end_children
-from flows.serve import EXAMPLE, ROOT, RUNS_S, SERVER_S, WORKER_S, prefect_home, refuse_taken
+from flows.prefect_run.processes import descendants, end, end_children
+from flows.serving.serve import EXAMPLE, ROOT, RUNS_S, SERVER_S, WORKER_S, prefect_home, refuse_taken
 from schemas.errors import SettingsError
 from schemas.job import Job
 from tests.prefect_server import alive, environ, wait_for

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flows import order, settings
-from flows.outcome import Outcome
+from flows.outcome.outcome import Outcome
 from processors.store.warehouse import Warehouse
 from schemas.job import Job
 from tests.emulator.fixture import Running

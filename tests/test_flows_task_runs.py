@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flows import progress_artifacts, task_runs
-from flows.batches import quiet
+from flows.hooks import ignore
+from flows.prefect_run import artifacts, task_runs
 
 
 class Recorder:
@@ -81,9 +81,9 @@ class Drawings:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.lines: list[str] = []
         self.bars: list[float] = []
-        monkeypatch.setattr(progress_artifacts, "get_run_logger", lambda: self)
-        monkeypatch.setattr(progress_artifacts, "acreate_progress_artifact", self.create)
-        monkeypatch.setattr(progress_artifacts, "aupdate_progress_artifact", self.update)
+        monkeypatch.setattr(artifacts, "get_run_logger", lambda: self)
+        monkeypatch.setattr(artifacts, "acreate_progress_artifact", self.create)
+        monkeypatch.setattr(artifacts, "aupdate_progress_artifact", self.update)
 
     def info(self, form: str, *words: object) -> None:
         """A line of the log."""
@@ -102,7 +102,7 @@ class Drawings:
 async def test_short_stages_have_a_line_and_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage of seconds is one line with its count when it is over; a stage with nothing in it is none."""
     drawn = Drawings(monkeypatch)
-    async with progress_artifacts.progress(quiet, progress_artifacts.Notices("id")) as tell:
+    async with artifacts.progress(ignore, artifacts.Notices("id")) as tell:
         tell("read", 0, None)
         tell("ask", 0, 0)
         tell("read", 7, 7)
@@ -113,8 +113,8 @@ async def test_long_stages_have_a_bar_and_say_what_is_left(monkeypatch: pytest.M
     """A stage that lasts is drawn now and then, with the time that the rest will take, and as whole at its end."""
     drawn = Drawings(monkeypatch)
     for name, value in (("LOOK_EVERY_S", 0.01), ("FIRST_AFTER_S", 0.0), ("REDRAW_S", 0.0)):
-        monkeypatch.setattr(progress_artifacts, name, value)
-    async with progress_artifacts.progress(quiet, progress_artifacts.Notices("id")) as tell:
+        monkeypatch.setattr(artifacts, name, value)
+    async with artifacts.progress(ignore, artifacts.Notices("id")) as tell:
         for done in (1, 2, 4):
             tell("ask", done, 4)
             await asyncio.sleep(0.1)

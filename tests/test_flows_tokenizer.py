@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli, settings, tokenizer
-from flows.counting import Tokens
+from flows import cli, settings
+from flows.commands import tokenizer
+from flows.token_counter import Tokens
 from processors.pack import windows as pack
 from schemas.errors import SettingsError, StorageError
 from schemas.job import Job

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from flows.outcome import Outcome
+from flows.outcome.outcome import Outcome
+from flows.prefect_run.flow_run import refuse_idle, state_of
 from flows.tally import Failure
-from flows.tracked import refuse_idle, state_of
 from schemas.errors import SettingsError
 from schemas.job import Job
 

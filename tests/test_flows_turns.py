@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import turns
-from flows.batches import Halt
+from flows import folder_queue
+from flows.hooks import StopSignal
 from processors.store.warehouse import hold
 from schemas.errors import Interrupted, Locked, SameJobWaits
 from schemas.job import Job
@@ -42,7 +42,7 @@ class Runs:
 
     def __init__(self, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OCTAVO_HOME", str(out.parent / "home"))
-        monkeypatch.setattr(turns, "LOOK_EVERY_S", 0.05)
+        monkeypatch.setattr(folder_queue, "LOOK_EVERY_S", 0.05)
         self.out = out
         self.said: list[str] = []
         self.did: list[str] = []
@@ -54,7 +54,7 @@ class Runs:
             self._speaks.clear()
             await self._speaks.wait()
 
-    async def run(self, question: str, patience_s: float = 60.0, halt: Halt | None = None) -> str:
+    async def run(self, question: str, patience_s: float = 60.0, stop: StopSignal | None = None) -> str:
         """A run that asks one question: it writes its name down while it holds the folder."""
 
         async def work() -> str:
@@ -69,7 +69,7 @@ class Runs:
             self._speaks.set()
 
         job = Job(inbox="in", out=str(self.out), extract=[question])
-        return await turns.in_turn(work, job, ["extract"], patience_s=patience_s, say=say, halt=halt or Halt())
+        return await folder_queue.in_turn(work, job, ["extract"], patience_s=patience_s, say=say, stop=stop or StopSignal())
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ async def test_runs_of_one_folder_follow_one_another(runs: Runs) -> None:
 
 async def test_a_waiting_run_says_for_whom_until_a_killed_one_is_gone(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits names the process that holds the folder, at once and then how long it waited; kill -9 of that process lets it go on."""
-    monkeypatch.setattr(turns, "SAY_EVERY_S", 0.2)
+    monkeypatch.setattr(folder_queue, "SAY_EVERY_S", 0.2)
     other = holder(runs.out)
     waiting = asyncio.ensure_future(runs.run("a"))
     await runs.spoken(2)
@@ -118,10 +118,10 @@ async def test_patience_ends(runs: Runs) -> None:
         assert runs.said == []
         with pytest.raises(Locked):
             await runs.run("a", patience_s=0.1)
-        halt = Halt()
-        waiting = asyncio.ensure_future(runs.run("a", halt=halt))
+        stop = StopSignal()
+        waiting = asyncio.ensure_future(runs.run("a", stop=stop))
         await runs.spoken(2)
-        halt.end(Interrupted(signal.SIGTERM))
+        stop.end(Interrupted(signal.SIGTERM))
         with pytest.raises(Interrupted):
             await waiting
     assert runs.did == []

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli, flags, usage
+from flows import cli
+from flows.commands import flags, usage
 from schemas.job import Job
 
 ZERO_IS_NONE = [name for name, field in Job.model_fields.items() if "; 0 for " in (field.description or "")]

@@ -19,11 +19,12 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.objects import State as RunState
 
-from flows import dead_runs, liveness
-from flows.processes import FLOW_RUN, environments, flow_runs_here, is_gone, name_of, wait_until_gone
-from flows.serve import worker_name
-from flows.supervision import how_it_ended, kept
-from flows.watch import SURE_AFTER, Told
+from flows.prefect_run import liveness
+from flows.prefect_run.processes import FLOW_RUN, environments, flow_runs_here, is_gone, name_of, wait_until_gone
+from flows.serving import dead_runs
+from flows.serving.serve import worker_name
+from flows.serving.supervision import how_it_ended, kept
+from flows.serving.watch import SURE_AFTER, Told
 from tests.prefect_server import ROOT
 
 RUN = "0658abce-e7f9-47b2-9585-fc8d37f666f8"

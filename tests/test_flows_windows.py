@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flows import order, settings
-from flows.outcome import Outcome
+from flows.outcome.outcome import Outcome
 from processors.ask import prompts
 from processors.store.warehouse import Warehouse
 from schemas.compiler import compile_question

@@ -43,7 +43,7 @@ def ingest(folder: str) -> None:
         job = Job(inbox=folder, out=out, offline=True)
         for name in ("reading", "reading again"):
             begun, before = time.perf_counter(), peak_mb()
-            ended = asyncio.run(order.run(job, settings.account(job, {}), steps=["ingest"]))
+            ended = asyncio.run(order.run(job, settings.account(job, {}), steps=[order.ingest]))
             seconds = time.perf_counter() - begun
             memory = f"peak of the parent {peak_mb():.0f} MB, {peak_mb() - before:.1f} MB of it new"
             print(f"{name} {ended.paths:,} files: {seconds:.1f} s, {memory}")

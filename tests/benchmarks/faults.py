@@ -121,7 +121,7 @@ def make(folder: Path, count: int) -> Said:
         (folder / "inbox" / f"{n:05}.txt").write_text(text, encoding="utf-8")
         said[f"{n:05}.txt"] = {"note": "None", **record}
     job = _job(folder, folder / "base", "http://127.0.0.1:9/v1")
-    asyncio.run(order.run(job, settings.account(job, {}, key="none"), steps=("ingest",)))
+    asyncio.run(order.run(job, settings.account(job, {}, key="none"), steps=[order.ingest]))
     with closing(sqlite3.connect(folder / "base" / "ledger.sqlite")) as ledger, ledger:
         ledger.execute("UPDATE meta SET value = ? WHERE key = 'secret'", (bytes(32),))
     return said
@@ -154,7 +154,7 @@ async def _asked(folder: Path, out: Path, faults: list[Fault], *, plain: bool) -
         runs = 0
         while True:
             runs += 1
-            ended = await order.run(job, settings.account(job, {}, key="sk-emulator"), steps=("extract",))
+            ended = await order.run(job, settings.account(job, {}, key="sk-emulator"), steps=order.PROCESS_FOLDER[1:], asks=["extract"])
             if "tokens a day" in ended.stopped:
                 await asyncio.sleep(DAY_S)
             elif ended.exit_code not in (AccessRefused.exit_code, ModelNotServed.exit_code) or runs == RUNS:

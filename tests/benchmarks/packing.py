@@ -25,7 +25,8 @@ from typing import Any
 from unittest import mock
 
 from flows import order, settings
-from flows.plan import Estimate
+from flows.estimate import Estimate
+from flows.hooks import Hooks
 from processors.ask import replies
 from processors.ask.pace import Pace
 from processors.ask.sharing import Sharing
@@ -135,7 +136,7 @@ async def ordered(folder: Path, base_url: str, tier: int, most: int) -> Estimate
     named = {"inbox": str(folder / "in"), "out": str(folder / f"out{most}"), "extract": [str(folder / "parcel.json")]}
     job = Job.model_validate({**named, "base_url": base_url, "tier": tier, "max_documents_per_window": most})
     with mock.patch.dict(os.environ, OCTAVO_HOME=str(folder / f"home{most}")):
-        await order.run(job, settings.account(job, {}, key="sk-emulator"), counts.VOCABULARY.read_bytes(), approve=approve)
+        await order.run(job, settings.account(job, {}, key="sk-emulator"), counts.VOCABULARY.read_bytes(), hooks=Hooks(approve=approve))
     return said[0]
 
 

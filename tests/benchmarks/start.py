@@ -53,7 +53,8 @@ def child() -> tuple[float, float]:
 def once(inbox: str) -> None:
     """Do the job as `octavo run` does, and print the CPU seconds when the first document is read."""
     from flows import order, settings
-    from flows.processes import descendants
+    from flows.hooks import Hooks
+    from flows.prefect_run.processes import descendants
     from schemas.job import Job
 
     def tell(stage: str, done: int, total: int | None) -> None:
@@ -61,7 +62,7 @@ def once(inbox: str) -> None:
             print(time.process_time() + sum(map(of_process, descendants(os.getpid()))))
 
     job = Job(inbox=inbox, out=f"{inbox}/../out", extract=["letter"], offline=True)
-    asyncio.run(order.run(job, settings.account(job), tell=tell))
+    asyncio.run(order.run(job, settings.account(job), hooks=Hooks(on_progress=tell)))
 
 
 def of_process(pid: int) -> float:

@@ -1,0 +1,1 @@
+"""Pages and questions in; accepted answers, or the reason why there is none, in the tables out."""

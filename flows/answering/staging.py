@@ -1,0 +1,170 @@
+"""Checked answers that wait for the next commit, as rows of the tables they go to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+from flows.answering.answers import PASSING, Answers
+from flows.context import RunContext
+from flows.tally import Tally
+from processors.check import records as check
+from processors.store.warehouse import Asked, Change
+from schemas import tables
+from schemas.errors import SchemaError
+from schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject
+
+COMMIT_EVERY_S = 60.0  # the longest that answers wait
+COMMIT_FIRST_S, COMMIT_SHARE = 5.0, 0.05  # the shortest, and the share of the time that may go into commits
+
+Row = dict[str, Any]
+Key = tuple[str, str]  # question and document
+
+
+class StagedAnswers:
+    """Answers since the last commit.
+
+    A document has a record or a reject for each question; both where the answer so far is kept, and the rest waits for a later run.
+    """
+
+    def __init__(self, run: RunContext, tally: Tally, answered: Mapping[str, Collection[str]]) -> None:
+        """Start with what has become of earlier rejects; `tally` counts what is put.
+
+        Answers are stored under the words of the last pass. `answered` has the documents that the tables answer already, as each question
+        is asked now: what earlier questions or models left open about them is of no concern any more.
+        """
+        self.settled = 0
+        self.changed = False
+        self.tally = tally
+        self._warehouse, self._asker = run.warehouse, run.asker
+        readings = {question.name: run.passes(question) for question in run.questions}
+        self._once = {name: passes[0] for name, passes in readings.items()}
+        self._questions = {name: replace(passes[0], fingerprint=passes[-1].fingerprint) for name, passes in readings.items()}
+        self._records: list[tuple[Record, Row]] = []
+        self._rejects: list[Reject] = []
+        self._answered = {name for name, documents in answered.items() if documents}
+        self._settled_since = {key for name, documents in answered.items() for key in self._outdated(name, documents)}
+        self._requests: set[str] = set()
+        self._committed_at = time.monotonic()
+        self._took_s = 0.0  # for the last commit
+        self._committing = asyncio.Lock()  # batches overlap
+
+    def put(self, answers: Answers, bought: Collection[str] = ()) -> None:
+        """Take answers: the pieces of a long document are merged, and half an answer is none: all that failed is named.
+
+        `bought` has the requests whose replies came by batch in this run.
+        """
+        failed, lost = _failed(answers)
+        ordered = sorted(answers.records, key=lambda item: (item[1].question, item[1].document, item[0]))
+        for key, group in groupby(ordered, key=lambda item: (item[1].question, item[1].document)):
+            question = (self._once if key in answers.single_pass else self._questions)[key[0]]
+            if key not in lost:
+                record = check.rated(check.merge(list(group)))
+                if misfit := self._take(record, question):
+                    failed[key] = misfit
+                else:
+                    self.tally.put_record(record, question, waits=key in failed)
+        self.settled += len({(record.question, record.document) for _, record in answers.records} | failed.keys())
+        self._rejects += failed.values()
+        for reject in failed.values():
+            self.tally.put_reject(reject)
+        self._requests.update(answers.requests)
+        self.tally.recalled += len(answers.requests) - answers.asked - len(set(bought).intersection(answers.requests))
+        self.tally.unrequested += len(answers.unrequested)
+        self.tally.single_pass += len(answers.single_pass)
+        self.tally.repaired |= answers.repaired
+
+    def _take(self, record: Record, question: Question) -> Reject | None:
+        """Keep a record as the row it will be; a value that its column cannot hold makes it a reject."""
+        account = self._asker.account
+        try:
+            row = tables.record_row(record, question, account.engine, account.model.id, self._asker.run)
+        except SchemaError as error:
+            return Reject(record.document, record.question, record.request, "invalid", error.message)
+        self._records.append((record, row))
+        return None
+
+    async def commit_when_due(self) -> None:
+        """Commit when the last one is long ago, so that a long run can be read while it goes on, and little is to be seen after a kill."""
+        waited_s = time.monotonic() - self._committed_at
+        if waited_s > min(COMMIT_EVERY_S, max(COMMIT_FIRST_S, self._took_s / COMMIT_SHARE)) and not self._committing.locked():
+            await self.commit()
+
+    async def commit(self) -> None:
+        """Commit all rows in one step."""
+        async with self._committing:
+            started = time.monotonic()
+            self.changed |= await asyncio.to_thread(self._warehouse.commit, *self._taken())
+            self._committed_at = time.monotonic()
+            self._took_s = self._committed_at - started
+
+    def commit_now(self) -> None:
+        """The same without awaiting anything, for who has no time left."""
+        self.changed |= self._warehouse.commit(*self._taken())
+
+    def _outdated(self, question: str, answered: Collection[str]) -> Iterator[tuple[str, str]]:
+        """The keys of rejects of documents that have an answer of today, which are of another question or model."""
+        account = self._asker.account
+        today = [(fingerprint, account.model.id, account.engine) for fingerprint in _of_today(self._once[question])]
+        for row in self._warehouse.rows(tables.REJECTS.name, ["document", "question", "question_fingerprint", "model", "engine"]):
+            asked = (row["question_fingerprint"], row["model"], row["engine"])
+            if row["question"] == question and row["document"] in answered and asked not in today:
+                yield row["document"], question
+
+    def _taken(self) -> tuple[list[Change], dict[str, Asked]]:
+        """What waits, as changes, and the questions that were asked; nothing waits any more."""
+        changes = [change for question in self._questions.values() for change in self._changes(question)]
+        changes.append(Change(tables.REQUESTS, list(self._asker.bills(sorted(self._requests)))))
+        if self._settled_since:
+            changes.append(Change(tables.REJECTS, (), self._settled_since))
+        account = self._asker.account
+        self._answered |= {record.question for record, _ in self._records}
+        self._answered |= {reject.question for reject in self._rejects if reject.reason not in PASSING}
+        self._records, self._rejects, self._requests, self._settled_since = [], [], set(), set()
+        return changes, {name: (_of_today(self._once[name]), account.model.id, account.engine) for name in sorted(self._answered)}
+
+    def _changes(self, question: Question) -> Iterator[Change]:
+        """Answers replace those of their documents; a reject replaces none, but for one that says there is no such thing to answer."""
+        account = self._asker.account
+        kept = [(record, row) for record, row in self._records if record.question == question.name]
+        rejects = [reject for reject in self._rejects if reject.question == question.name]
+        done = {(record.document, question.name) for record, _ in kept}
+        other = {(reject.document, question.name) for reject in rejects if reject.reason == NOT_APPLICABLE}
+        table = tables.question_table(question)
+        if kept or other or not self._warehouse.has(table.name):  # else its columns stay too, as of a question that was answered
+            yield Change(table, [row for _, row in kept], {(document,) for document, _ in other})
+        yield Change(tables.EVIDENCE, [row for record, _ in kept for row in tables.evidence_rows(record)], done | other)
+        rows = [tables.reject_row(reject, question, account.engine, account.model.id, self._asker.run) for reject in rejects]
+        yield Change(tables.REJECTS, rows, done)
+
+
+def _of_today(question: Question) -> list[str]:
+    """The fingerprints of answers to a question, of one pass or of two."""
+    return [question.fingerprint, check.second(question).fingerprint]
+
+
+def _failed(answers: Answers) -> tuple[dict[Key, Reject], set[Key]]:
+    """The rejects of answers, one for each question and document, and of these the ones of which nothing is kept."""
+    said = {(record.question, record.document) for _, record in answers.records}
+    failed: dict[Key, Reject] = {}
+    lost: set[Key] = set()
+    for reject in answers.rejects:
+        key = (reject.question, reject.document)
+        if reject.reason != NOT_APPLICABLE:
+            failed[key] = _joined(failed.get(key), reject)
+            lost |= set() if reject.kept else {key}
+        elif key not in said:  # a part without an answer is no trouble when another part has one
+            failed.setdefault(key, reject)
+    return failed, lost
+
+
+def _joined(one: Reject | None, other: Reject) -> Reject:
+    """Two rejects of a document as one; a reason that a later run need not meet again steps back."""
+    if one is None or one.reason == NOT_APPLICABLE or one.detail == other.detail:
+        return other
+    first, second = (other, one) if one.reason in PASSING and other.reason not in PASSING else (one, other)
+    return replace(first, detail=f"{first.detail} {second.detail}")

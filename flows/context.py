@@ -1,0 +1,54 @@
+"""What a run works with. It is opened by `flows.order`, and everything that works for a run is given it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flows.hooks import Hooks, StopSignal
+from flows.stored_replies import StoredReplies
+from flows.token_counter import TokenCounter
+from processors.ask.replies import Asker
+from processors.check import records as check
+from processors.read import pages as read
+from processors.store.warehouse import Warehouse
+from schemas.job import Job
+from schemas.pipeline import SUMMARY, Question
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """The job of one run, its questions, and the open things that it works with: tables, ledger, connection, sandbox."""
+
+    job: Job
+    questions: Sequence[Question]
+    limits: read.Limits
+    warehouse: Warehouse
+    asker: Asker
+    reader: read.Reader
+    count: TokenCounter
+    stored: StoredReplies
+    hooks: Hooks
+    name: str  # as it stands in `runs`, in the ledger and in Prefect
+    inbox: str  # the one of the job, as the tables name it
+    out: Path
+    absent: frozenset[str] = frozenset()  # documents whose file was not found, which are not asked about
+    checking: asyncio.Lock = field(default_factory=asyncio.Lock)  # checks are computing only, so they take turns on one thread
+
+    @property
+    def stop(self) -> StopSignal:
+        """Whether nothing more is to be sent, and why."""
+        return self.hooks.stop
+
+    def passes(self, question: Question) -> list[Question]:
+        """A question in the words of every pass: one, or two, but for summaries, which are never alike.
+
+        An answer is stored under the fingerprint of the last words, so that one pass is never taken for two.
+        """
+        return [question, check.second(question)] if self.job.passes > 1 and question.name != SUMMARY else [question]
+
+    def readings(self, question: Question) -> list[Question]:
+        """A question in the words in which it is asked about every window. A replay compares nothing."""
+        return self.passes(question)[: 1 if self.job.replay else None]

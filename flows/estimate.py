@@ -1,0 +1,126 @@
+"""What a job would cost: the windows it would send, priced, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+
+from flows import settings
+from flows.answering import backlog, packing
+from flows.consent import Estimate
+from flows.context import RunContext
+from flows.stored_replies import WindowTask
+from processors.pack import windows as pack
+from schemas.pipeline import SUMMARY, Part, Window
+from schemas.printed_rows import likely_items
+
+LIMITS = {"concurrency": "calls in flight", "rpm": "requests a minute", "tpm": "tokens a minute", "tpd": "tokens a day"}
+
+
+def estimate(run: RunContext) -> Estimate:
+    """Plan what is not answered yet, and price the requests. Nothing is sent, and no text is looked at but that of tables."""
+    pending = backlog.pending(run)
+    stored = list(backlog.stored(run, pending))
+    documents = [] if run.job.replay else sorted(set[str]().union(*pending.values()))
+    plan = packing.arranged(run, documents)
+    work: list[tuple[Window, Mapping[str, Collection[str]], int]] = [(window, pending, items) for window, items in _windows(run, plan)]
+    work += [(task.window, task.wanted, 0) for task in stored if not (task.stored or run.job.replay)]
+    second = [] if run.job.replay else list(_second_passes(run, stored))
+    scale = run.count.mean / run.count.factor
+    calls = [list(_calls(run, window, wanted, items)) for window, wanted, items in work]
+    calls += [[call] for _, call in second]
+    windows = [window for window, *_ in work] + [window for window, _ in second]
+    calls += [[call] for size in plan.long if size.document in pending.get(SUMMARY, ()) for call in _reducing(run, size)]
+    return Estimate(
+        files=sum(run.warehouse.statuses(run.inbox).values()),
+        pages=sum(size["pages"] for size in run.warehouse.extents(sorted(run.warehouse.readable(run.inbox)))),
+        tokens=round(scale * sum(window.tokens for window in windows)),
+        windows=len(windows),
+        stored=sum(task.stored is not None for task in stored),
+        reason=plan.reason,
+        exact=run.count.exact,
+        learned=all(map(run.asker.expected.knows, run.questions)),
+        cost=pack.cost(calls, packing.terms(run), scale),
+        assumed=_assumed(run),
+        unpriced=run.asker.account.provider.key_needed and not run.asker.account.model.priced,
+    )
+
+
+def _assumed(run: RunContext) -> str:
+    """Which limits the minutes are reckoned with that nobody told."""
+    told, assumed = run.asker.account.limits, settings.assumed(run.job)
+    assumed_names = [field.name for field in fields(assumed) if getattr(assumed, field.name)]
+    missing = [name for name in assumed_names if not getattr(told, name)]
+    if not missing:
+        return ""
+    whose, flag = ("the catalogue's", "") if run.asker.account.provider.assumed else (f"tier {settings.ASSUMED_TIER}'s", "--tier, or ")
+    what = "limits" if missing == assumed_names else " and ".join(LIMITS[name] for name in missing)
+    return f"{whose} {what}, since yours are not told ({flag}{', '.join(f'--{name}' for name in missing)})"
+
+
+def _windows(run: RunContext, plan: packing.Plan) -> Iterator[tuple[Window, int]]:
+    """The windows of a plan, without text, and the items of lists in each: a part for each document, several windows for a long one."""
+    for group in plan.groups:
+        yield _window(group.sizes), sum(likely_items(size.rows) for size in group.sizes)
+    space = packing.alone(run).alone
+    for size in plan.long:
+        number, tokens = pack.pieces(size.tokens, space, size.rows)
+        piece = pack.Size(size.document, tokens, chars=size.chars // number)
+        yield from ((_window([piece]), likely_items(size.rows) // number) for _ in range(number))
+
+
+def _second_passes(run: RunContext, stored: Sequence[WindowTask]) -> Iterator[tuple[Window, pack.Call]]:
+    """The windows whose first pass is in the ledger and whose second is not, without text, and the call for each."""
+    tasks = [task for task in stored if task.stored]
+    sizes = {size.document: size for size in packing.sizes_of(run, sorted({one for task in tasks for one in task.window.documents}))}
+    for question in run.questions:
+        for reading in run.readings(question)[1:]:
+            for task in tasks:
+                left = backlog.second_pass_missing(run, task, question)
+                shown = [_seen(sizes[document], task.window) for document in sorted(left)]
+                if shown:
+                    window = _window(shown)
+                    prompt = window.tokens + run.asker.overhead_tokens(reading, len(shown))
+                    reply = run.asker.expected.likely(question, len(shown), sum(size.chars for size in shown))
+                    yield window, pack.Call(prompt, 0, reply, run.asker.reply_tokens(window, reading))
+
+
+def _seen(size: pack.Size, window: Window) -> pack.Size:
+    """The size of what a window shows of a document."""
+    characters = sum(part.end - part.start for part in window.parts if part.document == size.document)
+    return replace(size, tokens=size.tokens * characters // size.chars, chars=characters) if size.chars else size
+
+
+def _reducing(run: RunContext, size: pack.Size) -> Iterator[pack.Call]:
+    """The calls that make one summary of those of the pieces of a document, level by level, as `flows.answering.summaries` does."""
+    question = next(question for question in run.questions if question.name == SUMMARY)
+    bounds, overhead = packing.alone(run), run.asker.overhead_tokens(question, 1)
+    number, _ = pack.pieces(size.tokens, bounds.alone, size.rows)
+    reply = run.asker.expected.likely(question, 1, size.chars // number)
+    part = Part(size.document, 1, number, 0, 0, "", pack.PAGE_MARK_TOKENS + pack.ROLE_TOKENS + reply, role="summary")
+    parts = [part] * number
+    while len(parts) > 1:
+        windows = [pack.window_of(group) for group in pack.groups(parts, bounds)]
+        yield from (pack.Call(window.tokens + overhead, 0, reply, run.asker.reply_tokens(window, question)) for window in windows)
+        parts = parts[: len(windows)]
+
+
+def _window(sizes: Sequence[pack.Size]) -> Window:
+    parts = tuple(Part(size.document, 1, 1, 0, size.chars, "", size.tokens) for size in sizes)
+    return Window(parts, sum(part.tokens for part in parts))
+
+
+def _calls(run: RunContext, window: Window, wanted: Mapping[str, Collection[str]], items: int) -> Iterator[pack.Call]:
+    """The call for each question about a window. Later questions about the same documents find their prefix cached."""
+    cached = 0
+    for question in run.questions:
+        if parts := tuple(part for part in window.parts if part.document in wanted.get(question.name, ())):
+            shown = Window(parts, sum(part.tokens for part in parts))
+            for reading in run.readings(question):
+                prompt = shown.tokens + run.asker.overhead_tokens(reading, len(shown.documents))
+                characters = sum(part.end - part.start for part in parts)
+                reply = run.asker.expected.likely(question, len(shown.documents), characters, items)
+                thoughts = run.asker.expected.thoughts(question)
+                yield pack.Call(prompt, cached, reply + thoughts, run.asker.reply_tokens(shown, reading, items))
+                cached = shown.tokens
+            cached = shown.tokens if shown == window else 0

@@ -1,0 +1,51 @@
+"""How who starts a run takes part in it: hears how far it is, agrees to its price, may stop it, and runs its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flows.batches import BatchRunner, run_in_process
+from flows.consent import Approve, always
+from processors.ask.replies import Traffic
+from schemas.errors import OctavoError
+
+STAGES = {"read": "Reading files", "batch": "Waiting for batches", "ask": "Asking questions"}  # for people
+
+
+OnProgress = Callable[[str, int, int | None], None]  # gets a stage, how much of it is done, and of how much: None while that is not known
+OnNotice = Callable[[str], None]  # gets a sentence that a person should know while the work goes on
+
+
+def ignore(*_: object) -> None:
+    """OnNotice and say nothing."""
+
+
+@dataclass(slots=True)
+class StopSignal:
+    """Whether a run should send nothing more: `error` says why. Set from outside by a signal, from inside by a budget or a refusal.
+
+    `tell` is told at once when the run is asked to end. `listen` hears signals, also where somebody else took them over meanwhile.
+    `traffic` shows what goes between the run and its provider, once there is one.
+    """
+
+    error: OctavoError | None = None
+    tell: Callable[[OctavoError], None] = lambda _: None
+    listen: Callable[[], None] = lambda: None
+    traffic: Callable[[], Traffic] = Traffic
+
+    def end(self, error: OctavoError) -> None:
+        """Ask the run to end: what waits is not sent, what is in flight is awaited."""
+        self.error = error
+        self.tell(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a run calls on the way. `approve` sees the price before anything is asked, and may say no."""
+
+    on_progress: OnProgress = ignore
+    on_notice: OnNotice = ignore
+    approve: Approve = always
+    stop: StopSignal = field(default_factory=StopSignal)
+    each: BatchRunner = run_in_process

@@ -1,0 +1,146 @@
+"""A job as a Prefect flow run: batches become task runs, progress and outcome become artifacts.
+
+In: a job and the steps to do. Out: the state in which the flow run ends, and the outcome or the error for who called.
+Prefect sees short labels and counts only. Batches and their results stay in this process, and so does the key.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from prefect import get_run_logger
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.blocks.system import Secret
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Completed, Failed
+
+from flows import consent, order, settings
+from flows.consent import Approve
+from flows.folder_queue import in_turn
+from flows.hooks import Hooks, OnProgress, StopSignal, ignore
+from flows.outcome.outcome import Outcome
+from flows.outcome.report import report
+from flows.prefect_run import approval, liveness
+from flows.prefect_run.artifacts import Notices, progress
+from flows.prefect_run.run_states import Wait, tolerantly
+from flows.prefect_run.task_runs import in_task_runs
+from processors.store.warehouse import Warehouse
+from schemas.errors import NotApproved, OctavoError, SameJobWaits, SettingsError
+from schemas.job import Job
+from schemas.tables import DOCUMENTS
+
+OUTCOME_KEY = "octavo-outcome"  # runs become versions of it
+
+
+@dataclass(slots=True)
+class Caller:
+    """Whoever runs a flow in this process: is told where to look and how far it is, sees the price, and may ask it to end."""
+
+    on_progress: OnProgress = ignore
+    approve: Approve | None = None  # without one the job itself agrees to its price, or not
+    asks: bool = False  # whether a person answers there; else one is asked in the UI where the job wants that
+    stop: StopSignal | None = None
+    seen_at: Callable[[str], None] | None = None
+    patience_s: float = math.inf  # how long to wait while another run holds the output folder
+    ended: Outcome | OctavoError | None = None  # set by the flow, and so known also when the server is gone by then
+
+
+CALLER: ContextVar[Caller | None] = ContextVar("caller", default=None)
+
+
+async def in_flow_run(job: Job, *, steps: Sequence[order.Step], asks: Sequence[order.Asks]) -> State[Any]:
+    """Do the steps of a job inside a flow run. Completed when all went well, else Failed with the reason as its message.
+
+    The tables are committed either way. Trouble that Octavo knows is no traceback: the sentence says what to do.
+    """
+    liveness.announce(str(flow_run.id))
+    liveness.outlive_worker()
+    caller = CALLER.get() or Caller()
+    if caller.seen_at and flow_run.ui_url:
+        caller.seen_at(flow_run.ui_url)
+    try:
+        ended = await _worked(job, steps, asks, caller)
+    except SameJobWaits as error:
+        caller.ended = error
+        return Completed(name="Skipped", message=error.message)
+    except OctavoError as error:
+        caller.ended = error
+        get_run_logger().error("%s", error)  # `prefect deployment run --watch` shows lines of the log, and no message of a state
+        return Failed(message=str(error))
+    caller.ended = ended
+    await show(ended)
+    return state_of(ended)
+
+
+async def _worked(job: Job, steps: Sequence[order.Step], asks: Sequence[order.Asks], caller: Caller) -> Outcome:
+    stop = caller.stop or StopSignal()
+    stop.listen()  # Prefect has taken SIGTERM for itself, to end a flow wherever it is
+    refuse_idle(job, steps, asks)
+    account = settings.account(job, key=await key_in_block(job.key_secret))
+    notices, wait = Notices(str(flow_run.id)), Wait(job)
+    approve = caller.approve or consent.by_job(job, get_run_logger().info)
+    if not caller.asks:
+        approve = partial(approval.ask, job, approve)
+    async with progress(caller.on_progress, notices) as on_progress:
+
+        def heard(stage: str, done: int, total: int | None) -> None:
+            wait.over()
+            on_progress(stage, done, total)
+
+        hooks = Hooks(heard, notices.hear, approve, stop, in_task_runs())
+        work = partial(order.run, job, account, settings.vocabulary(), steps=steps, asks=asks, hooks=hooks)
+        return await in_turn(work, job, asks, patience_s=caller.patience_s, say=wait.say, stop=stop)
+
+
+def refuse_idle(job: Job, steps: Sequence[order.Step], asks: Sequence[order.Asks]) -> None:
+    """Raise SettingsError when the steps would find nothing to do: no question to ask, or no document to ask about."""
+    if order.ingest in steps:
+        return
+    if "extract" in asks and not job.extract:
+        raise SettingsError("The job names no schema.", about="extract", next_step='Name one, such as "extract": ["invoice"].')
+    if "summarize" in asks and not job.summarize:
+        raise SettingsError("The job names no style.", about="summarize", next_step='Name one, such as "summarize": "bullets".')
+    warehouse = Warehouse(Path(job.out))
+    if not (warehouse.path.exists() and warehouse.size(DOCUMENTS.name)):
+        message = f"There are no documents in {job.out} yet."
+        raise SettingsError(message, about="out", next_step="Run the flow ingest first, or process-folder, which does all steps.")
+
+
+async def key_in_block(name: str) -> str:
+    """The key from the Prefect Secret block of that name; "" for no name, and then the environment is looked at."""
+    if not name:
+        return ""
+    try:
+        block: Secret[str] = await Secret.aload(name)
+    except ValueError:  # what Prefect raises when there is no such block
+        message = f"There is no Secret block named {name} on this Prefect server."
+        raise SettingsError(message, about="key_secret", next_step="Create it in the UI under Blocks, type Secret.") from None
+    return str(block.get())
+
+
+async def show(ended: Outcome) -> None:
+    """Log the outcome, and keep the report as an artifact."""
+    log = get_run_logger()
+    for sentence in ended.sentences:
+        log.info("%s", sentence)
+    if ended.exit_code:
+        log.error("%s", ended.headline)
+    await tolerantly(acreate_markdown_artifact(report(ended), OUTCOME_KEY, "What this run did, what failed, and where the tables are."))
+
+
+def state_of(ended: Outcome) -> State[Any]:
+    """The state in which the flow run ends: its message says what failed and how to look; `With rejects` where the job allows that."""
+    if ended.exit_code == NotApproved.exit_code:
+        return Cancelled(message=ended.stopped)
+    if ended.exit_code:
+        return Failed(message=" ".join([ended.headline, *ended.sentences]))
+    if ended.failed:
+        return Completed(name="With rejects", message=" ".join([ended.headline, *ended.sentences]))
+    return Completed(message=" ".join(ended.sentences))
