@@ -12,7 +12,7 @@ from flows.context import RunContext
 from flows.stored_replies import WindowTask
 from processors.pack import windows as pack
 from schemas.pipeline import SUMMARY, Part, Window
-from schemas.printed_rows import likely_items
+from schemas.text.printed_rows import likely_items
 
 LIMITS = {"concurrency": "calls in flight", "rpm": "requests a minute", "tpm": "tokens a minute", "tpd": "tokens a day"}
 

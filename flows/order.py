@@ -35,7 +35,7 @@ from flows.token_counter import TokenCounter
 from processors.ask.replies import Account, Asker
 from processors.read import pages as read
 from processors.store.warehouse import Change, Warehouse, drop_aside, hold, hold_aside, set_aside
-from schemas.compiler import compile_question, compile_summary, proving
+from schemas.compile.compiler import compile_question, compile_summary, proving
 from schemas.errors import AccessRefused, Interrupted, NotApproved, SettingsError
 from schemas.job import Job
 from schemas.pipeline import Question

@@ -21,12 +21,12 @@ FLOORS = ("schemas", "processors", "flows")
 FILES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
 LEADS = {"read": "pages", "pack": "windows", "ask": "replies", "check": "records", "store": "warehouse", "query": "sql", "score": "answers"}
 ONE_DOOR = {  # library -> files or rooms that may import it
-    "openai": ("processors/ask/chat",),
+    "openai": ("processors/ask/api/chat",),
     "prefect": ("flows/",),
     "duckdb": ("processors/store/", "processors/query/"),
     "pypdfium2": ("processors/read/",),
-    "pypdf": ("processors/read/pdf",),
-    "docx": ("processors/read/word",),
+    "pypdf": ("processors/read/pdf/",),
+    "docx": ("processors/read/word/",),
     "pptx": ("processors/read/slides",),
     "python_calamine": ("processors/read/sheet",),
     "kreuzberg": ("processors/read/office",),

@@ -12,10 +12,10 @@ import pytest
 from flows import order, settings
 from flows.hooks import Hooks
 from flows.outcome.outcome import Outcome
-from processors.ask import balance as balances
 from processors.ask import replies
-from processors.ask.balance import EVERY_S, Balance, read_balance
-from processors.ask.chat import TryLater
+from processors.ask.api.chat import TryLater
+from processors.ask.money import balance as balances
+from processors.ask.money.balance import EVERY_S, Balance, read_balance
 from processors.ask.replies import look_up
 from schemas.errors import AccessRefused, ProviderUnavailable
 from schemas.job import Job

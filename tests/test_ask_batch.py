@@ -20,14 +20,14 @@ from flows import cli, order, settings
 from flows.commands import batches
 from flows.hooks import Hooks, StopSignal
 from flows.outcome.outcome import Outcome
-from processors.ask.batch import Batches
-from processors.ask.batch_file import line_of, results
-from processors.ask.orders import pending
+from processors.ask.batch.batches import Batches
+from processors.ask.batch.file import line_of, results
+from processors.ask.batch.orders import pending
+from processors.ask.money.spending import Spending
 from processors.ask.replies import Account, Asker
-from processors.ask.spending import Spending
 from processors.pack import windows as pack
 from processors.store.warehouse import Warehouse
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
 from schemas.errors import Interrupted, SettingsError
 from schemas.job import Job
 from schemas.pipeline import Page
@@ -208,7 +208,7 @@ async def test_a_batch_that_is_not_accepted_is_asked_live(kimi: Running, inbox: 
 
 async def run_watching(job: Job, account: Account, watch: Any) -> Outcome:
     """Do the job and show each status of a batch to `watch`."""
-    from processors.ask.batch_calls import BatchCalls
+    from processors.ask.batch.calls import BatchCalls
 
     plain = BatchCalls.status
 
@@ -408,7 +408,7 @@ async def test_kill_9_at_every_step(kimi: Running, inbox: Path, at: str, when: s
 
 async def test_a_lost_answer_to_an_order_makes_no_second_batch(kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the connection breaks after the provider made the batch, it is looked for before another one is made."""
-    from processors.ask.chat import Chat, TryLater
+    from processors.ask.api.chat import Chat, TryLater
 
     plain, broken = Chat.post, []
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.ask.budget import Budget, Caps
-from processors.ask.money import nano
+from processors.ask.money.budget import Budget, Caps
+from processors.ask.nano_usd import nano
 from schemas.errors import BudgetReached
 
 

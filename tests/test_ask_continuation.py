@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from flows import order, settings
-from processors.ask import continuation, stream
+from processors.ask import continuation
+from processors.ask.api import stream
 from processors.ask.replies import Account, Asker, Caps
 from processors.check import records as check
 from processors.pack import windows as pack
 from processors.store.warehouse import Warehouse
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
 from schemas.errors import BudgetReached
 from schemas.job import Job
 from schemas.pipeline import Page, Question, Reply, Request, Window

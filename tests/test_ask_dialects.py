@@ -12,10 +12,10 @@ import httpx2
 import pytest
 
 from flows import cli, order, settings
+from processors.ask.api.stream import LONGEST_SILENCE_S
 from processors.ask.replies import Account, Asker, look_up
-from processors.ask.stream import LONGEST_SILENCE_S
 from processors.pack import windows as pack
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
 from schemas.errors import AccessRefused, RequestRefused
 from schemas.job import Job
 from schemas.pipeline import Page, Question, Window
@@ -69,9 +69,9 @@ def question() -> Question:
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that nobody asked for are short, and a minute that is used up is over soon."""
-    monkeypatch.setattr("processors.ask.pace_limits.MINUTE_S", 1.0)
-    monkeypatch.setattr("processors.ask.paying.BACKOFF_S", 0.01)
-    monkeypatch.setattr("processors.ask.pace_pauses.BACKOFF_S", 0.01)
+    monkeypatch.setattr("processors.ask.pace.limits.MINUTE_S", 1.0)
+    monkeypatch.setattr("processors.ask.dispatch.BACKOFF_S", 0.01)
+    monkeypatch.setattr("processors.ask.pace.pauses.BACKOFF_S", 0.01)
 
 
 def account_of(host: Host, emulator: Running) -> Account:

@@ -17,10 +17,10 @@ from processors.ask.expect import LEAST, LEAST_THOUGHTS, MOST_THOUGHT, Expectati
 from processors.ask.fingerprint import fingerprint
 from processors.ask.replies import Asker
 from processors.pack import windows as pack
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
 from schemas.job import Job
 from schemas.pipeline import Page, Question, Reply, Request, Usage, Window
-from schemas.printed_rows import item_tokens
+from schemas.text.printed_rows import item_tokens
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines

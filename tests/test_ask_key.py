@@ -16,9 +16,9 @@ import httpx2
 import pytest
 
 from flows import settings
-from processors.ask.chat import Chat, TryLater
+from processors.ask.api.chat import Chat, TryLater
+from processors.ask.api.refusals import without_key
 from processors.ask.providers import catalogue
-from processors.ask.refusals import without_key
 from schemas.errors import SettingsError
 from schemas.job import Job
 from tests.emulator.config import Config

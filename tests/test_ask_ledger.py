@@ -15,7 +15,7 @@ import pytest
 
 from processors.ask import database
 from processors.ask.ledger import STEPS, Ledger
-from processors.ask.statement import statement
+from processors.ask.spend_report import statement
 from schemas.errors import StorageError
 from schemas.pipeline import Usage
 

@@ -26,7 +26,7 @@ from schemas.extraction.receipt import Receipt
 from schemas.extraction.resume import Resume
 from schemas.extraction.summary import Summary
 from schemas.pipeline import Part, Question, Window
-from schemas.values import amounts_in, currency_in, dates_in
+from schemas.text.values import amounts_in, currency_in, dates_in
 from tests.benchmarks import offline_quality
 
 CORPUS = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.ask.pace import Pace
-from processors.ask.pace_limits import MINUTE_S, SLACK_S, SPREAD_S, day_began, fitting, minute_in
+from processors.ask.api.refusals import Refusal, refusal
+from processors.ask.pace.limits import MINUTE_S, SLACK_S, SPREAD_S, day_began, fitting, minute_in
+from processors.ask.pace.pace import Pace
 from processors.ask.providers import catalogue
-from processors.ask.refusals import Refusal, refusal
 from schemas.errors import AccessRefused, BudgetReached, RequestRefused
 from tests.false_time import VirtualLoop, now, run
 

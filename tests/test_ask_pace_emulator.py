@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from flows import settings
-from processors.ask.chat import TryLater
-from processors.ask.pace import Pace
-from processors.ask.paying import Paying
+from processors.ask.api.chat import TryLater
+from processors.ask.dispatch import Paying
+from processors.ask.pace.pace import Pace
 from processors.ask.replies import Account, Asker, statement
 from processors.pack import windows as pack
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
 from schemas.errors import BudgetReached, ProviderUnavailable
 from schemas.job import Job
 from schemas.pipeline import Page, Window
@@ -188,7 +188,7 @@ def test_the_day_is_kept_over_runs(tmp_path: Path) -> None:
 
 def test_an_overload_inside_a_stream_makes_all_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An overload that breaks a reply off after its first words is heard by all who would leave; nothing is lost or paid in vain."""
-    monkeypatch.setattr("processors.ask.stream.STREAM_FROM_TOKENS", 1)
+    monkeypatch.setattr("processors.ask.api.stream.STREAM_FROM_TOKENS", 1)
 
     async def broken_off() -> tuple[float, float, int]:
         config = Config(tier=1, faults=[Fault("stream_error", times=1, value=0.5)], jitter=0.0)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.ask.chat import trouble
+from processors.ask.api.chat import trouble
+from processors.ask.api.refusals import Refusal, hidden, refusal
 from processors.ask.providers import catalogue
-from processors.ask.refusals import Refusal, hidden, refusal
 from schemas.errors import AccessRefused, RequestRefused
 
 WHO = "Your account org-1<ak-1> request reached"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from processors.ask.pace import Pace
-from processors.ask.refusals import Refusal
-from processors.ask.sharing import LONGEST_PAUSE_S, WAITS_S, Sharing, account_name
+from processors.ask.api.refusals import Refusal
+from processors.ask.pace.pace import Pace
+from processors.ask.pace.shared import LONGEST_PAUSE_S, WAITS_S, Sharing, account_name
 from tests.false_time import now, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,7 +24,7 @@ LIMITS = {"concurrency": 4, "rpm": 10, "tpm": 1_000, "tpd": 0}
 ENTER_AND_DIE = """
 import os, sys
 from pathlib import Path
-from processors.ask.sharing import Sharing
+from processors.ask.pace.shared import Sharing
 sharing = Sharing(Path(sys.argv[1]), "a")
 for _ in range(4):
     assert sharing.enter(10, {"concurrency": 4, "rpm": 10, "tpm": 1_000, "tpd": 0}, 1)[0]

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from processors.ask.budget import Budget, Caps
-from processors.ask.money import nano
-from processors.ask.spending import Spending
+from processors.ask.money.budget import Budget, Caps
+from processors.ask.money.spending import Spending
+from processors.ask.nano_usd import nano
 from schemas.errors import BudgetReached, StorageError
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import running
@@ -120,7 +120,7 @@ async def test_a_call_that_costs_more_than_its_worst_case_is_said(tmp_path: Path
 RESERVE_AND_DIE = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from processors.ask.budget import Budget, Caps
+from processors.ask.money.budget import Budget, Caps
 purse = Budget(Caps(day_usd=1, file=Path(sys.argv[1])), run="killed")
 asyncio.run(purse.reserve(0.7))
 print("reserved", flush=True)
@@ -188,7 +188,7 @@ from flows import settings
 from flows.batches import bounded
 from processors.ask import paying, replies
 from processors.pack import windows as pack
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
 from schemas.errors import BudgetReached, ProviderUnavailable
 from schemas.job import Job
 from schemas.pipeline import Page
@@ -243,7 +243,7 @@ BATCH_AND_DIE = """
 import asyncio, os, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from processors.ask.budget import Budget, Caps
+from processors.ask.money.budget import Budget, Caps
 
 async def main():
     purse = Budget(Caps(day_usd=1, file=Path(sys.argv[1])), now=lambda: datetime(2026, 11, 23, 12, tzinfo=UTC))

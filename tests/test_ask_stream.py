@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.ask import stream
-from processors.ask.chat import Chat, TryLater, read_completion
+from processors.ask.api import stream
+from processors.ask.api.chat import Chat, TryLater, read_completion
 from processors.ask.providers import catalogue
 from schemas.errors import AccessRefused
 from tests.emulator.config import Config, Fault

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows import settings
-from processors.ask.chat import Chat, read_completion
+from processors.ask.api.chat import Chat, read_completion
 from processors.ask.replies import Asker
 from processors.pack import windows as pack
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
 from schemas.job import Job
 from schemas.pipeline import Page, Usage
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from processors.ask.budget import Budget, Caps
-from processors.ask.chat import TryLater
-from processors.ask.pace import Pace
-from processors.ask.pace_limits import Place
-from processors.ask.paying import Paying
-from processors.ask.refusals import Refusal
-from processors.ask.sharing import Sharing
+from processors.ask.api.chat import TryLater
+from processors.ask.api.refusals import Refusal
+from processors.ask.dispatch import Paying
+from processors.ask.money.budget import Budget, Caps
+from processors.ask.pace.limits import Place
+from processors.ask.pace.pace import Pace
+from processors.ask.pace.shared import Sharing
 from processors.ask.waits import SAY_FROM_S, whose
 from tests.false_time import now, run
 

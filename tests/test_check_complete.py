@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.check import records as check
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
 from schemas.pipeline import Evidence, Part, Record, Request, Window
-from schemas.printed_rows import item_tokens, rows_in
+from schemas.text.printed_rows import item_tokens, rows_in
 
 INVOICE = compile_question("invoice")
 

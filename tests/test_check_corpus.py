@@ -10,7 +10,7 @@ import pypdfium2
 import pytest
 
 from processors.check.records import check
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
 from schemas.pipeline import Part, Record, Reject, Reply, Request, Usage, Window
 
 CORPUS = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"

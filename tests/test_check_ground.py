@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from processors.check.ground import evidence, ground
 from processors.check.source import Source
 from schemas.pipeline import Evidence, Field, Kind, Part, TextFrom
-from schemas.values import amounts_in, dates_in
+from schemas.text.values import amounts_in, dates_in
 
 LINE = Field(
     "lines", "list", item=Field("line", "record", fields=(Field("what", "text"), Field("count", "integer"), Field("amount", "decimal")))

@@ -10,7 +10,7 @@ import pytest
 from flows import consent
 from flows.estimate import Estimate
 from flows.prefect_run import approval
-from processors.ask.budget import Budget, Caps
+from processors.ask.money.budget import Budget, Caps
 from processors.pack import windows as pack
 from schemas.errors import NotApproved
 from schemas.job import Job

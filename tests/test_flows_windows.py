@@ -14,7 +14,7 @@ from flows import order, settings
 from flows.outcome.outcome import Outcome
 from processors.ask import prompts
 from processors.store.warehouse import Warehouse
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
 from schemas.job import Job
 from schemas.pipeline import Part, Window
 from tests.emulator.fixture import Running

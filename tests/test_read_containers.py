@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from processors.read.inside import paths
 from processors.read.pages import Found, Limits, Reader, Reading, discover
+from processors.read.workers.inner_paths import paths
 from tests.documents import hostile, make
 
 PDF = make.documents()["invoice.pdf"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from processors.read import delimited
-from processors.read.leaf import Limits, Source
+from processors.read.content import Limits, Source
 
 
 def text(data: bytes) -> str:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from processors.read import html, image, mail, text
+from processors.read.content import Leaf, Limits, Source, clean
 from processors.read.kinds import DOCX, media_type
-from processors.read.leaf import Leaf, Limits, Source, clean
 from schemas.errors import DocumentError
 from tests.documents import hostile, make
 

@@ -16,7 +16,7 @@ import pytest
 from pptx import Presentation
 
 from processors.read.pages import READERS, Found, Limits, Reader, Reading, discover
-from processors.read.worker import Stretch, Terms, read_file
+from processors.read.workers.worker import Stretch, Terms, read_file
 from schemas.pipeline import Document
 from tests.documents import hostile, make
 

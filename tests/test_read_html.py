@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from processors.read import html
-from processors.read.leaf import Limits, Source
+from processors.read.content import Limits, Source
 
 
 def read(markup: str, encoding: str = "utf-8") -> html.Content:

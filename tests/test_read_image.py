@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from processors.read import image
+from processors.read.content import Leaf, Limits, Source
 from processors.read.kinds import media_type
-from processors.read.leaf import Leaf, Limits, Source
 from schemas.errors import DocumentError
 from tests.documents import make
 

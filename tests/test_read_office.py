@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from processors.read import office
-from processors.read.leaf import Content, Inner, Limits, Source
+from processors.read.content import Content, Inner, Limits, Source
 from processors.read.pages import Found, Reader, discover
 from schemas.errors import DocumentError
 from tests.documents import make

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from processors.read import opendocument
-from processors.read.leaf import Content, Leaf, Limits, Source
+from processors.read.content import Content, Leaf, Limits, Source
 from schemas.errors import DocumentError
 from tests.documents.make import opendocument as made
 from tests.documents.make import zipped

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from processors.read import tasks
 from processors.read.pages import READERS, Found, Limits, Reader, Reading, discover
+from processors.read.workers import tasks
 from schemas.errors import DocumentError
 from schemas.pipeline import Document, Page
 from tests.documents import hostile, make

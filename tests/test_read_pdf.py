@@ -8,8 +8,8 @@ import pikepdf
 import pytest
 from PIL import Image
 
-from processors.read.leaf import Leaf, Limits, Source
-from processors.read.pdf import read, render
+from processors.read.content import Leaf, Limits, Source
+from processors.read.pdf.pages import read, render
 from schemas.errors import DocumentError
 from tests.documents import hostile, make
 

@@ -11,9 +11,9 @@ import pytest
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
-from processors.read.leaf import Limits, Source
+from processors.read.content import Limits, Source
 from processors.read.pages import Found, Reader
-from processors.read.pdf import boxes, read
+from processors.read.pdf.pages import boxes, read
 from tests.documents import hostile, make
 
 LINES = ["Offer of the year", "The com-", "pile time is long", "Total 1,234.50 EUR"]

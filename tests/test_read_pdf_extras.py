@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
-from processors.read.leaf import Inner, Limits, Source
+from processors.read.content import Inner, Limits, Source
 from processors.read.pages import Found, Reader, discover
-from processors.read.pdf import read
-from processors.read.pdf_extras import date
+from processors.read.pdf.extras import date
+from processors.read.pdf.pages import read
 from schemas.errors import DocumentError
 from schemas.pipeline import Document, Heading
 from tests.documents import make

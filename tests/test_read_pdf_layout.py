@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
-from processors.read.leaf import Limits, Source
-from processors.read.pdf import read
-from processors.read.pdf_chars import Word
-from processors.read.pdf_layout import BAR, joined, looks_tabular, pieces
+from processors.read.content import Limits, Source
+from processors.read.pdf.chars import Word
+from processors.read.pdf.layout import BAR, joined, looks_tabular, pieces
+from processors.read.pdf.pages import read
 from tests.documents import make
 
 TABLE = [

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.read.sandbox import Sandbox, out_of_memory
+from processors.read.workers.sandbox import Sandbox, out_of_memory
 from schemas.errors import DocumentError
 
 CANARIES = ("CANARY_API_KEY", "KIMI", "DATABASE_URL")  # --key-env may name any variable, and an address may hold a password
@@ -104,7 +104,7 @@ def test_kernel_keeps_no_key() -> None:
     """A program that starts its first sandbox with a key set has no worker whose /proc/PID/environ shows it."""
     script = (
         "import asyncio, pathlib\n"
-        "from processors.read.sandbox import Sandbox\n"
+        "from processors.read.workers.sandbox import Sandbox\n"
         "with Sandbox(1, 1 << 30) as box:\n"
         "    environ = asyncio.run(box.run(pathlib.Path.read_bytes, pathlib.Path('/proc/self/environ'), timeout_s=30))\n"
         "assert b'PATH=' in environ and b'sk-canary' not in environ, environ\n"
@@ -118,7 +118,7 @@ def test_workers_do_not_import_the_program(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(
         "import asyncio, os, pathlib\n"
         "pathlib.Path('starts').open('a').write('x')\n"
-        "from processors.read.sandbox import Sandbox\n"
+        "from processors.read.workers.sandbox import Sandbox\n"
         "with Sandbox(1, 1 << 30) as box:\n"
         "    assert asyncio.run(box.run(os.getpid, timeout_s=30)) != os.getpid()\n",
     )

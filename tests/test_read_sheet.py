@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from xlsxwriter import Workbook
 
 from processors.read import number_formats, rows, sheet
+from processors.read.content import Limits, Source
 from processors.read.kinds import ODS, media_type
-from processors.read.leaf import Limits, Source
 from schemas.errors import DocumentError
 from tests.documents import hostile, make
 

@@ -14,8 +14,8 @@ from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Cm
 
 from processors.read import slides
+from processors.read.content import Content, Limits, Source
 from processors.read.kinds import PPTX, media_type
-from processors.read.leaf import Content, Limits, Source
 from schemas.errors import DocumentError
 from tests.documents import hostile, make
 

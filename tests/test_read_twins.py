@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from processors.read import pages, text, worker
+from processors.read import pages, text
 from processors.read.pages import Found, Limits, Reader, Reading, discover
-from processors.read.twins import Twins
+from processors.read.workers import worker
+from processors.read.workers.duplicates import Twins
 from schemas.pipeline import Document
 from tests.documents import make
 

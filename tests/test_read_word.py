@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from processors.read.counts import written
-from processors.read.leaf import Limits, Source
-from processors.read.word import read
+from processors.read.content import Limits, Source
+from processors.read.word.counts import written
+from processors.read.word.document import read
 from schemas.errors import DocumentError
 from tests.documents import hostile
 from tests.documents.make import contract, docx, listed, p, table, zipped

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.read.leaf import Limits, Source
-from processors.read.word import read
+from processors.read.content import Limits, Source
+from processors.read.word.document import read
 from tests.documents.make import docx
 from tests.documents.word import M, deep_fractions, math, run
 

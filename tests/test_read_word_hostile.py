@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from processors.read.leaf import Limits, Source
+from processors.read.content import Limits, Source
 from processors.read.pages import Found, Reader, discover
-from processors.read.word import read
-from processors.read.word_package import Package
+from processors.read.word.document import read
+from processors.read.word.package import Package
 from schemas.errors import DocumentError
 from tests.documents import hostile
 from tests.documents.make import docx, listed, p, table

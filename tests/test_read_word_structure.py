@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from processors.read.leaf import Content, Limits, Source
-from processors.read.word import read
+from processors.read.content import Content, Limits, Source
+from processors.read.word.document import read
 from schemas.pipeline import Heading
 from tests.documents.make import docx, listed, p, table
 from tests.documents.word import level, levels, looping_notes, paragraph, run, style, styles

@@ -17,7 +17,7 @@ from flows.settings import catalogue
 from processors.read import pages
 from processors.store import views
 from schemas import tables
-from schemas.compiler import shipped
+from schemas.compile.compiler import shipped
 from schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running

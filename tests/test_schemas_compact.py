@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.compact import WIDEST, expanded, legend, shortened, written
-from schemas.compiler import compile_question, shipped
+from schemas.compile.compiler import compile_question, shipped
+from schemas.compile.row_codec import WIDEST, expanded, legend, shortened, written
 from schemas.pipeline import Field
 from tests.emulator.mfjs import complaints
 

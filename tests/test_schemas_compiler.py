@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.compiler import VALUE_TOKENS, compile_question, compile_summary, shipped
+from schemas.compile.compiler import VALUE_TOKENS, compile_question, compile_summary, shipped
 from schemas.errors import SchemaError
 from schemas.pipeline import Field, Question
 from schemas.tables import FIXED, question_table

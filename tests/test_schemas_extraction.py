@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 import schemas.extraction
-from schemas.compiler import compile_question, compile_summary, shipped
+from schemas.compile.compiler import compile_question, compile_summary, shipped
 from schemas.extraction.summary import STYLES
 from schemas.pipeline import Field
 from schemas.tables import question_table

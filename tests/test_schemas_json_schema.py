@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
+from schemas.compile.json_schema import MAX_DEPTH, MAX_KEYS, OWN_COLUMNS
 from schemas.errors import SchemaError
-from schemas.json_schema import MAX_DEPTH, MAX_KEYS, OWN_COLUMNS
 from schemas.pipeline import Question
 from schemas.tables import META, question_table
 from tests.mfjs import conforms, faults

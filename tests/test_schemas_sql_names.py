@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from schemas import compiler
-from schemas.compiler import compile_question, shipped
+from schemas.compile import compiler
+from schemas.compile.compiler import compile_question, shipped
 from schemas.sql_names import RESERVED, literal, quoted, reserved, sql_name
 
 ORDER = '''

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.values import amounts_in, currency_in, dates_in, other_amount, other_date, parse_amount, parse_date
+from schemas.text.values import amounts_in, currency_in, dates_in, other_amount, other_date, parse_amount, parse_date
 
 FIFTH_OF_MARCH = date(2026, 3, 5)
 

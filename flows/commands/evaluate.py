@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from processors.score import answers as score
 from processors.store.warehouse import Warehouse
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
 from schemas.errors import SettingsError, words
 from schemas.labels import Labels
 from schemas.pipeline import Question

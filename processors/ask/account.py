@@ -1,18 +1,15 @@
-"""Who is asked: provider, model, address, limits and key; and what the provider says about the account.
-
-Imports `providers` for the table, `budget` for the caps, `chat` to ask, `balance` for what is left, and `prompts` for the form of replies.
-"""
+"""Who is asked: provider, model, address, limits and key; and what the provider says about the account."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from processors.ask import providers
-from processors.ask.balance import read_balance
-from processors.ask.budget import Caps
-from processors.ask.chat import Chat, TryLater
+from processors.ask.api.chat import Chat, TryLater
+from processors.ask.money.balance import read_balance
+from processors.ask.money.budget import Caps
 from processors.ask.prompts import Form
-from schemas.compact import legend
+from schemas.compile.row_codec import legend
 from schemas.pipeline import Question
 
 

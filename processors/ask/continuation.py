@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from processors.ask.chat import Completion, read_completion
+from processors.ask.api.chat import Completion, read_completion
+from processors.ask.api.stream import CUT, LIMITS, STREAM_FROM_TOKENS, SWITCHES
 from processors.ask.fingerprint import next_fingerprint
-from processors.ask.stream import CUT, LIMITS, STREAM_FROM_TOKENS, SWITCHES
 from schemas.pipeline import Reply, Request, Usage
 
 MOST = 4  # steps after the first; a reply that needs more is not ending

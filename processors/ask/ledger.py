@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from processors.ask import database
-from processors.ask.money import nano, usd
-from processors.ask.usage import NOT_TOLD
+from processors.ask.api.usage import NOT_TOLD
+from processors.ask.nano_usd import nano, usd
 from schemas.errors import StorageError
 from schemas.pipeline import Part, Role, Usage
 

@@ -15,7 +15,7 @@ be one more; here it has one for the eye:
 Of a document that is longer than a window one piece is shown. What stands before it for orientation says so in its mark, as in
 <<742977 page 1/200, context>>, and the question says which pages are meant.
 
-The reply has a pair of id and record for each document, and records are rows (`schemas.compact`), unless plain JSON is asked for:
+The reply has a pair of id and record for each document, and records are rows (`schemas.compile.row_codec`), unless plain JSON is asked for:
 
     {"documents":[["285612",["4711",19.90]],["742977",["2024-117",null]]]}
 """
@@ -31,7 +31,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.compact import Legend, shortened
+from schemas.compile.row_codec import Legend, shortened
 from schemas.pipeline import Part, Question, Window
 
 Message = dict[str, Any]

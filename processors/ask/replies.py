@@ -17,22 +17,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from processors.ask import continuation, expect, pace_limits, prompts, providers, stream
+from processors.ask import continuation, expect, prompts, providers
 from processors.ask.account import Account, look_up
-from processors.ask.balance import Balance, read_balance
-from processors.ask.batch import Batches
-from processors.ask.batch_calls import BatchCalls, Rules, cancel
-from processors.ask.budget import Budget, Caps, Hear, quiet
-from processors.ask.chat import Chat
+from processors.ask.api import stream
+from processors.ask.api.chat import Chat
+from processors.ask.batch.batches import Batches
+from processors.ask.batch.calls import BatchCalls, Rules, cancel
+from processors.ask.batch.orders import Order, Orders, pending
+from processors.ask.dispatch import Paying, ledger_row
 from processors.ask.fingerprint import fingerprint
 from processors.ask.ledger import Ledger, parts_of
-from processors.ask.orders import Order, Orders, pending
-from processors.ask.pace import Pace
-from processors.ask.paying import Paying, ledger_row
-from processors.ask.sharing import Sharing, account_name
-from processors.ask.statement import statement
+from processors.ask.money.balance import Balance, read_balance
+from processors.ask.money.budget import Budget, Caps, Hear, quiet
+from processors.ask.pace.limits import day_began, fitting
+from processors.ask.pace.pace import Pace
+from processors.ask.pace.shared import Sharing, account_name
+from processors.ask.spend_report import statement
 from processors.ask.traffic import Traffic
-from schemas.compact import Legend
+from schemas.compile.row_codec import Legend
 from schemas.errors import AccessRefused, BudgetReached, Interrupted, OctavoError, RequestError
 from schemas.pipeline import Part, Question, Reply, Request, Window
 
@@ -82,7 +84,7 @@ class Asker:
             hear=self._tell,
         )
         if pace is None:
-            self.pace.spent_today(self.ledger.tokens_since(account.provider.name, pace_limits.day_began()))
+            self.pace.spent_today(self.ledger.tokens_since(account.provider.name, day_began()))
         self.expected = expect.Expectation(self._latest, count, thinking_tokens=account.model.thinking_tokens, plain=account.is_plain)
         self.budget = Budget(account.caps, run=run, hear=self._notice, say=self._tell)
         self.balance = Balance(lambda: read_balance(self.chat.get, account.provider), account.provider.currency, hear=self._notice)
@@ -149,8 +151,8 @@ class Asker:
         """Tokens that a window may have, replies included, and of these the tokens to keep free for the reply about one document."""
         overhead = max(self.overhead_tokens(question, max_documents) for question in questions)
         model = self.account.model
-        fitting = pace_limits.fitting(model.context_tokens, self.account.minute_tokens)
-        usable = min(int(model.context_tokens * (1 - WINDOW_MARGIN)), fitting) - WINDOW_MARGIN_TOKENS
+        most_tokens = fitting(model.context_tokens, self.account.minute_tokens)
+        usable = min(int(model.context_tokens * (1 - WINDOW_MARGIN)), most_tokens) - WINDOW_MARGIN_TOKENS
         reply = max(question.reply_tokens for question in questions) + expect.LENGTH_SHARE_TOKENS
         return usable - overhead - expect.REPLY_MARGIN_TOKENS - model.thinking_tokens, reply
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from schemas.pipeline import INCOMPLETE, Evidence, Part, Question, Record, Request, Role, Window
-from schemas.printed_rows import Row, rows_in
+from schemas.text.printed_rows import Row, rows_in
 
 LEAST_PROVED = 5  # rows of a table that prove items of a list, from which on it is the table of that list
 FURNITURE_LINES = 8  # between two rows of one table: the footer of one page and the header of the next

@@ -15,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from schemas.pipeline import Field, Kind
-from schemas.values import parse_amount, parse_date
+from schemas.text.values import parse_amount, parse_date
 
 NULL_WORDS = frozenset({"", "null", "none", "n/a"})  # what models write where they should have written null
 DECIMAL_DIGITS = 18  # of the columns: before and after the point together

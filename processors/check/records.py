@@ -36,7 +36,7 @@ from processors.check.ground import Leaf, evidence, ground, written
 from processors.check.merge import merge
 from processors.check.salvage import Entry, Salvaged, salvage
 from processors.check.source import Source
-from schemas.compact import expanded
+from schemas.compile.row_codec import expanded
 from schemas.pipeline import NOT_APPLICABLE, NOTHING_FOUND, SUMMARY, Evidence, Part, Question, Record, Reject, Reply, Request
 
 __all__ = [

@@ -23,7 +23,7 @@ from typing import Any
 from processors.check import noisy
 from processors.check.levels import Levelled, initials, level, variants
 from schemas.pipeline import Grade, Kind, Part
-from schemas.values import Found, amounts_in, currencies_in, dates_in, other_amount, other_date
+from schemas.text.values import Found, amounts_in, currencies_in, dates_in, other_amount, other_date
 
 SEAM = "\x00"  # stands between parts, where no value can reach across
 LOOSE_CHARACTERS = 3  # shorter texts are found as they are written, or not at all

@@ -1,6 +1,6 @@
 """A zip container (docx and its kin, or a plain zip) in; single entries out, bounded before and while they are inflated.
 
-Imports `leaf`, the nouns the readers share. Nothing is extracted to disk, and an entry that nobody asks for is never inflated.
+Nothing is extracted to disk, and an entry that nobody asks for is never inflated.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 
-from processors.read.leaf import Limits, Source, over
+from processors.read.content import Limits, Source, over
 from schemas.errors import DocumentError
 
 _LOCAL_HEADER_BYTES = 30  # of an entry, before its name; APPNOTE.TXT 6.3.10 section 4.3.7, read 2026-11

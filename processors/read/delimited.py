@@ -1,7 +1,4 @@
-"""CSV and TSV in; leaves out: a row on one line, " | " between its cells, whatever delimiter and quotes the file uses.
-
-Imports `leaf` (the nouns the readers share), `rows` (how a table becomes text) and `text`, which knows the encodings and cuts pages.
-"""
+"""CSV and TSV in; leaves out: a row on one line, " | " between its cells, whatever delimiter and quotes the file uses."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from processors.read import rows, text
-from processors.read.leaf import Content, Source
+from processors.read.content import Content, Source
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_ROWS = 50  # rows the delimiter is judged by

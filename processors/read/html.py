@@ -1,7 +1,7 @@
 """HTML in; leaves out: its text block by block, a table row on one line with " | " between the cells, the title first.
 
-Imports `leaf`, the nouns the readers share, and `text`, because HTML is decoded as text before it is HTML, and cut into pages as text.
-What a browser does not show is left out, counted and flagged. A link gives its target where that is short and its words do not say it.
+What a browser does not show is left out, counted and flagged. A link gives its target where that is short and
+its words do not say it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from processors.read import text
-from processors.read.leaf import Content, Source
+from processors.read.content import Content, Source
 from schemas.pipeline import Properties
 
 _CHARSET = re.compile(rb"<(?:meta[^>]{0,200}?charset|\?xml[^>]{0,100}?encoding)\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)

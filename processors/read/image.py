@@ -1,6 +1,6 @@
 """Pictures in (PNG, JPEG, TIFF with all frames, WebP, GIF, BMP); a leaf a frame out, and on demand the frame as JPEG.
 
-Imports `leaf`, the nouns the readers share. Size is checked from the header before a pixel is decoded.
+Size is checked from the header before a pixel is decoded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from PIL import Image, ImageOps
 
-from processors.read.leaf import JPEG_QUALITY, Content, Leaf, Source, bounded, over
+from processors.read.content import JPEG_QUALITY, Content, Leaf, Source, bounded, over
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP")  # no EPS: Pillow would start Ghostscript for it
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side

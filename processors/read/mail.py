@@ -1,7 +1,4 @@
-"""A mail (.eml) in; one leaf out, From, To, Date and Subject, the body, and the names of what is attached; attachments as files inside.
-
-Imports `leaf`, the nouns the readers share, and `html` with `text`, because a body is often HTML in an encoding of its own.
-"""
+"""A mail (.eml) in; one leaf out, From, To, Date and Subject, the body, and the names of what is attached; attachments as files inside."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from email.message import EmailMessage
 from email.policy import default
 
 from processors.read import html, text
-from processors.read.leaf import Content, Inner, Leaf, Source, clean, over
+from processors.read.content import Content, Inner, Leaf, Source, clean, over
 from schemas.errors import DocumentError
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")

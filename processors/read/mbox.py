@@ -1,6 +1,6 @@
 r"""A mailbox (mbox) in; its mails out, each a document of its own, named by its place: `box.mbox/1.eml`, `box.mbox/2.eml`, ...
 
-Imports `leaf`, the nouns the readers share, and `kinds`, which knows where a mail begins: after an empty line, at one such as
+A mail begins after an empty line, at one such as
 `From ana@example.com Mon Mar  4 10:00:00 2024`. A line of a body that looks like it has a ">" before it, which is taken off again
 (RFC 4155, read 2026-11).
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
+from processors.read.content import Content, Inner, Source
 from processors.read.kinds import MAIL_BEGINS
-from processors.read.leaf import Content, Inner, Source
 
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 

@@ -1,7 +1,7 @@
 """An xlsx in, beside the library that reads its values; out: how its numbers look, and how far its cells reach.
 
-Imports `leaf` (the limits) and `archive` (the bounded zip container). A price is often money by its format alone: the cell holds 12.5
-and shows "12.50 €". And two cells at far corners make the library fill a billion between them, so the reach is measured first.
+A price is often money by its format alone: the cell holds 12.5 and shows "12.50 €". And two cells at far
+corners make the library fill a billion between them, so the reach is measured first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from lxml import etree
 
 from processors.read.archive import Archive
-from processors.read.leaf import Limits, over
+from processors.read.content import Limits, over
 
 Place = tuple[int, int]  # row and column, from 0
 Looks = Mapping[Place, "Look"]

@@ -1,7 +1,5 @@
 """Old and rich documents in (doc, rtf, ppt, msg); leaves out, by the optional extra `office` or by LibreOffice where it is installed.
 
-Imports `leaf` (the nouns the readers share), `kinds` (which of them it is), `ole` (attachments of a msg, which the extra gives as text
-only), `text` (cuts pages), `rows` (how a table becomes text) and `opendocument`, because that is what LibreOffice turns them into.
 Without both the file is skipped, with the sentence that says what to install.
 """
 
@@ -20,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from processors.read import opendocument, rows, text
+from processors.read.content import Content, Inner, Source
 from processors.read.kinds import DOC, MSG, PPT, RTF, media_type
-from processors.read.leaf import Content, Inner, Source
 from processors.read.ole import Compound
 from schemas.errors import DocumentError
 from schemas.pipeline import Properties

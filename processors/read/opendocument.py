@@ -1,6 +1,5 @@
 """An OpenDocument text or presentation in (odt, odp and their templates); leaves out: a page, or a slide, each.
 
-Imports `leaf` (the nouns the readers share), `archive` (the bounded zip container) and `rows` (how a table becomes text).
 Elements go by their local names. What a tracked change deleted is left out; so is what a style hides.
 
     paragraph, heading   -> a line, "- " before a list item
@@ -20,7 +19,7 @@ from lxml import etree
 
 from processors.read import rows
 from processors.read.archive import Archive
-from processors.read.leaf import Content, Leaf, Source, clean, over
+from processors.read.content import Content, Leaf, Source, clean, over
 from schemas.errors import DocumentError
 from schemas.pipeline import Properties
 

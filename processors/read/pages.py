@@ -22,13 +22,14 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
-from processors.read import kinds, remote, tasks
+from processors.read import kinds, remote
 from processors.read import ocr as ocr_engine
+from processors.read.content import Limits
 from processors.read.discover import Found, display, outermost, walk
-from processors.read.leaf import Limits
-from processors.read.sandbox import Sandbox
-from processors.read.twins import Twins
-from processors.read.worker import Reading, Terms, document_of, failed, look_again
+from processors.read.workers import tasks
+from processors.read.workers.duplicates import Twins
+from processors.read.workers.sandbox import Sandbox
+from processors.read.workers.worker import Reading, Terms, document_of, failed, look_again
 from schemas.errors import DocumentError, SettingsError, said
 from schemas.pipeline import Document, Page
 
@@ -39,8 +40,8 @@ ocr_available = ocr_engine.available
 READER_VERSION = "4"  # goes up when the same bytes give another text
 
 READERS = {  # media type -> file in this folder
-    "application/pdf": "pdf",
-    kinds.DOCX: "word",
+    "application/pdf": "pdf.pages",
+    kinds.DOCX: "word.document",
     **dict.fromkeys((kinds.XLSX, kinds.XLSB, kinds.XLS, kinds.ODS), "sheet"),
     kinds.PPTX: "slides",
     **dict.fromkeys((kinds.ODT, kinds.ODP), "opendocument"),
@@ -55,7 +56,7 @@ READERS = {  # media type -> file in this folder
     "text/csv": "delimited",
 }
 EXTRAS = {"office": "office"}  # reader -> the extra of pyproject.toml that it needs
-_PRELOAD = tuple(f"processors.read.{name}" for name in ("worker", *dict.fromkeys(READERS.values())))
+_PRELOAD = tuple(f"processors.read.{name}" for name in ("workers.worker", *dict.fromkeys(READERS.values())))
 _PAGES_A_TASK = 8  # pictures rendered in one go
 
 

@@ -1,7 +1,7 @@
 """An inbox on another machine (`s3://bucket/prefix`, or any URL that fsspec knows): what `discover` does for a folder, done for a URL.
 
-Imports `discover` for the rules and rows, which are the same. Listing and fetching happen in the parent, where the credentials are;
-a worker gets the bytes in a temporary file. A URL that holds a password is refused, since the inbox stands in rows and logs.
+Listing and fetching happen in the parent, where the credentials are; a worker gets the bytes in a temporary
+file. A URL that holds a password is refused, since the inbox stands in rows and logs.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """A workbook in (xlsx, xlsm, xls, xlsb, ods); one leaf a sheet out: its name, then its rows.
 
-Imports `leaf` (the nouns the readers share), `archive` (the bounded zip container), `number_formats` (which numbers of an xlsx are money
-or per cent, and how far its cells reach) and `rows` (how a table becomes text).
-Only cells that hold something count: a used range inflated to the last row of Excel costs nothing. A formula gives the value that was
-stored with it; a merged cell its value once.
+Only cells that hold something count: a used range inflated to the last row of Excel costs nothing. A formula
+gives the value that was stored with it; a merged cell its value once.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Pass
 
 from processors.read import number_formats, rows
 from processors.read.archive import Archive
-from processors.read.leaf import Content, Leaf, Source, clean, over
+from processors.read.content import Content, Leaf, Source, clean, over
 from processors.read.number_formats import Look, Looks
 from schemas.errors import DocumentError
 

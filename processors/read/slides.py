@@ -1,12 +1,10 @@
 """A presentation (pptx and its kin) in; one leaf a slide out: title, shapes as they are read, tables with rows, charts, notes, comments.
 
-Imports `leaf` (the nouns the readers share), `archive` (the bounded zip container) and `rows` (how a table becomes text).
-
-    title            -> the first line
-    other shapes     -> from top to bottom, from left to right; a group's shapes together
-    bullet           -> "- " before it below the first level
-    chart            -> its title, then its categories and values as a table
-    notes, comments  -> behind the shapes, each under its word
+title            -> the first line
+other shapes     -> from top to bottom, from left to right; a group's shapes together
+bullet           -> "- " before it below the first level
+chart            -> its title, then its categories and values as a table
+notes, comments  -> behind the shapes, each under its word
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from typing import Any
 
 from processors.read import rows
 from processors.read.archive import Archive
-from processors.read.leaf import Content, Inner, Leaf, Source, clean, over
+from processors.read.content import Content, Inner, Leaf, Source, clean, over
 from schemas.errors import DocumentError
 from schemas.pipeline import Properties
 

@@ -1,7 +1,4 @@
-"""Plain text in any encoding in (Markdown, JSON, XML, logs too); leaves out: one page for a short text, pages for a long one.
-
-Imports `leaf`, the nouns the readers share, and `kinds`, which knows wide characters without a mark as well.
-"""
+"""Plain text in any encoding in (Markdown, JSON, XML, logs too); leaves out: one page for a short text, pages for a long one."""
 
 from __future__ import annotations
 
@@ -11,8 +8,8 @@ from collections.abc import Iterator
 
 from charset_normalizer import from_bytes
 
+from processors.read.content import Content, Leaf, Limits, Source, clean, over
 from processors.read.kinds import wide
-from processors.read.leaf import Content, Leaf, Limits, Source, clean, over
 
 LONG_TEXT = 12_000  # characters above which a text without form feeds is cut into pages
 PAGE_TEXT = 4_000  # characters of such a page: about a printed one

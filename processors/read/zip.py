@@ -1,14 +1,11 @@
-"""A zip archive in; the files in it out, each a document of its own. The archive itself has no page.
-
-Imports `leaf`, the nouns the readers share, and `archive`, the bounded container, which Office files use too.
-"""
+"""A zip archive in; the files in it out, each a document of its own. The archive itself has no page."""
 
 from __future__ import annotations
 
 import zipfile
 
 from processors.read.archive import Archive
-from processors.read.leaf import Content, Inner, Source
+from processors.read.content import Content, Inner, Source
 from schemas.errors import DocumentError
 
 

@@ -1,8 +1,9 @@
 """Labels and an answer in; schema, gold and answer as scorers of others read them out, such as ExtractBench (`extract-bench` on PyPI).
 
-That one looks at a field that may be null only when its schema names a metric (0.1, read 2026-11-23), wants every field in the gold, and
-takes numbers as numbers. So all three have the labelled fields alone, and what a label leaves out of a record is null. Of several right
-values the first is told. Lists are for its judge, a model of its own. Imports `match` for the word that marks several right values.
+That one looks at a field that may be null only when its schema names a metric (0.1, read 2026-11-23), wants
+every field in the gold, and takes numbers as numbers. So all three have the labelled fields alone, and what a
+label leaves out of a record is null. Of several right values the first is told. Lists are for its judge, a
+model of its own.
 """
 
 from __future__ import annotations

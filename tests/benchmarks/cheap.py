@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 from flows import order, settings
 from processors.pack import windows as pack
-from schemas import compact
-from schemas.compiler import compile_question, shipped
+from schemas.compile import row_codec
+from schemas.compile.compiler import compile_question, shipped
 from schemas.job import Job
 from schemas.pipeline import Field, Question
 from tests.benchmarks import tokens as counts
@@ -125,8 +125,8 @@ def replies() -> None:
 
 def written(question: Question, records: Sequence[Mapping[str, Any]]) -> tuple[str, str, str, str]:
     """A reply with these records: in the short form, and as plain JSON with spaces, without, and indented."""
-    known, named = compact.legend(question.fields), [(f"{285_612 + at}", record) for at, record in enumerate(records)]
-    short = {"documents": [[key, compact.written(known, record)] for key, record in named]}
+    known, named = row_codec.legend(question.fields), [(f"{285_612 + at}", record) for at, record in enumerate(records)]
+    short = {"documents": [[key, row_codec.written(known, record)] for key, record in named]}
     plain = {"documents": [{"id": key, "record": record} for key, record in named]}
     return _json(short, separators=TIGHT), _json(plain), _json(plain, separators=TIGHT), _json(plain, indent=2)
 

@@ -29,10 +29,11 @@ from pathlib import Path
 from unittest import mock
 
 from flows import order, settings
-from processors.ask import replies, stream
-from processors.ask.pace import Pace
-from processors.ask.pace_limits import DAY_S
-from processors.ask.sharing import Sharing
+from processors.ask import replies
+from processors.ask.api import stream
+from processors.ask.pace.limits import DAY_S
+from processors.ask.pace.pace import Pace
+from processors.ask.pace.shared import Sharing
 from processors.store.warehouse import Warehouse
 from schemas.errors import AccessRefused, ModelNotServed
 from schemas.job import Job

@@ -31,7 +31,7 @@ from typing import Any
 import pypdfium2
 
 from processors.check.records import check, rated
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
 from schemas.pipeline import Evidence, Field, Part, Question, Record, Reject, Reply, Request, Usage, Window
 from tests.benchmarks import offline_quality as offline
 

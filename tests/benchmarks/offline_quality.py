@@ -28,7 +28,7 @@ from processors.ask.offline import provider as offline
 from schemas.extraction.contract import Contract
 from schemas.extraction.invoice import Invoice
 from schemas.extraction.receipt import Receipt
-from schemas.values import parse_amount, parse_date
+from schemas.text.values import parse_amount, parse_date
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 

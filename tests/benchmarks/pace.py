@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows import settings
-from processors.ask.pace import Pace
+from processors.ask.pace.pace import Pace
+from processors.ask.pace.shared import Sharing
 from processors.ask.replies import Asker
-from processors.ask.sharing import Sharing
 from processors.pack import windows as pack
-from schemas.compiler import compile_question
+from schemas.compile.compiler import compile_question
 from schemas.errors import OctavoError
 from schemas.job import Job
 from schemas.pipeline import Page, Request, Window

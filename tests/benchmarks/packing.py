@@ -28,8 +28,8 @@ from flows import order, settings
 from flows.estimate import Estimate
 from flows.hooks import Hooks
 from processors.ask import replies
-from processors.ask.pace import Pace
-from processors.ask.sharing import Sharing
+from processors.ask.pace.pace import Pace
+from processors.ask.pace.shared import Sharing
 from processors.pack import windows as pack
 from schemas.job import Job
 from tests.benchmarks import tokens as counts

@@ -28,8 +28,8 @@ import docx
 from lxml import etree
 from rapidfuzz.distance import LCSseq
 
-from processors.read import word
-from processors.read.leaf import Limits, Source
+from processors.read.content import Limits, Source
+from processors.read.word import document
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 TIMES = 5  # of which the fastest counts
@@ -41,7 +41,7 @@ NAMES = frozenset({"cos", "sin", "tan", "lim", "max", "min", "log", "ln", "exp"}
 
 def ours(data: bytes) -> str:
     """What Octavo reads."""
-    return "\n".join(leaf.text for leaf in word.read(Source(data, Limits())).leaves)
+    return "\n".join(leaf.text for leaf in document.read(Source(data, Limits())).leaves)
 
 
 def paragraphs(data: bytes) -> str:

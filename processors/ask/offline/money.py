@@ -13,7 +13,7 @@ from itertools import accumulate, combinations, pairwise
 
 from processors.ask.offline.columns import columns, number_in
 from processors.ask.offline.sheet import Hit, Sheet, folded
-from schemas.values import Found, currency_in
+from schemas.text.values import Found, currency_in
 
 CENT = Decimal("0.01")
 MOST_CANDIDATES = 40  # amounts of one concept that are compared: enough for any bill, and arithmetic on them stays quick

@@ -18,7 +18,7 @@ from typing import Any
 from processors.ask.offline import clauses, money, names, persons, prose, values
 from processors.ask.offline.labels import CONCEPTS, concept_of, words
 from processors.ask.offline.sheet import Sheet, folded
-from schemas.values import Found, parse_amount, parse_date
+from schemas.text.values import Found, parse_amount, parse_date
 
 Schema = Mapping[str, Any]
 

@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from processors.ask.offline.labels import LABELS, PARTICLES
-from schemas.values import Found, amounts_in, dates_in
+from schemas.text.values import Found, amounts_in, dates_in
 
 T = TypeVar("T")
 

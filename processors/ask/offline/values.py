@@ -11,7 +11,7 @@ from datetime import date
 
 from processors.ask.offline.labels import CONCEPTS, words
 from processors.ask.offline.sheet import Hit, Sheet, folded
-from schemas.values import Found, currency_in
+from schemas.text.values import Found, currency_in
 
 DATE_REACH = 60  # characters behind a label in which its date begins
 HEAD = 3000  # characters in which the date of a contract or a letter stands

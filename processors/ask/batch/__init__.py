@@ -1,0 +1,1 @@
+"""Many requests in files at half the price: ordered, looked after, fetched."""

@@ -1,0 +1,153 @@
+"""Batch files as the ledger knows them: what was meant to be ordered, how far each order came, and what became of each request.
+
+The order of writing is the order of a call, once more: the intent is committed before the upload, the file's id before the batch is
+made, the batch's id before anything waits for it, and replies before anything looks at them. A request in a batch is an attempt that was
+`sent`. The tables stand in the file of the `ledger`, whose words for a request are used here, opened by `database`; each step is one
+transaction. Orders change their state; attempts, replies and ends are only added to. Sums are whole nano-dollars (`money`), and
+`usage` has a word for tokens that nobody told.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from processors.ask import database
+from processors.ask.api.usage import NOT_TOLD
+from processors.ask.ledger import INSERT_END, INSERT_REQUEST, STEPS, ending
+from processors.ask.nano_usd import nano, usd
+from schemas.errors import StorageError
+from schemas.pipeline import Usage
+
+INSERT_ATTEMPT = "INSERT INTO attempts (request, run, sent_at, reserved_nano) VALUES (?, ?, ?, ?)"
+INSERT_BATCH = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One batch file. `intent` is our name for it; `file` and `batch` are the provider's, "" until they are known."""
+
+    intent: str
+    provider: str
+    model: str
+    base_url: str
+    run: str
+    made_at: str  # ISO 8601, UTC
+    sha256: str  # of the file's content
+    bytes: int
+    requests: int
+    reserved_usd: float  # the worst case at the batch price
+    file: str
+    batch: str
+    state: str
+    said: str  # how it ended
+
+    @property
+    def file_name(self) -> str:
+        """The name under which the file is uploaded, by which it is found again."""
+        return f"octavo-{self.intent}.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of one request: the raw reply, or why there is none. `billed_usd` is None when nobody knows."""
+
+    raw: str | None
+    billed_usd: float | None
+    reason: str = ""
+    usage: Usage = NOT_TOLD
+
+
+class Orders:
+    """The orders of one account in one ledger. Every method is a transaction of its own, and may raise StorageError."""
+
+    def __init__(self, ledger: Path, *, provider: str, model: str, base_url: str, run: str) -> None:
+        """`ledger` is the file of an open ledger."""
+        self._path = ledger
+        self._account = (provider, model, base_url)
+        self._run = run
+
+    def intend(self, rows: Sequence[Mapping[str, Any]], worst_usd: Sequence[float], *, sha256: str, size_bytes: int) -> Order:
+        """Put down that a file of these requests is about to be uploaded. `rows` have the columns of `requests`."""
+        made_at = _now()
+        head = (uuid4().hex, *self._account, self._run, made_at, sha256, size_bytes, len(rows), sum(worst_usd))
+        order = Order(*head, file="", batch="", state="intended", said="")
+        with _transaction(self._path) as ledger:
+            ledger.executemany(INSERT_REQUEST, rows)
+            ledger.execute(INSERT_BATCH, astuple(order))
+            for row, worst in zip(rows, worst_usd, strict=True):
+                attempt = ledger.execute(INSERT_ATTEMPT, (row["request"], self._run, made_at, nano(worst))).lastrowid
+                ledger.execute("INSERT INTO batch_lines VALUES (?, ?, ?)", (order.intent, row["request"], attempt))
+        return order
+
+    def uploaded(self, order: Order, file: str) -> Order:
+        """Put down the id of the uploaded file."""
+        with _transaction(self._path) as ledger:
+            ledger.execute("UPDATE batches SET file = ?, state = 'uploaded' WHERE intent = ?", (file, order.intent))
+        return replace(order, file=file, state="uploaded")
+
+    def ordered(self, order: Order, batch: str) -> Order:
+        """Put down the id of the batch."""
+        with _transaction(self._path) as ledger:
+            ledger.execute("UPDATE batches SET batch = ?, state = 'ordered' WHERE intent = ?", (batch, order.intent))
+        return replace(order, batch=batch, state="ordered")
+
+    def dropped(self, order: Order, said: str) -> None:
+        """Put down that nothing came of an order before there was a batch, so that nothing of it was paid."""
+        with _transaction(self._path) as ledger:
+            for attempt, _ in _lines(ledger, order).values():
+                ledger.execute(INSERT_END, ending(attempt, 0.0, said))
+            ledger.execute("UPDATE batches SET state = 'dropped', said = ? WHERE intent = ?", (said, order.intent))
+
+    def done(self, order: Order, ended: Mapping[str, Ended], *, seconds: float, said: str) -> None:
+        """Put down what became of every request of an order, and that it is over."""
+        with _transaction(self._path) as ledger:
+            for request, (attempt, _) in _lines(ledger, order).items():
+                end = ended[request]
+                if end.raw is not None:
+                    ledger.execute("INSERT INTO replies VALUES (?, ?, ?, ?, ?)", (attempt, request, end.raw, seconds, _now()))
+                ledger.execute(INSERT_END, ending(attempt, end.billed_usd, end.reason or None, end.usage))
+            ledger.execute("UPDATE batches SET state = 'done', said = ? WHERE intent = ?", (said, order.intent))
+
+    def open(self) -> list[Order]:
+        """Orders of this account that are not over, in the order in which they were made."""
+        return [order for order in pending(self._path) if (order.provider, order.model, order.base_url) == self._account]
+
+    def worst_usd(self, order: Order) -> dict[str, float]:
+        """The requests of an order, and what each may cost at the most."""
+        with _transaction(self._path) as ledger:
+            return {request: worst_usd for request, (_, worst_usd) in _lines(ledger, order).items()}
+
+
+def pending(ledger: Path) -> list[Order]:
+    """Orders that are not over, of any account, in the order in which they were made. Raises StorageError."""
+    with _transaction(ledger) as connection:
+        database.migrate(connection, STEPS, ledger)  # a ledger of an older version has no such table
+        rows = connection.execute("SELECT * FROM batches WHERE state NOT IN ('done', 'dropped') ORDER BY rowid")
+        return [Order(*row) for row in rows]
+
+
+def _lines(ledger: sqlite3.Connection, order: Order) -> dict[str, tuple[int, float]]:
+    """The requests of an order, with the number of the attempt and the worst case in USD."""
+    sql = "SELECT request, attempt, reserved_nano FROM batch_lines JOIN attempts USING (attempt, request) WHERE intent = ?"
+    return {request: (attempt, usd(nanos)) for request, attempt, nanos in ledger.execute(sql, (order.intent,))}
+
+
+@contextmanager
+def _transaction(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection whose work is committed at the end. A new one each time, since steps are rare and come from any thread."""
+    try:
+        with closing(database.connect(path)) as connection, connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise StorageError(f"The ledger {path} cannot be used: {error}.", next_step="Free space, then run again.") from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

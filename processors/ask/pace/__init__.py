@@ -1,0 +1,1 @@
+"""How fast to ask: calls in flight, requests and tokens a minute, pauses after refusals, shared between processes."""

@@ -1,0 +1,298 @@
+"""When a request may leave: slots in flight, requests and tokens in a sliding minute, tokens a day, and shared pauses.
+
+One Pace for one account: jobs that share it leave in turn. Nobody polls: each event (a reply, a departure, the end of a wait) lets go
+whoever may leave then. The provider charges prompt + reply budget against its tokens a minute, whatever is generated, and counts every
+attempt as a request (documentation of 2026-08-13). The books are kept by `limits`, and for all processes by `shared`; who waits
+stands in `queue`, and until when all wait in `pauses`; what a refusal says is read by `refusals`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from processors.ask.api.refusals import Refusal
+from processors.ask.pace.limits import BURST_SHARE, MOST_IN_FLIGHT, SPREAD_S, Day, Limit, Minute, Miscount, Place, Slots, minute_in, used_up
+from processors.ask.pace.pauses import OTHERS_SHARE, OTHERS_WAIT, Pauses
+from processors.ask.pace.queue import Turns, Waiting
+from processors.ask.pace.shared import LOOK_AGAIN_S, Sharing
+from schemas.errors import BudgetReached, OctavoError, RequestRefused
+
+LOOK_S = 1.0  # how often to look which limits other processes found
+
+
+class Pace:
+    """One account's limits, kept by everything that asks through this object in one event loop."""
+
+    def __init__(  # noqa: PLR0913 - all have a default: limits, time, and who shares them
+        self,
+        *,
+        concurrency: int = 0,
+        rpm: int = 0,
+        tpm: int = 0,
+        tpd: int = 0,
+        begin: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+        sharing: Sharing | None = None,
+        hear: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Limits as the account has them; 0 is "not known": concurrency is then found from `begin` on, the others when they are met.
+
+        `shared` is what other processes use of the account, and what is remembered of it. `hear` gets a sentence about each long pause.
+        """
+        self.clock, self.sleep, self._wall_clock = clock, sleep, wall_clock
+        self._slots, self._rpm, self._tpm, self._tpd = Slots(concurrency, begin), Limit(rpm), Limit(tpm), Limit(tpd)
+        self._minute, self._day, self._miscount = Minute(), Day(), Miscount()
+        self._turns, self._sharing, self._pauses = Turns(), sharing, Pauses(clock, wall_clock, chance, hear)
+        self._left_at = self._looked_at = -math.inf
+        self._known: Mapping[str, tuple[int, float]] = {}  # limits as any process found them, and when
+        self._timer: asyncio.Task[None] | None = None
+        self._timer_at = math.inf
+        self._remember()
+
+    @property
+    def in_flight(self) -> tuple[int, int]:
+        """Calls that left and are not over, and how many there may be now."""
+        return self._slots.in_flight, self._slots.open
+
+    @property
+    def most(self) -> int:
+        """Most calls that can ever be in flight."""
+        return self._slots.limit.told or MOST_IN_FLIGHT
+
+    def limits(self) -> dict[str, int]:
+        """The limits in force, told or found; 0 where none is known."""
+        return {name: self._limit(name).now for name in ("concurrency", "rpm", "tpm", "tpd")}
+
+    @asynccontextmanager
+    async def slot(self, tokens: int, job: str = "", *, again: bool = False) -> AsyncIterator[Place]:
+        """Hold a slot from the moment the request may leave to its last byte; `again` goes before the job's other requests.
+
+        Raises BudgetReached when the day's tokens are used up.
+        """
+        place = await self._turn(tokens, job, first=again)
+        try:
+            yield place
+        finally:
+            self._slots.in_flight -= 1
+            self._end(place)
+
+    def left(self, place: Place) -> None:
+        """The request leaves now: its minute begins. Said again it means nothing."""
+        if place.at == math.inf:
+            self._pauses.left(place)
+            self._minute.leave(place, self.clock())
+        self._let_go()
+
+    def came(self, place: Place, tokens: int) -> None:
+        """A reply came, and the provider counted so many tokens, reply budget included; 0 when it did not say."""
+        if tokens:
+            self._miscount.learn(place.asked_tokens, tokens)
+            self._recount(place, tokens)
+        self._pauses.came(place)
+
+    def refused(self, place: Place, refusal: Refusal | None, why: str = "") -> None:
+        """Learn from a refusal; None when nobody was there to refuse. What left before an earlier one was heard is one wave with it.
+
+        `why` is the sentence for a person, should all have to wait for long.
+        Raises RequestRefused when the request is larger than a whole minute of the account, so that it could never leave.
+        """
+        if refusal is None or not refusal.limit:
+            self.overloaded(place, refusal.wait_s if refusal else None, why)
+            return
+        new_wave = self._pauses.new_wave(place)
+        if self._sharing:
+            self._sharing.found(refusal.limit, refusal.allowed, self._wall_clock())
+        match refusal.limit:
+            case "concurrency":
+                self._slots.limit.find(refusal.allowed, self.clock())
+                self._crowded(refusal.wait_s, why, new_wave=new_wave)
+            case "rpm":
+                news = self._rpm.find(refusal.allowed, self.clock())
+                if new_wave:
+                    self.pause(refusal.wait_s or 0.0 if news else self._pauses.backoff_s(refusal.wait_s), why, refusal.wait_s)
+            case "tpm":
+                self._tpm.find(refusal.allowed, self.clock())
+                self._minute.others(refusal.used, self.clock())
+                self.pause(refusal.wait_s or 0.0 if refusal.used else self._pauses.backoff_s(refusal.wait_s), why, refusal.wait_s)
+            case _:
+                self._tpd.find(refusal.allowed, self.clock())
+                self._day.tokens = max(self._day.tokens, refusal.used or refusal.allowed)
+                self.pause(refusal.wait_s or 0.0 if refusal.allowed else self._pauses.backoff_s(refusal.wait_s), why, refusal.wait_s)
+        self._recount(place, 0)  # it was not let in, so it holds no tokens
+        if refusal.limit == "tpm" and 0 < refusal.allowed < place.asked_tokens:
+            message = f"A request of {place.asked_tokens:,} tokens is more than the account's {refusal.allowed:,} tokens a minute."
+            raise RequestRefused(message, next_step=f"Name the limit, so that windows are made to fit: --tpm {refusal.allowed}")
+
+    def overloaded(self, place: Place, wait_s: float | None = None, why: str = "") -> None:
+        """The provider has too much to do, also when it says so in the middle of a reply: all go on with half, after a pause."""
+        if self._pauses.new_wave(place):
+            self._slots.shrink(self._slots.in_flight // 2, self.clock(), again=self._pauses.vain > 0)
+            self.pause(self._pauses.backoff_s(wait_s), why, wait_s)
+
+    def heard(self, headers: Mapping[str, str], ago_s: float = 0.0) -> None:
+        """Read the headers of an answer to what left so long ago: limits, where nobody told them, and whether the minute is used up."""
+        for limit, name, what in ((self._rpm, "rpm", "requests"), (self._tpm, "tpm", "tokens")):
+            allowed, empty_s = minute_in(headers, what)
+            if allowed and not limit.told and allowed != limit.now:
+                limit.find(allowed, self.clock())
+                if self._sharing:
+                    self._sharing.found(name, allowed, self._wall_clock())
+            if empty_s > ago_s:
+                self.pause(empty_s - ago_s, f"its headers say that no {what} are left.", empty_s - ago_s)
+
+    def pause(self, seconds: float, why: str = "", told_s: float | None = None) -> None:
+        """Let nothing leave for so long, in no process of the account; `told_s` is what the provider asked for."""
+        self._pauses.pause(seconds, why, told_s)
+        if self._sharing:
+            self._sharing.pause(seconds)
+
+    def spent_today(self, tokens: int) -> None:
+        """Take note of the tokens that were reserved in this day of the provider, as earlier runs wrote them down."""
+        self._day.turn(self._wall_clock())
+        self._day.tokens = max(self._day.tokens, tokens)
+
+    def give_up(self, job: str, error: OctavoError) -> None:
+        """Let nobody of a job wait any longer: raise that error where they wait."""
+        self._turns.give_up(job, error)
+
+    def _crowded(self, wait_s: float | None, why: str, *, new_wave: bool) -> None:
+        """Too many in flight: go on with those that were let in, or wait when there are none of ours."""
+        if not new_wave:
+            return
+        others = self._slots.in_flight - 1
+        self._slots.shrink(others, self.clock(), again=False)
+        if not others:
+            self.pause(self._pauses.backoff_s(wait_s), why, wait_s)
+
+    def _end(self, place: Place) -> None:
+        """A slot is free again; who never left has used nothing."""
+        never = place.at == math.inf
+        if never:
+            self._minute.take_back(place)
+            self._day.recount(place, 0)
+        if self._sharing:
+            self._sharing.leave(place.entered_at, (0 if never else place.tokens) - place.entered_tokens, requests=-int(never))
+        self._let_go()
+
+    def _recount(self, place: Place, tokens: int) -> None:
+        self._day.recount(place, tokens)
+        self._minute.recount(place, tokens)
+
+    async def _turn(self, tokens: int, job: str, *, first: bool) -> Place:
+        """Wait until a request may leave. A slot given to somebody who is gone goes back."""
+        waiting = Waiting(tokens, asyncio.get_running_loop().create_future())
+        self._turns.join(waiting, job, first=first)
+        self._let_go()
+        try:
+            return await waiting.turn
+        except asyncio.CancelledError:
+            if waiting.turn.done() and not waiting.turn.cancelled() and waiting.turn.exception() is None:
+                self._slots.in_flight -= 1
+                self._end(waiting.turn.result())
+            raise
+
+    def _let_go(self) -> None:
+        """Let whoever may leave do so, the jobs in turn; then see to it that this is looked at again in time."""
+        while (waiting := self._turns.next()) and self._has_slot():
+            tokens = self._miscount.corrected(waiting.tokens)
+            if self._day_is_full(waiting, tokens):
+                continue
+            if wait_s := self._wait_s(tokens):
+                if wait_s > self._pauses.until - self.clock():
+                    self._pauses.hold(wait_s, used_up(self._minute, self._rpm, self._tpm))
+                self._wake_in(wait_s)
+                return
+            if not self._enter(tokens):
+                self._pauses.hold(LOOK_AGAIN_S, OTHERS_SHARE)
+                self._wake_in(LOOK_AGAIN_S)
+                return
+            self._pauses.go()
+            self._turns.pop()
+            place = Place(tokens, self._day.number, waiting.tokens, self.clock(), tokens)
+            self._minute.enter(place)
+            self._day.tokens += tokens
+            self._slots.in_flight += 1
+            self._left_at = self.clock()
+            waiting.turn.set_result(place)
+
+    def _enter(self, tokens: int) -> bool:
+        """Whether the other processes leave room for a request, which is then counted there too."""
+        if self._sharing is None:
+            return True
+        self._learn_from_others()
+        room, today, pause_s = self._sharing.enter(tokens, self.limits(), self._day.number)
+        self._pauses.pause_for(pause_s, OTHERS_WAIT)
+        self._day.tokens = max(self._day.tokens, today - tokens * room)
+        return room
+
+    def _remember(self) -> None:
+        """Begin with what is known of the account: limits that were found, and the tokens of the day."""
+        if self._sharing:
+            self._learn_from_others()
+            self._slots.open_known()
+            self._day.turn(self._wall_clock())
+            self.spent_today(self._sharing.today(self._day.number))
+
+    def _learn_from_others(self) -> None:
+        """Take limits that any process found since the last look; who has to be refused to know them is refused in vain."""
+        now = self.clock()
+        if self._sharing is None or now < self._looked_at + LOOK_S:
+            return
+        for name, found in (known := self._sharing.known()).items():
+            if found != self._known.get(name):
+                self._limit(name).find(found[0], now - max(0.0, self._wall_clock() - found[1]))
+        self._looked_at, self._known = now, known
+
+    def _limit(self, name: str) -> Limit:
+        return {"concurrency": self._slots.limit, "rpm": self._rpm, "tpm": self._tpm, "tpd": self._tpd}[name]
+
+    def _has_slot(self) -> bool:
+        """Whether a slot is free; opens one more when it is time, and else sees to it that this is looked at again then."""
+        now = self.clock()
+        if not self._slots.free and now >= max(self._pauses.until, self._slots.grow_at()):
+            self._slots.grow(now)
+        if not self._slots.free:
+            self._wake_in(max(self._slots.grow_at(), self._pauses.until) - now)
+        return self._slots.free
+
+    def _wait_s(self, tokens: int) -> float:
+        now = self.clock()
+        self._rpm.try_more(now)
+        self._tpm.try_more(now)
+        wait_s = max(self._pauses.until - now, self._minute.wait_s(tokens, self._rpm.now, self._tpm.now, now))
+        if self._minute.requests > BURST_SHARE * self._rpm.now > 0:
+            wait_s = max(wait_s, self._left_at + SPREAD_S / self._rpm.now - now)
+        return max(0.0, wait_s)
+
+    def _day_is_full(self, waiting: Waiting, tokens: int) -> bool:
+        """Whether the day has no room for a request, which is then told so."""
+        self._day.turn(self._wall_clock())
+        if not self._tpd.now or self._day.tokens + tokens <= self._tpd.now:
+            return False
+        message = f"The account's {self._tpd.now:,} tokens a day are used up."
+        waiting.turn.set_exception(BudgetReached(message, about="tpd", next_step="Run again after 00:00 UTC+8; what is done is kept."))
+        self._turns.pop()
+        return True
+
+    def _wake_in(self, seconds: float) -> None:
+        """Look again in so many seconds, unless that is due earlier anyway."""
+        at = self.clock() + seconds
+        if at == math.inf or (self._timer is not None and self._timer_at <= at):
+            return  # at infinity: somebody is about to leave, and this is looked at again then
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = asyncio.get_running_loop().create_task(self._wake(seconds))
+
+    async def _wake(self, seconds: float) -> None:
+        await self.sleep(seconds)
+        self._timer = None
+        self._let_go()

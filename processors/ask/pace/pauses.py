@@ -1,0 +1,85 @@
+"""When nothing may leave, and why: what a provider refuses comes in, the moment until which all wait goes out.
+
+Refusals of requests that left together are one wave: they are one trouble, and double no pause. Each wave in which no reply came makes
+the pause longer, with jitter, so that several machines do not come back at once. Whatever keeps everybody waiting for long is said to
+whoever watches, once, and whose choice it is. It imports `limits` for what a place is, and `waits` for the words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from processors.ask.pace.limits import MINUTE_S, Place
+from processors.ask.waits import JITTER, SAY_FROM_S, whose
+
+BACKOFF_S = 1.0  # first pause when the provider names none; doubled with each wave of refusals, with jitter
+BACKOFF_MAX_S = 60.0
+OTHERS_WAIT = "since another run of this account was told to wait."
+OTHERS_SHARE = "other runs of this account on this machine use its limits, and this one waits for its share of them."
+WAVE_S = 10.0  # refusals that are heard within so long may be of one wave (ours, 2026-11-23)
+
+
+class Pauses:
+    """The pauses of one account, as this process knows them."""
+
+    def __init__(
+        self, clock: Callable[[], float], wall_clock: Callable[[], float], chance: Callable[[], float], hear: Callable[[str], None]
+    ) -> None:
+        """`hear` gets a sentence when nothing will leave for long."""
+        self._clock, self._wall_clock, self._chance, self._hear = clock, wall_clock, chance, hear
+        self.until = -math.inf
+        self.vain = 0  # waves since a reply came
+        self._said_until = self._refused_at = self._held_said = -math.inf
+        self._held_since = math.inf
+        self._wave = 0  # of refusals that was heard: what left after it is no part of it
+
+    def pause(self, seconds: float, why: str, told_s: float | None = None) -> None:
+        """Let nothing leave for so long, of which the provider named `told_s`; "" says nothing."""
+        self.pause_for(seconds, why and f"{whose(seconds, told_s, self.vain)}: {why}")
+
+    def pause_for(self, seconds: float, why: str) -> None:
+        """Let nothing leave for so long; `why` says whose choice it is."""
+        now = self._clock()
+        self.until = max(self.until, now + seconds)
+        if why and seconds > SAY_FROM_S and self.until > max(now, self._said_until) + SAY_FROM_S:
+            self._said_until = self.until
+            ends = datetime.fromtimestamp(self._wall_clock() + seconds, UTC)
+            self._hear(f"Nothing is sent before {ends:%H:%M:%S} UTC, for {seconds:.0f} s, {why}")
+
+    def hold(self, seconds: float, why: str) -> None:
+        """Take note that who is next has to wait at least so long, beside all pauses; said once it is long in all, and then each minute."""
+        now = self._clock()
+        self._held_since = min(self._held_since, now)
+        whole_s = now + seconds - self._held_since
+        if whole_s > SAY_FROM_S and now + seconds > max(self._said_until, self._held_said + MINUTE_S):
+            self._held_said = now + seconds
+            self._hear(f"Nothing is sent for {whole_s:.0f} s or more: {why}")
+
+    def go(self) -> None:
+        """Somebody leaves: nobody is held."""
+        self._held_since = math.inf
+
+    def left(self, place: Place) -> None:
+        """A request leaves: later waves are not its own."""
+        place.wave = self._wave
+
+    def came(self, place: Place) -> None:
+        """A reply came; when it left after the last wave, the trouble is over."""
+        if place.wave == self._wave:
+            self.vain = 0
+
+    def new_wave(self, place: Place) -> bool:
+        """Whether a refusal is the first that is heard of those that left together; one in a long reply may be far from its departure."""
+        new = place.wave == self._wave or self._clock() > self._refused_at + WAVE_S
+        if new:
+            self._wave += 1
+            self._refused_at = self._clock()
+        return new
+
+    def backoff_s(self, told_s: float | None) -> float:
+        """How long all wait: at least as told, longer with each wave in which nothing came, never the same for two machines."""
+        grown_s = min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** min(self.vain, 10))
+        self.vain += 1
+        return max(told_s or 0.0, grown_s) * (1 + JITTER * self._chance())

@@ -1,0 +1,239 @@
+"""PDF in; a leaf a page out: its text, or the size of its picture when text alone would not do; on demand pages as JPEG, or boxes.
+
+The order of the work; how each step is done stands in `open`, `marks` (what is worth a closer look),
+`chars` (PDFium's boxes), `layout` (rows of tables), `hidden`, `scan` (pictures and layers of
+OCR) and `extras` (forms, outline, attachments); `furniture` finds running headers.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import groupby
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from processors.read.content import JPEG_QUALITY, Content, Inner, Leaf, Source, clean, over
+from processors.read.pdf import chars, extras, furniture, hidden, layout, marks, scan
+from processors.read.pdf.chars import Sheet
+from processors.read.pdf.open import Opened, opened
+from schemas.errors import DocumentError
+
+_FEW_PAGES = 9  # up to so many, each page is looked at object by object, for up to half of what its text takes
+_FEW_DRAWN = 1_000  # objects of such a page that are asked whether they are seen; with more, a look for marks in the streams costs less
+_ENOUGH_TEXT = 1_500  # characters: a page with as many is not looked at further when nothing is marked
+_FEW_OBJECTS = 100  # a page under a picture with little text has fewer; one with more is drawn or set
+_HYPHEN = re.compile("\ufffe")  # PDFium's mark for a word broken at a line end
+_BLANK = frozenset(" \t\u3000\n\r\x0b\x0c\x85\u2028\u2029")  # what cleaning may take away; all else stays, in its order
+
+
+@dataclass
+class _Task:
+    """One document while it is read: what is known of it, and what is found on the way."""
+
+    file: Opened
+    count: int  # of pages
+    has_form: bool
+    told: set[str] = field(default_factory=set)  # names of form fields
+    lost: list[int] = field(default_factory=list)  # pages that cannot be loaded
+    unseen: list[int] = field(default_factory=list)  # pages without text whose pictures cannot be decoded
+    forms: list[list[str]] = field(default_factory=list)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether each page is looked at object by object."""
+        return self.count <= _FEW_PAGES
+
+    @cached_property
+    def _marked(self) -> frozenset[int] | None:
+        return marks.hides(self.file.data, self.file.password, self.count)
+
+    def is_marked(self, index: int) -> bool:
+        """Whether a page may have text without ink."""
+        return self._marked is None or index in self._marked
+
+
+def read(source: Source) -> Content:
+    """All pages, with what lies beside them. Raises DocumentError: encrypted, corrupt, too_many_pages."""
+    with opened(source) as file:
+        count = len(file.document)
+        if count > source.limits.max_pages:
+            over("max_pages", count, source.limits.max_pages, "too_many_pages")
+        task = _Task(file, count, _has_form(file.document))
+        leaves = _with_furniture([_leaf_or_lost(task, index) for index in range(count)])
+        leaves = [_with_fields(leaf, lines) for leaf, lines in zip(leaves, task.forms, strict=True)]
+        inner, left_out = _attachments(file, source)
+        properties = extras.properties(file.document)
+        flags, detail = _flags(file, task, leaves), _detail(file, task, extras.cut(properties), left_out)
+        if (task.lost or task.unseen) and not inner and not any(leaf.text or leaf.image_px for leaf in leaves):
+            raise DocumentError("corrupt", f"None of its pages can be shown. {detail}", next_step="Export it again from its source.")
+        return Content(tuple(leaves), detail, flags, properties, inner)
+
+
+def render(source: Source, numbers: Sequence[int]) -> dict[int, bytes]:
+    """Pages (from 1) as JPEG at 150 dpi with form values, the longest side bounded."""
+    with opened(source) as file:
+        _has_form(file.document)
+        return {number: _jpeg(file.document, number - 1) for number in numbers if 0 < number <= len(file.document)}
+
+
+def boxes(source: Source, number: int, start: int, end: int) -> list[chars.Box]:
+    """Where characters `start` to `end` of the text of page `number` (from 1) stand: a box (left, bottom, right, top) a line.
+
+    In points from the lower left corner of the page as it is shown. Values of form fields have none. Raises DocumentError as reading does.
+    """
+    with opened(source) as file:
+        if not 0 < number <= len(file.document):
+            return []
+        with closing(file.document[number - 1]) as page, closing(Sheet(page)) as sheet:
+            parts = _parts(sheet)
+            text = _cleaned(layout.joined(sheet.text, parts))
+            places = [(text.count("\n", 0, at), origin) for at, origin in _origins(sheet.text, parts, text) if start <= at < end]
+            rows = [[origin for _, origin in row] for _, row in groupby(places, key=lambda place: place[0])]
+            return [box for row in rows for box in _merged(list(zip(*chars.shown(sheet, row), strict=True)))]
+
+
+def _has_form(document: pypdfium2.PdfDocument) -> bool:
+    """Whether there is a form. It is made ready, which must be before any page is loaded: the fields are drawn too."""
+    if document.get_formtype() == pdfium.FORMTYPE_NONE:
+        return False
+    document.init_forms()
+    return True
+
+
+def _leaf_or_lost(task: _Task, index: int) -> Leaf:
+    """A leaf; an empty one for a page that PDFium counts but cannot load."""
+    try:
+        with closing(task.file.document[index]) as page:
+            leaf = _leaf(task, page, index)
+            if not leaf.text and not leaf.image_px and scan.is_undecodable(page):
+                task.unseen.append(index + 1)
+            task.forms.append(extras.fields(page, task.told) if task.has_form else [])
+            return leaf
+    except pypdfium2.PdfiumError:
+        task.lost.append(index + 1)
+        task.forms.append([])
+        return Leaf("")
+
+
+def _leaf(task: _Task, page: pypdfium2.PdfPage, index: int) -> Leaf:
+    with closing(Sheet(page)) as sheet:
+        text = _cleaned(layout.joined(sheet.text, _parts(sheet)))
+        if not text:
+            return Leaf("", scan.size_px(page) if scan.is_drawn(sheet) else None)
+        if scan.is_junk(text):
+            return Leaf(text, scan.size_px(page))
+        if task.is_short or task.is_marked(index) or (len(text) < _ENOUGH_TEXT and chars.count(sheet) < _FEW_OBJECTS):
+            return _looked_at(task, sheet, index, Leaf(text))
+        return Leaf(text, hidden_chars=_characters(hidden.strays(sheet)))
+
+
+def _looked_at(task: _Task, sheet: Sheet, index: int, leaf: Leaf) -> Leaf:
+    """The leaf with what the page's objects tell: whether it is a scan, with a layer that is good or poor, and what is hidden."""
+    drawn = chars.objects(sheet)
+    share = scan.picture_share(sheet, drawn)
+    if share >= scan.WHOLE_PAGE and scan.is_layer(drawn):
+        return replace(leaf, image_px=scan.size_px(sheet.page) if scan.is_poor(leaf.text) else None, text_from="layer")
+    hidden = _hidden(task, sheet, index, drawn)
+    picture = scan.size_px(sheet.page) if scan.needs_sight(share, leaf.text) else None
+    return replace(leaf, image_px=picture, hidden_chars=_characters(hidden))
+
+
+def _hidden(task: _Task, sheet: Sheet, index: int, drawn: chars.Drawn) -> set[tuple[int, int]]:
+    """Spans of the words that nobody sees; the page is drawn only for those of which nothing else tells."""
+    found = set(hidden.strays(sheet))
+    is_asked = (task.is_short and len(drawn.kinds) <= _FEW_DRAWN) or task.is_marked(index)
+    sure, unsure = hidden.without_ink(sheet, drawn) if is_asked else ([], [])
+    found.update(chars.spans_of(sheet, set(sure)) if sure else ())
+    suspects = {*unsure, *(hidden.covered(drawn) if task.is_short else ())} - set(sure)
+    doubtful = [span for span in chars.spans_of(sheet, suspects) if span not in found] if suspects else []
+    return found.union(hidden.unseen(sheet, doubtful, suspects))
+
+
+def _characters(hidden: Iterable[tuple[int, int]]) -> int:
+    """Of words that nobody sees. To drop them, leave their spans out of the pieces."""
+    return sum(end - start for start, end in hidden)
+
+
+def _parts(sheet: Sheet) -> list[layout.Piece]:
+    """The text in reading order; only a page that looks like a table pays for the boxes of its words."""
+    if not layout.looks_tabular(sheet.text):
+        return [(0, len(sheet.text))]
+    return layout.pieces(sheet.text, chars.words(sheet, chars.word_spans(sheet.text)))
+
+
+def _cleaned(text: str) -> str:
+    """The text without PDFium's marks for a word broken at a line end; where no letters meet the mark is a hyphen."""
+    if "\ufffe" in text:
+        for place in reversed(_soft_hyphens(text)):
+            text = text[:place] + text[place + 1 :]
+        text = text.replace("\ufffe", "-")
+    return clean(text)
+
+
+def _soft_hyphens(text: str) -> list[int]:
+    """Places of the marks between letters."""
+    marks = [found.start() for found in _HYPHEN.finditer(text)]
+    return [place for place in marks if text[place - 1 : place].isalpha() and text[place + 1 : place + 2].isalpha()]
+
+
+def _origins(raw: str, parts: Sequence[layout.Piece], text: str) -> Iterator[tuple[int, int]]:
+    """For each character of the cleaned text but white space and bars: its place there and in PDFium's text.
+
+    Cleaning takes away white space and soft hyphens and replaces others one by one, so what is left pairs up in order.
+    """
+    places = [place for part in parts for place in ([-1] * len(part) if isinstance(part, str) else range(*part))]
+    whole = layout.joined(raw, parts)
+    soft = set(_soft_hyphens(whole))
+    before = (place for at, place in enumerate(places) if whole[at] not in _BLANK and at not in soft)
+    after = (at for at, char in enumerate(text) if char not in _BLANK)
+    return ((at, place) for at, place in zip(after, before, strict=True) if place >= 0)
+
+
+def _merged(row: Sequence[chars.Box]) -> list[chars.Box]:
+    """One box around those of a line; none where all are empty."""
+    inked = [box for box in row if box[2] > box[0] and box[3] > box[1]]
+    lefts, bottoms, rights, tops = zip(*inked, strict=True) if inked else ((), (), (), ())
+    return [(min(lefts), min(bottoms), max(rights), max(tops))] if inked else []
+
+
+def _with_furniture(leaves: Sequence[Leaf]) -> list[Leaf]:
+    spans = furniture.repeated([leaf.text for leaf in leaves])
+    return [replace(leaf, repeated=span) if span else leaf for leaf, span in zip(leaves, spans, strict=True)]
+
+
+def _with_fields(leaf: Leaf, lines: Sequence[str]) -> Leaf:
+    """The leaf with the values of its form under a heading."""
+    return replace(leaf, text="\n".join([leaf.text, "Form fields:", *lines]).lstrip("\n")) if lines else leaf
+
+
+def _attachments(file: Opened, source: Source) -> tuple[tuple[Inner, ...], str]:
+    if not pdfium.FPDFDoc_GetAttachmentCount(file.document.raw):
+        return (), ""
+    return extras.attachments(file.data, file.password, source.limits)
+
+
+def _flags(file: Opened, task: _Task, leaves: Sequence[Leaf]) -> tuple[str, ...]:
+    """What a careful reader should know."""
+    hidden = any(leaf.hidden_chars for leaf in leaves)
+    damaged = task.lost or task.unseen
+    signs = {"repaired": file.repaired, "hidden_text": hidden, "javascript": marks.acts(file.data), "damaged_pages": damaged}
+    return tuple(name for name, holds in signs.items() if holds)
+
+
+def _detail(file: Opened, task: _Task, *left_out: str) -> str:
+    repaired = "It was damaged and was repaired before reading." if file.repaired else ""
+    lost = f"Damaged and not read: page(s) {', '.join(map(str, task.lost))}." if task.lost else ""
+    unseen = f"Damaged and not seen: the pictures on page(s) {', '.join(map(str, task.unseen))}." if task.unseen else ""
+    return " ".join(filter(None, [repaired, lost, unseen, *left_out]))
+
+
+def _jpeg(document: pypdfium2.PdfDocument, index: int) -> bytes:
+    with closing(document[index]) as page, closing(page.render(scale=scan.scale(page))) as bitmap, io.BytesIO() as file:
+        bitmap.to_pil().convert("RGB").save(file, "JPEG", quality=JPEG_QUALITY)
+        return file.getvalue()

@@ -1,0 +1,1 @@
+"""Values and rows as they are printed in documents."""
