@@ -101,7 +101,7 @@ def sql(args: argparse.Namespace) -> int:
     """Query the tables, read-only."""
     from processors.query import sql as query
 
-    limits = query.Limits() if args.max_rows is None else query.Limits(rows=args.max_rows)
+    limits = query.QueryLimits() if args.max_rows is None else query.QueryLimits(rows=args.max_rows)
     table = query.select(Path(args.out), args.statement, limits)
     query.write(table, args.format, sys.stdout.buffer)
     cut = query.truncation(table)

@@ -24,7 +24,7 @@ class RunContext:
 
     job: Job
     questions: Sequence[Question]
-    limits: read.Limits
+    limits: read.ReadLimits
     warehouse: Warehouse
     asker: Asker
     reader: read.Reader
@@ -47,7 +47,7 @@ class RunContext:
 
         An answer is stored under the fingerprint of the last words, so that one pass is never taken for two.
         """
-        return [question, check.second(question)] if self.job.passes > 1 and question.name != SUMMARY else [question]
+        return [question, check.rephrased(question)] if self.job.passes > 1 and question.name != SUMMARY else [question]
 
     def readings(self, question: Question) -> list[Question]:
         """A question in the words in which it is asked about every window. A replay compares nothing."""

@@ -220,7 +220,7 @@ class _StagedPages:
         self._documents.put([tables.document_row(document, self.reader, self.inbox) for document in passed_over])
         self.found.removed += len(unmet) + len(passed_over)
         await self.commit()
-        self.found.tables_changed |= await asyncio.to_thread(self.warehouse.forget, unmet.keys())
+        self.found.tables_changed |= await asyncio.to_thread(self.warehouse.delete_paths, unmet.keys())
 
     def _left_a_file(self, path: str, inbox: str) -> bool:
         """Whether a path that is gone was inside a file of this inbox that is there."""
@@ -247,7 +247,7 @@ async def read_inbox(run: RunContext, aside: Warehouse | None = None) -> Ingeste
 
 async def _settle_twins(staged: _StagedPages) -> None:
     """No row says ok without pages: where a worker died with those of a twin, the others are in trouble too; the next run reads them."""
-    for document in await asyncio.to_thread(staged.warehouse.pageless, staged.inbox):
+    for document in await asyncio.to_thread(staged.warehouse.without_pages, staged.inbox):
         detail = "The worker that read the same bytes under another path died before it handed over their pages. Run again."
         staged.trouble(replace(document, status="error", reason="crashed", detail=detail))
     await staged.commit()
@@ -312,7 +312,7 @@ def _replaced(run: RunContext) -> dict[tuple[str, str], _Row]:
 def _known(warehouse: Warehouse, inbox: str, reader: str) -> _Known:
     """What is known of an inbox. Need not be read again: what this reader has read, unless a file inside it was in trouble."""
     known = _Known()
-    troubled = [document.path for document in warehouse.pageless(inbox)]  # of a run that was killed
+    troubled = [document.path for document in warehouse.without_pages(inbox)]  # of a run that was killed
     for row in warehouse.each(tables.DOCUMENTS.name, ["path", "inbox", "document", "status", "reason", "reader", "container"]):
         if row["inbox"] != inbox:
             continue

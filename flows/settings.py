@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from processors.ask.providers import Catalogue, Limits, Provider, catalogue
+from processors.ask.providers import AccountLimits, Catalogue, Provider, catalogue
 from processors.ask.replies import Account, Caps
 from processors.read import pages as read
 from schemas.errors import SettingsError
@@ -37,7 +37,7 @@ __all__ = [
     "vocabulary",
 ]
 
-UNKNOWN = Limits(0, 0, 0, 0)
+UNKNOWN = AccountLimits(0, 0, 0, 0)
 ASSUMED_TIER = 1  # the first that is paid for
 
 
@@ -65,7 +65,7 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     if (most := held.lowest_usd) and not model.priced and not job.unpriced:
         message = f"No price of {model.id} at {provider.name} is known, so a budget of ${most:.2f} cannot be held."
         raise SettingsError(message, about="budget_usd", next_step="Give its prices in --catalogue FILE.toml, or go on with --unpriced.")
-    least = provider.assumed or Limits(0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0)
+    least = provider.assumed or AccountLimits(0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0)
     minute_tokens = limits(job, least).tpm
     return Account(provider, model, base_url, limits(job), key, held, job.plain_json, minute_tokens)
 
@@ -120,7 +120,7 @@ def caps(job: Job, environ: Mapping[str, str] = os.environ) -> Caps:
     return Caps(*amounts, job.project, data_folder(environ) / "spending.sqlite")
 
 
-def limits(job: Job, unknown: Limits = UNKNOWN) -> Limits:
+def limits(job: Job, unknown: AccountLimits = UNKNOWN) -> AccountLimits:
     """The limits of the account: each by hand where the job names it, else the provider's, else by tier. Offline they are the machine's.
 
     A provider with tiers has none of its own; without a tier its limits are `unknown`, which is 0 for "to be found". So are limits that
@@ -130,10 +130,10 @@ def limits(job: Job, unknown: Limits = UNKNOWN) -> Limits:
     given = provider.limits or (unknown if job.tier < 0 or provider.assumed else catalogue(job.catalogue).tiers[job.tier])
     if provider.name == "offline":
         return given
-    return Limits(job.concurrency or given.concurrency, job.rpm or given.rpm, job.tpm or given.tpm, job.tpd or given.tpd)
+    return AccountLimits(job.concurrency or given.concurrency, job.rpm or given.rpm, job.tpm or given.tpm, job.tpd or given.tpd)
 
 
-def assumed(job: Job) -> Limits:
+def assumed(job: Job) -> AccountLimits:
     """The limits to reckon a plan's minutes with: where they are to be found, those that the catalogue assumes, or tier 1's."""
     return limits(job, provider_of(job).assumed or catalogue(job.catalogue).tiers[ASSUMED_TIER])
 
@@ -158,10 +158,10 @@ def passwords(job: Job) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, given)))
 
 
-def read_limits(job: Job) -> read.Limits:
+def read_limits(job: Job) -> read.ReadLimits:
     """How much one file may cost. A number of workers that is 0 is the machine's."""
-    given = {field.name: getattr(job, field.name) for field in fields(read.Limits)}
-    return read.Limits(**{name: value for name, value in given.items() if value or not name.endswith("workers")})
+    given = {field.name: getattr(job, field.name) for field in fields(read.ReadLimits)}
+    return read.ReadLimits(**{name: value for name, value in given.items() if value or not name.endswith("workers")})
 
 
 def tokenizer_path(environ: Mapping[str, str] = os.environ) -> Path | None:

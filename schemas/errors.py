@@ -34,19 +34,19 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object in memory: another one
 _MOST_WORDS = 200  # characters
 
 
-def said(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     r"""What an error that is not ours says, for a sentence of ours: its class and its words in one line, the same each time.
 
-    >>> said(ValueError("no picture\n in <_io.BytesIO object at 0x7f92607a6a70>"))
+    >>> describe(ValueError("no picture\n in <_io.BytesIO object at 0x7f92607a6a70>"))
     'ValueError: no picture in <_io.BytesIO object>'
     """
     return f"{type(error).__name__}: {_ADDRESS.sub('', ' '.join(str(error).split()))[:_MOST_WORDS]}"
 
 
-def words(error: BaseException) -> str:
+def system_message(error: BaseException) -> str:
     """What an error about a file says, in one line: the system's words without its number and path, or the parser's own.
 
-    >>> words(FileNotFoundError(2, "No such file or directory", "gold.json"))
+    >>> system_message(FileNotFoundError(2, "No such file or directory", "gold.json"))
     'No such file or directory'
     """
     return getattr(error, "strerror", None) or " ".join(str(error).split())

@@ -13,7 +13,7 @@ from flows import order, settings
 from flows.hooks import Hooks
 from flows.outcome.outcome import Outcome
 from processors.ask import replies
-from processors.ask.api.chat import TryLater
+from processors.ask.api.chat import Retryable
 from processors.ask.money import balance as balances
 from processors.ask.money.balance import EVERY_S, Balance, read_balance
 from processors.ask.replies import look_up
@@ -134,7 +134,7 @@ async def test_what_cannot_be_read_is_not_told(said: Any) -> None:
 
 async def test_a_trouble_of_the_moment_does_not_end_the_looking() -> None:
     """A balance that cannot be read just now is read again when it is due."""
-    outcomes: list[Exception | float] = [TryLater("scaling"), 0.0]
+    outcomes: list[Exception | float] = [Retryable("scaling"), 0.0]
 
     async def read() -> float | None:
         outcome = outcomes.pop(0)

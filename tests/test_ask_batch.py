@@ -408,7 +408,7 @@ async def test_kill_9_at_every_step(kimi: Running, inbox: Path, at: str, when: s
 
 async def test_a_lost_answer_to_an_order_makes_no_second_batch(kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the connection breaks after the provider made the batch, it is looked for before another one is made."""
-    from processors.ask.api.chat import Chat, TryLater
+    from processors.ask.api.chat import Chat, Retryable
 
     plain, broken = Chat.post, []
 
@@ -417,7 +417,7 @@ async def test_a_lost_answer_to_an_order_makes_no_second_batch(kimi: Running, in
         if not broken:
             broken.append(path)
             message = "The connection broke."
-            raise TryLater(message, wait_s=0.0, maybe_paid=True)
+            raise Retryable(message, wait_s=0.0, maybe_paid=True)
         return made
 
     monkeypatch.setattr(Chat, "post", post)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flows import settings
 from processors.ask import expect
-from processors.ask.expect import LEAST, LEAST_THOUGHTS, MOST_THOUGHT, Expectation, Seen
+from processors.ask.expect import LEAST, LEAST_THOUGHTS, MOST_THOUGHT, ReplyLength, Seen
 from processors.ask.fingerprint import fingerprint
 from processors.ask.replies import Asker
 from processors.pack import windows as pack
@@ -63,13 +63,13 @@ def replied(request: Request, tokens: int, finish_reason: str = "stop", *, from_
 
 
 def request_of(question: Question, shown: Window, round_: int = 0) -> Request:
-    """A request as `Expectation` sees it."""
+    """A request as `ReplyLength` sees it."""
     return Request("f", question, shown, {}, {}, 0, 0, round_)
 
 
 def test_a_question_begins_with_the_estimate_of_its_schema(question: Question) -> None:
     """Until enough replies are known, the schema and the length of the documents say how long a reply may be."""
-    expected = Expectation(lambda _: ())
+    expected = ReplyLength(lambda _: ())
     shown = window(invoice(1), invoice(2))
     for _ in range(LEAST):
         assert expected.tokens(question, shown) == expect.estimate(question, shown)
@@ -79,7 +79,7 @@ def test_a_question_begins_with_the_estimate_of_its_schema(question: Question) -
 
 def test_longer_documents_are_learned_apart(question: Question) -> None:
     """What short documents need says nothing about long ones."""
-    expected = Expectation(lambda _: ())
+    expected = ReplyLength(lambda _: ())
     short, long = window(invoice(1)), window(invoice(1, characters=20_000))
     expected.tokens(question, short)
     for _ in range(LEAST):
@@ -90,7 +90,7 @@ def test_longer_documents_are_learned_apart(question: Question) -> None:
 
 def test_a_mean_is_known_before_a_limit_is(question: Question) -> None:
     """One window of several documents says how long replies are, also for documents of other lengths until those are known themselves."""
-    expected = Expectation(lambda _: ())
+    expected = ReplyLength(lambda _: ())
     shown = window(*(invoice(number) for number in range(LEAST)))
     before = expected.tokens(question, shown)
     assert expected.likely(question, 2, 60) == 2 * question.reply_tokens
@@ -106,7 +106,7 @@ def test_a_mean_is_known_before_a_limit_is(question: Question) -> None:
 
 def test_items_of_lists_are_counted_by_rows(question: Question) -> None:
     """Before any reply each row of a table makes it longer; once replies about documents so long are known, these say it all."""
-    expected, item = Expectation(lambda _: ()), item_tokens(question.fields)
+    expected, item = ReplyLength(lambda _: ()), item_tokens(question.fields)
     few, many = expected.likely(question, 2, 60), expected.likely(question, 2, 60, 40)
     assert (few, expected.likely(question, 2, 60, 10)) == (2 * question.reply_tokens, few)  # the schema has five for each list
     assert many - few == 30 * item
@@ -122,7 +122,7 @@ def test_items_of_lists_are_counted_by_rows(question: Question) -> None:
 
 def test_plain_objects_are_longer_than_rows(question: Question) -> None:
     """What a schema lets expect is for rows; of plain objects more is expected, in the plan and as a limit."""
-    rows, plain = Expectation(lambda _: ()), Expectation(lambda _: (), plain=True)
+    rows, plain = ReplyLength(lambda _: ()), ReplyLength(lambda _: (), plain=True)
     shown = window(invoice(1))
     assert plain.likely(question, 10, 600) == pytest.approx(expect.PLAIN * rows.likely(question, 10, 600), rel=0.01)
     assert plain.tokens(question, shown) == pytest.approx(expect.PLAIN * rows.tokens(question, shown), rel=0.01)
@@ -132,7 +132,7 @@ def test_plain_objects_are_longer_than_rows(question: Question) -> None:
 def test_what_is_learned_is_enough_for_nearly_all(question: Question, in_one: int) -> None:
     """Of replies with a long tail fewer than 1 in 50 would be cut, and little more is reserved than they have."""
     lot = random.Random(7)
-    expected = Expectation(lambda _: ())
+    expected = ReplyLength(lambda _: ())
     shown = window(*(invoice(number) for number in range(in_one)))
     request = request_of(question, shown)
     drawn = [sum(int(100 * lot.lognormvariate(0, 0.25)) for _ in range(in_one)) for _ in range(1_000)]
@@ -148,7 +148,7 @@ def test_what_is_learned_is_enough_for_nearly_all(question: Question, in_one: in
 
 def test_a_reply_that_was_cut_counts_for_more_than_it_had(question: Question) -> None:
     """Replies that end at a limit that is too low make it rise, instead of teaching that they are so short."""
-    expected = Expectation(lambda _: ())
+    expected = ReplyLength(lambda _: ())
     request = request_of(question, window(invoice(1)))
     limits = []
     for _ in range(12):
@@ -160,7 +160,7 @@ def test_a_reply_that_was_cut_counts_for_more_than_it_had(question: Question) ->
 @pytest.mark.parametrize(("finish_reason", "tokens"), [("cut", 50), ("unreadable", 50), ("endless", 90_000), ("stop", 0)])
 def test_replies_that_tell_nothing_are_left_out(question: Question, finish_reason: str, tokens: int) -> None:
     """A broken stream, a page of HTML, endless output or a reply without usage say nothing about the length of replies."""
-    expected = Expectation(lambda _: ())
+    expected = ReplyLength(lambda _: ())
     request = request_of(question, window(invoice(1)))
     before = expected.tokens(question, request.window)
     for _ in range(2 * LEAST):
@@ -170,7 +170,7 @@ def test_replies_that_tell_nothing_are_left_out(question: Question, finish_reaso
 
 def test_what_was_asked_again_or_is_known_is_not_learned_twice(question: Question) -> None:
     """A reply from the ledger was counted when the ledger was read, and one to a second asking is about a document in trouble."""
-    expected = Expectation(lambda _: ())
+    expected = ReplyLength(lambda _: ())
     first, second = (request_of(question, window(invoice(1)), round_) for round_ in (0, 1))
     before = expected.tokens(question, first.window)
     for _ in range(LEAST):
@@ -281,7 +281,7 @@ async def test_a_reply_is_cut_for_its_thoughts_only_once(kimi: Running, question
 
 def test_a_larger_window_is_thought_over_longer(question: Question) -> None:
     """A window of more documents than were seen has room to think in proportion, one of fewer has no less."""
-    expected = Expectation(lambda _: (), lambda _: 100, thinking_tokens=8_000)
+    expected = ReplyLength(lambda _: (), lambda _: 100, thinking_tokens=8_000)
     rooms = []
     for number in (10, 1, 40):
         shown = window(*(invoice(at) for at in range(number)))
@@ -296,7 +296,7 @@ def test_a_larger_window_is_thought_over_longer(question: Question) -> None:
 
 def test_the_room_to_think_has_an_end(question: Question) -> None:
     """However often thoughts are cut, the room for them grows to a bound: all of it counts against the tokens of the minute."""
-    expected = Expectation(lambda _: (), lambda _: 0, thinking_tokens=8_000)
+    expected = ReplyLength(lambda _: (), lambda _: 0, thinking_tokens=8_000)
     shown = window(invoice(1))
     first = expected.tokens(question, shown)
     for _ in range(30):

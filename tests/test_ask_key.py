@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from flows import settings
-from processors.ask.api.chat import Chat, TryLater
+from processors.ask.api.chat import Chat, Retryable
 from processors.ask.api.refusals import without_key
 from processors.ask.providers import catalogue
 from schemas.errors import SettingsError
@@ -138,7 +138,7 @@ async def test_the_id_of_an_upload_is_without_the_key(kimi: Running) -> None:
 async def test_what_never_left_is_not_paid(kimi: Running, base_url: str, key: str) -> None:
     """An address without a scheme, or a key that is no header, is sent to nobody: it costs nothing and is not tried for long."""
     async with Chat(base_url or kimi.base_url, key, provider=catalogue().provider("moonshot"), concurrency=1) as chat:
-        with pytest.raises(TryLater, match="Nothing can be sent") as caught:
+        with pytest.raises(Retryable, match="Nothing can be sent") as caught:
             await chat.send({"model": "kimi-k2.6", "messages": []})
     assert (caught.value.maybe_paid, caught.value.unreached) == (False, True)
     assert SECRET not in str(caught.value)

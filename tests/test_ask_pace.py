@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from processors.ask.api.refusals import Refusal, refusal
 from processors.ask.pace.limits import MINUTE_S, SLACK_S, SPREAD_S, day_began, fitting, minute_in
-from processors.ask.pace.pace import Pace
+from processors.ask.pace.pace import RateLimiter
 from processors.ask.providers import catalogue
 from schemas.errors import AccessRefused, BudgetReached, RequestRefused
 from tests.false_time import VirtualLoop, now, run
@@ -23,18 +23,18 @@ from tests.false_time import VirtualLoop, now, run
 SPAN_S = MINUTE_S + SLACK_S
 
 
-def paced(*, concurrency: int = 100, rpm: int = 0, tpm: int = 0, tpd: int = 0) -> Pace:
+def paced(*, concurrency: int = 100, rpm: int = 0, tpm: int = 0, tpd: int = 0) -> RateLimiter:
     """A pace in virtual time, whose pauses have no jitter."""
-    return Pace(concurrency=concurrency, rpm=rpm, tpm=tpm, tpd=tpd, clock=now, wall_clock=now, chance=lambda: 0.0)
+    return RateLimiter(concurrency=concurrency, rpm=rpm, tpm=tpm, tpd=tpd, clock=now, wall_clock=now, chance=lambda: 0.0)
 
 
-async def leave(pace: Pace, sizes: list[int], job: str = "") -> list[tuple[float, int]]:
+async def leave(pace: RateLimiter, sizes: list[int], job: str = "") -> list[tuple[float, int]]:
     """When each request left, all of them asking at once."""
     left: list[tuple[float, int]] = []
 
     async def one(tokens: int) -> None:
-        async with pace.slot(tokens, job) as place:
-            pace.left(place)
+        async with pace.acquire(tokens, job) as place:
+            pace.started(place)
             left.append((now(), tokens))
 
     await asyncio.gather(*(one(tokens) for tokens in sizes))
@@ -100,24 +100,24 @@ class _Least(random.Random):
         return 0.0 if b < 0.6 else a
 
 
-async def ask(pace: Pace, account: Account, tokens: int, job: str = "", replies: list[str] | None = None) -> None:
+async def ask(pace: RateLimiter, account: Account, tokens: int, job: str = "", replies: list[str] | None = None) -> None:
     """What an asker does with a request: again and again until it is answered."""
     for attempt in range(100):
-        async with pace.slot(tokens, job, again=attempt > 0) as place:
-            pace.left(place)
+        async with pace.acquire(tokens, job, again=attempt > 0) as place:
+            pace.started(place)
             try:
                 await account.call(tokens)
             except Refused as error:
                 pace.refused(place, told(str(error)))
             else:
-                pace.came(place, tokens)
+                pace.succeeded(place, tokens)
                 if replies is not None:
                     replies.append(job)
                 return
     raise AssertionError("refused a hundred times")
 
 
-async def ask_all(pace: Pace, account: Account, sizes: list[int]) -> None:
+async def ask_all(pace: RateLimiter, account: Account, sizes: list[int]) -> None:
     """All requests at once."""
     await asyncio.gather(*(ask(pace, account, tokens) for tokens in sizes))
 
@@ -240,7 +240,7 @@ def test_what_was_refused_goes_first() -> None:
         pace = paced(concurrency=1)
 
         async def one(number: int) -> None:
-            async with pace.slot(1, again=number == 9):
+            async with pace.acquire(1, again=number == 9):
                 order.append(number)
                 await asyncio.sleep(1)
 
@@ -273,8 +273,8 @@ def test_earlier_runs_of_the_day_count() -> None:
         with pytest.raises(BudgetReached):
             await leave(pace, [60])
         pace = paced()
-        async with pace.slot(30) as place:
-            pace.left(place)
+        async with pace.acquire(30) as place:
+            pace.started(place)
             pace.refused(place, told("Your account a<b> request reached organization TPD rate limit, current:115, limit:100"))
         with pytest.raises(BudgetReached):
             await leave(pace, [30])
@@ -335,7 +335,7 @@ def test_slots_are_found_soon_and_few_are_refused_for_it() -> None:
 def test_limits_lowered_midway_are_kept_and_tried_again() -> None:
     """When limits fall, few requests are refused; when they are back, they are used again after a while."""
     account = Account(100, 300, 5_000_000)
-    pace_of: list[Pace] = []
+    pace_of: list[RateLimiter] = []
 
     async def up_and_down() -> list[int]:
         pace = paced(concurrency=100, rpm=300, tpm=5_000_000)
@@ -400,10 +400,10 @@ def test_an_overload_late_in_a_reply_is_news() -> None:
 
     async def broken_off() -> float:
         pace = paced(concurrency=3)
-        async with pace.slot(1) as long:
-            pace.left(long)
-            async with pace.slot(1) as refused:
-                pace.left(refused)
+        async with pace.acquire(1) as long:
+            pace.started(long)
+            async with pace.acquire(1) as refused:
+                pace.started(refused)
                 pace.refused(refused, told("The engine is currently overloaded, please try again later"))
             await asyncio.sleep(100)
             pace.overloaded(long)
@@ -419,7 +419,7 @@ def test_who_never_left_has_used_nothing() -> None:
 
     async def not_sent() -> list[tuple[float, int]]:
         pace = paced(rpm=1, tpm=100, tpd=100)
-        async with pace.slot(100):
+        async with pace.acquire(100):
             pass
         return await leave(pace, [100])
 
@@ -450,11 +450,11 @@ def test_a_miscount_is_corrected() -> None:
         pace = paced(concurrency=1, tpm=10_000)
         left = []
         for _ in range(60):
-            async with pace.slot(1_000) as place:
-                pace.left(place)
+            async with pace.acquire(1_000) as place:
+                pace.started(place)
                 left.append((now(), 1_300))
                 await asyncio.sleep(1)
-                pace.came(place, 1_300)
+                pace.succeeded(place, 1_300)
         return left
 
     left = run(miscounted())
@@ -464,9 +464,9 @@ def test_a_miscount_is_corrected() -> None:
 def test_headers_name_a_limit_where_none_is_told() -> None:
     """`X-RateLimit-Limit` is taken as requests a minute, unless it speaks of longer or the user has told the limit."""
     headers = {"x-ratelimit-limit": "100", "x-ratelimit-remaining": "3", "x-ratelimit-reset": "60"}
-    found, told = Pace(), Pace(rpm=50)
+    found, told = RateLimiter(), RateLimiter(rpm=50)
     for pace in (found, told):
-        pace.heard(headers)
+        pace.observe_headers(headers)
     assert (found.limits()["rpm"], told.limits()["rpm"]) == (100, 50)
     assert minute_in({"x-ratelimit-limit": str(2**63)}, "requests") == (0, 0.0)
     wrong = ({**headers, "x-ratelimit-reset": "86400"}, {}, {"x-ratelimit-limit": "many"}, {"x-ratelimit-reset": "soon"})
@@ -502,7 +502,7 @@ def test_a_used_up_minute_is_waited_for() -> None:
     async def heard(left: str) -> float:
         pace = paced()
         named = {"x-ratelimit-limit-tokens": "500", "x-ratelimit-remaining-tokens": left, "x-ratelimit-reset-tokens": "20s"}
-        pace.heard(named, 8.0)
+        pace.observe_headers(named, 8.0)
         return (await leave(pace, [1]))[0][0]
 
     assert (run(heard("0")), run(heard("3"))) == (12.0, 0.0)
@@ -513,12 +513,12 @@ def test_a_long_pause_is_said_once() -> None:
     said: list[str] = []
 
     async def refused() -> None:
-        pace = Pace(concurrency=9, clock=now, wall_clock=now, chance=lambda: 0.0, hear=said.append)
+        pace = RateLimiter(concurrency=9, clock=now, wall_clock=now, chance=lambda: 0.0, hear=said.append)
         no = refusal(429, '{"error":{"type":"engine_overloaded_error"}}', {"retry-after": "90"}, catalogue().provider("moonshot"))
         for wait_s in (90.0, 5.0, 600.0):
-            async with pace.slot(1) as one, pace.slot(1) as two:
-                pace.left(one)
-                pace.left(two)
+            async with pace.acquire(1) as one, pace.acquire(1) as two:
+                pace.started(one)
+                pace.started(two)
                 for place in (one, two):
                     pace.refused(place, replace(no, wait_s=wait_s), f"It asks for {wait_s:g} s.")
 

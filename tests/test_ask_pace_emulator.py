@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from flows import settings
-from processors.ask.api.chat import TryLater
-from processors.ask.dispatch import Paying
-from processors.ask.pace.pace import Pace
+from processors.ask.api.chat import Retryable
+from processors.ask.dispatch import Dispatcher
+from processors.ask.pace.pace import RateLimiter
 from processors.ask.replies import Account, Asker, statement
 from processors.pack import windows as pack
 from schemas.compile.compiler import compile_question
@@ -30,10 +30,10 @@ def account_of(kimi: Emulator, **changes: object) -> Account:
     return settings.account(Job.model_validate({"inbox": ".", "base_url": kimi.base_url, **changes}), {}, key="sk-emulator")
 
 
-def asker(account: Account, folder: Path, run_name: str = "test", pace: Pace | None = None) -> Asker:
+def asker(account: Account, folder: Path, run_name: str = "test", pace: RateLimiter | None = None) -> Asker:
     """An asker in virtual time."""
     named = {name: getattr(account.limits, name) for name in ("concurrency", "rpm", "tpm", "tpd")}
-    pace = pace or Pace(**named, begin=account.begin, clock=now, wall_clock=wall)
+    pace = pace or RateLimiter(**named, begin=account.begin, clock=now, wall_clock=wall)
     return Asker(account, folder / "ledger.sqlite", run=run_name, count=pack.counter(None), pace=pace)
 
 
@@ -248,12 +248,12 @@ def test_calls_beside_the_pace_wait_as_they_are_told(tmp_path: Path) -> None:
     async def refused() -> float:
         account = settings.account(Job(inbox=".", base_url="http://127.0.0.1:9/v1"), {}, key="sk-emulator")
         async with asker(account, tmp_path) as asking:
-            paying = Paying(account, "test", asking.pace, asking.ledger, asking.budget, asking.balance, heard=True)
+            paying = Dispatcher(account, "test", asking.pace, asking.ledger, asking.budget, asking.balance, heard=True)
             left = [7.0, 5.0]
 
             async def call() -> float:
                 if left:
-                    raise TryLater("No.", wait_s=left.pop(), shared=True)
+                    raise Retryable("No.", wait_s=left.pop(), shared=True)
                 return now()
 
             return await paying.retrying(paced=False)(call)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from processors.ask.api.refusals import Refusal
-from processors.ask.pace.pace import Pace
-from processors.ask.pace.shared import LONGEST_PAUSE_S, WAITS_S, Sharing, account_name
+from processors.ask.pace.pace import RateLimiter
+from processors.ask.pace.shared import LONGEST_PAUSE_S, WAITS_S, SharedLimits, account_name
 from tests.false_time import now, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,15 +44,15 @@ class Clock:
         return self.now
 
 
-def enter(sharing: Sharing, tokens: int = 10, **limits: int) -> bool:
+def enter(sharing: SharedLimits, tokens: int = 10, **limits: int) -> bool:
     """Whether a request may leave."""
     return sharing.enter(tokens, {**LIMITS, **limits}, 1)[0]
 
 
-def two(folder: Path) -> tuple[Sharing, Sharing, Clock]:
+def two(folder: Path) -> tuple[SharedLimits, SharedLimits, Clock]:
     """Two processes' parts, and their time."""
     clock = Clock()
-    return Sharing(folder / "pace.sqlite", "a", clock=clock), Sharing(folder / "pace.sqlite", "a", clock=clock), clock
+    return SharedLimits(folder / "pace.sqlite", "a", clock=clock), SharedLimits(folder / "pace.sqlite", "a", clock=clock), clock
 
 
 @pytest.mark.parametrize(("limit", "tokens", "most"), [("concurrency", 10, 4), ("rpm", 10, 10), ("tpm", 300, 3)])
@@ -61,7 +61,7 @@ def test_a_limit_is_kept_together(tmp_path: Path, limit: str, tokens: int, most:
     one, other, _ = two(tmp_path)
     limits = {name: allowed if name == limit else 0 for name, allowed in LIMITS.items()}
     assert sum(enter((one, other)[number % 2], tokens, **limits) for number in range(20)) == most
-    assert enter(Sharing(tmp_path / "pace.sqlite", "b"), tokens, **limits)
+    assert enter(SharedLimits(tmp_path / "pace.sqlite", "b"), tokens, **limits)
 
 
 def test_room_comes_back(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_killed_process_holds_no_slot(tmp_path: Path) -> None:
     """What it had in flight is nobody's; what it had sent counts for its minute."""
     killed = subprocess.run([sys.executable, "-c", ENTER_AND_DIE, str(tmp_path / "pace.sqlite")], cwd=ROOT, check=False, timeout=60)
     assert killed.returncode == -signal.SIGKILL
-    left = Sharing(tmp_path / "pace.sqlite", "a")
+    left = SharedLimits(tmp_path / "pace.sqlite", "a")
     assert [enter(left, rpm=6) for _ in range(4)] == [True, True, False, False]
 
 
@@ -117,14 +117,14 @@ def test_a_pause_is_everybodys(tmp_path: Path) -> None:
     one.pause(5.0)
     assert other.enter(1, LIMITS, 1) == (False, 0, 30.0)
     clock.now += 29.0
-    assert not enter(Sharing(tmp_path / "pace.sqlite", "a", clock=clock))
-    assert enter(Sharing(tmp_path / "pace.sqlite", "b", clock=clock))
+    assert not enter(SharedLimits(tmp_path / "pace.sqlite", "a", clock=clock))
+    assert enter(SharedLimits(tmp_path / "pace.sqlite", "b", clock=clock))
     clock.now += 1.0
     assert enter(other)
     one.pause(10_000.0)
     assert other.enter(1, LIMITS, 1)[2] == LONGEST_PAUSE_S  # a new run may have other means
     clock.now = 3.0  # the machine started anew, and so did its clock
-    assert enter(Sharing(tmp_path / "pace.sqlite", "a", clock=clock))
+    assert enter(SharedLimits(tmp_path / "pace.sqlite", "a", clock=clock))
 
 
 def test_a_process_waits_because_another_was_told_to() -> None:
@@ -133,13 +133,15 @@ def test_a_process_waits_because_another_was_told_to() -> None:
     async def both(folder: Path) -> tuple[float, list[str]]:
         said: list[str] = []
         paces = [
-            Pace(concurrency=9, clock=now, wall_clock=now, chance=lambda: 0.0, sharing=Sharing(folder / "p", "a", clock=now), hear=hear)
+            RateLimiter(
+                concurrency=9, clock=now, wall_clock=now, chance=lambda: 0.0, sharing=SharedLimits(folder / "p", "a", clock=now), hear=hear
+            )
             for hear in (lambda _: None, said.append)
         ]
-        async with paces[0].slot(1) as place:
+        async with paces[0].acquire(1) as place:
             paces[0].left(place)
             paces[0].overloaded(place, 100.0)
-        async with paces[1].slot(1):
+        async with paces[1].acquire(1):
             return now(), said
 
     with tempfile.TemporaryDirectory() as folder:
@@ -152,15 +154,15 @@ def test_what_one_finds_the_other_knows(tmp_path: Path) -> None:
     """A limit that a refusal names to one process is kept by another that runs already, which need not be refused for it."""
 
     async def both() -> tuple[dict[str, int], dict[str, int]]:
-        one, other = (Pace(clock=now, wall_clock=now, sharing=Sharing(tmp_path / "p", "a", clock=now)) for _ in range(2))
-        async with other.slot(1):
+        one, other = (RateLimiter(clock=now, wall_clock=now, sharing=SharedLimits(tmp_path / "p", "a", clock=now)) for _ in range(2))
+        async with other.acquire(1):
             before = other.limits()
         await asyncio.sleep(5)
-        async with one.slot(1) as place:
+        async with one.acquire(1) as place:
             one.left(place)
             one.refused(place, Refusal("rate", "No.", "rpm", 100, 1.0))
         await asyncio.sleep(5)
-        async with other.slot(1):
+        async with other.acquire(1):
             return before, other.limits()
 
     before, after = run(both())
@@ -171,13 +173,13 @@ def test_what_was_found_before_a_look_is_known_at_the_next(tmp_path: Path) -> No
     """A limit counts when it is there to be read, also where the finder's clock is behind."""
 
     async def later() -> dict[str, int]:
-        one, other = (Sharing(tmp_path / "p", "a", clock=now) for _ in range(2))
-        pace = Pace(clock=now, wall_clock=now, sharing=other)
+        one, other = (SharedLimits(tmp_path / "p", "a", clock=now) for _ in range(2))
+        pace = RateLimiter(clock=now, wall_clock=now, sharing=other)
         await asyncio.sleep(5)
-        async with pace.slot(1):
+        async with pace.acquire(1):
             one.found("rpm", 7, now() - 3_600)
         await asyncio.sleep(5)
-        async with pace.slot(1):
+        async with pace.acquire(1):
             return pace.limits()
 
     assert run(later())["rpm"] == 7
@@ -185,15 +187,15 @@ def test_what_was_found_before_a_look_is_known_at_the_next(tmp_path: Path) -> No
 
 def test_the_day_and_found_limits_are_remembered(tmp_path: Path) -> None:
     """The tokens of the day are those of all runs of the account, and the next run begins with the limits that an earlier one found."""
-    first = Sharing(tmp_path / "pace.sqlite", "a")
-    pace = Pace(sharing=first)
+    first = SharedLimits(tmp_path / "pace.sqlite", "a")
+    pace = RateLimiter(sharing=first)
     day = pace._day
     day.turn(pace._wall_clock())
     assert first.enter(700, LIMITS, day.number)[0]
     first.found("rpm", 100, pace._wall_clock())
     first.found("concurrency", 15, pace._wall_clock())
     first.close()
-    later = Pace(tpm=5_000, sharing=Sharing(tmp_path / "pace.sqlite", "a"))
+    later = RateLimiter(tpm=5_000, sharing=SharedLimits(tmp_path / "pace.sqlite", "a"))
     assert later.limits() == {"concurrency": 15, "rpm": 100, "tpm": 5_000, "tpd": 0}
     assert later._day.tokens == 700
     assert later._slots._open == 15
@@ -202,7 +204,7 @@ def test_the_day_and_found_limits_are_remembered(tmp_path: Path) -> None:
 def test_trouble_with_the_file_ends_the_sharing_only(tmp_path: Path) -> None:
     """A file that cannot be used costs a line in the log; everybody is let in, as without it."""
     (tmp_path / "pace.sqlite").write_bytes(b"this is no database" * 100)
-    sharing = Sharing(tmp_path / "pace.sqlite", "a")
+    sharing = SharedLimits(tmp_path / "pace.sqlite", "a")
     assert all(enter(sharing) for _ in range(20))
     sharing.leave(0.0, 0)
     sharing.found("rpm", 3, 0.0)
@@ -214,12 +216,12 @@ def test_a_file_of_a_newer_octavo_ends_the_sharing_only(tmp_path: Path) -> None:
     """The file is the machine's, and the machine may have two versions: the older one goes on without it."""
     with sqlite3.connect(tmp_path / "pace.sqlite") as file:
         file.execute("PRAGMA user_version = 99")
-    assert all(enter(Sharing(tmp_path / "pace.sqlite", "a")) for _ in range(20))
+    assert all(enter(SharedLimits(tmp_path / "pace.sqlite", "a")) for _ in range(20))
 
 
 def test_the_key_is_not_in_the_file(tmp_path: Path) -> None:
     """An account is named by a digest."""
-    sharing = Sharing(tmp_path / "pace.sqlite", account_name("https://api.moonshot.ai/v1", "sk-canary-11"))
+    sharing = SharedLimits(tmp_path / "pace.sqlite", account_name("https://api.moonshot.ai/v1", "sk-canary-11"))
     assert enter(sharing)
     with sqlite3.connect(tmp_path / "pace.sqlite") as file:
         assert "canary" not in "\n".join(file.iterdump())

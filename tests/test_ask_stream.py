@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.ask.api import stream
-from processors.ask.api.chat import Chat, TryLater, read_completion
+from processors.ask.api.chat import Chat, Retryable, read_completion
 from processors.ask.providers import catalogue
 from schemas.errors import AccessRefused
 from tests.emulator.config import Config, Fault
@@ -120,7 +120,7 @@ async def test_thoughts_are_kept_apart(kimi: Running) -> None:
 async def test_an_error_before_the_first_word_is_an_error(kimi: Running) -> None:
     """An error frame means what the same error means as an answer of its own; since the call had begun, it may be paid."""
     kimi.config.faults.append(Fault("stream_error", value=0.001))
-    with pytest.raises(TryLater, match="engine_overloaded_error") as caught:
+    with pytest.raises(Retryable, match="engine_overloaded_error") as caught:
         await send(kimi)
     assert (caught.value.shared, caught.value.maybe_paid) == (True, True)
 
@@ -128,7 +128,7 @@ async def test_an_error_before_the_first_word_is_an_error(kimi: Running) -> None
 async def test_a_stream_that_ends_before_its_first_word_is_tried_again(kimi: Running) -> None:
     """There is nothing to keep of a stream without a word: the call is made again, and may have been paid."""
     kimi.config.faults.append(Fault("stream_cut", value=0.001))
-    with pytest.raises(TryLater, match="not whole") as caught:
+    with pytest.raises(Retryable, match="not whole") as caught:
         await send(kimi)
     assert caught.value.maybe_paid
 
@@ -153,7 +153,7 @@ def test_silence_before_the_first_word_is_measured_by_the_prompt(characters: int
         ):
             silent_s = stream.first_word_s(round(characters / 4.6), 0)
             if ended_s < ttft_s:
-                with pytest.raises(TryLater, match="said nothing for too long") as caught:
+                with pytest.raises(Retryable, match="said nothing for too long") as caught:
                     await chat.send(asked, silent_s=silent_s)
                 assert caught.value.maybe_paid
             else:
@@ -196,7 +196,7 @@ async def test_refusals_mean_the_same_with_a_stream(kimi: Running, switches: dic
         await send(kimi, {**plain, **switches})
     kimi.config.balance_usd = 100.0
     kimi.script("Tell", Scripted(error=server(503, "server_unavailable", "The service is scaling, please try again later")))
-    with pytest.raises(TryLater):
+    with pytest.raises(Retryable):
         await send(kimi, {**plain, **switches})
 
 
@@ -244,7 +244,7 @@ async def test_endless_output_is_left() -> None:
 
 async def test_a_gateways_page_is_no_reply() -> None:
     """A page of HTML where a stream was expected is a gateway's trouble: tried again, and maybe paid."""
-    with pytest.raises(TryLater, match="Bad Gateway") as caught:
+    with pytest.raises(Retryable, match="Bad Gateway") as caught:
         await through(Bytes(b"<html><title>502 Bad Gateway</title></html>"), kind="text/html")
     assert caught.value.maybe_paid
 

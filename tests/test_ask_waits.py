@@ -7,28 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from processors.ask.api.chat import TryLater
+from processors.ask.api.chat import Retryable
 from processors.ask.api.refusals import Refusal
-from processors.ask.dispatch import Paying
+from processors.ask.dispatch import Dispatcher
 from processors.ask.money.budget import Budget, Caps
-from processors.ask.pace.limits import Place
-from processors.ask.pace.pace import Pace
-from processors.ask.pace.shared import Sharing
+from processors.ask.pace.limits import Permit
+from processors.ask.pace.pace import RateLimiter
+from processors.ask.pace.shared import SharedLimits
 from processors.ask.waits import SAY_FROM_S, whose
 from tests.false_time import now, run
 
 
-async def leave(pace: Pace, tokens: int = 1, takes_s: float = 0.0) -> Place:
+async def leave(pace: RateLimiter, tokens: int = 1, takes_s: float = 0.0) -> Permit:
     """One call, from its turn to its last byte."""
-    async with pace.slot(tokens) as place:
-        pace.left(place)
+    async with pace.acquire(tokens) as place:
+        pace.started(place)
         await asyncio.sleep(takes_s)
         return place
 
 
-def pace_of(said: list[str], **limits: int) -> Pace:
+def pace_of(said: list[str], **limits: int) -> RateLimiter:
     """A pace in virtual time whose pauses are no longer than they must be."""
-    return Pace(clock=now, wall_clock=now, chance=lambda: 0.0, hear=said.append, **limits)
+    return RateLimiter(clock=now, wall_clock=now, chance=lambda: 0.0, hear=said.append, **limits)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_a_limit_that_the_provider_named_is_its_own() -> None:
 
     async def refused() -> None:
         pace = pace_of(said, concurrency=9)
-        async with pace.slot(1) as place:
-            pace.left(place)
+        async with pace.acquire(1) as place:
+            pace.started(place)
             pace.refused(place, Refusal("rate", "", "rpm", 2, 1.0))
         await asyncio.gather(*(leave(pace) for _ in range(3)))
 
@@ -72,8 +72,8 @@ def test_short_waits_are_not_worth_a_line() -> None:
 
     async def refused() -> None:
         pace = pace_of(said, concurrency=9)
-        async with pace.slot(1) as place:
-            pace.left(place)
+        async with pace.acquire(1) as place:
+            pace.started(place)
             pace.refused(place, Refusal("overload", "", wait_s=SAY_FROM_S), "No.")
         await leave(pace)
 
@@ -88,8 +88,8 @@ def test_a_pause_of_our_own_is_not_said_to_be_the_providers() -> None:
     async def in_vain() -> None:
         pace = pace_of(said, concurrency=1)
         for _ in range(6):
-            async with pace.slot(1) as place:
-                pace.left(place)
+            async with pace.acquire(1) as place:
+                pace.started(place)
                 pace.refused(place, Refusal("overload", "", wait_s=1.0), "The provider asks to try again after 1 seconds.")
 
     run(in_vain())
@@ -106,9 +106,9 @@ def test_a_pause_that_grows_while_it_lasts_is_said_again() -> None:
 
     async def refused() -> None:
         pace = pace_of(said, concurrency=9)
-        async with pace.slot(1) as one, pace.slot(1) as two:
-            pace.left(one)
-            pace.left(two)
+        async with pace.acquire(1) as one, pace.acquire(1) as two:
+            pace.started(one)
+            pace.started(two)
             pace.refused(one, Refusal("overload", "", wait_s=20.0), "No.")
             await asyncio.sleep(11.0)
             pace.refused(two, Refusal("overload", "", wait_s=60.0), "No.")
@@ -122,11 +122,11 @@ def test_the_share_of_another_run_is_said(tmp_path: Path) -> None:
     said: list[str] = []
 
     async def two_runs() -> None:
-        def sharing() -> Sharing:
-            return Sharing(tmp_path / "pace.sqlite", "a", clock=now)
+        def sharing() -> SharedLimits:
+            return SharedLimits(tmp_path / "pace.sqlite", "a", clock=now)
 
-        other = Pace(concurrency=1, clock=now, wall_clock=now, sharing=sharing())
-        ours = Pace(concurrency=1, clock=now, wall_clock=now, sharing=sharing(), hear=said.append)
+        other = RateLimiter(concurrency=1, clock=now, wall_clock=now, sharing=sharing())
+        ours = RateLimiter(concurrency=1, clock=now, wall_clock=now, sharing=sharing(), hear=said.append)
         long = asyncio.ensure_future(leave(other, takes_s=30.0))
         await asyncio.sleep(1.0)
         await leave(ours)
@@ -158,10 +158,10 @@ def test_a_budget_that_waits_for_bills_is_said() -> None:
 async def test_a_call_that_waits_alone_is_said(tmp_path: Path) -> None:
     """A call whose own trouble is waited out says whose choice that is; of many that wait alike it is said once."""
     said: list[str] = []
-    paying = Paying.__new__(Paying)
-    paying.say, paying._said_until, paying.pace = said.append, float("-inf"), Pace()
+    paying = Dispatcher.__new__(Dispatcher)
+    paying.say, paying._said_until, paying.pace = said.append, float("-inf"), RateLimiter()
     for _ in range(9):
-        paying._say_wait(45.0, TryLater("The connection to the provider broke."), 4)
+        paying._say_wait(45.0, Retryable("The connection to the provider broke."), 4)
     (line,) = said
     assert line.startswith(
         "A call is tried again in 45 s, which is Octavo's own choice after 4 failures in a row (the provider names no time)"

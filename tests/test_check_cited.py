@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processors.check.cited import cited
+from processors.check.citations import cited
 from schemas.pipeline import Part
 
 TEXTS = [

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.check.ground import evidence, ground
-from processors.check.source import Source
+from processors.check.window_text import Source
 from schemas.pipeline import Evidence, Field, Kind, Part, TextFrom
 from schemas.text.values import amounts_in, dates_in
 

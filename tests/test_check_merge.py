@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.check.items import plain
 from processors.check.merge import merge
+from processors.check.merge_lists import plain
 from processors.check.records import rated
 from schemas.pipeline import Evidence, Grade, Record
 

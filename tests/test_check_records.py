@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from processors.check.again import some
 from processors.check.normalise import normalise
+from processors.check.reask import some
 from processors.check.records import agree, ask_again, check, rated, second, settle
 from schemas.compile.row_codec import legend
 from schemas.pipeline import Field, Part, Question, Record, Reject, Reply, Request, Usage, Window

@@ -229,7 +229,7 @@ def test_a_result_that_is_cut_is_told_by_the_exit_code(
 
     out = str(tmp_path / "out")
     cli.main(["run", str(inbox), "--offline", "--out", out])
-    monkeypatch.setattr(query.Limits, "__init__", partialmethod(query.Limits.__init__, bytes=100_000))
+    monkeypatch.setattr(query.QueryLimits, "__init__", partialmethod(query.QueryLimits.__init__, bytes=100_000))
     ask = ["sql", "--out", out, "--format", "csv"]
     assert cli.main([*ask, "FROM range(1000001)"]) == 5
     assert "--max-rows" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from processors.read.pages import Found, Limits, Reader, Reading, discover
+from processors.read.pages import Found, Reader, Reading, ReadLimits, discover
 from processors.read.workers.inner_paths import paths
 from tests.documents import hostile, make
 
@@ -27,14 +27,14 @@ MIXED = make.documents()["mixed.pdf"]  # its second page is a picture
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
     """One reader for all tests that need no limit of their own."""
-    with Reader(Limits(workers=1), ["wrong", "sesame"]) as one:
+    with Reader(ReadLimits(workers=1), ["wrong", "sesame"]) as one:
         yield one
 
 
 def read(reader: Reader, folder: Path, name: str, data: bytes) -> dict[str, Reading]:
     """Path -> reading of one file and all that lies in it."""
     (folder / name).write_bytes(data)
-    found = [entry for entry in discover(folder, Limits()) if isinstance(entry, Found)]
+    found = [entry for entry in discover(folder, ReadLimits()) if isinstance(entry, Found)]
     readings = asyncio.run(reader.read(found))
     by_path = {reading.document.path: reading for reading in readings}
     assert len(by_path) == len(readings)
@@ -227,7 +227,7 @@ def overlapping() -> bytes:
 )
 def test_bombs_are_refused(tmp_path: Path, data: bytes, limits: dict[str, int], words: str) -> None:
     """A zip that unpacks to too much, by itself or with all that lies in it, that has too many files or lies, is a bomb, and says why."""
-    with Reader(Limits(workers=1, **limits)) as reader:
+    with Reader(ReadLimits(workers=1, **limits)) as reader:
         readings = read(reader, tmp_path, "b.zip", data)
     bombs = [one.document for one in readings.values() if one.document.reason == "bomb"]
     assert bombs
@@ -251,7 +251,7 @@ def test_a_file_that_kills_the_reader_costs_only_itself(tmp_path: Path) -> None:
     """A file inside an archive that crashes the parser, and one that hangs it, have their rows; all others are read, once."""
     files = {f"{n}.txt": b"good" for n in range(6)}
     files["2.txt"], files["4.txt"] = hostile.flate_bomb(1_000_000_000), hostile.nested_forms()
-    with Reader(Limits(workers=1, timeout_s=20, memory_bytes=600 << 20)) as reader:
+    with Reader(ReadLimits(workers=1, timeout_s=20, memory_bytes=600 << 20)) as reader:
         found = outcomes(read(reader, tmp_path, "k.zip", make.zipped(files)))
     assert {path for path, outcome in found.items() if outcome == "ok"} == {f"k.zip/{n}.txt" for n in (0, 1, 3, 5)}
     assert found["k.zip"] == "ok container"
@@ -262,7 +262,7 @@ def test_a_file_that_kills_the_reader_costs_only_itself(tmp_path: Path) -> None:
 def test_a_large_archive_is_read_in_several_tasks(tmp_path: Path) -> None:
     """An archive that takes longer than the limit of one file is read to its end, as long as no file in it does."""
     data = make.zipped({f"{n:03}.docx": hostile.large_table(200, 60) for n in range(60)})
-    with Reader(Limits(workers=1, timeout_s=3)) as reader:
+    with Reader(ReadLimits(workers=1, timeout_s=3)) as reader:
         found = outcomes(read(reader, tmp_path, "large.zip", data))
     assert list(found.values()) == ["ok container"] + ["ok"] * 60
 

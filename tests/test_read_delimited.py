@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from processors.read import delimited
-from processors.read.content import Limits, Source
+from processors.read.content import ReadLimits, Source
 
 
 def text(data: bytes) -> str:
     """The text of a file of one page."""
-    (leaf,) = delimited.read(Source(data, Limits())).leaves
+    (leaf,) = delimited.read(Source(data, ReadLimits())).leaves
     return leaf.text
 
 
@@ -42,12 +42,12 @@ def test_odd_files(data: bytes, words: str) -> None:
 def test_long_files_are_cut_between_rows() -> None:
     """The pages of a long file together hold each row once and whole."""
     lines = [f"{number};item {number};{number}.50" for number in range(3000)]
-    leaves = delimited.read(Source("\n".join(lines).encode(), Limits())).leaves
+    leaves = delimited.read(Source("\n".join(lines).encode(), ReadLimits())).leaves
     assert len(leaves) > 5
     assert "\n".join(leaf.text for leaf in leaves).splitlines() == [line.replace(";", " | ") for line in lines]
 
 
 def test_a_giant_cell_is_read() -> None:
     """A cell may be longer than the 131,072 characters that the csv module allows by itself."""
-    leaves = delimited.read(Source(b'a,b\n1,"' + b"x" * 200_000 + b'"\n', Limits())).leaves
+    leaves = delimited.read(Source(b'a,b\n1,"' + b"x" * 200_000 + b'"\n', ReadLimits())).leaves
     assert sum(leaf.text.count("x") for leaf in leaves) == 200_000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from processors.read import html, image, mail, text
-from processors.read.content import Leaf, Limits, Source, clean
+from processors.read.content import PageContent, ReadLimits, Source, clean
 from processors.read.kinds import DOCX, media_type
 from schemas.errors import DocumentError
 from tests.documents import hostile, make
@@ -20,7 +20,7 @@ DOCUMENTS = make.documents()
 
 def source(data: bytes, **limits: int) -> Source:
     """A source with the usual limits but these."""
-    return Source(data, Limits(**limits))
+    return Source(data, ReadLimits(**limits))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_cutting_loses_nothing(words: str, length: int) -> None:
 
 def test_form_feeds_make_pages() -> None:
     """A text with form feeds has its own pages."""
-    assert text.read(source(b"one\ftwo\f")).leaves == (Leaf("one"), Leaf("two"))
+    assert text.read(source(b"one\ftwo\f")).leaves == (PageContent("one"), PageContent("two"))
 
 
 def test_html_reads_as_it_looks() -> None:
@@ -165,7 +165,7 @@ def test_mail_reads_once() -> None:
     """Decoded headers, the body once although it comes in two forms, and the attachment by its name."""
     content = mail.read(source(DOCUMENTS["order.eml"]))
     assert content.leaves == (
-        Leaf(
+        PageContent(
             "From: Ana Muñoz <ana@example.com>\nTo: Bob <bob@example.com>\nDate: Mon, 04 Mar 2024 10:00:00 +0100\nSubject: Order 5512\n\n"
             "Please send 12 chairs.\n\nAttachments: order.pdf",
         ),
@@ -187,7 +187,7 @@ def test_any_mail_is_read(tail: bytes) -> None:
 
 def test_every_frame_of_a_tiff_is_a_page() -> None:
     """A fax of two frames has two pages, each with the size of its picture."""
-    assert image.read(source(DOCUMENTS["fax.tiff"])).leaves == (Leaf("", (800, 500)), Leaf("", (800, 500)))
+    assert image.read(source(DOCUMENTS["fax.tiff"])).leaves == (PageContent("", (800, 500)), PageContent("", (800, 500)))
 
 
 @pytest.mark.parametrize(("limits", "reason"), [({"max_pixels": 1000}, "too_large"), ({"max_pages": 1}, "too_many_pages")])

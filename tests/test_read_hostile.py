@@ -15,13 +15,13 @@ import pikepdf
 import pytest
 from pptx import Presentation
 
-from processors.read.pages import READERS, Found, Limits, Reader, Reading, discover
-from processors.read.workers.worker import Stretch, Terms, read_file
+from processors.read.pages import READERS, Found, Reader, Reading, ReadLimits, discover
+from processors.read.workers.worker import SlotRange, Terms, read_file
 from schemas.pipeline import Document
 from tests.documents import hostile, make
 
 KILLED = frozenset({"error crashed", "error memory", "error timeout"})  # which of them depends on the machine
-LIMITS = Limits(workers=2, timeout_s=120, memory_bytes=600 << 20, max_entries=2_000)  # time enough for a busy machine
+LIMITS = ReadLimits(workers=2, timeout_s=120, memory_bytes=600 << 20, max_entries=2_000)  # time enough for a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +204,7 @@ def test_nothing_outside_is_fetched(reader: Reader, tmp_path: Path, name: str, m
 
 def test_a_folder_of_zips_of_zips_ends(tmp_path: Path) -> None:
     """Zips in zips that unpack to 200 GB are read to the limits that all of them share, and each refusal names its limit."""
-    with Reader(Limits(workers=1, max_entries=200)) as reader:
+    with Reader(ReadLimits(workers=1, max_entries=200)) as reader:
         readings = read(reader, tmp_path, "zips.zip", hostile.nested_zip_bomb())
     documents = [reading.document for reading in readings]
     assert {outcome(document) for document in documents} == {"ok container", "skipped unsupported", "error bomb"}
@@ -215,13 +215,13 @@ def test_limits_are_shared_by_all_stretches(tmp_path: Path) -> None:
     """An archive that is read in many tasks has the limits of one: what the tasks before found is counted."""
     box = make.zipped({f"{n}.zip": make.zipped({"x": b"1", "y": b"2", "z": b"3"}) for n in range(15)})
     (tmp_path / "box.zip").write_bytes(box)
-    terms = Terms(Limits(max_entries=20), (), READERS)
+    terms = Terms(ReadLimits(max_entries=20), (), READERS)
     (found,) = discover(tmp_path, terms.limits)
     assert isinstance(found, Found)
-    opened = read_file(found, terms, Stretch(soft_s=0))
+    opened = read_file(found, terms, SlotRange(soft_s=0))
     readings = [*opened.readings]
     while opened.more_from is not None:
-        opened = read_file(found, terms, Stretch(opened.more_from, soft_s=0, spent=opened.spent))
+        opened = read_file(found, terms, SlotRange(opened.more_from, soft_s=0, spent=opened.spent))
         readings += opened.readings
     assert [outcome(reading.document) for reading in readings] == ["ok container"] * 2 + ["ok"] * 3 + ["error bomb"] * 14
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from processors.read import html
-from processors.read.content import Limits, Source
+from processors.read.content import ReadLimits, Source
 
 
 def read(markup: str, encoding: str = "utf-8") -> html.Content:
     """What the reader makes of it."""
-    return html.read(Source(markup.encode(encoding), Limits()))
+    return html.read(Source(markup.encode(encoding), ReadLimits()))
 
 
 @pytest.mark.parametrize(

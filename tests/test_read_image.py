@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from processors.read import image
-from processors.read.content import Leaf, Limits, Source
+from processors.read.content import PageContent, ReadLimits, Source
 from processors.read.kinds import media_type
 from schemas.errors import DocumentError
 from tests.documents import make
@@ -29,8 +29,8 @@ def test_every_format_is_a_page_with_its_size(kind: str) -> None:
     """All six formats are known by content and have one page, which can be shown."""
     data = saved(PAPER, kind)
     assert media_type(data, b"scan.txt") == f"image/{kind.lower()}"
-    source = Source(data, Limits())
-    assert image.read(source).leaves == (Leaf("", (300, 200)),)
+    source = Source(data, ReadLimits())
+    assert image.read(source).leaves == (PageContent("", (300, 200)),)
     assert Image.open(io.BytesIO(image.render(source, [1])[1])).size == (300, 200)
 
 
@@ -38,7 +38,7 @@ def test_every_format_is_a_page_with_its_size(kind: str) -> None:
 def test_moving_pictures_and_second_views_are_one_page(kind: str) -> None:
     """Of an animation, and of a phone's photo with a second view behind it, the first frame is the document; an animation says so."""
     data = saved(PAPER, kind, save_all=True, append_images=[make.paper(["x"], (300, 200))])
-    content = image.read(Source(data, Limits()))
+    content = image.read(Source(data, ReadLimits()))
     assert len(content.leaves) == 1
     assert ("the first frame is read" in content.detail) == (kind != "MPO")
 
@@ -48,7 +48,7 @@ def test_postscript_never_reaches_ghostscript() -> None:
     data = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n"
     assert media_type(data, b"scan.jpg") == "application/postscript"
     with pytest.raises(OSError, match="cannot identify"):
-        image.read(Source(data, Limits()))
+        image.read(Source(data, ReadLimits()))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -68,8 +68,8 @@ def test_photos_stand_upright(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     shot = scene.transpose(turned[orientation]) if orientation in turned else scene
-    source = Source(saved(shot, "JPEG", quality=95, exif=exif), Limits())
-    assert image.read(source).leaves == (Leaf("", (80, 40)),)
+    source = Source(saved(shot, "JPEG", quality=95, exif=exif), ReadLimits())
+    assert image.read(source).leaves == (PageContent("", (80, 40)),)
     upright = Image.open(io.BytesIO(image.render(source, [1])[1])).convert("L")
     assert [upright.getpixel(place) > 128 for place in ((5, 5), (75, 5), (5, 35), (75, 35))] == [False, True, True, True]  # type: ignore[operator]
 
@@ -78,4 +78,4 @@ def test_giant_frame_behind_a_small_one_is_refused() -> None:
     """Every frame is measured, not the first alone."""
     data = saved(Image.new("1", (10, 10)), "TIFF", save_all=True, append_images=[Image.new("1", (4000, 4000))])
     with pytest.raises(DocumentError, match="max_pixels"):
-        image.read(Source(data, Limits(max_pixels=1_000_000)))
+        image.read(Source(data, ReadLimits(max_pixels=1_000_000)))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from processors.read import office
-from processors.read.content import Content, Inner, Limits, Source
+from processors.read.content import Content, Inner, ReadLimits, Source
 from processors.read.pages import Found, Reader, discover
 from schemas.errors import DocumentError
 from tests.documents import make
@@ -26,7 +26,7 @@ RTF = (
 
 def read(data: bytes) -> Content:
     """What the reader makes of it."""
-    return office.read(Source(data, Limits()))
+    return office.read(Source(data, ReadLimits()))
 
 
 def without_extra(patch: pytest.MonkeyPatch, programs: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_hanging_libreoffice_is_ended_with_its_children(monkeypatch: pytest.Mo
     )
     without_extra(monkeypatch, tmp_path)
     with pytest.raises(DocumentError) as caught:
-        office.read(Source(RTF, Limits(timeout_s=2)))
+        office.read(Source(RTF, ReadLimits(timeout_s=2)))
     assert caught.value.reason == "timeout"
     child = Path("/proc", (tmp_path / "child").read_text(), "status")
     assert not child.exists() or "zombie" in child.read_text()
@@ -181,8 +181,8 @@ def test_libreoffice_that_makes_nothing_is_an_error(monkeypatch: pytest.MonkeyPa
 def test_nothing_found_is_never_ok(tmp_path: Path) -> None:
     """A file in which the extra finds nothing is an empty row that says so."""
     (tmp_path / "a.rtf").write_bytes(rb"{\rtf1\ansi }")
-    with Reader(Limits(workers=1)) as reader:
-        (reading,) = asyncio.run(reader.read([entry for entry in discover(tmp_path, Limits()) if isinstance(entry, Found)]))
+    with Reader(ReadLimits(workers=1)) as reader:
+        (reading,) = asyncio.run(reader.read([entry for entry in discover(tmp_path, ReadLimits()) if isinstance(entry, Found)]))
     assert (reading.document.status, reading.document.reason) == ("empty", "no_text")
     assert "office" in reading.document.detail
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from processors.read import opendocument
-from processors.read.content import Content, Leaf, Limits, Source
+from processors.read.content import Content, PageContent, ReadLimits, Source
 from schemas.errors import DocumentError
 from tests.documents.make import opendocument as made
 from tests.documents.make import zipped
@@ -15,7 +15,7 @@ from tests.documents.make import zipped
 
 def read(data: bytes) -> Content:
     """What the reader makes of it."""
-    return opendocument.read(Source(data, Limits()))
+    return opendocument.read(Source(data, ReadLimits()))
 
 
 def lines(body: str, styles: str = "") -> list[str]:
@@ -60,7 +60,7 @@ def test_tables_in_tables_are_read_once() -> None:
     cells = f"<table:table-cell><text:p>left</text:p>{inner}</table:table-cell><table:table-cell><text:p>right</text:p></table:table-cell>"
     row = f"<table:table-row>{cells}</table:table-row>"
     table = f"<table:table><table:table-header-rows>{row}</table:table-header-rows><table:table-rows>{row}</table:table-rows></table:table>"
-    (leaf,) = opendocument.read(Source(made(table), Limits())).leaves
+    (leaf,) = opendocument.read(Source(made(table), ReadLimits())).leaves
     assert leaf.text == "left inner | right\nleft inner | right"
 
 
@@ -112,7 +112,7 @@ def test_slides_are_pages() -> None:
     notes = f"<presentation:notes><draw:frame><draw:text-box>{p('slowly')}</draw:text-box></draw:frame></presentation:notes>"
     body = f'<draw:page draw:style-name="dp1">{frame}{notes}</draw:page><draw:page draw:style-name="dp2">{frame}</draw:page>'
     content = read(made(body, "presentation", styles=hide))
-    assert content.leaves == (Leaf("Sales\nNotes: slowly"), Leaf("Sales", hidden_chars=5))
+    assert content.leaves == (PageContent("Sales\nNotes: slowly"), PageContent("Sales", hidden_chars=5))
     assert content.flags == ("hidden_slides",)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from processors.read.pages import READERS, Found, Limits, Reader, Reading, discover
+from processors.read.pages import READERS, Found, Reader, Reading, ReadLimits, discover
 from processors.read.workers import tasks
 from schemas.errors import DocumentError
 from schemas.pipeline import Document, Page
@@ -26,13 +26,13 @@ DOCUMENTS = Path(__file__).parent / "documents"
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
     """One reader for all tests that need no limit of their own."""
-    with Reader(Limits(workers=1)) as one:
+    with Reader(ReadLimits(workers=1)) as one:
         yield one
 
 
 def found(inbox: Path) -> list[Found]:
     """The files of a folder."""
-    return [entry for entry in discover(inbox, Limits()) if isinstance(entry, Found)]
+    return [entry for entry in discover(inbox, ReadLimits()) if isinstance(entry, Found)]
 
 
 def read(reader: Reader, inbox: Path) -> dict[str, Reading]:
@@ -108,7 +108,7 @@ def test_one_bad_file_costs_only_itself(tmp_path: Path) -> None:
     """A file that kills the parser and one that takes too long share a task with good ones: all good ones are read."""
     good = {f"good{number}_txt": b"hello %d" % number for number in range(5)}
     filled(tmp_path, bomb_pdf=hostile.flate_bomb(1_000_000_000), slow_docx=hostile.many_paragraphs(1_250_000), **good)
-    with Reader(Limits(workers=2, timeout_s=2, memory_bytes=600 << 20)) as reader:
+    with Reader(ReadLimits(workers=2, timeout_s=2, memory_bytes=600 << 20)) as reader:
         readings = read(reader, tmp_path)
     assert {path: reading.document.status for path, reading in readings.items() if path.startswith("good")} == dict.fromkeys(
         (name.replace("_", ".") for name in good), "ok"
@@ -143,7 +143,7 @@ def test_limits_have_a_voice(tmp_path: Path, limit: str, bound: int, path: str, 
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         filled(tmp_path, **{name: data})
     outcomes = []
-    for limits in (Limits(workers=1, **{limit: bound}), Limits(workers=1)):  # type: ignore[arg-type]  # the names are those of limits
+    for limits in (ReadLimits(workers=1, **{limit: bound}), ReadLimits(workers=1)):  # type: ignore[arg-type]  # the names are those of limits
         entries = list(discover(tmp_path, limits))
         with Reader(limits) as reader:
             readings = asyncio.run(reader.read([entry for entry in entries if isinstance(entry, Found)]))
@@ -158,7 +158,7 @@ def test_limits_have_a_voice(tmp_path: Path, limit: str, bound: int, path: str, 
 def test_passwords_open(tmp_path: Path) -> None:
     """A PDF opens with one of the passwords that were given."""
     filled(tmp_path, a_pdf=hostile.locked_pdf("open sesame"))
-    with Reader(Limits(workers=1), passwords=["wrong", "open sesame"]) as reader:
+    with Reader(ReadLimits(workers=1), passwords=["wrong", "open sesame"]) as reader:
         assert read(reader, tmp_path)["a.pdf"].pages[0].text == "Secret terms"
 
 
@@ -216,7 +216,7 @@ def test_pictures_of_a_changed_file_are_refused(reader: Reader, tmp_path: Path) 
 def test_memory_that_xml_wants_is_called_memory(tmp_path: Path) -> None:
     """A Word file that needs more memory than there is says so and names the limit, whichever library meets it."""
     filled(tmp_path, a_docx=hostile.many_paragraphs(1_250_000))
-    with Reader(Limits(workers=1, memory_bytes=150 << 20)) as reader:
+    with Reader(ReadLimits(workers=1, memory_bytes=150 << 20)) as reader:
         document = read(reader, tmp_path)["a.docx"].document
     assert (document.status, document.reason) == ("error", "memory")
     assert "memory_bytes of 157,286,400" in document.detail
@@ -235,7 +235,7 @@ def test_trouble_beside_the_files_is_a_row(tmp_path: Path, monkeypatch: pytest.M
     def full(**_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with Reader(Limits(workers=1)) as reader:
+    with Reader(ReadLimits(workers=1)) as reader:
         monkeypatch.setattr(tasks.tempfile, "NamedTemporaryFile", full)
         readings = read(reader, tmp_path)
         monkeypatch.undo()
@@ -285,7 +285,7 @@ def test_corpus_ends_as_its_manifest_says(corpus: Path) -> None:
     """Every file of the corpus, broken ones too, has one reading that agrees with the manifest; two are of no format that is read."""
     with (corpus / "manifest.csv").open(encoding="utf-8", newline="") as file:
         expected = {row["path"]: row["expected"] for row in csv.DictReader(file)}
-    limits = Limits(workers=2)
+    limits = ReadLimits(workers=2)
     entries = [entry for entry in discover(corpus, limits) if entry.path in expected]
     assert not [entry for entry in entries if isinstance(entry, Document)]
     with Reader(limits) as reader:

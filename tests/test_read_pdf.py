@@ -8,7 +8,7 @@ import pikepdf
 import pytest
 from PIL import Image
 
-from processors.read.content import Leaf, Limits, Source
+from processors.read.content import PageContent, ReadLimits, Source
 from processors.read.pdf.pages import read, render
 from schemas.errors import DocumentError
 from tests.documents import hostile, make
@@ -16,16 +16,16 @@ from tests.documents import hostile, make
 DOCUMENTS = make.documents()
 
 
-def leaves(data: bytes) -> tuple[Leaf, ...]:
+def leaves(data: bytes) -> tuple[PageContent, ...]:
     """The leaves of a PDF."""
-    return read(Source(data, Limits())).leaves
+    return read(Source(data, ReadLimits())).leaves
 
 
 def test_text_comes_page_by_page_in_lines() -> None:
     """Each page has its own text with its lines, and needs no picture."""
     assert leaves(DOCUMENTS["invoice.pdf"]) == (
-        Leaf("Invoice 2024-117\nAcme BV, Utrecht\nTotal 1,234.50 EUR"),
-        Leaf("Terms: 30 days net"),
+        PageContent("Invoice 2024-117\nAcme BV, Utrecht\nTotal 1,234.50 EUR"),
+        PageContent("Terms: 30 days net"),
     )
 
 
@@ -41,7 +41,7 @@ def test_each_page_decides_for_itself() -> None:
     assert (text.text, text.image_px) == ("Cover letter of the year 2024", None)
     assert (scan.text, scan.image_px) == ("", (1241, 1754))
     assert (stamped.text, stamped.image_px) == ("Received 11/30/2011", (1241, 1754))
-    assert blank == Leaf("")
+    assert blank == PageContent("")
 
 
 @pytest.mark.parametrize("paper", [Image.new("RGB", (800, 1000), "white"), Image.new("L", (800, 1000), 240)])
@@ -81,7 +81,7 @@ def test_damage_is_repaired_and_told(damage: str) -> None:
     """A PDF without its tail or with a wrong cross-reference is read whole; what was repaired stands in the detail."""
     data = DOCUMENTS["invoice.pdf"]
     broken = data[:-200] if damage == "tail" else data.replace(b"startxref", b"startxxxx").replace(b"xref\n", b"xxxx\n")
-    content = read(Source(broken, Limits()))
+    content = read(Source(broken, ReadLimits()))
     assert [leaf.text for leaf in content.leaves] == [leaf.text for leaf in leaves(data)]
 
 
@@ -101,7 +101,7 @@ def test_password_is_asked_for() -> None:
 
 def test_render_leaves_out_what_is_no_page() -> None:
     """Pages that do not exist have no picture and raise nothing."""
-    assert set(render(Source(DOCUMENTS["mixed.pdf"], Limits()), [0, 2, 9])) == {2}
+    assert set(render(Source(DOCUMENTS["mixed.pdf"], ReadLimits()), [0, 2, 9])) == {2}
 
 
 def test_words_broken_at_a_line_end_are_whole() -> None:

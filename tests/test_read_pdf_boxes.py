@@ -11,7 +11,7 @@ import pytest
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
-from processors.read.content import Limits, Source
+from processors.read.content import ReadLimits, Source
 from processors.read.pages import Found, Reader
 from processors.read.pdf.pages import boxes, read
 from tests.documents import hostile, make
@@ -32,9 +32,9 @@ DATA = make.pdf(draw)
 
 def spans_of(data: bytes, words: str) -> list[tuple[float, float, float, float]]:
     """The boxes of some words of the first page."""
-    text = read(Source(data, Limits())).leaves[0].text
+    text = read(Source(data, ReadLimits())).leaves[0].text
     start = text.index(words)
-    return boxes(Source(data, Limits()), 1, start, start + len(words))
+    return boxes(Source(data, ReadLimits()), 1, start, start + len(words))
 
 
 def assert_around(box: tuple[float, float, float, float], line: int, words: str) -> None:
@@ -53,7 +53,7 @@ def test_box_stands_around_the_words() -> None:
 
 def test_boxes_are_exact_behind_what_cleaning_took_away() -> None:
     """A word that was broken at a line end is whole in the text; what stands behind it is still found at its place."""
-    assert "The compile time" in read(Source(DATA, Limits())).leaves[0].text
+    assert "The compile time" in read(Source(DATA, ReadLimits())).leaves[0].text
     (box,) = spans_of(DATA, "long")
     assert_around(box, 2, "long")
 
@@ -75,7 +75,7 @@ def test_cells_of_a_table_are_found() -> None:
                 canvas.drawString(100 + 200 * column, 600 - 20 * number, row[column])
 
     data = make.pdf(table)
-    assert "Table | 300.00" in read(Source(data, Limits())).leaves[0].text
+    assert "Table | 300.00" in read(Source(data, ReadLimits())).leaves[0].text
     (box,) = spans_of(data, "300.00")
     assert box[0] == pytest.approx(300, abs=1)
     assert box[1] < 560 < box[3]
@@ -101,8 +101,8 @@ def test_boxes_of_a_turned_page_are_as_it_is_shown(turned: int) -> None:
 
 def test_no_page_and_no_span_have_no_boxes() -> None:
     """A page that does not exist and an empty span are nowhere."""
-    assert boxes(Source(DATA, Limits()), 9, 0, 5) == []
-    assert boxes(Source(DATA, Limits()), 1, 3, 3) == []
+    assert boxes(Source(DATA, ReadLimits()), 9, 0, 5) == []
+    assert boxes(Source(DATA, ReadLimits()), 1, 3, 3) == []
 
 
 def test_form_values_have_no_box_and_text_before_them_has() -> None:
@@ -116,7 +116,7 @@ async def test_reader_gives_boxes(tmp_path: Path) -> None:
     """The door of the room: boxes of a document that was read, from a worker; none for what is no PDF."""
     (tmp_path / "a.pdf").write_bytes(DATA)
     (tmp_path / "b.txt").write_text("Total 1,234.50 EUR")
-    with Reader(Limits(workers=1)) as reader:
+    with Reader(ReadLimits(workers=1)) as reader:
         found = [Found(os.fsencode(tmp_path), name, (tmp_path / os.fsdecode(name)).stat().st_size) for name in (b"a.pdf", b"b.txt")]
         pdf, text = await reader.read(found)
         start = pdf.pages[0].text.index("1,234.50")

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
-from processors.read.content import Inner, Limits, Source
+from processors.read.content import Inner, ReadLimits, Source
 from processors.read.pages import Found, Reader, discover
 from processors.read.pdf.extras import date
 from processors.read.pdf.pages import read
@@ -45,7 +45,7 @@ def test_title_author_dates_and_outline_are_told() -> None:
             canvas.addOutlineEntry(title, str(number), level)
             canvas.showPage()
 
-    told = read(Source(make.pdf(draw), Limits())).properties
+    told = read(Source(make.pdf(draw), ReadLimits())).properties
     assert (told.title, told.author) == ("Annual report", "Acme BV")
     assert told.outline == (Heading(1, "Sales", 1), Heading(2, "North", 2), Heading(1, "Costs", 3))
     assert told.created_at is not None
@@ -76,7 +76,7 @@ def test_any_date_is_a_date_or_none(text: str) -> None:
     assert found is None or found.tzinfo is not None
 
 
-def through_the_door(folder: Path, data: bytes, limits: Limits) -> dict[str, Document]:
+def through_the_door(folder: Path, data: bytes, limits: ReadLimits) -> dict[str, Document]:
     """Path -> row of a PDF and of all that is attached to it, by a worker."""
     (folder / "a.pdf").write_bytes(data)
     with Reader(limits) as reader:
@@ -96,7 +96,7 @@ def attached(*files: tuple[str, bytes]) -> bytes:
 
 def test_attachments_come_out() -> None:
     """Files within the PDF are handed over with their names and bytes."""
-    content = read(Source(attached(("order.xml", b"<order/>"), ("note.txt", b"Hello")), Limits()))
+    content = read(Source(attached(("order.xml", b"<order/>"), ("note.txt", b"Hello")), ReadLimits()))
     assert set(content.inner) == {Inner("order.xml", b"<order/>"), Inner("note.txt", b"Hello")}
     assert content.detail == ""
 
@@ -105,7 +105,7 @@ def test_attachment_over_a_limit_is_a_row_that_says_so(tmp_path: Path) -> None:
     """An attachment is counted while it is inflated; one over a limit has a row with the size, the limit and its bound; the others come."""
     data = attached(("bomb.bin", bytes(50_000_000)), ("note.txt", b"Hello"), ("two.txt", bytes(900_000)), ("zoo.txt", bytes(900_000)))
     assert len(data) < 1_000_000
-    rows = through_the_door(tmp_path, data, Limits(workers=1, max_entry_bytes=1_000_000, max_unpacked_bytes=1_000_000))
+    rows = through_the_door(tmp_path, data, ReadLimits(workers=1, max_entry_bytes=1_000_000, max_unpacked_bytes=1_000_000))
     assert {path: row.reason for path, row in rows.items()} == {
         "a.pdf": "",
         "a.pdf/bomb.bin": "bomb",
@@ -127,7 +127,7 @@ def test_attachment_that_cannot_be_taken_out_costs_only_itself(tmp_path: Path) -
         document.attachments["coded"].get_file().obj.write(b"Hello", filter=pikepdf.Name.DCTDecode)
         document.attachments["hurt"].get_file().obj.write(b"Hello", filter=pikepdf.Name.FlateDecode)
 
-    rows = through_the_door(tmp_path, changed(spoil), Limits(workers=1))
+    rows = through_the_door(tmp_path, changed(spoil), ReadLimits(workers=1))
     assert {path: row.reason for path, row in rows.items()} == {
         "a.pdf": "",
         "a.pdf/away.txt": "corrupt",
@@ -140,7 +140,7 @@ def test_attachment_that_cannot_be_taken_out_costs_only_itself(tmp_path: Path) -
 
 def test_more_attachments_than_allowed_are_counted() -> None:
     """Beyond max_entries the number of those left out is told, with the limit and what lifts it."""
-    content = read(Source(attached(*((f"{n}.txt", b"x") for n in range(5))), Limits(max_entries=2)))
+    content = read(Source(attached(*((f"{n}.txt", b"x") for n in range(5))), ReadLimits(max_entries=2)))
     assert len(content.inner) == 2
     assert content.detail == "3 of its 5 attachments are not read: the limit max_entries is 2, raise it to read them."
 
@@ -155,7 +155,7 @@ def test_an_outline_that_is_cut_says_so() -> None:
         canvas.drawString(72, 700, "Index")
         canvas.showPage()
 
-    content = read(Source(make.pdf(outlined), Limits()))
+    content = read(Source(make.pdf(outlined), ReadLimits()))
     assert len(content.properties.outline) == 5_000
     assert content.detail == "Of its outline the first 5,000 headings were taken."
 
@@ -172,14 +172,14 @@ def test_actions_are_flagged(action: dict[str, object], mode: pikepdf.ObjectStre
     def act(document: pikepdf.Pdf) -> None:
         document.Root.OpenAction = document.make_indirect(pikepdf.Dictionary(action))
 
-    content = read(Source(changed(act, object_stream_mode=mode), Limits()))
+    content = read(Source(changed(act, object_stream_mode=mode), ReadLimits()))
     assert content.flags == ("javascript",)
     assert content.leaves[0].text.startswith("Invoice")
 
 
 def test_plain_file_has_no_flag() -> None:
     """Nothing is flagged where there is nothing."""
-    content = read(Source(PLAIN, Limits()))
+    content = read(Source(PLAIN, ReadLimits()))
     assert (content.flags, content.inner, content.detail) == ((), (), "")
 
 
@@ -187,14 +187,14 @@ def test_plain_file_has_no_flag() -> None:
 def test_given_password_opens(revision: int) -> None:
     """The first password that fits opens the file, also what lies in it; a wrong one does not."""
     data = changed(lambda _: None, encryption=pikepdf.Encryption(owner="o", user="secret", R=revision))
-    assert read(Source(data, Limits(), ("wrong", "secret"))).leaves[1].text == "Terms: 30 days net"
+    assert read(Source(data, ReadLimits(), ("wrong", "secret"))).leaves[1].text == "Terms: 30 days net"
     with pytest.raises(DocumentError, match="password"):
-        read(Source(data, Limits(), ("wrong",)))
+        read(Source(data, ReadLimits(), ("wrong",)))
 
 
 def test_repair_is_flagged() -> None:
     """A file that had to be repaired says so."""
-    content = read(Source(PLAIN[:-200], Limits()))
+    content = read(Source(PLAIN[:-200], ReadLimits()))
     assert content.flags == ("repaired",)
     assert "repaired" in content.detail
 
@@ -214,7 +214,7 @@ def test_turned_pages_are_read(turned: int) -> None:
     with pikepdf.open(io.BytesIO(make.pdf(draw))) as document, io.BytesIO() as file:
         document.pages[0].rotate(turned, relative=False)
         document.save(file)
-        (leaf,) = read(Source(file.getvalue(), Limits())).leaves
+        (leaf,) = read(Source(file.getvalue(), ReadLimits())).leaves
     assert leaf.text == "Invoice 2024-117\nChair | 120.00 | 120.00\nTable | 300.00 | 900.00\nLamp | 55.00 | 55.00"
     assert leaf.hidden_chars == 0
 
@@ -225,7 +225,7 @@ def test_text_that_is_shown_sideways_is_no_table() -> None:
     def turn(document: pikepdf.Pdf) -> None:
         document.pages[0].rotate(270, relative=False)
 
-    (leaf, _) = read(Source(changed(turn), Limits())).leaves
+    (leaf, _) = read(Source(changed(turn), ReadLimits())).leaves
     assert leaf.text == "Invoice 2024-117\nAcme BV, Utrecht\nTotal 1,234.50 EUR"
 
 
@@ -238,5 +238,5 @@ def test_running_lines_are_marked() -> None:
             canvas.drawString(72, 700, f"Chapter {('one', 'two', 'three')[number]} with enough words to make a page of its own")
             canvas.showPage()
 
-    leaves = read(Source(make.pdf(draw), Limits())).leaves
+    leaves = read(Source(make.pdf(draw), ReadLimits())).leaves
     assert [[leaf.text[start:end] for start, end in leaf.repeated] for leaf in leaves] == [[], *[["Annual report of Acme\n"]] * 2]

@@ -11,8 +11,8 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from processors.read.content import Content, Limits, Source
-from processors.read.pdf.marks import hides as marked
+from processors.read.content import Content, ReadLimits, Source
+from processors.read.pdf.marks import may_hide_text as marked
 from processors.read.pdf.pages import read
 from tests.documents import hostile, make
 
@@ -35,7 +35,7 @@ def content_of(*pages: Callable[[Canvas], None], packed: bool = False) -> Conten
             document.save(file, object_stream_mode=pikepdf.ObjectStreamMode.generate)
             data = file.getvalue()
         assert b"/ASCII85Decode" not in data
-    return read(Source(data, Limits()))
+    return read(Source(data, ReadLimits()))
 
 
 def without_ink(canvas: Canvas) -> None:
@@ -167,7 +167,7 @@ def scan(layer: str, canvas: Canvas) -> None:
 def test_layer_of_a_scan_is_not_hidden() -> None:
     """Text without ink behind the picture of a page is OCR that somebody put there: its origin is told, nothing is flagged."""
     data = make.pdf(lambda canvas: scan("Scanned page with the amount of 99.90 for the year 2024", canvas))
-    content = read(Source(data, Limits()))
+    content = read(Source(data, ReadLimits()))
     (leaf,) = content.leaves
     assert (leaf.text_from, leaf.hidden_chars, content.flags) == ("layer", 0, ())
     assert leaf.image_px is None
@@ -175,6 +175,6 @@ def test_layer_of_a_scan_is_not_hidden() -> None:
 
 def test_poor_layer_is_read_again() -> None:
     """A layer in which too much is no word needs the picture too, and keeps its text."""
-    (leaf,) = read(Source(make.pdf(lambda canvas: scan("Sc^nn3d p;ge w1th tbc am0unt 0f 9g,.9O f@r", canvas)), Limits())).leaves
+    (leaf,) = read(Source(make.pdf(lambda canvas: scan("Sc^nn3d p;ge w1th tbc am0unt 0f 9g,.9O f@r", canvas)), ReadLimits())).leaves
     assert (leaf.text_from, leaf.image_px) == ("layer", (1241, 1754))
     assert leaf.text.startswith("Sc^nn3d")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
-from processors.read.content import Limits, Source
+from processors.read.content import ReadLimits, Source
 from processors.read.pdf.chars import Word
 from processors.read.pdf.layout import BAR, joined, looks_tabular, pieces
 from processors.read.pdf.pages import read
@@ -31,7 +31,7 @@ LEFT = (72, 260, 340, 440)
 
 def text_of(draw: Callable[[Canvas], None]) -> str:
     """The text of a page that is drawn so."""
-    return read(Source(make.pdf(draw), Limits())).leaves[0].text
+    return read(Source(make.pdf(draw), ReadLimits())).leaves[0].text
 
 
 def cell(canvas: Canvas, row: int, column: int) -> None:

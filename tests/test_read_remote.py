@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from flows import order, settings
-from processors.read.pages import Found, Limits, Reader, Reading, discover
+from processors.read.pages import Found, Reader, Reading, ReadLimits, discover
 from processors.store.warehouse import Warehouse
 from schemas.errors import DocumentError, SettingsError
 from schemas.job import Job
@@ -61,8 +61,8 @@ def bucket(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def read(inbox: str, **limits: int) -> dict[str, Reading]:
     """Path -> reading of everything below a URL."""
-    with Reader(Limits(workers=1, **limits)) as reader:
-        entries = list(discover(inbox, Limits(workers=1, **limits)))
+    with Reader(ReadLimits(workers=1, **limits)) as reader:
+        entries = list(discover(inbox, ReadLimits(workers=1, **limits)))
         readings = asyncio.run(reader.read([entry for entry in entries if isinstance(entry, Found)]))
     refused = [Reading(entry) for entry in entries if isinstance(entry, Document)]
     return {reading.document.path: reading for reading in (*readings, *refused)}
@@ -100,7 +100,7 @@ def test_a_bucket_reads_as_a_folder(bucket: str) -> None:
 def test_pictures_are_fetched_again(bucket: str) -> None:
     """The picture of a page inside a zip in a bucket is made from the object it lies in."""
     document = read(bucket)["c.zip/x/mixed.pdf"].document
-    with Reader(Limits(workers=1)) as reader:
+    with Reader(ReadLimits(workers=1)) as reader:
         picture = asyncio.run(reader.images(bucket, document, [2]))[2]
     assert Image.open(io.BytesIO(picture)).size == (1241, 1754)
 
@@ -108,7 +108,7 @@ def test_pictures_are_fetched_again(bucket: str) -> None:
 def test_a_vanished_object_is_a_row(bucket: str) -> None:
     """An object that is gone between the listing and the fetching is an error row, not an exception."""
     found = Found(bucket.encode(), b"gone.txt", 5)
-    with Reader(Limits(workers=1)) as reader:
+    with Reader(ReadLimits(workers=1)) as reader:
         (reading,) = asyncio.run(reader.read([found]))
     assert (reading.document.status, reading.document.reason) == ("error", "vanished")
 
@@ -146,7 +146,7 @@ def test_other_file_systems_come_for_free(tmp_path: Path) -> None:
 def test_an_inbox_that_cannot_be_opened_says_why(bucket: str, inbox: str, words: str) -> None:
     """A bucket that is not there, a protocol that is not installed or unknown, and a URL with a password are errors in the settings."""
     with pytest.raises(SettingsError, match=words) as caught:
-        list(discover(inbox, Limits()))
+        list(discover(inbox, ReadLimits()))
     assert "hush" not in str(caught.value)
 
 
@@ -169,6 +169,6 @@ def test_a_changed_picture_is_refused(bucket: str) -> None:
     """An object that is another one now yields no picture."""
     document = read(bucket)["a.pdf"].document
     boto3.client("s3").put_object(Bucket="papers", Key="in/a.pdf", Body=make.documents()["mixed.pdf"])
-    with Reader(Limits(workers=1)) as reader, pytest.raises(DocumentError) as caught:
+    with Reader(ReadLimits(workers=1)) as reader, pytest.raises(DocumentError) as caught:
         asyncio.run(reader.images(bucket, document, [1]))
     assert caught.value.reason == "changed"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from xlsxwriter import Workbook
 
 from processors.read import number_formats, rows, sheet
-from processors.read.content import Limits, Source
+from processors.read.content import ReadLimits, Source
 from processors.read.kinds import ODS, media_type
 from schemas.errors import DocumentError
 from tests.documents import hostile, make
@@ -30,7 +30,7 @@ def xlsx(fill: Callable[[Any], None]) -> bytes:
 
 def texts(data: bytes, **limits: int) -> list[str]:
     """The text of each sheet."""
-    return [leaf.text for leaf in sheet.read(Source(data, Limits(**limits))).leaves]
+    return [leaf.text for leaf in sheet.read(Source(data, ReadLimits(**limits))).leaves]
 
 
 def _prices(book: Any) -> None:
@@ -103,7 +103,7 @@ def _hidden(book: Any) -> None:
 
 def test_hidden_sheets_are_read_and_flagged() -> None:
     """A hidden sheet is read like the others, counted as hidden from the eye, and named."""
-    content = sheet.read(Source(xlsx(_hidden), Limits()))
+    content = sheet.read(Source(xlsx(_hidden), ReadLimits()))
     assert [leaf.hidden_chars for leaf in content.leaves] == [0, len("Sheet: Margins\n40 %"), len("Sheet: Secret\n50 %")]
     assert content.flags == ("hidden_sheets",)
     assert "Margins, Secret" in content.detail

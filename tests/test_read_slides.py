@@ -14,7 +14,7 @@ from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Cm
 
 from processors.read import slides
-from processors.read.content import Content, Limits, Source
+from processors.read.content import Content, ReadLimits, Source
 from processors.read.kinds import PPTX, media_type
 from schemas.errors import DocumentError
 from tests.documents import hostile, make
@@ -33,7 +33,7 @@ def read(fill: Callable[[Any], None]) -> Content:
     """What the reader makes of it."""
     data = pptx(fill)
     assert media_type(data) == PPTX
-    return slides.read(Source(data, Limits()))
+    return slides.read(Source(data, ReadLimits()))
 
 
 def slide(show: Any, title: str = "", layout: int = 5) -> Any:
@@ -95,7 +95,7 @@ def _charts(show: Any) -> None:
 @pytest.mark.parametrize("kind", [b"barChart", b"bar3DChart"])
 def test_charts_give_their_numbers(kind: bytes) -> None:
     """A chart is its title and a table of its values, also where python-pptx does not know the kind of chart."""
-    (leaf,) = slides.read(Source(_renamed(pptx(_charts), b"barChart", kind), Limits())).leaves
+    (leaf,) = slides.read(Source(_renamed(pptx(_charts), b"barChart", kind), ReadLimits())).leaves
     assert leaf.text == "Sales\nTonnes\n| 2024 | 2025\nNorth | 12.5 | 14\nSouth |  | 9"
 
 
@@ -135,7 +135,7 @@ def test_properties_are_those_of_the_file() -> None:
     """Title, author and dates come from the file; a file without them has none, whatever the clock says."""
     found = read(_properties).properties
     assert (found.title, found.author, found.created_at) == ("Plan", "Ana", datetime(2024, 3, 1, 9, tzinfo=UTC))
-    assert slides.read(Source(_without(pptx(_levels), "docProps/core.xml"), Limits())).properties.modified_at is None
+    assert slides.read(Source(_without(pptx(_levels), "docProps/core.xml"), ReadLimits())).properties.modified_at is None
 
 
 def _without(data: bytes, name: str) -> bytes:
@@ -161,7 +161,7 @@ def test_embedded_files_are_handed_on() -> None:
 def test_slide_shows_and_templates_are_read() -> None:
     """A ppsx differs from a pptx by one word and is read too."""
     data = _renamed(pptx(_hidden), b"presentation.main+xml", b"slideshow.main+xml")
-    assert slides.read(Source(data, Limits())).leaves[0].text == "Public"
+    assert slides.read(Source(data, ReadLimits())).leaves[0].text == "Public"
 
 
 def _renamed(data: bytes, old: bytes, new: bytes) -> bytes:
@@ -182,5 +182,5 @@ def _renamed(data: bytes, old: bytes, new: bytes) -> bytes:
 def test_limits_speak(data: bytes, limits: dict[str, int], reason: str) -> None:
     """A presentation over a limit, or without its directory, is refused before its pictures are loaded."""
     with pytest.raises(DocumentError) as caught:
-        slides.read(Source(data, Limits(**limits)))
+        slides.read(Source(data, ReadLimits(**limits)))
     assert caught.value.reason == reason

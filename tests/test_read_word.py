@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processors.read.content import Limits, Source
+from processors.read.content import ReadLimits, Source
 from processors.read.word.counts import written
 from processors.read.word.document import read
 from schemas.errors import DocumentError
@@ -12,9 +12,9 @@ from tests.documents import hostile
 from tests.documents.make import contract, docx, listed, p, table, zipped
 
 
-def pages(data: bytes, limits: Limits | None = None) -> list[str]:
+def pages(data: bytes, limits: ReadLimits | None = None) -> list[str]:
     """The text of each page."""
-    return [leaf.text for leaf in read(Source(data, limits or Limits())).leaves]
+    return [leaf.text for leaf in read(Source(data, limits or ReadLimits())).leaves]
 
 
 def test_a_contract_reads_whole() -> None:
@@ -87,7 +87,7 @@ def test_entries_are_counted_while_inflating() -> None:
     """A part larger than its limit is refused although the total is allowed."""
     data = zipped({"word/document.xml": b"<w>" + b"a" * 2_000_000})
     with pytest.raises(DocumentError, match="max_entry_bytes") as caught:
-        pages(data, Limits(max_entry_bytes=1_000_000))
+        pages(data, ReadLimits(max_entry_bytes=1_000_000))
     assert caught.value.reason == "bomb"
 
 

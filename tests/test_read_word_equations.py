@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.read.content import Limits, Source
+from processors.read.content import ReadLimits, Source
 from processors.read.word.document import read
 from tests.documents.make import docx
 from tests.documents.word import M, deep_fractions, math, run
@@ -14,7 +14,7 @@ from tests.documents.word import M, deep_fractions, math, run
 
 def text(inner: str) -> str:
     """The text of a document with that equation."""
-    return read(Source(math(inner), Limits())).leaves[0].text
+    return read(Source(math(inner), ReadLimits())).leaves[0].text
 
 
 def r(letters: str) -> str:
@@ -71,7 +71,7 @@ def test_words_and_equations_do_not_touch() -> None:
     inline = f"<m:oMath {M}>{r('x')}</m:oMath>"
     display = f"<m:oMathPara {M}><m:oMath>{r('a')}</m:oMath><m:oMath>{r('b')}</m:oMath></m:oMathPara>"
     body = f"<w:p>{run('where')}{inline}{run('is ')}{inline}{run('.')}</w:p>{display}"
-    assert read(Source(docx(body), Limits())).leaves[0].text == "where x is x.\na\nb"
+    assert read(Source(docx(body), ReadLimits())).leaves[0].text == "where x is x.\na\nb"
 
 
 def test_equations_nest_deep() -> None:
@@ -81,7 +81,7 @@ def test_equations_nest_deep() -> None:
 
 def text_of(data: bytes) -> str:
     """The text of a file."""
-    return read(Source(data, Limits())).leaves[0].text
+    return read(Source(data, ReadLimits())).leaves[0].text
 
 
 _LETTERS = st.text("abxyz019", min_size=1, max_size=3).map(r)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.read.content import Limits, Source
+from processors.read.content import ReadLimits, Source
 from processors.read.pages import Found, Reader, discover
 from processors.read.word.document import read
 from processors.read.word.package import Package
@@ -19,7 +19,7 @@ from tests.documents.word import deep_controls, deep_fractions, level, levels, r
 
 def text(data: bytes) -> str:
     """All the text of a file."""
-    return "\n".join(leaf.text for leaf in read(Source(data, Limits())).leaves)
+    return "\n".join(leaf.text for leaf in read(Source(data, ReadLimits())).leaves)
 
 
 def test_claims_of_size_make_nothing() -> None:
@@ -42,8 +42,8 @@ def test_depth_and_disorder_lose_nothing(make: object, tmp_path: Path) -> None:
     """Deep nesting and fields without end are read in a worker within its limits, with what stands innermost or last."""
     assert callable(make)
     (tmp_path / "a.docx").write_bytes(make())
-    with Reader(Limits(workers=1, memory_bytes=600 << 20)) as reader:
-        entries = [entry for entry in discover(tmp_path, Limits()) if isinstance(entry, Found)]
+    with Reader(ReadLimits(workers=1, memory_bytes=600 << 20)) as reader:
+        entries = [entry for entry in discover(tmp_path, ReadLimits()) if isinstance(entry, Found)]
         (reading,) = asyncio.run(reader.read(entries))
     assert reading.document.status == "ok", reading.document.detail
     assert any(word in reading.pages[0].text for word in ("core", "1/1", "after all"))
@@ -65,13 +65,13 @@ def test_word_files_in_word_files_end() -> None:
     for number in range(1, 6):
         data = with_files(docx(p(f"level {number}") + '<w:altChunk r:id="a.docx"/>'), {"a.docx": ("aFChunk", data)})
     assert text(data).split("\n") == ["level 5", "level 4", "level 3"]
-    (inner,) = read(Source(data, Limits())).inner
+    (inner,) = read(Source(data, ReadLimits())).inner
     assert text(inner.data).split("\n") == ["level 2", "level 1", "level 0"]
 
 
 def test_the_body_is_a_stream() -> None:
     """The tree of a long body is never whole in memory: what was handed out is dropped, and nothing is left out."""
-    package = Package(Source(docx(f"<w:p>{run('x' * 20)}</w:p>" * 40_000), Limits()))
+    package = Package(Source(docx(f"<w:p>{run('x' * 20)}</w:p>" * 40_000), ReadLimits()))
     sizes = [len(item.getparent()) if number % 1000 == 0 else 0 for number, item in enumerate(package.body())]
     assert len(sizes) == 40_000
     assert max(sizes) < 8_000

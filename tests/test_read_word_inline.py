@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processors.read.content import Content, Limits, Source
+from processors.read.content import Content, ReadLimits, Source
 from processors.read.word.document import read
 from tests.documents.make import STAMP, docx, p, table
 from tests.documents.word import complex_field, paragraph, run, style, styles, unclosed_fields, with_files
@@ -12,7 +12,7 @@ from tests.documents.word import complex_field, paragraph, run, style, styles, u
 
 def content(data: bytes) -> Content:
     """What the reader says about a file."""
-    return read(Source(data, Limits()))
+    return read(Source(data, ReadLimits()))
 
 
 def text(*inner: str) -> str:

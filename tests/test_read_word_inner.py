@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import docx as python_docx
 
-from processors.read.content import Content, Inner, Limits, Source
+from processors.read.content import Content, Inner, ReadLimits, Source
 from processors.read.word.document import read
 from tests.documents.make import documents, docx, p, zipped
 from tests.documents.word import CORE, chart, diagram, paragraph, with_files
@@ -15,7 +15,7 @@ from tests.documents.word import CORE, chart, diagram, paragraph, with_files
 
 def content(data: bytes) -> Content:
     """What the reader says about a file."""
-    return read(Source(data, Limits()))
+    return read(Source(data, ReadLimits()))
 
 
 def text(data: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processors.read.content import Content, Limits, Source
+from processors.read.content import Content, ReadLimits, Source
 from processors.read.word.document import read
 from schemas.pipeline import Heading
 from tests.documents.make import docx, listed, p, table
@@ -13,7 +13,7 @@ from tests.documents.word import level, levels, looping_notes, paragraph, run, s
 
 def content(data: bytes) -> Content:
     """What the reader says about a file."""
-    return read(Source(data, Limits()))
+    return read(Source(data, ReadLimits()))
 
 
 def pages(data: bytes) -> list[str]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.compile.compiler import compile_question, shipped
-from schemas.compile.row_codec import WIDEST, expanded, legend, shortened, written
+from schemas.compile.row_codec import WIDEST, decode, encode, encode_schema, legend
 from schemas.pipeline import Field
 from tests.emulator.mfjs import complaints
 
@@ -51,8 +51,8 @@ def test_there_and_back_is_the_same(data: st.DataObject) -> None:
     parts = data.draw(fields(2))
     record = data.draw(records(parts))
     known = legend(parts)
-    assert expanded(known, written(known, record)) == record
-    assert expanded(known, record) == record
+    assert decode(known, encode(known, record)) == record
+    assert decode(known, record) == record
 
 
 def test_rows_are_in_the_order_of_the_fields() -> None:
@@ -66,8 +66,8 @@ def test_rows_are_in_the_order_of_the_fields() -> None:
         "tags": ["a", "b"],
     }
     assert legend(parts) == ["who", {"place": ["city", {"lines[]": ["what", "amount"]}]}, "tags"]
-    assert written(legend(parts), plain) == [None, ["Ulm", [["ink", 3], ["pens", None]]], ["a", "b"]]
-    assert expanded(legend(parts), {**plain, "place": ["Ulm", [["ink", 3], {"what": "pens", "amount": None}]]}) == plain
+    assert encode(legend(parts), plain) == [None, ["Ulm", [["ink", 3], ["pens", None]]], ["a", "b"]]
+    assert decode(legend(parts), {**plain, "place": ["Ulm", [["ink", 3], {"what": "pens", "amount": None}]]}) == plain
 
 
 def test_long_records_have_letters() -> None:
@@ -78,15 +78,15 @@ def test_long_records_have_letters() -> None:
     assert "a" not in known
     assert (known["b"], known["c"]) == ("a", "field_0")
     record = {field.name: None for field in wide} | {"a": "x", "field_1": "y"}
-    assert written(known, record) == {"b": "x", "d": "y"}
-    assert expanded(known, written(known, record)) == expanded(known, {"a": "x", "d": "y"}) == record
+    assert encode(known, record) == {"b": "x", "d": "y"}
+    assert decode(known, encode(known, record)) == decode(known, {"a": "x", "d": "y"}) == record
     assert isinstance(legend(wide[:WIDEST]), list)
 
 
 @pytest.mark.parametrize("broken", [None, "text", 3, [], ["R-1"], ["R-1", [], 3], {"z": 1}, [None, [["ink"]]], [None, "ink"]])
 def test_what_is_no_short_form_is_left_for_the_check(broken: Any) -> None:
     """A row of another length is never filled up or cut, nor is a record with names that lacks some: the check says what is wrong."""
-    found = expanded(["number", {"lines[]": ["what", "amount"]}], broken)
+    found = decode(["number", {"lines[]": ["what", "amount"]}], broken)
     as_named = {"number": None, "lines": broken[1]} if isinstance(broken, list) and len(broken) == 2 else broken
     assert found == as_named
 
@@ -96,7 +96,7 @@ def test_what_is_no_short_form_is_left_for_the_check(broken: Any) -> None:
 def test_short_schemas_are_rows_of_the_same_types(name: str, *, optional: bool) -> None:
     """The row of a shipped schema has a place for every field, of the types that its fields have and null, and strict mode takes it."""
     question = compile_question(name)
-    schema = shortened(legend(question.fields), question.json_schema, optional=optional)
+    schema = encode_schema(legend(question.fields), question.json_schema, optional=optional)
     assert schema["minItems"] == schema["maxItems"] == len(question.fields)
     assert not list(complaints({"type": "object", "properties": {"record": schema}, "required": ["record"], "additionalProperties": False}))
     kinds = {kind for node in question.json_schema["properties"].values() for kind in TYPE.findall(str(node))}
@@ -108,6 +108,6 @@ def test_short_keys_may_be_left_out(*, optional: bool) -> None:
     """With letters, what may be null need not be there and cannot be null, where the provider allows that."""
     names = [f"field_{n}" for n in range(WIDEST + 1)]
     nodes = {name: {"type": ["string", "null"]} for name in names} | {"field_0": {"type": "string"}}
-    schema = shortened(legend([Field(name, "text") for name in names]), {"type": "object", "properties": nodes}, optional=optional)
+    schema = encode_schema(legend([Field(name, "text") for name in names]), {"type": "object", "properties": nodes}, optional=optional)
     assert schema["required"] == (["a"] if optional else list(schema["properties"]))
     assert ("null" in str(schema["properties"])) is not optional

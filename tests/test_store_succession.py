@@ -87,7 +87,7 @@ def test_a_moved_file_has_its_new_path(warehouse: Warehouse) -> None:
 def test_a_path_that_left_takes_its_answers_along(warehouse: Warehouse) -> None:
     """Also the one to an earlier content of it."""
     warehouse.commit(change("a", "a new"))
-    assert warehouse.forget({("a", "")})
+    assert warehouse.delete_paths({("a", "")})
     assert found(warehouse) == [("b", "b", False)]
 
 

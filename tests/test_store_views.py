@@ -108,7 +108,7 @@ def test_a_view_of_a_list_comes_and_goes_with_its_table(tmp_path: Path) -> None:
     with hold(tmp_path) as warehouse:
         warehouse.commit([Change(tables.EVIDENCE), *rows.answers("a"), *rows.read("a")])
         assert "invoice_lines" in names(warehouse)
-        warehouse.forget({(rows.document("a").path, "")})
+        warehouse.delete_paths({(rows.document("a").path, "")})
         other = rows.question("bill", (Field("tags", "list", item=Field("tag", "text")),))
         warehouse.commit([Change(tables.question_table(other))])
         assert {"invoice_lines", "bill_tags"} <= set(names(warehouse))

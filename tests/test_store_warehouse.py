@@ -314,11 +314,11 @@ def test_what_left_the_inbox_leaves_every_table_but_the_bills(warehouse: Warehou
     paid = dict.fromkeys((column.name for column in tables.REQUESTS.columns), None) | {"request": "r", "documents": [rows.sha("a")]}
     bills = [Change(tables.DOCUMENTS, [twin, unread]), Change(tables.REQUESTS, [paid])]
     warehouse.commit([*rows.read("a", "b"), *rows.answers("a", "b"), *bills])
-    assert warehouse.forget({(rows.document(name).path, "") for name in "abu"})
+    assert warehouse.delete_paths({(rows.document(name).path, "") for name in "abu"})
     assert [row["path"] for row in warehouse.rows("documents")] == ["copy of b"]
     assert {row["document"] for name in ("pages", "invoice", "evidence") for row in warehouse.rows(name)} == {rows.sha("b")}
     assert warehouse.size("requests") == 1
-    assert not warehouse.forget({("a path that is not there", "")})
+    assert not warehouse.delete_paths({("a path that is not there", "")})
 
 
 def test_a_log_of_another_writer_is_not_overlooked(warehouse: Warehouse) -> None:

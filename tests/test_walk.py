@@ -34,7 +34,7 @@ async def test_one_document_from_folder_to_row(tmp_path: Path) -> None:
     job = Job(inbox=str(inbox), out=str(out), extract=["invoice"], offline=True)
     count = pack.counter(None)
 
-    (found,) = read.discover(inbox, read.Limits())
+    (found,) = read.discover(inbox, read.ReadLimits())
     assert isinstance(found, read.Found)
     with read.Reader() as reader:
         (reading,) = await reader.read([found])

@@ -23,7 +23,7 @@ def answered(run: RunContext) -> dict[str, set[str]]:
     """For each question the documents that it need not be asked about. An answer of two passes is enough where one is wanted."""
     account = run.asker.account
     enough = {
-        question.name: [reading.fingerprint for reading in (question, check.second(question))[len(run.passes(question)) - 1 :]]
+        question.name: [reading.fingerprint for reading in (question, check.rephrased(question))[len(run.passes(question)) - 1 :]]
         for question in run.questions
     }
     return {name: run.warehouse.answered(name, known, account.model.id, account.engine) for name, known in enough.items()}

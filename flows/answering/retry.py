@@ -77,7 +77,7 @@ async def judge(run: RunContext, request: Request, reply: Reply, wanted: frozens
     if smaller := check.ask_again(request, failed):
         found.add(together([await _ask_again(run, request, again) for again in smaller]))
     else:
-        found.add(Answers.of(request, *(([], map(_not_fitting, failed)) if run.job.replay else check.settle(failed))))
+        found.add(Answers.of(request, *(([], map(_not_fitting, failed)) if run.job.replay else check.close_rejects(failed))))
     return found
 
 
@@ -89,7 +89,7 @@ async def _refused(
     if not halves:
         kept = {document: last.kept for document, last in before.items()}
         refused = _rejects(request, wanted, error.reason, str(error))
-        return Answers.of(request, *check.settle(replace(reject, kept=kept.get(reject.document)) for reject in refused))
+        return Answers.of(request, *check.close_rejects(replace(reject, kept=kept.get(reject.document)) for reject in refused))
     found = Answers()
     for window in halves:
         half = run.asker.request(window, request.question, round_=request.round, complaint=request.complaint)
@@ -97,7 +97,7 @@ async def _refused(
     return found
 
 
-async def _ask_again(run: RunContext, request: Request, again: check.Again) -> Answers:
+async def _ask_again(run: RunContext, request: Request, again: check.Reask) -> Answers:
     """Ask again in smaller questions; each round has words of its own, so that its reply is none of an earlier one."""
     window, lost = await with_images(run, again.window) if run.asker.account.model.vision else (again.window, [])
     smaller = run.asker.request(window, again.question, round_=request.round + 1, complaint=again.complaint)
@@ -109,11 +109,11 @@ async def _ask_again(run: RunContext, request: Request, again: check.Again) -> A
     return found
 
 
-async def _recall_again(run: RunContext, smaller: Request, again: check.Again) -> Answers:
+async def _recall_again(run: RunContext, smaller: Request, again: check.Reask) -> Answers:
     """In a replay: mend each document with the newest stored reply that asked again for some of its fields, under whatever schema."""
     question = again.question.whole or again.question
     every = tuple(field.name for field in question.fields)
-    stored = run.stored.by_extent(check.some(question, every), replay=True)
+    stored = run.stored.by_extent(check.subset(question, every), replay=True)
     found = Answers()
     for document, reject in again.rejects.items():
         task = stored.get(pack.extent(smaller.window.parts, document))

@@ -21,7 +21,7 @@ async def with_second_pass(
 
     What cannot be asked now leaves the first answer, which a later run compares. `before` says that the first is of an earlier run.
     """
-    rephrased = check.second(question)
+    rephrased = check.rephrased(question)
     stored, other = await _recalled(run, window, rephrased, wanted) if before else (frozenset[str](), Answers())
     if left := wanted - stored:
         own = pack.window_of([part for part in window.parts if part.document in left])

@@ -144,7 +144,7 @@ class StagedAnswers:
 
 def _of_today(question: Question) -> list[str]:
     """The fingerprints of answers to a question, of one pass or of two."""
-    return [question.fingerprint, check.second(question).fingerprint]
+    return [question.fingerprint, check.rephrased(question).fingerprint]
 
 
 def _failed(answers: Answers) -> tuple[dict[Key, Reject], set[Key]]:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from processors.score import answers as score
 from processors.store.warehouse import Warehouse
 from schemas.compile.compiler import compile_question
-from schemas.errors import SettingsError, words
+from schemas.errors import SettingsError, system_message
 from schemas.labels import Labels
 from schemas.pipeline import Question
 
@@ -158,7 +158,7 @@ def _entries(path: Path) -> Iterator[Labels]:
         loaded = [json.loads(line) for line in text.splitlines() if line.strip()] if path.suffix == ".jsonl" else json.loads(text)
     except (OSError, ValueError) as error:
         step = "Check its path, and that it holds JSON as README shows."
-        raise SettingsError(f"{path} cannot be read as labels: {words(error)}.", about="gold", next_step=step) from None
+        raise SettingsError(f"{path} cannot be read as labels: {system_message(error)}.", about="gold", next_step=step) from None
     if isinstance(loaded, dict) and "document" in loaded:
         loaded = [loaded]
     if isinstance(loaded, dict):

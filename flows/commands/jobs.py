@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from flows.commands.usage import nearest, number, one_of
-from schemas.errors import SettingsError, UsageError, words
+from schemas.errors import SettingsError, UsageError, system_message
 from schemas.job import Job, SummaryStyle
 from schemas.job_groups import GROUPS, flattened
 
@@ -90,7 +90,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        message = f"The job file {path} cannot be read: {words(error)}."
+        message = f"The job file {path} cannot be read: {system_message(error)}."
         raise SettingsError(message, about="job", next_step="Check its path and YAML.") from None
     if not isinstance(values, dict):
         raise SettingsError(f"The job file {path} has no fields.", about="job", next_step="Write lines such as `inbox: scans`.")

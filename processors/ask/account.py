@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from processors.ask import providers
-from processors.ask.api.chat import Chat, TryLater
+from processors.ask.api.chat import Chat, Retryable
 from processors.ask.money.balance import read_balance
 from processors.ask.money.budget import Caps
 from processors.ask.prompts import Form
@@ -23,7 +23,7 @@ class Account:
     provider: providers.Provider
     model: providers.Model
     base_url: str
-    limits: providers.Limits
+    limits: providers.AccountLimits
     key: str = ""
     caps: Caps = field(default_factory=Caps)
     plain_json: bool = False  # replies with whole keys and nulls
@@ -82,5 +82,5 @@ async def look_up(account: Account) -> tuple[dict[str, int], float | None]:
         served = {model["id"]: int(model.get("context_length") or model.get("max_model_len") or 0) for model in listed}  # Kimi's, vLLM's
         try:
             return served, await read_balance(chat.get, account.provider)
-        except TryLater:
+        except Retryable:
             return served, None  # it does not tell now

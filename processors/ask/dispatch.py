@@ -22,14 +22,14 @@ from typing import Any
 import tenacity
 
 from processors.ask.account import Account
-from processors.ask.api.chat import Arrived, Chat, TryLater, read_completion
+from processors.ask.api.chat import Chat, RawReply, Retryable, read_completion
 from processors.ask.api.stream import LONGEST_SILENCE_S, first_word_s
 from processors.ask.api.usage import billable
 from processors.ask.ledger import Ledger, stored
 from processors.ask.money.balance import Balance
 from processors.ask.money.budget import Budget, Hear, quiet
-from processors.ask.pace.limits import Place
-from processors.ask.pace.pace import Pace
+from processors.ask.pace.limits import Permit
+from processors.ask.pace.pace import RateLimiter
 from processors.ask.pace.pauses import BACKOFF_MAX_S, BACKOFF_S
 from processors.ask.waits import SAY_FROM_S, whose
 from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
@@ -40,7 +40,7 @@ UNREACHED_TIME_S = 15.0  # the same when nobody at the address has ever answered
 
 
 @dataclass(slots=True)
-class Paying:
+class Dispatcher:
     """The way of every request of one run; `tell` gets what a person should know, `say` what only matters now.
 
     `heard` is set once the provider has answered anything, `over` says why nothing is asked, and `learn` gets the JSON of each call with
@@ -49,7 +49,7 @@ class Paying:
 
     account: Account
     run: str
-    pace: Pace
+    pace: RateLimiter
     ledger: Ledger
     budget: Budget
     balance: Balance
@@ -67,7 +67,7 @@ class Paying:
     def hear(self, headers: Mapping[str, str], ago_s: float) -> None:
         """An answer came to what left so long ago, with these headers, whatever it says."""
         self.heard = True
-        self.pace.heard(headers, ago_s)
+        self.pace.observe_headers(headers, ago_s)
 
     async def pay(self, request: Request) -> None:
         """See to it that the ledger has the reply to a request. Raises RequestError, BudgetReached, AccessRefused and StorageError."""
@@ -78,7 +78,7 @@ class Paying:
                     self._go_on()
                     attempts += 1
                     await self._call(request, again=attempts > 1)
-        except TryLater as error:
+        except Retryable as error:
             lost = ProviderUnavailable(f"{error.message} It was tried {attempts} times.", about=request.fingerprint)
             if error.unreached:
                 lost.next_step = "Check --base-url and the network, then run again: what is done is kept."
@@ -109,13 +109,13 @@ class Paying:
             patience_s = UNREACHED_TIME_S if _later(state).unreached and not self.heard else RETRY_TIME_S
             return failures[-1] - failures[0] >= patience_s
 
-        again = tenacity.retry_if_exception_type(TryLater)
+        again = tenacity.retry_if_exception_type(Retryable)
         return tenacity.AsyncRetrying(sleep=self._rest, retry=again, wait=wait_s, stop=stop, reraise=True)
 
     async def _call(self, request: Request, *, again: bool) -> None:
         """One attempt, from the pace to the bill."""
         worst_usd = self.account.model.cost_usd(request.prompt_tokens, request.reply_tokens)
-        async with self.pace.slot(request.prompt_tokens + request.reply_tokens, self.run, again=again) as place:
+        async with self.pace.acquire(request.prompt_tokens + request.reply_tokens, self.run, again=again) as permit:
             self._go_on()
             await self.balance.look_when_due(self.budget.spent_usd)
             await self.budget.reserve(worst_usd)
@@ -123,12 +123,12 @@ class Paying:
             try:
                 self._go_on()  # the budget may have let it wait
                 billed_usd = worst_usd
-                billed_usd = await self._send(request, worst_usd, place)
-            except TryLater as error:
+                billed_usd = await self._send(request, worst_usd, permit)
+            except Retryable as error:
                 billed_usd = worst_usd if error.maybe_paid else 0.0
                 self.refused += error.refusal is not None and error.refusal.shared
                 if error.shared:
-                    self.pace.refused(place, error.refusal, error.message)
+                    self.pace.refused(permit, error.refusal, error.message)
                 raise
             except RequestRefused:
                 billed_usd = 0.0
@@ -140,15 +140,15 @@ class Paying:
             finally:
                 await self.budget.settle(worst_usd, billed_usd)
 
-    async def _send(self, request: Request, worst_usd: float, place: Place) -> float:
+    async def _send(self, request: Request, worst_usd: float, permit: Permit) -> float:
         """Write down, call, write down; gives what the call cost in USD."""
         assert self.chat is not None, "asked outside of `async with`"
         attempt = await self.ledger.sent(ledger_row(request, self.account), run=self.run, sent_at=_now(), reserved_usd=worst_usd)
         started = time.monotonic()
-        self.pace.left(place)
+        self.pace.started(permit)
         try:
             arrived = await self.chat.send(request.body, silent_s=self._patience_s(request))
-        except TryLater as error:
+        except Retryable as error:
             await self.ledger.failed(attempt, error.message, billed_usd=None if error.maybe_paid else 0.0)
             raise
         except (RequestRefused, AccessRefused) as error:
@@ -161,7 +161,7 @@ class Paying:
         await self.ledger.arrived(attempt, request.fingerprint, arrived.raw, seconds=seconds, arrived_at=_now())
         self.paid += 1
         usage = read_completion(arrived.raw).usage
-        billed_usd = self._taken(request, arrived, usage, worst_usd, place)
+        billed_usd = self._taken(request, arrived, usage, worst_usd, permit)
         await self.ledger.billed(attempt, billed_usd, usage)
         return billed_usd
 
@@ -172,18 +172,18 @@ class Paying:
         thinks = self.account.model.thinking == "always"
         return first_word_s(request.prompt_tokens, request.reply_tokens if thinks else 0)
 
-    def _taken(self, request: Request, arrived: Arrived, usage: Usage, worst_usd: float, place: Place) -> float:
+    def _taken(self, request: Request, arrived: RawReply, usage: Usage, worst_usd: float, permit: Permit) -> float:
         """Tell the pace what came; gives the bill in USD, which is the worst case when the reply does not say what it used."""
         if arrived.refusal is not None and arrived.refusal.shared:  # it came inside a stream, after the first words
-            self.pace.overloaded(place, arrived.refusal.wait_s, arrived.refusal.message)
+            self.pace.overloaded(permit, arrived.refusal.wait_s, arrived.refusal.message)
         else:
-            self.pace.came(place, usage.prompt_tokens + request.reply_tokens if usage.prompt_tokens else 0)
+            self.pace.succeeded(permit, usage.prompt_tokens + request.reply_tokens if usage.prompt_tokens else 0)
         if not usage.prompt_tokens:
             return worst_usd
         self.learn(request.body, usage.prompt_tokens)
         return self.account.model.cost_usd(*billable(usage))
 
-    def _say_wait(self, seconds: float, error: TryLater, failures: int) -> None:
+    def _say_wait(self, seconds: float, error: Retryable, failures: int) -> None:
         """Say that one call waits for long, and whose choice that is; of many that wait alike it is said once."""
         until = self.pace.clock() + seconds
         if seconds > SAY_FROM_S and until > self._said_until + SAY_FROM_S:
@@ -231,10 +231,10 @@ def ledger_row(request: Request, account: Account) -> dict[str, Any]:
     }
 
 
-def _later(state: tenacity.RetryCallState) -> TryLater:
+def _later(state: tenacity.RetryCallState) -> Retryable:
     """The failure after which is decided whether to try again."""
     error = state.outcome.exception() if state.outcome else None
-    assert isinstance(error, TryLater)  # nothing else is tried again
+    assert isinstance(error, Retryable)  # nothing else is tried again
     return error
 
 

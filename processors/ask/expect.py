@@ -57,7 +57,7 @@ class Seen:
         return _size(self.documents, self.characters)
 
 
-class Expectation:
+class ReplyLength:
     """What replies are expected to have.
 
     `latest` gives the windows and replies that the ledger has of a question, by its fingerprint. `thinking_tokens` are to be kept free at

@@ -31,7 +31,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.compile.row_codec import Legend, shortened
+from schemas.compile.row_codec import Legend, encode_schema
 from schemas.pipeline import Part, Question, Window
 
 Message = dict[str, Any]
@@ -74,7 +74,7 @@ class Form:
     def schema(self, question: Question) -> dict[str, Any]:
         """The JSON Schema of one record."""
         schema = dict(question.json_schema)
-        return shortened(self.legend, schema, optional=self.optional) if self.legend else schema
+        return encode_schema(self.legend, schema, optional=self.optional) if self.legend else schema
 
 
 def messages(

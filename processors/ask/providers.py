@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, NonNegativeFloat, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from schemas.errors import ModelRetired, SettingsError, words
+from schemas.errors import ModelRetired, SettingsError, system_message
 
 THINKING_RESERVE_TOKENS = 8_192  # room for reasoning, which counts as output; our choice, 2026-11-23
 STRICT = ConfigDict(extra="forbid")
@@ -35,7 +35,7 @@ JSON_MODES: Mapping[JsonMode, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Limits:
+class AccountLimits:
     """What an account allows; 0 means no limit."""
 
     concurrency: int
@@ -61,8 +61,8 @@ class Provider:
     any_model: bool = False  # serves ids that no catalogue knows, such as a proxy or a machine of one's own
     context_tokens: int = 32_768  # assumed for such ids
     prices_hold: bool = True  # whether the prices of a model that another provider lists hold here too
-    limits: Limits | None = None  # when it has no tiers, and they are known or of our making
-    assumed: Limits | None = None  # when they are to be found: with what a plan reckons and asking begins
+    limits: AccountLimits | None = None  # when it has no tiers, and they are known or of our making
+    assumed: AccountLimits | None = None  # when they are to be found: with what a plan reckons and asking begins
     reply_limit_field: str = "max_tokens"
     json_mode: JsonMode = "json_schema"  # for models of other providers; its own say theirs
     thinking_off: Mapping[str, Any] = field(default_factory=dict)  # JSON that keeps a model from thinking; empty when nothing does
@@ -136,7 +136,7 @@ class Catalogue:
 
     providers: Mapping[str, Provider]
     models: Mapping[str, Model]
-    tiers: Mapping[int, Limits]
+    tiers: Mapping[int, AccountLimits]
 
     def provider(self, name: str) -> Provider:
         """The provider of that name, or SettingsError that lists those there are."""
@@ -267,7 +267,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        message = f"The catalogue {path} cannot be read: {words(error)}."
+        message = f"The catalogue {path} cannot be read: {system_message(error)}."
         raise SettingsError(message, about="catalogue", next_step="Check its path and TOML.") from None
 
 

@@ -24,14 +24,14 @@ from processors.ask.api.chat import Chat
 from processors.ask.batch.batches import Batches
 from processors.ask.batch.calls import BatchCalls, Rules, cancel
 from processors.ask.batch.orders import Order, Orders, pending
-from processors.ask.dispatch import Paying, ledger_row
+from processors.ask.dispatch import Dispatcher, ledger_row
 from processors.ask.fingerprint import fingerprint
 from processors.ask.ledger import Ledger, parts_of
 from processors.ask.money.balance import Balance, read_balance
 from processors.ask.money.budget import Budget, Caps, Hear, quiet
 from processors.ask.pace.limits import day_began, fitting
-from processors.ask.pace.pace import Pace
-from processors.ask.pace.shared import Sharing, account_name
+from processors.ask.pace.pace import RateLimiter
+from processors.ask.pace.shared import SharedLimits, account_name
 from processors.ask.spend_report import statement
 from processors.ask.traffic import Traffic
 from schemas.compile.row_codec import Legend
@@ -59,7 +59,7 @@ class Asker:
         *,
         run: str,
         count: Count,
-        pace: Pace | None = None,
+        pace: RateLimiter | None = None,
         pace_file: Path | None = None,
         hear: Hear = quiet,
     ) -> None:
@@ -73,8 +73,8 @@ class Asker:
         self.ledger = Ledger(ledger)
         limits = account.limits
         shared = pace_file and account.engine != "offline"
-        self._sharing = Sharing(pace_file, account_name(account.base_url, account.key)) if pace_file and shared else None
-        self.pace = pace or Pace(
+        self._sharing = SharedLimits(pace_file, account_name(account.base_url, account.key)) if pace_file and shared else None
+        self.pace = pace or RateLimiter(
             concurrency=limits.concurrency,
             rpm=limits.rpm,
             tpm=limits.tpm,
@@ -85,12 +85,12 @@ class Asker:
         )
         if pace is None:
             self.pace.spent_today(self.ledger.tokens_since(account.provider.name, day_began()))
-        self.expected = expect.Expectation(self._latest, count, thinking_tokens=account.model.thinking_tokens, plain=account.is_plain)
+        self.expected = expect.ReplyLength(self._latest, count, thinking_tokens=account.model.thinking_tokens, plain=account.is_plain)
         self.budget = Budget(account.caps, run=run, hear=self._notice, say=self._tell)
         self.balance = Balance(lambda: read_balance(self.chat.get, account.provider), account.provider.currency, hear=self._notice)
         self.notices: list[str] = []  # what a person should know about money and the way to the provider, as it was said
         self._hear = hear
-        self._paying = Paying(account, run, self.pace, self.ledger, self.budget, self.balance, self._notice, self._tell)
+        self._paying = Dispatcher(account, run, self.pace, self.ledger, self.budget, self.balance, self._notice, self._tell)
 
     async def __aenter__(self) -> Self:
         transport = None

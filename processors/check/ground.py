@@ -14,14 +14,14 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from processors.check.source import Hit, Source, Span
+from processors.check.window_text import Hit, Span, WindowText
 from schemas.pipeline import Evidence, Field, Kind
 
 _NUMBER = re.compile(r"\[\d+\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class FieldValue:
     """One scalar value of a record, its path, its kind, and where it stands."""
 
     path: str
@@ -30,13 +30,13 @@ class Leaf:
     hit: Hit | None
 
 
-def ground(fields: Sequence[Field], value: Mapping[str, Any], source: Source, document: str) -> list[Leaf]:
+def ground(fields: Sequence[Field], value: Mapping[str, Any], source: WindowText, document: str) -> list[FieldValue]:
     """Every scalar value of a record that is not null, in the order of the schema, with the place where it stands in its document."""
     walk = _Walk(source, source.spans[document])
     return list(walk.record("", fields, value, walk.everywhere))
 
 
-def evidence(leaf: Leaf, source: Source, document: str, notes: tuple[str, ...] = ()) -> Evidence:
+def evidence(leaf: FieldValue, source: WindowText, document: str, notes: tuple[str, ...] = ()) -> Evidence:
     """The evidence of a leaf with its notes, in offsets of its page. A document that is one picture has its page, if nothing else."""
     if leaf.hit is None:
         own = source.parts[document]
@@ -58,17 +58,17 @@ def written(value: Any) -> str:
 class _Walk:
     """One way through a record. Remembers where the last value of each repeated field was found, so that the next is sought behind it."""
 
-    def __init__(self, source: Source, everywhere: Span) -> None:
+    def __init__(self, source: WindowText, everywhere: Span) -> None:
         self.source = source
         self.everywhere = everywhere
         self.last: dict[str, int] = {}
 
-    def record(self, path: str, fields: Sequence[Field], value: Mapping[str, Any], row: Span) -> Iterator[Leaf]:
+    def record(self, path: str, fields: Sequence[Field], value: Mapping[str, Any], row: Span) -> Iterator[FieldValue]:
         for field in fields:
             if (inner := value.get(field.name)) is not None:
                 yield from self.field(f"{path}.{field.name}" if path else field.name, field, inner, row)
 
-    def field(self, path: str, field: Field, value: Any, row: Span) -> Iterator[Leaf]:
+    def field(self, path: str, field: Field, value: Any, row: Span) -> Iterator[FieldValue]:
         if field.kind == "record":
             yield from self.record(path, field.fields, value, row)
         elif field.kind == "list" and field.item:
@@ -79,13 +79,13 @@ class _Walk:
         else:
             yield self.leaf(path, field.kind, value, row)
 
-    def leaf(self, path: str, kind: Kind, value: Any, row: Span) -> Leaf:
+    def leaf(self, path: str, kind: Kind, value: Any, row: Span) -> FieldValue:
         repeated = _NUMBER.sub("[]", path)
         behind = self.last.get(repeated, row[0])
         hit = self.source.find(kind, value, (max(behind, row[0]), row[1]), (behind, self.everywhere[1]), row, self.everywhere)
         if hit:
             self.last[repeated] = hit.end
-        return Leaf(path, kind, value, hit)
+        return FieldValue(path, kind, value, hit)
 
     def rows(self, item: Field, values: Sequence[Any], within: Span) -> list[Span]:
         """The row of each item: from the line on which its longest text stands to the row of the next item."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from processors.check.items import as_one, items_of, plain
+from processors.check.merge_lists import as_one, items_of, plain
 from schemas.pipeline import SUMMARY, Evidence, Record
 
 GRADES = {"exact": 2, "loose": 1, "missing": 0}

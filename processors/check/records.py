@@ -3,7 +3,7 @@
     records, rejects = check(request, reply)
     for again in ask_again(request, rejects): ...            what failed, in a smaller question; its reply is checked with what was kept:
     records, rejects = check(again_request, reply, again.rejects)
-    records, rejects = settle(rejects)                       after the last round: what was kept of them, and the rows that say why not
+    records, rejects = close_rejects(rejects)                after the last round: what was kept of them, and the rows that say why not
 
 A reject says what is wrong in words for a person, which are also what the model is told when it is asked again. Its reasons:
 
@@ -26,21 +26,33 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from processors.check.again import Again, ask_again, second, some
-from processors.check.agree import agree
-from processors.check.cited import FIELDS, cited
+from processors.check.citations import FIELDS, cited
+from processors.check.compare_passes import agree
 from processors.check.complete import gaps, marked, short_lists
 from processors.check.confidence import rated, within
-from processors.check.fit import blanked, fit, notes, only_known, shown, silences, top
-from processors.check.ground import Leaf, evidence, ground, written
+from processors.check.ground import FieldValue, evidence, ground, written
 from processors.check.merge import merge
+from processors.check.reask import Reask, ask_again, rephrased, subset
 from processors.check.salvage import Entry, Salvaged, salvage
-from processors.check.source import Source
-from schemas.compile.row_codec import expanded
+from processors.check.validate import blanked, fit, notes, only_known, shown, silences, top
+from processors.check.window_text import WindowText
+from schemas.compile.row_codec import decode
 from schemas.pipeline import NOT_APPLICABLE, NOTHING_FOUND, SUMMARY, Evidence, Part, Question, Record, Reject, Reply, Request
 
 __all__ = [
-    "Again", "agree", "ask_again", "check", "gaps", "marked", "merge", "rated", "repair", "second", "settle", "short_lists", "some",
+    "Reask",
+    "agree",
+    "ask_again",
+    "check",
+    "close_rejects",
+    "gaps",
+    "marked",
+    "merge",
+    "rated",
+    "repair",
+    "rephrased",
+    "short_lists",
+    "subset",
 ]  # fmt: skip
 
 COMMON_CHARACTERS = 4  # shorter values stand in many documents, so finding one in a neighbour shows nothing
@@ -63,7 +75,7 @@ def check(
     answers = _answers(request, salvaged)
     if earlier:
         answers = {document: [_todays(request.question, answer) for answer in found] for document, found in answers.items()}
-    source = Source(pages or request.window.parts)
+    source = WindowText(pages or request.window.parts)
     records: list[Record] = []
     rejects: list[Reject] = []
     for document in request.window.documents:
@@ -83,7 +95,7 @@ def check(
     return records, rejects
 
 
-def settle(rejects: Iterable[Reject]) -> tuple[list[Record], list[Reject]]:
+def close_rejects(rejects: Iterable[Reject]) -> tuple[list[Record], list[Reject]]:
     """The end of asking: what was accepted of an answer becomes a record whose other fields have failed; where nothing was, a reject."""
     rejects = list(rejects)
     return [reject.kept for reject in rejects if reject.kept], [reject for reject in rejects if not reject.kept]
@@ -103,7 +115,7 @@ def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str
     answers: dict[str, list[Mapping[str, Any]]] = {}
     for entry in salvaged.entries:
         if document := request.ids.get(_id(entry)):
-            answer = {**entry.value, "record": expanded(request.legend, entry.value["record"])} if "record" in entry.value else entry.value
+            answer = {**entry.value, "record": decode(request.legend, entry.value["record"])} if "record" in entry.value else entry.value
             if answer not in answers.setdefault(document, []):  # the same said twice is said once
                 answers[document].append(answer)
     return answers
@@ -144,7 +156,7 @@ def _unanswered(request: Request, reply: Reply, document: str, salvaged: Salvage
 
 
 def _judge(
-    request: Request, document: str, answer: Mapping[str, Any], source: Source, last: Reject | None, *, lacking: bool
+    request: Request, document: str, answer: Mapping[str, Any], source: WindowText, last: Reject | None, *, lacking: bool
 ) -> Record | Reject:
     """One answer: normalised, validated, grounded in its own document, and compared with the neighbours; `lacking` looks for fields."""
     question = request.question.whole or request.question
@@ -201,9 +213,9 @@ def _record(
     document: str,
     value: dict[str, Any],
     said: Any,
-    leaves: Sequence[Leaf],
+    leaves: Sequence[FieldValue],
     problems: Sequence[str],
-    source: Source,
+    source: WindowText,
     last: Reject | None,
 ) -> Record:
     """The record with one evidence for each value, each null and each field that failed."""
@@ -219,7 +231,7 @@ def _record(
 
 
 def _proofs(
-    question: Question, document: str, leaves: Sequence[Leaf], value: Mapping[str, Any], said: Any, source: Source
+    question: Question, document: str, leaves: Sequence[FieldValue], value: Mapping[str, Any], said: Any, source: WindowText
 ) -> list[Evidence]:
     """The evidence of the values. What a summary says in its own words is proved by its marks of pages."""
     own = FIELDS if question.name == SUMMARY else ()
@@ -231,7 +243,7 @@ def _repaired(item: Evidence, request: str) -> Evidence:
     return replace(item, notes=(*item.notes, "repaired"), request=request)
 
 
-def _proof(question: Question, leaf: Leaf, said: Any, source: Source, document: str) -> Evidence:
+def _proof(question: Question, leaf: FieldValue, said: Any, source: WindowText, document: str) -> Evidence:
     """The evidence of a value, with what speaks for and against it."""
     excuse = "" if leaf.hit else "seen" if source.is_seen(document) else "" if _needs_proof(question, leaf) else "implied"
     noisy = "noisy" if leaf.hit and leaf.hit.noisy else ""
@@ -239,14 +251,14 @@ def _proof(question: Question, leaf: Leaf, said: Any, source: Source, document: 
     return evidence(leaf, source, document, noted)
 
 
-def _unproved(question: Question, document: str, leaves: Sequence[Leaf], source: Source) -> dict[str, str]:
+def _unproved(question: Question, document: str, leaves: Sequence[FieldValue], source: WindowText) -> dict[str, str]:
     """By path, why a value is refused that does not stand in the document, where evidence is required."""
     wanted = question.required_evidence if not source.is_seen(document) else ()
     refused = (leaf for leaf in leaves if leaf.hit is None and leaf.kind not in ("boolean", "choice") and top(leaf.path) in wanted)
     return {leaf.path: f"{_quoted(leaf)} does not stand in the document; copy it as it is printed, or give null" for leaf in refused}
 
 
-def _quoted(leaf: Leaf) -> str:
+def _quoted(leaf: FieldValue) -> str:
     return shown(leaf.value if leaf.kind == "text" else written(leaf.value))
 
 
@@ -256,7 +268,7 @@ def _is_empty(value: Any) -> bool:
     return value is None if inside is None else all(_is_empty(item) for item in inside)
 
 
-def _crossed(question: Question, document: str, leaves: Iterable[Leaf], source: Source) -> list[str]:
+def _crossed(question: Question, document: str, leaves: Iterable[FieldValue], source: WindowText) -> list[str]:
     """Values that stand in a neighbour and not in their own document. A document that is seen as a picture proves nothing here."""
     if source.is_seen(document):
         return []
@@ -266,11 +278,11 @@ def _crossed(question: Question, document: str, leaves: Iterable[Leaf], source: 
     ]
 
 
-def _needs_proof(question: Question, leaf: Leaf) -> bool:
+def _needs_proof(question: Question, leaf: FieldValue) -> bool:
     return leaf.kind not in ("boolean", "choice") and (not question.evidence or _FIELD.split(leaf.path, 1)[0] in question.evidence)
 
 
-def _is_telling(leaf: Leaf, source: Source) -> bool:
+def _is_telling(leaf: FieldValue, source: WindowText) -> bool:
     """Whether the window has the value, and it is not one that many documents have: a short text, zero, a small number."""
     if leaf.kind in ("integer", "number", "decimal"):
         number = Decimal(str(leaf.value))

@@ -39,7 +39,7 @@ _COLUMN_WIDTH = 12  # characters below which a column on a terminal says nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class QueryLimits:
     """What one statement may use, and how much it may give back."""
 
     time_s: float = 60.0
@@ -48,12 +48,12 @@ class Limits:
     bytes: int = 256 << 20
 
 
-def select(folder: Path, statement: str, limits: Limits | None = None) -> pa.Table:
+def select(folder: Path, statement: str, limits: QueryLimits | None = None) -> pa.Table:
     """The result of one SELECT over the warehouse in `folder`, cut to the limits; `truncation` tells whether it was.
 
     Raises SettingsError when there is no warehouse, when the statement is none that is run here, or when it fails or passes a limit.
     """
-    limits = limits or Limits()
+    limits = limits or QueryLimits()
     database = folder / "warehouse.duckdb"
     if not database.exists():
         raise SettingsError(f"There is no warehouse in {folder}.", about=str(folder), next_step="Run octavo run first.")
@@ -92,7 +92,7 @@ def _next_step(error: str, tables: Sequence[str] = (), reserved: Sequence[str] =
     return next((step for start, step in _NEXT_STEPS.items() if error.startswith(start)), "")
 
 
-def _run(order: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
+def _run(order: bytes, limits: QueryLimits) -> tuple[dict[str, Any], bytes]:
     """What the child says, and the bytes that follow. `-I` keeps it from our path and from PYTHON variables."""
     environment = {name: os.environ[name] for name in _HARMLESS if name in os.environ}
     try:
@@ -114,7 +114,7 @@ def _run(order: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
     return json.loads(head), rows
 
 
-def _fate(code: int, limits: Limits) -> str:
+def _fate(code: int, limits: QueryLimits) -> str:
     how = signal.Signals(-code).name if code < 0 else f"code {code}"
     return f"The statement broke the process it ran in ({how}), most likely by passing {limits.memory_bytes >> 20} MB of memory."
 
@@ -124,7 +124,7 @@ def _sentence(error: str) -> str:
     return error if error.endswith((".", "!", "?")) else f"{error}."
 
 
-def _cut(table: pa.Table, limits: Limits) -> str:
+def _cut(table: pa.Table, limits: QueryLimits) -> str:
     return f"Only the first {table.num_rows:,} rows are here: a result ends at {limits.rows:,} rows or {limits.bytes >> 20:,} MB."
 
 

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 
-from processors.read.content import Limits, Source, over
+from processors.read.content import ReadLimits, Source, over
 from schemas.errors import DocumentError
 
 _LOCAL_HEADER_BYTES = 30  # of an entry, before its name; APPNOTE.TXT 6.3.10 section 4.3.7, read 2026-11
@@ -24,7 +24,7 @@ class Archive:
     """The entries of a container by name. Raises DocumentError: corrupt, encrypted, bomb."""
 
     def __init__(self, source: Source) -> None:
-        self._limits: Limits = source.limits
+        self._limits: ReadLimits = source.limits
         self._passwords = source.passwords
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(source.data))

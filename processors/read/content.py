@@ -19,7 +19,7 @@ JPEG_QUALITY = 80  # 4 to 20 times faster than PNG and half its size, measured 2
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ReadLimits:
     """How much one file may cost. Each refusal names the setting that lifts it.
 
     >>> Limits(max_pages=10).max_pages
@@ -48,12 +48,12 @@ class Source:
     """The bytes of one file and what may be spent on them."""
 
     data: bytes
-    limits: Limits
+    limits: ReadLimits
     passwords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class PageContent:
     """One page as a reader hands it over; the fields are those of `Page`. `image_px` is set when the page has to be looked at."""
 
     text: str
@@ -76,7 +76,7 @@ class Inner:
 class Content:
     """What a reader found: its leaves in order, and a sentence on what was repaired or left out; the rest is as in `Document`."""
 
-    leaves: tuple[Leaf, ...]
+    leaves: tuple[PageContent, ...]
     detail: str = ""
     flags: tuple[str, ...] = ()
     properties: Properties = field(default_factory=Properties)

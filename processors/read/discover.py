@@ -192,7 +192,7 @@ def _look(root: bytes, path: bytes, max_file_bytes: int, own: bytes | None) -> S
     try:
         status = os.lstat(place)
         if is_hidden(path):
-            return hidden(path)
+            return dotfile(path)
         if stat.S_ISDIR(status.st_mode):
             if own is not None and os.path.realpath(place) == own:
                 return None
@@ -225,7 +225,7 @@ def is_hidden(path: bytes) -> bool:
     return path.rpartition(b"/")[2].startswith(b".")
 
 
-def hidden(path: bytes) -> Document:
+def dotfile(path: bytes) -> Document:
     """The row of a path whose name begins with a dot."""
     return refused(path, "skipped", "hidden", "Its name begins with a dot; rename it to have it read.")
 

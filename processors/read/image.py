@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from PIL import Image, ImageOps
 
-from processors.read.content import JPEG_QUALITY, Content, Leaf, Source, bounded, over
+from processors.read.content import JPEG_QUALITY, Content, PageContent, Source, bounded, over
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP")  # no EPS: Pillow would start Ghostscript for it
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side
@@ -23,7 +23,7 @@ def read(source: Source) -> Content:
     """One leaf a frame with the size at which it would be sent. Raises DocumentError: too_large, too_many_pages."""
     leaves, moving = [], False
     for frame in _frames(source):
-        leaves.append(Leaf("", sent_px(*_upright_px(frame))))
+        leaves.append(PageContent("", sent_px(*_upright_px(frame))))
         moving = frame.format in _MOVING and getattr(frame, "is_animated", False)
     return Content(tuple(leaves), "It is a moving picture, of which the first frame is read." if moving else "")
 

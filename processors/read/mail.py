@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.policy import default
 
 from processors.read import html, text
-from processors.read.content import Content, Inner, Leaf, Source, clean, over
+from processors.read.content import Content, Inner, PageContent, Source, clean, over
 from schemas.errors import DocumentError
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
@@ -32,7 +32,7 @@ def read(source: Source) -> Content:
     if attached:
         parts.append("Attachments: " + ", ".join(file.name for file in attached))
     words = clean("\n\n".join(parts)) if bodies else ""
-    return Content((Leaf(words),), f"{len(attached)} file(s) attached." if attached else "", inner=attached)
+    return Content((PageContent(words),), f"{len(attached)} file(s) attached." if attached else "", inner=attached)
 
 
 def _narrow(data: bytes) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 from lxml import etree
 
 from processors.read.archive import Archive
-from processors.read.content import Limits, over
+from processors.read.content import ReadLimits, over
 
 Place = tuple[int, int]  # row and column, from 0
 Looks = Mapping[Place, "Look"]
@@ -44,7 +44,7 @@ class Look:
         return f"{self.before}{value * self.factor:.{self.digits}f}{self.after}"
 
 
-def looks(archive: Archive, limits: Limits) -> dict[str, Looks]:
+def looks(archive: Archive, limits: ReadLimits) -> dict[str, Looks]:
     """Sheet -> where its numbers have words or signs around them. Raises DocumentError: too_large (more cells than `max_cells`)."""
     if "xl/workbook.xml" not in archive or "xl/_rels/workbook.xml.rels" not in archive:
         return {}
@@ -70,7 +70,7 @@ def look(code: str) -> Look | None:
     return Look(around[0], around[1].rstrip(), len(re.findall("[0#?]", pattern.partition(".")[2])), 100 if "%" in around[1] else 1)
 
 
-def _placed(sheet: bytes, styles: Mapping[bytes, Look], limits: Limits) -> Looks:
+def _placed(sheet: bytes, styles: Mapping[bytes, Look], limits: ReadLimits) -> Looks:
     """The cells of a sheet that have a look; those without a value do not count for its reach."""
     found: dict[Place, Look] = {}
     rows, columns = _Reach(), _Reach()

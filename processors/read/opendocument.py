@@ -19,7 +19,7 @@ from lxml import etree
 
 from processors.read import rows
 from processors.read.archive import Archive
-from processors.read.content import Content, Leaf, Source, clean, over
+from processors.read.content import Content, PageContent, Source, clean, over
 from schemas.errors import DocumentError
 from schemas.pipeline import Properties
 
@@ -46,7 +46,7 @@ def read(source: Source) -> Content:
         over("max_pages", len(pages), source.limits.max_pages, "too_many_pages")
     hidden = [number for number, slide in enumerate(slides, start=1) if _of(slide, "style-name") in walk.hidden]
     detail = f"Slide(s) {', '.join(map(str, hidden))} are hidden in it and were read." if hidden else ""
-    leaves = (Leaf(clean(page), hidden_chars=len(clean(page)) if at in hidden else 0) for at, page in enumerate(pages, start=1))
+    leaves = (PageContent(clean(page), hidden_chars=len(clean(page)) if at in hidden else 0) for at, page in enumerate(pages, start=1))
     return Content(tuple(leaves), detail, ("hidden_slides",) if hidden else (), _properties(archive))
 
 

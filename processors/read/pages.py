@@ -24,16 +24,16 @@ from weakref import WeakValueDictionary
 
 from processors.read import kinds, remote
 from processors.read import ocr as ocr_engine
-from processors.read.content import Limits
+from processors.read.content import ReadLimits
 from processors.read.discover import Found, display, outermost, walk
 from processors.read.workers import tasks
-from processors.read.workers.duplicates import Twins
+from processors.read.workers.duplicates import Duplicates
 from processors.read.workers.sandbox import Sandbox
 from processors.read.workers.worker import Reading, Terms, document_of, failed, look_again
-from schemas.errors import DocumentError, SettingsError, said
+from schemas.errors import DocumentError, SettingsError, describe
 from schemas.pipeline import Document, Page
 
-__all__ = ["EXTRAS", "READERS", "READER_VERSION", "Found", "Limits", "Reader", "Reading", "address", "discover", "ocr_available"]
+__all__ = ["EXTRAS", "READERS", "READER_VERSION", "Found", "ReadLimits", "Reader", "Reading", "address", "discover", "ocr_available"]
 
 ocr_available = ocr_engine.available
 
@@ -60,7 +60,7 @@ _PRELOAD = tuple(f"processors.read.{name}" for name in ("workers.worker", *dict.
 _PAGES_A_TASK = 8  # pictures rendered in one go
 
 
-def discover(inbox: Path | str, limits: Limits, skip: Path | None = None) -> Iterator[Found | Document]:
+def discover(inbox: Path | str, limits: ReadLimits, skip: Path | None = None) -> Iterator[Found | Document]:
     """Every path below the inbox once, in a fixed order: a file to read, or a Document with the reason why it is none.
 
     The inbox is a folder, or a URL such as s3://bucket/prefix. `skip` is the output folder where it lies in the inbox. Raises
@@ -79,15 +79,15 @@ def address(inbox: Path | str) -> str:
 class Reader:
     """Owns the worker processes that read. With `ocr` pages without text are read by the local engine too."""
 
-    def __init__(self, limits: Limits | None = None, passwords: Sequence[str] = (), *, ocr: bool = False) -> None:
+    def __init__(self, limits: ReadLimits | None = None, passwords: Sequence[str] = (), *, ocr: bool = False) -> None:
         if ocr and not ocr_engine.available():
             raise SettingsError("Local OCR is not installed.", about="ocr", next_step="Install it with: pip install 'octavo[ocr]'")
-        self._limits = limits or Limits()
+        self._limits = limits or ReadLimits()
         self._terms = Terms(self._limits, tuple(passwords), READERS)
         self._sandbox = Sandbox(self._limits.workers, self._limits.memory_bytes, _PRELOAD)
-        self._crew = tasks.Crew(self._sandbox, self._terms)
+        self._crew = tasks.WorkerPool(self._sandbox, self._terms)
         self._folder = tempfile.TemporaryDirectory(prefix="octavo-")  # what the workers tell one another
-        self._twins = Twins(self._place)
+        self._twins = Duplicates(self._place)
         self._recognising: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by SHA-256 of the document
         self._ocr: Sandbox | None = None
         if ocr:
@@ -131,7 +131,7 @@ class Reader:
         """
         groups = list(tasks.groups(batch))
         terms = replace(self._terms, twins=self._place, ocr=self._ocr is not None)
-        async with aclosing(self._stream(groups, tasks.Crew(self._sandbox, terms))) as done:
+        async with aclosing(self._stream(groups, tasks.WorkerPool(self._sandbox, terms))) as done:
             async for number, readings in done:
                 yield len(groups[number]), readings
 
@@ -153,7 +153,7 @@ class Reader:
         async with self._outermost(inbox, document) as near:
             return list(await self._look_again("boxes", near, document, page, start, end) or ())
 
-    async def _stream(self, groups: Sequence[Sequence[Found]], crew: tasks.Crew) -> AsyncGenerator[tuple[int, list[Reading]]]:
+    async def _stream(self, groups: Sequence[Sequence[Found]], crew: tasks.WorkerPool) -> AsyncGenerator[tuple[int, list[Reading]]]:
         """Number and readings of each group, as they are done. So many at once that no worker waits, and no more."""
         waiting: set[asyncio.Task[tuple[int, list[Reading]]]] = set()
         pending = enumerate(groups)
@@ -171,7 +171,7 @@ class Reader:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def _read_numbered(self, crew: tasks.Crew, number: int, group: Sequence[Found]) -> tuple[int, list[Reading]]:
+    async def _read_numbered(self, crew: tasks.WorkerPool, number: int, group: Sequence[Found]) -> tuple[int, list[Reading]]:
         """The readings of a group. What goes wrong on this side, such as a full disk, costs no more than the group."""
         try:
             if group[0].is_remote:
@@ -180,12 +180,12 @@ class Reader:
                 read = await crew.read_group(group)
                 each = [await self._with_text(crew, found, readings) for found, readings in zip(group, read, strict=True)]
         except Exception as error:  # noqa: BLE001 - recorded in the row of each file
-            message = f"It was not read, for something failed beside it ({said(error)})."
+            message = f"It was not read, for something failed beside it ({describe(error)})."
             why = DocumentError("crashed", message, next_step=f"Check the space in {tempfile.gettempdir()} and run again.")
             each = [[Reading(failed(document_of(found), why))] for found in group]
         return number, [reading for readings in each for reading in readings]
 
-    async def _read_remote(self, crew: tasks.Crew, found: Found) -> list[Reading]:
+    async def _read_remote(self, crew: tasks.WorkerPool, found: Found) -> list[Reading]:
         try:
             async with self._at_hand(found) as near:
                 return await self._with_text(crew, near, await crew.read_alone(near))
@@ -223,14 +223,14 @@ class Reader:
         task = (look_again, what, found, document.path_bytes, document.sha256, self._terms)
         return await self._sandbox.run(*task, *args, timeout_s=self._limits.timeout_s)
 
-    async def _with_text(self, crew: tasks.Crew, found: Found, readings: list[Reading]) -> list[Reading]:
+    async def _with_text(self, crew: tasks.WorkerPool, found: Found, readings: list[Reading]) -> list[Reading]:
         """The readings with the text of their pictures, where local OCR is on."""
         if self._ocr is None:
             return readings
         holding = {reading.document.container for reading in readings}
         return [await self._once(crew, found, reading, holds=reading.document.path in holding) for reading in readings]
 
-    async def _once(self, crew: tasks.Crew, found: Found, reading: Reading, *, holds: bool) -> Reading:
+    async def _once(self, crew: tasks.WorkerPool, found: Found, reading: Reading, *, holds: bool) -> Reading:
         """The reading with the text of its pictures, or as the same bytes ended before. Workers hear of them now, not when they parse."""
         if not any(page.image_px for page in reading.pages):
             return reading

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from processors.read import discover
 from processors.read.discover import Found
-from schemas.errors import DocumentError, SettingsError, said
+from schemas.errors import DocumentError, SettingsError, describe
 from schemas.pipeline import Document
 
 _LOCAL = ("file", "local")
@@ -70,14 +70,14 @@ def fetch(found: Found, copy: Path, max_file_bytes: int) -> None:
     except FileNotFoundError as error:
         raise DocumentError("vanished", "It was there when the folder was listed and is gone now.") from error
     except Exception as error:
-        raise DocumentError("unreadable", f"It cannot be fetched: {said(error)}.", next_step="Check rights and network.") from error
+        raise DocumentError("unreadable", f"It cannot be fetched: {describe(error)}.", next_step="Check rights and network.") from error
 
 
 def _look(files: _Files, root: str, inbox: bytes, most: int, listed: dict[bytes, dict[str, Any]], path: bytes) -> discover.Sight:
     """What `path` is, from the listing of its folder."""
     info = listed.pop(path, {"type": "directory"})
     if discover.is_hidden(path):
-        return discover.hidden(path)
+        return discover.dotfile(path)
     if info["type"] == _NAMELESS:
         sentence = "A folder without a name lies here, for a key has two slashes; rename what is below it to have it read."
         return discover.refused(path, "skipped", "unnamed", sentence)
@@ -90,8 +90,10 @@ def _look(files: _Files, root: str, inbox: bytes, most: int, listed: dict[bytes,
         return [] if not path else discover.refused(path, "error", "vanished", "It was there when its folder was listed and is gone now.")
     except Exception as error:
         if not path:
-            raise SettingsError(f"{inbox.decode()} cannot be listed: {said(error)}.", about="inbox", next_step="Check rights.") from error
-        return discover.refused(path, "error", "unreadable", f"It cannot be listed: {said(error)}. Check rights and network.")
+            raise SettingsError(
+                f"{inbox.decode()} cannot be listed: {describe(error)}.", about="inbox", next_step="Check rights."
+            ) from error
+        return discover.refused(path, "error", "unreadable", f"It cannot be listed: {describe(error)}. Check rights and network.")
     listed.update(below)
     return sorted(below)
 
@@ -134,7 +136,7 @@ def _answer(ask: Any, place: str, inbox: str) -> bool:
         return bool(ask(place))
     except Exception as error:
         step = "Check its address, the network and the credentials in the environment."
-        raise SettingsError(f"{inbox} does not answer: {said(error)}.", about="inbox", next_step=step) from error
+        raise SettingsError(f"{inbox} does not answer: {describe(error)}.", about="inbox", next_step=step) from error
 
 
 def _key(root: str, path: bytes) -> str:

@@ -14,7 +14,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Pass
 
 from processors.read import number_formats, rows
 from processors.read.archive import Archive
-from processors.read.content import Content, Leaf, Source, clean, over
+from processors.read.content import Content, PageContent, Source, clean, over
 from processors.read.number_formats import Look, Looks
 from schemas.errors import DocumentError
 
@@ -43,11 +43,11 @@ def read(source: Source) -> Content:
     return Content(leaves, f"{len(hidden)} sheet(s) are hidden in it and were read: {', '.join(hidden)}.", ("hidden_sheets",))
 
 
-def _leaf(sheet: CalamineSheet, looks: Looks, *, hidden: bool) -> Leaf:
+def _leaf(sheet: CalamineSheet, looks: Looks, *, hidden: bool) -> PageContent:
     """One sheet; without a value in it, it has no text, so that a workbook of empty sheets is empty."""
     table = rows.lines(_rows(sheet, looks))
     text = clean(f"Sheet: {sheet.name}\n{table}") if table else ""
-    return Leaf(text, hidden_chars=len(text) if hidden else 0)
+    return PageContent(text, hidden_chars=len(text) if hidden else 0)
 
 
 def _rows(sheet: CalamineSheet, looks: Looks) -> Iterator[list[str]]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from processors.read import rows
 from processors.read.archive import Archive
-from processors.read.content import Content, Inner, Leaf, Source, clean, over
+from processors.read.content import Content, Inner, PageContent, Source, clean, over
 from schemas.errors import DocumentError
 from schemas.pipeline import Properties
 
@@ -52,9 +52,9 @@ def _refuse_document_types(package: Any) -> None:
             raise DocumentError("corrupt", message, next_step="Do not trust this file; save it again from PowerPoint.")
 
 
-def _leaf(slide: Any, *, hidden: bool) -> Leaf:
+def _leaf(slide: Any, *, hidden: bool) -> PageContent:
     text = clean("\n".join(_lines(slide)))
-    return Leaf(text, hidden_chars=len(text) if hidden else 0)
+    return PageContent(text, hidden_chars=len(text) if hidden else 0)
 
 
 def _lines(slide: Any) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from charset_normalizer import from_bytes
 
-from processors.read.content import Content, Leaf, Limits, Source, clean, over
+from processors.read.content import Content, PageContent, ReadLimits, Source, clean, over
 from processors.read.kinds import wide
 
 LONG_TEXT = 12_000  # characters above which a text without form feeds is cut into pages
@@ -39,9 +39,9 @@ def read(source: Source) -> Content:
     return paged(words, source.limits, note)
 
 
-def paged(words: str, limits: Limits, detail: str = "") -> Content:
+def paged(words: str, limits: ReadLimits, detail: str = "") -> Content:
     """A text as leaves: at its form feeds, or cut at good places when it is long. Raises DocumentError: too_many_pages."""
-    pages = tuple(Leaf(clean(page)) for page in split(words))
+    pages = tuple(PageContent(clean(page)) for page in split(words))
     if len(pages) > limits.max_pages:
         over("max_pages", len(pages), limits.max_pages, "too_many_pages")
     return Content(pages, detail)

@@ -78,7 +78,7 @@ def hold_aside(folder: Path, clock: Callable[[], datetime] = _utc_now) -> Iterat
             copy.path.unlink(missing_ok=True)
             if (folder / WAREHOUSE).exists():
                 catalog.copy(folder / WAREHOUSE, copy.path)
-        copy.heal()
+        copy.recover()
         yield copy, last
         if copy.path.exists():
             with disk.voiced(folder):
@@ -105,7 +105,7 @@ def hold(folder: Path, clock: Callable[[], datetime] = _utc_now) -> Iterator[War
     """
     with disk.locked(folder, clock()):
         warehouse = Warehouse(folder)
-        warehouse.heal()
+        warehouse.recover()
         yield warehouse
 
 
@@ -142,7 +142,7 @@ class Warehouse:
             self._publish()
         return differs is not None
 
-    def forget(self, paths: Collection[tuple[str, str]]) -> bool:
+    def delete_paths(self, paths: Collection[tuple[str, str]]) -> bool:
         """Forget these paths, each with its inbox, and every answer, page and reject of documents that no other path holds.
 
         Gives whether anything changed. What was paid (`requests`) and done (`runs`) is never forgotten.
@@ -155,7 +155,7 @@ class Warehouse:
             nameless = {(row["path"], "") for row in rows}
             self.commit([Change(FIXED["documents"], [{**row, "inbox": inbox} for row in rows], nameless)])
 
-    def heal(self) -> None:
+    def recover(self) -> None:
         """Remove what a killed commit left unfinished, bring the Parquet files up to the warehouse, and its tables up to these days.
 
         A table of a version before, which lacks columns, gets them with nulls.
@@ -278,7 +278,7 @@ class Warehouse:
             raise KeyError(sha256)
         return lookup.document(found[0])
 
-    def pageless(self, inbox: str = "") -> list[Document]:
+    def without_pages(self, inbox: str = "") -> list[Document]:
         """The documents, of one inbox where it is named, that were read and have no pages all the same.
 
         Theirs were to come with another path of the same bytes.

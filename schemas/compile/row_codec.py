@@ -34,7 +34,7 @@ def legend(fields: Sequence[Field]) -> Legend:
     return dict(zip(letters, entries, strict=False))
 
 
-def shortened(known: Legend, schema: Mapping[str, Any], *, optional: bool) -> dict[str, Any]:
+def encode_schema(known: Legend, schema: Mapping[str, Any], *, optional: bool) -> dict[str, Any]:
     """The schema of a record in the short form. `optional`: what may be null is left out where names stand, instead of being null."""
     nodes = schema["properties"]
     if not isinstance(known, Mapping):
@@ -44,7 +44,7 @@ def shortened(known: Legend, schema: Mapping[str, Any], *, optional: bool) -> di
     return {**schema, "properties": properties, "required": needed}
 
 
-def expanded(known: Legend, record: Any) -> Any:
+def decode(known: Legend, record: Any) -> Any:
     """The record as the tables have it. What is not in the short form stays as it is.
 
     Where letters stand, what is left out is null. A row has a place for each value: one of another length stays as it is, since nobody
@@ -60,7 +60,7 @@ def expanded(known: Legend, record: Any) -> Any:
     return (dict.fromkeys(map(_name, entries)) if isinstance(known, Mapping) else {}) | given
 
 
-def written(known: Legend, record: Mapping[str, Any]) -> Any:
+def encode(known: Legend, record: Mapping[str, Any]) -> Any:
     """The short form of a record, as a model should write it."""
     if not isinstance(known, Mapping):
         return [_written(entry, record.get(_name(entry))) for entry in known]
@@ -105,7 +105,7 @@ def _shaped(known: Legend, node: Mapping[str, Any], *, optional: bool) -> dict[s
         return {**node, "anyOf": [_shaped(known, branch, optional=optional) for branch in node["anyOf"]]}
     if node.get("type") == "array":
         return {**node, "items": _shaped(known, node["items"], optional=optional)}
-    return shortened(known, node, optional=optional) if "properties" in node else dict(node)
+    return encode_schema(known, node, optional=optional) if "properties" in node else dict(node)
 
 
 def _row(entries: Sequence[Any], nodes: Mapping[str, Any], *, optional: bool) -> dict[str, Any]:
@@ -141,12 +141,12 @@ def _without_null(node: dict[str, Any]) -> dict[str, Any]:
 def _expanded(entry: Any, value: Any) -> Any:
     known, many = _inner(entry)
     if many and isinstance(value, list):
-        return [expanded(known, item) for item in value]
-    return expanded(known, value) if known and not many else value
+        return [decode(known, item) for item in value]
+    return decode(known, value) if known and not many else value
 
 
 def _written(entry: Any, value: Any) -> Any:
     known, many = _inner(entry)
     if value is None or not known:
         return value
-    return [written(known, item) for item in value] if many else written(known, value)
+    return [encode(known, item) for item in value] if many else encode(known, value)

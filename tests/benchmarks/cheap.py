@@ -126,7 +126,7 @@ def replies() -> None:
 def written(question: Question, records: Sequence[Mapping[str, Any]]) -> tuple[str, str, str, str]:
     """A reply with these records: in the short form, and as plain JSON with spaces, without, and indented."""
     known, named = row_codec.legend(question.fields), [(f"{285_612 + at}", record) for at, record in enumerate(records)]
-    short = {"documents": [[key, row_codec.written(known, record)] for key, record in named]}
+    short = {"documents": [[key, row_codec.encode(known, record)] for key, record in named]}
     plain = {"documents": [{"id": key, "record": record} for key, record in named]}
     return _json(short, separators=TIGHT), _json(plain), _json(plain, separators=TIGHT), _json(plain, indent=2)
 

@@ -25,12 +25,12 @@ def fill(folder: Path, files: int) -> None:
 
 def discover(folder: str) -> None:
     """List a folder and keep nothing."""
-    from processors.read.pages import Limits
+    from processors.read.pages import ReadLimits
     from processors.read.pages import discover as walk
 
     before = peak_mb()
     begun = time.perf_counter()
-    files = sum(1 for _ in walk(Path(folder), Limits()))
+    files = sum(1 for _ in walk(Path(folder), ReadLimits()))
     print(f"listing {files:,} files: {time.perf_counter() - begun:.2f} s, peak {peak_mb():.0f} MB, {peak_mb() - before:.1f} MB of it new")
 
 

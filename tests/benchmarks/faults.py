@@ -32,8 +32,8 @@ from flows import order, settings
 from processors.ask import replies
 from processors.ask.api import stream
 from processors.ask.pace.limits import DAY_S
-from processors.ask.pace.pace import Pace
-from processors.ask.pace.shared import Sharing
+from processors.ask.pace.pace import RateLimiter
+from processors.ask.pace.shared import SharedLimits
 from processors.store.warehouse import Warehouse
 from schemas.errors import AccessRefused, ModelNotServed
 from schemas.job import Job
@@ -139,8 +139,8 @@ def measure(
         threshold = 0 if streamed else stream.LIMIT_TOKENS
         with (
             mock.patch.object(stream, "STREAM_FROM_TOKENS", threshold),
-            mock.patch.object(replies, "Pace", functools.partial(Pace, clock=now, wall_clock=wall)),
-            mock.patch.object(replies, "Sharing", functools.partial(Sharing, clock=now)),
+            mock.patch.object(replies, "Pace", functools.partial(RateLimiter, clock=now, wall_clock=wall)),
+            mock.patch.object(replies, "Sharing", functools.partial(SharedLimits, clock=now)),
             mock.patch.dict(os.environ, OCTAVO_HOME=out),
         ):
             journal, runs = run(_asked(folder, Path(out), faults, plain=plain))

@@ -28,8 +28,8 @@ from flows import order, settings
 from flows.estimate import Estimate
 from flows.hooks import Hooks
 from processors.ask import replies
-from processors.ask.pace.pace import Pace
-from processors.ask.pace.shared import Sharing
+from processors.ask.pace.pace import RateLimiter
+from processors.ask.pace.shared import SharedLimits
 from processors.pack import windows as pack
 from schemas.job import Job
 from tests.benchmarks import tokens as counts
@@ -104,8 +104,8 @@ def lower_bound_s(stats: dict[str, Any], tier: int) -> float:
 
 def asked(folder: Path, tier: int, most: int) -> tuple[Estimate, dict[str, Any]]:
     """Do the job as `octavo run` does, in virtual time; gives the price said before, and what the emulator saw."""
-    paced = functools.partial(Pace, clock=now, wall_clock=wall)
-    with mock.patch.object(replies, "Pace", paced), mock.patch.object(replies, "Sharing", functools.partial(Sharing, clock=now)):
+    paced = functools.partial(RateLimiter, clock=now, wall_clock=wall)
+    with mock.patch.object(replies, "Pace", paced), mock.patch.object(replies, "Sharing", functools.partial(SharedLimits, clock=now)):
         return run(_asked(folder, tier, most))
 
 

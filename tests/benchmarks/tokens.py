@@ -68,7 +68,7 @@ def main() -> None:
 
 async def read_texts(folder: Path) -> list[tuple[str, list[str]]]:
     """The pages of every file of a folder that can be read."""
-    limits = read.Limits()
+    limits = read.ReadLimits()
     found = [path for path in read.discover(folder, limits) if not isinstance(path, Document)]
     with read.Reader(limits, ocr=False) as reader:
         readings = await reader.read(found, lambda _: None)

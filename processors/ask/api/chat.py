@@ -19,7 +19,7 @@ import httpx2
 import openai
 
 from processors.ask.api import stream
-from processors.ask.api.refusals import Refusal, hidden, refusal, without_key
+from processors.ask.api.refusals import Refusal, refusal, refusal_in_body, without_key
 from processors.ask.api.usage import NOT_TOLD, used
 from processors.ask.providers import Provider
 from schemas.errors import AccessRefused, ModelNotServed, OctavoError, ProviderUnavailable, RequestRefused
@@ -40,7 +40,7 @@ ENDS_REQUEST: Mapping[str, tuple[str, str]] = {  # kind of refusal -> what happe
 }
 
 
-class TryLater(OctavoError):
+class Retryable(OctavoError):
     """A call that may succeed later; it never leaves this room, which either succeeds or says ProviderUnavailable.
 
     `wait_s` is what the provider asked for, None when it said nothing.
@@ -81,7 +81,7 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class RawReply:
     """What one call brought: the raw JSON of a reply, and what the provider said when it broke the reply off."""
 
     raw: str
@@ -124,7 +124,7 @@ class Chat:
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
 
-    async def send(self, body: Mapping[str, Any], *, silent_s: float = READ_TIMEOUT_S) -> Arrived:
+    async def send(self, body: Mapping[str, Any], *, silent_s: float = READ_TIMEOUT_S) -> RawReply:
         """Make one call and give the raw JSON of the reply, also of a stream, and of one that was cut after its first words.
 
         `silent_s` is how long a stream may say nothing at first. Raises TryLater, RequestRefused and AccessRefused.
@@ -135,9 +135,9 @@ class Chat:
         if "text/event-stream" in kind:
             return self._kept(await stream.collect(reply, limit_tokens=stream.limit_of(body)), reply.headers)
         text = without_key(await _text(reply), self._key)
-        if refused := hidden(text, self._provider):
+        if refused := refusal_in_body(text, self._provider):
             raise _begun(trouble(refused, self._unserved))
-        return Arrived(text)
+        return RawReply(text)
 
     async def _post(self, body: Mapping[str, Any], silent_s: float) -> httpx2.Response:
         """The response to a call; of one that asks for a stream the body is still to be read."""
@@ -147,17 +147,17 @@ class Chat:
         reply: Any = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body), stream=True, **how)
         return cast("httpx2.Response", reply)  # the SDK gives the response itself when a response is asked for
 
-    def _kept(self, made: stream.Assembly, headers: Mapping[str, str]) -> Arrived:
+    def _kept(self, made: stream.Assembly, headers: Mapping[str, str]) -> RawReply:
         """What a stream brought. Raises what its error frame means, or TryLater, when there is nothing in it worth keeping."""
         said = self._refusal(made.status, json.dumps(made.error), headers) if made.error else None
         raw = without_key(made.raw(), self._key)
         if made.whole or made.has_text:
-            return Arrived(raw, said)
+            return RawReply(raw, said)
         if said is None:
-            raise TryLater(f"The reply is not whole: {made.trouble or 'it ended without [DONE]'}.", maybe_paid=True)
+            raise Retryable(f"The reply is not whole: {made.trouble or 'it ended without [DONE]'}.", maybe_paid=True)
         error = trouble(said, self._unserved)
         if isinstance(error, RequestRefused):  # a filter that stopped the reply: what it had written is paid
-            return Arrived(raw, said)
+            return RawReply(raw, said)
         raise _begun(error)
 
     @contextmanager
@@ -170,17 +170,17 @@ class Chat:
         except openai.APIConnectionError as error:
             raise self._broken(error) from None
 
-    def _broken(self, error: openai.APIConnectionError) -> TryLater:
+    def _broken(self, error: openai.APIConnectionError) -> Retryable:
         """What it means that there is no answer. Without a connection all calls fail alike, so all wait."""
         cause = error.__cause__ or error
         if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
-            return TryLater(f"{self._client.base_url} cannot be reached ({_reason(cause)}).", shared=True, unreached=True)
+            return Retryable(f"{self._client.base_url} cannot be reached ({_reason(cause)}).", shared=True, unreached=True)
         if isinstance(cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):  # what it says may show the key
             sentence = f"Nothing can be sent to {self._client.base_url} ({type(cause).__name__}): check the address and the key."
-            return TryLater(sentence, shared=True, unreached=True)
+            return Retryable(sentence, shared=True, unreached=True)
         what = "The provider said nothing for too long" if isinstance(cause, httpx2.ReadTimeout) else "The connection to the provider broke"
         sentence = f"{what} ({type(cause).__name__})."
-        return TryLater(sentence, maybe_paid=not isinstance(cause, httpx2.PoolTimeout))
+        return Retryable(sentence, maybe_paid=not isinstance(cause, httpx2.PoolTimeout))
 
     def _refused(self, error: openai.APIStatusError) -> OctavoError:
         return trouble(self._refusal(error.status_code, error.response.text, error.response.headers), self._unserved)
@@ -235,7 +235,7 @@ def trouble(refused: Refusal, unserved: str = "") -> OctavoError:
     if kind in ENDS_REQUEST:
         what, reason = ENDS_REQUEST[kind]
         return RequestRefused(f"{what} ({said}).", reason=reason)
-    return TryLater(
+    return Retryable(
         f"The provider asks to try later ({said}).",
         wait_s=refused.wait_s,
         shared=refused.shared,
@@ -271,7 +271,7 @@ def _hooks(heard: Callable[[Mapping[str, str], float], None]) -> dict[str, list[
 
 def _begun(error: OctavoError) -> OctavoError:
     """An error that came after the provider had begun to answer: nobody knows whether that was billed."""
-    if isinstance(error, TryLater):
+    if isinstance(error, Retryable):
         error.maybe_paid = True
     return error
 
@@ -281,7 +281,7 @@ async def _text(reply: httpx2.Response) -> str:
     try:
         await reply.aread()
     except httpx2.HTTPError as error:
-        raise TryLater(f"The connection to the provider broke ({type(error).__name__}).", maybe_paid=True) from None
+        raise Retryable(f"The connection to the provider broke ({type(error).__name__}).", maybe_paid=True) from None
     return reply.text
 
 

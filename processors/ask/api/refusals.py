@@ -125,7 +125,7 @@ def refusal(status: int, body: str, headers: Mapping[str, str], provider: Provid
     return Refusal(_kind(status, labels, message, provider), said, limit, allowed, wait_s, used)
 
 
-def hidden(body: str, provider: Provider) -> Refusal | None:
+def refusal_in_body(body: str, provider: Provider) -> Refusal | None:
     """The refusal in the body of a 200: a gateway's page, or an error without a reply. None for anything that may be a reply."""
     if '"choices"' in body:
         return None

@@ -13,7 +13,7 @@ from typing import IO, Any, TypeVar
 
 import tenacity
 
-from processors.ask.api.chat import Chat, TryLater
+from processors.ask.api.chat import Chat, Retryable
 from processors.ask.batch.orders import Order
 from processors.ask.providers import catalogue
 from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
@@ -130,7 +130,7 @@ class BatchCalls:
 
         try:
             return await self.retrying()(called)
-        except TryLater as error:
+        except Retryable as error:
             raise ProviderUnavailable(error.message) from None
 
 
@@ -139,7 +139,7 @@ async def cancel(order: Order, key: str) -> str:
     async with Chat(order.base_url, key, provider=catalogue().provider(order.provider), concurrency=1) as chat:
         try:
             return str(_json(await chat.post(f"/batches/{order.batch}/cancel"))["status"])
-        except TryLater as error:
+        except Retryable as error:
             raise ProviderUnavailable(error.message) from None
 
 
@@ -147,4 +147,4 @@ def _json(content: bytes) -> dict[str, Any]:
     try:
         return dict(json.loads(content))
     except (ValueError, TypeError):
-        raise TryLater("The provider answered with something that is no JSON object.") from None
+        raise Retryable("The provider answered with something that is no JSON object.") from None

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from processors.ask.api.chat import TryLater
+from processors.ask.api.chat import Retryable
 from processors.ask.providers import Provider
 from schemas.errors import AccessRefused, ProviderUnavailable, RequestRefused
 
@@ -43,7 +43,7 @@ class Balance:
         self._due_s = self._clock() + EVERY_S
         try:
             balance = await self._read()
-        except (ProviderUnavailable, TryLater):
+        except (ProviderUnavailable, Retryable):
             return  # the calls themselves will say so, if it lasts
         if balance is None:
             self._due_s = float("inf")

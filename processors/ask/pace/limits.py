@@ -98,7 +98,7 @@ class Limit:
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class Permit:
     """One attempt's place in the books."""
 
     tokens: int
@@ -117,44 +117,44 @@ class Minute:
     def __init__(self) -> None:
         """Nothing left yet."""
         self.requests = self.tokens = 0
-        self._left: deque[Place] = deque()
+        self._left: deque[Permit] = deque()
 
-    def enter(self, place: Place) -> None:
+    def enter(self, permit: Permit) -> None:
         """Count an attempt that is about to leave; it counts until a minute after it did."""
         self.requests += 1
-        self.tokens += place.tokens
+        self.tokens += permit.tokens
 
-    def leave(self, place: Place, now: float) -> None:
+    def leave(self, permit: Permit, now: float) -> None:
         """Start the minute of an attempt."""
-        place.at = now
-        self._left.append(place)
+        permit.at = now
+        self._left.append(permit)
 
-    def take_back(self, place: Place) -> None:
+    def take_back(self, permit: Permit) -> None:
         """Forget an attempt that was about to leave and never did."""
         self.requests -= 1
-        self.tokens -= place.tokens
-        place.counted = False
+        self.tokens -= permit.tokens
+        permit.counted = False
 
-    def recount(self, place: Place, tokens: int) -> None:
+    def recount(self, permit: Permit, tokens: int) -> None:
         """Correct the tokens of an attempt."""
-        if place.counted:
-            self.tokens += tokens - place.tokens
-        place.tokens = tokens
+        if permit.counted:
+            self.tokens += tokens - permit.tokens
+        permit.tokens = tokens
 
     def others(self, used: int, now: float) -> None:
         """Take the provider's word for the tokens of this minute: what we do not know of is somebody else's, and just left."""
         if used > self.tokens:
-            stranger = Place(used - self.tokens, 0, 0)
+            stranger = Permit(used - self.tokens, 0, 0)
             self.enter(stranger)
             self.leave(stranger, now)
 
     def forget(self, now: float) -> None:
         """Drop what left longer ago than a minute."""
         while self._left and self._left[0].at + MINUTE_S + SLACK_S <= now:
-            place = self._left.popleft()
-            place.counted = False
+            permit = self._left.popleft()
+            permit.counted = False
             self.requests -= 1
-            self.tokens -= place.tokens
+            self.tokens -= permit.tokens
 
     def wait_s(self, tokens: int, rpm: int, tpm: int, now: float) -> float:
         """Seconds until it is worth to look again whether so many tokens may leave; 0 when they may now, inf when nobody left yet.
@@ -187,10 +187,10 @@ class Day:
         if number != self.number:
             self.number, self.tokens = number, 0
 
-    def recount(self, place: Place, tokens: int) -> None:
+    def recount(self, permit: Permit, tokens: int) -> None:
         """Correct the tokens of an attempt of this day."""
-        if place.day == self.number:
-            self.tokens += tokens - place.tokens
+        if permit.day == self.number:
+            self.tokens += tokens - permit.tokens
 
 
 class Slots:

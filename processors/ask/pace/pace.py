@@ -16,16 +16,28 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from processors.ask.api.refusals import Refusal
-from processors.ask.pace.limits import BURST_SHARE, MOST_IN_FLIGHT, SPREAD_S, Day, Limit, Minute, Miscount, Place, Slots, minute_in, used_up
+from processors.ask.pace.limits import (
+    BURST_SHARE,
+    MOST_IN_FLIGHT,
+    SPREAD_S,
+    Day,
+    Limit,
+    Minute,
+    Miscount,
+    Permit,
+    Slots,
+    minute_in,
+    used_up,
+)
 from processors.ask.pace.pauses import OTHERS_SHARE, OTHERS_WAIT, Pauses
-from processors.ask.pace.queue import Turns, Waiting
-from processors.ask.pace.shared import LOOK_AGAIN_S, Sharing
+from processors.ask.pace.queue import FairQueue, Waiter
+from processors.ask.pace.shared import LOOK_AGAIN_S, SharedLimits
 from schemas.errors import BudgetReached, OctavoError, RequestRefused
 
 LOOK_S = 1.0  # how often to look which limits other processes found
 
 
-class Pace:
+class RateLimiter:
     """One account's limits, kept by everything that asks through this object in one event loop."""
 
     def __init__(  # noqa: PLR0913 - all have a default: limits, time, and who shares them
@@ -40,7 +52,7 @@ class Pace:
         wall_clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
-        sharing: Sharing | None = None,
+        sharing: SharedLimits | None = None,
         hear: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Limits as the account has them; 0 is "not known": concurrency is then found from `begin` on, the others when they are met.
@@ -50,7 +62,7 @@ class Pace:
         self.clock, self.sleep, self._wall_clock = clock, sleep, wall_clock
         self._slots, self._rpm, self._tpm, self._tpd = Slots(concurrency, begin), Limit(rpm), Limit(tpm), Limit(tpd)
         self._minute, self._day, self._miscount = Minute(), Day(), Miscount()
-        self._turns, self._sharing, self._pauses = Turns(), sharing, Pauses(clock, wall_clock, chance, hear)
+        self._turns, self._sharing, self._pauses = FairQueue(), sharing, Pauses(clock, wall_clock, chance, hear)
         self._left_at = self._looked_at = -math.inf
         self._known: Mapping[str, tuple[int, float]] = {}  # limits as any process found them, and when
         self._timer: asyncio.Task[None] | None = None
@@ -72,42 +84,42 @@ class Pace:
         return {name: self._limit(name).now for name in ("concurrency", "rpm", "tpm", "tpd")}
 
     @asynccontextmanager
-    async def slot(self, tokens: int, job: str = "", *, again: bool = False) -> AsyncIterator[Place]:
+    async def acquire(self, tokens: int, job: str = "", *, again: bool = False) -> AsyncIterator[Permit]:
         """Hold a slot from the moment the request may leave to its last byte; `again` goes before the job's other requests.
 
         Raises BudgetReached when the day's tokens are used up.
         """
-        place = await self._turn(tokens, job, first=again)
+        permit = await self._turn(tokens, job, first=again)
         try:
-            yield place
+            yield permit
         finally:
             self._slots.in_flight -= 1
-            self._end(place)
+            self._end(permit)
 
-    def left(self, place: Place) -> None:
+    def started(self, permit: Permit) -> None:
         """The request leaves now: its minute begins. Said again it means nothing."""
-        if place.at == math.inf:
-            self._pauses.left(place)
-            self._minute.leave(place, self.clock())
+        if permit.at == math.inf:
+            self._pauses.started(permit)
+            self._minute.leave(permit, self.clock())
         self._let_go()
 
-    def came(self, place: Place, tokens: int) -> None:
+    def succeeded(self, permit: Permit, tokens: int) -> None:
         """A reply came, and the provider counted so many tokens, reply budget included; 0 when it did not say."""
         if tokens:
-            self._miscount.learn(place.asked_tokens, tokens)
-            self._recount(place, tokens)
-        self._pauses.came(place)
+            self._miscount.learn(permit.asked_tokens, tokens)
+            self._recount(permit, tokens)
+        self._pauses.succeeded(permit)
 
-    def refused(self, place: Place, refusal: Refusal | None, why: str = "") -> None:
+    def refused(self, permit: Permit, refusal: Refusal | None, why: str = "") -> None:
         """Learn from a refusal; None when nobody was there to refuse. What left before an earlier one was heard is one wave with it.
 
         `why` is the sentence for a person, should all have to wait for long.
         Raises RequestRefused when the request is larger than a whole minute of the account, so that it could never leave.
         """
         if refusal is None or not refusal.limit:
-            self.overloaded(place, refusal.wait_s if refusal else None, why)
+            self.overloaded(permit, refusal.wait_s if refusal else None, why)
             return
-        new_wave = self._pauses.new_wave(place)
+        new_wave = self._pauses.new_wave(permit)
         if self._sharing:
             self._sharing.found(refusal.limit, refusal.allowed, self._wall_clock())
         match refusal.limit:
@@ -126,18 +138,18 @@ class Pace:
                 self._tpd.find(refusal.allowed, self.clock())
                 self._day.tokens = max(self._day.tokens, refusal.used or refusal.allowed)
                 self.pause(refusal.wait_s or 0.0 if refusal.allowed else self._pauses.backoff_s(refusal.wait_s), why, refusal.wait_s)
-        self._recount(place, 0)  # it was not let in, so it holds no tokens
-        if refusal.limit == "tpm" and 0 < refusal.allowed < place.asked_tokens:
-            message = f"A request of {place.asked_tokens:,} tokens is more than the account's {refusal.allowed:,} tokens a minute."
+        self._recount(permit, 0)  # it was not let in, so it holds no tokens
+        if refusal.limit == "tpm" and 0 < refusal.allowed < permit.asked_tokens:
+            message = f"A request of {permit.asked_tokens:,} tokens is more than the account's {refusal.allowed:,} tokens a minute."
             raise RequestRefused(message, next_step=f"Name the limit, so that windows are made to fit: --tpm {refusal.allowed}")
 
-    def overloaded(self, place: Place, wait_s: float | None = None, why: str = "") -> None:
+    def overloaded(self, permit: Permit, wait_s: float | None = None, why: str = "") -> None:
         """The provider has too much to do, also when it says so in the middle of a reply: all go on with half, after a pause."""
-        if self._pauses.new_wave(place):
+        if self._pauses.new_wave(permit):
             self._slots.shrink(self._slots.in_flight // 2, self.clock(), again=self._pauses.vain > 0)
             self.pause(self._pauses.backoff_s(wait_s), why, wait_s)
 
-    def heard(self, headers: Mapping[str, str], ago_s: float = 0.0) -> None:
+    def observe_headers(self, headers: Mapping[str, str], ago_s: float = 0.0) -> None:
         """Read the headers of an answer to what left so long ago: limits, where nobody told them, and whether the minute is used up."""
         for limit, name, what in ((self._rpm, "rpm", "requests"), (self._tpm, "tpm", "tokens")):
             allowed, empty_s = minute_in(headers, what)
@@ -172,23 +184,23 @@ class Pace:
         if not others:
             self.pause(self._pauses.backoff_s(wait_s), why, wait_s)
 
-    def _end(self, place: Place) -> None:
+    def _end(self, permit: Permit) -> None:
         """A slot is free again; who never left has used nothing."""
-        never = place.at == math.inf
+        never = permit.at == math.inf
         if never:
-            self._minute.take_back(place)
-            self._day.recount(place, 0)
+            self._minute.take_back(permit)
+            self._day.recount(permit, 0)
         if self._sharing:
-            self._sharing.leave(place.entered_at, (0 if never else place.tokens) - place.entered_tokens, requests=-int(never))
+            self._sharing.leave(permit.entered_at, (0 if never else permit.tokens) - permit.entered_tokens, requests=-int(never))
         self._let_go()
 
-    def _recount(self, place: Place, tokens: int) -> None:
-        self._day.recount(place, tokens)
-        self._minute.recount(place, tokens)
+    def _recount(self, permit: Permit, tokens: int) -> None:
+        self._day.recount(permit, tokens)
+        self._minute.recount(permit, tokens)
 
-    async def _turn(self, tokens: int, job: str, *, first: bool) -> Place:
+    async def _turn(self, tokens: int, job: str, *, first: bool) -> Permit:
         """Wait until a request may leave. A slot given to somebody who is gone goes back."""
-        waiting = Waiting(tokens, asyncio.get_running_loop().create_future())
+        waiting = Waiter(tokens, asyncio.get_running_loop().create_future())
         self._turns.join(waiting, job, first=first)
         self._let_go()
         try:
@@ -216,12 +228,12 @@ class Pace:
                 return
             self._pauses.go()
             self._turns.pop()
-            place = Place(tokens, self._day.number, waiting.tokens, self.clock(), tokens)
-            self._minute.enter(place)
+            permit = Permit(tokens, self._day.number, waiting.tokens, self.clock(), tokens)
+            self._minute.enter(permit)
             self._day.tokens += tokens
             self._slots.in_flight += 1
             self._left_at = self.clock()
-            waiting.turn.set_result(place)
+            waiting.turn.set_result(permit)
 
     def _enter(self, tokens: int) -> bool:
         """Whether the other processes leave room for a request, which is then counted there too."""
@@ -272,7 +284,7 @@ class Pace:
             wait_s = max(wait_s, self._left_at + SPREAD_S / self._rpm.now - now)
         return max(0.0, wait_s)
 
-    def _day_is_full(self, waiting: Waiting, tokens: int) -> bool:
+    def _day_is_full(self, waiting: Waiter, tokens: int) -> bool:
         """Whether the day has no room for a request, which is then told so."""
         self._day.turn(self._wall_clock())
         if not self._tpd.now or self._day.tokens + tokens <= self._tpd.now:

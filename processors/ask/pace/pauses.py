@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from processors.ask.pace.limits import MINUTE_S, Place
+from processors.ask.pace.limits import MINUTE_S, Permit
 from processors.ask.waits import JITTER, SAY_FROM_S, whose
 
 BACKOFF_S = 1.0  # first pause when the provider names none; doubled with each wave of refusals, with jitter
@@ -61,18 +61,18 @@ class Pauses:
         """Somebody leaves: nobody is held."""
         self._held_since = math.inf
 
-    def left(self, place: Place) -> None:
+    def started(self, permit: Permit) -> None:
         """A request leaves: later waves are not its own."""
-        place.wave = self._wave
+        permit.wave = self._wave
 
-    def came(self, place: Place) -> None:
+    def succeeded(self, permit: Permit) -> None:
         """A reply came; when it left after the last wave, the trouble is over."""
-        if place.wave == self._wave:
+        if permit.wave == self._wave:
             self.vain = 0
 
-    def new_wave(self, place: Place) -> bool:
+    def new_wave(self, permit: Permit) -> bool:
         """Whether a refusal is the first that is heard of those that left together; one in a long reply may be far from its departure."""
-        new = place.wave == self._wave or self._clock() > self._refused_at + WAVE_S
+        new = permit.wave == self._wave or self._clock() > self._refused_at + WAVE_S
         if new:
             self._wave += 1
             self._refused_at = self._clock()

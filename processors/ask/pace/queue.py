@@ -6,31 +6,31 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from processors.ask.pace.limits import Place
+from processors.ask.pace.limits import Permit
 from schemas.errors import OctavoError
 
 
 @dataclass(slots=True)
-class Waiting:
+class Waiter:
     """A request that wants to leave."""
 
     tokens: int
-    turn: asyncio.Future[Place]
+    turn: asyncio.Future[Permit]
 
 
-class Turns:
+class FairQueue:
     """The queue of each job."""
 
     def __init__(self) -> None:
         """Nobody waits."""
-        self._jobs: dict[str, deque[Waiting]] = {}  # in the order of their turns
+        self._jobs: dict[str, deque[Waiter]] = {}  # in the order of their turns
 
-    def join(self, waiting: Waiting, job: str, *, first: bool) -> None:
+    def join(self, waiting: Waiter, job: str, *, first: bool) -> None:
         """Wait behind the job's other requests, or before them."""
         queue = self._jobs.setdefault(job, deque())
         (queue.appendleft if first else queue.append)(waiting)
 
-    def next(self) -> Waiting | None:
+    def next(self) -> Waiter | None:
         """The request whose turn it is; those that were given up, and jobs without requests, are dropped on the way."""
         while self._jobs:
             job = next(iter(self._jobs))

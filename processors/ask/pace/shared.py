@@ -53,7 +53,7 @@ def account_name(base_url: str, key: str) -> str:
     return hashlib.sha256(f"octavo pace\n{base_url}\n{key}".encode()).hexdigest()[:24]
 
 
-class Sharing:
+class SharedLimits:
     """One pace's part in the account. Nothing is raised: without the file everybody is let in."""
 
     def __init__(self, path: Path, account: str, *, clock: Callable[[], float] = time.monotonic) -> None:

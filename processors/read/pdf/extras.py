@@ -18,7 +18,7 @@ import pikepdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from processors.read.content import Inner, Limits, clean
+from processors.read.content import Inner, ReadLimits, clean
 from schemas.errors import DocumentError
 from schemas.pipeline import Heading, Properties
 
@@ -104,7 +104,7 @@ def _said(function: Callable[..., int], form: Any, note: Any) -> str:
     return bytes(buffer)[: max(0, size - 2)].decode("utf-16-le", "replace")
 
 
-def attachments(data: bytes, password: str, limits: Limits) -> tuple[tuple[Inner, ...], str]:
+def attachments(data: bytes, password: str, limits: ReadLimits) -> tuple[tuple[Inner, ...], str]:
     """The files within the PDF, those that are over a limit or damaged with the reason, and a sentence on what has no name to go by."""
     taken: list[Inner] = []
     left_out: list[str] = []
@@ -123,7 +123,7 @@ def attachments(data: bytes, password: str, limits: Limits) -> tuple[tuple[Inner
     return tuple(taken), " ".join(left_out)
 
 
-def _attachment(document: pikepdf.Pdf, key: str, limits: Limits, space: int) -> Inner:
+def _attachment(document: pikepdf.Pdf, key: str, limits: ReadLimits, space: int) -> Inner:
     name, again = key, "Save the attachment from your PDF program."
     try:
         spec = document.attachments[key]
@@ -135,7 +135,7 @@ def _attachment(document: pikepdf.Pdf, key: str, limits: Limits, space: int) -> 
         return Inner(name, b"", DocumentError("corrupt", f"The attachment is damaged ({type(error).__name__}).", next_step=again))
 
 
-def _content(stream: Any, limits: Limits, space: int) -> bytes:
+def _content(stream: Any, limits: ReadLimits, space: int) -> bytes:
     """The bytes of an attachment, counted while they are inflated. Raises DocumentError when there are, or could be, more than may be.
 
     `space` is what all before it left of `max_unpacked_bytes`.
@@ -156,7 +156,7 @@ def _content(stream: Any, limits: Limits, space: int) -> bytes:
     return raw
 
 
-def _refuse_over(limit: str, most_bytes: int, limits: Limits, size_bytes: int, how: str) -> None:
+def _refuse_over(limit: str, most_bytes: int, limits: ReadLimits, size_bytes: int, how: str) -> None:
     """Raises DocumentError, naming the limit, when it is passed."""
     if size_bytes > most_bytes:
         left = f", of which {most_bytes:,} are left" if limit == "max_unpacked_bytes" else ""

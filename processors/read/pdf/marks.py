@@ -30,14 +30,14 @@ _NO_INK = (b"3", b"7")  # render modes, ISO 32000-1 table 106
 _NEARLY = 0.05  # so far from white is white
 
 
-def acts(data: bytes) -> bool:
+def has_javascript(data: bytes) -> bool:
     """Whether there may be JavaScript, or programs to be started."""
     streams = _streams(data) if _OBJECTS in data else ()
     objects = (_inflated(head, packed) for head, packed in streams if _OBJECTS in head)
     return _ACTIONS.search(data) is not None or any(content is None or _ACTIONS.search(content) for content in objects)
 
 
-def hides(data: bytes, password: str, page_count: int) -> frozenset[int] | None:
+def may_hide_text(data: bytes, password: str, page_count: int) -> frozenset[int] | None:
     """Indices of the pages with text that nobody may see: without ink or opacity, or white; None for all. Looks through all streams."""
     if _transparent(data):
         return None

@@ -18,7 +18,7 @@ from itertools import groupby
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from processors.read.content import JPEG_QUALITY, Content, Inner, Leaf, Source, clean, over
+from processors.read.content import JPEG_QUALITY, Content, Inner, PageContent, Source, clean, over
 from processors.read.pdf import chars, extras, furniture, hidden, layout, marks, scan
 from processors.read.pdf.chars import Sheet
 from processors.read.pdf.open import Opened, opened
@@ -51,7 +51,7 @@ class _Task:
 
     @cached_property
     def _marked(self) -> frozenset[int] | None:
-        return marks.hides(self.file.data, self.file.password, self.count)
+        return marks.may_hide_text(self.file.data, self.file.password, self.count)
 
     def is_marked(self, index: int) -> bool:
         """Whether a page may have text without ink."""
@@ -106,7 +106,7 @@ def _has_form(document: pypdfium2.PdfDocument) -> bool:
     return True
 
 
-def _leaf_or_lost(task: _Task, index: int) -> Leaf:
+def _leaf_or_lost(task: _Task, index: int) -> PageContent:
     """A leaf; an empty one for a page that PDFium counts but cannot load."""
     try:
         with closing(task.file.document[index]) as page:
@@ -118,22 +118,22 @@ def _leaf_or_lost(task: _Task, index: int) -> Leaf:
     except pypdfium2.PdfiumError:
         task.lost.append(index + 1)
         task.forms.append([])
-        return Leaf("")
+        return PageContent("")
 
 
-def _leaf(task: _Task, page: pypdfium2.PdfPage, index: int) -> Leaf:
+def _leaf(task: _Task, page: pypdfium2.PdfPage, index: int) -> PageContent:
     with closing(Sheet(page)) as sheet:
         text = _cleaned(layout.joined(sheet.text, _parts(sheet)))
         if not text:
-            return Leaf("", scan.size_px(page) if scan.is_drawn(sheet) else None)
+            return PageContent("", scan.size_px(page) if scan.is_drawn(sheet) else None)
         if scan.is_junk(text):
-            return Leaf(text, scan.size_px(page))
+            return PageContent(text, scan.size_px(page))
         if task.is_short or task.is_marked(index) or (len(text) < _ENOUGH_TEXT and chars.count(sheet) < _FEW_OBJECTS):
-            return _looked_at(task, sheet, index, Leaf(text))
-        return Leaf(text, hidden_chars=_characters(hidden.strays(sheet)))
+            return _looked_at(task, sheet, index, PageContent(text))
+        return PageContent(text, hidden_chars=_characters(hidden.strays(sheet)))
 
 
-def _looked_at(task: _Task, sheet: Sheet, index: int, leaf: Leaf) -> Leaf:
+def _looked_at(task: _Task, sheet: Sheet, index: int, leaf: PageContent) -> PageContent:
     """The leaf with what the page's objects tell: whether it is a scan, with a layer that is good or poor, and what is hidden."""
     drawn = chars.objects(sheet)
     share = scan.picture_share(sheet, drawn)
@@ -202,12 +202,12 @@ def _merged(row: Sequence[chars.Box]) -> list[chars.Box]:
     return [(min(lefts), min(bottoms), max(rights), max(tops))] if inked else []
 
 
-def _with_furniture(leaves: Sequence[Leaf]) -> list[Leaf]:
+def _with_furniture(leaves: Sequence[PageContent]) -> list[PageContent]:
     spans = furniture.repeated([leaf.text for leaf in leaves])
     return [replace(leaf, repeated=span) if span else leaf for leaf, span in zip(leaves, spans, strict=True)]
 
 
-def _with_fields(leaf: Leaf, lines: Sequence[str]) -> Leaf:
+def _with_fields(leaf: PageContent, lines: Sequence[str]) -> PageContent:
     """The leaf with the values of its form under a heading."""
     return replace(leaf, text="\n".join([leaf.text, "Form fields:", *lines]).lstrip("\n")) if lines else leaf
 
@@ -218,11 +218,11 @@ def _attachments(file: Opened, source: Source) -> tuple[tuple[Inner, ...], str]:
     return extras.attachments(file.data, file.password, source.limits)
 
 
-def _flags(file: Opened, task: _Task, leaves: Sequence[Leaf]) -> tuple[str, ...]:
+def _flags(file: Opened, task: _Task, leaves: Sequence[PageContent]) -> tuple[str, ...]:
     """What a careful reader should know."""
     hidden = any(leaf.hidden_chars for leaf in leaves)
     damaged = task.lost or task.unseen
-    signs = {"repaired": file.repaired, "hidden_text": hidden, "javascript": marks.acts(file.data), "damaged_pages": damaged}
+    signs = {"repaired": file.repaired, "hidden_text": hidden, "javascript": marks.has_javascript(file.data), "damaged_pages": damaged}
     return tuple(name for name, holds in signs.items() if holds)
 
 

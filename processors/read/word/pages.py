@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from processors.read.content import Leaf, clean
+from processors.read.content import PageContent, clean
 from schemas.pipeline import Heading
 
 _CALL = re.compile("\0([0-9]+)\0")
@@ -60,7 +60,7 @@ class Pages:
         self._notes = notes
         self._told: set[int] = set()
         self.outline: list[Heading] = []
-        self.leaves: list[Leaf] = []
+        self.leaves: list[PageContent] = []
         pages = [page for page in "\n".join(lines).split("\f") if page.strip()] or [""]
         for number, page in enumerate(pages, start=1):
             self._headings(page, number)
@@ -71,7 +71,7 @@ class Pages:
         """A page without its marks; hidden text stays, and is counted."""
         unseen = sum(len(text) for text in _HIDDEN.findall(page))
         plain = _MARKS.sub("", _CALL.sub(lambda call: self._label(int(call[1])), without_headings(page)))
-        self.leaves.append(Leaf(clean(plain), hidden_chars=unseen))
+        self.leaves.append(PageContent(clean(plain), hidden_chars=unseen))
 
     def _below(self, page: str) -> list[str]:
         """The notes that a page calls, and those that these call, each where it is called first."""

@@ -22,7 +22,7 @@ _WAIT_S = 10.0  # for another worker that writes a row, which takes microseconds
 _LOCKS = 1 << 48  # places in the file of locks, one for each beginning of a SHA-256
 
 
-class Twins:
+class Duplicates:
     """What ended how, by SHA-256, in the files `place` and `place`.locks."""
 
     def __init__(self, place: str) -> None:
@@ -72,6 +72,6 @@ class Twins:
 
 
 @lru_cache(maxsize=1)
-def twins(place: str) -> Twins:
+def twins(place: str) -> Duplicates:
     """Those at a place, opened once a worker."""
-    return Twins(place)
+    return Duplicates(place)

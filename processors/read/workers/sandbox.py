@@ -25,7 +25,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from schemas.errors import DocumentError, said
+from schemas.errors import DocumentError, describe
 
 T = TypeVar("T")
 
@@ -115,7 +115,7 @@ def _shielded(function: Callable[..., T], *args: Any) -> T:
     except (DocumentError, MemoryError):
         raise
     except BaseException as error:
-        message = f"Reading it ended in a way that nobody foresaw ({said(error)})."
+        message = f"Reading it ended in a way that nobody foresaw ({describe(error)})."
         raise DocumentError("crashed", message, next_step="Open it in its program, save it again, and run again.") from error
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from processors.read.discover import Found, display
 from processors.read.workers.sandbox import Sandbox
-from processors.read.workers.worker import Opened, Reading, Stretch, Terms, document_of, failed, read_file, read_files
+from processors.read.workers.worker import Opened, Reading, SlotRange, Terms, document_of, failed, read_file, read_files
 from schemas.errors import DocumentError
 from schemas.pipeline import Document
 
@@ -38,7 +38,7 @@ def groups(batch: Sequence[Found]) -> Iterator[list[Found]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class WorkerPool:
     """The workers, and the terms on which they read."""
 
     sandbox: Sandbox
@@ -78,7 +78,7 @@ class Crew:
         with tempfile.NamedTemporaryFile(prefix="octavo-") as mark:
             while True:
                 begun = time.monotonic()
-                stretch = Stretch(start, stop, timeout_s * _SOFT, spent, lost)
+                stretch = SlotRange(start, stop, timeout_s * _SOFT, spent, lost)
                 try:
                     opened = await self.sandbox.run(read_file, found, self.terms, stretch, mark.name, timeout_s=timeout_s)
                 except DocumentError as error:

@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from processors.read.content import Content, Inner, Leaf, Limits, Source, over
-from processors.read.discover import Found, display, hidden, take
+from processors.read.content import Content, Inner, PageContent, ReadLimits, Source, over
+from processors.read.discover import Found, display, dotfile, take
 from processors.read.kinds import NAMES, OLE_ENCRYPTED, UNKNOWN, media_type
-from processors.read.workers.duplicates import Twins, twins
+from processors.read.workers.duplicates import Duplicates, twins
 from processors.read.workers.inner_paths import paths
 from processors.read.workers.sandbox import out_of_memory
-from schemas.errors import DocumentError, said
+from schemas.errors import DocumentError, describe
 from schemas.pipeline import Document, Page, Status
 
 _XML_NO_MEMORY = 2  # XML_ERR_NO_MEMORY in libxml2's xmlerror.h, read 2026-11
@@ -35,7 +35,7 @@ class Terms:
     `duplicates` is the file that tells what was read before, "" when each file is read; with `ocr`, pictures are not in it.
     """
 
-    limits: Limits
+    limits: ReadLimits
     passwords: tuple[str, ...]
     readers: Mapping[str, str]
     twins: str = ""
@@ -57,7 +57,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class SlotRange:
     """Which slots of a file to read, and for how long to go on to further ones."""
 
     start: int = 0
@@ -73,15 +73,15 @@ class Opened:
 
     readings: list[Reading]
     more_from: int | None = None
-    spent: tuple[int, int] = (0, 0)  # as in `Stretch`, this one included
+    spent: tuple[int, int] = (0, 0)  # as in `SlotRange`, this one included
 
 
 def read_files(group: Sequence[Found], terms: Terms) -> list[Opened]:
     """Several files, one after the other."""
-    return [read_file(found, terms, Stretch()) for found in group]
+    return [read_file(found, terms, SlotRange()) for found in group]
 
 
-def read_file(found: Found, terms: Terms, stretch: Stretch, mark: str = "") -> Opened:
+def read_file(found: Found, terms: Terms, stretch: SlotRange, mark: str = "") -> Opened:
     """One file and what lies in it, or a stretch of that; `mark` is the file in which the slot at work is put down."""
     document = document_of(found)
     try:
@@ -96,7 +96,7 @@ def look_again(what: str, found: Found, path: bytes, sha256: str, terms: Terms, 
 
     Raises DocumentError: changed, corrupt and what reading raises.
     """
-    data = _dug(document_of(found), _taken(found, terms.limits), path, terms)
+    data = _extracted(document_of(found), _taken(found, terms.limits), path, terms)
     if data is None or hashlib.sha256(data).hexdigest() != sha256:
         raise DocumentError("changed", f"{display(path)} is no longer the file that was read.", next_step="Run again to read it anew.")
     name = terms.readers.get(media_type(data, path), "")
@@ -124,7 +124,7 @@ class _Tree:
         self._files = 0  # inside, so far
         self._grown_bytes = 0  # by which the files inside are larger than what they lay in
 
-    def stretch(self, document: Document, data: bytes, known: str, stretch: Stretch) -> Opened:
+    def stretch(self, document: Document, data: bytes, known: str, stretch: SlotRange) -> Opened:
         """Read some slots. Between two of them there is time to stop, so that a large archive is read in several goes."""
         begun = time.monotonic()
         self._put_down(stretch.start, document.path_bytes)
@@ -145,7 +145,7 @@ class _Tree:
         if file.error:
             yield Reading(failed(document, file.error))
         elif any(part.startswith(".") for part in document.path.removeprefix(document.container).split("/")):
-            yield Reading(replace(hidden(document.path_bytes), container=document.container, size_bytes=document.size_bytes))
+            yield Reading(replace(dotfile(document.path_bytes), container=document.container, size_bytes=document.size_bytes))
         elif depth > self._terms.limits.max_nesting:
             bound = self._terms.limits.max_nesting
             detail = f"It lies {depth} files deep; the limit max_nesting is {bound}. Raise it to read the file."
@@ -172,7 +172,7 @@ class _Tree:
         with known_here.alone(document.sha256):
             return self._once(document, data, known_here)
 
-    def _once(self, document: Document, data: bytes, known: Twins) -> tuple[Reading, Sequence[Inner]]:
+    def _once(self, document: Document, data: bytes, known: Duplicates) -> tuple[Reading, Sequence[Inner]]:
         """As the same bytes ended before; else parsed, for others to know. What holds files is opened each time, for these have paths."""
         twin, holds = known.of(document) or (None, True)
         if twin and not holds:
@@ -208,7 +208,7 @@ class _Tree:
             Path(self._mark).write_bytes(b"%d %b" % (slot, path))
 
 
-def _dug(document: Document, data: bytes, path: bytes, terms: Terms) -> bytes | None:
+def _extracted(document: Document, data: bytes, path: bytes, terms: Terms) -> bytes | None:
     """The bytes of the file with this path in a file, or of the file itself; None when there is none."""
     while document.path_bytes != path:
         inner = _content(data, media_type(data, document.path_bytes), terms).inner
@@ -226,7 +226,7 @@ def _files(container: Document, inner: Sequence[Inner]) -> Iterator[tuple[Docume
         yield Document(path=display(path), path_bytes=path, size_bytes=len(file.data), container=container.path), file
 
 
-def _taken(found: Found, limits: Limits) -> bytes:
+def _taken(found: Found, limits: ReadLimits) -> bytes:
     data = take(found, limits.max_file_bytes)
     if len(data) > limits.max_file_bytes:
         message = f"It grew past the limit max_file_bytes of {limits.max_file_bytes:,}."
@@ -252,7 +252,7 @@ def _guarded(function: Any, *args: Any) -> Any:
     except BaseException as error:  # a panic of a library in Rust is no Exception
         if _is_out_of_memory(error):
             out_of_memory()
-        message = f"Its reader could make no sense of it ({said(error)})."
+        message = f"Its reader could make no sense of it ({describe(error)})."
         raise DocumentError("corrupt", message, next_step="Open it in its program and save it again.") from error
 
 
@@ -278,7 +278,7 @@ def _paged(document: Document, content: Content) -> Reading:
     return Reading(replace(document, status="empty", reason="no_text", detail=detail), pages)
 
 
-def _page(document: str, number: int, leaf: Leaf) -> Page:
+def _page(document: str, number: int, leaf: PageContent) -> Page:
     return Page(
         document, number, leaf.text, leaf.image_px, text_from=leaf.text_from, repeated=leaf.repeated, hidden_chars=leaf.hidden_chars
     )

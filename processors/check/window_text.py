@@ -20,8 +20,8 @@ from functools import cached_property
 from itertools import accumulate, chain
 from typing import Any
 
-from processors.check import noisy
-from processors.check.levels import Levelled, initials, level, variants
+from processors.check import ocr_noise
+from processors.check.folding import FoldedText, fold, initials, variants
 from schemas.pipeline import Grade, Kind, Part
 from schemas.text.values import Found, amounts_in, currencies_in, dates_in, other_amount, other_date
 
@@ -60,7 +60,7 @@ class Hit:
     noisy: bool = False  # with letters misread
 
 
-class Source:
+class WindowText:
     """The text of a window, made ready to be searched document by document; each index is made when it is first needed."""
 
     def __init__(self, parts: Iterable[Part]) -> None:
@@ -122,7 +122,7 @@ class Source:
             if self._stands_alone(start, end):
                 return Hit(start, end, "loose")
             glued = glued or Hit(start, end, "loose")
-        return glued if len(level(value)) >= GLUED_CHARACTERS else None
+        return glued if len(fold(value)) >= GLUED_CHARACTERS else None
 
     def _find_exact(self, value: str, span: Span) -> Hit | None:
         """The text as it is."""
@@ -144,10 +144,10 @@ class Source:
         """A name with initials, or a text with letters misread."""
         if (pattern := initials(value)) and (match := pattern.search(self.text, *span)):
             return Hit(*match.span(), "loose")
-        wanted = level(value)
+        wanted = fold(value)
         if self._may_be_noisy(span, len(wanted)):
             low, high = (self._levelled.place(place) for place in span)
-            for start, end in noisy.places(wanted, self._levelled.text, low, high):
+            for start, end in ocr_noise.places(wanted, self._levelled.text, low, high):
                 return Hit(self._levelled.origin(start), self._levelled.origin(end - 1) + 1, "loose", noisy=True)
         return None
 
@@ -193,7 +193,7 @@ class Source:
 
     def _loosely(self, value: str, span: Span) -> Iterator[Span]:
         """Places where the value stands once both are levelled, as spans of the source."""
-        wanted = level(value)
+        wanted = fold(value)
         if len(wanted) < (2 if wanted[:1] > _IDEOGRAPHS else LOOSE_CHARACTERS):
             return
         low, high = (self._levelled.place(place) for place in span)
@@ -206,8 +206,8 @@ class Source:
         return not (_glued(text[start - 1 : start], text[start]) or _glued(text[end - 1], text[end : end + 1]))
 
     @cached_property
-    def _levelled(self) -> Levelled:
-        return Levelled(self.text)
+    def _levelled(self) -> FoldedText:
+        return FoldedText(self.text)
 
     @cached_property
     def _figures(self) -> str:

@@ -1,6 +1,6 @@
 """A text comes in; its plainest form goes out, with the way back to the characters it came from, and other ways to write a name.
 
-`level("Süd-Ost GmbH")` is `sudostgmbh`; in `Levelled("a Süd-Ost b")` the origin of character 1 is character 2, the S; the variants of
+`fold("Süd-Ost GmbH")` is `sudostgmbh`; in `FoldedText("a Süd-Ost b")` the origin of character 1 is character 2, the S; the variants of
 `Doe, John` have `John Doe` among them.
 """
 
@@ -51,7 +51,7 @@ def _form(character: str) -> str:
 _FORMS = _Forms()
 
 
-class Levelled:
+class FoldedText:
     """The plainest form of a text, and for each of its characters the one it came from."""
 
     def __init__(self, text: str) -> None:
@@ -80,7 +80,7 @@ class Levelled:
         return self._starts[number] + sum(len(_FORMS[ord(character)]) for character in self._chunks[number][:offset])
 
 
-def level(text: str) -> str:
+def fold(text: str) -> str:
     """The plainest form of a value."""
     return _MARKS.sub(" ", text).translate(_FORMS)
 

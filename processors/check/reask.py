@@ -21,7 +21,7 @@ Read on your own account: begin with the last page, give the fields in the order
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Reask:
     """A window to ask again: the question, which may be about some fields only, and by document what came of the last answer."""
 
     window: Window
@@ -30,7 +30,7 @@ class Again:
     rejects: Mapping[str, Reject]
 
 
-def ask_again(request: Request, rejects: Iterable[Reject]) -> list[Again]:
+def ask_again(request: Request, rejects: Iterable[Reject]) -> list[Reask]:
     """The windows to ask again; documents are in the order of the window.
 
     There are none after the last round, and after a second pass, which is only compared with the first.
@@ -50,7 +50,7 @@ def ask_again(request: Request, rejects: Iterable[Reject]) -> list[Again]:
     return [_again(request, half) for group in ordered for half in _halved(group, len(request.window.documents)) if half]
 
 
-def some(question: Question, names: Iterable[str]) -> Question:
+def subset(question: Question, names: Iterable[str]) -> Question:
     """The same question about some of its fields; the question itself when no names are given. The name shows it in the ledger."""
     wanted = tuple(names)
     if not wanted:
@@ -59,7 +59,7 @@ def some(question: Question, names: Iterable[str]) -> Question:
     return _variant(question, "again", words, wanted)
 
 
-def second(question: Question) -> Question:
+def rephrased(question: Question) -> Question:
     """The same question in other words, its fields in the opposite order: for a second, independent pass."""
     return _variant(question, "second", question.instruction + SECOND, tuple(field.name for field in reversed(question.fields)))
 
@@ -87,10 +87,10 @@ def _is_final(request: Request, reject: Reject) -> bool:
     return reject.reason == NOT_APPLICABLE or (reject.reason == "content_filter" and len(request.window.documents) == 1)
 
 
-def _again(request: Request, group: list[Reject]) -> Again:
+def _again(request: Request, group: list[Reject]) -> Reask:
     question = request.question.whole or request.question
     by_document = {reject.document: reject for reject in group}
-    return Again(_window(request.window, set(by_document)), _complaint(group), some(question, group[0].fields), by_document)
+    return Reask(_window(request.window, set(by_document)), _complaint(group), subset(question, group[0].fields), by_document)
 
 
 def _halved(rejects: list[Reject], documents: int) -> Iterator[list[Reject]]:
