@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from flows import consent
-from flows.estimate import Estimate
+from flows.consent import Estimate
 from flows.prefect_run import approval
 from processors.ask.money.budget import Budget, Caps
 from processors.pack import windows as pack

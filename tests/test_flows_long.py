@@ -17,7 +17,7 @@ import pytest
 
 from flows import order, settings
 from flows.answering import staging
-from flows.estimate import Estimate
+from flows.consent import Estimate
 from flows.outcome.outcome import Outcome
 from processors.store.warehouse import Warehouse
 from schemas.job import Job

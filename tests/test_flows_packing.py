@@ -13,7 +13,7 @@ import pytest
 
 from flows import order, settings
 from flows.answering import packing
-from flows.estimate import Estimate
+from flows.consent import Estimate
 from flows.hooks import Hooks
 from flows.outcome.outcome import Outcome
 from processors.pack.calibration import FIRST_FACTOR

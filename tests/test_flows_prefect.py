@@ -78,7 +78,7 @@ named(Job(inbox=sys.argv[1]))
 
 ASKED = """
 import asyncio, sys
-from flows import approval
+from flows.prefect_run import approval
 from flows.process_folder import process_folder
 from schemas.job import Job
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import StateType
 
+from flows import order
 from flows.outcome.outcome import Outcome
 from flows.prefect_run.flow_run import refuse_idle, state_of
 from flows.tally import Failure
@@ -52,13 +53,13 @@ def test_idle_flows_are_refused(step: str, more: dict[str, object], words: str, 
     """A flow with no question, or with no documents to ask about, says so and what to do; the output folder is not made."""
     job = Job.model_validate({"inbox": str(tmp_path), "out": str(tmp_path / "out"), **more})
     with pytest.raises(SettingsError, match=words):
-        refuse_idle(job, [step])  # type: ignore[list-item]
+        refuse_idle(job, [], [step])  # type: ignore[list-item]
     assert not (tmp_path / "out").exists()
 
 
 def test_ingest_is_never_idle(tmp_path: Path) -> None:
     """A job without questions is fine as long as it reads the folder; without reading it is refused."""
     job = Job(inbox=str(tmp_path))
-    refuse_idle(job, ["ingest", "extract", "summarize"])
+    refuse_idle(job, [order.ingest], ["extract", "summarize"])
     with pytest.raises(SettingsError):
-        refuse_idle(job, ["extract"])
+        refuse_idle(job, [], ["extract"])

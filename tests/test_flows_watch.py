@@ -29,7 +29,7 @@ from tests.prefect_server import ROOT
 
 RUN = "0658abce-e7f9-47b2-9585-fc8d37f666f8"
 LATER = datetime.now(UTC) + timedelta(days=1)
-LIVING = f"from flows import liveness; liveness.announce({RUN!r}); print('ready', flush=True); input()"
+LIVING = f"from flows.prefect_run import liveness; liveness.announce({RUN!r}); print('ready', flush=True); input()"
 
 
 def living() -> subprocess.Popen[str]:
@@ -67,7 +67,7 @@ def test_a_run_lives_as_long_as_its_process() -> None:
 @pytest.mark.parametrize("started_by_worker", [True, False])
 def test_a_run_outlives_its_worker(tmp_path: Path, *, started_by_worker: bool) -> None:
     """A process that a worker started goes on when nobody reads its lines; one of a terminal ends, as `octavo run | head` should."""
-    code = "import sys; from flows import liveness; from rich.console import Console; liveness.outlive_worker(); input()\n"
+    code = "import sys; from flows.prefect_run import liveness; from rich.console import Console; liveness.outlive_worker(); input()\n"
     code += "for _ in range(3): Console().print('x'); Console(stderr=True).print('x')\n"
     code += f"open({str(tmp_path / 'done')!r}, 'w')"
     environ = {**os.environ, **({FLOW_RUN: RUN} if started_by_worker else {})}

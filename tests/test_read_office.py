@@ -191,9 +191,10 @@ def test_what_needs_an_extra_is_skipped_and_not_an_error(tmp_path: Path) -> None
     """In a worker without the extra the row is skipped as unsupported, and keeps its type."""
     (tmp_path / "a.rtf").write_bytes(RTF)
     script = (
-        "import asyncio, pathlib, sys\nfrom processors.read import office, pages, worker\noffice.find_spec = lambda _: None\n"
+        "import asyncio, pathlib, sys\nfrom processors.read import office, pages\n"
+        "from processors.read.workers import worker\noffice.find_spec = lambda _: None\n"
         f"found = pages.Found({os.fsencode(tmp_path)!r}, b'a.rtf', {len(RTF)})\n"
-        "(opened,) = worker.read_files([found], worker.Terms(pages.Limits(), (), pages.READERS))\n"
+        "(opened,) = worker.read_files([found], worker.Terms(pages.ReadLimits(), (), pages.READERS))\n"
         "document = opened.readings[0].document\nprint(document.status, document.reason, document.media_type)\n"
     )
     environ = {**os.environ, "PATH": str(tmp_path)}

@@ -155,9 +155,9 @@ def test_what_is_missing_is_named() -> None:
     script = (
         "import sys\n"
         "sys.modules['s3fs'] = None\n"
-        "from processors.read.pages import Limits, discover\n"
+        "from processors.read.pages import ReadLimits, discover\n"
         "try:\n"
-        "    list(discover('s3://papers', Limits()))\n"
+        "    list(discover('s3://papers', ReadLimits()))\n"
         "except Exception as error:\n"
         "    print(error)\n"
     )

@@ -25,7 +25,7 @@ from typing import Any
 from unittest import mock
 
 from flows import order, settings
-from flows.estimate import Estimate
+from flows.consent import Estimate
 from flows.hooks import Hooks
 from processors.ask import replies
 from processors.ask.pace.pace import RateLimiter
