@@ -172,6 +172,17 @@ class Question:
         return self.whole.name if self.whole else self.name
 
 
+Purpose = Literal[
+    "first",  # a window as it was packed
+    "second_pass",  # the same in other words, to compare
+    "failed_fields",  # documents whose answers were not accepted, with those that lack the same fields
+    "alone",  # one of those by itself
+    "missing_rows",  # what a list left out
+    "rest",  # a reply that was cut short is carried on
+]
+ASKED_BEFORE: Mapping[Purpose, int] = {"first": 0, "second_pass": 0, "failed_fields": 1, "alone": 2, "missing_rows": 3, "rest": 1}
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Exactly what is sent, and its name: `fingerprint` is the SHA-256 of model, messages and reply format."""
@@ -183,9 +194,14 @@ class Request:
     body: Mapping[str, Any] = field(repr=False)  # the JSON of the call; empty where a stored reply is checked
     prompt_tokens: int
     reply_tokens: int  # the most the reply may have
-    round: int = 0  # 0 the first time, 1 and 2 for what is asked again, 3 for rows that a list left out
+    purpose: Purpose = "first"
     legend: Mapping[str, Any] | Sequence[Any] = field(default_factory=dict)  # of the short form of its records; {} for the plain one
     complaint: str = ""  # what was told to be wrong with the last answer
+
+    @property
+    def round(self) -> int:
+        """The column `round`: 0 where documents are asked about for the first time, in each pass."""
+        return ASKED_BEFORE[self.purpose]
 
 
 @dataclass(frozen=True, slots=True)

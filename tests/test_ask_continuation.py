@@ -197,7 +197,7 @@ async def test_only_missing_documents_are_asked_again_without_partial_mode(kimi:
         reply = await asking.ask(request)
         records, rejects = check.check(request, reply)
         (again,) = check.ask_again(request, rejects)
-        rest = asking.request(again.window, again.question, round_=1, complaint=again.complaint)
+        rest = asking.request(again.window, again.question, purpose="failed_fields", complaint=again.complaint)
         more, none = check.check(rest, await asking.ask(rest))
     assert len(kimi.journal) == 2
     assert 0 < len(records) < DOCUMENTS

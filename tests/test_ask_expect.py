@@ -19,7 +19,7 @@ from processors.ask.replies import Asker
 from processors.pack import windows as pack
 from schemas.compile.compiler import compile_question
 from schemas.job import Job
-from schemas.pipeline import Page, Question, Reply, Request, Usage, Window
+from schemas.pipeline import Page, Purpose, Question, Reply, Request, Usage, Window
 from schemas.text.printed_rows import item_tokens
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
@@ -62,9 +62,9 @@ def replied(request: Request, tokens: int, finish_reason: str = "stop", *, from_
     return Reply(request.fingerprint, "", finish_reason, Usage(1_000, tokens), "m", "e", 1.0, from_ledger=from_ledger)
 
 
-def request_of(question: Question, shown: Window, round_: int = 0) -> Request:
+def request_of(question: Question, shown: Window, purpose: Purpose = "first") -> Request:
     """A request as `ReplyLength` sees it."""
-    return Request("f", question, shown, {}, {}, 0, 0, round_)
+    return Request("f", question, shown, {}, {}, 0, 0, purpose)
 
 
 def test_a_question_begins_with_the_estimate_of_its_schema(question: Question) -> None:
@@ -171,7 +171,7 @@ def test_replies_that_tell_nothing_are_left_out(question: Question, finish_reaso
 def test_what_was_asked_again_or_is_known_is_not_learned_twice(question: Question) -> None:
     """A reply from the ledger was counted when the ledger was read, and one to a second asking is about a document in trouble."""
     expected = ReplyLength(lambda _: ())
-    first, second = (request_of(question, window(invoice(1)), round_) for round_ in (0, 1))
+    first, second = (request_of(question, window(invoice(1)), purpose) for purpose in ("first", "failed_fields"))
     before = expected.tokens(question, first.window)
     for _ in range(LEAST):
         expected.note(first, replied(first, 60, from_ledger=True))
@@ -208,12 +208,12 @@ async def test_a_limit_that_changed_asks_nothing_again(kimi: Running, question: 
     async with asker(kimi, tmp_path) as asking:
         room = asking.room([question], 20)
         request = asking.request(window(invoice(0)), question)
-        again = asking.request(window(invoice(0)), question, round_=1, complaint="It was wrong.")
+        again = asking.request(window(invoice(0)), question, purpose="failed_fields", complaint="It was wrong.")
         for number in range(10):
             await asking.ask(asking.request(window(invoice(number)), question))
         await asking.ask(again)
         later = asking.request(window(invoice(0)), question)
-        later_again = asking.request(window(invoice(0)), question, round_=1, complaint="It was wrong.")
+        later_again = asking.request(window(invoice(0)), question, purpose="failed_fields", complaint="It was wrong.")
         replies = [await asking.ask(one) for one in (later, later_again)]
         assert asking.room([question], 20) == room  # else windows would be packed otherwise, and be other requests
     assert later.reply_tokens < request.reply_tokens

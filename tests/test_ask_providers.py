@@ -11,7 +11,7 @@ import pytest
 
 from flows import settings
 from flows.commands import show
-from processors.ask.providers import Limits, Model, call_body, catalogue
+from processors.ask.providers import AccountLimits, Model, call_body, catalogue
 from schemas.errors import ModelRetired, SettingsError
 from schemas.job import Job
 
@@ -118,7 +118,7 @@ def test_a_file_of_the_users_own(tmp_path: Path) -> None:
     ours = model_of("our-kimi", "cluster", path=path)
     assert (ours.price_in, ours.price_out, ours.priced, ours.context_tokens) == (0.2, 3.5, True, 262_144)
     assert mine.provider("cluster").drop == catalogue().provider("vllm").drop
-    assert mine.tiers[1] == Limits(15, 77, 2_000_000, 0)
+    assert mine.tiers[1] == AccountLimits(15, 77, 2_000_000, 0)
     assert catalogue().models["kimi-k2.6"].price_out == 4.0
 
 
@@ -348,17 +348,17 @@ def test_limits_are_the_providers() -> None:
     """Tiers are Moonshot's; another account's limits are to be found, those of one's own machine are said; a hand wins over all."""
     assert settings.limits(job_of(tier=5)).concurrency == 100
     for name in ("zai", "bigmodel", "openai", "litellm"):
-        assert settings.limits(job_of(provider=name, tier=5)) == Limits(0, 0, 0, 0)
-        assert settings.assumed(job_of(provider=name)) == catalogue().provider(name).assumed != Limits(0, 0, 0, 0)
-    assert settings.limits(job_of(provider="vllm")) == settings.assumed(job_of(provider="vllm")) == Limits(32, 0, 0, 0)
+        assert settings.limits(job_of(provider=name, tier=5)) == AccountLimits(0, 0, 0, 0)
+        assert settings.assumed(job_of(provider=name)) == catalogue().provider(name).assumed != AccountLimits(0, 0, 0, 0)
+    assert settings.limits(job_of(provider="vllm")) == settings.assumed(job_of(provider="vllm")) == AccountLimits(32, 0, 0, 0)
     assert settings.limits(job_of(provider="zai", concurrency=9)).concurrency == 9
 
 
 def test_limits_that_nobody_tells_are_to_be_found() -> None:
     """Without a tier limits are 0, "to be found", but for those by hand; a plan assumes tier 1, and windows fit the smallest tier."""
-    assert settings.limits(job_of()) == Limits(0, 0, 0, 0)
-    assert settings.limits(job_of(rpm=7)) == Limits(0, 7, 0, 0)
-    assert settings.assumed(job_of(rpm=7)) == Limits(15, 7, 2_000_000, 0)
+    assert settings.limits(job_of()) == AccountLimits(0, 0, 0, 0)
+    assert settings.limits(job_of(rpm=7)) == AccountLimits(0, 7, 0, 0)
+    assert settings.assumed(job_of(rpm=7)) == AccountLimits(15, 7, 2_000_000, 0)
     assert settings.assumed(job_of(tier=5)) == settings.limits(job_of(tier=5))
     found, told, hosted = job_of(), job_of(tier=5), job_of(provider="zai")
     sizes = [settings.account(job, {}, key="sk-canary").minute_tokens for job in (found, told, hosted)]

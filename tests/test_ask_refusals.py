@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.ask.api.chat import trouble
-from processors.ask.api.refusals import Refusal, hidden, refusal
+from processors.ask.api.refusals import Refusal, refusal, refusal_in_body
 from processors.ask.providers import catalogue
 from schemas.errors import AccessRefused, RequestRefused
 
@@ -207,7 +207,7 @@ def test_any_answer_means_something(status: int, body: str, header: str, date: s
     """Whatever a host or a gateway sends, it is told apart without an error, and no wait is endless."""
     found = read(status, body, "zai", retry_after=header, date=date)
     assert found.wait_s is None or 0 <= found.wait_s < 1e12
-    hidden(body, catalogue().provider("zai"))
+    refusal_in_body(body, catalogue().provider("zai"))
 
 
 @pytest.mark.parametrize("header", ["inf", "nan", "-1", "1e400"])
@@ -237,7 +237,7 @@ def test_no_key_is_shown() -> None:
 )
 def test_a_refusal_under_status_200(body: str, kind: str | None) -> None:
     """A page or an error that comes as a success is a refusal; anything that may be a reply is none, since it may be paid."""
-    found = hidden(body, catalogue().provider("zai"))
+    found = refusal_in_body(body, catalogue().provider("zai"))
     assert (found.kind if found else None) == kind
 
 

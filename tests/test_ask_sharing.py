@@ -139,7 +139,7 @@ def test_a_process_waits_because_another_was_told_to() -> None:
             for hear in (lambda _: None, said.append)
         ]
         async with paces[0].acquire(1) as place:
-            paces[0].left(place)
+            paces[0].started(place)
             paces[0].overloaded(place, 100.0)
         async with paces[1].acquire(1):
             return now(), said
@@ -159,7 +159,7 @@ def test_what_one_finds_the_other_knows(tmp_path: Path) -> None:
             before = other.limits()
         await asyncio.sleep(5)
         async with one.acquire(1) as place:
-            one.left(place)
+            one.started(place)
             one.refused(place, Refusal("rate", "No.", "rpm", 100, 1.0))
         await asyncio.sleep(5)
         async with other.acquire(1):

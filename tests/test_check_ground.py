@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.check.ground import evidence, ground
-from processors.check.window_text import Source
+from processors.check.window_text import WindowText
 from schemas.pipeline import Evidence, Field, Kind, Part, TextFrom
 from schemas.text.values import amounts_in, dates_in
 
@@ -31,7 +31,7 @@ def part(text: str, *, page: int = 1, start: int = 0, document: str = "d1", text
 
 def prove(fields: tuple[Field, ...], value: Mapping[str, Any], *parts: Part, document: str = "d1") -> list[Evidence]:
     """The evidence of a record over these parts."""
-    source = Source(parts)
+    source = WindowText(parts)
     return [evidence(leaf, source, document) for leaf in ground(fields, value, source, document)]
 
 

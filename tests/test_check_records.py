@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from processors.check.normalise import normalise
-from processors.check.reask import some
-from processors.check.records import agree, ask_again, check, rated, second, settle
+from processors.check.reask import subset
+from processors.check.records import agree, ask_again, check, close_rejects, rated, rephrased
 from schemas.compile.row_codec import legend
-from schemas.pipeline import Field, Part, Question, Record, Reject, Reply, Request, Usage, Window
+from schemas.pipeline import Field, Part, Purpose, Question, Record, Reject, Reply, Request, Usage, Window
 
 
 class Item(BaseModel):
@@ -73,12 +73,14 @@ TEXTS = {
 }
 
 
-def request_for(texts: Mapping[str, str] = TEXTS, *, question: Question = QUESTION, round_: int = 0, seen: bool = False) -> Request:
+def request_for(
+    texts: Mapping[str, str] = TEXTS, *, question: Question = QUESTION, purpose: Purpose = "first", seen: bool = False
+) -> Request:
     """A request that shows one page a document, with the ids k1, k2, ...; its records may leave out what is null."""
     parts = tuple(Part(document, 1, 1, 0, len(text), text, 10, image_px=(9, 9) if seen else None) for document, text in texts.items())
     ids = {f"k{number}": document for number, document in enumerate(texts, start=1)}
     same = {field.name: field.name for field in question.fields}
-    return Request("f", question, Window(parts, 13 * len(texts)), ids, {}, 0, 0, round_, same)
+    return Request("f", question, Window(parts, 13 * len(texts)), ids, {}, 0, 0, purpose, same)
 
 
 def reply_of(text: str, finish_reason: str = "stop") -> Reply:
@@ -381,7 +383,7 @@ def test_only_the_failing_fields_are_asked_again_and_laid_over_the_rest() -> Non
     assert again.question.json_schema == {"type": "object", "properties": {"day": {}}, "required": ["day"]}
     assert again.question.fingerprint != QUESTION.fingerprint
     assert "day" in again.question.instruction
-    smaller = replace(request, question=again.question, round=1, fingerprint="g")
+    smaller = replace(request, question=again.question, purpose="failed_fields", fingerprint="g")
     answer = json.dumps({"documents": [{"id": "k1", "record": {"day": "2026-03-05"}}]})
     (record,), rejects = check(smaller, reply_of(answer), again.rejects)
     assert not rejects
@@ -399,10 +401,10 @@ def test_the_ladder_ends_after_three_rounds() -> None:
     _, rejects = judged(entries, request)
     (together,) = ask_again(request, rejects.values())
     assert together.window.documents == ("d1", "d2")
-    alone = ask_again(replace(request, question=together.question, round=1), rejects.values())
+    alone = ask_again(replace(request, question=together.question, purpose="failed_fields"), rejects.values())
     assert [one.window.documents for one in alone] == [("d1",), ("d2",)]
-    assert ask_again(replace(request, question=together.question, round=2), rejects.values()) == []
-    records, left = settle(rejects.values())
+    assert ask_again(replace(request, question=together.question, purpose="alone"), rejects.values()) == []
+    records, left = close_rejects(rejects.values())
     assert (len(records), left) == (2, [])
     states = {item.field: (item.state, item.detail) for item in records[0].evidence}
     assert states["number"] == ("given", "")
@@ -418,7 +420,7 @@ def test_a_key_that_is_missing_is_asked_for_again_and_is_no_null() -> None:
     plain = replace(request_for({"d1": TEXTS["d1"]}), legend={})
     reject = failing(record, plain)
     assert (reject.reason, reject.fields, "day: is missing" in reject.detail) == ("invalid", ("day",), True)
-    (kept,), _ = settle([reject])
+    (kept,), _ = close_rejects([reject])
     assert {item.field: item.state for item in kept.evidence}["day"] == "missing"
     assert "d1" in judged({"k1": record | {"day": None}}, plain)[0]
     assert judged({"k1": record})[0]["d1"].value["day"] is None
@@ -463,7 +465,7 @@ def test_an_answer_that_brings_nothing_keeps_what_was_accepted() -> None:
     """A smaller question without an answer leaves the accepted fields of the first one as they were."""
     request = request_for({"d1": TEXTS["d1"]})
     reject = failing({"number": "B-1001", "day": "soon"}, request)
-    smaller = replace(request, question=some(QUESTION, ["day"]), round=1)
+    smaller = replace(request, question=subset(QUESTION, ["day"]), purpose="failed_fields")
     _, (again,) = check(smaller, reply_of("I cannot."), {"d1": reject})
     assert (again.reason, again.question, again.fields) == ("invalid_json", "bill", ("day",))
     assert again.kept == reject.kept
@@ -473,7 +475,7 @@ def test_a_record_that_its_model_refuses_without_a_field_is_rejected() -> None:
     """Where the model cannot do without the field that failed, nothing of the answer is kept."""
     reject = failing({"number": "one", "total": 12.5}, request_for({"d1": TEXTS["d1"]}))
     assert (reject.kept, reject.fields) == (None, ())
-    assert settle([reject]) == ([], [reject])
+    assert close_rejects([reject]) == ([], [reject])
 
 
 def test_one_bad_item_leaves_the_list_in_place() -> None:
@@ -562,7 +564,7 @@ def test_a_second_pass_without_an_answer_changes_nothing() -> None:
 
 def test_the_second_pass_asks_in_other_words() -> None:
     """A second pass asks for the same fields in the opposite order and under another fingerprint, so that it is no copy of the first."""
-    other = second(QUESTION)
+    other = rephrased(QUESTION)
     assert list(other.json_schema["properties"]) == [field.name for field in reversed(FIELDS)]
     assert other.fingerprint != QUESTION.fingerprint
     assert other.table == "bill"

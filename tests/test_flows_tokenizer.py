@@ -12,7 +12,7 @@ import pytest
 
 from flows import cli, settings
 from flows.commands import tokenizer
-from flows.token_counter import Tokens
+from flows.token_counter import TokenCounter
 from processors.pack import windows as pack
 from schemas.errors import SettingsError, StorageError
 from schemas.job import Job
@@ -114,6 +114,6 @@ def test_the_vocabulary_counts_for_kimi_alone(vocabulary: bytes) -> None:
     """Another model has other tokens: they are estimated, and learned from its bills."""
     for model, exact in (("kimi-k2.6", True), ("moonshotai/Kimi-K2.6", True), ("glm-4.7", False)):
         job = Job(inbox=".", provider="litellm", base_url="http://127.0.0.1:1/v1", model=model)
-        tokens = Tokens(settings.account(job, {}, key_needed=False), vocabulary)
+        tokens = TokenCounter(settings.account(job, {}, key_needed=False), vocabulary)
         assert tokens.exact is exact
         assert (tokens("hello world") == 2) is exact

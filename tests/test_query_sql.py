@@ -22,7 +22,7 @@ from schemas.errors import SettingsError
 from schemas.pipeline import Field
 from tests import rows
 
-QUICK = sql.Limits(time_s=120, memory_bytes=2 << 30, rows=1_000, bytes=1 << 20)
+QUICK = sql.QueryLimits(time_s=120, memory_bytes=2 << 30, rows=1_000, bytes=1 << 20)
 CANARY = "sk-canary-7f3a"
 
 
@@ -178,7 +178,7 @@ def test_no_key_is_in_the_environment_of_the_statement(out: Path, monkeypatch: p
 def test_a_statement_is_stopped_at_its_time_limit(out: Path) -> None:
     """Also one that would not listen to an interrupt: its process is killed."""
     with pytest.raises(SettingsError, match=r"longer than 1 s.*WHERE"):
-        sql.select(out, "SELECT count(*) FROM range(100000000000) AS a, range(1000) AS b", sql.Limits(time_s=1))
+        sql.select(out, "SELECT count(*) FROM range(100000000000) AS a, range(1000) AS b", sql.QueryLimits(time_s=1))
 
 
 def test_a_long_result_is_cut_and_says_so(out: Path) -> None:

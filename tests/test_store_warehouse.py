@@ -290,7 +290,7 @@ def test_a_folder_without_a_warehouse_has_no_rows(tmp_path: Path) -> None:
     assert empty.counts(tables.DOCUMENTS, "status") == []
     assert empty.answered("invoice", ["f"], "m", "e") == empty.readable() == set()
     assert empty.size("pages") == 0
-    assert not empty.forget({("a", "")})
+    assert not empty.delete_paths({("a", "")})
     with pytest.raises(SettingsError, match="no warehouse"):
         empty.query("SELECT 1")
 

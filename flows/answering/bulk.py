@@ -54,7 +54,7 @@ async def _requests(run: RunContext) -> AsyncIterator[Request]:
             if wanted := shown.wanted.get(question.name):
                 window = pack.window_of([part for part in shown.window.parts if part.document in wanted])
                 for reading in run.readings(question)[bool(task.stored) :]:
-                    yield run.asker.request(window, reading)
+                    yield run.asker.request(window, reading, purpose="first" if reading is question else "second_pass")
 
 
 def _refuse_to_pay_twice(left: list[replies.Order], out: str) -> None:

@@ -11,8 +11,6 @@ from processors.check import records as check
 from processors.pack import windows as pack
 from schemas.pipeline import NOT_APPLICABLE, Record, Request
 
-GAP_ROUND = 3  # of requests for what a list left out, after the rounds of `check.again`; nothing is asked again about their replies
-
 
 async def with_missing_rows(run: RunContext, request: Request, said: Answers) -> Answers:
     """Ask once for the rows that the lists of records left out, and for nothing else. What stays out is marked in the record."""
@@ -35,7 +33,7 @@ async def _completed(run: RunContext, request: Request, record: Record) -> tuple
         return record, Answers()
     found = Answers()
     for window, complaint in (gap for short in left for gap in check.gaps(request, short)):
-        again = run.asker.request(window, request.question, round_=GAP_ROUND, complaint=complaint)
+        again = run.asker.request(window, request.question, purpose="missing_rows", complaint=complaint)
         found.add(await ask(run, again, frozenset([record.document])))
     whole = check.merge([(pack.position(request.window.parts, record.document), record), *found.records])
     waiting = [replace(reject, kept=record) for reject in found.rejects if reject.reason in PASSING and not run.job.replay]

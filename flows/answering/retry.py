@@ -21,7 +21,7 @@ from flows.stored_replies import WindowTask
 from processors.check import records as check
 from processors.pack import windows as pack
 from schemas.errors import AccessRefused, BudgetReached, Interrupted, RequestError, RequestRefused
-from schemas.pipeline import NOT_APPLICABLE, Question, Reject, Reply, Request
+from schemas.pipeline import NOT_APPLICABLE, Purpose, Question, Reject, Reply, Request
 
 NOTHING: Mapping[str, Reject] = {}
 IN_HALVES = frozenset({"content_filter", "too_long"})  # refusals that concern what stands in a window, and not all of it
@@ -53,11 +53,16 @@ async def ask(run: RunContext, request: Request, wanted: frozenset[str], before:
     return found
 
 
-async def recall(run: RunContext, task: WindowTask, question: Question, wanted: frozenset[str]) -> tuple[Request, Answers]:
+async def recall(
+    run: RunContext, task: WindowTask, question: Question, wanted: frozenset[str], purpose: Purpose = "first"
+) -> tuple[Request, Answers]:
     """Check the stored reply of a task whose window has its text; gives the request that it answered, and what came of it."""
-    if task.stored is None:
+    stored = task.stored
+    if stored is None:
         raise ValueError("No reply is stored for the task.")
-    request = run.asker.recalled(task.window, question, fingerprint=task.stored.fingerprint, ids=task.stored.ids, legend=task.stored.legend)
+    request = run.asker.recalled(
+        task.window, question, fingerprint=stored.fingerprint, ids=stored.ids, legend=stored.legend, purpose=purpose
+    )
     return request, await judge(run, request, run.asker.recall(request.fingerprint), wanted)
 
 
@@ -75,7 +80,7 @@ async def judge(run: RunContext, request: Request, reply: Reply, wanted: frozens
         if how := check.repair(request, reply, before.get(record.document)):
             found.repaired[record.question, record.document] = how
     if smaller := check.ask_again(request, failed):
-        found.add(together([await _ask_again(run, request, again) for again in smaller]))
+        found.add(together([await _ask_again(run, again) for again in smaller]))
     else:
         found.add(Answers.of(request, *(([], map(_not_fitting, failed)) if run.job.replay else check.close_rejects(failed))))
     return found
@@ -92,15 +97,15 @@ async def _refused(
         return Answers.of(request, *check.close_rejects(replace(reject, kept=kept.get(reject.document)) for reject in refused))
     found = Answers()
     for window in halves:
-        half = run.asker.request(window, request.question, round_=request.round, complaint=request.complaint)
+        half = run.asker.request(window, request.question, purpose=request.purpose, complaint=request.complaint)
         found.add(await ask(run, half, wanted & frozenset(window.documents), before))
     return found
 
 
-async def _ask_again(run: RunContext, request: Request, again: check.Reask) -> Answers:
-    """Ask again in smaller questions; each round has words of its own, so that its reply is none of an earlier one."""
+async def _ask_again(run: RunContext, again: check.Reask) -> Answers:
+    """Ask again in smaller questions; each purpose has words of its own, so that its reply is none of an earlier one."""
     window, lost = await with_images(run, again.window) if run.asker.account.model.vision else (again.window, [])
-    smaller = run.asker.request(window, again.question, round_=request.round + 1, complaint=again.complaint)
+    smaller = run.asker.request(window, again.question, purpose=again.purpose, complaint=again.complaint)
     if run.job.replay:
         found = await _recall_again(run, smaller, again)
     else:

@@ -46,7 +46,7 @@ async def _recalled(run: RunContext, window: Window, again: Question, wanted: fr
         own = frozenset(one for one in found if found[one] is task)
         same = pack.same(task.window.parts, window.parts)
         (shown,) = [replace(task, window=window)] if same else with_text(run, [task])
-        request, said = await recall(run, shown, again, own)
+        request, said = await recall(run, shown, again, own, "second_pass")
         answers.add(await with_missing_rows(run, request, said))
     return frozenset(found), answers
 
@@ -59,6 +59,6 @@ async def _asked(run: RunContext, window: Window, again: Question, wanted: froze
         wanted -= {reject.document for reject in answers.rejects}
         window = pack.window_of([part for part in window.parts if part.document in wanted])
     if wanted:
-        request = run.asker.request(window, again)
+        request = run.asker.request(window, again, purpose="second_pass")
         answers.add(await with_missing_rows(run, request, await ask(run, request, wanted)))
     return answers

@@ -131,7 +131,7 @@ def _request(first: Request, found: Sequence[Link], body: dict[str, Any], limit:
     if limit >= STREAM_FROM_TOKENS:
         body.update(SWITCHES)
     name = _name(found)
-    return replace(first, fingerprint=name, body=body, prompt_tokens=first.prompt_tokens + spent, reply_tokens=limit, round=first.round + 1)
+    return replace(first, fingerprint=name, body=body, prompt_tokens=first.prompt_tokens + spent, reply_tokens=limit, purpose="rest")
 
 
 def _prefix(said: str, reasoning: str, mark: Mapping[str, Any]) -> dict[str, Any]:

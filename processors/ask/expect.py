@@ -128,7 +128,7 @@ class ReplyLength:
 
     def note(self, request: Request, reply: Reply) -> None:
         """Learn from a reply that came just now. What is asked again tells little: it is what something was wrong with."""
-        if not request.round and not reply.from_ledger and request.question.fingerprint in self._known:
+        if request.purpose in ("first", "second_pass") and not reply.from_ledger and request.question.fingerprint in self._known:
             self._learn(request.question.fingerprint, [(part.document, part.start, part.end) for part in request.window.parts], reply)
 
     def _of(self, question: str) -> dict[int, deque[Seen]]:

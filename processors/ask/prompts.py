@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.compile.row_codec import Legend, encode_schema
-from schemas.pipeline import Part, Question, Window
+from schemas.pipeline import Part, Purpose, Question, Window
 
 Message = dict[str, Any]
 
@@ -60,7 +60,8 @@ SUMMARIES = """\
 What is shown of {id} is no text of it, but summaries of its pieces, in order. Make one summary of the whole document out of them, \
 in the style that is asked for. Keep the marks of pages, such as [p. 3], with what you take over, and take quotes from theirs."""
 _OPENING, _CLOSING = re.compile(r"<(?=[<|])"), re.compile(r"([>|])(?=>)")  # of special tokens and of our marks, also in <<< and |>>
-NOT_ACCEPTED = {1: "An earlier answer was not accepted", 2: "Earlier answers were not accepted, the last one for this"}
+NOT_ACCEPTED: Mapping[Purpose, str] = {"failed_fields": "An earlier answer was not accepted"}
+NOT_ACCEPTED_BEFORE = "Earlier answers were not accepted, the last one for this"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Form:
 
 
 def messages(
-    window: Window, question: Question, secret: bytes, form: Form, complaint: str = "", round_: int = 1
+    window: Window, question: Question, secret: bytes, form: Form, complaint: str = "", purpose: Purpose = "first"
 ) -> tuple[list[Message], dict[str, str]]:
     """The messages of one request, and the map from short id to document. `complaint` tells what was wrong in the last round."""
     ids = short_ids(window, secret)
@@ -86,7 +87,7 @@ def messages(
     return [
         {"role": "system", "content": instruction(form)},
         {"role": "user", "content": documents if _has_image(window) else "".join(part["text"] for part in documents)},
-        {"role": "user", "content": asked(question, form, len(ids), complaint, round_, pieces(window, ids))},
+        {"role": "user", "content": asked(question, form, len(ids), complaint, purpose, pieces(window, ids))},
     ], ids
 
 
@@ -129,7 +130,9 @@ def frame(question: Question, form: Form, documents: int) -> tuple[str, ...]:
     return instruction(form), asked(question, form, documents), json.dumps(envelope(question, form), ensure_ascii=False)
 
 
-def asked(question: Question, form: Form, documents: int, complaint: str = "", round_: int = 1, beside: Iterable[str] = ()) -> str:
+def asked(
+    question: Question, form: Form, documents: int, complaint: str = "", purpose: Purpose = "first", beside: Iterable[str] = ()
+) -> str:
     """The words of the question, which stand behind the documents; `beside` is said of documents that are not shown whole.
 
     subtle: the same complaint twice makes two requests, else the reply to the first would be taken for the reply to the second.
@@ -141,7 +144,7 @@ def asked(question: Question, form: Form, documents: int, complaint: str = "", r
         lines.append(f"JSON Schema of RECORD: {_json(form.schema(question))}")
     lines += [f"Documents: {documents}", *beside]
     if complaint:
-        lines.append(f"{NOT_ACCEPTED[min(round_, 2)]}: {neutral(complaint)} Answer again, correctly.")
+        lines.append(f"{NOT_ACCEPTED.get(purpose, NOT_ACCEPTED_BEFORE)}: {neutral(complaint)} Answer again, correctly.")
     return "\n".join(lines)
 
 

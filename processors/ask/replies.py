@@ -36,7 +36,7 @@ from processors.ask.spend_report import statement
 from processors.ask.traffic import Traffic
 from schemas.compile.row_codec import Legend
 from schemas.errors import AccessRefused, BudgetReached, Interrupted, OctavoError, RequestError
-from schemas.pipeline import Part, Question, Reply, Request, Window
+from schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply, Request, Window
 
 __all__ = ["Account", "Asker", "Caps", "Order", "Traffic", "cancel", "look_up", "pending", "statement"]
 
@@ -119,21 +119,21 @@ class Asker:
         if self._sharing:
             self._sharing.close()
 
-    def request(self, window: Window, question: Question, *, round_: int = 0, complaint: str = "") -> Request:
+    def request(self, window: Window, question: Question, *, purpose: Purpose = "first", complaint: str = "") -> Request:
         """The request for a window: its exact JSON, its price in tokens, and the fingerprint under which it is paid once."""
         form = self.account.form(question)
-        messages, ids = prompts.messages(window, question, self.ledger.secret, form, complaint, round_ or 1)
+        messages, ids = prompts.messages(window, question, self.ledger.secret, form, complaint, purpose)
         schema = prompts.envelope(question, form)
         beside = "\n".join([complaint, *prompts.pieces(window, ids)])
         prompt_tokens = window.tokens + self.overhead_tokens(question, len(window.documents)) + self._count(beside)
-        wanted = self.reply_tokens(window, question) * (AGAIN_FACTOR if round_ else 1)
+        wanted = self.reply_tokens(window, question) * (AGAIN_FACTOR if ASKED_BEFORE[purpose] else 1)
         wanted = min(wanted, self.account.model.max_output_tokens or wanted)
         reply_tokens = min(wanted, self.account.model.context_tokens - prompt_tokens - WINDOW_MARGIN_TOKENS)
         body = providers.call_body(self.account.model, self.account.provider, messages, schema, reply_tokens)
         if reply_tokens >= stream.STREAM_FROM_TOKENS:
             body.update(stream.SWITCHES)
         name = fingerprint(body, self.account.provider.reply_limit_field)
-        return Request(name, question, window, ids, body, prompt_tokens, reply_tokens, round_, form.legend, complaint)
+        return Request(name, question, window, ids, body, prompt_tokens, reply_tokens, purpose, form.legend, complaint)
 
     def overhead_tokens(self, question: Question, documents: int) -> int:
         """Prompt tokens of a request beside its documents: instruction, question and format."""
@@ -250,9 +250,11 @@ class Asker:
         chains = (continuation.links(row["request"], self.ledger.reply) for row in rows)
         return frozenset(link.fingerprint for chain in chains for link in chain[1:])
 
-    def recalled(self, window: Window, question: Question, *, fingerprint: str, ids: Mapping[str, str], legend: Legend) -> Request:
+    def recalled(
+        self, window: Window, question: Question, *, fingerprint: str, ids: Mapping[str, str], legend: Legend, purpose: Purpose = "first"
+    ) -> Request:
         """A request of an earlier run, to check its stored reply by: as `remembered` gave it, without what was sent."""
-        return Request(fingerprint, question, window, ids, {}, 0, 0, legend=legend)
+        return Request(fingerprint, question, window, ids, {}, 0, 0, purpose, legend)
 
     def recall(self, fingerprint: str) -> Reply:
         """A reply that is in the ledger. Raises KeyError when it is not."""

@@ -1,7 +1,7 @@
 """Rejects come in; what to ask again goes out: which documents together, which fields, and what was wrong.
 
-A window is asked as it was packed (round 0), then what failed, with the complaint, documents that lack the same fields together and
-only these fields (round 1), then each that failed again alone (round 2). What fails then is a row.
+A window is asked as it was packed ("first"), then what failed, with the complaint, documents that lack the same fields together and only
+these fields ("failed_fields"), then each that failed again ("alone"). No document is asked more than three times; what fails then is a row.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from schemas.pipeline import NOT_APPLICABLE, Question, Reject, Request, Window
+from schemas.pipeline import NOT_APPLICABLE, Purpose, Question, Reject, Request, Window
 
-LAST_ROUND = 2  # counted from 0: no document is asked more than three times
 COMPLAINT_CHARACTERS = 2_000  # most that a model is told about what was wrong
 ALONE = frozenset({"contamination", "duplicate_in_reply", "content_filter"})  # reasons to ask again about a document without its neighbours
 
@@ -25,6 +24,7 @@ class Reask:
     """A window to ask again: the question, which may be about some fields only, and by document what came of the last answer."""
 
     window: Window
+    purpose: Purpose
     complaint: str
     question: Question
     rejects: Mapping[str, Reject]
@@ -33,18 +33,17 @@ class Reask:
 def ask_again(request: Request, rejects: Iterable[Reject]) -> list[Reask]:
     """The windows to ask again; documents are in the order of the window.
 
-    There are none after the last round, and after a second pass, which is only compared with the first.
+    There are none about a document that was asked alone, and after a second pass, which is only compared with the first.
     A document whose answer may come from a neighbour, or that failed a second time, is asked alone, others with those that lack the
     same fields. When nothing at all fitted into the reply, its documents are asked in halves.
     """
     failed = {reject.document: reject for reject in rejects if reject.document and not _is_final(request, reject)}
-    is_second_pass = request.question.whole is not None and not request.round
-    if request.round >= LAST_ROUND or is_second_pass:
+    if request.purpose not in ("first", "failed_fields"):
         return []
     groups: dict[object, list[Reject]] = {}
     for document in request.window.documents:
         if reject := failed.get(document):
-            alone = request.round or reject.reason in ALONE
+            alone = request.purpose == "failed_fields" or reject.reason in ALONE
             groups.setdefault(document if alone else reject.fields, []).append(reject)
     ordered = sorted(groups.values(), key=lambda group: group[0].reason not in ALONE)
     return [_again(request, half) for group in ordered for half in _halved(group, len(request.window.documents)) if half]
@@ -90,7 +89,8 @@ def _is_final(request: Request, reject: Reject) -> bool:
 def _again(request: Request, group: list[Reject]) -> Reask:
     question = request.question.whole or request.question
     by_document = {reject.document: reject for reject in group}
-    return Reask(_window(request.window, set(by_document)), _complaint(group), subset(question, group[0].fields), by_document)
+    purpose: Purpose = "failed_fields" if request.purpose == "first" else "alone"
+    return Reask(_window(request.window, set(by_document)), purpose, _complaint(group), subset(question, group[0].fields), by_document)
 
 
 def _halved(rejects: list[Reject], documents: int) -> Iterator[list[Reject]]:

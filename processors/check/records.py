@@ -106,7 +106,9 @@ def repair(request: Request, reply: Reply, last: Reject | None) -> str:
     if last and last.reason == "contamination":
         return "asked alone, since values of a neighbour stood in it"
     if request.round:
-        return "by their failing fields" if request.question.whole else "asked again" if request.round == 1 else "asked alone"
+        if request.question.whole:
+            return "by their failing fields"
+        return "asked again" if request.purpose == "failed_fields" else "asked alone"
     return "kept from a reply that broke off" if reply.finish_reason == "length" else ""
 
 

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from processors.pack.tokens import counter
-from processors.read.pages import Limits, Reader, Reading
+from processors.read.pages import Reader, Reading, ReadLimits
 from tests.benchmarks.reading import CORPUS, found
 
 VOCABULARY = CORPUS.parent / "tokenizer" / "kimi_k2.tiktoken.model"
@@ -27,7 +27,7 @@ def main() -> None:
     flags = parser.parse_args()
     count = counter(VOCABULARY.read_bytes())
     by_kind: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    with Reader(Limits()) as reader:
+    with Reader(ReadLimits()) as reader:
         paths = sorted(CORPUS.glob("*/*.pdf"))
         for path, reading in zip(paths, asyncio.run(reader.read(found([str(path) for path in paths]))), strict=True):
             if len(reading.pages) > 1:

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from multiprocessing import forkserver
 from pathlib import Path
 
-from processors.read.pages import Found, Limits, Reader
+from processors.read.pages import Found, Reader, ReadLimits
 from tests.benchmarks.usage import cpu_s
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
@@ -101,7 +101,7 @@ def workers_s(paths: Sequence[str]) -> tuple[float, float]:
 
 
 def _wall_s(paths: Sequence[str], workers: int) -> float:
-    with Reader(Limits(workers=workers)) as reader:
+    with Reader(ReadLimits(workers=workers)) as reader:
         asyncio.run(reader.read(found(paths[:workers])))
         started = time.perf_counter()
         asyncio.run(reader.read(found(paths)))
@@ -116,7 +116,7 @@ def found(paths: Sequence[str]) -> list[Found]:
 def read() -> None:
     """The program that reads with our reader: paths on standard input."""
     paths = sys.stdin.read().split("\n")
-    with Reader(Limits(workers=int(os.environ["WORKERS"]))) as reader:
+    with Reader(ReadLimits(workers=int(os.environ["WORKERS"]))) as reader:
         for reading in asyncio.run(reader.read(found(paths))):
             assert reading.document.status == "ok", reading.document
     forkserver._forkserver._stop()  # type: ignore[attr-defined]  # ended here, its CPU and the workers' count as ours

@@ -28,7 +28,7 @@ import docx
 from lxml import etree
 from rapidfuzz.distance import LCSseq
 
-from processors.read.content import Limits, Source
+from processors.read.content import ReadLimits, Source
 from processors.read.word import document
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
@@ -41,7 +41,7 @@ NAMES = frozenset({"cos", "sin", "tan", "lim", "max", "min", "log", "ln", "exp"}
 
 def ours(data: bytes) -> str:
     """What Octavo reads."""
-    return "\n".join(leaf.text for leaf in document.read(Source(data, Limits())).leaves)
+    return "\n".join(leaf.text for leaf in document.read(Source(data, ReadLimits())).leaves)
 
 
 def paragraphs(data: bytes) -> str:
