@@ -47,7 +47,8 @@ async def ask(run: RunContext, request: Request, wanted: frozenset[str], before:
         return await _refused(run, request, wanted, error, before)
     except RequestError as error:
         run.stop.error = run.stop.error or run.asker.over
-        return _unasked(request, wanted, error.reason, str(error), before)
+        reason = "not_asked" if error is run.asker.over else error.reason  # what keeps all calls back is no fault of this one
+        return _unasked(request, wanted, reason, str(error), before)
     found = await judge(run, request, reply, wanted, before)
     found.asked += not reply.from_ledger
     return found

@@ -11,7 +11,7 @@ from typing import Any
 
 from flows.answering.answers import PASSING, Answers
 from flows.context import RunContext
-from flows.tally import Tally
+from flows.tally import WAITING, Tally
 from processors.check import records as check
 from processors.store.warehouse import Asked, Change
 from schemas import tables
@@ -68,7 +68,8 @@ class StagedAnswers:
                     failed[key] = misfit
                 else:
                     self.tally.put_record(record, question, waits=key in failed)
-        self.settled += len({(record.question, record.document) for _, record in answers.records} | failed.keys())
+        said = {(record.question, record.document) for _, record in answers.records}
+        self.settled += len(said | {key for key, reject in failed.items() if reject.reason != WAITING})
         self._rejects += failed.values()
         for reject in failed.values():
             self.tally.put_reject(reject)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from flows.consent import usd
 from flows.hooks import STAGES
 from processors.ask.replies import Traffic
 
@@ -62,7 +63,7 @@ class Meter:
                 yield f"{_duration(found['left_s'])} left"
         if self.stage == "read":
             return
-        of = f" of ${found['budget_usd']:.2f}" if found["budget_usd"] else ""
+        of = f" of {usd(found['budget_usd'])}" if found["budget_usd"] else ""
         yield f"${found['spent_usd']:.4f}{of} spent"
         if found["in_flight"]:
             yield f"{found['in_flight']} of {found['allowed']} calls in flight"

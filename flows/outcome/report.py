@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from flows.consent import usd
 from flows.outcome.outcome import Outcome
 from flows.tally import Share
 
@@ -57,7 +58,7 @@ def _money(ended: Outcome) -> Iterator[str]:
     if ended.engine in ("", "offline"):
         return
     quoted = "" if ended.quoted_usd is None else f"${ended.quoted_usd:.4f}"
-    budget = f"${ended.budget_usd:.2f}" if ended.budget_usd else "none"
+    budget = usd(ended.budget_usd) if ended.budget_usd else "none"
     row = (f"{ended.asked:,}", f"{ended.recalled:,}", f"${ended.cost_usd:.4f}", quoted, budget)
     yield from _table("Calls and dollars", ("calls", "from the ledger", "paid", "quoted", "budget"), [row])
 

@@ -37,6 +37,8 @@ from schemas.pipeline import Request, Usage
 
 RETRY_TIME_S = 600.0  # how long one request is tried; a limit by time, not by count, since waiting is what a full minute asks for
 UNREACHED_TIME_S = 15.0  # the same when nobody at the address has ever answered in this run: a wrong name, or no network
+UNREACHED = "Check --base-url and the network, then run again: what is done is kept."
+AWAY = "No other call got a reply meanwhile, so nothing more is sent. Run again later: what is done is kept."
 
 
 @dataclass(slots=True)
@@ -80,11 +82,12 @@ class Dispatcher:
                     await self._call(request, again=attempts > 1)
         except Retryable as error:
             lost = ProviderUnavailable(f"{error.message} It was tried {attempts} times.", about=request.fingerprint)
-            if error.unreached:
-                lost.next_step = "Check --base-url and the network, then run again: what is done is kept."
+            if error.unreached or error.away:
+                lost.next_step = UNREACHED if error.unreached else AWAY
                 if self.over is None:
                     self.end(lost)
                     self.tell(str(lost))
+                self._go_on()
             raise lost from None
 
     def retrying(self, *, paced: bool = True) -> tenacity.AsyncRetrying:
@@ -94,7 +97,7 @@ class Dispatcher:
         or with growing, jittered pauses.
         """
         growing = tenacity.wait_random_exponential(multiplier=BACKOFF_S, max=BACKOFF_MAX_S)
-        failures: list[float] = []
+        failures: list[tuple[float, int]] = []  # when, and how many replies the run had by then
 
         def wait_s(state: tenacity.RetryCallState) -> float:
             error = _later(state)
@@ -105,9 +108,10 @@ class Dispatcher:
             return seconds
 
         def stop(state: tenacity.RetryCallState) -> bool:
-            failures.append(self.pace.clock())
-            patience_s = UNREACHED_TIME_S if _later(state).unreached and not self.heard else RETRY_TIME_S
-            return failures[-1] - failures[0] >= patience_s
+            failures.append((self.pace.clock(), self.paid))
+            error, (began, paid) = _later(state), failures[0]
+            error.away = self.paid == paid
+            return failures[-1][0] - began >= (UNREACHED_TIME_S if error.unreached and not self.heard else RETRY_TIME_S)
 
         again = tenacity.retry_if_exception_type(Retryable)
         return tenacity.AsyncRetrying(sleep=self._rest, retry=again, wait=wait_s, stop=stop, reraise=True)

@@ -46,7 +46,7 @@ class Retryable(OctavoError):
     `wait_s` is what the provider asked for, None when it said nothing.
 
     `maybe_paid` is true when the connection broke after the request had left, so that nobody knows whether it was billed.
-    `unreached` is true when there was no connection at all.
+    `unreached` is true when there was no connection at all. `away` is set by who tries again: true when no other call got through either.
     """
 
     exit_code = 2
@@ -67,6 +67,7 @@ class Retryable(OctavoError):
         self.shared = shared
         self.maybe_paid = maybe_paid
         self.unreached = unreached
+        self.away = False
         self.refusal = refusal
 
 
