@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from flows.batches import BatchRunner, run_in_process
 from flows.consent import Approve, always
@@ -26,13 +27,14 @@ class StopSignal:
     """Whether a run should send nothing more: `error` says why. Set from outside by a signal, from inside by a budget or a refusal.
 
     `tell` is told at once when the run is asked to end. `listen` hears signals, also where somebody else took them over meanwhile.
-    `traffic` shows what goes between the run and its provider, once there is one.
+    `traffic` shows what goes between the run and its provider, once there is one. `ended` is how a run ended that was stopped at once.
     """
 
     error: OctavoError | None = None
     tell: Callable[[OctavoError], None] = lambda _: None
     listen: Callable[[], None] = lambda: None
     traffic: Callable[[], Traffic] = Traffic
+    ended: Any = None  # an outcome, which holds what this file is about
 
     def end(self, error: OctavoError) -> None:
         """Ask the run to end: what waits is not sent, what is in flight is awaited."""

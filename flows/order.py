@@ -106,7 +106,8 @@ async def run(
                     context = replace(context, absent=done.found.absent)
             except asyncio.CancelledError:  # what is paid and readable is in the tables by now; so is how the run ended
                 context.stop.error = context.stop.error or Interrupted(signal.SIGTERM)
-                runs.end(context, outcome(context, replace(done, changed=True)), note)
+                context.stop.ended = outcome(context, replace(done, changed=True))
+                runs.end(context, context.stop.ended, note)
                 raise
             ended = outcome(context, done)
             runs.end(context, ended, note)

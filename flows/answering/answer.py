@@ -26,12 +26,14 @@ from flows.answering.summaries import summed_up
 from flows.batches import bounded
 from flows.context import RunContext
 from flows.stored_replies import WindowTask
-from flows.tally import Tally
+from flows.tally import WAITING, Tally
 from processors.pack import windows as pack
-from schemas.pipeline import Question
+from schemas.pipeline import Question, Reject
+from schemas.tables import REJECTS
 
 WINDOWS_PER_BATCH = 100  # a batch is a task in Prefect: minutes of calls, not one call ...
 TOKENS_PER_BATCH = 4_000_000  # ... and not more text in memory than this
+CUT_SHORT = "The run was stopped at once, before there was an answer. Run it again: it goes on where it stopped."
 READY = 2  # windows in work for each call in flight: while one is asked, the next is made ready to leave
 
 Batch = list[WindowTask]
@@ -63,9 +65,18 @@ async def answer(run: RunContext, tally: Tally, bought: Collection[str]) -> bool
                 pass
     except asyncio.CancelledError:
         staged.commit_now()  # there may be no time for more, and what is not staged yet is in the ledger
+        staged.put(Answers(rejects=_cut_short(run)))
+        staged.commit_now()
         raise
     await staged.commit()
     return staged.changed
+
+
+def _cut_short(run: RunContext) -> list[Reject]:
+    """A reject for each answer that is open and of which the tables say nothing yet, since the run ended at once."""
+    told = {(row["document"], row["question"]) for row in run.warehouse.each(REJECTS.name, ["document", "question"])}
+    waiting = [(document, name) for name, documents in backlog.pending(run).items() for document in sorted(documents)]
+    return [Reject(*one, "", WAITING, CUT_SHORT) for one in waiting if one not in told]
 
 
 async def _answers(run: RunContext, tasks: Sequence[WindowTask]) -> AsyncGenerator[Answers]:

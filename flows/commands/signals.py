@@ -19,7 +19,10 @@ Result = TypeVar("Result")
 
 
 def until_signalled(work: Coroutine[Any, Any, Result], stop: StopSignal, say: Callable[[str], None]) -> Result:
-    """Run to the end. The first SIGINT or SIGTERM lets what is in flight finish and commit; a second one, or DRAIN_S, stops at once."""
+    """Run to the end. The first SIGINT or SIGTERM lets what is in flight finish and commit; a second one, or DRAIN_S, stops at once.
+
+    Gives what the work gives or, where that was stopped at once, what it left in `stop.ended`; without either, raises what asked it to end.
+    """
 
     async def guarded() -> Result:
         task = asyncio.ensure_future(work)
@@ -47,6 +50,9 @@ def until_signalled(work: Coroutine[Any, Any, Result], stop: StopSignal, say: Ca
     try:
         return asyncio.run(guarded())
     except asyncio.CancelledError:
-        raise stop.error or Interrupted(signal.SIGTERM) from None
+        if stop.ended is None:
+            raise stop.error or Interrupted(signal.SIGTERM) from None
+        stopped: Result = stop.ended
+        return stopped
     finally:
         gc.unfreeze()  # else DuckDB's binding reports what nobody frees at exit as leaks
