@@ -90,10 +90,13 @@ def plan(args: argparse.Namespace) -> int:
     account = settings.account(job, key_needed=False)
     with progress.reporter(StopSignal(), quiet=args.quiet, as_json=args.json) as report:
         estimate = asyncio.run(order.plan(job, account, settings.vocabulary(), on_progress=report.tell))
+        if not (job.extract or job.summarize):
+            report.note(ONLY_READS)
     if args.json:
         report.price(estimate)
     else:
         show.estimate(estimate, account)
+    order.foresee(job)
     return 0
 
 

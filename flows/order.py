@@ -95,7 +95,9 @@ async def run(
     asked = questions(job, asks) if answer in steps else []
     started = datetime.now(UTC)
     with hold(Path(job.out)) as warehouse:
-        know_inbox(warehouse, job, reads=ingest in steps)
+        refuse_other_inbox(warehouse, job, reads=ingest in steps)
+        if not warehouse.inboxes():
+            warehouse.adopt(read.address(job.inbox))
         async with opened(job, account, vocabulary, asked, warehouse, name=run_name(job, started), hooks=hooks or Hooks()) as opening:
             warehouse.commit([Change(table) for table in tables_of(asked)])  # so that who looks on finds them, and their views, empty
             context, done = opening, Done()
@@ -144,11 +146,9 @@ async def opened(
             yield RunContext(job, asked, limits, warehouse, asker, reader, count, StoredReplies(asker), hooks, name, inbox, out)
 
 
-def know_inbox(warehouse: Warehouse, job: Job, *, reads: bool) -> None:
+def refuse_other_inbox(warehouse: Warehouse, job: Job, *, reads: bool = True) -> None:
     """Raise SettingsError when the output folder holds the documents of another inbox, unless the job says what that means."""
     inbox, held = read.address(job.inbox), warehouse.inboxes()
-    if not held:
-        warehouse.adopt(inbox)
     if not held or inbox in held or (reads and (job.add_inbox or (job.replace_inbox and len(held) == 1))):
         return
     ways = ["--out with another folder keeps the two apart", "--add-inbox keeps both here, apart by the column `inbox`"]
@@ -156,6 +156,15 @@ def know_inbox(warehouse: Warehouse, job: Job, *, reads: bool) -> None:
         ways.append("--replace-inbox says that the folder has moved here or has a successor here")
     message = f"{job.out} holds the tables of {' and '.join(held)}, and this job names {inbox}."
     raise SettingsError(message, about="inbox", next_step=f"{'; '.join(ways)}. Nothing was changed.")
+
+
+def foresee(job: Job) -> None:
+    """Raise what `run` would raise after a plan that went well, so that a price is not taken for a go-ahead."""
+    try:
+        refuse_other_inbox(Warehouse(Path(job.out)), job)
+    except SettingsError as error:
+        message = f"A run of this job would be refused: {error.message}"
+        raise SettingsError(message, about=error.about, next_step=error.next_step) from None
 
 
 def questions(job: Job, asks: Sequence[Asks] = ASKS) -> list[Question]:

@@ -184,6 +184,21 @@ def test_plan_says_the_price_and_asks_nothing(inbox: Path, kimi: Running, capsys
     assert "limits, since" not in capsys.readouterr().out
 
 
+def test_plan_says_that_another_inbox_would_be_refused(inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A plan for another inbox over the same tables says the price, then that a run would be refused and the ways out; exit code 1."""
+    flags = ["--out", str(tmp_path / "out"), "--extract", "letter", "--offline"]
+    shutil.copytree(inbox, tmp_path / "other")
+    assert cli.main(["run", str(inbox), *flags]) == 0
+    capsys.readouterr()
+    assert cli.main(["plan", str(tmp_path / "other"), *flags]) == cli.main(["run", str(tmp_path / "other"), *flags]) == 1
+    said = capsys.readouterr()
+    assert "Price" in said.out
+    assert said.err.count("octavo: A run of this job would be refused: ") == 1
+    assert said.err.count("--replace-inbox says that") == 2
+    for way in ("--add-inbox", "--replace-inbox"):
+        assert cli.main(["plan", str(tmp_path / "other"), *flags, way]) == 0
+
+
 @pytest.mark.usefixtures("corpus")
 async def test_plan_is_near_the_bill(inbox: Path, vocabulary: bytes) -> None:
     """The prompt tokens that `octavo plan` counts are within 2 % of what the provider bills."""

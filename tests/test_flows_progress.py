@@ -99,9 +99,10 @@ def test_quiet_says_nothing_when_all_went_well(kimi: Running, flags: list[str], 
 
 
 def test_a_run_without_a_question_says_so(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """`octavo run INBOX` alone reads, and says how to ask."""
-    assert cli.main(flags[:4]) == 0
-    assert "No question is asked" in capsys.readouterr().err
+    """`octavo run INBOX` alone reads, `octavo plan INBOX` has nothing to price, and both say how to ask."""
+    for command in ("plan", "run"):
+        assert cli.main([command, *flags[1:4]]) == 0
+        assert "No question is asked" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stream", ["err", "out"])

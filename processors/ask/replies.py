@@ -149,11 +149,11 @@ class Asker:
 
     def room(self, questions: Sequence[Question], max_documents: int) -> tuple[int, int]:
         """Tokens that a window may have, replies included, and of these the tokens to keep free for the reply about one document."""
-        overhead = max(self.overhead_tokens(question, max_documents) for question in questions)
+        overhead = max((self.overhead_tokens(question, max_documents) for question in questions), default=0)
         model = self.account.model
         most_tokens = fitting(model.context_tokens, self.account.minute_tokens)
         usable = min(int(model.context_tokens * (1 - WINDOW_MARGIN)), most_tokens) - WINDOW_MARGIN_TOKENS
-        reply = max(question.reply_tokens for question in questions) + expect.LENGTH_SHARE_TOKENS
+        reply = max((question.reply_tokens for question in questions), default=0) + expect.LENGTH_SHARE_TOKENS
         return usable - overhead - expect.REPLY_MARGIN_TOKENS - model.thinking_tokens, reply
 
     async def ask(self, request: Request) -> Reply:
