@@ -1,6 +1,6 @@
 """Folder in, `documents` and `pages` out: reads every path below the inbox in the sandbox and commits what it found.
 
-Nothing here holds all files: paths are listed as they are wanted, readings go to the staged as they come, and the staged to the tables.
+Nothing here holds all files: paths are listed as they are wanted, readings are staged as they come, and committed to the tables.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class _Row:
 class _Known:
     """What the tables, and a plan that was made since, say of the paths of an inbox."""
 
+    inbox: str = ""
     rows: dict[str, _Row] = field(default_factory=dict)
     shas: dict[str, str] = field(default_factory=dict)  # by path: the bytes that need not be read again
     inside: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # by path: the paths of the files inside it
@@ -81,7 +82,8 @@ class _StagedPages:
         self.reader = f"{run.reader.version} {run.count.name}"  # stands beside what was read
         self.known = _known(run.warehouse, self.inbox, self.reader)
         self.replaced = _replaced(run)
-        known = [*self.known.rows.values(), *self.replaced.values()]
+        self.moved: set[str] = set()  # paths that are known of the inbox whose place this one has taken, and of this one not yet
+        known = [*self.known.rows.values(), *self.replaced.rows.values()]
         self.found = Ingested(known=sum(not row.container and row.status != "skipped" for row in known))
         self.unmet = set(self.known.rows)
         self.met: set[str] = set()  # documents that lie somewhere
@@ -113,7 +115,7 @@ class _StagedPages:
         if document.status == "skipped" and before and before.document:
             self._passed_over.append(document)  # gone, as far as its rows are concerned
             return
-        self._count(before, document)
+        self._count(self._before(path), document)
         self.unmet.discard(path)
         self.met.add(document.sha256)
         self._documents.put([tables.document_row(document, self.reader, self.inbox)])
@@ -131,13 +133,20 @@ class _StagedPages:
         for one in family:
             row = (self._planned if planned else self.known).rows[one]
             self.met.add(row.document)
-            before = self.known.rows.get(one)
+            before = self._before(one)
             self.found.unchanged += before == row
             self.found.changed += bool(before and before != row)
             self.found.added += before is None
             self.found.failed += row.status == "error" and before != row
         if planned and self.known.shas.get(path) != planned:
             self._taken_over += family
+
+    def _before(self, path: str) -> _Row | None:
+        """What was known of a path that is there; a folder that has moved brings what was known of it along."""
+        if path not in self.known.rows and path in self.replaced.rows:
+            self.moved.add(path)
+            return self.replaced.rows[path]
+        return self.known.rows.get(path)
 
     def _count(self, before: _Row | None, document: Document) -> None:
         now = _Row(document.sha256, document.status, document.reason, document.container)
@@ -209,7 +218,8 @@ class _StagedPages:
         for place in self.unlisted:
             below = {path for path in self.unmet if path.startswith(f"{place}/") or not place}
             self.unmet -= below
-        unmet = {(path, self.inbox): self.known.rows[path] for path in self.unmet} | self.replaced
+        unmet = {(path, self.inbox): self.known.rows[path] for path in self.unmet}
+        unmet |= {(path, self.replaced.inbox): row for path, row in self.replaced.rows.items()}
         gone = {key: row for key, row in unmet.items() if row.status != "skipped" and (row.document not in self.met or not row.document)}
         files = sum(not row.container for row in gone.values())
         if not accepted and files and (files == self.found.known or files > MOST_VANISHED * self.found.known):
@@ -218,7 +228,8 @@ class _StagedPages:
             unmet = {key: row for key, row in unmet.items() if key not in gone or self._left_a_file(*key)}
         passed_over = [document for document in self._passed_over if unmet.pop((document.path, self.inbox), None)]
         self._documents.put([tables.document_row(document, self.reader, self.inbox) for document in passed_over])
-        self.found.removed += len(unmet) + len(passed_over)
+        moved = sum(inbox == self.replaced.inbox and path in self.moved for path, inbox in unmet)
+        self.found.removed += len(unmet) - moved + len(passed_over)
         await self.commit()
         self.found.tables_changed |= await asyncio.to_thread(self.warehouse.delete_paths, unmet.keys())
 
@@ -288,7 +299,7 @@ def _batches(found: Iterator[read.Found]) -> Iterator[list[read.Found]]:
 
 
 def _discovered(run: RunContext, staged: _StagedPages) -> Iterator[read.Found]:
-    """The files to read, each with the SHA-256 under which its pages are known. Other paths go on the staged as they are."""
+    """The files to read, each with the SHA-256 under which its pages are known. Other paths go into the staged pages as they are."""
     for path in read.discover(run.job.inbox, run.limits, skip=run.out):
         if isinstance(path, Document):
             staged.put(read.Reading(path))
@@ -296,8 +307,8 @@ def _discovered(run: RunContext, staged: _StagedPages) -> Iterator[read.Found]:
             yield replace(path, known=staged.sha(path.path))
 
 
-def _replaced(run: RunContext) -> dict[tuple[str, str], _Row]:
-    """By path and inbox, what the tables say of the inbox whose place this one has taken, if it has.
+def _replaced(run: RunContext) -> _Known:
+    """What the tables say of the inbox whose place this one has taken, if it has.
 
     Where this one is in the tables already, the other may be there beside it and for good; then its rows go only if that is accepted too.
     """
@@ -305,13 +316,13 @@ def _replaced(run: RunContext) -> dict[tuple[str, str], _Row]:
     others = [inbox for inbox in held if inbox != run.inbox]
     is_new = run.inbox not in held
     if not (run.job.replace_inbox and len(others) == 1 and (is_new or run.job.accept_vanished)):
-        return {}
-    return {(path, others[0]): row for path, row in _known(run.warehouse, others[0], "").rows.items()}
+        return _Known()
+    return _known(run.warehouse, others[0], "")
 
 
 def _known(warehouse: Warehouse, inbox: str, reader: str) -> _Known:
     """What is known of an inbox. Need not be read again: what this reader has read, unless a file inside it was in trouble."""
-    known = _Known()
+    known = _Known(inbox)
     troubled = [document.path for document in warehouse.without_pages(inbox)]  # of a run that was killed
     for row in warehouse.each(tables.DOCUMENTS.name, ["path", "inbox", "document", "status", "reason", "reader", "container"]):
         if row["inbox"] != inbox:

@@ -176,3 +176,30 @@ async def test_an_inbox_beside_this_one_is_not_replaced_by_a_flag_that_stayed(tm
     await ingest(tmp_path, inbox=str(tmp_path / "other"), add_inbox=True)
     _, rows = await ingest(tmp_path, replace_inbox=True)
     assert set(rows) == {"a.txt", "b.txt"}
+
+
+async def test_a_folder_that_moved_brings_its_files_along(tmp_path: Path) -> None:
+    """With --replace-inbox a file that lies at the same path is unchanged or changed, and its known trouble is no new one; no row stays."""
+    put(tmp_path, a_zip=make.zipped({"one.txt": b"1"}), b_txt=b"b", c_txt=b"c", d_txt=b"d", bad_pdf=b"%PDF-1.4 and nothing more")
+    for number in range(20):
+        put(tmp_path, **{f"more{number}_txt": b"%d" % number})
+    await ingest(tmp_path)
+    (tmp_path / "in").rename(tmp_path / "moved")
+    (tmp_path / "moved/b.txt").write_bytes(b"another")
+    (tmp_path / "moved/c.txt").rename(tmp_path / "moved/e.txt")
+    (tmp_path / "moved/d.txt").unlink()
+    ended, rows = await ingest(tmp_path, inbox=str(tmp_path / "moved"), replace_inbox=True)
+    assert (ended.unchanged, ended.added, ended.changed_documents, ended.removed) == (23, 1, 1, 2)
+    assert (ended.unread, ended.exit_code, ended.vanished) == (0, 0, 0)
+    assert {row["inbox"] for row in rows.values()} == {str(tmp_path / "moved")}
+
+
+async def test_a_moved_folder_that_was_planned_first_is_counted_alike(tmp_path: Path) -> None:
+    """What a plan has read aside of the folder at its new place is unchanged in the run that follows."""
+    put(tmp_path, a_zip=make.zipped({"one.txt": b"1"}), b_txt=b"b")
+    await ingest(tmp_path)
+    (tmp_path / "in").rename(tmp_path / "moved")
+    job = Job(inbox=str(tmp_path / "moved"), out=str(tmp_path / "out"), offline=True, workers=1, replace_inbox=True)
+    await order.plan(job, settings.account(job, {}))
+    ended, _ = await ingest(tmp_path, inbox=job.inbox, replace_inbox=True)
+    assert (ended.unchanged, ended.added, ended.changed_documents, ended.removed) == (3, 0, 0, 0)
