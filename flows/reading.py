@@ -9,7 +9,7 @@ import asyncio
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -42,6 +42,7 @@ class Ingested:
     failed: int = 0  # that could not be read, and were not known to be so
     failures: list[Failure] = field(default_factory=list)  # the first of these
     vanished: int = 0  # that are gone from the inbox and, since they are too many, were left in the tables
+    unseen: int = 0  # known ones below a folder or in a file that could not be looked at, which stay in the tables
     known: int = 0  # files that the tables held before, without those inside others
     absent: frozenset[str] = frozenset()  # documents of vanished paths; nothing is asked about them
     tables_changed: bool = False
@@ -215,11 +216,13 @@ class _StagedPages:
         What surely is no more goes in any case: the old path of a document that lies elsewhere now, a path that was passed over, and what
         was in a zip that is there and was read.
         """
-        for place in self.unlisted:
-            below = {path for path in self.unmet if path.startswith(f"{place}/") or not place}
-            self.unmet -= below
         unmet = {(path, self.inbox): self.known.rows[path] for path in self.unmet}
         unmet |= {(path, self.replaced.inbox): row for path, row in self.replaced.rows.items()}
+        places = set(self.unlisted)
+        unseen = {key: row for key, row in unmet.items() if _is_below(key[0], places)}
+        unmet = {key: row for key, row in unmet.items() if key not in unseen}
+        self.unmet -= {path for path, inbox in unseen if inbox == self.inbox}
+        self.found.unseen = sum(row.status != "skipped" for row in unseen.values())
         gone = {key: row for key, row in unmet.items() if row.status != "skipped" and (row.document not in self.met or not row.document)}
         files = sum(not row.container for row in gone.values())
         if not accepted and files and (files == self.found.known or files > MOST_VANISHED * self.found.known):
@@ -239,6 +242,15 @@ class _StagedPages:
         while outer in self.known.rows and self.known.rows[outer].container:
             outer = self.known.rows[outer].container
         return inbox == self.inbox and outer != path and outer not in self.unmet
+
+
+def _is_below(path: str, places: Collection[str]) -> bool:
+    """Whether a path lies below one of these places; "" is the inbox itself, and above all."""
+    while path:
+        path = path.rpartition("/")[0]
+        if path in places:
+            return True
+    return False
 
 
 async def read_inbox(run: RunContext, aside: Warehouse | None = None) -> Ingested:

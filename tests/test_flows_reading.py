@@ -203,3 +203,28 @@ async def test_a_moved_folder_that_was_planned_first_is_counted_alike(tmp_path: 
     await order.plan(job, settings.account(job, {}))
     ended, _ = await ingest(tmp_path, inbox=job.inbox, replace_inbox=True)
     assert (ended.unchanged, ended.added, ended.changed_documents, ended.removed) == (3, 0, 0, 0)
+
+
+@pytest.mark.parametrize("moves", [False, True])
+async def test_what_could_not_be_looked_at_is_not_gone(moves: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    """A folder that cannot be listed is trouble: what is known below it keeps its rows and is told, also when the inbox has moved."""
+    put(tmp_path, **{f"more{number}_txt": b"%d" % number for number in range(20)})
+    (tmp_path / "in/sub").mkdir()
+    (tmp_path / "in/sub/a.txt").write_bytes(b"below")
+    await ingest(tmp_path)
+    scandir = os.scandir
+
+    def refusing(path: Any) -> Any:
+        if not isinstance(path, int) and os.fsencode(path).endswith(b"/sub"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    place = tmp_path / ("moved" if moves else "in")
+    (tmp_path / "in").rename(place)
+    ended, _ = await ingest(tmp_path, inbox=str(place), replace_inbox=moves, accept_vanished=True)
+    assert (ended.unchanged, ended.removed, ended.unseen, ended.exit_code) == (20, 0, 1, 2)
+    assert "Known files below what could not be looked at: 1; their rows stay." in ended.sentences
+    warehouse = Warehouse(tmp_path / "out")
+    assert {row["path"]: row["status"] for row in warehouse.rows("documents")}["sub/a.txt"] == "ok"
+    assert "below" in {page["text"] for page in warehouse.rows("pages")}

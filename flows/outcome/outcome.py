@@ -45,6 +45,7 @@ class Outcome:
     removed: int  # paths that were gone and left the tables
     unchanged: int  # paths that were as before
     vanished: int  # files that are gone, and so many that their rows stay until a person accepts it
+    unseen: int  # known files below a folder or in a file that could not be looked at, so that their rows stay
     known: int  # files that were known before
     unread: int  # files that could not be read, and were not known to be so
     failed_answers: int  # answers that were not accepted in this run
@@ -122,6 +123,7 @@ def outcome(run: RunContext, done: Done) -> Outcome:
         removed=found.removed,
         unchanged=found.unchanged,
         vanished=found.vanished,
+        unseen=found.unseen,
         known=found.known,
         unread=found.failed,
         failed_answers=tally.failed_answers,
@@ -221,6 +223,8 @@ def _files(ended: Outcome) -> Iterator[str]:
     yield from (f"{one.path} failed: {one.detail}" for one in shown)
     if ended.unread > len(shown):
         yield f"""{ended.sql("FROM documents WHERE status = 'error'")} lists all that failed."""
+    if ended.unseen:
+        yield f"Known files below what could not be looked at: {ended.unseen}; their rows stay."
 
 
 def _vanished(ended: Outcome) -> str:
