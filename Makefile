@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# A file stays with one worker, so that its server is started once; three workers for two cores, since one of them mostly waits.
+TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test lint prove lock samples clean
 
@@ -13,7 +15,7 @@ demo: $(READY)
 	@$(BIN)/python -m data.demo out/demo
 
 test: $(READY)
-	$(BIN)/pytest -n auto --dist loadfile -m "not prove" # a file stays with one worker, so that its server is started once
+	$(BIN)/pytest $(TOGETHER) -m "not prove"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -16,8 +16,21 @@ from tests.emulator.oracle import labelled_lines
 hypothesis.settings.register_profile("octavo", deadline=None)  # machines are noisy, and no test is timed
 hypothesis.settings.load_profile("octavo")
 
+# Files that wait for servers, kills and schedules, the longest first: what waits must not be what is left at the end of the suite.
+LONGEST = (
+    *("test_flows_prefect", "test_flows_serve", "test_flows_schedule", "test_flows_automations", "test_flows_days", "test_ask_kill"),
+    *("test_flows_signals", "test_flows_exit_codes", "test_flows_order", "test_flows_long", "test_flows_cli", "test_readme"),
+    *("test_ask_batch", "test_store_crash", "test_read_sandbox", "test_flows_watch", "test_flows_successors", "test_flows_packing"),
+)
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files; else in the order in which they were found."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(LONGEST)))
 
 
 @pytest.fixture(autouse=True)
