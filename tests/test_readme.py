@@ -57,7 +57,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_command_works(kimi: Running, place: Path) -> None:
-    """Every octavo command in README and docs, one after the other, ends with exit code 0, asked of an emulator whose answers may be wrong (2)."""
+    """Every octavo command that is shown ends with exit code 0, one after the other; what an emulator answers may be wrong (2)."""
     environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key, "MOONSHOT_BASE_URL": kimi.base_url, "PYTHONPATH": str(ROOT)}
     said = ""
     for command in (command for command in commands() if ".venv/bin/octavo" in command and "serve" not in command):
