@@ -349,7 +349,8 @@ KILLED = """
 import asyncio, os, signal, sys
 from dataclasses import replace
 from flows import order, settings
-from processors.ask import batch_calls, chat, orders
+from processors.ask.api import chat
+from processors.ask.batch import calls, orders
 from schemas.job import Job
 
 def then_die(owner, name):
@@ -366,7 +367,7 @@ def die_first(owner, name):
     setattr(owner, name, step)
 
 job, key, at = Job.model_validate_json(sys.argv[1]), sys.argv[2], sys.argv[3]
-owner, name = {"Chat": chat.Chat, "Orders": orders.Orders, "BatchCalls": batch_calls.BatchCalls}[at.split(".")[0]], at.split(".")[1]
+owner, name = {"Chat": chat.Chat, "Orders": orders.Orders, "BatchCalls": calls.BatchCalls}[at.split(".")[0]], at.split(".")[1]
 (die_first if sys.argv[4] == "before" else then_die)(owner, name)
 account = settings.account(job, {}, key=key)
 account = replace(account, provider=replace(account.provider, batch={"poll_s": [0.01, 0.05]}))

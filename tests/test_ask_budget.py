@@ -22,10 +22,10 @@ def test_the_cap_is_never_passed(calls: list[tuple[float, float]], cap_usd: floa
     held: list[int] = []
 
     async def call(worst_usd: float, share: float) -> None:
-        await budget.reserve(worst_usd)
+        reserved = await budget.reserve(worst_usd)
         held.append(nano(budget.spent_usd) + nano(budget.reserved_usd))
         await asyncio.sleep(0)
-        await budget.settle(worst_usd, worst_usd * share)
+        await budget.settle(reserved, worst_usd * share)
 
     async def run() -> list[BaseException | None]:
         return await asyncio.gather(*(call(*one) for one in calls), return_exceptions=True)
@@ -37,11 +37,11 @@ def test_the_cap_is_never_passed(calls: list[tuple[float, float]], cap_usd: floa
 async def test_a_reservation_waits_for_bills() -> None:
     """A call that does not fit now, but will when a bill comes in lower, waits instead of ending the run."""
     budget = Budget(Caps(1.0))
-    await budget.reserve(0.8)
+    reserved = await budget.reserve(0.8)
     waiting = asyncio.ensure_future(budget.reserve(0.5))
     await asyncio.sleep(0)
     assert not waiting.done()
-    await budget.settle(0.8, 0.1)
+    await budget.settle(reserved, 0.1)
     await waiting
     assert budget.spent_usd == 0.1
 

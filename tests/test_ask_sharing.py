@@ -24,8 +24,8 @@ LIMITS = {"concurrency": 4, "rpm": 10, "tpm": 1_000, "tpd": 0}
 ENTER_AND_DIE = """
 import os, sys
 from pathlib import Path
-from processors.ask.pace.shared import Sharing
-sharing = Sharing(Path(sys.argv[1]), "a")
+from processors.ask.pace.shared import SharedLimits
+sharing = SharedLimits(Path(sys.argv[1]), "a")
 for _ in range(4):
     assert sharing.enter(10, {"concurrency": 4, "rpm": 10, "tpm": 1_000, "tpd": 0}, 1)[0]
 os.kill(os.getpid(), 9)

@@ -34,8 +34,8 @@ def budget(folder: Path, at: datetime = NOON, **caps: Any) -> Budget:
 
 async def spend(purse: Budget, worst_usd: float, billed_usd: float) -> None:
     """One call."""
-    await purse.reserve(worst_usd)
-    await purse.settle(worst_usd, billed_usd)
+    reserved = await purse.reserve(worst_usd)
+    await purse.settle(reserved, billed_usd)
 
 
 def child(program: str, *words: str) -> subprocess.Popen[str]:
@@ -186,7 +186,7 @@ import asyncio, json, sys
 from pathlib import Path
 from flows import settings
 from flows.batches import bounded
-from processors.ask import paying, replies
+from processors.ask import dispatch, replies
 from processors.pack import windows as pack
 from schemas.compile.compiler import compile_question
 from schemas.errors import BudgetReached, ProviderUnavailable
@@ -194,7 +194,7 @@ from schemas.job import Job
 from schemas.pipeline import Page
 
 name, base_url, home, cap_usd = sys.argv[1:]
-paying.BACKOFF_S = 0.05
+dispatch.BACKOFF_S = 0.05
 job = Job(inbox=".", base_url=base_url, tier=5, budget_day_usd=float(cap_usd), concurrency=8)
 account = settings.account(job, {"OCTAVO_HOME": home}, key="sk-emulator")
 question = compile_question("letter")
@@ -247,8 +247,7 @@ from processors.ask.money.budget import Budget, Caps
 
 async def main():
     purse = Budget(Caps(day_usd=1, file=Path(sys.argv[1])), now=lambda: datetime(2026, 11, 23, 12, tzinfo=UTC))
-    await purse.reserve(0.6)
-    await purse.name(0.6, "intent")
+    await purse.name(await purse.reserve(0.6), "intent")
     os.kill(os.getpid(), 9)
 
 asyncio.run(main())
@@ -270,11 +269,11 @@ async def test_a_waiting_batch_stays_reserved(tmp_path: Path) -> None:
 async def test_a_batch_that_is_left_is_settled_later(tmp_path: Path) -> None:
     """A run that ends before its batch leaves the reservation, also among others of the same size; a later run settles that one."""
     first = budget(tmp_path, day_usd=2)
-    for name in ("a", "b"):
-        await first.reserve(0.5)
-        await first.name(0.5, name)
-    await first.settle("b", 0.2)
-    first.leave("a")
+    held = {name: await first.reserve(0.5) for name in ("a", "b")}
+    for name, reserved in held.items():
+        await first.name(reserved, name)
+    await first.settle(held["b"], 0.2)
+    first.leave(held["a"])
     assert (first.spent_usd, first.reserved_usd) == (0.2, 0.0)
     later = budget(tmp_path, day_usd=2)
     await later.charge("a", 0.3)

@@ -143,10 +143,10 @@ def test_a_budget_that_waits_for_bills_is_said() -> None:
 
     async def waits() -> None:
         budget = Budget(Caps(1.0), say=said.append)
-        await budget.reserve(0.8)
+        reserved = await budget.reserve(0.8)
         next_one = asyncio.ensure_future(budget.reserve(0.5))
         await asyncio.sleep(40.0)
-        await budget.settle(0.8, 0.1)
+        await budget.settle(reserved, 0.1)
         await next_one
 
     run(waits())

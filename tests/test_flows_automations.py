@@ -32,7 +32,7 @@ emit_event("octavo.notice", {"prefect.resource.id": "octavo.run.x"}, payload={"m
 
 LATE = """
 import asyncio, datetime
-from flows import late_runs
+from flows.prefect_run import late_runs
 late_runs.PLANNED_WITHIN = datetime.timedelta(0)
 print(*asyncio.run(late_runs.of_the_server()).values(), sep="\\n")
 """

@@ -122,7 +122,7 @@ class Dispatcher:
         async with self.pace.acquire(request.prompt_tokens + request.reply_tokens, self.run, again=again) as permit:
             self._go_on()
             await self.balance.look_when_due(self.budget.spent_usd)
-            await self.budget.reserve(worst_usd)
+            reserved = await self.budget.reserve(worst_usd)
             billed_usd = 0.0
             try:
                 self._go_on()  # the budget may have let it wait
@@ -142,7 +142,7 @@ class Dispatcher:
                 self.end(error)
                 raise
             finally:
-                await self.budget.settle(worst_usd, billed_usd)
+                await self.budget.settle(reserved, billed_usd)
 
     async def _send(self, request: Request, worst_usd: float, permit: Permit) -> float:
         """Write down, call, write down; gives what the call cost in USD."""

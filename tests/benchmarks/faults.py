@@ -139,8 +139,8 @@ def measure(
         threshold = 0 if streamed else stream.LIMIT_TOKENS
         with (
             mock.patch.object(stream, "STREAM_FROM_TOKENS", threshold),
-            mock.patch.object(replies, "Pace", functools.partial(RateLimiter, clock=now, wall_clock=wall)),
-            mock.patch.object(replies, "Sharing", functools.partial(SharedLimits, clock=now)),
+            mock.patch.object(replies, "RateLimiter", functools.partial(RateLimiter, clock=now, wall_clock=wall)),
+            mock.patch.object(replies, "SharedLimits", functools.partial(SharedLimits, clock=now)),
             mock.patch.dict(os.environ, OCTAVO_HOME=out),
         ):
             journal, runs = run(_asked(folder, Path(out), faults, plain=plain))

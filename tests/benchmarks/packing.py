@@ -105,7 +105,7 @@ def lower_bound_s(stats: dict[str, Any], tier: int) -> float:
 def asked(folder: Path, tier: int, most: int) -> tuple[Estimate, dict[str, Any]]:
     """Do the job as `octavo run` does, in virtual time; gives the price said before, and what the emulator saw."""
     paced = functools.partial(RateLimiter, clock=now, wall_clock=wall)
-    with mock.patch.object(replies, "Pace", paced), mock.patch.object(replies, "Sharing", functools.partial(SharedLimits, clock=now)):
+    with mock.patch.object(replies, "RateLimiter", paced), mock.patch.object(replies, "SharedLimits", functools.partial(SharedLimits, clock=now)):
         return run(_asked(folder, tier, most))
 
 

@@ -18,7 +18,7 @@ from processors.ask.api.usage import billable
 from processors.ask.batch.calls import GONE, BatchCalls
 from processors.ask.batch.file import Spool, line_of, results
 from processors.ask.batch.orders import Ended, Order, Orders
-from processors.ask.money.budget import Budget
+from processors.ask.money.budget import Budget, Reservation
 from processors.ask.nano_usd import nano, usd
 from processors.ask.providers import Model
 from schemas.errors import AccessRefused, BudgetReached, RequestRefused
@@ -62,12 +62,13 @@ class Batches:
     look: Callable[[], Awaitable[None]] = _no_look  # reads the balance while it is waited, when that is due; may raise AccessRefused
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     arrived: set[str] = field(default_factory=set)  # requests whose reply came
+    _reserved: dict[str, Reservation] = field(default_factory=dict)  # by intent, of what this run ordered
     _counts: dict[str, tuple[int, int]] = field(default_factory=dict)  # intent -> requests answered, requests
 
     async def collect(self, *, wait: bool = True) -> None:
         """Take up what earlier runs ordered, wait for it (or only look), and keep what came back. Raises like `order`."""
         found = [await self._attached(order) for order in self.orders.open()]
-        await _together([asyncio.create_task(self._finish(order, ours=False, wait=wait)) for order in found if order])
+        await _together([asyncio.create_task(self._finish(order, wait=wait)) for order in found if order])
 
     async def order(self, requests: AsyncIterable[Request]) -> None:
         """Order requests in as few batches as they fit into, wait, and keep what came back. Known ones are passed over.
@@ -79,7 +80,7 @@ class Batches:
         try:
             async for spool in self._spools(requests):
                 async for order in self._submit(spool):
-                    waiting.append(asyncio.create_task(self._finish(order, ours=True)))  # noqa: PERF401 - known before the next one
+                    waiting.append(asyncio.create_task(self._finish(order)))  # noqa: PERF401 - known before the next one
         except BaseException:
             await _given_up(waiting)
             raise
@@ -103,7 +104,7 @@ class Batches:
     async def _submit(self, spool: Spool) -> AsyncIterator[Order]:
         """Reserve and order; in halves where the budget has no room for the whole. A request without room is left out."""
         try:
-            await self.budget.reserve(spool.worst_usd)
+            reserved = await self.budget.reserve(spool.worst_usd)
         except BudgetReached:
             halves = list(spool.halves()) if len(spool.rows) > 1 else []
             spool.close()
@@ -112,30 +113,32 @@ class Batches:
                     yield order
             return
         with closing(spool):
-            ordered = None if self.halted() else await self._ordered(spool)
+            ordered = None if self.halted() else await self._ordered(spool, reserved)
         if ordered:
             yield ordered
         else:
-            await self.budget.settle(spool.worst_usd, 0.0)
+            await self.budget.settle(reserved, 0.0)
 
-    async def _ordered(self, spool: Spool) -> Order:
-        """Intent, upload, batch: each on disk before the next. What is reserved goes by the name of the intent."""
+    async def _ordered(self, spool: Spool, reserved: Reservation) -> Order:
+        """Intent, upload, batch: each on disk before the next. What is reserved has the name of the intent, for later processes."""
         try:
             order = await asyncio.to_thread(self.orders.intend, spool.rows, spool.worst, sha256=spool.sha256, size_bytes=spool.size_bytes)
         except BaseException:
-            await self.budget.settle(spool.worst_usd, 0.0)
+            await self.budget.settle(reserved, 0.0)
             raise
-        await self.budget.name(spool.worst_usd, order.intent)
+        await self.budget.name(reserved, order.intent)
         try:
             order = self.orders.uploaded(order, await self.calls.upload(order, spool.file))
-            return self.orders.ordered(order, await self.calls.create(order))
+            order = self.orders.ordered(order, await self.calls.create(order))
         except (RequestRefused, AccessRefused) as error:
             await self._drop(order, error.message)
-            await self.budget.settle(order.intent, 0.0)
+            await self.budget.settle(reserved, 0.0)
             raise
         except BaseException:
-            self.budget.leave(order.intent)  # nobody knows how far it got; the next run will
+            self.budget.leave(reserved)  # nobody knows how far it got; the next run will
             raise
+        self._reserved[order.intent] = reserved
+        return order
 
     async def _attached(self, order: Order) -> Order | None:
         """An order of an earlier run with its batch. Without a batch nothing was paid, so that it is dropped and ordered anew."""
@@ -151,17 +154,19 @@ class Batches:
         self.orders.dropped(order, said)
         await self.calls.delete(order.file or await self.calls.file_of(order))
 
-    async def _finish(self, order: Order, *, ours: bool, wait: bool = True) -> None:
-        """Wait for a batch and keep what it brought; what is not over by then stays reserved. `ours`: ordered by this run."""
-        billed_usd = None
+    async def _finish(self, order: Order, *, wait: bool = True) -> None:
+        """Wait for a batch and keep what it brought; what is not over by then stays reserved."""
+        billed_usd, reserved = None, self._reserved.get(order.intent)
         try:
             if batch := await self._ended(order, wait=wait):
                 billed_usd = await self._keep(order, batch)
         finally:
-            if billed_usd is None and ours:
-                self.budget.leave(order.intent)
-        if billed_usd is not None:
-            await (self.budget.settle if ours else self.budget.charge)(order.intent, billed_usd)
+            if billed_usd is None and reserved:
+                self.budget.leave(reserved)
+        if billed_usd is not None and reserved:
+            await self.budget.settle(reserved, billed_usd)
+        elif billed_usd is not None:
+            await self.budget.charge(order.intent, billed_usd)
 
     async def _ended(self, order: Order, *, wait: bool) -> dict[str, Any] | None:
         """The batch in the status in which it ended; None when it has not and the wait is over."""

@@ -8,7 +8,6 @@ processes share; it is opened when the first call that costs something is about 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -61,6 +60,15 @@ class Caps:
         return nano_cap({"run": self.run_usd, "day": self.day_usd, "month": self.month_usd, "project": self.project_usd}[kind])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reservation:
+    """Money that is set aside for one call or one batch, until it is settled or left."""
+
+    worst_usd: float  # the most that the call may cost
+    held: int  # nano-dollars that are set aside for it
+    call: int  # its number in the shared file; 0 when there is none
+
+
 class Budget:
     """The caps on one run's calls. Never passed, since what could still be billed counts as spent until it is known."""
 
@@ -77,8 +85,6 @@ class Budget:
         self.caps = caps or Caps()
         self._run, self._hear, self._say, self._now = run, hear, say, now
         self._spent = self._held = 0
-        # worst case, or name of a batch -> (reserved, number in the shared file) of calls in flight
-        self._open: dict[float | str, deque[tuple[int, int]]] = {}
         self._turn = asyncio.Lock()  # held by the one call that is next to be let go
         self._freed = asyncio.Event()
         self._dearer = 1.0  # how much more than its worst case a call has cost; stays 1 while tokens are counted right
@@ -99,14 +105,14 @@ class Budget:
         """Cap the run at this, unless it is 0 or the cap is lower already."""
         self.caps = replace(self.caps, run_usd=min(filter(None, (run_usd, self.caps.run_usd)), default=0.0))
 
-    async def reserve(self, worst_usd: float) -> None:
+    async def reserve(self, worst_usd: float) -> Reservation:
         """Set the worst case aside; wait while calls in flight may still free money; raise BudgetReached when none can."""
         worst = nano(worst_usd * self._dearer)
         async with self._turn:
             with said_when_late(self._say) as because:
                 call = await self._room_for(worst, because)
             self._held += worst
-            self._open.setdefault(worst_usd, deque()).append((worst, call))
+        return Reservation(worst_usd, worst, call)
 
     async def _room_for(self, worst: int, because: Hear) -> int:
         """Take what is left for a call once there is enough; gives its number in the shared file."""
@@ -125,22 +131,20 @@ class Budget:
         held = f"{shown(short.billed)} is spent, {shown(short.open)} is reserved for {who}, and the next call may cost {shown(worst)}"
         return f"The next call waits until {who} are billed, since the {budget} has no room for it now: {held}."
 
-    async def name(self, worst_usd: float, batch: str) -> None:
-        """Keep a reservation for a batch, which may outlive this process; from now on it goes by that name."""
-        worst, call = self._open[worst_usd].popleft()
-        self._open[batch] = deque([(worst, call)])
-        if call and self._shared:
-            await asyncio.to_thread(self._shared.name, call, batch)
+    async def name(self, reserved: Reservation, batch: str) -> None:
+        """Give a reservation the name of a batch, which may outlive this process, in the shared file."""
+        if reserved.call and self._shared:
+            await asyncio.to_thread(self._shared.name, reserved.call, batch)
 
-    def leave(self, batch: str) -> None:
+    def leave(self, reserved: Reservation) -> None:
         """Leave a batch to a later process: it stays reserved in the shared file."""
-        self._held -= self._open.pop(batch)[0][0]
+        self._held -= reserved.held
         self._freed.set()
 
-    async def settle(self, reserved: float | str, billed_usd: float) -> None:
-        """Exchange a reservation, by its worst case or its name, for the bill: 0 for a refusal, the worst case when nobody knows."""
-        worst, call = self._open[reserved].popleft()  # calls of the same worst case are alike
-        billed = worst if billed_usd == reserved else nano(billed_usd)
+    async def settle(self, reserved: Reservation, billed_usd: float) -> None:
+        """Exchange a reservation for the bill, once: 0 for a refusal, the worst case when nobody knows."""
+        worst, call = reserved.held, reserved.call
+        billed = worst if billed_usd == reserved.worst_usd else nano(billed_usd)
         self._held -= worst
         self._spent += billed
         if billed > worst:
