@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# A file stays with one worker, so that its server is started once; three workers for two cores, since one of them mostly waits.
-TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
+# Three workers for two cores, since the one with the Prefect servers mostly waits; which tests stay together says tests/conftest.py.
+TOGETHER := -n 3 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo test lint prove lock samples clean
 

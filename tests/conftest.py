@@ -16,21 +16,21 @@ from tests.emulator.oracle import labelled_lines
 hypothesis.settings.register_profile("octavo", deadline=None)  # machines are noisy, and no test is timed
 hypothesis.settings.load_profile("octavo")
 
-# Files that wait for servers, kills and schedules, the longest first: what waits must not be what is left at the end of the suite.
-LONGEST = (
-    *("test_flows_prefect", "test_flows_serve", "test_flows_schedule", "test_flows_automations", "test_flows_days", "test_ask_kill"),
-    *("test_flows_signals", "test_flows_exit_codes", "test_flows_order", "test_flows_long", "test_flows_cli", "test_readme"),
-    *("test_ask_batch", "test_store_crash", "test_read_sandbox", "test_flows_watch", "test_flows_successors", "test_flows_packing"),
-)
+# Files that start a Prefect server: one worker does them one after the other, since two servers starve one another on two cores.
+SERVERS = ("test_flows_schedule", "test_flows_prefect", "test_flows_automations", "test_flows_serve", "test_flows_reporting")
+# Files that take long, so that they are not what is left at the end.
+LONG = ("test_flows_days", "test_ask_kill", "test_flows_order", "test_flows_long", "test_flows_cli", "test_ask_batch", "test_store_crash")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files; else in the order in which they were found."""
-    rank = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.path.stem, len(LONGEST)))
+    """Tests of a file stay together, those of all servers too; what takes long begins first."""
+    rank = {name: place for place, name in enumerate((*SERVERS, *LONG))}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("servers" if item.path.stem in SERVERS else item.path.stem))
 
 
 @pytest.fixture(autouse=True)
