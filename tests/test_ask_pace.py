@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.ask.api.refusals import Refusal, refusal
+from processors.ask.pace.clock import Clock
 from processors.ask.pace.limits import MINUTE_S, SLACK_S, SPREAD_S, day_began, fitting, minute_in
 from processors.ask.pace.pace import RateLimiter
-from processors.ask.providers import catalogue
+from processors.ask.providers import AccountLimits, catalogue
 from schemas.errors import AccessRefused, BudgetReached, RequestRefused
 from tests.false_time import VirtualLoop, now, run
 
@@ -25,7 +26,7 @@ SPAN_S = MINUTE_S + SLACK_S
 
 def paced(*, concurrency: int = 100, rpm: int = 0, tpm: int = 0, tpd: int = 0) -> RateLimiter:
     """A pace in virtual time, whose pauses have no jitter."""
-    return RateLimiter(concurrency=concurrency, rpm=rpm, tpm=tpm, tpd=tpd, clock=now, wall_clock=now, chance=lambda: 0.0)
+    return RateLimiter(AccountLimits(concurrency, rpm, tpm, tpd), clock=Clock(now, now, chance=lambda: 0.0))
 
 
 async def leave(pace: RateLimiter, sizes: list[int], job: str = "") -> list[tuple[float, int]]:
@@ -464,7 +465,7 @@ def test_a_miscount_is_corrected() -> None:
 def test_headers_name_a_limit_where_none_is_told() -> None:
     """`X-RateLimit-Limit` is taken as requests a minute, unless it speaks of longer or the user has told the limit."""
     headers = {"x-ratelimit-limit": "100", "x-ratelimit-remaining": "3", "x-ratelimit-reset": "60"}
-    found, told = RateLimiter(), RateLimiter(rpm=50)
+    found, told = RateLimiter(), RateLimiter(AccountLimits(0, 50, 0, 0))
     for pace in (found, told):
         pace.observe_headers(headers)
     assert (found.limits()["rpm"], told.limits()["rpm"]) == (100, 50)
@@ -513,7 +514,7 @@ def test_a_long_pause_is_said_once() -> None:
     said: list[str] = []
 
     async def refused() -> None:
-        pace = RateLimiter(concurrency=9, clock=now, wall_clock=now, chance=lambda: 0.0, hear=said.append)
+        pace = RateLimiter(AccountLimits(9, 0, 0, 0), clock=Clock(now, now, chance=lambda: 0.0), hear=said.append)
         no = refusal(429, '{"error":{"type":"engine_overloaded_error"}}', {"retry-after": "90"}, catalogue().provider("moonshot"))
         for wait_s in (90.0, 5.0, 600.0):
             async with pace.acquire(1) as one, pace.acquire(1) as two:

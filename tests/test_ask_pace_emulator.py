@@ -10,6 +10,7 @@ import pytest
 from flows import settings
 from processors.ask.api.chat import Retryable
 from processors.ask.dispatch import Dispatcher
+from processors.ask.pace.clock import Clock
 from processors.ask.pace.pace import RateLimiter
 from processors.ask.replies import Account, Asker, statement
 from processors.pack import windows as pack
@@ -32,8 +33,7 @@ def account_of(kimi: Emulator, **changes: object) -> Account:
 
 def asker(account: Account, folder: Path, run_name: str = "test", pace: RateLimiter | None = None) -> Asker:
     """An asker in virtual time."""
-    named = {name: getattr(account.limits, name) for name in ("concurrency", "rpm", "tpm", "tpd")}
-    pace = pace or RateLimiter(**named, begin=account.begin, clock=now, wall_clock=wall)
+    pace = pace or RateLimiter(account.limits, begin=account.begin, clock=Clock(now, wall))
     return Asker(account, folder / "ledger.sqlite", run=run_name, count=pack.counter(None), pace=pace)
 
 

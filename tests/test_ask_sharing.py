@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from processors.ask.api.refusals import Refusal
+from processors.ask.pace.clock import Clock
 from processors.ask.pace.pace import RateLimiter
 from processors.ask.pace.shared import LONGEST_PAUSE_S, WAITS_S, SharedLimits, account_name
+from processors.ask.providers import AccountLimits
 from tests.false_time import now, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,7 +34,7 @@ os.kill(os.getpid(), 9)
 """
 
 
-class Clock:
+class HandClock:
     """A time that a test moves."""
 
     def __init__(self) -> None:
@@ -51,7 +53,7 @@ def enter(sharing: SharedLimits, tokens: int = 10, **limits: int) -> bool:
 
 def two(folder: Path) -> tuple[SharedLimits, SharedLimits, Clock]:
     """Two processes' parts, and their time."""
-    clock = Clock()
+    clock = HandClock()
     return SharedLimits(folder / "pace.sqlite", "a", clock=clock), SharedLimits(folder / "pace.sqlite", "a", clock=clock), clock
 
 
@@ -134,7 +136,10 @@ def test_a_process_waits_because_another_was_told_to() -> None:
         said: list[str] = []
         paces = [
             RateLimiter(
-                concurrency=9, clock=now, wall_clock=now, chance=lambda: 0.0, sharing=SharedLimits(folder / "p", "a", clock=now), hear=hear
+                AccountLimits(9, 0, 0, 0),
+                clock=Clock(now, now, chance=lambda: 0.0),
+                sharing=SharedLimits(folder / "p", "a", clock=now),
+                hear=hear,
             )
             for hear in (lambda _: None, said.append)
         ]
@@ -154,7 +159,7 @@ def test_what_one_finds_the_other_knows(tmp_path: Path) -> None:
     """A limit that a refusal names to one process is kept by another that runs already, which need not be refused for it."""
 
     async def both() -> tuple[dict[str, int], dict[str, int]]:
-        one, other = (RateLimiter(clock=now, wall_clock=now, sharing=SharedLimits(tmp_path / "p", "a", clock=now)) for _ in range(2))
+        one, other = (RateLimiter(clock=Clock(now, now), sharing=SharedLimits(tmp_path / "p", "a", clock=now)) for _ in range(2))
         async with other.acquire(1):
             before = other.limits()
         await asyncio.sleep(5)
@@ -174,7 +179,7 @@ def test_what_was_found_before_a_look_is_known_at_the_next(tmp_path: Path) -> No
 
     async def later() -> dict[str, int]:
         one, other = (SharedLimits(tmp_path / "p", "a", clock=now) for _ in range(2))
-        pace = RateLimiter(clock=now, wall_clock=now, sharing=other)
+        pace = RateLimiter(clock=Clock(now, now), sharing=other)
         await asyncio.sleep(5)
         async with pace.acquire(1):
             one.found("rpm", 7, now() - 3_600)
@@ -195,7 +200,7 @@ def test_the_day_and_found_limits_are_remembered(tmp_path: Path) -> None:
     first.found("rpm", 100, pace._wall_clock())
     first.found("concurrency", 15, pace._wall_clock())
     first.close()
-    later = RateLimiter(tpm=5_000, sharing=SharedLimits(tmp_path / "pace.sqlite", "a"))
+    later = RateLimiter(AccountLimits(0, 0, 5_000, 0), sharing=SharedLimits(tmp_path / "pace.sqlite", "a"))
     assert later.limits() == {"concurrency": 15, "rpm": 100, "tpm": 5_000, "tpd": 0}
     assert later._day.tokens == 700
     assert later._slots._open == 15

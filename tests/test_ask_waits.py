@@ -11,9 +11,11 @@ from processors.ask.api.chat import Retryable
 from processors.ask.api.refusals import Refusal
 from processors.ask.dispatch import Dispatcher
 from processors.ask.money.budget import Budget, Caps
+from processors.ask.pace.clock import Clock
 from processors.ask.pace.limits import Permit
 from processors.ask.pace.pace import RateLimiter
 from processors.ask.pace.shared import SharedLimits
+from processors.ask.providers import AccountLimits
 from processors.ask.waits import SAY_FROM_S, whose
 from tests.false_time import now, run
 
@@ -28,7 +30,8 @@ async def leave(pace: RateLimiter, tokens: int = 1, takes_s: float = 0.0) -> Per
 
 def pace_of(said: list[str], **limits: int) -> RateLimiter:
     """A pace in virtual time whose pauses are no longer than they must be."""
-    return RateLimiter(clock=now, wall_clock=now, chance=lambda: 0.0, hear=said.append, **limits)
+    named = {"concurrency": 0, "rpm": 0, "tpm": 0, "tpd": 0} | limits
+    return RateLimiter(AccountLimits(**named), clock=Clock(now, now, chance=lambda: 0.0), hear=said.append)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +128,8 @@ def test_the_share_of_another_run_is_said(tmp_path: Path) -> None:
         def sharing() -> SharedLimits:
             return SharedLimits(tmp_path / "pace.sqlite", "a", clock=now)
 
-        other = RateLimiter(concurrency=1, clock=now, wall_clock=now, sharing=sharing())
-        ours = RateLimiter(concurrency=1, clock=now, wall_clock=now, sharing=sharing(), hear=said.append)
+        other = RateLimiter(AccountLimits(1, 0, 0, 0), clock=Clock(now, now), sharing=sharing())
+        ours = RateLimiter(AccountLimits(1, 0, 0, 0), clock=Clock(now, now), sharing=sharing(), hear=said.append)
         long = asyncio.ensure_future(leave(other, takes_s=30.0))
         await asyncio.sleep(1.0)
         await leave(ours)

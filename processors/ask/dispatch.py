@@ -108,7 +108,7 @@ class Dispatcher:
             return seconds
 
         def stop(state: tenacity.RetryCallState) -> bool:
-            failures.append((self.pace.clock(), self.paid))
+            failures.append((self.pace.clock.now(), self.paid))
             error, (began, paid) = _later(state), failures[0]
             error.away = self.paid == paid
             return failures[-1][0] - began >= (UNREACHED_TIME_S if error.unreached and not self.heard else RETRY_TIME_S)
@@ -189,14 +189,14 @@ class Dispatcher:
 
     def _say_wait(self, seconds: float, error: Retryable, failures: int) -> None:
         """Say that one call waits for long, and whose choice that is; of many that wait alike it is said once."""
-        until = self.pace.clock() + seconds
+        until = self.pace.clock.now() + seconds
         if seconds > SAY_FROM_S and until > self._said_until + SAY_FROM_S:
             self._said_until = until
             self.say(f"A call is tried again in {seconds:.0f} s, {whose(seconds, error.wait_s, failures)}: {error.message}")
 
     async def _rest(self, seconds: float) -> None:
         """Sleep before the next try, but not past the moment at which all asking ended. Raises what ended it."""
-        either = [asyncio.ensure_future(waiting) for waiting in (self.pace.sleep(seconds), self._ended.wait())]
+        either = [asyncio.ensure_future(waiting) for waiting in (self.pace.clock.sleep(seconds), self._ended.wait())]
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:

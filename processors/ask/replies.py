@@ -71,18 +71,9 @@ class Asker:
         self.run = run
         self._count = count
         self.ledger = Ledger(ledger)
-        limits = account.limits
         shared = pace_file and account.engine != "offline"
         self._sharing = SharedLimits(pace_file, account_name(account.base_url, account.key)) if pace_file and shared else None
-        self.pace = pace or RateLimiter(
-            concurrency=limits.concurrency,
-            rpm=limits.rpm,
-            tpm=limits.tpm,
-            tpd=limits.tpd,
-            begin=account.begin,
-            sharing=self._sharing,
-            hear=self._tell,
-        )
+        self.pace = pace or RateLimiter(account.limits, begin=account.begin, sharing=self._sharing, hear=self._tell)
         if pace is None:
             self.pace.spent_today(self.ledger.tokens_since(account.provider.name, day_began()))
         self.expected = expect.ReplyLength(self._latest, count, thinking_tokens=account.model.thinking_tokens, plain=account.is_plain)

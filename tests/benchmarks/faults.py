@@ -31,6 +31,7 @@ from unittest import mock
 from flows import order, settings
 from processors.ask import replies
 from processors.ask.api import stream
+from processors.ask.pace.clock import Clock
 from processors.ask.pace.limits import DAY_S
 from processors.ask.pace.pace import RateLimiter
 from processors.ask.pace.shared import SharedLimits
@@ -139,7 +140,7 @@ def measure(
         threshold = 0 if streamed else stream.LIMIT_TOKENS
         with (
             mock.patch.object(stream, "STREAM_FROM_TOKENS", threshold),
-            mock.patch.object(replies, "RateLimiter", functools.partial(RateLimiter, clock=now, wall_clock=wall)),
+            mock.patch.object(replies, "RateLimiter", functools.partial(RateLimiter, clock=Clock(now, wall))),
             mock.patch.object(replies, "SharedLimits", functools.partial(SharedLimits, clock=now)),
             mock.patch.dict(os.environ, OCTAVO_HOME=out),
         ):

@@ -22,8 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows import settings
+from processors.ask.pace.clock import Clock
 from processors.ask.pace.pace import RateLimiter
 from processors.ask.pace.shared import SharedLimits
+from processors.ask.providers import AccountLimits
 from processors.ask.replies import Asker
 from processors.pack import windows as pack
 from schemas.compile.compiler import compile_question
@@ -101,9 +103,9 @@ async def measure(tier: int, kind: Kind, *, told: bool, minutes: int, processes:
 async def asker(base_url: str, tier: int, file: Path | None = None) -> AsyncIterator[Asker]:
     """An asker with a new ledger, in virtual time. The day's tokens are left out: a day is too long for a benchmark."""
     account = settings.account(Job(inbox=".", base_url=base_url, tier=tier), {}, key="sk-emulator")
-    limits = account.limits
+    limits = AccountLimits(account.limits.concurrency, account.limits.rpm, account.limits.tpm, 0)
     sharing = SharedLimits(file, "account", clock=now) if file else None
-    pace = RateLimiter(concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm, clock=now, wall_clock=wall, sharing=sharing)
+    pace = RateLimiter(limits, clock=Clock(now, wall), sharing=sharing)
     with tempfile.TemporaryDirectory() as folder:
         async with Asker(account, Path(folder) / "ledger.sqlite", run="benchmark", count=pack.counter(None), pace=pace) as asking:
             yield asking

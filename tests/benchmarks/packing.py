@@ -28,6 +28,7 @@ from flows import order, settings
 from flows.consent import Estimate
 from flows.hooks import Hooks
 from processors.ask import replies
+from processors.ask.pace.clock import Clock
 from processors.ask.pace.pace import RateLimiter
 from processors.ask.pace.shared import SharedLimits
 from processors.pack import windows as pack
@@ -104,8 +105,11 @@ def lower_bound_s(stats: dict[str, Any], tier: int) -> float:
 
 def asked(folder: Path, tier: int, most: int) -> tuple[Estimate, dict[str, Any]]:
     """Do the job as `octavo run` does, in virtual time; gives the price said before, and what the emulator saw."""
-    paced = functools.partial(RateLimiter, clock=now, wall_clock=wall)
-    with mock.patch.object(replies, "RateLimiter", paced), mock.patch.object(replies, "SharedLimits", functools.partial(SharedLimits, clock=now)):
+    paced = functools.partial(RateLimiter, clock=Clock(now, wall))
+    with (
+        mock.patch.object(replies, "RateLimiter", paced),
+        mock.patch.object(replies, "SharedLimits", functools.partial(SharedLimits, clock=now)),
+    ):
         return run(_asked(folder, tier, most))
 
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from processors.ask.api.refusals import Refusal
+from processors.ask.pace.clock import Clock
 from processors.ask.pace.limits import (
     BURST_SHARE,
     MOST_IN_FLIGHT,
@@ -32,26 +31,22 @@ from processors.ask.pace.limits import (
 from processors.ask.pace.pauses import OTHERS_SHARE, OTHERS_WAIT, Pauses
 from processors.ask.pace.queue import FairQueue, Waiter
 from processors.ask.pace.shared import LOOK_AGAIN_S, SharedLimits
+from processors.ask.providers import AccountLimits
 from schemas.errors import BudgetReached, OctavoError, RequestRefused
 
+CLOCK, UNKNOWN = Clock(), AccountLimits(0, 0, 0, 0)
 LOOK_S = 1.0  # how often to look which limits other processes found
 
 
 class RateLimiter:
     """One account's limits, kept by everything that asks through this object in one event loop."""
 
-    def __init__(  # noqa: PLR0913 - all have a default: limits, time, and who shares them
+    def __init__(
         self,
+        limits: AccountLimits = UNKNOWN,
         *,
-        concurrency: int = 0,
-        rpm: int = 0,
-        tpm: int = 0,
-        tpd: int = 0,
         begin: int = 1,
-        clock: Callable[[], float] = time.monotonic,
-        wall_clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        chance: Callable[[], float] = random.random,
+        clock: Clock = CLOCK,
         sharing: SharedLimits | None = None,
         hear: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -59,10 +54,11 @@ class RateLimiter:
 
         `shared` is what other processes use of the account, and what is remembered of it. `hear` gets a sentence about each long pause.
         """
-        self.clock, self.sleep, self._wall_clock = clock, sleep, wall_clock
-        self._slots, self._rpm, self._tpm, self._tpd = Slots(concurrency, begin), Limit(rpm), Limit(tpm), Limit(tpd)
+        self.clock = clock
+        self._slots = Slots(limits.concurrency, begin)
+        self._rpm, self._tpm, self._tpd = Limit(limits.rpm), Limit(limits.tpm), Limit(limits.tpd)
         self._minute, self._day, self._miscount = Minute(), Day(), Miscount()
-        self._turns, self._sharing, self._pauses = FairQueue(), sharing, Pauses(clock, wall_clock, chance, hear)
+        self._turns, self._sharing, self._pauses = FairQueue(), sharing, Pauses(clock, hear)
         self._left_at = self._looked_at = -math.inf
         self._known: Mapping[str, tuple[int, float]] = {}  # limits as any process found them, and when
         self._timer: asyncio.Task[None] | None = None
@@ -100,7 +96,7 @@ class RateLimiter:
         """The request leaves now: its minute begins. Said again it means nothing."""
         if permit.at == math.inf:
             self._pauses.started(permit)
-            self._minute.leave(permit, self.clock())
+            self._minute.leave(permit, self.clock.now())
         self._let_go()
 
     def succeeded(self, permit: Permit, tokens: int) -> None:
@@ -121,21 +117,21 @@ class RateLimiter:
             return
         new_wave = self._pauses.new_wave(permit)
         if self._sharing:
-            self._sharing.found(refusal.limit, refusal.allowed, self._wall_clock())
+            self._sharing.found(refusal.limit, refusal.allowed, self.clock.wall())
         match refusal.limit:
             case "concurrency":
-                self._slots.limit.find(refusal.allowed, self.clock())
+                self._slots.limit.find(refusal.allowed, self.clock.now())
                 self._crowded(refusal.wait_s, why, new_wave=new_wave)
             case "rpm":
-                news = self._rpm.find(refusal.allowed, self.clock())
+                news = self._rpm.find(refusal.allowed, self.clock.now())
                 if new_wave:
                     self.pause(refusal.wait_s or 0.0 if news else self._pauses.backoff_s(refusal.wait_s), why, refusal.wait_s)
             case "tpm":
-                self._tpm.find(refusal.allowed, self.clock())
-                self._minute.others(refusal.used, self.clock())
+                self._tpm.find(refusal.allowed, self.clock.now())
+                self._minute.others(refusal.used, self.clock.now())
                 self.pause(refusal.wait_s or 0.0 if refusal.used else self._pauses.backoff_s(refusal.wait_s), why, refusal.wait_s)
             case _:
-                self._tpd.find(refusal.allowed, self.clock())
+                self._tpd.find(refusal.allowed, self.clock.now())
                 self._day.tokens = max(self._day.tokens, refusal.used or refusal.allowed)
                 self.pause(refusal.wait_s or 0.0 if refusal.allowed else self._pauses.backoff_s(refusal.wait_s), why, refusal.wait_s)
         self._recount(permit, 0)  # it was not let in, so it holds no tokens
@@ -146,7 +142,7 @@ class RateLimiter:
     def overloaded(self, permit: Permit, wait_s: float | None = None, why: str = "") -> None:
         """The provider has too much to do, also when it says so in the middle of a reply: all go on with half, after a pause."""
         if self._pauses.new_wave(permit):
-            self._slots.shrink(self._slots.in_flight // 2, self.clock(), again=self._pauses.vain > 0)
+            self._slots.shrink(self._slots.in_flight // 2, self.clock.now(), again=self._pauses.vain > 0)
             self.pause(self._pauses.backoff_s(wait_s), why, wait_s)
 
     def observe_headers(self, headers: Mapping[str, str], ago_s: float = 0.0) -> None:
@@ -154,9 +150,9 @@ class RateLimiter:
         for limit, name, what in ((self._rpm, "rpm", "requests"), (self._tpm, "tpm", "tokens")):
             allowed, empty_s = minute_in(headers, what)
             if allowed and not limit.told and allowed != limit.now:
-                limit.find(allowed, self.clock())
+                limit.find(allowed, self.clock.now())
                 if self._sharing:
-                    self._sharing.found(name, allowed, self._wall_clock())
+                    self._sharing.found(name, allowed, self.clock.wall())
             if empty_s > ago_s:
                 self.pause(empty_s - ago_s, f"its headers say that no {what} are left.", empty_s - ago_s)
 
@@ -168,7 +164,7 @@ class RateLimiter:
 
     def spent_today(self, tokens: int) -> None:
         """Take note of the tokens that were reserved in this day of the provider, as earlier runs wrote them down."""
-        self._day.turn(self._wall_clock())
+        self._day.turn(self.clock.wall())
         self._day.tokens = max(self._day.tokens, tokens)
 
     def give_up(self, job: str, error: OctavoError) -> None:
@@ -180,7 +176,7 @@ class RateLimiter:
         if not new_wave:
             return
         others = self._slots.in_flight - 1
-        self._slots.shrink(others, self.clock(), again=False)
+        self._slots.shrink(others, self.clock.now(), again=False)
         if not others:
             self.pause(self._pauses.backoff_s(wait_s), why, wait_s)
 
@@ -218,7 +214,7 @@ class RateLimiter:
             if self._day_is_full(waiting, tokens):
                 continue
             if wait_s := self._wait_s(tokens):
-                if wait_s > self._pauses.until - self.clock():
+                if wait_s > self._pauses.until - self.clock.now():
                     self._pauses.hold(wait_s, used_up(self._minute, self._rpm, self._tpm))
                 self._wake_in(wait_s)
                 return
@@ -228,11 +224,11 @@ class RateLimiter:
                 return
             self._pauses.go()
             self._turns.pop()
-            permit = Permit(tokens, self._day.number, waiting.tokens, self.clock(), tokens)
+            permit = Permit(tokens, self._day.number, waiting.tokens, self.clock.now(), tokens)
             self._minute.enter(permit)
             self._day.tokens += tokens
             self._slots.in_flight += 1
-            self._left_at = self.clock()
+            self._left_at = self.clock.now()
             waiting.turn.set_result(permit)
 
     def _enter(self, tokens: int) -> bool:
@@ -250,17 +246,17 @@ class RateLimiter:
         if self._sharing:
             self._learn_from_others()
             self._slots.open_known()
-            self._day.turn(self._wall_clock())
+            self._day.turn(self.clock.wall())
             self.spent_today(self._sharing.today(self._day.number))
 
     def _learn_from_others(self) -> None:
         """Take limits that any process found since the last look; who has to be refused to know them is refused in vain."""
-        now = self.clock()
+        now = self.clock.now()
         if self._sharing is None or now < self._looked_at + LOOK_S:
             return
         for name, found in (known := self._sharing.known()).items():
             if found != self._known.get(name):
-                self._limit(name).find(found[0], now - max(0.0, self._wall_clock() - found[1]))
+                self._limit(name).find(found[0], now - max(0.0, self.clock.wall() - found[1]))
         self._looked_at, self._known = now, known
 
     def _limit(self, name: str) -> Limit:
@@ -268,7 +264,7 @@ class RateLimiter:
 
     def _has_slot(self) -> bool:
         """Whether a slot is free; opens one more when it is time, and else sees to it that this is looked at again then."""
-        now = self.clock()
+        now = self.clock.now()
         if not self._slots.free and now >= max(self._pauses.until, self._slots.grow_at()):
             self._slots.grow(now)
         if not self._slots.free:
@@ -276,7 +272,7 @@ class RateLimiter:
         return self._slots.free
 
     def _wait_s(self, tokens: int) -> float:
-        now = self.clock()
+        now = self.clock.now()
         self._rpm.try_more(now)
         self._tpm.try_more(now)
         wait_s = max(self._pauses.until - now, self._minute.wait_s(tokens, self._rpm.now, self._tpm.now, now))
@@ -286,7 +282,7 @@ class RateLimiter:
 
     def _day_is_full(self, waiting: Waiter, tokens: int) -> bool:
         """Whether the day has no room for a request, which is then told so."""
-        self._day.turn(self._wall_clock())
+        self._day.turn(self.clock.wall())
         if not self._tpd.now or self._day.tokens + tokens <= self._tpd.now:
             return False
         message = f"The account's {self._tpd.now:,} tokens a day are used up."
@@ -296,7 +292,7 @@ class RateLimiter:
 
     def _wake_in(self, seconds: float) -> None:
         """Look again in so many seconds, unless that is due earlier anyway."""
-        at = self.clock() + seconds
+        at = self.clock.now() + seconds
         if at == math.inf or (self._timer is not None and self._timer_at <= at):
             return  # at infinity: somebody is about to leave, and this is looked at again then
         if self._timer is not None:
@@ -305,6 +301,6 @@ class RateLimiter:
         self._timer = asyncio.get_running_loop().create_task(self._wake(seconds))
 
     async def _wake(self, seconds: float) -> None:
-        await self.sleep(seconds)
+        await self.clock.sleep(seconds)
         self._timer = None
         self._let_go()

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from processors.ask.pace.clock import Clock
 from processors.ask.pace.limits import MINUTE_S, Permit
 from processors.ask.waits import JITTER, SAY_FROM_S, whose
 
@@ -24,11 +25,9 @@ WAVE_S = 10.0  # refusals that are heard within so long may be of one wave (ours
 class Pauses:
     """The pauses of one account, as this process knows them."""
 
-    def __init__(
-        self, clock: Callable[[], float], wall_clock: Callable[[], float], chance: Callable[[], float], hear: Callable[[str], None]
-    ) -> None:
+    def __init__(self, clock: Clock, hear: Callable[[str], None]) -> None:
         """`hear` gets a sentence when nothing will leave for long."""
-        self._clock, self._wall_clock, self._chance, self._hear = clock, wall_clock, chance, hear
+        self._clock, self._hear = clock, hear
         self.until = -math.inf
         self.vain = 0  # waves since a reply came
         self._said_until = self._refused_at = self._held_said = -math.inf
@@ -41,16 +40,16 @@ class Pauses:
 
     def pause_for(self, seconds: float, why: str) -> None:
         """Let nothing leave for so long; `why` says whose choice it is."""
-        now = self._clock()
+        now = self._clock.now()
         self.until = max(self.until, now + seconds)
         if why and seconds > SAY_FROM_S and self.until > max(now, self._said_until) + SAY_FROM_S:
             self._said_until = self.until
-            ends = datetime.fromtimestamp(self._wall_clock() + seconds, UTC)
+            ends = datetime.fromtimestamp(self._clock.wall() + seconds, UTC)
             self._hear(f"Nothing is sent before {ends:%H:%M:%S} UTC, for {seconds:.0f} s, {why}")
 
     def hold(self, seconds: float, why: str) -> None:
         """Take note that who is next has to wait at least so long, beside all pauses; said once it is long in all, and then each minute."""
-        now = self._clock()
+        now = self._clock.now()
         self._held_since = min(self._held_since, now)
         whole_s = now + seconds - self._held_since
         if whole_s > SAY_FROM_S and now + seconds > max(self._said_until, self._held_said + MINUTE_S):
@@ -72,14 +71,14 @@ class Pauses:
 
     def new_wave(self, permit: Permit) -> bool:
         """Whether a refusal is the first that is heard of those that left together; one in a long reply may be far from its departure."""
-        new = permit.wave == self._wave or self._clock() > self._refused_at + WAVE_S
+        new = permit.wave == self._wave or self._clock.now() > self._refused_at + WAVE_S
         if new:
             self._wave += 1
-            self._refused_at = self._clock()
+            self._refused_at = self._clock.now()
         return new
 
     def backoff_s(self, told_s: float | None) -> float:
         """How long all wait: at least as told, longer with each wave in which nothing came, never the same for two machines."""
         grown_s = min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** min(self.vain, 10))
         self.vain += 1
-        return max(told_s or 0.0, grown_s) * (1 + JITTER * self._chance())
+        return max(told_s or 0.0, grown_s) * (1 + JITTER * self._clock.chance())
