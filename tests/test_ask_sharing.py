@@ -195,10 +195,10 @@ def test_the_day_and_found_limits_are_remembered(tmp_path: Path) -> None:
     first = SharedLimits(tmp_path / "pace.sqlite", "a")
     pace = RateLimiter(sharing=first)
     day = pace._day
-    day.turn(pace._wall_clock())
+    day.turn(pace.clock.wall())
     assert first.enter(700, LIMITS, day.number)[0]
-    first.found("rpm", 100, pace._wall_clock())
-    first.found("concurrency", 15, pace._wall_clock())
+    first.found("rpm", 100, pace.clock.wall())
+    first.found("concurrency", 15, pace.clock.wall())
     first.close()
     later = RateLimiter(AccountLimits(0, 0, 5_000, 0), sharing=SharedLimits(tmp_path / "pace.sqlite", "a"))
     assert later.limits() == {"concurrency": 15, "rpm": 100, "tpm": 5_000, "tpd": 0}

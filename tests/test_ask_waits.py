@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,22 @@ def test_a_pause_of_our_own_is_not_said_to_be_the_providers() -> None:
     assert whose(30.0, 30.0, 1) == "since the provider asks for 30 s"
     assert whose(44.0, 30.0, 1) == "since the provider asks for 30 s"  # with the jitter
     assert "names no time" in whose(44.0, None, 3)
+
+
+def test_a_pause_is_no_full_minute() -> None:
+    """Who waits out a pause is held by no limit, also by a clock that goes on while it is looked at, as real ones do."""
+    said: list[str] = []
+    looks = itertools.count()
+
+    async def paused() -> None:
+        clock = lambda: now() + next(looks) * 1e-6  # noqa: E731 - a clock, not a function of ours
+        pace = Pace(clock=clock, wall_clock=now, chance=lambda: 0.0, hear=said.append, concurrency=1)
+        pace.pause(30.0, "The provider asks to try later.")
+        await leave(pace)
+
+    run(paused())
+    (line,) = said
+    assert line.startswith("Nothing is sent before")
 
 
 def test_a_pause_that_grows_while_it_lasts_is_said_again() -> None:

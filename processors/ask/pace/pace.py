@@ -213,8 +213,9 @@ class RateLimiter:
             tokens = self._miscount.corrected(waiting.tokens)
             if self._day_is_full(waiting, tokens):
                 continue
-            if wait_s := self._wait_s(tokens):
-                if wait_s > self._pauses.until - self.clock.now():
+            now = self.clock.now()
+            if wait_s := self._wait_s(tokens, now):
+                if wait_s > self._pauses.until - now:  # subtle: at a later moment each pause would seem to be a full minute
                     self._pauses.hold(wait_s, used_up(self._minute, self._rpm, self._tpm))
                 self._wake_in(wait_s)
                 return
@@ -271,8 +272,7 @@ class RateLimiter:
             self._wake_in(max(self._slots.grow_at(), self._pauses.until) - now)
         return self._slots.free
 
-    def _wait_s(self, tokens: int) -> float:
-        now = self.clock.now()
+    def _wait_s(self, tokens: int, now: float) -> float:
         self._rpm.try_more(now)
         self._tpm.try_more(now)
         wait_s = max(self._pauses.until - now, self._minute.wait_s(tokens, self._rpm.now, self._tpm.now, now))
