@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +36,7 @@ from processors.ask.replies import Account, Asker
 from processors.read import pages as read
 from processors.store.warehouse import Change, Warehouse, drop_aside, hold, hold_aside, set_aside
 from schemas.compile.compiler import compile_question, compile_summary, proving
-from schemas.errors import AccessRefused, Interrupted, NotApproved, SettingsError
+from schemas.errors import AccessRefused, Interrupted, NotApproved, OctavoError, SettingsError, StorageError
 from schemas.job import Job
 from schemas.pipeline import Question
 from schemas.tables import tables_of
@@ -110,6 +110,11 @@ async def run(
                 context.stop.error = context.stop.error or Interrupted(signal.SIGTERM)
                 context.stop.ended = outcome(context, replace(done, changed=True))
                 runs.end(context, context.stop.ended, note)
+                raise
+            except OctavoError as error:  # such as an inbox that is not there; the next run is not to say that this one was killed
+                context.stop.error = error
+                with suppress(StorageError):  # which may be the very trouble
+                    runs.end(context, outcome(context, done), note)
                 raise
             ended = outcome(context, done)
             runs.end(context, ended, note)

@@ -12,6 +12,7 @@ from flows import order, settings
 from flows.outcome.outcome import Outcome
 from flows.outcome.report import report
 from processors.store.warehouse import Warehouse
+from schemas.errors import SettingsError
 from schemas.job import Job
 from tests.emulator.fixture import Running
 from tests.emulator.oracle import labelled_lines
@@ -152,3 +153,23 @@ async def test_the_report_says_it_all(kimi: Running, job: Job) -> None:
     assert rows[-1]["report"] == text
     assert (rows[-1]["added"], rows[-1]["removed"], rows[-1]["exit_code"]) == (2, 1, 2)
     assert rows[-1]["quoted_usd"] > 0
+
+
+@pytest.mark.parametrize("instead", ["an empty folder", "no folder"])
+async def test_a_share_that_is_not_mounted_is_a_run_that_failed(kimi: Running, job: Job, instead: str) -> None:
+    """A run that finds its files gone, or no folder at all, has a row in `runs` that says so; none says that it was killed."""
+    await run(kimi, job)
+    Path(job.inbox).rename(away := Path(f"{job.inbox}_away"))
+    if instead == "an empty folder":
+        Path(job.inbox).mkdir()
+        assert (await run(kimi, job)).exit_code == 2
+        Path(job.inbox).rmdir()
+    else:
+        with pytest.raises(SettingsError, match="check that it is mounted"):
+            await run(kimi, job)
+    away.rename(job.inbox)
+    assert not (await run(kimi, job)).changed
+    _, failed = sorted(Warehouse(Path(job.out)).rows("runs"), key=lambda row: row["started_at"])
+    code, words = (2, "gone from the inbox") if instead == "an empty folder" else (1, "Stopped early: There is no folder")
+    assert words in failed["outcome"]
+    assert (failed["exit_code"], failed["ended_at"] is None, failed["asked"]) == (code, False, 0)

@@ -1,7 +1,7 @@
 """The rows in `runs`: a run that ends in whatever way comes in; how it ended, also where it could not say so itself, goes out.
 
 A run puts down in the ledger that it has begun, and takes that away when it has ended. What is still there when the next one begins was
-killed, and gets its row from that one. A run that changed nothing, asked nothing and was stopped by nothing has no row.
+killed, and gets its row from that one. A run that changed nothing, asked nothing, missed no files and was stopped by nothing has no row.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def end(run: RunContext, ended: Outcome, begun: Row) -> None:
     ledger = run.asker.ledger
     killed = {name: note for name, note in ledger.notes(BEGUN).items() if name != f"{BEGUN}{run.name}"}
     rows = [_killed(json.loads(note)) for note in killed.values()]
-    if ended.changed or ended.asked or ended.stopped:
+    if ended.changed or ended.asked or ended.stopped or ended.vanished:
         rows.append(_row(ended, begun))
     if rows:
         run.warehouse.commit([Change(tables.RUNS, rows)])

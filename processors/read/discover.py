@@ -59,7 +59,8 @@ def walk(inbox: Path, max_file_bytes: int, max_depth: int, skip: Path | None = N
     """Every path below `inbox` once, except the folder `skip` (our own output). Raises SettingsError when `inbox` is no folder."""
     root = os.fsencode(inbox)
     if not inbox.is_dir():
-        raise SettingsError(f"There is no folder {display(root)}.", about="inbox", next_step="Name the folder that holds the documents.")
+        step = "Name the folder that holds the documents; if it is on a share, check that it is mounted."
+        raise SettingsError(f"There is no folder {display(root)}.", about="inbox", next_step=step)
     try:
         os.scandir(root).close()
     except OSError as error:  # trouble of a disk or a share; what lay there is not known to be gone
