@@ -9,6 +9,7 @@ the fields by their flat names; a job takes either way of writing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -120,6 +121,22 @@ GROUPS = (
     ),
 )
 FOLDED = {group.name: group for group in GROUPS if group.name}
+TITLES = {name: title for group in GROUPS for name, title in group.fields.items()}
+_COMMAND_OR_FLAG = re.compile(r"`[^`]*`|--([a-z-]+)")
+
+
+def as_in_form(sentence: str) -> str:
+    """A sentence that names flags, for who has the form of a run before them; a command between backticks stays as it is typed.
+
+    >>> as_in_form("Run again with a higher --budget-usd; `octavo batch --out DIR` shows more.")
+    'Run again with a higher "Budget of this run (USD)" (budget_usd); `octavo batch --out DIR` shows more.'
+    """
+
+    def named(found: re.Match[str]) -> str:
+        name = {"yes": "approved"}.get(flag := found[1] or "", flag.replace("-", "_"))
+        return f'"{TITLES[name]}" ({name})' if name in TITLES else found[0]
+
+    return _COMMAND_OR_FLAG.sub(named, sentence)
 
 
 def form_schema(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,9 +155,8 @@ def form_schema(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _titled(name: str, field: Mapping[str, Any]) -> dict[str, Any]:
-    titles = {name: title for group in GROUPS for name, title in group.fields.items()}
     kept = {key: value for key, value in field.items() if key != "description" or name not in SELF_EXPLAINING}
-    return {**kept, "title": titles.get(name, name)}
+    return {**kept, "title": TITLES.get(name, name)}
 
 
 def _folded(group: Group, titled: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,6 +76,23 @@ def named(job: Job) -> None:
 named(Job(inbox=sys.argv[1]))
 """
 
+NOTICES = """
+import asyncio, sys
+from prefect import flow
+from prefect.runtime import flow_run
+from flows.progress_artifacts import Notices
+
+@flow(name="noticed")
+async def noticed():
+    print(flow_run.id)
+    notices = Notices(flow_run.id)
+    for sentence in sys.argv[1:]:
+        notices.hear(sentence)
+        await notices.draw()
+
+asyncio.run(noticed())
+"""
+
 ASKED = """
 import asyncio, sys
 from flows.prefect_run import approval
@@ -167,6 +184,7 @@ def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> Non
     artifacts = server.artifacts(run)
     report = artifacts["octavo-outcome"]["data"]
     assert report == Warehouse(tmp_path / "out").rows("runs")[0]["report"]
+    assert artifacts["octavo-outcome"]["description"] == "All went well."
     assert re.search(r"\*\*All went well\.\*\*.*2 added, 0 changed.*invoice\.grand_total +\| 2 +\| 100%", report, re.DOTALL), report
     assert len(Warehouse(tmp_path / "out").rows("invoice")) == 2
 
@@ -351,6 +369,27 @@ def test_a_budget_that_runs_low_is_an_event_and_an_artifact(server: Server, inbo
     assert sorted(event["payload"]["message"] for event in events) == sorted(notices)
     logged = server.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
     assert {line["message"] for line in logged} >= set(notices)
+
+
+def test_notices_of_a_run_are_one_table(server: Server) -> None:
+    """However often something is to be noticed, a run has one table of it, with the latest before the eyes of who opens the run."""
+    command = [sys.executable, "-c", NOTICES, "One.", "Two.", "Three."]
+    done = subprocess.run(command, cwd=ROOT, env=server.environ, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    (table,) = server.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [done.stdout.split()[-1]]}}})
+    assert [row["notice"] for row in json.loads(table["data"])] == ["One.", "Two.", "Three."]
+    assert table["description"] == "Three."
+
+
+def test_a_run_that_cannot_begin_has_its_page_too(server: Server, tmp_path: Path) -> None:
+    """The reason is in the report of the run, and before anybody opens it in what lists of artifacts show; `runs` has it, too."""
+    server.octavo("run", str(tmp_path / "gone"), "--out", str(tmp_path / "out"), "--extract", "invoice", "--offline")
+    (run,) = server.runs(tmp_path / "gone")
+    (page,) = server.artifacts(run).values()
+    assert (page["key"], page["description"]) == ("octavo-outcome", run["state"]["message"])
+    assert page["data"] == f"**{run['state']['message']}**\n"
+    (row,) = Warehouse(tmp_path / "out").rows("runs")
+    assert run["state"]["message"] in row["outcome"]
 
 
 def test_locked_folder_is_a_sentence(server: Server, inbox: Path, tmp_path: Path) -> None:

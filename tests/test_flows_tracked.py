@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from flows.prefect_run.flow_run import refuse_idle, state_of
 from flows.tally import Failure
 from schemas.errors import SettingsError
 from schemas.job import Job
+from schemas.job_groups import as_in_form
 
 
 def ended(**more: Any) -> Outcome:
@@ -38,6 +40,42 @@ def test_rejects_that_the_job_allows_are_in_the_name_of_the_state() -> None:
     state = state_of(ended(failed_values=2, failures=(Failure("failed", "No date.", "a.pdf", "d", "invoice", "issued"),)))
     assert (state.type, state.name, "a.pdf (failed)" in (state.message or "")) == (StateType.COMPLETED, "With rejects", True)
     assert state_of(ended()).name == "Completed"
+
+
+def test_a_run_with_nothing_new_is_told_apart_in_a_list() -> None:
+    """Lists of runs show no more than the name: one that changed and asked nothing is called so, and one that did something is not."""
+    state = state_of(ended(changed=False))
+    assert (state.type, state.name) == (StateType.COMPLETED, "Nothing new")
+    assert (state.message or "").startswith("Nothing changed since the last run. Files: 4")
+    for did in ({"changed": True}, {"changed": False, "asked": 1}, {"changed": False, "not_asked": 1}):
+        assert state_of(ended(**did)).name == "Completed"
+
+
+@pytest.mark.parametrize(
+    "more", [{"stopped": "The key was refused.", "exit_code": 77}, {"vanished": 3, "known": 3, "exit_code": 2}, {"changed": False}]
+)
+def test_a_message_says_nothing_twice(more: dict[str, Any]) -> None:
+    """The headline, which comes first, may be one of the sentences, and stands in the message once."""
+    outcome = ended(**more)
+    message, headline = state_of(outcome).message or "", as_in_form(outcome.headline)
+    assert (message.startswith(headline), message.count(headline)) == (True, 1)
+
+
+def test_advice_is_in_the_words_of_the_form() -> None:
+    """What to do next names no flag of a terminal, but the field as the form and the parameters call it; commands stay commands."""
+    message = state_of(ended(vanished=3, known=3, exit_code=2, failed_answers=1, out="here")).message or ""
+    assert 'run again with "Take out what is gone" (accept_vanished).' in message
+    assert "`octavo sql --out here" in message
+    assert not re.search(r"--(?!out )", message)
+    message = state_of(ended(stopped="Run again with --yes or --budget-usd X.", exit_code=4), asked=True).message
+    assert message == 'Run again with "Spend without a budget" (approved) or "Budget of this run (USD)" (budget_usd) X.'
+
+
+def test_a_price_to_which_nobody_could_agree_is_red() -> None:
+    """Who was asked and said no has cancelled the run; a job without a budget has failed, so that automations tell of it."""
+    refused = ended(stopped="Nobody agreed to the price.", exit_code=4)
+    assert state_of(refused, asked=True).type == StateType.CANCELLED
+    assert state_of(refused).type == StateType.FAILED
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ class Outcome:
     cost_usd: float
     quoted_usd: float | None  # what was expected before anything was asked; None when nothing was to be
     budget_usd: float  # 0 for none
-    maybe_paid: int  # calls of this folder that were sent and never answered
+    maybe_paid: int  # calls of this folder that were sent and never answered, in this run or earlier
     repaired: Mapping[str, int]  # how an answer came to be when not at once -> answers, one for each question and document
     single_pass: int  # answers that were not asked a second time, where the job wants that
     unrequested: int  # replies that also spoke of documents nobody asked about; that part was dropped
@@ -93,6 +93,13 @@ class Outcome:
     def headline(self) -> str:
         """The one sentence for who has no time: what failed and how to look, or that all is well."""
         return _headline(self)
+
+    @property
+    def bill(self) -> str:
+        """The sentence for what it cost; "" when no model could be asked."""
+        if self.engine in ("", "offline"):
+            return ""
+        return f"Calls: {self.asked}. Replies from the ledger: {self.recalled}. Cost: ${self.cost_usd:.4f}."
 
     def sql(self, statement: str) -> str:
         """The command that queries the tables of this run, as it is typed."""
@@ -259,11 +266,11 @@ def _doubts(ended: Outcome) -> Iterator[str]:
 
 
 def _asked(ended: Outcome) -> Iterator[str]:
-    yield f"Calls: {ended.asked}. Replies from the ledger: {ended.recalled}. Cost: ${ended.cost_usd:.4f}."
+    yield ended.bill
     if ended.replay:
         yield "Replay: stored replies were checked under the schemas as they are now; fields that are new are null."
     if ended.maybe_paid:
-        yield f"Calls that were sent and never answered, so that they may have been paid: {ended.maybe_paid}."
+        yield f"Calls of this run or earlier ones that were sent and never answered, so that they may have been paid: {ended.maybe_paid}."
 
 
 def _mended(ended: Outcome) -> Iterator[str]:

@@ -7,6 +7,7 @@ an artifact costs the server 10 kB (measured with Prefect 3.9.1). A stage that i
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,10 +16,13 @@ from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.events import emit_event
 
 from flows.hooks import STAGES, OnProgress
 from flows.prefect_run.run_states import tolerantly
+from schemas.job_groups import as_in_form
 
 NOTICE_KEY = "octavo-notices"  # runs become versions of it
 NOTICE = "octavo.notice"  # name of the event
@@ -34,19 +38,26 @@ class Notices:
     run: str  # id of the flow run
     heard: list[str] = field(default_factory=list)
     drawn: int = 0  # how many of them stand in the table
+    table: UUID | None = None
 
     def hear(self, sentence: str) -> None:
         """Pass a sentence on. An automation of Prefect can send the event `octavo.notice` anywhere."""
+        sentence = as_in_form(sentence)
         self.heard.append(sentence)
         get_run_logger().warning("%s", sentence)
         emit_event(NOTICE, {"prefect.resource.id": f"octavo.run.{self.run}"}, payload={"message": sentence})
 
     async def draw(self) -> None:
-        """Keep the table as it is now, as a new version of its key."""
-        if self.drawn < len(self.heard):
-            self.drawn = len(self.heard)
-            rows = [{"notice": sentence} for sentence in self.heard]
-            await acreate_table_artifact(rows, NOTICE_KEY, "What to know about money and the way to the provider.")
+        """Keep the table as it is now: one for the whole run, whose description is the latest notice."""
+        if self.drawn == len(self.heard):
+            return
+        self.drawn = len(self.heard)
+        rows, latest = [{"notice": sentence} for sentence in self.heard], self.heard[-1]
+        if self.table is None:
+            self.table = await acreate_table_artifact(rows, NOTICE_KEY, latest)
+        else:
+            async with get_client() as client:
+                await client.update_artifact(self.table, ArtifactUpdate(data=json.dumps(rows), description=latest))
 
 
 @dataclass(slots=True)

@@ -34,6 +34,7 @@ from flows.prefect_run.task_runs import in_task_runs
 from processors.store.warehouse import Warehouse
 from schemas.errors import NotApproved, OctavoError, SameJobWaits, SettingsError
 from schemas.job import Job
+from schemas.job_groups import as_in_form
 from schemas.tables import DOCUMENTS
 
 OUTCOME_KEY = "octavo-outcome"  # runs become versions of it
@@ -72,11 +73,13 @@ async def in_flow_run(job: Job, *, steps: Sequence[order.Step], asks: Sequence[o
         return Completed(name="Skipped", message=error.message)
     except OctavoError as error:
         caller.ended = error
-        get_run_logger().error("%s", error)  # `prefect deployment run --watch` shows lines of the log, and no message of a state
-        return Failed(message=str(error))
+        words = as_in_form(str(error))
+        get_run_logger().error("%s", words)  # `prefect deployment run --watch` shows lines of the log, and no message of a state
+        await keep(f"**{words}**\n", words)
+        return Failed(message=words)
     caller.ended = ended
     await show(ended)
-    return state_of(ended)
+    return state_of(ended, asked=bool(caller.approve or job.approve_above_usd))
 
 
 async def _worked(job: Job, steps: Sequence[order.Step], asks: Sequence[order.Asks], caller: Caller) -> Outcome:
@@ -85,7 +88,7 @@ async def _worked(job: Job, steps: Sequence[order.Step], asks: Sequence[order.As
     refuse_idle(job, steps, asks)
     account = settings.account(job, key=await key_in_block(job.key_secret))
     notices, wait = Notices(str(flow_run.id)), Wait(job)
-    approve = caller.approve or consent.by_job(job, get_run_logger().info)
+    approve = caller.approve or consent.by_job(job, lambda sentence: get_run_logger().info("%s", as_in_form(sentence)))
     if not caller.asks:
         approve = partial(approval.ask, job, approve)
     async with progress(caller.on_progress, notices) as on_progress:
@@ -129,18 +132,30 @@ async def show(ended: Outcome) -> None:
     """Log the outcome, and keep the report as an artifact."""
     log = get_run_logger()
     for sentence in ended.sentences:
-        log.info("%s", sentence)
+        log.info("%s", as_in_form(sentence))
     if ended.exit_code:
-        log.error("%s", ended.headline)
-    await tolerantly(acreate_markdown_artifact(report(ended), OUTCOME_KEY, "What this run did, what failed, and where the tables are."))
+        log.error("%s", as_in_form(ended.headline))
+    await keep(report(ended), " ".join(filter(None, (ended.headline, ended.bill))))
 
 
-def state_of(ended: Outcome) -> State[Any]:
-    """The state in which the flow run ends: its message says what failed and how to look; `With rejects` where the job allows that."""
-    if ended.exit_code == NotApproved.exit_code:
-        return Cancelled(message=ended.stopped)
+async def keep(page: str, glance: str) -> None:
+    """Keep the page of a run as its artifact. The UI shows the glance before anybody opens the page."""
+    await tolerantly(acreate_markdown_artifact(as_in_form(page), OUTCOME_KEY, as_in_form(glance)))
+
+
+def state_of(ended: Outcome, *, asked: bool = False) -> State[Any]:
+    """The state in which the flow run ends: lists show its name, and its message says what failed and how to look.
+
+    `With rejects` is a run in which the job allows what failed, `Nothing new` one that changed and asked nothing. A price to which nobody
+    agreed is `Cancelled` where somebody was asked; else the job lacks a budget, and that has to be red.
+    """
+    words = as_in_form(" ".join(dict.fromkeys([ended.headline, *ended.sentences])))  # the headline may be one of the sentences
+    if ended.exit_code == NotApproved.exit_code and asked:
+        return Cancelled(message=as_in_form(ended.stopped))
     if ended.exit_code:
-        return Failed(message=" ".join([ended.headline, *ended.sentences]))
+        return Failed(message=words)
     if ended.failed:
-        return Completed(name="With rejects", message=" ".join([ended.headline, *ended.sentences]))
-    return Completed(message=" ".join(ended.sentences))
+        return Completed(name="With rejects", message=words)
+    if not (ended.changed or ended.asked or ended.not_asked):
+        return Completed(name="Nothing new", message=words)
+    return Completed(message=as_in_form(" ".join(ended.sentences)))
