@@ -177,8 +177,8 @@ def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> Non
     assert run["state_type"] == "COMPLETED"
     assert re.fullmatch(rf"good {run['expected_start_time'][:10]} #\d+", run["name"])
     assert sorted(run["tags"]) == ["asks-model", "octavo"]
-    assert run["state"]["message"].startswith("Files: 2, of which 2 ok. Against before: 2 added,")
-    assert "Rows: 2 in invoice, 2 in summary." in run["state"]["message"]
+    words = "Files: 2, of which 2 ok. Rows: 2 in invoice, 2 in summary. Against before: 2 added,"
+    assert run["state"]["message"].startswith(words)
     tasks = server.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
     assert {task["name"] for task in tasks} == {"read 1", "ask 1"}
     artifacts = server.artifacts(run)
