@@ -110,8 +110,8 @@ def test_a_pause_is_no_full_minute() -> None:
     looks = itertools.count()
 
     async def paused() -> None:
-        clock = lambda: now() + next(looks) * 1e-6  # noqa: E731 - a clock, not a function of ours
-        pace = Pace(clock=clock, wall_clock=now, chance=lambda: 0.0, hear=said.append, concurrency=1)
+        clock = Clock(lambda: now() + next(looks) * 1e-6, now, chance=lambda: 0.0)
+        pace = RateLimiter(AccountLimits(1, 0, 0, 0), clock=clock, hear=said.append)
         pace.pause(30.0, "The provider asks to try later.")
         await leave(pace)
 

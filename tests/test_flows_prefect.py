@@ -80,7 +80,7 @@ NOTICES = """
 import asyncio, sys
 from prefect import flow
 from prefect.runtime import flow_run
-from flows.progress_artifacts import Notices
+from flows.prefect_run.artifacts import Notices
 
 @flow(name="noticed")
 async def noticed():
