@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from flows import settings
-from flows.commands import flags, jobs, progress, show, usage
+from flows.commands import flags, jobs, parsing, progress, show
 from flows.commands.signals import until_signalled
 from flows.hooks import Hooks, StopSignal
 from schemas.errors import OctavoError, ResultCut, SettingsError
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code (see schemas/errors.py). Trouble is a sentence on standard error."""
     words = sys.argv[1:] if argv is None else argv
     try:
-        args = usage.parse(*flags.parsers(COMMANDS), words)
+        args = parsing.parse(*flags.parsers(COMMANDS), words)
         code: int = args.command(args)
     except OctavoError as error:
         if "--json" in words:
@@ -128,13 +128,13 @@ def tables(args: argparse.Namespace) -> int:
 
 def batch(args: argparse.Namespace) -> int:
     """List the batches that wait at the provider, or end one of them."""
-    from flows.commands import batches
+    from flows.commands import waiting_batches
 
     if args.cancel:
-        status = asyncio.run(batches.cancel(jobs.from_flags(args), args.cancel, os.environ))
+        status = asyncio.run(waiting_batches.cancel(jobs.from_flags(args), args.cancel, os.environ))
         show.note(f"{args.cancel} is {status}. The next run on this folder fetches what it has answered.")
     else:
-        show.batches(batches.waiting(Path(args.out)))
+        show.batches(waiting_batches.waiting(Path(args.out)))
     return 0
 
 
@@ -215,7 +215,7 @@ def _unread() -> bool:
 COMMANDS = {function.__name__: function for function in (run, plan, sql, tables, batch, ledger, models, doctor, serve)} | {"eval": evaluate}
 
 
-def parser() -> usage.Parser:
+def parser() -> parsing.Parser:
     """All commands and their flags."""
     return flags.parsers(COMMANDS)[0]
 

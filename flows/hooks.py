@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.batches import BatchRunner, run_in_process
+from flows.batch_runner import BatchRunner, run_in_process
 from flows.consent import Approve, always
 from processors.ask.replies import Traffic
 from schemas.errors import OctavoError

@@ -282,7 +282,7 @@ async def _read(run: RunContext, staged: _StagedPages) -> None:
     run.hooks.on_progress("read", 0, None)
     committing = asyncio.Lock()  # batches overlap
 
-    async def read_batch(batch: Sequence[read.Found]) -> None:
+    async def read_batch(batch: Sequence[read.FoundFile]) -> None:
         nonlocal done
         async with aclosing(run.reader.stream(batch)) as readings:
             async for files, some in readings:
@@ -302,7 +302,7 @@ async def _read(run: RunContext, staged: _StagedPages) -> None:
     run.hooks.on_progress("read", done, done)
 
 
-def _batches(found: Iterator[read.Found]) -> Iterator[list[read.Found]]:
+def _batches(found: Iterator[read.FoundFile]) -> Iterator[list[read.FoundFile]]:
     """Files in batches that grow, so that a large folder is neither many batches nor in memory at once."""
     seen = 0
     while batch := list(islice(found, max(FILES_PER_BATCH, seen // GROWTH))):
@@ -310,7 +310,7 @@ def _batches(found: Iterator[read.Found]) -> Iterator[list[read.Found]]:
         yield batch
 
 
-def _discovered(run: RunContext, staged: _StagedPages) -> Iterator[read.Found]:
+def _discovered(run: RunContext, staged: _StagedPages) -> Iterator[read.FoundFile]:
     """The files to read, each with the SHA-256 under which its pages are known. Other paths go into the staged pages as they are."""
     for path in read.discover(run.job.inbox, run.limits, skip=run.out):
         if isinstance(path, Document):

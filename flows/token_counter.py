@@ -51,7 +51,7 @@ class TokenCounter:
         """Begin with what earlier runs on this ledger learned, and learn from every call of this one."""
         if self._learns:
             self._ledger = asker.ledger
-            self._know(pack.Calibration(tuple((one, billed) for one, billed in json.loads(self._ledger.kept(self._name) or "[]"))))
+            self._know(pack.Calibration(tuple((one, billed) for one, billed in json.loads(self._ledger.note(self._name) or "[]"))))
             asker.teach(self._learn)
 
     def _learn(self, body: Mapping[str, Any], billed: int) -> None:

@@ -19,7 +19,7 @@ SELF_EXPLAINING = ("inbox", "out", "summarize")  # whose title is help enough: e
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FormGroup:
     """Some fields of a job that are about one thing. The fields of the group without a name stand in the job itself."""
 
     name: str
@@ -29,7 +29,7 @@ class Group:
 
 
 GROUPS = (
-    Group(
+    FormGroup(
         "",
         "What to read and what to ask",
         "",
@@ -40,7 +40,7 @@ GROUPS = (
             "summarize": "Summarize in this style",
         },
     ),
-    Group(
+    FormGroup(
         "answers",
         "Who answers, and for how much",
         "Kimi at Moonshot, not asked without a budget",
@@ -63,7 +63,7 @@ GROUPS = (
             "unpriced": "Ask a model of unknown price",
         },
     ),
-    Group(
+    FormGroup(
         "care",
         "How careful",
         "One pass, unproved values are marked",
@@ -81,7 +81,7 @@ GROUPS = (
             "max_fill_drop": "Fall of a filled share that is told",
         },
     ),
-    Group(
+    FormGroup(
         "limits",
         "Limits of the account",
         "Found by asking",
@@ -95,7 +95,7 @@ GROUPS = (
             "max_window_tokens": "Tokens of documents in a call",
         },
     ),
-    Group(
+    FormGroup(
         "reading",
         "Limits of reading",
         "30 s, 1 GB and 2,000 pages a file",
@@ -159,7 +159,7 @@ def _titled(name: str, field: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "title": TITLES.get(name, name)}
 
 
-def _folded(group: Group, titled: Mapping[str, Any]) -> dict[str, Any]:
+def _folded(group: FormGroup, titled: Mapping[str, Any]) -> dict[str, Any]:
     fields = {name: titled[name] for name in group.fields if name in titled}
     opened = {"type": "object", "title": OPEN, "properties": fields, "additionalProperties": False}
     closed = {"type": "null", "title": group.usual}
@@ -182,7 +182,7 @@ def flattened(given: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _members(group: Group, given: Any) -> Iterator[tuple[str, Any]]:
+def _members(group: FormGroup, given: Any) -> Iterator[tuple[str, Any]]:
     """Subtle: what is no field of the group keeps the group's name before its own, so that the job refuses it by a name that helps."""
     if given is None:
         return

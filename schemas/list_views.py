@@ -35,7 +35,7 @@ _PROOF = {
 
 
 @dataclass(frozen=True, slots=True)
-class _List:
+class _ListField:
     """A list in an answer. `hops` leads to it: the names from the answer, or from an item of the list around it, to the next list."""
 
     hops: tuple[tuple[str, ...], ...]
@@ -64,14 +64,14 @@ def _made(question: str, fields: Sequence[Field], taken: Collection[str]) -> Ite
         yield view, told
 
 
-def _lists(fields: Sequence[Field], hops: tuple[tuple[str, ...], ...]) -> Iterator[_List]:
+def _lists(fields: Sequence[Field], hops: tuple[tuple[str, ...], ...]) -> Iterator[_ListField]:
     for field in fields:
         yield from _inside(field, (*hops[:-1], (*hops[-1], field.name)))
 
 
-def _inside(field: Field, hops: tuple[tuple[str, ...], ...]) -> Iterator[_List]:
+def _inside(field: Field, hops: tuple[tuple[str, ...], ...]) -> Iterator[_ListField]:
     if field.item:
-        yield _List(hops, field, field.item)
+        yield _ListField(hops, field, field.item)
         yield from _inside(field.item, (*hops, ())) if field.item.item else _lists(field.item.fields, (*hops, ()))
     else:
         yield from _lists(field.fields, hops)
@@ -96,7 +96,7 @@ class _Names:
         return name
 
 
-def _view(name: str, question: str, found: _List) -> tuple[View, _Names]:
+def _view(name: str, question: str, found: _ListField) -> tuple[View, _Names]:
     values = [(field.name, f"i.one.{quoted(field.name)}", field.description) for field in found.item.fields]
     values = values or [("value", "i.one", found.item.description or found.field.description)]
     names = _Names(column for column, _, _ in values)
@@ -133,12 +133,12 @@ def _leaves(item: Field, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]
         yield path
 
 
-def _prefixes(found: _List) -> list[str]:
+def _prefixes(found: _ListField) -> list[str]:
     """What stands before each number in the path of an item in `evidence`: `lines[`, `.taxes[`."""
     return [("." if at and hop else "") + ".".join(hop) + "[" for at, hop in enumerate(found.hops)]
 
 
-def _items(question: str, found: _List) -> str:
+def _items(question: str, found: _ListField) -> str:
     """The items with their numbers, list by list. DuckDB 1.2 has no WITH ORDINALITY."""
     query, numbers = quoted(question), ""
     for at, hop in enumerate(found.hops, 1):
@@ -149,7 +149,7 @@ def _items(question: str, found: _List) -> str:
     return query
 
 
-def _proofs(question: str, found: _List, leaves: Sequence[tuple[str, ...]]) -> str:
+def _proofs(question: str, found: _ListField, leaves: Sequence[tuple[str, ...]]) -> str:
     """A row an item: its place in the answer, and the proof of each value."""
     pattern = "^" + r"\d+\]".join(re.escape(prefix) for prefix in _prefixes(found)) + r"\d+\]"
     packed = "any_value(struct_pack(page := page, quote := quote, grade := grade, confidence := confidence))"

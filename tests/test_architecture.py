@@ -8,18 +8,22 @@ import pkgutil
 import statistics
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import schemas.errors
+from processors.read.content import FormatReader
+from processors.read.pages import READERS
 from schemas.errors import OctavoError
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("schemas", "processors", "flows")
 FILES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
 LEADS = {"read": "pages", "pack": "windows", "ask": "replies", "check": "records", "store": "warehouse", "query": "sql", "score": "answers"}
+LEADS_INSIDE = ("answer", "flow_run", "document", "worker", "serve", "show", "compiler", "values")  # of rooms inside rooms
 ONE_DOOR = {  # library -> files or rooms that may import it
     "openai": ("processors/ask/api/chat",),
     "prefect": ("flows/",),
@@ -93,6 +97,42 @@ def test_flows_call_leads_only() -> None:
                 strangers.add(f"{place(path)}: {name}")
     allowed = {"flows/settings.py: processors.ask.providers", "flows/commands/show.py: processors.ask.providers"}
     assert not {stranger for stranger in strangers if not stranger.startswith(tuple(allowed))}
+
+
+def test_names_stand_once() -> None:
+    """No class name stands twice in the tree, and no file name but leads, and commands, which are named as they are typed."""
+    classes = Counter(
+        node.name for path in FILES if "extraction" not in path.parts for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)
+    )
+    assert not {name: count for name, count in classes.items() if count > 1}
+    leads = {*LEADS.values(), *LEADS_INSIDE}
+    names = Counter(
+        path.stem for path in FILES if path.stem not in {"__init__", *leads} and not {"commands", "extraction"} & set(path.parts)
+    )
+    assert not {name: count for name, count in names.items() if count > 1}
+
+
+def test_no_empty_word_is_a_name() -> None:
+    """Words that could be said of anything are no names by themselves."""
+    empty = {"found", "said", "told", "left", "known", "kept", "again", "once", "some", "here", "there", "came", "heard"}
+    public = [
+        node.name for path in FILES for node in tree(path).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
+    methods = [
+        inner.name
+        for path in FILES
+        for node in tree(path).body
+        if isinstance(node, ast.ClassDef)
+        for inner in node.body
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert not empty & {*public, *methods}
+
+
+def test_readers_have_what_a_reader_has() -> None:
+    """Each reader of a format has the functions of its protocol."""
+    for name in set(READERS.values()):
+        assert isinstance(importlib.import_module(f"processors.read.{name}"), FormatReader), name
 
 
 def test_imports_run_in_no_circle() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from flows import cli, order, settings
-from flows.commands import batches
+from flows.commands import waiting_batches
 from flows.hooks import Hooks, StopSignal
 from flows.outcome.outcome import Outcome
 from processors.ask.batch.batches import Batches
@@ -329,20 +329,20 @@ async def test_a_batch_can_be_ended(kimi: Running, inbox: Path, capsys: pytest.C
     await until(kimi.paid)
     stop.error = Interrupted(signal.SIGINT)
     await working
-    (waiting,) = batches.waiting(Path(job.out))
+    (waiting,) = waiting_batches.waiting(Path(job.out))
     assert cli.main(["batch", "--out", job.out]) == 0
     assert waiting.batch[:12] in capsys.readouterr().out
-    status = await batches.cancel(job, waiting.batch, {"MOONSHOT_API_KEY": kimi.key})
+    status = await waiting_batches.cancel(job, waiting.batch, {"MOONSHOT_API_KEY": kimi.key})
     assert status == "cancelling"
     with pytest.raises(SettingsError, match="No batch"):
-        await batches.cancel(job, "batch_other", {})
+        await waiting_batches.cancel(job, "batch_other", {})
     kimi.config.timing = False
     await until(lambda: [batch.status for batch in kimi.emulator.state.batches.values()] == ["cancelled"])
     answered = len(kimi.paid())
     ended = await run(kimi, job.model_copy(update={"mode": "live"}))
     assert (ended.exit_code, count(kimi, "chat"), len(kimi.paid())) == (0, 6 - answered, 6)
     assert len(parcels(job)) == 6
-    assert batches.waiting(Path(job.out)) == []
+    assert waiting_batches.waiting(Path(job.out)) == []
 
 
 KILLED = """

@@ -182,7 +182,7 @@ def test_what_was_found_before_a_look_is_known_at_the_next(tmp_path: Path) -> No
         pace = RateLimiter(clock=Clock(now, now), sharing=other)
         await asyncio.sleep(5)
         async with pace.acquire(1):
-            one.found("rpm", 7, now() - 3_600)
+            one.tell_limit("rpm", 7, now() - 3_600)
         await asyncio.sleep(5)
         async with pace.acquire(1):
             return pace.limits()
@@ -197,8 +197,8 @@ def test_the_day_and_found_limits_are_remembered(tmp_path: Path) -> None:
     day = pace._day
     day.turn(pace.clock.wall())
     assert first.enter(700, LIMITS, day.number)[0]
-    first.found("rpm", 100, pace.clock.wall())
-    first.found("concurrency", 15, pace.clock.wall())
+    first.tell_limit("rpm", 100, pace.clock.wall())
+    first.tell_limit("concurrency", 15, pace.clock.wall())
     first.close()
     later = RateLimiter(AccountLimits(0, 0, 5_000, 0), sharing=SharedLimits(tmp_path / "pace.sqlite", "a"))
     assert later.limits() == {"concurrency": 15, "rpm": 100, "tpm": 5_000, "tpd": 0}
@@ -212,8 +212,8 @@ def test_trouble_with_the_file_ends_the_sharing_only(tmp_path: Path) -> None:
     sharing = SharedLimits(tmp_path / "pace.sqlite", "a")
     assert all(enter(sharing) for _ in range(20))
     sharing.leave(0.0, 0)
-    sharing.found("rpm", 3, 0.0)
-    assert sharing.known() == {}
+    sharing.tell_limit("rpm", 3, 0.0)
+    assert sharing.found_limits() == {}
     sharing.close()
 
 

@@ -185,7 +185,7 @@ ASKING = """
 import asyncio, json, sys
 from pathlib import Path
 from flows import settings
-from flows.batches import bounded
+from flows.batch_runner import bounded
 from processors.ask import dispatch, replies
 from processors.pack import windows as pack
 from schemas.compile.compiler import compile_question

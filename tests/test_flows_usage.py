@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
-from flows.commands import flags, usage
+from flows.commands import flags, parsing
 from schemas.job import Job
 
 ZERO_IS_NONE = [name for name, field in Job.model_fields.items() if "; 0 for " in (field.description or "")]
@@ -63,7 +63,7 @@ def test_the_beginning_of_a_flag_is_no_flag(capsys: pytest.CaptureFixture[str]) 
     assert "Did you mean --budget-usd or --budget-day-usd or --budget-month-usd?" in said(["run", "in", "--budget", "5"], capsys)
     top, commands = flags.parsers(cli.COMMANDS)
     parsers: list[argparse.ArgumentParser] = [top, *commands.choices.values()]
-    assert not any(parser.allow_abbrev for parser in parsers)
+    assert not any(parsing.allow_abbrev for parser in parsers)
 
 
 @pytest.mark.parametrize("name", ZERO_IS_NONE)
@@ -81,9 +81,9 @@ def test_there_are_flags_of_which_zero_is_none() -> None:
 def test_what_looks_like_a_flag_and_is_none() -> None:
     """A statement that begins with a comment, a negative number and what follows -- are values."""
     top, commands = flags.parsers(cli.COMMANDS)
-    assert usage.parse(top, commands, ["sql", "-- all\nFROM invoice"]).statement == "-- all\nFROM invoice"
-    assert usage.parse(top, commands, ["run", "--tier", "-1", "in"]).tier == -1
-    assert usage.parse(top, commands, ["run", "--", "--in"]).inbox == "--in"
+    assert parsing.parse(top, commands, ["sql", "-- all\nFROM invoice"]).statement == "-- all\nFROM invoice"
+    assert parsing.parse(top, commands, ["run", "--tier", "-1", "in"]).tier == -1
+    assert parsing.parse(top, commands, ["run", "--", "--in"]).inbox == "--in"
 
 
 def test_a_wrong_field_of_a_job_file_is_no_wrong_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ from flows.prefect_run import liveness
 from flows.prefect_run.processes import FLOW_RUN, environments, flow_runs_here, is_gone, name_of, wait_until_gone
 from flows.serving import dead_runs
 from flows.serving.serve import worker_name
-from flows.serving.supervision import how_it_ended, kept
+from flows.serving.supervision import how_it_ended, kept_running
 from flows.serving.watch import SURE_AFTER, Told
 from tests.prefect_server import ROOT
 
@@ -153,7 +153,7 @@ async def test_what_ends_is_started_again() -> None:
             if process.returncode is None:
                 process.kill()
 
-    async with kept("worker", start, said.append, first_pause_s=0.01) as worker:
+    async with kept_running("worker", start, said.append, first_pause_s=0.01) as worker:
         first, _, third = [await started.get() for _ in range(3)]
         await asyncio.sleep(0.1)
         assert worker.process is third
@@ -173,7 +173,7 @@ async def test_what_cannot_start_says_why() -> None:
         yield
 
     with pytest.raises(FileNotFoundError, match="no such program"):
-        async with kept("worker", start, print):
+        async with kept_running("worker", start, print):
             pass
 
 

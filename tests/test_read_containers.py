@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from processors.read.pages import Found, Reader, Reading, ReadLimits, discover
+from processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
 from processors.read.workers.inner_paths import paths
 from tests.documents import hostile, make
 
@@ -34,7 +34,7 @@ def reader() -> Iterator[Reader]:
 def read(reader: Reader, folder: Path, name: str, data: bytes) -> dict[str, Reading]:
     """Path -> reading of one file and all that lies in it."""
     (folder / name).write_bytes(data)
-    found = [entry for entry in discover(folder, ReadLimits()) if isinstance(entry, Found)]
+    found = [entry for entry in discover(folder, ReadLimits()) if isinstance(entry, FoundFile)]
     readings = asyncio.run(reader.read(found))
     by_path = {reading.document.path: reading for reading in readings}
     assert len(by_path) == len(readings)

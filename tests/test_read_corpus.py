@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.read.pages import Found, Reader, Reading, ReadLimits
+from processors.read.pages import FoundFile, Reader, Reading, ReadLimits
 
 CORPUS = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"
 
@@ -45,7 +45,7 @@ def readings() -> dict[str, tuple[str, Reading]]:
     with (CORPUS / "manifest.csv").open(encoding="utf-8") as file:
         expected = {row["path"]: row["expected"] for row in csv.DictReader(file)}
     names = [name for name in expected if find_spec("kreuzberg") or not name.endswith(OFFICE)]
-    found = [Found(os.fsencode(CORPUS), os.fsencode(name), (CORPUS / name).stat().st_size) for name in names]
+    found = [FoundFile(os.fsencode(CORPUS), os.fsencode(name), (CORPUS / name).stat().st_size) for name in names]
     with Reader(ReadLimits(workers=2)) as reader:
         read = asyncio.run(reader.read(found))
     return {reading.document.path: (expected[reading.document.path], reading) for reading in read if not reading.document.container}

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.read.discover import Found, display, take, walk
+from processors.read.discover import FoundFile, display, take, walk
 from schemas.errors import DocumentError, SettingsError
 from schemas.pipeline import Document
 
@@ -103,7 +103,7 @@ def test_what_may_not_be_read_is_a_row(open_folder: Path) -> None:
     with without_rights():
         assert listed(open_folder) == {"closed": "unreadable", "open.txt": "file", "shut.txt": "file"}
         with pytest.raises(DocumentError) as caught:
-            take(Found(os.fsencode(open_folder), b"shut.txt", 1), 1000)
+            take(FoundFile(os.fsencode(open_folder), b"shut.txt", 1), 1000)
     assert caught.value.reason == "unreadable"
 
 
@@ -119,7 +119,7 @@ def test_names_that_look_alike_are_two_files(tmp_path: Path) -> None:
     names = ["caf\u00e9.txt", "cafe\u0301.txt", "\u202etxt.exe", "\u05e9\u05dc\u05d5\u05dd.txt", "a\nb.txt", "a\\x0ab.txt"]
     for name in names:
         (tmp_path / name).write_text(name)
-    found = [entry for entry in walk(tmp_path, 1000, 9) if isinstance(entry, Found)]
+    found = [entry for entry in walk(tmp_path, 1000, 9) if isinstance(entry, FoundFile)]
     assert len({entry.path for entry in found}) == len(names)
     assert {take(entry, 1000).decode() for entry in found} == set(names)
 
@@ -139,7 +139,7 @@ def test_a_file_that_is_written_to_is_refused(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr("processors.read.discover.os.fstat", grown)
     with pytest.raises(DocumentError) as caught:
-        take(Found(os.fsencode(tmp_path), b"a.txt", 3), 1000)
+        take(FoundFile(os.fsencode(tmp_path), b"a.txt", 3), 1000)
     assert caught.value.reason == "changed"
 
 
@@ -154,7 +154,7 @@ def test_names_that_are_no_text_are_kept(tmp_path: Path) -> None:
     with open(os.fsencode(tmp_path) + b"/caf\xe9\n.txt", "wb") as file:  # noqa: PTH123  # Path cannot hold these bytes
         file.write(b"hello")
     (entry,) = walk(tmp_path, 1000, 9)
-    assert isinstance(entry, Found)
+    assert isinstance(entry, FoundFile)
     assert (entry.path, entry.path_bytes) == ("caf\\xe9\\x0a.txt", b"caf\xe9\n.txt")
     assert take(entry, 1000) == b"hello"
 
@@ -174,7 +174,7 @@ def test_a_link_on_the_way_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox/sub").symlink_to(tmp_path / "out")
     with pytest.raises(DocumentError) as caught:
-        take(Found(os.fsencode(tmp_path / "inbox"), b"sub/secret.txt", 6), 1000)
+        take(FoundFile(os.fsencode(tmp_path / "inbox"), b"sub/secret.txt", 6), 1000)
     assert caught.value.reason == "unreadable"
 
 
@@ -184,5 +184,5 @@ def test_a_file_that_is_another_now(tmp_path: Path, kind: str, reason: str) -> N
     if kind == "pipe":
         os.mkfifo(tmp_path / "pipe")
     with pytest.raises(DocumentError) as caught:
-        take(Found(os.fsencode(tmp_path), kind.encode(), 1), 1000)
+        take(FoundFile(os.fsencode(tmp_path), kind.encode(), 1), 1000)
     assert caught.value.reason == reason

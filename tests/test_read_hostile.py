@@ -15,8 +15,8 @@ import pikepdf
 import pytest
 from pptx import Presentation
 
-from processors.read.pages import READERS, Found, Reader, Reading, ReadLimits, discover
-from processors.read.workers.worker import SlotRange, Terms, read_file
+from processors.read.pages import READERS, FoundFile, Reader, Reading, ReadLimits, discover
+from processors.read.workers.worker import ReaderTerms, SlotRange, read_file
 from schemas.pipeline import Document
 from tests.documents import hostile, make
 
@@ -34,7 +34,7 @@ def reader() -> Iterator[Reader]:
 def read(reader: Reader, folder: Path, name: str, data: bytes) -> list[Reading]:
     """The reading of a file, and those of what lies in it."""
     (folder / name).write_bytes(data)
-    return asyncio.run(reader.read([entry for entry in discover(folder, LIMITS) if isinstance(entry, Found)]))
+    return asyncio.run(reader.read([entry for entry in discover(folder, LIMITS) if isinstance(entry, FoundFile)]))
 
 
 def outcome(document: Document) -> str:
@@ -215,9 +215,9 @@ def test_limits_are_shared_by_all_stretches(tmp_path: Path) -> None:
     """An archive that is read in many tasks has the limits of one: what the tasks before found is counted."""
     box = make.zipped({f"{n}.zip": make.zipped({"x": b"1", "y": b"2", "z": b"3"}) for n in range(15)})
     (tmp_path / "box.zip").write_bytes(box)
-    terms = Terms(ReadLimits(max_entries=20), (), READERS)
+    terms = ReaderTerms(ReadLimits(max_entries=20), (), READERS)
     (found,) = discover(tmp_path, terms.limits)
-    assert isinstance(found, Found)
+    assert isinstance(found, FoundFile)
     opened = read_file(found, terms, SlotRange(soft_s=0))
     readings = [*opened.readings]
     while opened.more_from is not None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from processors.read import ocr
 from processors.read.ocr import Box, available, lines
-from processors.read.pages import Found, Reader, Reading, ReadLimits, discover
+from processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
 from tests.documents import make
 
 needs_engine = pytest.mark.skipif(not available(), reason="the extra `ocr` is not installed")
@@ -39,7 +39,7 @@ def test_scans_become_text(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(documents[name])
     make.paper([]).save(tmp_path / "white.png")
     with Reader(ReadLimits(workers=1), ocr=True) as reader:
-        files = [entry for entry in discover(tmp_path, ReadLimits()) if isinstance(entry, Found)]
+        files = [entry for entry in discover(tmp_path, ReadLimits()) if isinstance(entry, FoundFile)]
         mixed, palette, white = asyncio.run(reader.read(files))
     assert palette.pages[0].text.splitlines() == ["Receipt 78", "Total 13.00"]
     assert palette.pages[0].image_px == (800, 500)
@@ -60,7 +60,7 @@ async def streamed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, R
     """Path -> reading of a folder with OCR, where the words come from `recognised`."""
     monkeypatch.setattr(ocr, "available", lambda: True)
     monkeypatch.setattr(ocr, "recognise", recognised)
-    found = [entry for entry in discover(folder, ReadLimits()) if isinstance(entry, Found)]
+    found = [entry for entry in discover(folder, ReadLimits()) if isinstance(entry, FoundFile)]
     with Reader(ReadLimits(workers=2, ocr_workers=2), ocr=True) as reader:
         return {one.document.path: one async for _, some in reader.stream(found) for one in some}
 

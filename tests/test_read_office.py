@@ -13,7 +13,7 @@ import pytest
 
 from processors.read import office
 from processors.read.content import Content, Inner, ReadLimits, Source
-from processors.read.pages import Found, Reader, discover
+from processors.read.pages import FoundFile, Reader, discover
 from schemas.errors import DocumentError
 from tests.documents import make
 
@@ -182,7 +182,7 @@ def test_nothing_found_is_never_ok(tmp_path: Path) -> None:
     """A file in which the extra finds nothing is an empty row that says so."""
     (tmp_path / "a.rtf").write_bytes(rb"{\rtf1\ansi }")
     with Reader(ReadLimits(workers=1)) as reader:
-        (reading,) = asyncio.run(reader.read([entry for entry in discover(tmp_path, ReadLimits()) if isinstance(entry, Found)]))
+        (reading,) = asyncio.run(reader.read([entry for entry in discover(tmp_path, ReadLimits()) if isinstance(entry, FoundFile)]))
     assert (reading.document.status, reading.document.reason) == ("empty", "no_text")
     assert "office" in reading.document.detail
 
@@ -193,8 +193,8 @@ def test_what_needs_an_extra_is_skipped_and_not_an_error(tmp_path: Path) -> None
     script = (
         "import asyncio, pathlib, sys\nfrom processors.read import office, pages\n"
         "from processors.read.workers import worker\noffice.find_spec = lambda _: None\n"
-        f"found = pages.Found({os.fsencode(tmp_path)!r}, b'a.rtf', {len(RTF)})\n"
-        "(opened,) = worker.read_files([found], worker.Terms(pages.ReadLimits(), (), pages.READERS))\n"
+        f"found = pages.FoundFile({os.fsencode(tmp_path)!r}, b'a.rtf', {len(RTF)})\n"
+        "(opened,) = worker.read_files([found], worker.ReaderTerms(pages.ReadLimits(), (), pages.READERS))\n"
         "document = opened.readings[0].document\nprint(document.status, document.reason, document.media_type)\n"
     )
     environ = {**os.environ, "PATH": str(tmp_path)}

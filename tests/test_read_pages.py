@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from processors.read.pages import READERS, Found, Reader, Reading, ReadLimits, discover
+from processors.read.pages import READERS, FoundFile, Reader, Reading, ReadLimits, discover
 from processors.read.workers import tasks
 from schemas.errors import DocumentError
 from schemas.pipeline import Document, Page
@@ -30,9 +30,9 @@ def reader() -> Iterator[Reader]:
         yield one
 
 
-def found(inbox: Path) -> list[Found]:
+def found(inbox: Path) -> list[FoundFile]:
     """The files of a folder."""
-    return [entry for entry in discover(inbox, ReadLimits()) if isinstance(entry, Found)]
+    return [entry for entry in discover(inbox, ReadLimits()) if isinstance(entry, FoundFile)]
 
 
 def read(reader: Reader, inbox: Path) -> dict[str, Reading]:
@@ -146,7 +146,7 @@ def test_limits_have_a_voice(tmp_path: Path, limit: str, bound: int, path: str, 
     for limits in (ReadLimits(workers=1, **{limit: bound}), ReadLimits(workers=1)):  # type: ignore[arg-type]  # the names are those of limits
         entries = list(discover(tmp_path, limits))
         with Reader(limits) as reader:
-            readings = asyncio.run(reader.read([entry for entry in entries if isinstance(entry, Found)]))
+            readings = asyncio.run(reader.read([entry for entry in entries if isinstance(entry, FoundFile)]))
         rows = [entry for entry in entries if isinstance(entry, Document)] + [reading.document for reading in readings]
         outcomes.append({row.path: row for row in rows})
     refused, lifted = outcomes
@@ -224,7 +224,7 @@ def test_memory_that_xml_wants_is_called_memory(tmp_path: Path) -> None:
 
 def test_vanished_file_is_a_row(reader: Reader, tmp_path: Path) -> None:
     """A file that is gone between the listing and the reading is an error row, not an exception."""
-    (reading,) = asyncio.run(reader.read([Found(os.fsencode(tmp_path), b"gone.pdf", 5)]))
+    (reading,) = asyncio.run(reader.read([FoundFile(os.fsencode(tmp_path), b"gone.pdf", 5)]))
     assert (reading.document.status, reading.document.reason) == ("error", "vanished")
 
 
@@ -289,7 +289,7 @@ def test_corpus_ends_as_its_manifest_says(corpus: Path) -> None:
     entries = [entry for entry in discover(corpus, limits) if entry.path in expected]
     assert not [entry for entry in entries if isinstance(entry, Document)]
     with Reader(limits) as reader:
-        every = asyncio.run(reader.read([entry for entry in entries if isinstance(entry, Found)]))
+        every = asyncio.run(reader.read([entry for entry in entries if isinstance(entry, FoundFile)]))
     readings = [reading for reading in every if not reading.document.container]
     assert {reading.document.path for reading in readings} == set(expected)
     pages: dict[str, list[Page]] = {}

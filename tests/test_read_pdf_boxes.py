@@ -12,7 +12,7 @@ from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from processors.read.content import ReadLimits, Source
-from processors.read.pages import Found, Reader
+from processors.read.pages import FoundFile, Reader
 from processors.read.pdf.pages import boxes, read
 from tests.documents import hostile, make
 
@@ -117,7 +117,7 @@ async def test_reader_gives_boxes(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(DATA)
     (tmp_path / "b.txt").write_text("Total 1,234.50 EUR")
     with Reader(ReadLimits(workers=1)) as reader:
-        found = [Found(os.fsencode(tmp_path), name, (tmp_path / os.fsdecode(name)).stat().st_size) for name in (b"a.pdf", b"b.txt")]
+        found = [FoundFile(os.fsencode(tmp_path), name, (tmp_path / os.fsdecode(name)).stat().st_size) for name in (b"a.pdf", b"b.txt")]
         pdf, text = await reader.read(found)
         start = pdf.pages[0].text.index("1,234.50")
         (box,) = await reader.boxes(tmp_path, pdf.document, 1, start, start + 8)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
 from processors.read.content import Inner, ReadLimits, Source
-from processors.read.pages import Found, Reader, discover
+from processors.read.pages import FoundFile, Reader, discover
 from processors.read.pdf.extras import date
 from processors.read.pdf.pages import read
 from schemas.errors import DocumentError
@@ -80,7 +80,7 @@ def through_the_door(folder: Path, data: bytes, limits: ReadLimits) -> dict[str,
     """Path -> row of a PDF and of all that is attached to it, by a worker."""
     (folder / "a.pdf").write_bytes(data)
     with Reader(limits) as reader:
-        found = [entry for entry in discover(folder, limits) if isinstance(entry, Found)]
+        found = [entry for entry in discover(folder, limits) if isinstance(entry, FoundFile)]
         return {reading.document.path: reading.document for reading in asyncio.run(reader.read(found))}
 
 

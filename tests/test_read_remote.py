@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from flows import order, settings
-from processors.read.pages import Found, Reader, Reading, ReadLimits, discover
+from processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
 from processors.store.warehouse import Warehouse
 from schemas.errors import DocumentError, SettingsError
 from schemas.job import Job
@@ -63,7 +63,7 @@ def read(inbox: str, **limits: int) -> dict[str, Reading]:
     """Path -> reading of everything below a URL."""
     with Reader(ReadLimits(workers=1, **limits)) as reader:
         entries = list(discover(inbox, ReadLimits(workers=1, **limits)))
-        readings = asyncio.run(reader.read([entry for entry in entries if isinstance(entry, Found)]))
+        readings = asyncio.run(reader.read([entry for entry in entries if isinstance(entry, FoundFile)]))
     refused = [Reading(entry) for entry in entries if isinstance(entry, Document)]
     return {reading.document.path: reading for reading in (*readings, *refused)}
 
@@ -107,7 +107,7 @@ def test_pictures_are_fetched_again(bucket: str) -> None:
 
 def test_a_vanished_object_is_a_row(bucket: str) -> None:
     """An object that is gone between the listing and the fetching is an error row, not an exception."""
-    found = Found(bucket.encode(), b"gone.txt", 5)
+    found = FoundFile(bucket.encode(), b"gone.txt", 5)
     with Reader(ReadLimits(workers=1)) as reader:
         (reading,) = asyncio.run(reader.read([found]))
     assert (reading.document.status, reading.document.reason) == ("error", "vanished")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xlsxwriter import Workbook
 
-from processors.read import number_formats, rows, sheet
+from processors.read import number_formats, sheet, table_rows
 from processors.read.content import ReadLimits, Source
 from processors.read.kinds import ODS, media_type
 from schemas.errors import DocumentError
@@ -154,7 +154,7 @@ def test_numbers_keep_their_value(value: float) -> None:
 @given(st.lists(st.lists(st.text(alphabet="ab \n", max_size=4), max_size=5), max_size=8))
 def test_a_table_keeps_its_words_in_order(table: list[list[str]]) -> None:
     """Every word of every cell is in the text, in order, a row never shares its line, and no line ends with a bar."""
-    text = rows.lines(table)
+    text = table_rows.lines(table)
     assert text.replace("|", " ").split() == [word for row in table for cell in row for word in cell.split()]
     assert len([line for line in text.splitlines() if line]) == sum(any(cell.strip() for cell in row) for row in table)
     assert not any(line.endswith(("|", " ")) for line in text.splitlines())

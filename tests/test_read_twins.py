@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from processors.read import pages, text
-from processors.read.pages import Found, Reader, Reading, ReadLimits, discover
+from processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
 from processors.read.workers import worker
 from processors.read.workers.duplicates import Duplicates
 from schemas.pipeline import Document
@@ -20,16 +20,16 @@ from tests.documents import make
 MAIL = b"From: a@b.example\r\nSubject: hello\r\nContent-Type: text/plain\r\n\r\nSee you.\r\n"
 
 
-def fill(folder: Path) -> list[Found]:
+def fill(folder: Path) -> list[FoundFile]:
     """Two texts in several places: beside one another, in a zip and in the same zip again."""
     archive = make.zipped({"c.txt": b"same words", "deep/d.txt": b"same words", "e.txt": b"other words"})
     files = {"a.txt": b"same words", "b.txt": b"same words", "x.zip": archive, "y.zip": archive, "z.eml": MAIL}
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    return [entry for entry in discover(folder, ReadLimits()) if isinstance(entry, Found)]
+    return [entry for entry in discover(folder, ReadLimits()) if isinstance(entry, FoundFile)]
 
 
-async def streamed(found: list[Found], workers: int) -> list[Reading]:
+async def streamed(found: list[FoundFile], workers: int) -> list[Reading]:
     """What a stream of readings gives."""
     with Reader(ReadLimits(workers=workers)) as reader:
         return [reading async for _, some in reader.stream(found) for reading in some]
@@ -46,7 +46,7 @@ def test_the_same_bytes_are_parsed_once(tmp_path: Path, monkeypatch: pytest.Monk
         return read(source)
 
     monkeypatch.setattr(text, "read", counted)
-    terms = worker.Terms(ReadLimits(), (), pages.READERS, twins=str(tmp_path / "twins"))
+    terms = worker.ReaderTerms(ReadLimits(), (), pages.READERS, twins=str(tmp_path / "twins"))
     opened = worker.read_files(fill(tmp_path / "in"), terms)
     readings = {reading.document.path: reading for one in opened for reading in one.readings}
     assert sorted(parsed) == [b"other words", b"same words"]
@@ -65,8 +65,8 @@ def test_a_container_over_a_limit_is_no_twin(tmp_path: Path) -> None:
     for order in (("a", "b"), ("b", "a")):
         for name, data in zip(order, (inner, outer), strict=True):
             (tmp_path / "in" / f"{name}.zip").write_bytes(data)
-        terms = worker.Terms(ReadLimits(max_entries=6), (), pages.READERS, twins=str(tmp_path / f"twins{order[0]}"))
-        found = [entry for entry in discover(tmp_path / "in", ReadLimits()) if isinstance(entry, Found)]
+        terms = worker.ReaderTerms(ReadLimits(max_entries=6), (), pages.READERS, twins=str(tmp_path / f"twins{order[0]}"))
+        found = [entry for entry in discover(tmp_path / "in", ReadLimits()) if isinstance(entry, FoundFile)]
         readings = {reading.document.path: reading.document for one in worker.read_files(found, terms) for reading in one.readings}
         alone, held = order
         assert {readings[f"{alone}.zip/{n}.txt"].status for n in range(4)} == {"ok"}
@@ -88,8 +88,8 @@ def test_workers_tell_one_another(tmp_path: Path, workers: int) -> None:
 def test_what_is_read_once_more_is_no_twin_of_itself(tmp_path: Path) -> None:
     """A file whose worker died before its pages arrived is parsed again when it is tried again."""
     (tmp_path / "a.txt").write_bytes(b"words")
-    found = Found(os.fsencode(tmp_path), b"a.txt", 5)
-    terms = worker.Terms(ReadLimits(), (), pages.READERS, twins=str(tmp_path / "twins"))
+    found = FoundFile(os.fsencode(tmp_path), b"a.txt", 5)
+    terms = worker.ReaderTerms(ReadLimits(), (), pages.READERS, twins=str(tmp_path / "twins"))
     for _ in range(2):
         (opened,) = worker.read_files([found], terms)
         assert [reading.twin for reading in opened.readings] == [False]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from processors.read.content import ReadLimits, Source
-from processors.read.pages import Found, Reader, discover
+from processors.read.pages import FoundFile, Reader, discover
 from processors.read.word.document import read
 from processors.read.word.package import Package
 from schemas.errors import DocumentError
@@ -43,7 +43,7 @@ def test_depth_and_disorder_lose_nothing(make: object, tmp_path: Path) -> None:
     assert callable(make)
     (tmp_path / "a.docx").write_bytes(make())
     with Reader(ReadLimits(workers=1, memory_bytes=600 << 20)) as reader:
-        entries = [entry for entry in discover(tmp_path, ReadLimits()) if isinstance(entry, Found)]
+        entries = [entry for entry in discover(tmp_path, ReadLimits()) if isinstance(entry, FoundFile)]
         (reading,) = asyncio.run(reader.read(entries))
     assert reading.document.status == "ok", reading.document.detail
     assert any(word in reading.pages[0].text for word in ("core", "1/1", "after all"))

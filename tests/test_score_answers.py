@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.score import match
-from processors.score.answers import Tally, compare, tally
+from processors.score.answers import FieldCounts, compare, tally
 from processors.score.match import pairs, same
 from schemas.errors import SchemaError
 from schemas.pipeline import Field
@@ -50,17 +50,17 @@ def test_same_goes_by_type(field: Field, gold: Any, found: Any, *, right: bool) 
 
 def test_each_kind_of_mistake_counts_where_it_should() -> None:
     """A wrong value costs precision and recall, one too many only precision, one too few only recall; unlabelled fields cost nothing."""
-    assert tally(compare(FIELDS, {"name": "Acme"}, {"name": "Bolt", "day": date(2024, 1, 1)})) == Tally(gold=1, found=1, right=0)
-    assert tally(compare(FIELDS, {"name": None}, {"name": "Bolt"})) == Tally(gold=0, found=1, right=0)
-    assert tally(compare(FIELDS, {"name": "Acme"}, None)) == Tally(gold=1, found=0, right=0)
-    assert tally(compare(FIELDS, {"name": None}, {"name": None})) == Tally(gold=0, found=0, right=0)
+    assert tally(compare(FIELDS, {"name": "Acme"}, {"name": "Bolt", "day": date(2024, 1, 1)})) == FieldCounts(gold=1, found=1, right=0)
+    assert tally(compare(FIELDS, {"name": None}, {"name": "Bolt"})) == FieldCounts(gold=0, found=1, right=0)
+    assert tally(compare(FIELDS, {"name": "Acme"}, None)) == FieldCounts(gold=1, found=0, right=0)
+    assert tally(compare(FIELDS, {"name": None}, {"name": None})) == FieldCounts(gold=0, found=0, right=0)
     mixed = tally(compare(FIELDS, {"name": "Acme", "day": "2024-01-01", "amount": "1"}, {"name": "acme", "day": date(2024, 1, 2)}))
     assert (mixed.precision, round(mixed.recall, 3), mixed.f1) == (0.5, 0.333, 0.4)
 
 
 def test_a_record_about_a_document_of_another_kind_is_all_wrong() -> None:
     """Labels of null say that the document is not of this kind: every value that was found is one too many."""
-    assert tally(compare(FIELDS, None, {"name": "Acme", "tags": ["a", "b"]})) == Tally(gold=0, found=3, right=0)
+    assert tally(compare(FIELDS, None, {"name": "Acme", "tags": ["a", "b"]})) == FieldCounts(gold=0, found=3, right=0)
 
 
 def test_items_of_lists_are_matched_in_any_order() -> None:
@@ -79,7 +79,7 @@ def test_items_of_lists_are_matched_in_any_order() -> None:
 def test_order_does_not_matter(tags: list[str], random: Any) -> None:
     """A list in another order is as right as the same list."""
     shuffled = random.sample(tags, len(tags))
-    assert tally(compare(FIELDS, {"tags": tags}, {"tags": shuffled})) == Tally(len(tags), len(tags), len(tags))
+    assert tally(compare(FIELDS, {"tags": tags}, {"tags": shuffled})) == FieldCounts(len(tags), len(tags), len(tags))
 
 
 @given(st.lists(st.integers(0, 5), max_size=6), st.lists(st.integers(0, 5), max_size=6))

@@ -35,7 +35,7 @@ async def test_one_document_from_folder_to_row(tmp_path: Path) -> None:
     count = pack.counter(None)
 
     (found,) = read.discover(inbox, read.ReadLimits())
-    assert isinstance(found, read.Found)
+    assert isinstance(found, read.FoundFile)
     with read.Reader() as reader:
         (reading,) = await reader.read([found])
     show("Document", reading.document)

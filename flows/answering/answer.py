@@ -16,14 +16,14 @@ from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequ
 from contextlib import aclosing
 
 from flows.answering import backlog
-from flows.answering.answers import Answers, together
 from flows.answering.contents import visible, with_text
 from flows.answering.missing_rows import with_missing_rows
 from flows.answering.retry import ask, recall
 from flows.answering.second_pass import with_second_pass
 from flows.answering.staging import StagedAnswers
 from flows.answering.summaries import summed_up
-from flows.batches import bounded
+from flows.answering.window_answers import Answers, together
+from flows.batch_runner import bounded
 from flows.context import RunContext
 from flows.stored_replies import WindowTask
 from flows.tally import WAITING, Tally

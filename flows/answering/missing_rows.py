@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flows.answering.answers import PASSING, Answers, together
 from flows.answering.retry import ask
+from flows.answering.window_answers import PASSING, Answers, together
 from flows.context import RunContext
 from processors.check import records as check
 from processors.pack import windows as pack

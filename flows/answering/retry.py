@@ -14,8 +14,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from flows.answering.answers import Answers, together
 from flows.answering.contents import whole_pages, with_images
+from flows.answering.window_answers import Answers, together
 from flows.context import RunContext
 from flows.stored_replies import WindowTask
 from processors.check import records as check
@@ -143,7 +143,7 @@ async def _stored_reply(run: RunContext, request: Request) -> Reply:
 def _not_live(run: RunContext, request: Request) -> str:
     """Why a request must not be sent now, if the job says so."""
     live = run.job.mode != "batch-only" or run.job.replay
-    return "" if live or run.asker.known(request.fingerprint) else NOT_LIVE
+    return "" if live or run.asker.is_stored(request.fingerprint) else NOT_LIVE
 
 
 def _unasked(request: Request, wanted: frozenset[str], reason: str, why: str, before: Mapping[str, Reject]) -> Answers:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flows.answering.answers import PASSING, Answers, together
 from flows.answering.contents import with_images, with_text
 from flows.answering.missing_rows import with_missing_rows
 from flows.answering.retry import ask, recall
+from flows.answering.window_answers import PASSING, Answers, together
 from flows.context import RunContext
 from processors.check import records as check
 from processors.pack import windows as pack

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from flows.answering.answers import PASSING, Answers
+from flows.answering.window_answers import PASSING, Answers
 from flows.context import RunContext
 from flows.tally import WAITING, Tally
 from processors.check import records as check

@@ -12,9 +12,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from flows.answering.answers import Answers, together
 from flows.answering.packing import alone
 from flows.answering.retry import ask
+from flows.answering.window_answers import Answers, together
 from flows.context import RunContext
 from processors.pack import windows as pack
 from schemas.pipeline import NOT_APPLICABLE, SUMMARY, Part, Question, Record

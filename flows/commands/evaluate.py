@@ -56,7 +56,7 @@ class Report:
         object.__setattr__(self, "marks", by_field)
 
     @cached_property
-    def tallies(self) -> dict[str, score.Tally]:
+    def tallies(self) -> dict[str, score.FieldCounts]:
         """Tallies by name: `all`, then each question, then its fields, such as `invoice.line_items[].amount`."""
         by_question: dict[str, list[score.Mark]] = {}
         for name, marks in self.marks.items():
@@ -222,7 +222,7 @@ def _wrong(one: Scored, mark: score.Mark) -> dict[str, Any]:
     return {"document": one.labels.document, "field": place, "gold": mark.gold, "found": mark.found}
 
 
-def _shown(found: score.Tally) -> dict[str, Any]:
+def _shown(found: score.FieldCounts) -> dict[str, Any]:
     shares = {"precision": found.precision, "recall": found.recall, "f1": found.f1}
     return {"gold": found.gold, "found": found.found, "right": found.right} | {name: round(share, 4) for name, share in shares.items()}
 

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from flows import settings
-from flows.commands import jobs, usage
+from flows.commands import jobs, parsing
 
 Command = Callable[[argparse.Namespace], int]
 
 
-def parsers(functions: Mapping[str, Command]) -> tuple[usage.Parser, Any]:
+def parsers(functions: Mapping[str, Command]) -> tuple[parsing.Parser, Any]:
     """The parser of the whole command line, and those of its commands, each of which runs the function of its name."""
-    top = usage.Parser(prog="octavo", description="Folders of documents in, checked SQL tables out.")
+    top = parsing.Parser(prog="octavo", description="Folders of documents in, checked SQL tables out.")
     subparsers = top.add_subparsers(metavar="COMMAND")
-    commands: dict[str, usage.Parser] = {}
+    commands: dict[str, parsing.Parser] = {}
     for name, function in functions.items():
         commands[name] = subparsers.add_parser(name, help=function.__doc__, description=function.__doc__)
         commands[name].set_defaults(command=function)
@@ -27,7 +27,7 @@ def parsers(functions: Mapping[str, Command]) -> tuple[usage.Parser, Any]:
         loudness.add_argument("--quiet", action="store_true", help="Say nothing unless something went wrong.")
         loudness.add_argument("--json", action="store_true", help="Say how it goes as JSON on standard output, an event a line.")
         command.add_argument("--prefect", action="store_true", help="Report to Prefect (also done when PREFECT_API_URL is set).")
-    wait = usage.number(float, least=0)
+    wait = parsing.number(float, least=0)
     commands["run"].add_argument(
         "--wait-s",
         type=wait,
@@ -40,28 +40,28 @@ def parsers(functions: Mapping[str, Command]) -> tuple[usage.Parser, Any]:
     _eval_flags(commands["eval"])
     serve_command = commands["serve"]
     serve_command.add_argument("--host", default="127.0.0.1", help="Address of the Prefect server.")
-    serve_command.add_argument("--port", type=usage.number(int), default=4200, metavar="N", help="Port of the Prefect server.")
+    serve_command.add_argument("--port", type=parsing.number(int), default=4200, metavar="N", help="Port of the Prefect server.")
     return top, subparsers
 
 
-def _query_flags(commands: Mapping[str, usage.Parser]) -> None:
+def _query_flags(commands: Mapping[str, parsing.Parser]) -> None:
     """The commands that read an output folder: sql, tables and ledger."""
     command = commands["sql"]
     command.add_argument("statement", help='One SELECT, such as "FROM invoice".')
-    rows = usage.number(int, least=0)
+    rows = parsing.number(int, least=0)
     command.add_argument("--max-rows", type=rows, metavar="N", help="Most rows that are written, 1,000,000 unless named.")
     _add_format(command, ("table", "json", "csv", "parquet"))
     _add_out(command)
     _add_out(commands["tables"])
     command = commands["ledger"]
     actions = ("show", "replay")
-    command.add_argument("action", nargs="?", type=usage.one_of(actions), default="show", help="Replay checks stored replies again.")
+    command.add_argument("action", nargs="?", type=parsing.one_of(actions), default="show", help="Replay checks stored replies again.")
     _add_out(command)
     command.add_argument("--extract", nargs="+", default=[], metavar="SCHEMA", help="Schemas of a replay, else the last run's.")
     _add_format(command, ("table", "json", "csv"))
 
 
-def _provider_flags(commands: Mapping[str, usage.Parser]) -> None:
+def _provider_flags(commands: Mapping[str, parsing.Parser]) -> None:
     """The commands that speak to a provider about other things than documents: doctor, batch and models."""
     command = commands["doctor"]
     jobs.add_provider_flags(command)
@@ -77,7 +77,7 @@ def _provider_flags(commands: Mapping[str, usage.Parser]) -> None:
     command.add_argument("--check", action="store_true", help="Compare with what the provider serves; needs its key.")
 
 
-def _eval_flags(command: usage.Parser) -> None:
+def _eval_flags(command: parsing.Parser) -> None:
     command.add_argument("gold", type=Path, help="File or folder of labels.")
     _add_out(command)
     _add_format(command, ("table", "json"))
@@ -86,10 +86,10 @@ def _eval_flags(command: usage.Parser) -> None:
     command.add_argument("--min", nargs="+", default=[], metavar="NAME=F1", help="Exit with 2 when an F1 is below, as all=0.9.")
 
 
-def _add_out(command: usage.Parser) -> None:
+def _add_out(command: parsing.Parser) -> None:
     command.add_argument("--out", default="out", metavar="DIR", help="Output folder of the runs.")
 
 
-def _add_format(command: usage.Parser, forms: Sequence[str]) -> None:
+def _add_format(command: parsing.Parser, forms: Sequence[str]) -> None:
     what = f"How the result is written: {', '.join(forms)}."
-    command.add_argument("--format", type=usage.one_of(forms), default=forms[0], metavar="FORMAT", help=what)
+    command.add_argument("--format", type=parsing.one_of(forms), default=forms[0], metavar="FORMAT", help=what)

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import ValidationError
 
-from flows.commands.usage import nearest, number, one_of
+from flows.commands.parsing import nearest, number, one_of
 from schemas.errors import SettingsError, UsageError, system_message
 from schemas.job import Job, SummaryStyle
 from schemas.job_groups import GROUPS, flattened

@@ -26,7 +26,7 @@ SERVER_LATER_S = 3600
 LOOK_EVERY_S = 5
 
 
-class Answer(RunInput):
+class Decision(RunInput):
     """What a person says to a price: the form of the button Resume."""
 
     decision: Literal["go on", "stop"] = Field(default="go on", title="Decision", description="stop ends the run; nothing was asked.")
@@ -45,7 +45,7 @@ async def ask(job: Job, otherwise: Approve, found: Estimate) -> bool | Agreed:
         return answered if isinstance(answered, bool) else await answered
     get_run_logger().info("Waiting for a person. %s Resume says go on or stop.", consent.price(found))
     try:
-        form = Answer.with_initial_data(description=described(job, found))
+        form = Decision.with_initial_data(description=described(job, found))
         # subtle: after the server's own timeout it makes of any end a failure in words of its own, so ours comes first
         pause = apause_flow_run(wait_for_input=form, timeout=int(ANSWER_WITHIN_S + SERVER_LATER_S), poll_interval=LOOK_EVERY_S)
         answer = await asyncio.wait_for(pause, ANSWER_WITHIN_S)

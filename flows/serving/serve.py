@@ -27,7 +27,7 @@ from flows.commands.run_in_prefect import BRIEF, TERSE, UNOBSERVED
 from flows.deployments import DEPLOYMENTS, POOL
 from flows.prefect_run.liveness import boot
 from flows.prefect_run.processes import FLOW_RUN, end, end_children, environments, is_gone, kill, name_of, wait_until_gone
-from flows.serving.supervision import Kept, kept
+from flows.serving.supervision import Kept, kept_running
 from schemas.errors import SettingsError
 from schemas.job import Job
 
@@ -100,7 +100,7 @@ async def _serve(host: str, port: int) -> None:
         await _deploy(environ)
         name = worker_name()
         words = ["worker", "start", "--pool", POOL, "--type", "process", "--name", name]
-        worker = await stack.enter_async_context(kept("worker", lambda: _prefect(words, environ, grace_s=WORKER_S), say))
+        worker = await stack.enter_async_context(kept_running("worker", lambda: _prefect(words, environ, grace_s=WORKER_S), say))
         stack.push_async_callback(_end_runs, worker)
         _welcome(url)
         _say_without_key(environ)
@@ -160,7 +160,7 @@ async def _start_server(stack: AsyncExitStack, host: str, port: int) -> str:
     environ = {**SERVER, **_environ()}
     url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/api"  # noqa: S104 - compared, not listened on
     server = await stack.enter_async_context(
-        kept("Prefect server", lambda: _prefect(words, environ, grace_s=SERVER_S, output=log.fileno()), say)
+        kept_running("Prefect server", lambda: _prefect(words, environ, grace_s=SERVER_S, output=log.fileno()), say)
     )
     await _wait_until_healthy(url, server.process)
     return url

@@ -30,7 +30,7 @@ class Kept:
 
 
 @asynccontextmanager
-async def kept(name: str, start: Start, say: Say, first_pause_s: float = FIRST_PAUSE_S) -> AsyncIterator[Kept]:
+async def kept_running(name: str, start: Start, say: Say, first_pause_s: float = FIRST_PAUSE_S) -> AsyncIterator[Kept]:
     """Start a process and keep it running for as long as the block takes; says each time that it ended, and when it is started again."""
     started: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
     keeping = asyncio.create_task(_keep(name, start, say, started, first_pause_s))

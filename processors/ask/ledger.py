@@ -173,7 +173,7 @@ class Ledger:
         """Put a note down for later runs, soon; a later one of the same name replaces it."""
         self._queue("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value.encode()))
 
-    def kept(self, name: str) -> str:
+    def note(self, name: str) -> str:
         """The note of that name; "" when there is none."""
         row = self._reader.execute("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
         return bytes(row[0]).decode() if row else ""

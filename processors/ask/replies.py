@@ -166,7 +166,7 @@ class Asker:
 
     async def _pay(self, request: Request) -> bool:
         """See to it that the ledger has the reply to a request; gives whether it was paid now."""
-        if self.known(request.fingerprint):
+        if self.is_stored(request.fingerprint):
             return False
         await self._paying.pay(request)
         return True
@@ -209,12 +209,12 @@ class Asker:
         orders = Orders(self.ledger.path, provider=account.engine, model=account.model.id, base_url=account.base_url, run=self.run)
         calls = BatchCalls(self.chat, Rules(**account.provider.batch), partial(self._paying.retrying, paced=False))
         row = partial(ledger_row, account=account)
-        return Batches(calls, orders, self.budget, account.model, row, self.known, halted, tell, self._look_at_balance)
+        return Batches(calls, orders, self.budget, account.model, row, self.is_stored, halted, tell, self._look_at_balance)
 
     async def _look_at_balance(self) -> None:
         await self.balance.look_when_due(self.budget.spent_usd)
 
-    def known(self, fingerprint: str) -> bool:
+    def is_stored(self, fingerprint: str) -> bool:
         """Whether a request has a reply in the ledger."""
         return self.ledger.reply(fingerprint) is not None
 

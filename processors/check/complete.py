@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from schemas.pipeline import INCOMPLETE, Evidence, Part, Question, Record, Request, Role, Window
-from schemas.text.printed_rows import Row, rows_in
+from schemas.text.printed_rows import PrintedRow, rows_in
 
 LEAST_PROVED = 5  # rows of a table that prove items of a list, from which on it is the table of that list
 FURNITURE_LINES = 8  # between two rows of one table: the footer of one page and the header of the next
@@ -34,11 +34,11 @@ _LINE_ABOVE = re.compile(r"[^\n]*\S[^\n]*\n\s*$")
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _TextLine:
     """A row of a table on its page."""
 
     part: Part
-    row: Row
+    row: PrintedRow
     number: int  # of the line, counted through all parts
     proves: bool = False  # an item of the list
 
@@ -53,13 +53,13 @@ class _Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Short:
+class ShortList:
     """A list that has fewer items than its table has rows."""
 
     field: str
     rows: int
-    left_out: tuple[_Line, ...]
-    table: tuple[_Line, ...]
+    left_out: tuple[_TextLine, ...]
+    table: tuple[_TextLine, ...]
 
     @property
     def sentence(self) -> str:
@@ -68,17 +68,17 @@ class Short:
         return f"{self.field}: {INCOMPLETE}, {self.rows - len(self.left_out)} of {self.rows} rows of its table; see p. {pages}"
 
 
-def short_lists(question: Question, record: Record, parts: Iterable[Part]) -> list[Short]:
+def short_lists(question: Question, record: Record, parts: Iterable[Part]) -> list[ShortList]:
     """The lists of records that leave out rows of their table in the parts that were asked about."""
     own = [part for part in parts if part.document == record.document and part.role in ("whole", "piece")]
     fields = (question.whole or question).fields
     names = [field.name for field in fields if field.item and field.item.kind == "record" and record.value.get(field.name)]
     lists = ((name, _tables(record, name, own)) for name in names)
-    found = (Short(name, len(table), tuple(line for line in table if not line.proves), tuple(table)) for name, table in lists)
+    found = (ShortList(name, len(table), tuple(line for line in table if not line.proves), tuple(table)) for name, table in lists)
     return [short for short in found if short.left_out]
 
 
-def marked(record: Record, left: Iterable[Short]) -> Record:
+def marked(record: Record, left: Iterable[ShortList]) -> Record:
     """The record with a mark for each of its lists that stays short: in its conflicts, and as evidence that some of it is missing."""
     sentences = [short.sentence for short in left]
     missing = [
@@ -87,7 +87,7 @@ def marked(record: Record, left: Iterable[Short]) -> Record:
     return replace(record, conflicts=(*record.conflicts, *sentences), evidence=(*record.evidence, *missing))
 
 
-def gaps(request: Request, short: Short) -> list[tuple[Window, str]]:
+def gaps(request: Request, short: ShortList) -> list[tuple[Window, str]]:
     """The windows that show just the rows that were left out, each with the complaint about it."""
     clusters = list(_clusters(short))
     if len(clusters) > MOST_WINDOWS:
@@ -95,7 +95,7 @@ def gaps(request: Request, short: Short) -> list[tuple[Window, str]]:
     return [(_window(request, short, cluster), _complaint(short, cluster)) for cluster in clusters]
 
 
-def _tables(record: Record, name: str, parts: Sequence[Part]) -> list[_Line]:
+def _tables(record: Record, name: str, parts: Sequence[Part]) -> list[_TextLine]:
     """The rows of the tables of a list."""
     lines = _lines(parts)
     proving = {id(line) for proofs in _proofs(record, name) if (line := _own_line(proofs, lines))}
@@ -120,9 +120,9 @@ def _proofs(record: Record, name: str) -> Iterable[list[Evidence]]:
     return found.values()
 
 
-def _own_line(proofs: Iterable[Evidence], lines: Mapping[int, Sequence[_Line]]) -> _Line | None:
+def _own_line(proofs: Iterable[Evidence], lines: Mapping[int, Sequence[_TextLine]]) -> _TextLine | None:
     """The row on which most of an item is proved. A single value of it may be found in the row of another."""
-    seen: dict[int, tuple[int, _Line]] = {}
+    seen: dict[int, tuple[int, _TextLine]] = {}
     for proof in proofs:
         rows = lines.get(proof.page or 0, ())
         at = bisect_right(rows, proof.start or 0, key=lambda line: line.start) - 1
@@ -132,27 +132,27 @@ def _own_line(proofs: Iterable[Evidence], lines: Mapping[int, Sequence[_Line]]) 
     return max(seen.values(), key=lambda found: found[0])[1] if seen else None
 
 
-def _lines(parts: Sequence[Part]) -> dict[int, list[_Line]]:
+def _lines(parts: Sequence[Part]) -> dict[int, list[_TextLine]]:
     """The lines of the parts that look like rows, by page."""
-    found: dict[int, list[_Line]] = {}
+    found: dict[int, list[_TextLine]] = {}
     before = 0
     for part in parts:
         number, reached = before, 0
         for row in rows_in(part.text):
             number += part.text.count("\n", reached, row.start)
             reached = row.start
-            found.setdefault(part.page, []).append(_Line(part, row, number))
+            found.setdefault(part.page, []).append(_TextLine(part, row, number))
         before += part.text.count("\n") + 1
     return found
 
 
-def _every(lines: Mapping[int, Sequence[_Line]]) -> Iterator[_Line]:
+def _every(lines: Mapping[int, Sequence[_TextLine]]) -> Iterator[_TextLine]:
     return chain.from_iterable(lines.values())
 
 
-def _blocks(lines: Iterable[_Line]) -> Iterator[list[_Line]]:
+def _blocks(lines: Iterable[_TextLine]) -> Iterator[list[_TextLine]]:
     """Rows that stand together."""
-    block: list[_Line] = []
+    block: list[_TextLine] = []
     for line in lines:
         if block and line.number - block[-1].number > FURNITURE_LINES:
             yield block
@@ -162,9 +162,9 @@ def _blocks(lines: Iterable[_Line]) -> Iterator[list[_Line]]:
         yield block
 
 
-def _clusters(short: Short) -> Iterator[list[_Line]]:
+def _clusters(short: ShortList) -> Iterator[list[_TextLine]]:
     """Rows that were left out one after the other."""
-    cluster: list[_Line] = []
+    cluster: list[_TextLine] = []
     for line in short.table:
         if not line.proves:
             cluster.append(line)
@@ -175,7 +175,7 @@ def _clusters(short: Short) -> Iterator[list[_Line]]:
         yield cluster
 
 
-def _window(request: Request, short: Short, cluster: Sequence[_Line]) -> Window:
+def _window(request: Request, short: ShortList, cluster: Sequence[_TextLine]) -> Window:
     """From the first row to the last, page by page, below the column headings."""
     document = cluster[0].part.document
     first, last = cluster[0], cluster[-1]
@@ -191,7 +191,7 @@ def _window(request: Request, short: Short, cluster: Sequence[_Line]) -> Window:
     return Window(parts, MARK_TOKENS + sum(part.tokens for part in parts))
 
 
-def _columns(line: _Line) -> list[Part]:
+def _columns(line: _TextLine) -> list[Part]:
     """The line above the first row of a table."""
     above = _LINE_ABOVE.search(line.part.text, max(0, line.row.start - 400), line.row.start)
     return [_sliced(line.part, above.start(), above.end(), "columns")] if above else []
@@ -202,7 +202,7 @@ def _sliced(part: Part, start: int, end: int, role: Role) -> Part:
     return replace(part.cut(start, end), tokens=tokens, image=None, image_px=None, role=role)
 
 
-def _complaint(short: Short, cluster: Sequence[_Line]) -> str:
+def _complaint(short: ShortList, cluster: Sequence[_TextLine]) -> str:
     named = "; ".join(" ".join(line.text.split()) for line in cluster[:MOST_NAMED])
     more = f"; and {len(cluster) - MOST_NAMED} more" if len(cluster) > MOST_NAMED else ""
     return f"{short.field} left out {len(cluster)} rows that are shown here: {named}{more}. Give every one of them that is an item."

@@ -32,7 +32,7 @@ class FieldValue:
 
 def ground(fields: Sequence[Field], value: Mapping[str, Any], source: WindowText, document: str) -> list[FieldValue]:
     """Every scalar value of a record that is not null, in the order of the schema, with the place where it stands in its document."""
-    walk = _Walk(source, source.spans[document])
+    walk = _ValueWalk(source, source.spans[document])
     return list(walk.record("", fields, value, walk.everywhere))
 
 
@@ -55,7 +55,7 @@ def written(value: Any) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
-class _Walk:
+class _ValueWalk:
     """One way through a record. Remembers where the last value of each repeated field was found, so that the next is sought behind it."""
 
     def __init__(self, source: WindowText, everywhere: Span) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 from processors.check import ocr_noise
 from processors.check.folding import FoldedText, fold, initials, variants
 from schemas.pipeline import Grade, Kind, Part
-from schemas.text.values import Found, amounts_in, currencies_in, dates_in, other_amount, other_date
+from schemas.text.values import FoundValue, amounts_in, currencies_in, dates_in, other_amount, other_date
 
 SEAM = "\x00"  # stands between parts, where no value can reach across
 LOOSE_CHARACTERS = 3  # shorter texts are found as they are written, or not at all
@@ -239,7 +239,7 @@ class WindowText:
         return _index((found, other_amount(found)) for found in amounts_in(self._figures))
 
 
-def _index(readings: Iterator[tuple[Found[Any], Any]]) -> dict[Any, list[Span]]:
+def _index(readings: Iterator[tuple[FoundValue[Any], Any]]) -> dict[Any, list[Span]]:
     """Spans by value, in order; an ambiguous text stands under both of its readings."""
     index: dict[Any, list[Span]] = {}
     for found, other in readings:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from schemas.errors import DocumentError
 from schemas.pipeline import Properties, TextFrom
@@ -83,6 +84,34 @@ class Content:
     inner: tuple[Inner, ...] = ()
 
 
+@runtime_checkable
+class FormatReader(Protocol):
+    """What a file that reads a format has."""
+
+    def read(self, source: Source, /) -> Content:
+        """What the file says. Raises DocumentError."""
+        ...
+
+
+@runtime_checkable
+class PictureReader(FormatReader, Protocol):
+    """One whose pages may have to be looked at."""
+
+    def render(self, source: Source, numbers: Sequence[int], /) -> Mapping[int, bytes]:
+        """The pictures of pages by number, from 1, as JPEG."""
+        ...
+
+
+@runtime_checkable
+class PlaceReader(FormatReader, Protocol):
+    """One that knows where words stand on a page."""
+
+    def boxes(self, source: Source, number: int, start: int, end: int, /) -> Sequence[tuple[float, float, float, float]]:
+        """Where characters `start` to `end` of page `number`, from 1, stand: left, bottom, right, top in points."""
+        ...
+
+
+LOOKS: Mapping[str, Any] = {"render": PictureReader, "boxes": PlaceReader}
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _LINE_ENDS = re.compile("\r\n|\r|\x0b|\x0c|\x85|\u2028|\u2029")
 _MANY_BLANKS = re.compile(r"\n{3,}")

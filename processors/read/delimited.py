@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from processors.read import rows, text
+from processors.read import table_rows, text
 from processors.read.content import Content, Source
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -20,7 +20,7 @@ def read(source: Source) -> Content:
     """All rows, in pages cut between rows when they are long. Raises DocumentError: too_many_pages."""
     words, note = text.decoded(source.data)
     delimiter, body = _delimiter(words)
-    table = rows.lines(_rows(body, delimiter)) if delimiter else words
+    table = table_rows.lines(_rows(body, delimiter)) if delimiter else words
     return text.paged(table, source.limits, note)
 
 

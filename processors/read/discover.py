@@ -1,4 +1,4 @@
-"""A folder in; out come `Found` files and, for every path that is no readable regular file, a `Document` with its reason.
+"""A folder in; out come `FoundFile` files and, for every path that is no readable regular file, a `Document` with its reason.
 
 Looks with lstat only: no link is followed and nothing is opened, so a pipe, a device or a sparse giant cannot hold a run up.
 Streams one folder at a time in byte order of the names, so two walks over the same tree give the same sequence.
@@ -32,7 +32,7 @@ _KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A regular file below the inbox, not opened yet."""
 
     inbox: bytes
@@ -52,10 +52,10 @@ class Found:
         return b"://" in self.inbox
 
 
-Sight = Found | Document | list[bytes] | None  # a file, a refusal, the sorted paths in a folder, or None for what has no row
+Sight = FoundFile | Document | list[bytes] | None  # a file, a refusal, the sorted paths in a folder, or None for what has no row
 
 
-def walk(inbox: Path, max_file_bytes: int, max_depth: int, skip: Path | None = None) -> Iterator[Found | Document]:
+def walk(inbox: Path, max_file_bytes: int, max_depth: int, skip: Path | None = None) -> Iterator[FoundFile | Document]:
     """Every path below `inbox` once, except the folder `skip` (our own output). Raises SettingsError when `inbox` is no folder."""
     root = os.fsencode(inbox)
     if not inbox.is_dir():
@@ -70,7 +70,7 @@ def walk(inbox: Path, max_file_bytes: int, max_depth: int, skip: Path | None = N
     return descend(lambda path: _look(root, path, max_file_bytes, own), _patterns(inbox), max_depth)
 
 
-def descend(look: Callable[[bytes], Sight], patterns: Sequence[str], max_depth: int) -> Iterator[Found | Document]:
+def descend(look: Callable[[bytes], Sight], patterns: Sequence[str], max_depth: int) -> Iterator[FoundFile | Document]:
     """Every path once, depth first, except those that meet a pattern; `look` says what is there."""
     passed_over = _matcher(patterns)
     pending = [iter([b""])]
@@ -143,7 +143,7 @@ def open_below(inbox: bytes, path: bytes) -> int:
         os.close(folder)
 
 
-def outermost(inbox: bytes, document: Document) -> Found:
+def outermost(inbox: bytes, document: Document) -> FoundFile:
     """The file in which a document lies, or which it is. Raises DocumentError: vanished."""
     path = document.path_bytes
     for place in above(path) if document.container else ():
@@ -151,7 +151,7 @@ def outermost(inbox: bytes, document: Document) -> Found:
             if stat.S_ISREG(os.lstat(inbox + b"/" + place).st_mode):
                 path = place
                 break
-    return Found(inbox, path, 0)
+    return FoundFile(inbox, path, 0)
 
 
 def above(path: bytes) -> Iterator[bytes]:
@@ -162,7 +162,7 @@ def above(path: bytes) -> Iterator[bytes]:
         place = path.find(b"/", place + 1)
 
 
-def take(found: Found, max_bytes: int) -> bytes:
+def take(found: FoundFile, max_bytes: int) -> bytes:
     """The bytes of a file, read once. Raises DocumentError: vanished, unreadable, changed, or not_regular."""
     try:
         descriptor = os.open(found.copy, os.O_RDONLY | os.O_CLOEXEC) if found.copy else open_below(found.inbox, found.path_bytes)
@@ -206,19 +206,19 @@ def _look(root: bytes, path: bytes, max_file_bytes: int, own: bytes | None) -> S
     return _file(root, path, status, max_file_bytes)
 
 
-def _file(root: bytes, path: bytes, status: os.stat_result, max_file_bytes: int) -> Found | Document:
+def _file(root: bytes, path: bytes, status: os.stat_result, max_file_bytes: int) -> FoundFile | Document:
     for is_kind, reason, sentence in _KINDS:
         if is_kind(status.st_mode):
             return refused(path, "skipped", reason, sentence)
     return sized(root, path, status.st_size, max_file_bytes)
 
 
-def sized(inbox: bytes, path: bytes, size_bytes: int, max_file_bytes: int) -> Found | Document:
+def sized(inbox: bytes, path: bytes, size_bytes: int, max_file_bytes: int) -> FoundFile | Document:
     """A file to read, or its refusal when it is larger than may be."""
     if size_bytes > max_file_bytes:
         sentence = f"It has {size_bytes:,} bytes; the limit max_file_bytes is {max_file_bytes:,}. Raise it to read the file."
         return refused(path, "error", "too_large", sentence, size_bytes)
-    return Found(inbox=inbox, path_bytes=path, size_bytes=size_bytes)
+    return FoundFile(inbox=inbox, path_bytes=path, size_bytes=size_bytes)
 
 
 def is_hidden(path: bytes) -> bool:

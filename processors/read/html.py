@@ -62,14 +62,14 @@ def flattened(markup: str) -> str:
         return markup
     depth = 0
 
-    def kept(tag: re.Match[str]) -> str:
+    def shallow(tag: re.Match[str]) -> str:
         nonlocal depth
         if tag[2].lower() in _NEVER_DEEP or tag[0].endswith("/>"):
             return tag[0]
         depth = max(0, depth + (-1 if tag[1] else 1))
         return tag[0] if depth + bool(tag[1]) <= _DEEPEST else "<br>"
 
-    return _TAG.sub(kept, markup)
+    return _TAG.sub(shallow, markup)
 
 
 def decode(data: bytes) -> str:

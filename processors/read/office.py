@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from processors.read import opendocument, rows, text
+from processors.read import opendocument, table_rows, text
 from processors.read.content import Content, Inner, Source
 from processors.read.kinds import DOC, MSG, PPT, RTF, media_type
 from processors.read.ole import Compound
@@ -81,7 +81,7 @@ def _with_rows(words: str, tables: Sequence[Sequence[Sequence[str]]]) -> str:
     """The text with a bar between the cells of its tables, which the extra joins with a space in the text."""
     for table in tables:
         joined = "\n".join(" ".join(row) for row in table)
-        words = words.replace(joined, rows.lines(table), 1)
+        words = words.replace(joined, table_rows.lines(table), 1)
     return words
 
 
@@ -95,7 +95,7 @@ def _table(cells: list[str]) -> str:
     for width in range(2, len(cells) - 1 if not cells[-1] else 0):
         starts = range(0, len(cells) - 1, width + 1)
         if (len(cells) - 1) % (width + 1) == 0 and not any(cells[width :: width + 1]):
-            return rows.lines([cells[start : start + width] for start in starts])
+            return table_rows.lines([cells[start : start + width] for start in starts])
     return ""
 
 

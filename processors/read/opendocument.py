@@ -17,7 +17,7 @@ from typing import Any
 
 from lxml import etree
 
-from processors.read import rows
+from processors.read import table_rows
 from processors.read.archive import Archive
 from processors.read.content import Content, PageContent, Source, clean, over
 from schemas.errors import DocumentError
@@ -39,7 +39,7 @@ def read(source: Source) -> Content:
     if "META-INF/manifest.xml" in archive and b"encryption-data" in archive.read("META-INF/manifest.xml"):
         raise DocumentError("encrypted", "The document asks for a password.", next_step="Save it without one.")
     root = _xml(archive, "content.xml")
-    walk = _Walk(root)
+    walk = _OpenDocumentWalk(root)
     slides = root.findall(".//{*}presentation/{*}page")
     pages = [walk.page(slide) for slide in slides] if slides else walk.page(_body(root), *_margins(archive)).split("\f")
     if len(pages) > source.limits.max_pages:
@@ -50,7 +50,7 @@ def read(source: Source) -> Content:
     return Content(tuple(leaves), detail, ("hidden_slides",) if hidden else (), _properties(archive))
 
 
-class _Walk:
+class _OpenDocumentWalk:
     """One content.xml on its way to text: what its styles mean, and the notes that wait for the end of their page."""
 
     def __init__(self, root: Element) -> None:
@@ -83,7 +83,7 @@ class _Walk:
             elif name == "list":
                 yield from (line for item in element for line in self.blocks(item, "- "))
             elif name == "table":
-                yield rows.lines(self._row(row) for row in _rows(element))
+                yield table_rows.lines(self._row(row) for row in _rows(element))
             elif name == "notes":
                 yield "Notes: " + " ".join(self.blocks(element)).strip()
             elif name == "soft-page-break":
@@ -154,7 +154,7 @@ def _margins(archive: Archive) -> tuple[str, str]:
     if "styles.xml" not in archive:
         return "", ""
     root = _xml(archive, "styles.xml")
-    walk = _Walk(root)
+    walk = _OpenDocumentWalk(root)
     found = (dict.fromkeys(line for part in root.iter("{*}" + name) for line in walk.blocks(part)) for name in ("header", "footer"))
     head, foot = ("\n".join(lines).replace("\f", "") for lines in found)
     return head, foot

@@ -25,15 +25,15 @@ from weakref import WeakValueDictionary
 from processors.read import kinds, remote
 from processors.read import ocr as ocr_engine
 from processors.read.content import ReadLimits
-from processors.read.discover import Found, display, outermost, walk
+from processors.read.discover import FoundFile, display, outermost, walk
 from processors.read.workers import tasks
 from processors.read.workers.duplicates import Duplicates
 from processors.read.workers.sandbox import Sandbox
-from processors.read.workers.worker import Reading, Terms, document_of, failed, look_again
+from processors.read.workers.worker import ReaderTerms, Reading, document_of, failed, look_again
 from schemas.errors import DocumentError, SettingsError, describe
 from schemas.pipeline import Document, Page
 
-__all__ = ["EXTRAS", "READERS", "READER_VERSION", "Found", "ReadLimits", "Reader", "Reading", "address", "discover", "ocr_available"]
+__all__ = ["EXTRAS", "READERS", "READER_VERSION", "FoundFile", "ReadLimits", "Reader", "Reading", "address", "discover", "ocr_available"]
 
 ocr_available = ocr_engine.available
 
@@ -60,7 +60,7 @@ _PRELOAD = tuple(f"processors.read.{name}" for name in ("workers.worker", *dict.
 _PAGES_A_TASK = 8  # pictures rendered in one go
 
 
-def discover(inbox: Path | str, limits: ReadLimits, skip: Path | None = None) -> Iterator[Found | Document]:
+def discover(inbox: Path | str, limits: ReadLimits, skip: Path | None = None) -> Iterator[FoundFile | Document]:
     """Every path below the inbox once, in a fixed order: a file to read, or a Document with the reason why it is none.
 
     The inbox is a folder, or a URL such as s3://bucket/prefix. `skip` is the output folder where it lies in the inbox. Raises
@@ -83,7 +83,7 @@ class Reader:
         if ocr and not ocr_engine.available():
             raise SettingsError("Local OCR is not installed.", about="ocr", next_step="Install it with: pip install 'octavo[ocr]'")
         self._limits = limits or ReadLimits()
-        self._terms = Terms(self._limits, tuple(passwords), READERS)
+        self._terms = ReaderTerms(self._limits, tuple(passwords), READERS)
         self._sandbox = Sandbox(self._limits.workers, self._limits.memory_bytes, _PRELOAD)
         self._crew = tasks.WorkerPool(self._sandbox, self._terms)
         self._folder = tempfile.TemporaryDirectory(prefix="octavo-")  # what the workers tell one another
@@ -112,7 +112,7 @@ class Reader:
         self._twins.close()
         self._folder.cleanup()
 
-    async def read(self, batch: Sequence[Found], tell: Callable[[int], None] = lambda _: None) -> list[Reading]:
+    async def read(self, batch: Sequence[FoundFile], tell: Callable[[int], None] = lambda _: None) -> list[Reading]:
         """A Reading for each file and for each file inside it, in order. Raises nothing for a file: what goes wrong is in its Document.
 
         `tell` hears how many more files are done, each time some are.
@@ -124,7 +124,7 @@ class Reader:
             tell(len(groups[number]))
         return [reading for number in sorted(done) for reading in done[number]]
 
-    async def stream(self, batch: Sequence[Found]) -> AsyncGenerator[tuple[int, list[Reading]]]:
+    async def stream(self, batch: Sequence[FoundFile]) -> AsyncGenerator[tuple[int, list[Reading]]]:
         """The same as they are done: how many files more, and their readings. Only a few wait in memory when they are not taken.
 
         Bytes that were read before, in this batch or an earlier one, are not parsed again: their reading is a `twin` without pages.
@@ -153,7 +153,7 @@ class Reader:
         async with self._outermost(inbox, document) as near:
             return list(await self._look_again("boxes", near, document, page, start, end) or ())
 
-    async def _stream(self, groups: Sequence[Sequence[Found]], crew: tasks.WorkerPool) -> AsyncGenerator[tuple[int, list[Reading]]]:
+    async def _stream(self, groups: Sequence[Sequence[FoundFile]], crew: tasks.WorkerPool) -> AsyncGenerator[tuple[int, list[Reading]]]:
         """Number and readings of each group, as they are done. So many at once that no worker waits, and no more."""
         waiting: set[asyncio.Task[tuple[int, list[Reading]]]] = set()
         pending = enumerate(groups)
@@ -171,7 +171,7 @@ class Reader:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def _read_numbered(self, crew: tasks.WorkerPool, number: int, group: Sequence[Found]) -> tuple[int, list[Reading]]:
+    async def _read_numbered(self, crew: tasks.WorkerPool, number: int, group: Sequence[FoundFile]) -> tuple[int, list[Reading]]:
         """The readings of a group. What goes wrong on this side, such as a full disk, costs no more than the group."""
         try:
             if group[0].is_remote:
@@ -185,7 +185,7 @@ class Reader:
             each = [[Reading(failed(document_of(found), why))] for found in group]
         return number, [reading for readings in each for reading in readings]
 
-    async def _read_remote(self, crew: tasks.WorkerPool, found: Found) -> list[Reading]:
+    async def _read_remote(self, crew: tasks.WorkerPool, found: FoundFile) -> list[Reading]:
         try:
             async with self._at_hand(found) as near:
                 return await self._with_text(crew, near, await crew.read_alone(near))
@@ -193,7 +193,7 @@ class Reader:
             return [Reading(failed(document_of(found), error))]
 
     @asynccontextmanager
-    async def _outermost(self, inbox: Path | str, document: Document) -> AsyncIterator[Found]:
+    async def _outermost(self, inbox: Path | str, document: Document) -> AsyncIterator[FoundFile]:
         """The file at hand that is the document, or that the document lies in."""
         place = remote.url(inbox)
         found = remote.outermost(place, document) if place else outermost(os.fsencode(remote.folder(inbox)), document)
@@ -201,7 +201,7 @@ class Reader:
             yield near
 
     @asynccontextmanager
-    async def _at_hand(self, found: Found) -> AsyncIterator[Found]:
+    async def _at_hand(self, found: FoundFile) -> AsyncIterator[FoundFile]:
         """The file with its bytes on this machine, in a temporary file as long as they are needed where the inbox is remote."""
         if not found.is_remote:
             yield found
@@ -211,26 +211,26 @@ class Reader:
             await asyncio.to_thread(remote.fetch, found, copy, self._limits.max_file_bytes)
             yield replace(found, copy=os.fsencode(copy))
 
-    async def _render(self, found: Found, document: Document, numbers: Sequence[int]) -> dict[int, bytes]:
+    async def _render(self, found: FoundFile, document: Document, numbers: Sequence[int]) -> dict[int, bytes]:
         pictures: dict[int, bytes] = {}
         for start in range(0, len(numbers), _PAGES_A_TASK):
             some = tuple(numbers[start : start + _PAGES_A_TASK])
             pictures |= await self._look_again("render", found, document, some) or {}
         return pictures
 
-    async def _look_again(self, what: str, found: Found, document: Document, *args: Any) -> Any:
+    async def _look_again(self, what: str, found: FoundFile, document: Document, *args: Any) -> Any:
         """What a reader's function `what` says of a document that lies in `found`."""
         task = (look_again, what, found, document.path_bytes, document.sha256, self._terms)
         return await self._sandbox.run(*task, *args, timeout_s=self._limits.timeout_s)
 
-    async def _with_text(self, crew: tasks.WorkerPool, found: Found, readings: list[Reading]) -> list[Reading]:
+    async def _with_text(self, crew: tasks.WorkerPool, found: FoundFile, readings: list[Reading]) -> list[Reading]:
         """The readings with the text of their pictures, where local OCR is on."""
         if self._ocr is None:
             return readings
         holding = {reading.document.container for reading in readings}
         return [await self._once(crew, found, reading, holds=reading.document.path in holding) for reading in readings]
 
-    async def _once(self, crew: tasks.WorkerPool, found: Found, reading: Reading, *, holds: bool) -> Reading:
+    async def _once(self, crew: tasks.WorkerPool, found: FoundFile, reading: Reading, *, holds: bool) -> Reading:
         """The reading with the text of its pictures, or as the same bytes ended before. Workers hear of them now, not when they parse."""
         if not any(page.image_px for page in reading.pages):
             return reading
@@ -243,7 +243,7 @@ class Reader:
             self._twins.put(done.document, holds=holds)
             return done
 
-    async def _with_ocr(self, found: Found, reading: Reading) -> Reading:
+    async def _with_ocr(self, found: FoundFile, reading: Reading) -> Reading:
         """The reading with the text of its pictures; a document in which nothing was found is empty, and says so."""
         wanted = [page.number for page in reading.pages if page.image_px is not None]
         texts: dict[int, str] = {}

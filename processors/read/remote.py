@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from processors.read import discover
-from processors.read.discover import Found
+from processors.read.discover import FoundFile
 from schemas.errors import DocumentError, SettingsError, describe
 from schemas.pipeline import Document
 
@@ -37,7 +37,7 @@ def folder(inbox: Path | str) -> Path:
     return Path(place.partition("://")[2]) if place.startswith(tuple(f"{name}://" for name in _LOCAL)) else Path(inbox)
 
 
-def walk(inbox: str, max_file_bytes: int, max_depth: int) -> Iterator[Found | Document]:
+def walk(inbox: str, max_file_bytes: int, max_depth: int) -> Iterator[FoundFile | Document]:
     """Every path below the URL once, in byte order, one folder of it in memory at a time. Raises SettingsError."""
     files, root = _opened(inbox)
     if not _answer(files.isdir, root, inbox):
@@ -48,16 +48,16 @@ def walk(inbox: str, max_file_bytes: int, max_depth: int) -> Iterator[Found | Do
     return discover.descend(partial(_look, files, root, inbox.encode(), max_file_bytes, listed), patterns, max_depth)
 
 
-def outermost(inbox: str, document: Document) -> Found:
+def outermost(inbox: str, document: Document) -> FoundFile:
     """The file in which a document lies, or which it is."""
     files, root = _opened(inbox)
     path = document.path_bytes
     if document.container:
         path = next((place for place in discover.above(path) if _answer(files.isfile, _key(root, place), inbox)), path)
-    return Found(inbox.encode(), path, 0)
+    return FoundFile(inbox.encode(), path, 0)
 
 
-def fetch(found: Found, copy: Path, max_file_bytes: int) -> None:
+def fetch(found: FoundFile, copy: Path, max_file_bytes: int) -> None:
     """Write the bytes of a file to `copy`, once, and at most one byte over the limit. Raises DocumentError: vanished, unreadable."""
     files, root = _opened(found.inbox.decode())
     try:

@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
-from processors.read import number_formats, rows
+from processors.read import number_formats, table_rows
 from processors.read.archive import Archive
 from processors.read.content import Content, PageContent, Source, clean, over
 from processors.read.number_formats import Look, Looks
@@ -45,7 +45,7 @@ def read(source: Source) -> Content:
 
 def _leaf(sheet: CalamineSheet, looks: Looks, *, hidden: bool) -> PageContent:
     """One sheet; without a value in it, it has no text, so that a workbook of empty sheets is empty."""
-    table = rows.lines(_rows(sheet, looks))
+    table = table_rows.lines(_rows(sheet, looks))
     text = clean(f"Sheet: {sheet.name}\n{table}") if table else ""
     return PageContent(text, hidden_chars=len(text) if hidden else 0)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from processors.read import rows
+from processors.read import table_rows
 from processors.read.archive import Archive
 from processors.read.content import Content, Inner, PageContent, Source, clean, over
 from schemas.errors import DocumentError
@@ -91,7 +91,7 @@ def _shape(shape: Shape) -> Iterator[str]:
     if getattr(shape, "has_text_frame", False):
         yield from (_paragraph(paragraph) for paragraph in shape.text_frame.paragraphs)
     elif getattr(shape, "has_table", False):
-        yield rows.lines([cell.text for cell in row.cells] for row in shape.table.rows)
+        yield table_rows.lines([cell.text for cell in row.cells] for row in shape.table.rows)
     elif getattr(shape, "has_chart", False):
         yield from _chart(shape.chart)
     else:
@@ -120,7 +120,7 @@ def _chart(chart: Any) -> Iterator[str]:
     names = ["".join(one.xpath("./c:tx//c:v/text()")) for one in series]
     columns = [_points([one], "./c:val//c:pt | ./c:yVal//c:pt") for one in series]
     places = sorted(labels.keys() | {at for column in columns for at in column})
-    yield rows.lines([["", *names], *([labels.get(at, ""), *(column.get(at, "") for column in columns)] for at in places)])
+    yield table_rows.lines([["", *names], *([labels.get(at, ""), *(column.get(at, "") for column in columns)] for at in places)])
 
 
 def _points(series: Sequence[Any], path: str) -> dict[int, str]:

@@ -19,7 +19,7 @@ from processors.score.plot import draw
 from schemas.errors import SchemaError
 from schemas.pipeline import Field
 
-__all__ = ["Mark", "Tally", "compare", "draw", "exchanged", "tally"]
+__all__ = ["FieldCounts", "Mark", "compare", "draw", "exchanged", "tally"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class FieldCounts:
     """How many values are labelled, were found, and are right."""
 
     gold: int
@@ -58,11 +58,11 @@ class Tally:
         return 2 * self.right / (self.gold + self.found) if self.gold + self.found else 1.0
 
 
-def tally(marks: Iterable[Mark]) -> Tally:
+def tally(marks: Iterable[Mark]) -> FieldCounts:
     """The marks, counted."""
     marks = list(marks)
     gold, found = (sum(value is not None for value in values) for values in ((m.gold for m in marks), (m.found for m in marks)))
-    return Tally(gold, found, sum(mark.right for mark in marks))
+    return FieldCounts(gold, found, sum(mark.right for mark in marks))
 
 
 def compare(fields: Sequence[Field], gold: Mapping[str, Any] | None, found: Mapping[str, Any] | None) -> list[Mark]:
@@ -71,29 +71,31 @@ def compare(fields: Sequence[Field], gold: Mapping[str, Any] | None, found: Mapp
     Raises SchemaError when the labels name a field that the schema does not have, or hold a value that does not fit it.
     """
     labels = dict.fromkeys((field.name for field in fields), None) if gold is None else gold
-    return list(_record(fields, labels, found or {}, _Place()))
+    return list(_record(fields, labels, found or {}, _ScoredPlace()))
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _ScoredPlace:
     """Where we are: without numbers, in the labels, in the answer; None where one of them has no such item."""
 
     field: str = ""
     gold: str | None = ""
     found: str | None = ""
 
-    def inside(self, name: str) -> _Place:
-        return _Place(f"{self.field}.{name}".lstrip("."), *(_below(path, name) for path in (self.gold, self.found)))
+    def inside(self, name: str) -> _ScoredPlace:
+        return _ScoredPlace(f"{self.field}.{name}".lstrip("."), *(_below(path, name) for path in (self.gold, self.found)))
 
-    def item(self, gold: int | None, found: int | None) -> _Place:
-        return _Place(f"{self.field}[]", *(None if n is None else f"{path}[{n}]" for path, n in ((self.gold, gold), (self.found, found))))
+    def item(self, gold: int | None, found: int | None) -> _ScoredPlace:
+        return _ScoredPlace(
+            f"{self.field}[]", *(None if n is None else f"{path}[{n}]" for path, n in ((self.gold, gold), (self.found, found)))
+        )
 
 
 def _below(path: str | None, name: str) -> str | None:
     return f"{path}.{name}" if path else name if path == "" else None
 
 
-def _record(fields: Sequence[Field], gold: Mapping[str, Any], found: Mapping[str, Any], place: _Place) -> Iterator[Mark]:
+def _record(fields: Sequence[Field], gold: Mapping[str, Any], found: Mapping[str, Any], place: _ScoredPlace) -> Iterator[Mark]:
     known = {field.name: field for field in fields}
     for name, label in gold.items():
         if name not in known:
@@ -102,7 +104,7 @@ def _record(fields: Sequence[Field], gold: Mapping[str, Any], found: Mapping[str
         yield from _value(known[name], label, found.get(name), place.inside(name))
 
 
-def _value(field: Field, gold: Any, found: Any, place: _Place) -> Iterator[Mark]:
+def _value(field: Field, gold: Any, found: Any, place: _ScoredPlace) -> Iterator[Mark]:
     if field.kind == "record":
         labels = dict.fromkeys((inner.name for inner in field.fields), None) if gold is None else gold
         yield from _record(field.fields, labels, found or {}, place)
@@ -112,7 +114,7 @@ def _value(field: Field, gold: Any, found: Any, place: _Place) -> Iterator[Mark]
         yield Mark(place.field, gold, found, gold is not None and same(field, gold, found), place.gold or "", place.found or "")
 
 
-def _list(item: Field, gold: Sequence[Any], found: Sequence[Any], place: _Place) -> Iterator[Mark]:
+def _list(item: Field, gold: Sequence[Any], found: Sequence[Any], place: _ScoredPlace) -> Iterator[Mark]:
     """Marks of a list: those of its pairs, then what only one side has. An item is scored in the fields that some label names."""
 
     def marks(wanted: Any, given: Any, numbers: tuple[int | None, int | None] = (None, None)) -> list[Mark]:

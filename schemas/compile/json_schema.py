@@ -53,12 +53,12 @@ def read(schema: Any, *, about: str) -> Node:
     """
     reading = _Reading(schema)
     try:
-        node = _node(reading, schema, _Place())
+        node = _node(reading, schema, _SchemaPlace())
     except RecursionError:
         node = None
-        reading.refuse(_Place(), "$ref", Advice("references and choices are nested too deep", "flatten the schema"))
+        reading.refuse(_SchemaPlace(), "$ref", Advice("references and choices are nested too deep", "flatten the schema"))
     if node and node.field.kind != "record":
-        reading.refuse(_Place(), "type", Advice("a record has named fields", "make the root an object with properties"))
+        reading.refuse(_SchemaPlace(), "type", Advice("a record has named fields", "make the root an object with properties"))
     if node and not reading.problems:
         return node
     lines = [f"  {pointer} {keyword}: {why}; {instead}." for (pointer, keyword), (why, instead) in reading.problems.items()]
@@ -67,7 +67,7 @@ def read(schema: Any, *, about: str) -> Node:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _SchemaPlace:
     """Where in the schema we are. `refs` are the references that led here."""
 
     pointer: str = "#"
@@ -75,12 +75,12 @@ class _Place:
     depth: int = 0
     refs: tuple[str, ...] = ("#",)
 
-    def at(self, *steps: object) -> _Place:
+    def at(self, *steps: object) -> _SchemaPlace:
         """A place inside the same field."""
         escaped = (str(step).replace("~", "~0").replace("/", "~1") for step in steps)
         return replace(self, pointer="/".join((self.pointer, *escaped)))
 
-    def below(self, name: str, *steps: str) -> _Place:
+    def below(self, name: str, *steps: str) -> _SchemaPlace:
         """The place of another field, one level down."""
         return replace(self.at(*steps), name=name, depth=self.depth + 1)
 
@@ -93,7 +93,7 @@ class _Reading:
     problems: dict[tuple[str, str], Advice] = field(default_factory=dict)
     keys: int = 0
 
-    def refuse(self, place: _Place, keyword: str, advice: Advice) -> None:
+    def refuse(self, place: _SchemaPlace, keyword: str, advice: Advice) -> None:
         """Remember one problem; a definition that is used twice is named once."""
         self.problems.setdefault((place.pointer, keyword), advice)
 
@@ -103,7 +103,7 @@ class _Plain:
     """A schema whose references are followed: one type, null apart."""
 
     schema: Mapping[str, Any]
-    place: _Place
+    place: _SchemaPlace
     kind: Kind
     nullable: bool
 
@@ -116,7 +116,7 @@ class _Plain:
         return Node(made, limits or {}, parts, **own)
 
 
-def _node(reading: _Reading, schema: Any, place: _Place) -> Node | None:
+def _node(reading: _Reading, schema: Any, place: _SchemaPlace) -> Node | None:
     if place.depth > MAX_DEPTH:
         reading.refuse(place, "properties", Advice(f"it lies more than {MAX_DEPTH} levels deep", "flatten the schema"))
         return None
@@ -124,7 +124,7 @@ def _node(reading: _Reading, schema: Any, place: _Place) -> Node | None:
     return _READERS.get(plain.kind, _leaf)(reading, plain) if plain else None
 
 
-def _plain(reading: _Reading, schema: Any, place: _Place) -> _Plain | None:
+def _plain(reading: _Reading, schema: Any, place: _SchemaPlace) -> _Plain | None:
     """The schema behind references and choices, or None when there is none."""
     if not isinstance(schema, Mapping):
         reading.refuse(place, str(schema)[:20], Advice("a schema is an object", 'write {"type": ...}'))
@@ -137,7 +137,7 @@ def _plain(reading: _Reading, schema: Any, place: _Place) -> _Plain | None:
     return _chosen(reading, schema, place) if "anyOf" in schema else _typed(reading, schema, place)
 
 
-def _referred(reading: _Reading, schema: Mapping[str, Any], place: _Place) -> _Plain | None:
+def _referred(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace) -> _Plain | None:
     _refuse_beside(reading, schema, place, "$ref")
     ref = schema["$ref"]
     if not isinstance(ref, str) or not re.fullmatch(r"#(/.*)?", ref, re.DOTALL):
@@ -167,7 +167,7 @@ def _target(root: Any, ref: str) -> Any:
     return target
 
 
-def _chosen(reading: _Reading, schema: Mapping[str, Any], place: _Place) -> _Plain | None:
+def _chosen(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace) -> _Plain | None:
     """Null beside one schema, or the number and text that pydantic writes for a Decimal. Nothing else is one column."""
     _refuse_beside(reading, schema, place, "anyOf")
     branches = schema["anyOf"] if isinstance(schema["anyOf"], list) else []
@@ -191,12 +191,12 @@ def _is_bare(branch: Any, name: str, *words: str) -> bool:
     return isinstance(branch, Mapping) and branch.get("type") == name and not set(branch) - ANNOTATIONS - {"type", *words}
 
 
-def _refuse_beside(reading: _Reading, schema: Mapping[str, Any], place: _Place, keyword: str) -> None:
+def _refuse_beside(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace, keyword: str) -> None:
     for other in sorted(set(schema) - ANNOTATIONS - {keyword, "expected_tokens"} - _column_words(place)):
         reading.refuse(place, other, Advice(f"it stands beside {keyword}", "put it inside, beside the type it limits"))
 
 
-def _column_words(place: _Place) -> set[str]:
+def _column_words(place: _SchemaPlace) -> set[str]:
     return {"grounded", "required_evidence"} if place.depth == 1 else set()
 
 
@@ -206,7 +206,7 @@ def _annotated(plain: _Plain, outer: Mapping[str, Any], *, nullable: bool = Fals
     return replace(plain, schema={**plain.schema, **words}, nullable=plain.nullable or nullable)
 
 
-def _typed(reading: _Reading, schema: Mapping[str, Any], place: _Place) -> _Plain | None:
+def _typed(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace) -> _Plain | None:
     declared = schema.get("type", _inferred(schema))
     types = declared if isinstance(declared, list) else [declared]
     rest = [name for name in types if name != "null"]
@@ -266,7 +266,7 @@ def _record(reading: _Reading, plain: _Plain) -> Node | None:
         return None
     reading.keys += len(properties)
     if reading.keys > MAX_KEYS:
-        reading.refuse(_Place(), "properties", Advice(f"there are more than {MAX_KEYS} in all", "ask two questions"))
+        reading.refuse(_SchemaPlace(), "properties", Advice(f"there are more than {MAX_KEYS} in all", "ask two questions"))
         return None
     _check_names(reading, plain, list(properties))
     nodes = [_node(reading, schema, plain.place.below(name, "properties", name)) for name, schema in properties.items()]

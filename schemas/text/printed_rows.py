@@ -34,7 +34,7 @@ _DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PrintedRow:
     """One row: its line as a half-open span of characters, and how many numerals it has."""
 
     start: int
@@ -42,11 +42,11 @@ class Row:
     numerals: int
 
 
-def rows_in(text: str) -> Iterator[Row]:
+def rows_in(text: str) -> Iterator[PrintedRow]:
     """The lines of a text that look like rows of a table, in order."""
     for line in _LINE.finditer(text):
         if (numerals := _numerals(line.group())) >= LEAST_NUMERALS:
-            yield Row(line.start(), line.end(), numerals)
+            yield PrintedRow(line.start(), line.end(), numerals)
 
 
 def likely_items(rows: int) -> int:

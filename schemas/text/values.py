@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[T]):
+class FoundValue(Generic[T]):
     """One date or amount that stands in a text. `start` and `end` are half-open, in characters of that text."""
 
     start: int
@@ -87,10 +87,12 @@ def parse_date(text: str, *, day_first: bool | None = None) -> date | None:
     return found[0].value if len(found) == 1 and not re.search(r"\d", rest) else None
 
 
-def dates_in(text: str, *, day_first: bool | None = None) -> Iterator[Found[date]]:
+def dates_in(text: str, *, day_first: bool | None = None) -> Iterator[FoundValue[date]]:
     """Every full date in `text` with its half-open span, in order and without overlaps; rules as in `parse_date`."""
     matches = (match for form in _DATE_FORMS for match in form.finditer(text))
-    hits = [Found(match.start(), match.end(), match.group(), day) for match in matches if (day := _date_of(match, day_first=day_first))]
+    hits = [
+        FoundValue(match.start(), match.end(), match.group(), day) for match in matches if (day := _date_of(match, day_first=day_first))
+    ]
     end = 0
     for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
         if hit.start >= end:
@@ -98,7 +100,7 @@ def dates_in(text: str, *, day_first: bool | None = None) -> Iterator[Found[date
             yield hit
 
 
-def other_date(found: Found[date]) -> date | None:
+def other_date(found: FoundValue[date]) -> date | None:
     """The second reading of a date that has one: `03/05/2026` is 3 May, or 5 March for a reader in the United States."""
     if found.value.day > 12 or not _SLASHED.fullmatch(found.text):
         return None
@@ -214,7 +216,7 @@ def parse_amount(text: str) -> Decimal | None:
     return _amount_of(match) if match else None
 
 
-def amounts_in(text: str) -> Iterator[Found[Decimal]]:
+def amounts_in(text: str) -> Iterator[FoundValue[Decimal]]:
     """Every number in `text` that may be an amount, in order, with the currency, sign and brackets that touch it.
 
     Dates, times, telephone numbers and parts of identifiers are left out. Subtle: `2 100,00` may be one number or two columns,
@@ -222,26 +224,26 @@ def amounts_in(text: str) -> Iterator[Found[Decimal]]:
     """
     for match in _AMOUNT.finditer(text):
         if (value := _amount_of(match)) is not None:
-            yield Found(match.start(), match.end(), match.group(), value)
+            yield FoundValue(match.start(), match.end(), match.group(), value)
         if _SPACED.search(match["number"]):
             yield from _pieces(match)
 
 
-def other_amount(found: Found[Decimal]) -> Decimal | None:
+def other_amount(found: FoundValue[Decimal]) -> Decimal | None:
     """The second reading of an amount that has one: `1.234` is 1234, or 1.234 where three digits follow a decimal point."""
     if not _ONE_GROUP.search(found.text):
         return None
     return found.value.scaleb(-3 if found.value == found.value.to_integral_value() else 3)
 
 
-def currencies_in(text: str) -> Iterator[Found[str]]:
+def currencies_in(text: str) -> Iterator[FoundValue[str]]:
     """Every sign, code or name of a currency in `text`, in order, with its ISO 4217 code.
 
     `$` alone is USD. `¥` is JPY where `円`, JPY or kana stand in the text, else CNY. `kr` names three currencies and so none.
     """
     japanese = bool(re.search(r"円|JPY|[\u3041-\u30ff]", text))
     for match in _CURRENCY.finditer(text):
-        yield Found(match.start(), match.end(), match.group(), _code(match.group(), japanese=japanese))
+        yield FoundValue(match.start(), match.end(), match.group(), _code(match.group(), japanese=japanese))
 
 
 def currency_in(text: str) -> str | None:
@@ -256,12 +258,12 @@ def _code(name: str, *, japanese: bool) -> str:
     return _SIGNS.get(name, name)
 
 
-def _pieces(match: re.Match[str]) -> Iterator[Found[Decimal]]:
+def _pieces(match: re.Match[str]) -> Iterator[FoundValue[Decimal]]:
     """The numbers between the spaces of a spaced number."""
     offset = match.start("number")
     for piece in re.finditer(r"[\d.,]+", match["number"]):
         if (value := _decimal(piece.group(), three_decimals=False)) is not None:
-            yield Found(offset + piece.start(), offset + piece.end(), piece.group(), value)
+            yield FoundValue(offset + piece.start(), offset + piece.end(), piece.group(), value)
 
 
 def _amount_of(match: re.Match[str]) -> Decimal | None:

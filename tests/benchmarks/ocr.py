@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
-from processors.read.pages import Found, Reader, ReadLimits, discover
+from processors.read.pages import FoundFile, Reader, ReadLimits, discover
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 
@@ -36,7 +36,9 @@ def recall(read: str, truth: str) -> float:
 async def main(count: int) -> None:
     """Read the first receipts and print a line for each, then means and medians."""
     limits = ReadLimits(ocr_workers=1)
-    receipts = [found for found in discover(CORPUS / "receipt", limits) if isinstance(found, Found) and found.path.endswith(".jpg")][:count]
+    receipts = [found for found in discover(CORPUS / "receipt", limits) if isinstance(found, FoundFile) and found.path.endswith(".jpg")][
+        :count
+    ]
     errors, recalls = [], []
     with Reader(limits, ocr=True) as reader:
         for receipt in receipts:

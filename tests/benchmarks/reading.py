@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from multiprocessing import forkserver
 from pathlib import Path
 
-from processors.read.pages import Found, Reader, ReadLimits
+from processors.read.pages import FoundFile, Reader, ReadLimits
 from tests.benchmarks.usage import cpu_s
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
@@ -108,9 +108,9 @@ def _wall_s(paths: Sequence[str], workers: int) -> float:
         return time.perf_counter() - started
 
 
-def found(paths: Sequence[str]) -> list[Found]:
+def found(paths: Sequence[str]) -> list[FoundFile]:
     """Paths as discovery would hand them over."""
-    return [Found(os.fsencode(CORPUS), os.fsencode(os.path.relpath(path, CORPUS)), Path(path).stat().st_size) for path in paths]
+    return [FoundFile(os.fsencode(CORPUS), os.fsencode(os.path.relpath(path, CORPUS)), Path(path).stat().st_size) for path in paths]
 
 
 def read() -> None:

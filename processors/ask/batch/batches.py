@@ -56,7 +56,7 @@ class Batches:
     budget: Budget
     model: Model
     row: Callable[[Request], Mapping[str, Any]]  # a request as a row of the ledger
-    known: Callable[[str], bool]  # whether a request has a reply
+    is_stored: Callable[[str], bool]  # whether a request has a reply
     halted: Callable[[], bool] = _never  # whether to stop waiting; what is ordered stays ordered
     tell: Callable[[int, int], None] = _quiet  # hears how many requests of how many are answered
     look: Callable[[], Awaitable[None]] = _no_look  # reads the balance while it is waited, when that is due; may raise AccessRefused
@@ -91,7 +91,7 @@ class Batches:
         spool, seen = Spool(), set[str]()
         async for request in requests:
             line = line_of(request, self.calls.rules.url)
-            if not line or len(line) > self.calls.rules.max_bytes or request.fingerprint in seen or self.known(request.fingerprint):
+            if not line or len(line) > self.calls.rules.max_bytes or request.fingerprint in seen or self.is_stored(request.fingerprint):
                 continue
             if spool.rows and (spool.size_bytes + len(line) > self.calls.rules.max_bytes or len(spool.rows) >= self.calls.rules.max_lines):
                 yield spool

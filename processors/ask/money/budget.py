@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from processors.ask.money.spending import Short, Spending, scopes
+from processors.ask.money.spending import Shortage, Spending, scopes
 from processors.ask.nano_usd import nano, nano_cap, shown, usd
 from processors.ask.waits import said_when_late
 from schemas.errors import BudgetReached
@@ -116,7 +116,7 @@ class Budget:
 
     async def _room_for(self, worst: int, because: Hear) -> int:
         """Take what is left for a call once there is enough; gives its number in the shared file."""
-        while isinstance(call := await self._take(worst), Short):
+        while isinstance(call := await self._take(worst), Shortage):
             if not (self._held or call.may_free):
                 raise self._reached(call, worst)
             because(self._awaited(call, worst))
@@ -124,7 +124,7 @@ class Budget:
                 await asyncio.wait_for(self._freed.wait(), POLL_S if call.may_free else None)
         return call
 
-    def _awaited(self, short: Short, worst: int) -> str:
+    def _awaited(self, short: Shortage, worst: int) -> str:
         """What a call waits for that finds no room in a budget now."""
         who = "calls of other runs" if short.may_free else "calls in flight"
         budget = _budget(short.scope, self.caps.of(short.scope))
@@ -169,17 +169,17 @@ class Budget:
         if self._shared:
             self._shared.close()
 
-    async def _take(self, worst: int) -> int | Short:
+    async def _take(self, worst: int) -> int | Shortage:
         """Reserve under all caps, here and in the shared file; 0 when there is no such file."""
         self._freed.clear()
         cap = self.caps.of("run")
         if cap and self._spent + self._held + worst > cap:
-            return Short("run", self._spent, self._held, may_free=False)
+            return Shortage("run", self._spent, self._held, may_free=False)
         if not (self.caps.shared and worst):
             return 0
         return await asyncio.to_thread(self._take_shared, worst)
 
-    def _take_shared(self, worst: int) -> int | Short:
+    def _take_shared(self, worst: int) -> int | Shortage:
         day = self._day()
         return self._file().reserve(worst, day, self.caps.by_scope(day))
 
@@ -203,7 +203,7 @@ class Budget:
     def _day(self) -> str:
         return f"{self._now():%Y-%m-%d}"
 
-    def _reached(self, short: Short, worst: int) -> BudgetReached:
+    def _reached(self, short: Shortage, worst: int) -> BudgetReached:
         """The error that names the cap, what stands against it, and when or how to go on."""
         cap = self.caps.of(short.scope)
         held = f", {shown(short.open)} is reserved" if short.open else ""

@@ -37,7 +37,7 @@ STEPS = (FIRST, BATCHES)  # of the schema; a new one goes at the end, and none i
 
 
 @dataclass(frozen=True, slots=True)
-class Short:
+class Shortage:
     """Why a call may not be made: the scope whose cap it could pass, and what stands against it in nano-dollars."""
 
     scope: str
@@ -68,7 +68,7 @@ class Spending:
         """Close the file. What is reserved stays reserved."""
         self._connection.close()
 
-    def reserve(self, nanos: int, day: str, caps: Mapping[str, int]) -> int | Short:
+    def reserve(self, nanos: int, day: str, caps: Mapping[str, int]) -> int | Shortage:
         """Set the worst case aside when it fits under every cap (by scope), and give the number of the call; else say what is short."""
         with self._transaction():
             for scope, cap in caps.items():
@@ -76,7 +76,7 @@ class Spending:
                 if billed + held + nanos > cap:
                     self._write_off()
                     billed, held = self._total(scope)
-                    return Short(scope, billed, held, may_free=self._others_hold())
+                    return Shortage(scope, billed, held, may_free=self._others_hold())
             values = (self.project, self.run, day, self._me, nanos)
             added = self._connection.execute("INSERT INTO calls (project, run, day, holder, reserved_nano) VALUES (?, ?, ?, ?, ?)", values)
             self._count(scopes(day, self.project), billed=0, held=nanos)

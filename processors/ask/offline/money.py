@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate, combinations, pairwise
 
-from processors.ask.offline.columns import columns, number_in
-from processors.ask.offline.sheet import Hit, Sheet, folded
-from schemas.text.values import Found, currency_in
+from processors.ask.offline.amount_columns import columns, number_in
+from processors.ask.offline.text_sheet import Sheet, SheetHit, folded
+from schemas.text.values import FoundValue, currency_in
 
 CENT = Decimal("0.01")
 MOST_CANDIDATES = 40  # amounts of one concept that are compared: enough for any bill, and arithmetic on them stays quick
@@ -74,7 +74,7 @@ def _candidates(sheet: Sheet, concept: str) -> list[tuple[int, Decimal]]:
     return found
 
 
-def _amount_at(sheet: Sheet, hit: Hit, *, money_only: bool) -> Decimal | None:
+def _amount_at(sheet: Sheet, hit: SheetHit, *, money_only: bool) -> Decimal | None:
     """The amount of a label: the last behind it in its line, else one without words in its column, its block or the next line."""
     for start, end in sheet.places(hit):
         if start != hit.end and _WORDS.search(sheet.text, start, end):
@@ -85,7 +85,7 @@ def _amount_at(sheet: Sheet, hit: Hit, *, money_only: bool) -> Decimal | None:
     return None
 
 
-def _best(amounts: Sequence[Found[Decimal]], *, money_only: bool) -> Decimal | None:
+def _best(amounts: Sequence[FoundValue[Decimal]], *, money_only: bool) -> Decimal | None:
     """The last amount that is written as money is, with decimals or a sign; else the last number, unless the document writes money so."""
     money = [found.value for found in amounts if _is_money(found)]
     if money:
@@ -93,7 +93,7 @@ def _best(amounts: Sequence[Found[Decimal]], *, money_only: bool) -> Decimal | N
     return amounts[-1].value if amounts and not money_only else None
 
 
-def _is_money(found: Found[Decimal]) -> bool:
+def _is_money(found: FoundValue[Decimal]) -> bool:
     return bool(re.search(r"[.,]\d\d?(?!\d)|[^\d\s.,'()-]", found.text))
 
 
@@ -140,7 +140,7 @@ def _surest(
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MoneyRow:
     """One billed position as its line has it."""
 
     description: str
@@ -153,7 +153,7 @@ class Row:
         return {"description": self.description, "quantity": self.quantity, "unit_price": self.unit_price, "amount": self.amount}
 
 
-def line_items(sheet: Sheet) -> list[Row]:
+def line_items(sheet: Sheet) -> list[MoneyRow]:
     """Rows below a header, and rows whose quantity times unit price is their amount; others only if they add up to a total."""
     tabled = dict(_below_headers(sheet))
     rows = [row for number in range(len(sheet.lines)) if (row := tabled.get(number) or _row(sheet, number))]
@@ -161,7 +161,7 @@ def line_items(sheet: Sheet) -> list[Row]:
     return (_adding_up(sheet, rows) or proved)[:MOST_ITEMS]
 
 
-def _below_headers(sheet: Sheet) -> Iterator[tuple[int, Row]]:
+def _below_headers(sheet: Sheet) -> Iterator[tuple[int, MoneyRow]]:
     """Rows with their lines: those with as many cells as the header above them."""
     header: Mapping[str, int] = {}
     width = 0
@@ -173,16 +173,16 @@ def _below_headers(sheet: Sheet) -> Iterator[tuple[int, Row]]:
             yield number, row
 
 
-def _by_columns(cells: Sequence[str], header: Mapping[str, int]) -> Row | None:
+def _by_columns(cells: Sequence[str], header: Mapping[str, int]) -> MoneyRow | None:
     """A row of a table whose header tells the columns; a total that stands in them is none."""
     quantity, price, amount = (number_in(cells[header[kind]]) if kind in header else None for kind in ("quantity", "unit_price", "amount"))
     description = cells[header["description"]]
     if amount is None or not re.search(r"[^\W\d_]", description) or (quantity is None and _NO_ITEM.search(description)):
         return None
-    return Row(description, quantity, price, amount)
+    return MoneyRow(description, quantity, price, amount)
 
 
-def _adding_up(sheet: Sheet, rows: Sequence[Row]) -> list[Row]:
+def _adding_up(sheet: Sheet, rows: Sequence[MoneyRow]) -> list[MoneyRow]:
     """The rows up to the one with which they add up to a total: what stands below it, such as how it was paid, is no item."""
     sums = totals(sheet)
     for count, amount in enumerate(accumulate(row.amount for row in rows), start=1):
@@ -191,7 +191,7 @@ def _adding_up(sheet: Sheet, rows: Sequence[Row]) -> list[Row]:
     return []
 
 
-def _row(sheet: Sheet, number: int) -> Row | None:
+def _row(sheet: Sheet, number: int) -> MoneyRow | None:
     """The row of a line: words, then numbers of which the last is an amount of money."""
     start, end = sheet.starts[number], sheet.ends(number)
     line = sheet.text[start:end]
@@ -206,7 +206,7 @@ def _row(sheet: Sheet, number: int) -> Row | None:
     return _without_factors(line[: numbers[-1].start - start], numbers[-1].value)
 
 
-def _factors(numbers: Sequence[Found[Decimal]]) -> Iterator[tuple[Found[Decimal], Found[Decimal], Decimal]]:
+def _factors(numbers: Sequence[FoundValue[Decimal]]) -> Iterator[tuple[FoundValue[Decimal], FoundValue[Decimal], Decimal]]:
     """Two numbers of a row and the amount behind them that is their product; from the end, since descriptions hold numbers too."""
     for third in range(len(numbers) - 1, 1, -1):
         amount = numbers[third].value
@@ -215,18 +215,18 @@ def _factors(numbers: Sequence[Found[Decimal]]) -> Iterator[tuple[Found[Decimal]
                 yield first, second, amount
 
 
-def _with_factors(sheet: Sheet, start: int, first: Found[Decimal], second: Found[Decimal], amount: Decimal) -> Row | None:
+def _with_factors(sheet: Sheet, start: int, first: FoundValue[Decimal], second: FoundValue[Decimal], amount: Decimal) -> MoneyRow | None:
     """A row with quantity and price. Subtle: of `2,0000  6,5 Stk` the number with fewer decimals is the quantity, though it stands last."""
     quantity, price = (second, first) if _digits(first.value) > _digits(second.value) else (first, second)
     before, between = sheet.text[start : first.start], sheet.text[first.end : second.start]
     description = _described(before) or _described(between)
-    return Row(description, quantity.value, price.value, amount) if description else None
+    return MoneyRow(description, quantity.value, price.value, amount) if description else None
 
 
-def _without_factors(before: str, amount: Decimal) -> Row | None:
+def _without_factors(before: str, amount: Decimal) -> MoneyRow | None:
     leading = _QUANTITY_FIRST.match(before.lstrip())
     description = _described(before.lstrip()[leading.end() :] if leading else before)
-    return Row(description, Decimal(leading[1]) if leading else None, None, amount) if description else None
+    return MoneyRow(description, Decimal(leading[1]) if leading else None, None, amount) if description else None
 
 
 def _described(text: str) -> str:

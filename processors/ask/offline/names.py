@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from processors.ask.offline.firms import companies, company_at_start, is_name, is_person, name_in, traders, unsaluted, whole
-from processors.ask.offline.sheet import Hit, Sheet, folded
+from processors.ask.offline.text_sheet import Sheet, SheetHit, folded
 
 HEAD_LINES = 12  # of a document: where a letterhead stands
 PARTY_LINES = 5  # below a label such as "Sold by": numbers of the party may stand before its name
@@ -120,7 +120,7 @@ def _labelled(sheet: Sheet, concept: str, tier: int) -> str | None:
     return None
 
 
-def _name_at(sheet: Sheet, hit: Hit) -> str | None:
+def _name_at(sheet: Sheet, hit: SheetHit) -> str | None:
     """The name of a label: behind it, else in the lines below, past numbers, notes and salutations."""
     if rest := sheet.rest(hit):
         return name_in(rest) if re.search(r"[^\W\d_]{2}", rest) else None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from processors.ask.offline.firms import companies, is_name, is_person
 from processors.ask.offline.names import addressees, person
-from processors.ask.offline.sheet import Sheet
+from processors.ask.offline.text_sheet import Sheet
 
 LONGEST_LINE = 160  # characters of a line that tells a station
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx2
 
-from processors.ask.offline.kinds import is_of_kind
+from processors.ask.offline.document_kinds import is_of_kind
 from processors.ask.offline.rules import record
 
 MODEL = "offline-rules-1"

@@ -15,10 +15,10 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from processors.ask.offline import clauses, money, names, persons, prose, values
-from processors.ask.offline.labels import CONCEPTS, concept_of, words
-from processors.ask.offline.sheet import Sheet, folded
-from schemas.text.values import Found, parse_amount, parse_date
+from processors.ask.offline import clauses, field_values, money, names, persons, prose
+from processors.ask.offline.field_labels import CONCEPTS, concept_of, words
+from processors.ask.offline.text_sheet import Sheet, folded
+from schemas.text.values import FoundValue, parse_amount, parse_date
 
 Schema = Mapping[str, Any]
 
@@ -71,7 +71,7 @@ def _value(asked: Asked, name: str, schema: Schema) -> Any:
     kind, concept = _kind(plain), concept_of(name)
     label = concept or folded(words(name))
     if choices := plain.get("enum", [plain["const"]] if "const" in plain else None):
-        return values.choice(asked.sheet, label, [one for one in choices if isinstance(one, str)])
+        return field_values.choice(asked.sheet, label, [one for one in choices if isinstance(one, str)])
     if kind == "array":
         return _array(asked, name, plain)
     if kind == "object":
@@ -93,12 +93,12 @@ def _form(concept: str, name: str, plain: Schema) -> str:
 
 def _behind_label(sheet: Sheet, label: str, form: str) -> Any:
     if form in {"email", "url", "iban", "phone", "time"}:
-        return values.shaped(sheet, label, form)
+        return field_values.shaped(sheet, label, form)
     readers: dict[str, Callable[[Sheet, str], Any]] = {
-        "date": values.dated, "name": names.person, "identifier": values.identifier,
-        "amount": money.labelled_amount, "currency": values.currency_behind, "boolean": values.truth,
+        "date": field_values.dated, "name": names.person, "identifier": field_values.identifier,
+        "amount": money.labelled_amount, "currency": field_values.currency_behind, "boolean": field_values.truth,
     }  # fmt: skip
-    return readers.get(form, values.written)(sheet, label)
+    return readers.get(form, field_values.written)(sheet, label)
 
 
 # --- lists ---------------------------------------------------------------------------------------------------------
@@ -147,9 +147,9 @@ _LISTS: Mapping[str, Callable[[Asked], list[Any]]] = {
 }
 
 _RULES: Mapping[str, Callable[[Asked], Any]] = {
-    "issue_date": lambda asked: values.issued(asked.sheet),
-    "effective_date": lambda asked: values.in_force(asked.sheet),
-    "seller_tax_id": lambda asked: values.tax_id(asked.sheet, names.seller(asked.sheet)),
+    "issue_date": lambda asked: field_values.issued(asked.sheet),
+    "effective_date": lambda asked: field_values.in_force(asked.sheet),
+    "seller_tax_id": lambda asked: field_values.tax_id(asked.sheet, names.seller(asked.sheet)),
     "seller": lambda asked: names.seller(asked.sheet),
     "buyer": lambda asked: names.buyer(asked.sheet),
     "merchant": lambda asked: names.merchant(asked.sheet),
@@ -157,14 +157,14 @@ _RULES: Mapping[str, Callable[[Asked], Any]] = {
     "sender": lambda asked: persons.sender(asked.sheet),
     "recipient": lambda asked: persons.recipient(asked.sheet),
     "person": lambda asked: persons.applicant(asked.sheet),
-    "location": lambda asked: values.written(asked.sheet, "location") or persons.location(asked.sheet),
-    "subject": lambda asked: values.written(asked.sheet, "subject") or persons.subject(asked.sheet),
+    "location": lambda asked: field_values.written(asked.sheet, "location") or persons.location(asked.sheet),
+    "subject": lambda asked: field_values.written(asked.sheet, "subject") or persons.subject(asked.sheet),
     "headline": lambda asked: persons.headline(asked.sheet),
     "net_total": lambda asked: asked.totals.net,
     "tax_total": lambda asked: asked.totals.tax,
     "grand_total": lambda asked: asked.totals.grand,
     "currency": lambda asked: money.currency(asked.sheet),
-    "payment_method": lambda asked: values.payment(asked.sheet),
+    "payment_method": lambda asked: field_values.payment(asked.sheet),
     "title": lambda asked: asked.title,
     "abstract": lambda asked: prose.abstract(asked.sheet),
     "doi": lambda asked: prose.doi(asked.sheet),
@@ -241,7 +241,7 @@ def _number(plain: Schema, value: Any, *, whole: bool) -> Decimal | int | None:
 
 
 def _string(plain: Schema, value: Any) -> str | None:
-    if isinstance(value, Found):
+    if isinstance(value, FoundValue):
         wanted = plain.get("format") not in {"date", "date-time"} and _AS_WRITTEN.search(str(plain.get("description", "")))
         value = value.text.strip() if wanted else value.value.isoformat()
     elif plain.get("format") == "date":

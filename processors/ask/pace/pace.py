@@ -117,7 +117,7 @@ class RateLimiter:
             return
         new_wave = self._pauses.new_wave(permit)
         if self._sharing:
-            self._sharing.found(refusal.limit, refusal.allowed, self.clock.wall())
+            self._sharing.tell_limit(refusal.limit, refusal.allowed, self.clock.wall())
         match refusal.limit:
             case "concurrency":
                 self._slots.limit.find(refusal.allowed, self.clock.now())
@@ -152,7 +152,7 @@ class RateLimiter:
             if allowed and not limit.told and allowed != limit.now:
                 limit.find(allowed, self.clock.now())
                 if self._sharing:
-                    self._sharing.found(name, allowed, self.clock.wall())
+                    self._sharing.tell_limit(name, allowed, self.clock.wall())
             if empty_s > ago_s:
                 self.pause(empty_s - ago_s, f"its headers say that no {what} are left.", empty_s - ago_s)
 
@@ -255,7 +255,7 @@ class RateLimiter:
         now = self.clock.now()
         if self._sharing is None or now < self._looked_at + LOOK_S:
             return
-        for name, found in (known := self._sharing.known()).items():
+        for name, found in (known := self._sharing.found_limits()).items():
             if found != self._known.get(name):
                 self._limit(name).find(found[0], now - max(0.0, self.clock.wall() - found[1]))
         self._looked_at, self._known = now, known

@@ -107,13 +107,13 @@ class SharedLimits:
         values = (self._account, now, now + seconds)
         self._together(lambda: self._run(f"{sql} WHERE until < excluded.until", values) if seconds else NO_ROWS, NO_ROWS)
 
-    def found(self, name: str, allowed: int, at: float) -> None:
+    def tell_limit(self, name: str, allowed: int, at: float) -> None:
         """Remember a limit that the provider named; `at` in seconds since 1970."""
         values = (self._account, name, allowed, at)
         if allowed:
             self._together(lambda: self._run("INSERT OR REPLACE INTO limits VALUES (?, ?, ?, ?)", values), NO_ROWS)
 
-    def known(self) -> dict[str, tuple[int, float]]:
+    def found_limits(self) -> dict[str, tuple[int, float]]:
         """The limits that were found, by whomever, and when."""
         sql = "SELECT name, allowed, found_at FROM limits WHERE account = ?"
         rows = self._together(lambda: self._run(sql, (self._account,)), NO_ROWS)

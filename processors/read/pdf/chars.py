@@ -87,7 +87,7 @@ def _address(handle: Any) -> int:
     return ctypes.cast(handle, ctypes.c_void_p).value or 0
 
 
-class Sheet:
+class PageChars:
     """A loaded page with its text as PDFium gives it. Close it before the page. Raises PdfiumError."""
 
     def __init__(self, page: pypdfium2.PdfPage) -> None:
@@ -141,12 +141,12 @@ class Drawn:
         return [item for item, kind in zip(self.items, self.kinds, strict=True) if kind in kinds]
 
 
-def count(sheet: Sheet) -> int:
+def count(sheet: PageChars) -> int:
     """How many objects the page draws, a form counted as one."""
     return int(_count(sheet.handle))
 
 
-def objects(sheet: Sheet) -> Drawn:
+def objects(sheet: PageChars) -> Drawn:
     """What the page draws."""
     items = list(map(_object_at, repeat(sheet.handle), range(count(sheet))))
     kinds = list(map(_kind, items))
@@ -219,7 +219,7 @@ def activate(items: Iterable[int], *, active: bool) -> None:
         _set_active(item, active)
 
 
-def _sides(sheet: Sheet, places: Sequence[int]) -> Columns:
+def _sides(sheet: PageChars, places: Sequence[int]) -> Columns:
     """Left, top, right and bottom of characters in the page's own coordinates."""
     numbers = array("f", bytes(16 * len(places)))
     start, _ = numbers.buffer_info()
@@ -227,7 +227,7 @@ def _sides(sheet: Sheet, places: Sequence[int]) -> Columns:
     return _columns(numbers)
 
 
-def _indices(sheet: Sheet, places: Sequence[int]) -> Iterable[int]:
+def _indices(sheet: PageChars, places: Sequence[int]) -> Iterable[int]:
     """PDFium's numbers of characters, which are their places in the text unless some have no text or are a pair in UTF-16."""
     return places if sheet.is_plain else map(_char_at, repeat(sheet.layer), map(sheet.units.__getitem__, places))
 
@@ -237,14 +237,14 @@ def word_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[
     return [found.span() for found in _WORD.finditer(text, start, len(text) if end is None else end)]
 
 
-def spans_of(sheet: Sheet, items: Collection[int]) -> list[tuple[int, int]]:
+def spans_of(sheet: PageChars, items: Collection[int]) -> list[tuple[int, int]]:
     """Where the words stand that begin in one of these text objects."""
     spans = word_spans(sheet.text)
     owners = map(_object_of, repeat(sheet.layer), _indices(sheet, [start for start, _ in spans]))
     return [span for span, owner in zip(spans, owners, strict=True) if owner in items]
 
 
-def words(sheet: Sheet, spans: Sequence[tuple[int, int]]) -> list[Word]:
+def words(sheet: PageChars, spans: Sequence[tuple[int, int]]) -> list[Word]:
     """The words at these places of PDFium's text, with their boxes."""
     if not spans:
         return []
@@ -254,7 +254,7 @@ def words(sheet: Sheet, spans: Sequence[tuple[int, int]]) -> list[Word]:
     return list(map(_word, zip(starts, ends, *box, strict=True)))
 
 
-def shown(sheet: Sheet, places: Sequence[int]) -> Columns:
+def shown(sheet: PageChars, places: Sequence[int]) -> Columns:
     """Left, bottom, right and top of characters, given by their places in the text.
 
     As the page is shown: its lower left corner is 0, 0 and its rotation is applied. A box is as high as the line.

@@ -29,7 +29,7 @@ Span = tuple[int, int]
 Key = tuple[bool, str]  # whether at the top, and the words
 
 
-class _Line(NamedTuple):
+class _EdgeLine(NamedTuple):
     """A line at an edge: its span, which ends behind the line's end, and what it has in common with others."""
 
     start: int
@@ -62,7 +62,7 @@ def repeated(texts: Sequence[str]) -> list[tuple[Span, ...]]:
     ]
 
 
-def _edge(text: str, *, top: bool) -> Iterator[_Line]:
+def _edge(text: str, *, top: bool) -> Iterator[_EdgeLine]:
     """The outermost lines that are not empty, from the edge inwards."""
     left, place = EDGE_LINES, 0 if top else len(text)
     while left and (place < len(text) if top else place > 0):
@@ -70,12 +70,12 @@ def _edge(text: str, *, top: bool) -> Iterator[_Line]:
         end = text.find("\n", place) + 1 or len(text) if top else place
         words = text[start:end].strip()
         if words:
-            yield _Line(start, end, (top, words.translate(_DIGITS) if end - start <= _LONGEST_LINE else _PARAGRAPH))
+            yield _EdgeLine(start, end, (top, words.translate(_DIGITS) if end - start <= _LONGEST_LINE else _PARAGRAPH))
             left -= 1
         place = end if top else start
 
 
-def _keys(text: str, line: _Line, page: int) -> Iterator[Key]:
+def _keys(text: str, line: _EdgeLine, page: int) -> Iterator[Key]:
     """What a line is known by: with each number as it stands, or as its distance from the page's number."""
     top, _ = line.shape
     words = " ".join(text[line.start : line.end].split()).casefold()
@@ -90,7 +90,7 @@ def _keys(text: str, line: _Line, page: int) -> Iterator[Key]:
             yield top, "".join(map("".join, zip(between, [*choice, ""], strict=True)))
 
 
-def _spans(text: str, number: int, lines: Sequence[_Line], keys: Sequence[Sequence[Key]], first: Mapping[Key, int]) -> list[Span]:
+def _spans(text: str, number: int, lines: Sequence[_EdgeLine], keys: Sequence[Sequence[Key]], first: Mapping[Key, int]) -> list[Span]:
     """The furniture of one page: lines from the edges inwards up to the first that is none, within the bounded share."""
     found: list[Span] = []
     space = len(text) * LARGEST_SHARE

@@ -21,7 +21,7 @@ import pypdfium2
 from PIL import Image, ImageChops
 
 from processors.read.pdf import chars
-from processors.read.pdf.chars import IMAGE, NO_INK, PATH, SHADING, TEXT, Box, Drawn, Sheet, Word
+from processors.read.pdf.chars import IMAGE, NO_INK, PATH, SHADING, TEXT, Box, Drawn, PageChars, Word
 
 TINY_POINTS = 1.2  # height of a line, of text of one point: no reader sees it on paper
 _COVERS = frozenset({PATH, IMAGE, SHADING})
@@ -39,7 +39,7 @@ Ground = Literal["white", "dark", "unsure", "beyond"]
 Bands = dict[int, list[tuple[int, Box]]]  # height on the page in bands -> place in the drawing order, and box
 
 
-def strays(sheet: Sheet) -> list[Span]:
+def strays(sheet: PageChars) -> list[Span]:
     """Words beyond the page's edge or tiny, in lines that begin so. Costs a call a line, and no drawing."""
     lines = list(_LINE.finditer(sheet.text))
     boxes = chars.shown(sheet, [line.start() for line in lines])
@@ -54,14 +54,14 @@ def strays(sheet: Sheet) -> list[Span]:
     return found
 
 
-def _are_all_in(sheet: Sheet, left: list[float], bottom: list[float], right: list[float], top: list[float]) -> bool:
+def _are_all_in(sheet: PageChars, left: list[float], bottom: list[float], right: list[float], top: list[float]) -> bool:
     """Whether no box leaves the page and none is too low; a quick answer for nearly all pages."""
     east, north = sheet.size[0] + _BEYOND, sheet.size[1] + _BEYOND
     inside = min(left) > -_BEYOND and min(bottom) > -_BEYOND and max(right) < east and max(top) < north
     return inside and min(map(sub, top, bottom)) >= TINY_POINTS
 
 
-def _are_stray(sheet: Sheet, boxes: Iterable[Box]) -> list[bool]:
+def _are_stray(sheet: PageChars, boxes: Iterable[Box]) -> list[bool]:
     """Whether each box lies beyond the page or is too low to be read. Characters that PDFium adds have a box without height."""
     east, north = sheet.size[0] + _BEYOND, sheet.size[1] + _BEYOND
     return [
@@ -70,7 +70,7 @@ def _are_stray(sheet: Sheet, boxes: Iterable[Box]) -> list[bool]:
     ]
 
 
-def without_ink(sheet: Sheet, drawn: Drawn) -> tuple[list[int], list[int]]:
+def without_ink(sheet: PageChars, drawn: Drawn) -> tuple[list[int], list[int]]:
     """Texts that surely nobody sees, without ink or opacity or white on white, and white ones of which only a drawing can tell."""
     places = [place for place, kind in enumerate(drawn.kinds) if kind == TEXT]
     items = [drawn.items[place] for place in places]
@@ -86,7 +86,7 @@ def without_ink(sheet: Sheet, drawn: Drawn) -> tuple[list[int], list[int]]:
     return sure, [item for item, ground in zip(unsure, grounds, strict=True) if ground == "unsure"]
 
 
-def _grounds(sheet: Sheet, drawn: Drawn, places: list[int]) -> list[Ground]:
+def _grounds(sheet: PageChars, drawn: Drawn, places: list[int]) -> list[Ground]:
     """On what each of these texts stands: white paper or a white field, a dark one, or what only a drawing can tell."""
     left, bottom, right, top = sheet.frame
     boxes = chars.bounds([drawn.items[place] for place in places])
@@ -148,7 +148,7 @@ def _at(box: Box, surfaces: Bands) -> Iterator[int]:
             yield place
 
 
-def unseen(sheet: Sheet, spans: list[Span], suspects: Collection[int]) -> list[Span]:
+def unseen(sheet: PageChars, spans: list[Span], suspects: Collection[int]) -> list[Span]:
     """Those of the spans of suspect objects without which the page looks the same."""
     if not spans:
         return []

@@ -20,7 +20,7 @@ from schemas.errors import DocumentError
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedPdf:
     """A document, the bytes and password with which it opened, and whether they had to be repaired."""
 
     document: pypdfium2.PdfDocument
@@ -30,29 +30,29 @@ class Opened:
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[Opened]:
+def opened(source: Source) -> Iterator[OpenedPdf]:
     """The document, closed in the end. Raises DocumentError: encrypted, corrupt."""
     try:
         file = _with_password(source)
     except pypdfium2.PdfiumError as error:
         data = _repaired(source.data, error)
-        file = Opened(pypdfium2.PdfDocument(data), data, repaired=True)
+        file = OpenedPdf(pypdfium2.PdfDocument(data), data, repaired=True)
     with closing(file.document):
         if len(file.document) == 0:
             raise DocumentError("corrupt", "The PDF opens but holds no page.", next_step="Export it again from its source.")
         yield file
 
 
-def _with_password(source: Source) -> Opened:
+def _with_password(source: Source) -> OpenedPdf:
     """Opened with no password or the first that fits. Raises PdfiumError when it is no password that is missing."""
     for password in ("", *source.passwords):
         try:
-            return Opened(pypdfium2.PdfDocument(source.data, password=password or None), source.data, password)
+            return OpenedPdf(pypdfium2.PdfDocument(source.data, password=password or None), source.data, password)
         except pypdfium2.PdfiumError as error:
             if error.err_code != pdfium.FPDF_ERR_PASSWORD:
                 raise
     data = _decrypted(source)
-    return Opened(pypdfium2.PdfDocument(data), data)
+    return OpenedPdf(pypdfium2.PdfDocument(data), data)
 
 
 def _decrypted(source: Source) -> bytes:

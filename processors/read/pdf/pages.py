@@ -20,8 +20,8 @@ import pypdfium2.raw as pdfium
 
 from processors.read.content import JPEG_QUALITY, Content, Inner, PageContent, Source, clean, over
 from processors.read.pdf import chars, extras, furniture, hidden, layout, marks, scan
-from processors.read.pdf.chars import Sheet
-from processors.read.pdf.open import Opened, opened
+from processors.read.pdf.chars import PageChars
+from processors.read.pdf.open import OpenedPdf, opened
 from schemas.errors import DocumentError
 
 _FEW_PAGES = 9  # up to so many, each page is looked at object by object, for up to half of what its text takes
@@ -36,7 +36,7 @@ _BLANK = frozenset(" \t\u3000\n\r\x0b\x0c\x85\u2028\u2029")  # what cleaning may
 class _Task:
     """One document while it is read: what is known of it, and what is found on the way."""
 
-    file: Opened
+    file: OpenedPdf
     count: int  # of pages
     has_form: bool
     told: set[str] = field(default_factory=set)  # names of form fields
@@ -90,7 +90,7 @@ def boxes(source: Source, number: int, start: int, end: int) -> list[chars.Box]:
     with opened(source) as file:
         if not 0 < number <= len(file.document):
             return []
-        with closing(file.document[number - 1]) as page, closing(Sheet(page)) as sheet:
+        with closing(file.document[number - 1]) as page, closing(PageChars(page)) as sheet:
             parts = _parts(sheet)
             text = _cleaned(layout.joined(sheet.text, parts))
             places = [(text.count("\n", 0, at), origin) for at, origin in _origins(sheet.text, parts, text) if start <= at < end]
@@ -122,7 +122,7 @@ def _leaf_or_lost(task: _Task, index: int) -> PageContent:
 
 
 def _leaf(task: _Task, page: pypdfium2.PdfPage, index: int) -> PageContent:
-    with closing(Sheet(page)) as sheet:
+    with closing(PageChars(page)) as sheet:
         text = _cleaned(layout.joined(sheet.text, _parts(sheet)))
         if not text:
             return PageContent("", scan.size_px(page) if scan.is_drawn(sheet) else None)
@@ -133,7 +133,7 @@ def _leaf(task: _Task, page: pypdfium2.PdfPage, index: int) -> PageContent:
         return PageContent(text, hidden_chars=_characters(hidden.strays(sheet)))
 
 
-def _looked_at(task: _Task, sheet: Sheet, index: int, leaf: PageContent) -> PageContent:
+def _looked_at(task: _Task, sheet: PageChars, index: int, leaf: PageContent) -> PageContent:
     """The leaf with what the page's objects tell: whether it is a scan, with a layer that is good or poor, and what is hidden."""
     drawn = chars.objects(sheet)
     share = scan.picture_share(sheet, drawn)
@@ -144,7 +144,7 @@ def _looked_at(task: _Task, sheet: Sheet, index: int, leaf: PageContent) -> Page
     return replace(leaf, image_px=picture, hidden_chars=_characters(hidden))
 
 
-def _hidden(task: _Task, sheet: Sheet, index: int, drawn: chars.Drawn) -> set[tuple[int, int]]:
+def _hidden(task: _Task, sheet: PageChars, index: int, drawn: chars.Drawn) -> set[tuple[int, int]]:
     """Spans of the words that nobody sees; the page is drawn only for those of which nothing else tells."""
     found = set(hidden.strays(sheet))
     is_asked = (task.is_short and len(drawn.kinds) <= _FEW_DRAWN) or task.is_marked(index)
@@ -160,7 +160,7 @@ def _characters(hidden: Iterable[tuple[int, int]]) -> int:
     return sum(end - start for start, end in hidden)
 
 
-def _parts(sheet: Sheet) -> list[layout.Piece]:
+def _parts(sheet: PageChars) -> list[layout.Piece]:
     """The text in reading order; only a page that looks like a table pays for the boxes of its words."""
     if not layout.looks_tabular(sheet.text):
         return [(0, len(sheet.text))]
@@ -212,13 +212,13 @@ def _with_fields(leaf: PageContent, lines: Sequence[str]) -> PageContent:
     return replace(leaf, text="\n".join([leaf.text, "Form fields:", *lines]).lstrip("\n")) if lines else leaf
 
 
-def _attachments(file: Opened, source: Source) -> tuple[tuple[Inner, ...], str]:
+def _attachments(file: OpenedPdf, source: Source) -> tuple[tuple[Inner, ...], str]:
     if not pdfium.FPDFDoc_GetAttachmentCount(file.document.raw):
         return (), ""
     return extras.attachments(file.data, file.password, source.limits)
 
 
-def _flags(file: Opened, task: _Task, leaves: Sequence[PageContent]) -> tuple[str, ...]:
+def _flags(file: OpenedPdf, task: _Task, leaves: Sequence[PageContent]) -> tuple[str, ...]:
     """What a careful reader should know."""
     hidden = any(leaf.hidden_chars for leaf in leaves)
     damaged = task.lost or task.unseen
@@ -226,7 +226,7 @@ def _flags(file: Opened, task: _Task, leaves: Sequence[PageContent]) -> tuple[st
     return tuple(name for name, holds in signs.items() if holds)
 
 
-def _detail(file: Opened, task: _Task, *left_out: str) -> str:
+def _detail(file: OpenedPdf, task: _Task, *left_out: str) -> str:
     repaired = "It was damaged and was repaired before reading." if file.repaired else ""
     lost = f"Damaged and not read: page(s) {', '.join(map(str, task.lost))}." if task.lost else ""
     unseen = f"Damaged and not seen: the pictures on page(s) {', '.join(map(str, task.unseen))}." if task.unseen else ""

@@ -19,7 +19,7 @@ from PIL import Image
 
 from processors.read.content import RENDER_DPI, bounded
 from processors.read.pdf import chars
-from processors.read.pdf.chars import IMAGE, NO_INK, TEXT, Box, Drawn, Sheet
+from processors.read.pdf.chars import IMAGE, NO_INK, TEXT, Box, Drawn, PageChars
 
 WHOLE_PAGE = 0.85  # share of the page under pictures: a scan, whose text may be a stamp or a layer of OCR
 _ENOUGH_TEXT = 1_500  # characters beside a picture, with which the picture is decoration
@@ -41,7 +41,7 @@ _PLAIN = re.compile(
 _VOWEL = re.compile("[aeiouyàâäåæéèêëïîíìôöòóøùúûüœAEIOUYÀÂÄÅÆÉÈÊËÏÎÍÌÔÖÒÓØÙÚÛÜŒ]")
 
 
-def is_drawn(sheet: Sheet) -> bool:
+def is_drawn(sheet: PageChars) -> bool:
     """Whether anything but blank paper is on the page."""
     if any(_share(sheet, [picture.get_bounds()]) >= WHOLE_PAGE and _shows(picture) for picture in _first_picture(sheet)):
         return True
@@ -50,7 +50,7 @@ def is_drawn(sheet: Sheet) -> bool:
     return bool(low != high)
 
 
-def _first_picture(sheet: Sheet) -> Iterator[pypdfium2.PdfImage]:
+def _first_picture(sheet: PageChars) -> Iterator[pypdfium2.PdfImage]:
     """The picture that is drawn first, of most scans the only one."""
     return islice(sheet.page.get_objects(filter=[IMAGE], max_depth=1), 1)
 
@@ -94,12 +94,12 @@ def is_junk(text: str) -> bool:
     return len(_JUNK.findall(text)) * 10 > len(text) - text.count(" ")
 
 
-def picture_share(sheet: Sheet, drawn: Drawn) -> float:
+def picture_share(sheet: PageChars, drawn: Drawn) -> float:
     """Share of the page under its pictures; strips of a scan add up, so it may pass 1."""
     return _share(sheet, chars.bounds(drawn.of(IMAGE))) if IMAGE in drawn.kinds else 0.0
 
 
-def _share(sheet: Sheet, boxes: Iterable[Box]) -> float:
+def _share(sheet: PageChars, boxes: Iterable[Box]) -> float:
     width, height = sheet.size
     return sum((right - left) * (top - bottom) for left, bottom, right, top in boxes) / max(1.0, width * height)
 

@@ -21,7 +21,7 @@ from processors.read.content import Content, Inner, Source, over
 from processors.read.word.inline import Findings
 from processors.read.word.inner import carried
 from processors.read.word.package import Package
-from processors.read.word.pages import Pages
+from processors.read.word.page_breaks import Pages
 from processors.read.word.properties import properties
 from processors.read.word.walk import Walk
 

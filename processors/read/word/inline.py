@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from processors.read.word.drawings import drawn
 from processors.read.word.equations import linear
-from processors.read.word.fields import Fields, link, ticked
+from processors.read.word.field_codes import Fields, link, ticked
 from processors.read.word.notes import Notes
 from processors.read.word.package import Package
-from processors.read.word.pages import hidden
+from processors.read.word.page_breaks import hidden
 from processors.read.word.styles import Styles
 from processors.read.word.symbols import symbol
 from processors.read.word.xml import Element, attribute, bare, child, children, switched

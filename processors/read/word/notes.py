@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from processors.read.word.counts import written
 from processors.read.word.package import Package
-from processors.read.word.pages import Note, called
+from processors.read.word.page_breaks import Note, called
 from processors.read.word.xml import Element, attribute
 
 _KINDS = {"footnoteReference": "footnotes", "endnoteReference": "endnotes", "commentReference": "comments"}

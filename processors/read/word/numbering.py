@@ -30,7 +30,7 @@ class _Level:
 
 
 @dataclass(slots=True)
-class _List:
+class _NumberedList:
     """One `num`: what it counts with, and the levels that it begins anew at its first item."""
 
     counter: str  # abstractNumId; lists that share it count on
@@ -62,7 +62,7 @@ class Numbering:
         mark = self._counted(found, depth)
         return mark if level.close or not mark else mark + " "
 
-    def _counted(self, found: _List, depth: int) -> str:
+    def _counted(self, found: _NumberedList, depth: int) -> str:
         """The mark of the next item: counts its level up, its upper levels in where they were skipped, and its lower ones back."""
         counts = self._counts.setdefault(found.counter, [None] * _LEVELS)
         level, last = found.levels[depth], counts[depth]
@@ -93,13 +93,13 @@ class Numbering:
         levels = self._lists[name].levels if name in self._lists and style.name else {}
         return name, next((depth for depth, level in levels.items() if level.style == style.name), 0)
 
-    def _list(self, item: Element, abstract: dict[str, Element], numbers: dict[str, Element]) -> _List:
+    def _list(self, item: Element, abstract: dict[str, Element], numbers: dict[str, Element]) -> _NumberedList:
         """A list with its own words on single levels put over those of its definition."""
         counter = value(item, "abstractNumId")
         linked = value(abstract.get(counter), "numStyleLink")
         if linked:  # subtle: the definition only names a list style, and that names the list with the levels
             counter = value(numbers.get(self._styles.of(linked).list_id), "abstractNumId") or counter
-        found = _List(counter, _levels(abstract.get(counter)))
+        found = _NumberedList(counter, _levels(abstract.get(counter)))
         for override in children(item, "lvlOverride"):
             depth = number(attribute(override, "ilvl"), 0)
             found.levels |= _levels(override)

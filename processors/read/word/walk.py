@@ -11,7 +11,7 @@ from processors.read.word.inner import taken_in
 from processors.read.word.notes import Notes
 from processors.read.word.numbering import Numbering
 from processors.read.word.package import Package
-from processors.read.word.pages import heading, without_headings
+from processors.read.word.page_breaks import heading, without_headings
 from processors.read.word.styles import Style, Styles, outline
 from processors.read.word.xml import Element, attribute, bare, by_name, child, children, number, on, switched, through, value
 

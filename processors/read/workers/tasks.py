@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from processors.read.discover import Found, display
+from processors.read.discover import FoundFile, display
 from processors.read.workers.sandbox import Sandbox
-from processors.read.workers.worker import Opened, Reading, SlotRange, Terms, document_of, failed, read_file, read_files
+from processors.read.workers.worker import OpenedFile, ReaderTerms, Reading, SlotRange, document_of, failed, read_file, read_files
 from schemas.errors import DocumentError
 from schemas.pipeline import Document
 
@@ -22,9 +22,9 @@ _SOFT = 1 / 3  # share of the time limit after which a task begins no further fi
 _LEAST_S = 1.0  # for a task, however much time was lost before
 
 
-def groups(batch: Sequence[Found]) -> Iterator[list[Found]]:
+def groups(batch: Sequence[FoundFile]) -> Iterator[list[FoundFile]]:
     """Neighbours that are small go together, so that order is kept."""
-    group: list[Found] = []
+    group: list[FoundFile] = []
     for found in batch:
         if group and (found.size_bytes > _SMALL_BYTES or len(group) == _TOGETHER):
             yield group
@@ -42,9 +42,9 @@ class WorkerPool:
     """The workers, and the terms on which they read."""
 
     sandbox: Sandbox
-    terms: Terms
+    terms: ReaderTerms
 
-    async def read_group(self, group: Sequence[Found]) -> list[list[Reading]]:
+    async def read_group(self, group: Sequence[FoundFile]) -> list[list[Reading]]:
         """One task; when several files share it and it fails, each is tried again alone, so that one costs only itself."""
         if len(group) == 1:
             return [await self.read_alone(group[0])]
@@ -56,17 +56,17 @@ class WorkerPool:
             return list(await asyncio.gather(*(self._from(0, found, left_s) for found in group)))
         return [await self._rest(found, one) for found, one in zip(group, opened, strict=True)]
 
-    async def read_alone(self, found: Found) -> list[Reading]:
+    async def read_alone(self, found: FoundFile) -> list[Reading]:
         """A task of its own, or as many as it takes."""
         return await self._from(0, found, self.terms.limits.timeout_s)
 
-    async def _rest(self, found: Found, opened: Opened) -> list[Reading]:
+    async def _rest(self, found: FoundFile, opened: OpenedFile) -> list[Reading]:
         """The readings, and those of the files inside it for which the first task had no time."""
         if opened.more_from is None:
             return opened.readings
         return opened.readings + await self._from(opened.more_from, found, self.terms.limits.timeout_s, opened.spent)
 
-    async def _from(self, start: int, found: Found, timeout_s: float, spent: tuple[int, int] = (0, 0)) -> list[Reading]:
+    async def _from(self, start: int, found: FoundFile, timeout_s: float, spent: tuple[int, int] = (0, 0)) -> list[Reading]:
         """One file and what lies in it, from a slot on. Where a task dies, what came before is read again, then the file it died on, alone.
 
         Only the time of tasks that die is counted, so that a large archive is read to its end and a hostile one is not.
@@ -111,7 +111,7 @@ def _put_down(mark: Path) -> tuple[int, bytes]:
     return int(slot or 0), path
 
 
-def _dead(found: Found, path: bytes, error: DocumentError) -> Document:
+def _dead(found: FoundFile, path: bytes, error: DocumentError) -> Document:
     """The row of a file that killed its worker: of the one that was found, or of one inside it."""
     whole = document_of(found)
     if path in (b"", found.path_bytes):

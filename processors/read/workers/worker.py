@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from processors.read.content import Content, Inner, PageContent, ReadLimits, Source, over
-from processors.read.discover import Found, display, dotfile, take
+from processors.read.content import LOOKS, Content, FormatReader, Inner, PageContent, ReadLimits, Source, over
+from processors.read.discover import FoundFile, display, dotfile, take
 from processors.read.kinds import NAMES, OLE_ENCRYPTED, UNKNOWN, media_type
 from processors.read.workers.duplicates import Duplicates, twins
 from processors.read.workers.inner_paths import paths
@@ -29,7 +29,7 @@ _XML_NO_MEMORY = 2  # XML_ERR_NO_MEMORY in libxml2's xmlerror.h, read 2026-11
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ReaderTerms:
     """On what terms files are read: limits, passwords to try, the file in this folder that reads each media type, and what is known.
 
     `duplicates` is the file that tells what was read before, "" when each file is read; with `ocr`, pictures are not in it.
@@ -68,7 +68,7 @@ class SlotRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedFile:
     """The readings of a stretch, and the first slot that is still to be read; None when there is none."""
 
     readings: list[Reading]
@@ -76,22 +76,22 @@ class Opened:
     spent: tuple[int, int] = (0, 0)  # as in `SlotRange`, this one included
 
 
-def read_files(group: Sequence[Found], terms: Terms) -> list[Opened]:
+def read_files(group: Sequence[FoundFile], terms: ReaderTerms) -> list[OpenedFile]:
     """Several files, one after the other."""
     return [read_file(found, terms, SlotRange()) for found in group]
 
 
-def read_file(found: Found, terms: Terms, stretch: SlotRange, mark: str = "") -> Opened:
+def read_file(found: FoundFile, terms: ReaderTerms, stretch: SlotRange, mark: str = "") -> OpenedFile:
     """One file and what lies in it, or a stretch of that; `mark` is the file in which the slot at work is put down."""
     document = document_of(found)
     try:
         data = _taken(found, terms.limits)
     except DocumentError as error:
-        return Opened([Reading(failed(document, error))])
+        return OpenedFile([Reading(failed(document, error))])
     return _Tree(terms, mark).stretch(document, data, found.known, stretch)
 
 
-def look_again(what: str, found: Found, path: bytes, sha256: str, terms: Terms, *args: Any) -> Any:
+def look_again(what: str, found: FoundFile, path: bytes, sha256: str, terms: ReaderTerms, *args: Any) -> Any:
     """What the function `what` (`render`, `boxes`) of its reader says of a file, or of one inside it; None where it has no such function.
 
     Raises DocumentError: changed, corrupt and what reading raises.
@@ -100,11 +100,13 @@ def look_again(what: str, found: Found, path: bytes, sha256: str, terms: Terms, 
     if data is None or hashlib.sha256(data).hexdigest() != sha256:
         raise DocumentError("changed", f"{display(path)} is no longer the file that was read.", next_step="Run again to read it anew.")
     name = terms.readers.get(media_type(data, path), "")
-    function = getattr(_module(name), what, None) if name else None
-    return _guarded(function, Source(data, terms.limits, terms.passwords), *args) if function else None
+    reader = _reader(name) if name else None
+    if not isinstance(reader, LOOKS[what]):
+        return None
+    return _guarded(getattr(reader, what), Source(data, terms.limits, terms.passwords), *args)
 
 
-def document_of(found: Found) -> Document:
+def document_of(found: FoundFile) -> Document:
     """What is known of a file before it is opened."""
     return Document(path=found.path, path_bytes=found.path_bytes, size_bytes=found.size_bytes)
 
@@ -118,13 +120,13 @@ def failed(document: Document, error: DocumentError) -> Document:
 class _Tree:
     """A file with all files inside it, which share its limits."""
 
-    def __init__(self, terms: Terms, mark: str) -> None:
+    def __init__(self, terms: ReaderTerms, mark: str) -> None:
         self._terms = terms
         self._mark = mark
         self._files = 0  # inside, so far
         self._grown_bytes = 0  # by which the files inside are larger than what they lay in
 
-    def stretch(self, document: Document, data: bytes, known: str, stretch: SlotRange) -> Opened:
+    def stretch(self, document: Document, data: bytes, known: str, stretch: SlotRange) -> OpenedFile:
         """Read some slots. Between two of them there is time to stop, so that a large archive is read in several goes."""
         begun = time.monotonic()
         self._put_down(stretch.start, document.path_bytes)
@@ -135,10 +137,10 @@ class _Tree:
             if slot < stretch.start:
                 continue
             if slot == stretch.stop or (time.monotonic() - begun > stretch.soft_s and slot > stretch.start and not stretch.lost):
-                return Opened(readings, slot, (self._files, self._grown_bytes))
+                return OpenedFile(readings, slot, (self._files, self._grown_bytes))
             self._put_down(slot, one.path_bytes)
             readings += [Reading(failed(one, stretch.lost))] if stretch.lost else self._read(one, file, 1)
-        return Opened(readings)
+        return OpenedFile(readings)
 
     def _read(self, document: Document, file: Inner, depth: int) -> Iterator[Reading]:
         """One file inside, and what lies in it."""
@@ -208,7 +210,7 @@ class _Tree:
             Path(self._mark).write_bytes(b"%d %b" % (slot, path))
 
 
-def _extracted(document: Document, data: bytes, path: bytes, terms: Terms) -> bytes | None:
+def _extracted(document: Document, data: bytes, path: bytes, terms: ReaderTerms) -> bytes | None:
     """The bytes of the file with this path in a file, or of the file itself; None when there is none."""
     while document.path_bytes != path:
         inner = _content(data, media_type(data, document.path_bytes), terms).inner
@@ -226,7 +228,7 @@ def _files(container: Document, inner: Sequence[Inner]) -> Iterator[tuple[Docume
         yield Document(path=display(path), path_bytes=path, size_bytes=len(file.data), container=container.path), file
 
 
-def _taken(found: Found, limits: ReadLimits) -> bytes:
+def _taken(found: FoundFile, limits: ReadLimits) -> bytes:
     data = take(found, limits.max_file_bytes)
     if len(data) > limits.max_file_bytes:
         message = f"It grew past the limit max_file_bytes of {limits.max_file_bytes:,}."
@@ -234,8 +236,8 @@ def _taken(found: Found, limits: ReadLimits) -> bytes:
     return data
 
 
-def _content(data: bytes, kind: str, terms: Terms) -> Content:
-    content: Content = _guarded(_module(terms.readers[kind]).read, Source(data, terms.limits, terms.passwords))
+def _content(data: bytes, kind: str, terms: ReaderTerms) -> Content:
+    content: Content = _guarded(_reader(terms.readers[kind]).read, Source(data, terms.limits, terms.passwords))
     return content
 
 
@@ -294,6 +296,7 @@ def _unsupported(document: Document) -> Document:
     return replace(document, status="skipped", reason="unsupported", detail=detail)
 
 
-def _module(name: str) -> Any:
+def _reader(name: str) -> FormatReader:
     """A reader, imported in the worker that needs it and never in the parent."""
-    return importlib.import_module(f"processors.read.{name}")
+    reader: Any = importlib.import_module(f"processors.read.{name}")
+    return cast("FormatReader", reader)

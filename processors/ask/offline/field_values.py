@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from processors.ask.offline.labels import CONCEPTS, words
-from processors.ask.offline.sheet import Hit, Sheet, folded
-from schemas.text.values import Found, currency_in
+from processors.ask.offline.field_labels import CONCEPTS, words
+from processors.ask.offline.text_sheet import Sheet, SheetHit, folded
+from schemas.text.values import FoundValue, currency_in
 
 DATE_REACH = 60  # characters behind a label in which its date begins
 HEAD = 3000  # characters in which the date of a contract or a letter stands
@@ -44,12 +44,12 @@ _YES = re.compile(r"(?:yes|ja|oui|sí|si|true|y|x|☒|☑|✓|是)(?!\w)", re.IG
 _NO = re.compile(r"(?:no|nein|non|nee|false|n|☐|否)(?!\w)", re.IGNORECASE)
 
 
-def dated(sheet: Sheet, concept: str) -> Found[date] | None:
+def dated(sheet: Sheet, concept: str) -> FoundValue[date] | None:
     """The first date behind, below or beside a label of the concept."""
     return next((found for _, hit in sheet.of(concept) if (found := _date_at(sheet, hit))), None)
 
 
-def issued(sheet: Sheet) -> Found[date] | None:
+def issued(sheet: Sheet) -> FoundValue[date] | None:
     """The date of a document: behind its own label; else after the document's number; else behind "Date"; else the first in the text."""
     for rank, hit in sheet.of("issue_date"):
         if rank == 0 and (found := _date_at(sheet, hit)):
@@ -59,7 +59,7 @@ def issued(sheet: Sheet) -> Found[date] | None:
     return next(iter(after), None) or dated(sheet, "issue_date") or (next(iter(sheet.dates), None) if sheet.opens else None)
 
 
-def in_force(sheet: Sheet) -> Found[date] | None:
+def in_force(sheet: Sheet) -> FoundValue[date] | None:
     """The day from which a contract holds: behind its label, else the first date at its head."""
     first = next(iter(sheet.within(sheet.dates, 0, HEAD)), None) if sheet.opens else None
     return dated(sheet, "effective_date") or first
@@ -143,7 +143,7 @@ def _spans(sheet: Sheet, concept: str) -> Iterator[tuple[int, int]]:
     return (place for _, hit in sheet.of(concept) for place in sheet.places(hit))
 
 
-def _date_at(sheet: Sheet, hit: Hit) -> Found[date] | None:
+def _date_at(sheet: Sheet, hit: SheetHit) -> FoundValue[date] | None:
     for start, end in sheet.places(hit):
         found = sheet.within(sheet.dates, start, min(end, start + DATE_REACH))
         if found:
@@ -162,7 +162,7 @@ def _identifier_at(sheet: Sheet, concept: str) -> tuple[str, int] | None:
     return None
 
 
-def _token_at(sheet: Sheet, hit: Hit, pattern: re.Pattern[str]) -> tuple[str, int] | None:
+def _token_at(sheet: Sheet, hit: SheetHit, pattern: re.Pattern[str]) -> tuple[str, int] | None:
     for start, end in sheet.places(hit):
         begin = sheet.value_start(hit) if start == hit.end else start
         match = pattern.match(sheet.text, begin, end) if begin < end else None

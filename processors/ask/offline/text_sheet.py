@@ -18,8 +18,8 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import TypeVar
 
-from processors.ask.offline.labels import LABELS, PARTICLES
-from schemas.text.values import Found, amounts_in, dates_in
+from processors.ask.offline.field_labels import LABELS, PARTICLES
+from schemas.text.values import FoundValue, amounts_in, dates_in
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ _AMERICAN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class SheetHit:
     """One label in the text. `end` is where it ends, `stop` where the next label or the end of the line is."""
 
     label: str
@@ -75,37 +75,37 @@ class Sheet:
         return None
 
     @cached_property
-    def dates(self) -> list[Found[date]]:
+    def dates(self) -> list[FoundValue[date]]:
         """Every date, in order."""
         return list(dates_in(self.text, day_first=self.day_first))
 
     @cached_property
-    def pieces(self) -> list[Found[Decimal]]:
+    def pieces(self) -> list[FoundValue[Decimal]]:
         """Every number that may be an amount, in order, without rates in per cent. `2 100,00` is there whole and in its pieces."""
         return sorted((found for found in amounts_in(self.text) if not self._is_rate(found)), key=lambda found: (found.start, -found.end))
 
     @cached_property
-    def amounts(self) -> list[Found[Decimal]]:
+    def amounts(self) -> list[FoundValue[Decimal]]:
         """The same with the spaced numbers whole only."""
-        kept: list[Found[Decimal]] = []
+        kept: list[FoundValue[Decimal]] = []
         for found in self.pieces:
             if not kept or found.start >= kept[-1].end:
                 kept.append(found)
         return kept
 
     @cached_property
-    def hits(self) -> Mapping[str, Sequence[Hit]]:
+    def hits(self) -> Mapping[str, Sequence[SheetHit]]:
         """Where each label stands, by label; of overlapping labels the first and longest counts."""
         found = sorted(_occurrences(self.folded, [*LABELS, *self._extra]), key=lambda spot: (spot[0], -spot[1]))
         kept: list[tuple[int, int, str]] = []
         for spot in found:
             if not kept or spot[0] >= kept[-1][1]:
                 kept.append(spot)
-        hits: dict[str, list[Hit]] = {}
+        hits: dict[str, list[SheetHit]] = {}
         for spot, after in pairwise([*kept, (len(self.text), 0, "")]):
             line = self.line_at(spot[0])
             stop = min(after[0], self.ends(line))
-            hits.setdefault(spot[2], []).append(Hit(spot[2], line, spot[0], spot[1], max(stop, spot[1])))
+            hits.setdefault(spot[2], []).append(SheetHit(spot[2], line, spot[0], spot[1], max(stop, spot[1])))
         return hits
 
     @cached_property
@@ -113,7 +113,7 @@ class Sheet:
         """Numbers of the lines that begin with a label."""
         return frozenset(hit.line for hits in self.hits.values() for hit in hits if self.begins(hit))
 
-    def of(self, concept: str) -> Iterator[tuple[int, Hit]]:
+    def of(self, concept: str) -> Iterator[tuple[int, SheetHit]]:
         """The hits of a concept with their tier, the surest tier first, in reading order within a tier."""
         ranked = ((rank, hit) for label, rank in _labels_of(concept) for hit in self.hits.get(label, ()))
         return iter(sorted(ranked, key=lambda pair: (pair[0], pair[1].start)))
@@ -126,26 +126,26 @@ class Sheet:
         """Offset of the end of a line, before its line break."""
         return self.starts[line + 1] - 1 if line + 1 < len(self.starts) else len(self.text)
 
-    def begins(self, hit: Hit) -> bool:
+    def begins(self, hit: SheetHit) -> bool:
         """Whether nothing but signs stands before the label in its line or cell."""
         before = self.text[max(self.starts[hit.line], hit.start - 40) : hit.start]
         return not re.search(r"\w", CELLS.split(before)[-1])
 
-    def announces(self, hit: Hit) -> bool:
+    def announces(self, hit: SheetHit) -> bool:
         """Whether a colon follows, or the label stands alone at the start of its line or cell: what prose seldom does."""
         return bool(re.match(r"[\s)]{0,3}[:：]", self.text[hit.end : hit.end + 4])) or (self.begins(hit) and not self.rest(hit))
 
-    def rest(self, hit: Hit) -> str:
+    def rest(self, hit: SheetHit) -> str:
         """What stands behind a label up to the next label or the end of the line, without the signs between."""
         start = self.value_start(hit)
         return self.text[start : min(hit.stop, start + LONGEST_VALUE)].replace("\u00a0", " ").strip() if start < hit.stop else ""
 
-    def value_start(self, hit: Hit) -> int:
+    def value_start(self, hit: SheetHit) -> int:
         """Offset at which the value behind a label begins."""
         lead = LEAD.match(self.text, hit.end, hit.stop)
         return lead.end() if lead else hit.end
 
-    def places(self, hit: Hit) -> Iterator[tuple[int, int]]:
+    def places(self, hit: SheetHit) -> Iterator[tuple[int, int]]:
         """Where the value of a label may stand, the likeliest first: behind it, in its column below, in its block, in the next line."""
         yield hit.end, hit.stop
         if re.search(r"\w", self.rest(hit)) and not self._in_header(hit):
@@ -159,7 +159,7 @@ class Sheet:
                     yield self.starts[following], self.ends(following)
                 return
 
-    def within(self, found: Sequence[Found[T]], start: int, end: int) -> Sequence[Found[T]]:
+    def within(self, found: Sequence[FoundValue[T]], start: int, end: int) -> Sequence[FoundValue[T]]:
         """Those that begin between two offsets, of a list in order."""
         return found[bisect_left(found, start, key=lambda one: one.start) : bisect_left(found, end, key=lambda one: one.start)]
 
@@ -167,15 +167,15 @@ class Sheet:
         """The cells of a line."""
         return [self.text[start:end].strip() for start, end in self._cells(line)]
 
-    def _is_rate(self, found: Found[Decimal]) -> bool:
+    def _is_rate(self, found: FoundValue[Decimal]) -> bool:
         """Whether a per cent sign stands behind a number, or before it as in "VAT % 19,0"."""
         behind = self.text[found.end : found.end + 2].lstrip()
         return behind.startswith(("%", "％")) or bool(_RATE_AHEAD.search(self.text[max(0, found.start - 4) : found.start]))
 
-    def _in_header(self, hit: Hit) -> bool:
+    def _in_header(self, hit: SheetHit) -> bool:
         return len(self._cells(hit.line)) > 1 and self.begins(hit)
 
-    def _below(self, hit: Hit) -> tuple[int, int] | None:
+    def _below(self, hit: SheetHit) -> tuple[int, int] | None:
         """The cell below a label in a row of cells, if the next line has as many."""
         here = self._cells(hit.line)
         if len(here) < 2 or hit.line + 1 >= len(self.lines):
@@ -184,7 +184,7 @@ class Sheet:
         index = next((n for n, (start, end) in enumerate(here) if start <= hit.start < end), None)
         return there[index] if index is not None and len(there) == len(here) else None
 
-    def _in_block(self, hit: Hit) -> tuple[int, int] | None:
+    def _in_block(self, hit: SheetHit) -> tuple[int, int] | None:
         """The value of a label in a block of two or more lines that are labels with a colon, whose values stand in a block beside it."""
         if not self._is_bare(hit.line):
             return None
