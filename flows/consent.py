@@ -29,6 +29,7 @@ class Estimate:
     exact: bool  # whether tokens were counted with the model's vocabulary
     learned: bool  # whether the tokens of replies are those that earlier ones had, or what the schemas let expect
     cost: pack.Cost
+    changed: int = 0  # answers that stand in the tables, and are asked for again since the question or the model is another one now
     assumed: str = ""  # which limits are assumed for the minutes, whose they are, and how to tell the account's, when they are not told
     unpriced: bool = False  # whether nobody knows what the provider charges for the model
 
@@ -86,8 +87,9 @@ def above(job: Job, found: Estimate) -> bool:
 def price(found: Estimate) -> str:
     """The price in one line."""
     cost = found.cost
-    calls = f"{cost.requests:,} calls, {cost.prompt_tokens:,} tokens in, about {cost.reply_tokens:,} out"
-    return f"{calls}: {dollars(found)}, {time(found)}. Windows: {found.windows:,} ({found.reason})."
+    calls = f"{cost.requests:,} call{'s' if cost.requests != 1 else ''}, {cost.prompt_tokens:,} tokens in, about {cost.reply_tokens:,} out"
+    changed = f" Answers of another question or model than now, which are asked for again: {found.changed:,}." if found.changed else ""
+    return f"{calls}: {dollars(found)}, {time(found)}. Windows: {found.windows:,} ({found.reason}).{changed}"
 
 
 def dollars(found: Estimate) -> str:

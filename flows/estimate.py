@@ -20,6 +20,7 @@ LIMITS = {"concurrency": "calls in flight", "rpm": "requests a minute", "tpm": "
 def estimate(run: RunContext) -> Estimate:
     """Plan what is not answered yet, and price the requests. Nothing is sent, and no text is looked at but that of tables."""
     pending = backlog.pending(run)
+    changed = sum(len(documents & _answered_otherwise(run, name)) for name, documents in pending.items())
     stored = list(backlog.stored(run, pending))
     documents = [] if run.job.replay else sorted(set[str]().union(*pending.values()))
     plan = packing.arranged(run, documents)
@@ -41,9 +42,15 @@ def estimate(run: RunContext) -> Estimate:
         exact=run.count.exact,
         learned=all(map(run.asker.expected.knows, run.questions)),
         cost=pack.cost(calls, packing.terms(run), scale),
+        changed=changed,
         assumed=_assumed(run),
         unpriced=run.asker.account.provider.key_needed and not run.asker.account.model.priced,
     )
+
+
+def _answered_otherwise(run: RunContext, name: str) -> set[str]:
+    """The documents that have an answer to a question of that name, whatever it was and whoever gave it."""
+    return {row["document"] for row in run.warehouse.each(name, ["document"])}
 
 
 def _assumed(run: RunContext) -> str:

@@ -47,10 +47,18 @@ def test_nothing_is_spent_where_nobody_agrees(kimi: Running, flags: list[str], t
     """No terminal, no yes, no budget: the price is said, nothing is asked, what was read is kept, and the exit code is 4."""
     assert cli.main(flags) == 4
     said = capsys.readouterr().err
-    for word in ("1 calls", "expected for first answers", "asking again is not in it", "--budget-usd", "--yes"):
+    for word in ("1 call,", "expected for first answers", "asking again is not in it", "--budget-usd", "--yes"):
         assert word in said
     assert not kimi.log.chats()
     assert [row["path"] for row in Warehouse(tmp_path / "out").rows("documents")] == ["a.txt"]
+
+
+def test_the_price_says_what_is_asked_again(kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Who changes the model reads that answers which were paid are asked for again; of a first run and of the same one nothing is said."""
+    assert cli.main([*flags, "--yes"]) == cli.main([*flags, "--yes"]) == 0
+    assert "of another question" not in capsys.readouterr().err.lower()
+    assert cli.main([*flags, "--yes", "--model", "kimi-k2.7-code"]) == 0
+    assert "Answers of another question or model than now, which are asked for again: 1." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ def estimate(found: Estimate, account: Account) -> None:
         ("To ask", f"{found.tokens:,} tokens in {found.windows:,} windows ({counted})"),
         ("Windows", f"{found.windows:,}: {found.reason}"),
         ("Known", f"{found.stored:,} replies in the ledger, free"),
+        ("Changed", f"{found.changed:,} answers are of another question or model than now, and are asked for again"),
         ("Calls", f"{found.cost.requests:,}"),
         ("Tokens", f"{found.cost.prompt_tokens:,} in, of which {found.cost.cached_tokens:,} cached; about {found.cost.reply_tokens:,} out"),
         ("Replies", expected),
@@ -78,7 +79,8 @@ def estimate(found: Estimate, account: Account) -> None:
         ("Time", consent.time(found)),
         ("Not in it", "what has to be asked again: answers that are not accepted, rows that a list left out"),
     ):
-        grid.add_row(f"[bold]{name}[/]", escape(value))
+        if found.changed or name != "Changed":
+            grid.add_row(f"[bold]{name}[/]", escape(value))
     out.print(grid)
 
 

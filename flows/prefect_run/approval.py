@@ -78,6 +78,7 @@ def described(job: Job, found: Estimate) -> str:
 | Questions | {questions} |
 | Files | {found.files:,} with {found.pages:,} pages |
 | Calls | {found.cost.requests:,} |
+| Of another question or model than now | {found.changed:,} answers, which are asked for again |
 | Known already | {found.stored:,} replies, free |
 | Tokens | {found.cost.prompt_tokens:,} in, {found.cost.reply_tokens:,} out |
 | Time | about {max(1, round(found.cost.minutes))} min |
