@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Three workers for two cores, since the one with the Prefect servers mostly waits; which tests stay together says tests/conftest.py.
-TOGETHER := -n 3 --dist loadgroup --no-loadscope-reorder
+TOGETHER := -n 3 --dist loadscope --no-loadscope-reorder
 
 .PHONY: demo test lint prove lock samples clean
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from processors.ask.providers import catalogue
 from tests.emulator.config import Config
@@ -25,13 +27,23 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+class TogetherByFile(LoadScopeScheduling):
+    """Gives each worker whole files, and one of them all files that start servers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "servers" if Path(file).stem in SERVERS else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Keep together what shares a server (the groups of xdist 3.8 are not heard by pytest 9.2)."""
+    return TogetherByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file stay together, those of all servers too; what takes long begins first."""
+    """Begin with what takes long."""
     rank = {name: place for place, name in enumerate((*SERVERS, *LONG))}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("servers" if item.path.stem in SERVERS else item.path.stem))
 
 
 @pytest.fixture(autouse=True)
