@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     [
         ([], "Name one of run, plan,"),
         (["rnu", "in"], "There is no command 'rnu'. Did you mean run?"),
-        (["--vresion"], "`octavo` has no flag --vresion."),
+        (["--vresion"], "`octavo` has no flag --vresion. Did you mean --version?"),
         (["run"], "No inbox: name the folder to read."),
         (["run", "in", "--budget-uds", "5"], "`octavo run` has no flag --budget-uds. Did you mean --budget-usd?"),
         (["run", "in", "--budget-uds=5"], "`octavo run` has no flag --budget-uds. Did you mean --budget-usd?"),
@@ -94,3 +95,10 @@ def test_a_wrong_field_of_a_job_file_is_no_wrong_flag(tmp_path: Path, capsys: py
     assert "budget_uds: a job has no such field. Did you mean budget_usd?" in capsys.readouterr().err
     file.write_text("inbox: in\n", encoding="utf-8")
     assert "--tier" in said(["run", "--job", str(file), "--tier", "9"], capsys)
+
+
+def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    """`octavo --version` says what is installed, which pyproject.toml alone names."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"octavo {metadata.version('octavo')}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ Command = Callable[[argparse.Namespace], int]
 def parsers(functions: Mapping[str, Command]) -> tuple[parsing.Parser, Any]:
     """The parser of the whole command line, and those of its commands, each of which runs the function of its name."""
     top = parsing.Parser(prog="octavo", description="Folders of documents in, checked SQL tables out.")
+    top.add_argument("--version", action="version", version=f"octavo {version('octavo')}")
     subparsers = top.add_subparsers(metavar="COMMAND")
     commands: dict[str, parsing.Parser] = {}
     for name, function in functions.items():
