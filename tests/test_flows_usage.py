@@ -64,7 +64,7 @@ def test_the_beginning_of_a_flag_is_no_flag(capsys: pytest.CaptureFixture[str]) 
     assert "Did you mean --budget-usd or --budget-day-usd or --budget-month-usd?" in said(["run", "in", "--budget", "5"], capsys)
     top, commands = flags.parsers(cli.COMMANDS)
     parsers: list[argparse.ArgumentParser] = [top, *commands.choices.values()]
-    assert not any(parsing.allow_abbrev for parser in parsers)
+    assert not any(parser.allow_abbrev for parser in parsers)
 
 
 @pytest.mark.parametrize("name", ZERO_IS_NONE)
