@@ -23,7 +23,7 @@ JPEG_QUALITY = 80  # 4 to 20 times faster than PNG and half its size, measured 2
 class ReadLimits:
     """How much one file may cost. Each refusal names the setting that lifts it.
 
-    >>> Limits(max_pages=10).max_pages
+    >>> ReadLimits(max_pages=10).max_pages
     10
     """
 
