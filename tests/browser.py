@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from tests.prefect_server import wait_for
 
@@ -21,7 +22,7 @@ QUIET = ["--disable-background-networking", "--disable-component-update", "--dis
 class Page:
     """One page, 1280 x 1000 in size."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._number = 0
 
@@ -46,6 +47,11 @@ class Page:
         return wait_for(lambda: self.see(expression), expression, patience_s)
 
 
+def words_of(file: Path) -> list[str]:
+    """What stands in a file; nothing as long as it is not there."""
+    return file.read_text().split() if file.is_file() else []
+
+
 @contextmanager
 def browser(folder: Path) -> Iterator[Page]:
     """A browser with its data in a folder; skips the test where there is none."""
@@ -55,9 +61,7 @@ def browser(folder: Path) -> Iterator[Page]:
     command = [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", *QUIET, f"--user-data-dir={data}", "--remote-debugging-port=0"]
     process = subprocess.Popen([*command, "--window-size=1280,1000", "about:blank"], stderr=subprocess.DEVNULL)
     try:
-        port, path = wait_for(
-            lambda: (data / "DevToolsActivePort").is_file() and (data / "DevToolsActivePort").read_text().split(), "Chromium"
-        )
+        port, path = wait_for(lambda: words_of(data / "DevToolsActivePort"), "Chromium")
         with connect(f"ws://127.0.0.1:{port}{path}", max_size=None) as root:
             target = Page(root).call("Target.createTarget", url="about:blank")["targetId"]
         with connect(f"ws://127.0.0.1:{port}/devtools/page/{target}", max_size=None) as connection:

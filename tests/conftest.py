@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 
-class TogetherByFile(LoadScopeScheduling):
+class TogetherByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives each worker whole files, and one of them all files that start servers."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -33,7 +33,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         """Start at zero."""
         self._poll = selectors.DefaultSelector()
-        super().__init__(SimpleNamespace(**{name: getattr(self._poll, name) for name in _SELECTOR}, select=self._select))  # type: ignore[arg-type]
+        selector: Any = SimpleNamespace(**{name: getattr(self._poll, name) for name in _SELECTOR}, select=self._select)
+        super().__init__(selector)
         self.now = 0.0
         self.turns = 0  # how often the loop went round: what polling would raise
         self.threads = 0  # pieces of work that a thread has
@@ -42,7 +43,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Seconds since the start."""
         return self.now
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]  # the stub takes *Ts; this takes what it is given
         """As the loop's own; time stands still meanwhile."""
         return self.hold(super().run_in_executor(executor, func, *args))
 

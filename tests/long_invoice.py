@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.emulator.config import Oracle
@@ -52,7 +52,7 @@ def invoice(rows: int) -> str:
     return "\f".join(f"{page}\nAcme Ltd, Elm Road 1\nPage {n}\n" for n, page in enumerate(pages, 1))
 
 
-def shown(body: dict[str, Any], *roles: str) -> dict[str, str]:
+def shown(body: Mapping[str, Any], *roles: str) -> dict[str, str]:
     """The text of each document of a prompt, of pages in certain roles: "" for what is asked about, "again", "context", "columns"."""
     said = "".join(text_of(message) for message in body["messages"] if message["role"] == "user")
     found: dict[str, str] = {}

@@ -195,7 +195,8 @@ def test_everything_public_says_what_it_is() -> None:
 
 def _is_top(path: Path, node: ast.AST) -> bool:
     module = tree(path)
-    owners = [module, *(item for item in module.body if isinstance(item, ast.ClassDef) and not item.name.startswith("_"))]
+    owners: list[ast.Module | ast.ClassDef] = [module]
+    owners += [item for item in module.body if isinstance(item, ast.ClassDef) and not item.name.startswith("_")]
     return any(getattr(item, "lineno", 0) == getattr(node, "lineno", 0) for owner in owners for item in owner.body)
 
 

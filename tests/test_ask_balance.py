@@ -43,8 +43,13 @@ async def run(kimi: Running, tmp_path: Path, said: list[str], **changes: object)
 async def test_a_low_balance_is_said_before_anything_is_asked(kimi: Running, tmp_path: Path) -> None:
     """A balance below the estimate is one sentence, said before the first call and again in the outcome; the run goes on."""
     kimi.config.balance_usd = 0.0002
-    kimi.config.oracle = lambda body: said.append("asked") or labelled_lines(body)  # type: ignore[func-returns-value]
     said: list[str] = []
+
+    def noted(body: dict[str, Any]) -> Any:
+        said.append("asked")
+        return labelled_lines(body)
+
+    kimi.config.oracle = noted
     ended = await run(kimi, tmp_path, said)
     assert (ended.exit_code, said[1:]) == (0, ["asked"])
     assert "may not be enough" in said[0]

@@ -254,7 +254,7 @@ async def test_a_batch_that_waits_counts_for_other_runs(kimi: Running, inbox: Pa
     assert "project p is reached" in other.stopped
     assert 0 < other.cost_usd <= 0.0075 - waiting.reserved_usd
     shared = Spending(inbox.parent / "home" / "spending.sqlite", project="p", run="")
-    assert shared.total_usd("project p") == (pytest.approx(other.cost_usd), pytest.approx(waiting.reserved_usd))
+    assert shared.total_usd("project p") == pytest.approx((other.cost_usd, waiting.reserved_usd))
 
 
 async def test_ctrl_c_leaves_the_batch_where_it_is(kimi: Running, inbox: Path) -> None:
@@ -318,7 +318,7 @@ async def test_the_plan_is_at_the_batch_price(kimi: Running, inbox: Path) -> Non
     job = job_of(kimi, inbox)
     live = await order.plan(job.model_copy(update={"mode": "live"}), account_of(kimi, job))
     batch = await order.plan(job, account_of(kimi, job))
-    assert (batch.cost.usd, batch.cost.worst_usd) == (pytest.approx(0.6 * live.cost.usd), pytest.approx(0.6 * live.cost.worst_usd))
+    assert (batch.cost.usd, batch.cost.worst_usd) == pytest.approx((0.6 * live.cost.usd, 0.6 * live.cost.worst_usd))
 
 
 async def test_a_batch_can_be_ended(kimi: Running, inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -411,7 +411,8 @@ async def test_a_lost_answer_to_an_order_makes_no_second_batch(kimi: Running, in
     """When the connection breaks after the provider made the batch, it is looked for before another one is made."""
     from processors.ask.api.chat import Chat, Retryable
 
-    plain, broken = Chat.post, []
+    plain = Chat.post
+    broken: list[str] = []
 
     async def post(self: Chat, path: str, body: Any = None) -> bytes:
         made = await plain(self, path, body)
@@ -453,7 +454,8 @@ async def test_the_budget_reserves_at_the_batch_price(kimi: Running, inbox: Path
     assert ended.cost_usd <= 0.0045
     assert ended.cost_usd == pytest.approx(sum(entry.cost_usd for entry in kimi.paid()))
     assert count(kimi, "batch_create") > 1
-    assert (ended.exit_code, ended.cost_usd) == (0, pytest.approx(whole.cost_usd))
+    assert ended.exit_code == 0
+    assert ended.cost_usd == pytest.approx(whole.cost_usd)
     none = await run(kimi, job_of(kimi, inbox, out=str(inbox.parent / "none"), budget_usd=0.000_001))
     assert (none.exit_code, none.cost_usd) == (3, 0)
 

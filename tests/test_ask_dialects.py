@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -19,7 +20,7 @@ from schemas.compile.compiler import compile_question
 from schemas.errors import AccessRefused, RequestRefused
 from schemas.job import Job
 from schemas.pipeline import Page, Question, Window
-from tests.emulator.config import Config, Fault
+from tests.emulator.config import Config, Dialect, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.generation import Scripted
 from tests.emulator.oracle import labelled_lines
@@ -30,7 +31,7 @@ class Host:
     """A provider, a model that it serves, and faults that mean "slow down" and "no more" in its dialect."""
 
     provider: str
-    dialect: str
+    dialect: Dialect
     model: str
     slow: tuple[str, ...]
     ended: tuple[str, ...]
@@ -56,7 +57,7 @@ def served(host: Host, *faults: Fault) -> Iterator[Running]:
     """The provider, on this machine."""
     with running(
         Config(dialect=host.dialect, tier=5, timing=False, keep_bodies=True, oracle=labelled_lines, faults=list(faults))
-    ) as emulator:  # type: ignore[arg-type]
+    ) as emulator:
         yield emulator
 
 
@@ -201,13 +202,15 @@ async def test_a_folder_at_a_provider_without_schemas(tmp_path: Path) -> None:
         )
         ended = await order.run(job, settings.account(job, {}, key=emulator.key))
     assert (ended.exit_code, ended.rows) == (0, {"invoice": 3})
-    assert emulator.journal[0].body["response_format"] == {"type": "json_object"}
+    body = emulator.journal[0].body
+    assert body is not None
+    assert body["response_format"] == {"type": "json_object"}
 
 
 def test_the_dialects_refuse_what_the_providers_do() -> None:
     """json_schema at Z.ai, an unknown field at OpenAI and at a proxy are 400 in the emulator, so that a wrong body cannot pass."""
     message = [{"role": "user", "content": "json"}]
-    wrong = {
+    wrong: dict[Host, dict[str, Any]] = {
         HOSTS[1]: {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}},
         HOSTS[3]: {"thinking": {"type": "disabled"}},
         HOSTS[4]: {"guided_json": {"type": "object"}},
@@ -263,7 +266,7 @@ def test_a_doctor_for_a_machine_of_ones_own(capsys: pytest.CaptureFixture[str], 
 
 @pytest.mark.parametrize(("dialect", "provider", "model"), [("kimi", "moonshot", "kimi-k2.5"), ("vllm", "vllm", "moonshotai/Kimi-K2.5")])
 async def test_a_retired_model_elsewhere_names_its_successor(
-    dialect: str, provider: str, model: str, question: Question, tmp_path: Path
+    dialect: Dialect, provider: str, model: str, question: Question, tmp_path: Path
 ) -> None:
     """An address that does not serve a model which is retired at its own provider ends the run, and the error names the successor."""
     host = Host(provider, dialect, model, (), ())

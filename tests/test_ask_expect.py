@@ -226,9 +226,14 @@ def test_a_name_is_of_what_is_asked() -> None:
     """Model, messages, reply format and switches that change an answer change the name; how much it may cost and how it is sent do not."""
     body: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "a"}], "response_format": {"type": "json_object"}}
     name = fingerprint(body, "limit")
-    for more in ({"max_tokens": 5}, {"max_completion_tokens": 6}, {"limit": 7}, {"stream": True}, {"stream_options": {}}):
+    same: tuple[dict[str, Any], ...] = (
+        *({"max_tokens": 5}, {"max_completion_tokens": 6}, {"limit": 7}),
+        *({"stream": True}, {"stream_options": {}}),
+    )
+    for more in same:
         assert fingerprint({**body, **more}, "limit") == name
-    for other in ({"model": "n"}, {"messages": []}, {"response_format": None}, {"thinking": {"type": "disabled"}}):
+    others: tuple[dict[str, Any], ...] = ({"model": "n"}, {"messages": []}, {"response_format": None}, {"thinking": {"type": "disabled"}})
+    for other in others:
         assert fingerprint({**body, **other}, "limit") != name
 
 

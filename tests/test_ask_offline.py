@@ -464,16 +464,17 @@ def check(value: Any, schema: dict[str, Any], root: dict[str, Any], text: str, n
         schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
     if "anyOf" in schema:
         schema = next(one for one in schema["anyOf"] if one.get("type") != "null")
-        return check(value, schema, root, text, name)
-    if schema.get("type") == "array":
+        check(value, schema, root, text, name)
+    elif schema.get("type") == "array":
         assert isinstance(value, list)
-        return [check(one, schema["items"], root, text, name) for one in value] and None
-    if value is None:
-        return None
-    if "properties" in schema:
+        for one in value:
+            check(one, schema["items"], root, text, name)
+    elif value is not None and "properties" in schema:
         assert list(value) == list(schema["properties"])
-        return [check(value[key], inner, root, text, key) for key, inner in schema["properties"].items()] and None
-    return check_scalar(value, schema, text, name)
+        for key, inner in schema["properties"].items():
+            check(value[key], inner, root, text, key)
+    elif value is not None:
+        check_scalar(value, schema, text, name)
 
 
 def check_scalar(value: Any, schema: dict[str, Any], text: str, name: str) -> None:

@@ -291,7 +291,8 @@ def test_nobody_waits_for_an_account_that_is_refused() -> None:
         pace = paced(rpm=1)
         waiting = asyncio.gather(*(leave(pace, [1], str(job)) for job in range(50)), return_exceptions=True)
         await asyncio.sleep(1)
-        [pace.give_up(str(job), AccessRefused("No.")) for job in range(50)]
+        for job in range(50):
+            pace.give_up(str(job), AccessRefused("No."))
         assert sum(isinstance(result, AccessRefused) for result in await waiting) == 49
         return now()
 
@@ -470,7 +471,8 @@ def test_headers_name_a_limit_where_none_is_told() -> None:
         pace.observe_headers(headers)
     assert (found.limits()["rpm"], told.limits()["rpm"]) == (100, 50)
     assert minute_in({"x-ratelimit-limit": str(2**63)}, "requests") == (0, 0.0)
-    wrong = ({**headers, "x-ratelimit-reset": "86400"}, {}, {"x-ratelimit-limit": "many"}, {"x-ratelimit-reset": "soon"})
+    day = {**headers, "x-ratelimit-reset": "86400"}
+    wrong: tuple[dict[str, str], ...] = (day, {}, {"x-ratelimit-limit": "many"}, {"x-ratelimit-reset": "soon"})
     assert [minute_in(one, "requests") for one in wrong] == [(0, 0.0)] * 4
     assert minute_in(headers, "tokens") == (0, 0.0)
 

@@ -51,7 +51,7 @@ def enter(sharing: SharedLimits, tokens: int = 10, **limits: int) -> bool:
     return sharing.enter(tokens, {**LIMITS, **limits}, 1)[0]
 
 
-def two(folder: Path) -> tuple[SharedLimits, SharedLimits, Clock]:
+def two(folder: Path) -> tuple[SharedLimits, SharedLimits, HandClock]:
     """Two processes' parts, and their time."""
     clock = HandClock()
     return SharedLimits(folder / "pace.sqlite", "a", clock=clock), SharedLimits(folder / "pace.sqlite", "a", clock=clock), clock

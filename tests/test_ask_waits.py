@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ async def leave(pace: RateLimiter, tokens: int = 1, takes_s: float = 0.0) -> Per
 
 def pace_of(said: list[str], **limits: int) -> RateLimiter:
     """A pace in virtual time whose pauses are no longer than they must be."""
-    named = {"concurrency": 0, "rpm": 0, "tpm": 0, "tpd": 0} | limits
+    named: dict[str, Any] = {"concurrency": 0, "rpm": 0, "tpm": 0, "tpd": 0} | limits
     return RateLimiter(AccountLimits(**named), clock=Clock(now, now, chance=lambda: 0.0), hear=said.append)
 
 

@@ -160,7 +160,7 @@ def test_windows_that_begin_on_one_page_are_told_apart_by_their_evidence() -> No
 
 
 scalars = st.none() | st.integers(0, 3) | st.sampled_from(["a", "A ", "b"])
-record_values = st.fixed_dictionaries(
+record_values: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "number": scalars,
         "buyer": st.none() | st.fixed_dictionaries({"name": scalars}),

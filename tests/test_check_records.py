@@ -368,7 +368,7 @@ def test_a_document_of_another_kind_is_no_trouble(record: Any) -> None:
     assert ask_again(request_for(), rejected.values()) == []
 
 
-def failing(record: Mapping[str, Any], request: Request) -> Reject:
+def failing(record: Mapping[str, Any] | Sequence[Any], request: Request) -> Reject:
     """The reject of an answer about the first document."""
     return judged({"k1": record}, request)[1]["d1"]
 

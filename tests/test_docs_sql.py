@@ -153,7 +153,7 @@ def test_the_queries_run_in_earlier_versions(another_duckdb: Path, out: Path) ->
     """DuckDB 1.2 and 1.5 give as many rows for each."""
     code = "import duckdb, json, sys; c = duckdb.connect(sys.argv[1], read_only=True); c.execute(\"SET TimeZone = 'UTC'\")\n"
     code += "print(json.dumps([c.execute(f'SELECT count(*) FROM ({query})').fetchone()[0] for query in json.loads(sys.argv[2])]))"
-    command = [another_duckdb, "-c", code, out / "warehouse.duckdb", json.dumps(list(QUERIES.values()))]
+    command = [str(another_duckdb), "-c", code, str(out / "warehouse.duckdb"), json.dumps(list(QUERIES.values()))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [len(answer(out, question)) for question in QUERIES]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -18,8 +19,10 @@ from schemas.job import Job
 
 def quote(worst_usd: float) -> Estimate:
     """A price: half of the worst case is expected."""
-    cost = pack.Cost(**{field.name: 1 for field in fields(pack.Cost)} | {"usd": worst_usd / 2, "worst_usd": worst_usd})  # type: ignore[arg-type]
-    return Estimate(**{field.name: 0 for field in fields(Estimate)} | {"cost": cost, "windows": 1})  # type: ignore[arg-type]
+    ones: dict[str, Any] = {field.name: 1 for field in fields(pack.Cost)}
+    noughts: dict[str, Any] = {field.name: 0 for field in fields(Estimate)}
+    cost = pack.Cost(**ones | {"usd": worst_usd / 2, "worst_usd": worst_usd})
+    return Estimate(**noughts | {"cost": cost, "windows": 1})
 
 
 @pytest.mark.parametrize(

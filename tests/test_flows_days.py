@@ -163,12 +163,13 @@ class Folder:
 
     def job(self, **changes: Any) -> Job:
         """The job of now, with its schema in a file."""
-        fields = {"sender": {"type": "string"}, "weight": {"type": "string" if self.wording == WORDINGS[2] else "number"}}
+        fields: dict[str, Any] = {"sender": {"type": "string"}, "weight": {"type": "string" if self.wording == WORDINGS[2] else "number"}}
         if self.wording == WORDINGS[1]:
             fields["note"] = {"type": ["string", "null"]}
         schema = {"type": "object", "description": f"A parcel. {self.wording}", "properties": fields}
         (self.root / "parcel.json").write_text(json.dumps(schema), encoding="utf-8")
-        plain = {"inbox": str(self.inbox), "out": str(self.out), "extract": [str(self.root / "parcel.json")], "model": self.model}
+        plain: dict[str, Any] = {"inbox": str(self.inbox), "out": str(self.out), "model": self.model}
+        plain |= {"extract": [str(self.root / "parcel.json")]}
         plain |= {"base_url": self.kimi.base_url, "tier": 5, "concurrency": AT_ONCE, "max_documents_per_window": A_WINDOW}
         return Job.model_validate(plain | changes)
 

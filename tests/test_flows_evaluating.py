@@ -12,6 +12,7 @@ import pytest
 
 from flows import cli
 from flows.commands import evaluate
+from processors.store.warehouse import Warehouse
 from schemas.errors import SettingsError
 from tests.benchmarks.offline_quality import KINDS, LABELS
 
@@ -92,7 +93,7 @@ def test_pages_of_evidence_are_scored(out: Path, tmp_path: Path) -> None:
     entries = labels()
     entries[0]["pages"] = {"grand_total": 2, "invoice_number": 1, "buyer_name": 40}
     report = evaluate.evaluate(written(tmp_path / "gold.json", entries), out)
-    rows = {row["field"]: row["page"] for row in evaluate.Warehouse(out).rows("evidence") if row["question"] == "invoice"}
+    rows = {row["field"]: row["page"] for row in Warehouse(out).rows("evidence") if row["question"] == "invoice"}
     assert report.pages_right == (sum((rows["grand_total"] == 2, rows["invoice_number"] == 1)), 3)
     assert report.proved[0] <= report.proved[1] == report.tallies["all"].right
 
@@ -157,7 +158,9 @@ def corpus_labels() -> Iterator[dict[str, Any]]:
     for path in sorted((CORPUS / "labels").glob("*.json")):
         label = json.loads(path.read_text(encoding="utf-8"))
         kind, fields = KINDS[label["kind"]], label["fields"]
-        values = {name: [fields[theirs] for theirs in names if fields.get(theirs) is not None] for name, names in LABELS[kind].items()}
+        named = LABELS[kind].items()
+        values: dict[str, Any]
+        values = {name: [fields[theirs] for theirs in names if fields.get(theirs) is not None] for name, names in named}
         if kind == "invoice":
             values = {name: {"any_of": options} for name, options in values.items() if options}
             yield {"document": label["document"], "schema": kind, "values": values}

@@ -210,7 +210,7 @@ async def test_a_field_of_a_piece_is_asked_again(kimi: Running, job: Job, tmp_pa
     """What one piece says wrongly is asked again of that piece, that field alone; a replay under another schema finds both replies."""
 
     def hasty(body: dict[str, Any]) -> Any:
-        answer = reader()(body)
+        answer: Any = reader()(body)
         ((_, record),) = answer["documents"]
         total = legend(body).index("total")
         if record[total] is not None and "not accepted" not in json.dumps(body):
@@ -236,7 +236,7 @@ async def test_an_answer_that_is_repaired_in_every_piece_counts_once(kimi: Runni
     """What is counted as repaired are answers about documents, however many pieces of them were asked again."""
 
     def hasty(body: dict[str, Any]) -> Any:
-        answer = reader()(body)
+        answer: Any = reader()(body)
         ((_, record),) = answer["documents"]
         if "not accepted" not in json.dumps(body):
             record[legend(body).index("total")] = "soon"
@@ -253,7 +253,7 @@ async def test_pieces_that_disagree_are_to_be_reviewed(kimi: Running, job: Job) 
     """Of two values the proved one is kept; the other stands in `conflicts` and, with its page, in `review`."""
 
     def moody(body: dict[str, Any]) -> Any:
-        answer = reader()(body)
+        answer: Any = reader()(body)
         ((_, record),) = answer["documents"]
         number = legend(body).index("number")
         record[number] = record[number] or "Q-1"

@@ -119,7 +119,7 @@ async def test_passwords_are_stored_nowhere(tmp_path: Path) -> None:
         (tmp_path / "in/x.pdf").write_bytes(hostile.locked_pdf(PASSWORD))
     for path in (tmp_path / "out").rglob("*"):
         assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
-    job = Job(inbox="in", password=[PASSWORD])
+    job = Job.model_validate({"inbox": "in", "password": [PASSWORD]})
     assert PASSWORD not in f"{job!r} {job} {job.model_dump()} {job.model_dump_json()}"
     assert '"password"' not in json.dumps(Job.model_json_schema())
     assert '"password_file"' in json.dumps(Job.model_json_schema())
@@ -133,7 +133,7 @@ def test_password_is_a_flag_that_repeats() -> None:
 
 def test_prefect_is_given_no_password() -> None:
     """What Prefect stores of a flow run has no password; the flow itself gets the job with it."""
-    job = Job(inbox="in", password=[PASSWORD])
+    job = Job.model_validate({"inbox": "in", "password": [PASSWORD]})
     assert PASSWORD not in str(process_folder.serialize_parameters({"job": job}))
     assert process_folder.validate_parameters({"job": job})["job"].password[0].get_secret_value() == PASSWORD
 

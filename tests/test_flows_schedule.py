@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,5 @@ def test_schedules_in_comments_are_planned(server: Server, tmp_path: Path) -> No
     for one in DEPLOYMENTS:
         deployment = server.ask(f"/deployments/name/{one.name}")
         (schedule,) = deployment["schedules"]
-        wait_for(
-            lambda made=schedule, id_=deployment["id"]: planned(server, id_, made["parameters"]), f"runs of {one.name} ahead", PATIENCE_S
-        )  # type: ignore[misc]
+        ahead = partial(planned, server, deployment["id"], schedule["parameters"])
+        wait_for(ahead, f"runs of {one.name} ahead", PATIENCE_S)

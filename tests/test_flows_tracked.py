@@ -21,9 +21,10 @@ from schemas.job_groups import as_in_form
 
 def ended(**more: Any) -> Outcome:
     """An outcome of a run over four files."""
-    empty = dict.fromkeys(("failures", "empty", "falls", "notices"), ()) | {name: {} for name in ("shares", "shares_before", "repaired")}
+    empty: dict[str, Any] = dict.fromkeys(("failures", "empty", "falls", "notices"), ())
+    empty |= {name: {} for name in ("shares", "shares_before", "repaired")}
     known = {"statuses": {"ok": 3, "error": 1}, "rows": {"invoice": 2}, "former": {}, "changed": True, "out": "out", "stopped": ""}
-    return Outcome(**{**{field.name: 0 for field in fields(Outcome)}, **empty, **known, **more})  # type: ignore[arg-type]
+    return Outcome(**{**{field.name: 0 for field in fields(Outcome)}, **empty, **known, **more})
 
 
 def test_a_run_that_failed_says_what_and_how_to_look() -> None:
@@ -67,8 +68,8 @@ def test_advice_is_in_the_words_of_the_form() -> None:
     assert 'run again with "Take out what is gone" (accept_vanished).' in message
     assert "`octavo sql --out here" in message
     assert not re.search(r"--(?!out )", message)
-    message = state_of(ended(stopped="Run again with --yes or --budget-usd X.", exit_code=4), asked=True).message
-    assert message == 'Run again with "Spend without a budget" (approved) or "Budget of this run (USD)" (budget_usd) X.'
+    stopped = state_of(ended(stopped="Run again with --yes or --budget-usd X.", exit_code=4), asked=True).message
+    assert stopped == 'Run again with "Spend without a budget" (approved) or "Budget of this run (USD)" (budget_usd) X.'
 
 
 def test_a_price_to_which_nobody_could_agree_is_red() -> None:
@@ -87,11 +88,11 @@ def test_a_price_to_which_nobody_could_agree_is_red() -> None:
         ("summarize", {"summarize": "bullets"}, "Run the flow ingest first"),
     ],
 )
-def test_idle_flows_are_refused(step: str, more: dict[str, object], words: str, tmp_path: Path) -> None:
+def test_idle_flows_are_refused(step: order.Asks, more: dict[str, object], words: str, tmp_path: Path) -> None:
     """A flow with no question, or with no documents to ask about, says so and what to do; the output folder is not made."""
     job = Job.model_validate({"inbox": str(tmp_path), "out": str(tmp_path / "out"), **more})
     with pytest.raises(SettingsError, match=words):
-        refuse_idle(job, [], [step])  # type: ignore[list-item]
+        refuse_idle(job, [], [step])
     assert not (tmp_path / "out").exists()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, StateDetails, StateType
 from prefect.client.schemas.objects import State as RunState
 
 from flows.prefect_run import liveness
@@ -48,7 +48,8 @@ def note(**changed: str) -> None:
 
 def run(kind: StateType, **details: Any) -> FlowRun:
     """A flow run of a worker in a state."""
-    return FlowRun(id=UUID(RUN), flow_id=UUID(RUN), work_pool_name="octavo", state=RunState(type=kind, state_details=details))
+    state = RunState(type=kind, state_details=StateDetails(**details))
+    return FlowRun(id=UUID(RUN), flow_id=UUID(RUN), work_pool_name="octavo", state=state)
 
 
 def test_a_run_lives_as_long_as_its_process() -> None:
@@ -71,8 +72,10 @@ def test_a_run_outlives_its_worker(tmp_path: Path, *, started_by_worker: bool) -
     code += "for _ in range(3): Console().print('x'); Console(stderr=True).print('x')\n"
     code += f"open({str(tmp_path / 'done')!r}, 'w')"
     environ = {**os.environ, **({FLOW_RUN: RUN} if started_by_worker else {})}
-    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environ, text=True, **streams) as process:  # type: ignore[call-overload]
+    streams: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environ, text=True, **streams) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
         process.stdout.close()
         process.stdin.write("\n")
         process.stdin.close()

@@ -25,7 +25,8 @@ def sizes_of(folder: Sequence[tuple[int, ...]]) -> list[pack.Size]:
 
 def holds(group: pack.Group, frame: pack.Frame) -> bool:
     """Whether a group is within its bounds, counted anew."""
-    tokens, replies, places = (sum(getattr(size, name) for size in group.sizes) for name in ("tokens", "reply_tokens", "places"))
+    tokens, replies = sum(size.tokens for size in group.sizes), sum(size.reply_tokens for size in group.sizes)
+    places = sum(size.places for size in group.sizes)
     assert (group.tokens, group.reply_tokens, group.places) == (tokens, replies, places)
     fits = tokens <= frame.max_documents_tokens and tokens + replies <= frame.max_tokens
     return fits and places <= frame.max_places
@@ -130,8 +131,8 @@ def test_minutes_are_those_of_the_limit_that_binds() -> None:
     """Calls in flight, requests a minute, tokens a minute, tokens a day: whichever is used up first says how long it takes."""
     calls = [[pack.Call(8_000, 0, 400, 800)]] * 30  # 0.5 s + 1 s + 10 s each
 
-    def minutes(*limits: int) -> float:
-        return pack.cost(calls, pack.Terms(prices_usd=(1, 1, 1), tokens_per_second=40, limits=(*limits,))).minutes  # type: ignore[arg-type]
+    def minutes(*limits: *tuple[int, int, int, int]) -> float:
+        return pack.cost(calls, pack.Terms(prices_usd=(1, 1, 1), tokens_per_second=40, limits=limits)).minutes
 
     assert minutes(0, 0, 0, 0) == pytest.approx(11.5 / 60)
     assert minutes(15, 0, 0, 0) == pytest.approx(2 * 11.5 / 60)

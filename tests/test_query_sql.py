@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import subprocess
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -163,13 +164,13 @@ def test_no_key_is_in_the_environment_of_the_statement(out: Path, monkeypatch: p
     monkeypatch.setenv("MOONSHOT_API_KEY", CANARY)
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     seen: dict[str, Any] = {}
-    real = sql.subprocess.run
+    real = subprocess.run
 
     def spy(*args: Any, **more: Any) -> Any:
         seen.update(more["env"])
         return real(*args, **more)
 
-    monkeypatch.setattr(sql.subprocess, "run", spy)
+    monkeypatch.setattr(subprocess, "run", spy)
     sql.select(out, "SELECT 1", QUICK)
     assert set(seen) <= set(sql._HARMLESS)
     assert CANARY not in str(seen)
@@ -336,7 +337,7 @@ def test_standard_output_takes_every_format(capfdbinary: pytest.CaptureFixture[b
     with os.fdopen(os.dup(1), "w", encoding="ascii") as stdout:
         stdout.write("before\n")
         for form in ("csv", "json", "table", "parquet"):
-            sql.write(pa.table({"ü": ["é"]}), form, stdout)  # type: ignore[arg-type]
+            sql.write(pa.table({"ü": ["é"]}), form, stdout)
     shown = capfdbinary.readouterr().out
     assert shown.startswith("before\nü\né\n".encode())
     assert shown.endswith(b"PAR1")

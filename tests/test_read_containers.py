@@ -7,6 +7,7 @@ import io
 import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -174,7 +175,7 @@ def encrypted(password: bytes, data: bytes = b"secret words") -> bytes:
 
     for byte in password:
         update(byte)
-    crc = zipfile.crc32(data)
+    crc = zlib.crc32(data)
     out = bytearray()
     for byte in bytes(11) + bytes([crc >> 24]) + data:
         key = keys[2] | 2

@@ -111,7 +111,7 @@ EMPTY = {
     "ascii85.pdf": hostile.ascii85_bomb,
     "deep_arrays.pdf": hostile.deep_arrays,
 }
-DEADLY = {
+DEADLY: dict[str, Callable[[], bytes]] = {
     "self_drawing.pdf": hostile.self_drawing_form,
     "nested_forms.pdf": hostile.nested_forms,
     "flate_bomb.pdf": hostile.flate_bomb,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from processors.read import html
-from processors.read.content import ReadLimits, Source
+from processors.read.content import Content, ReadLimits, Source
 
 
-def read(markup: str, encoding: str = "utf-8") -> html.Content:
+def read(markup: str, encoding: str = "utf-8") -> Content:
     """What the reader makes of it."""
     return html.read(Source(markup.encode(encoding), ReadLimits()))
 

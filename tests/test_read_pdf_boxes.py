@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pikepdf
 import pytest
+from reportlab.lib.pagesizes import A4
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
@@ -89,7 +90,7 @@ def test_boxes_of_a_turned_page_are_as_it_is_shown(turned: int) -> None:
         document.save(file)
         data = file.getvalue()
     (left, bottom, right, top), (plain_left, plain_bottom, _, _) = spans_of(data, "1,234.50")[0], spans_of(DATA, "1,234.50")[0]
-    width, height = make.A4
+    width, height = A4
     corner = {90: (left, top), 180: (right, top), 270: (right, bottom)}[turned]  # where the lower left one comes to stand
     wanted = {
         90: (plain_bottom, width - plain_left),
@@ -139,4 +140,4 @@ def test_boxes_are_exact_behind_an_emoji(sign: str) -> None:
     )
     (box,) = spans_of(data, "two")
     left = 72 + stringWidth("A## one ", "Helvetica", 12)
-    assert (box[0], box[2]) == (pytest.approx(left, abs=1), pytest.approx(left + stringWidth("two", "Helvetica", 12), abs=1))
+    assert (box[0], box[2]) == pytest.approx((left, left + stringWidth("two", "Helvetica", 12)), abs=1)

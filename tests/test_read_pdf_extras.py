@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any, Literal
 
 import pikepdf
 import pytest
@@ -25,7 +26,7 @@ from tests.documents import make
 PLAIN = make.documents()["invoice.pdf"]
 
 
-def changed(change: Callable[[pikepdf.Pdf], None], **options: object) -> bytes:
+def changed(change: Callable[[pikepdf.Pdf], None], **options: Any) -> bytes:
     """The plain invoice after a change, saved anew."""
     with pikepdf.open(io.BytesIO(PLAIN)) as document, io.BytesIO() as file:
         change(document)
@@ -184,7 +185,7 @@ def test_plain_file_has_no_flag() -> None:
 
 
 @pytest.mark.parametrize("revision", [4, 6])
-def test_given_password_opens(revision: int) -> None:
+def test_given_password_opens(revision: Literal[4, 6]) -> None:
     """The first password that fits opens the file, also what lies in it; a wrong one does not."""
     data = changed(lambda _: None, encryption=pikepdf.Encryption(owner="o", user="secret", R=revision))
     assert read(Source(data, ReadLimits(), ("wrong", "secret"))).leaves[1].text == "Terms: 30 days net"

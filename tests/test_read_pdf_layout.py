@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ LINES = [
 LEFT = (72, 260, 340, 440)
 
 
-def text_of(draw: Callable[[Canvas], None]) -> str:
+def text_of(draw: Callable[[Canvas], object]) -> str:
     """The text of a page that is drawn so."""
     return read(Source(make.pdf(draw), ReadLimits())).leaves[0].text
 
@@ -41,8 +42,12 @@ def cell(canvas: Canvas, row: int, column: int) -> None:
 
 def test_rows_drawn_cell_by_cell_are_lines() -> None:
     """A table drawn row by row has its cells parted by bars."""
-    text = text_of(lambda canvas: [cell(canvas, row, column) for row in range(4) for column in range(4)])
-    assert text.split("\n") == LINES
+
+    def draw(canvas: Canvas) -> None:
+        for row, column in product(range(4), range(4)):
+            cell(canvas, row, column)
+
+    assert text_of(draw).split("\n") == LINES
 
 
 def test_rows_drawn_column_by_column_are_lines() -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,10 +34,10 @@ def sandbox() -> Iterator[Sandbox]:
     ("call", "reason"),
     [((os.abort,), "crashed"), ((os._exit, 3), "crashed"), ((time.sleep, 60), "timeout"), ((out_of_memory,), "memory")],
 )
-def test_a_dead_worker_is_an_error_and_the_next_task_runs(sandbox: Sandbox, call: tuple[object, ...], reason: str) -> None:
+def test_a_dead_worker_is_an_error_and_the_next_task_runs(sandbox: Sandbox, call: tuple[Any, ...], reason: str) -> None:
     """Abort, exit, hang and memory each become a DocumentError with its reason, and a new worker takes the next task."""
     with pytest.raises(DocumentError) as caught:
-        asyncio.run(sandbox.run(*call, timeout_s=2))  # type: ignore[arg-type]
+        asyncio.run(sandbox.run(*call, timeout_s=2))
     assert caught.value.reason == reason
     assert asyncio.run(sandbox.run(abs, -1, timeout_s=30)) == 1
 

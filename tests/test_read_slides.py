@@ -83,7 +83,7 @@ def test_a_slide_is_read_as_it_looks() -> None:
 
 def _charts(show: Any) -> None:
     page = slide(show, "Sales")
-    data = CategoryChartData()
+    data: Any = CategoryChartData()  # type: ignore[no-untyped-call]  # python-pptx types the rest of itself
     data.categories = ["North", "South"]
     data.add_series("2024", (12.5, None))
     data.add_series("2025", (14, 9))

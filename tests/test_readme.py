@@ -111,7 +111,7 @@ def test_every_command_and_flag_is_named() -> None:
         action for action in cli.parser()._actions if action.dest == "command" or (hasattr(action, "choices") and action.choices)
     )
     assert subparsers.choices is not None
-    for name, command in dict(subparsers.choices).items():  # type: ignore[call-overload]
+    for name, command in dict(subparsers.choices).items():
         assert f"octavo {name}" in ALL
         for action in command._actions:
             for flag in action.option_strings:

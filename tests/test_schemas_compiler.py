@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.compile.compiler import VALUE_TOKENS, compile_question, compile_summary, shipped
+from schemas.compile.compiler import compile_question, compile_summary, shipped
 from schemas.errors import SchemaError
 from schemas.pipeline import Field, Question
 from schemas.tables import FIXED, question_table
+from schemas.text.printed_rows import VALUE_TOKENS
 from tests.mfjs import faults
 
 ORDER = '''

@@ -11,10 +11,11 @@ import pytest
 from processors.store.warehouse import Change, Warehouse, hold
 from schemas import tables
 from schemas.list_views import list_views, renamed
-from schemas.pipeline import Evidence, Field, Record
+from schemas.pipeline import Evidence, Field, Kind, Record
 from tests import rows
 
-TEXT, NUMBER = "text", "integer"
+TEXT: Kind = "text"
+NUMBER: Kind = "integer"
 TAXES = Field("taxes", "list", "Taxes of the line", item=Field("tax", "record", fields=(Field("rate", NUMBER, "Per cent"),)))
 PRICE = Field("price", "record", "What it costs", fields=(Field("amount", NUMBER), Field("currency", TEXT)))
 LINES = Field("lines", "list", "Lines", item=Field("line", "record", fields=(Field("what", TEXT, "Thing"), PRICE, TAXES)))

@@ -184,7 +184,7 @@ def test_an_amount_with_two_readings() -> None:
 )
 def test_a_written_amount_reads_back(value: Decimal, marks: tuple[str, str]) -> None:
     """An amount of two decimals is read as it was written, whatever separates its groups."""
-    text = f"{value:,.2f}".translate(str.maketrans({",": marks[0], ".": marks[1]}))
+    text = f"{value:,.2f}".translate(str.maketrans(",.", "".join(marks)))
     assert parse_amount(text) == value
     assert value in [hit.value for hit in amounts_in(f"Total {text} due")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,11 @@ def test_columns_are_looked_up_once_for_each_file(tmp_path: Path, monkeypatch: p
         assert warehouse.size("documents") == 1
         opened: list[Path] = []
         attached = catalog.attached
-        monkeypatch.setattr(catalog, "attached", lambda path, **how: opened.append(path) or attached(path, **how))
+
+        def noted(path: Path, **how: Any) -> Any:
+            opened.append(path)
+            return attached(path, **how)
+
+        monkeypatch.setattr(catalog, "attached", noted)
         assert [warehouse.size(name) for name in ("invoice", "receipt", "letter")] == [0, 0, 0]
         assert opened == []

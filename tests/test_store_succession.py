@@ -11,7 +11,7 @@ import pytest
 
 from processors.store.warehouse import Asked, Change, Warehouse, hold
 from schemas import tables
-from schemas.pipeline import Document, Page
+from schemas.pipeline import Document, Page, Status
 from tests import rows
 
 FIRST: dict[str, Asked] = {"invoice": (["f1"], "rules", "offline")}
@@ -26,10 +26,10 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
         yield held
 
 
-def change(path: str, text: str, status: str = "ok") -> list[Change]:
+def change(path: str, text: str, status: Status = "ok") -> list[Change]:
     """The file at a path has another content now, which was read, or not."""
     sha256 = rows.sha(text) if status == "ok" else ""
-    document = replace(rows.document(path), sha256=sha256, status=status)  # type: ignore[arg-type]
+    document = replace(rows.document(path), sha256=sha256, status=status)
     pages = [tables.page_row(Page(sha256, 1, text), 3)] if status == "ok" else []
     return [Change(tables.DOCUMENTS, [tables.document_row(document, "1")]), Change(tables.PAGES, pages)]
 
@@ -42,7 +42,7 @@ def found(warehouse: Warehouse) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("status", ["ok", "error", "empty"])
-def test_the_answer_to_a_changed_file_stays_until_there_is_another(warehouse: Warehouse, status: str) -> None:
+def test_the_answer_to_a_changed_file_stays_until_there_is_another(warehouse: Warehouse, status: Status) -> None:
     """A file that changed, or cannot be read any more, keeps its answer with evidence and pages, which is said to be of earlier days."""
     warehouse.commit(change("a", "a new", status))
     assert found(warehouse) == [("a", "a", True), ("b", "b", False)]

@@ -286,7 +286,7 @@ def test_an_answer_to_another_question_or_of_another_model_does_not_count(wareho
 def test_a_folder_without_a_warehouse_has_no_rows(tmp_path: Path) -> None:
     """Before the first commit there is nothing, which is no error; only a statement of one's own needs tables."""
     empty = Warehouse(tmp_path / "nowhere")
-    assert empty.documents() == empty.rows("pages") == empty.tables() == list(empty.pages_of(["d"])) == []
+    assert not any((empty.documents(), empty.rows("pages"), empty.tables(), list(empty.pages_of(["d"]))))
     assert empty.counts(tables.DOCUMENTS, "status") == []
     assert empty.answered("invoice", ["f"], "m", "e") == empty.readable() == set()
     assert empty.size("pages") == 0

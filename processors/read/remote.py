@@ -112,7 +112,7 @@ def _below(root: str, path: bytes, listing: list[dict[str, Any]]) -> dict[bytes,
 
 def _opened(inbox: str) -> tuple[_Files, str]:
     """The file system of a URL and its path there. Raises SettingsError."""
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec
 
     if urlsplit(inbox).password is not None:
         message = "The URL of the inbox holds a password, which would stand in rows and logs."

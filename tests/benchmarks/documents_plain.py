@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletionMessageParam
 
 from tests.benchmarks.documents import SCHEMA
 
@@ -24,11 +25,14 @@ async def main(folder: Path, base_url: str) -> None:
     async with AsyncOpenAI(base_url=base_url, api_key="sk-emulator", max_retries=0) as client:
 
         async def ask(text: str) -> object:
-            messages = [{"role": "system", "content": "Extract the fields as JSON."}, {"role": "user", "content": text}]
+            messages: list[ChatCompletionMessageParam] = [
+                {"role": "system", "content": "Extract the fields as JSON."},
+                {"role": "user", "content": text},
+            ]
             async with slots:
                 reply = await client.chat.completions.create(
                     model="kimi-k2.6", messages=messages, max_completion_tokens=200, extra_body={"thinking": {"type": "disabled"}}
-                )  # type: ignore[call-overload]
+                )
             return reply.choices[0].message.content
 
         await asyncio.gather(*(ask(text) for text in texts))

@@ -29,10 +29,12 @@ from pathlib import Path
 from typing import Any
 
 import pypdfium2
+from pydantic import RootModel
 
 from processors.check.records import check, rated
 from schemas.compile.compiler import compile_question
-from schemas.pipeline import Evidence, Field, Part, Question, Record, Reject, Reply, Request, Usage, Window
+from schemas.pipeline import Evidence, Field, Part, Question, Record, Reject, Reply, Request, TextFrom, Usage, Window
+from schemas.text.values import parse_date
 from tests.benchmarks import offline_quality as offline
 
 CORPUS = offline.CORPUS
@@ -161,7 +163,8 @@ def print_planted(labelled: list[Gold], *, missed: bool) -> None:
         for field in question.fields:
             if field.name in ("currency", "line_items"):
                 continue
-            answers, wrong = [], {}
+            answers: list[dict[str, Any]] = []
+            wrong: dict[str, Any] = {}
             for own, other in zip(window, [*window[1:], *window[:1]], strict=True):
                 foreign = other.values.get(field.name)
                 telling = foreign is not None and is_foreign(foreign, own, other)
@@ -194,7 +197,7 @@ def is_foreign(value: Any, own: Gold, other: Gold) -> bool:
 
 
 def _day(text: str) -> date | None:
-    return offline.parse_date(text)
+    return parse_date(text)
 
 
 FACT = Field(
@@ -229,20 +232,8 @@ def print_pages() -> None:
     print(f"facts planted on known pages of long documents: {total} values, on the right page {right} ({right / max(1, total):.2%})")
 
 
-class _AnyModel:
+class _AnyModel(RootModel[dict[str, Any]]):
     """Takes every record as it is."""
-
-    def __init__(self, value: dict[str, Any]) -> None:
-        self.value = value
-
-    @classmethod
-    def model_validate(cls, value: dict[str, Any]) -> _AnyModel:
-        """The record itself."""
-        return cls(value)
-
-    def model_dump(self) -> dict[str, Any]:
-        """The record itself."""
-        return self.value
 
 
 def print_speed() -> None:
@@ -257,12 +248,13 @@ def print_speed() -> None:
     amounts = Field("amounts", "list", item=Field("amount", "decimal"))
     question = Question("facts", "", (field, amounts), {}, 0, "q", _AnyModel)
     nowhere, prose = "Nowhere to be found {}", ".".join(text[:2_000].split(".")[::2])[:600]
-    for lost, text_from, lie, label in (
+    cases: tuple[tuple[int, TextFrom, str, str], ...] = (
         (0, "file", nowhere, "all found"),
         (1, "file", nowhere, "a tenth found nowhere"),
         (1, "ocr", nowhere, "the same from OCR"),
         (1, "file", prose + " {}", "that tenth 600 characters of sentences that stand apart"),
-    ):
+    )
+    for lost, text_from, lie, label in cases:
         records, shown = [], tuple(replace(part, text_from=text_from) for part in shown)
         for part, own in zip(shown, words, strict=True):
             numbers = re.findall(r"(?<![\d.,])\d{2,4}(?![\d.,])", part.text)[: 10 - len(own)]

@@ -98,8 +98,8 @@ def lower_bound_s(stats: dict[str, Any], tier: int) -> float:
     """No client is faster: every token takes its time in one of the calls in flight, and minutes have their limits."""
     limits = settings.catalogue("").tiers[tier]
     tokens = stats["prompt_tokens"] + stats["reply_tokens"]
-    last_minutes = [(amount - 1) // most for amount, most in ((stats["admitted"], limits.rpm), (tokens, limits.tpm))]
-    work_s = stats["reply_tokens"] / TOKENS_PER_S + stats["prompt_tokens"] / PREFILL_TOKENS_PER_S
+    last_minutes: list[float] = [(amount - 1) // most for amount, most in ((stats["admitted"], limits.rpm), (tokens, limits.tpm))]
+    work_s: float = stats["reply_tokens"] / TOKENS_PER_S + stats["prompt_tokens"] / PREFILL_TOKENS_PER_S
     return FIRST_TOKEN_S + max(work_s / limits.concurrency, 60.0 * max(last_minutes))
 
 

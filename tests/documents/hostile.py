@@ -277,7 +277,9 @@ def with_parts(container: bytes, parts: Mapping[str, bytes | Callable[[bytes], b
 def with_document_type(xml: bytes, word: bytes, entity: str = "lol") -> bytes:
     """XML whose `word` is an entity of its own document type; an `entity` such as file:///etc/passwd is one outside."""
     declared = f'SYSTEM "{entity}"' if "://" in entity else f'"{entity}"'
-    head, root = re.match(rb"(\s*(?:<\?xml.*?\?>)?\s*)(.*)", xml, re.DOTALL).groups()  # type: ignore[union-attr]  # it always matches
+    found = re.match(rb"(\s*(?:<\?xml.*?\?>)?\s*)(.*)", xml, re.DOTALL)
+    assert found, "it always matches"
+    head, root = found.groups()
     return bytes(head + f"<!DOCTYPE d [<!ENTITY x {declared}>]>".encode() + root.replace(word, b"&x;"))
 
 

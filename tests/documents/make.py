@@ -35,7 +35,14 @@ def paper(lines: list[str], size: tuple[int, int] = (800, 500)) -> Image.Image:
     return picture
 
 
-def pdf(draw: Callable[[Canvas], None]) -> bytes:
+def grey(picture: Image.Image, place: tuple[int, int]) -> float:
+    """How bright a place is in a picture of one band."""
+    value = picture.getpixel(place)
+    assert isinstance(value, (int, float)), "a picture of several bands"
+    return value
+
+
+def pdf(draw: Callable[[Canvas], object]) -> bytes:
     """A PDF drawn on A4, the same bytes each time."""
     with io.BytesIO() as file:
         canvas = Canvas(file, pagesize=A4, invariant=1)
@@ -82,7 +89,7 @@ def opendocument(body: str, kind: str = "text", *, styles: str = "", meta: str =
 
 def compound(streams: Mapping[str, bytes]) -> bytes:
     """An OLE container; a name may have one storage before its stream. Streams are padded to the size that has sectors of its own."""
-    entries = [["Root Entry", 5, 0xFFFFFFFF, 0xFFFFFFFF, b""]]  # name, kind, right neighbour, child, bytes
+    entries: list[list[Any]] = [["Root Entry", 5, 0xFFFFFFFF, 0xFFFFFFFF, b""]]  # name, kind, right neighbour, child, bytes
     folders = {"": 0}
     for path, data in streams.items():
         folder, _, name = path.rpartition("/")
@@ -100,7 +107,7 @@ def compound(streams: Mapping[str, bytes]) -> bytes:
         table += _chained(start, len(body) // 512) if body else []
     header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<5H", 0x3E, 3, 0xFFFE, 9, 6) + bytes(10)
     header += struct.pack("<IIIIIIII", 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0) + struct.pack("<109I", 0, *[0xFFFFFFFF] * 108)
-    lines = b"".join(_directory_line(*entry[:4], start, len(entry[4])) for entry, start in zip(entries, starts, strict=True))
+    lines = b"".join(_directory_line(start, *entry) for entry, start in zip(entries, starts, strict=True))
     sectors = [struct.pack("<128I", *table, *[0xFFFFFFFF] * (128 - len(table))), lines.ljust(directory_sectors * 512, b"\0"), *bodies]
     return header + b"".join(sectors)
 
@@ -116,10 +123,10 @@ def _entered(entries: list[list[Any]], folder: int, name: str, kind: int, data: 
     return len(entries) - 1
 
 
-def _directory_line(name: str, kind: int, right: int, child: int, start: int, size: int) -> bytes:
+def _directory_line(start: int, name: str, kind: int, right: int, child: int, data: bytes) -> bytes:
     raw = name.encode("utf-16-le")
     numbers = struct.pack("<HBBIII", len(raw) + 2, kind, 1, 0xFFFFFFFF, right, child)
-    return raw.ljust(64, b"\0") + numbers + bytes(36) + struct.pack("<IQ", start, size)
+    return raw.ljust(64, b"\0") + numbers + bytes(36) + struct.pack("<IQ", start, len(data))
 
 
 def p(text: str, properties: str = "") -> str:

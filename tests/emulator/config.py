@@ -37,11 +37,14 @@ class Fault:
     fired: int = 0
 
 
+Dialect = Literal["kimi", "zai", "openai", "vllm", "sglang", "litellm"]
+
+
 @dataclass
 class Config:
     """How the emulator behaves. Money in USD, sizes in tokens or bytes, times in emulated seconds."""
 
-    dialect: Literal["kimi", "zai", "openai", "vllm", "sglang", "litellm"] = "kimi"  # whose API this is, see dialects.py
+    dialect: Dialect = "kimi"  # whose API this is, see dialects.py
 
     # A. transport and auth
     host: str = "127.0.0.1"

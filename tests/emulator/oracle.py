@@ -43,7 +43,7 @@ def text_of(message: Mapping[str, Any]) -> str:
     return str(content or "")
 
 
-def documents(body: Body) -> list[Shown]:
+def documents(body: Mapping[str, Any]) -> list[Shown]:
     """The marked documents of a prompt; the words of the user as one document when nothing is marked."""
     said = [text_of(message) for message in body["messages"] if message.get("role") == "user"]
     pages = [(match[1], match[2].removesuffix("\n") + "\n") for text in said for match in _PAGE.finditer(text)]
@@ -51,7 +51,7 @@ def documents(body: Body) -> list[Shown]:
     return found or [Shown("", "\n".join(said))]
 
 
-def legend(body: Body) -> Any:
+def legend(body: Mapping[str, Any]) -> Any:
     """The legend of rows or short keys that the question gives, all its fields in order where it gives no names; {} when it gives none."""
     found = [match[1] for message in body["messages"] for match in _LEGEND.finditer(text_of(message))]
     if not found:
@@ -59,7 +59,7 @@ def legend(body: Body) -> Any:
     return json.loads(found[-1]) if found[-1] else list(told_schema(body)["properties"])
 
 
-def record_schema(body: Body) -> dict[str, Any]:
+def record_schema(body: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of one record: from response_format, else the first schema written in a message, last message first."""
     wanted = body.get("response_format") or {}
     if wanted.get("type") == "json_schema":
@@ -71,7 +71,7 @@ def record_schema(body: Body) -> dict[str, Any]:
     return {}
 
 
-def told_schema(body: Body) -> dict[str, Any]:
+def told_schema(body: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of one record in plain form, by the words of the question: a line for each field, fields of records indented below."""
     words = text_of(next(message for message in reversed(body["messages"]) if message.get("role") == "user"))
     levels: list[dict[str, Any]] = [{"type": "object", "properties": {}}]
@@ -145,7 +145,7 @@ def gold(labels: Mapping[str, Mapping[str, Any]]) -> Oracle:
     return answer
 
 
-def _plain_schema(body: Body) -> dict[str, Any]:
+def _plain_schema(body: Mapping[str, Any]) -> dict[str, Any]:
     return told_schema(body) if legend(body) else record_schema(body)
 
 

@@ -143,7 +143,8 @@ class Emulator:
 
     def _hints(self, refused: Refusal, entry: Entry) -> dict[str, str]:
         """Retry-After and X-RateLimit-*, where the settings have them."""
-        config, hints = self.state.config, {}
+        config = self.state.config
+        hints: dict[str, str] = {}
         if entry.org and entry.kind == "chat":
             hints |= self.state.limits(self.state.org(entry.org), entry)
         if refused.after_s is not None and (refused.reason == "overloaded" or config.retry_after_on_limits):
