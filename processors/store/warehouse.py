@@ -15,47 +15,22 @@ import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import pyarrow as pa
 
-from processors.store import catalog, changes, disk, earlier, lookup, parquet, succession, views
+from processors.store import catalog, changes, disk, earlier, parquet, succession, views
 from processors.store.changes import Change
+from processors.store.reader import WAREHOUSE, ColumnInfo, TableInfo, WarehouseReader
 from processors.store.succession import Asked
-from schemas.errors import SettingsError, StorageError
-from schemas.pipeline import Document, Page
-from schemas.tables import FIXED, Row, Table
+from schemas.errors import StorageError
+from schemas.tables import FIXED
 
 __all__ = ["Asked", "Change", "ColumnInfo", "TableInfo", "Warehouse", "hold"]
 
-WAREHOUSE = "warehouse.duckdb"
 ASIDE = ".plan"  # folder of what a plan has read, which is in no table yet; what a run would read then, it need not read again
 READ = "read.duckdb"
-
-_ROWS_AT_ONCE = 1_000  # rows as Python's dicts, which take ten times what they take in Arrow
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnInfo:
-    """One column as it is in the warehouse; `type` as DuckDB writes it."""
-
-    name: str
-    type: str
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class TableInfo:
-    """One table or view as it is in the warehouse."""
-
-    name: str
-    rows: int
-    columns: tuple[ColumnInfo, ...]
-    meaning: str
 
 
 def _utc_now() -> datetime:
@@ -109,19 +84,16 @@ def hold(folder: Path, clock: Callable[[], datetime] = _utc_now) -> Iterator[War
         yield warehouse
 
 
-class Warehouse:
+class Warehouse(WarehouseReader):
     """The tables of one output folder. Anyone may read; only who holds the folder (`hold`) may commit."""
 
     def __init__(self, folder: Path, shipped_views: Path = views.SHIPPED, *, file: str = WAREHOUSE, publishes: bool = True) -> None:
         """`publishes` says whether its rows are written as Parquet too."""
-        self.folder = folder
-        self.path = folder / file
+        super().__init__(folder, file=file)
         self._publishes = publishes
         self.tables_folder = folder / "tables"
         self._views = views.load(shipped_views)
         self._committing = threading.Lock()
-
-    # --- writing ---
 
     def commit(self, batch: Sequence[Change], asked: Mapping[str, Asked] | None = None) -> bool:
         """Make all changes at once, or none. False when they change nothing: then the file stays as it is, byte for byte.
@@ -231,165 +203,8 @@ class Warehouse:
             step = "Close that program; if none is left, open the file once with DuckDB and close it."
             raise StorageError(message, about=str(self.path), next_step=step)
 
-    # --- reading ---
-
-    def rows(self, table: str, columns: Sequence[str] | None = None) -> list[Row]:
-        """All rows of a table in the order of its key, as dicts with native values; none when there is no such table yet."""
-        return list(self.each(table, columns))
-
-    def each(self, table: str, columns: Sequence[str] | None = None) -> Iterator[Row]:
-        """The same one by one, a thousand in memory at a time."""
-        shape = self._shape(table)
-        if shape is None:
-            return
-        chosen = ", ".join(catalog.quoted(name) for name in columns) if columns else "*"
-        order = catalog.ordering(table, [name for name, _, _ in shape])
-        query = catalog.fill("SELECT $columns FROM $table ORDER BY $order", columns=chosen, table=catalog.quoted(table), order=order)
-        with self._open() as connection:
-            for batch in connection.sql(query).to_arrow_reader(_ROWS_AT_ONCE):
-                yield from batch.to_pylist()
-
-    def query(self, statement: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """The result of one of our own statements, with `?` for parameters. For SQL of others there is `query/sql`."""
-        with self._open() as connection:
-            return connection.sql(statement, params=list(parameters)).to_arrow_table()
-
-    def inboxes(self) -> list[str]:
-        """The folders and URLs below which the paths of `documents` lie, sorted."""
-        if self._shape("documents") is None:
-            return []
-        return list(self.query("SELECT DISTINCT inbox FROM documents WHERE inbox <> '' ORDER BY inbox")["inbox"].to_pylist())
-
-    def documents_at(self, paths: Sequence[str], inbox: str) -> list[Row]:
-        """The rows of `documents` at these paths of an inbox."""
-        query = "SELECT * FROM documents WHERE path IN (SELECT unnest(?::TEXT[])) AND inbox = ?"
-        rows: list[Row] = self.query(query, [list(paths), inbox]).to_pylist()
-        return rows
-
-    def documents(self) -> list[Document]:
-        """Every path that was found, in the order of paths."""
-        return [lookup.document(row) for row in self.rows("documents")]
-
-    def document(self, sha256: str, inbox: str = "") -> Document:
-        """The document with these bytes, under the first of its paths, of one inbox where it is named. Raises KeyError."""
-        query = "SELECT * FROM documents WHERE document = ? AND ? IN ('', inbox) ORDER BY path LIMIT 1"
-        found = self.query(query, [sha256, inbox]).to_pylist()
-        if not found:
-            raise KeyError(sha256)
-        return lookup.document(found[0])
-
-    def without_pages(self, inbox: str = "") -> list[Document]:
-        """The documents, of one inbox where it is named, that were read and have no pages all the same.
-
-        Theirs were to come with another path of the same bytes.
-        """
-        if self._shape("documents") is None or self._shape("pages") is None:
-            return []
-        query = """SELECT * FROM documents WHERE status = 'ok' AND reason <> 'container' AND page_count > 0
-                   AND ? IN ('', inbox) AND document NOT IN (SELECT document FROM pages) ORDER BY path"""
-        return [lookup.document(row) for row in self.query(query, [inbox]).to_pylist()]
-
-    def readable(self, inbox: str = "") -> set[str]:
-        """The documents, of one inbox where it is named, that were read and have pages."""
-        if self._shape("documents") is None or self._shape("pages") is None:
-            return set()
-        query = """SELECT DISTINCT document FROM documents
-                   WHERE status = 'ok' AND ? IN ('', inbox) AND document IN (SELECT document FROM pages)"""
-        return set(self.query(query, [inbox])["document"].to_pylist())
-
-    def pages_of(self, documents: Sequence[str]) -> Iterator[Page]:
-        """The pages of the documents, in the order given and by number, a few thousand in memory at a time."""
-        if not documents or self._shape("pages") is None:
-            return
-        with self._open() as connection:
-            yield from lookup.pages_of(connection, documents)
-
-    def extents(self, documents: Sequence[str]) -> list[Row]:
-        """Document, pages, chars, tokens and images_px of the documents, in the order given; what can be planned without their text."""
-        if not documents or self._shape("pages") is None:
-            return []
-        with self._open() as connection:
-            return lookup.extents(connection, documents)
-
-    def answered(self, question: str, fingerprints: Sequence[str], model: str, engine: str) -> set[str]:
-        """The documents that need not be asked: answered by this very question, model and engine, or rejected for good.
-
-        `question` is the table, `fingerprints` are the question's. Where a reject stands that another run may not meet (`TRANSIENT`),
-        there is something to ask, also when a part of the answer is there.
-        """
-        if not self.path.exists():
-            return set()
-        asked = (list(fingerprints), model, engine)
-        with self._open() as connection:
-            there = catalog.tables(connection)
-            answered = lookup.answered(connection, question, asked) if question in there else set()
-            for_good, for_now = lookup.rejected(connection, question, asked) if "rejects" in there else (set(), set())
-            return (answered | for_good) - for_now
-
-    def has(self, table: str) -> bool:
-        """Whether there is such a table or view."""
-        return self._shape(table) is not None
-
-    def size(self, table: str) -> int:
-        """How many rows a table or view has; 0 when it is not there yet."""
-        if self._shape(table) is None:
-            return 0
-        with self._open() as connection:
-            return catalog.row_count(connection, table)
-
-    def paths_of(self, documents: Sequence[str]) -> dict[str, str]:
-        """The first path of each document that a path holds."""
-        query = "SELECT document, min(path) AS path FROM documents WHERE document IN (SELECT unnest(?::TEXT[])) GROUP BY document"
-        return {row["document"]: row["path"] for row in self.query(query, [list(documents)]).to_pylist()} if documents else {}
-
-    def former(self, table: str) -> int:
-        """How many answers of a table wait for their successor."""
-        query = catalog.fill("SELECT count(*) AS n FROM $table WHERE former", table=catalog.quoted(table))
-        return int(self.query(query)["n"][0].as_py()) if self.has(table) else 0
-
-    def statuses(self, inbox: str) -> dict[str, int]:
-        """How many paths of an inbox have each status."""
-        if self._shape("documents") is None:
-            return {}
-        query = "SELECT status, count(*) AS n FROM documents WHERE inbox = ? GROUP BY ALL ORDER BY ALL"
-        return {str(row["status"]): int(row["n"]) for row in self.query(query, [inbox]).to_pylist()}
-
-    def counts(self, table: Table, column: str) -> list[Row]:
-        """How many rows have each value of a column: `[{"status": "ok", "n": 12}, ...]`, by value."""
-        if self._shape(table.name) is None:
-            return []
-        query = catalog.fill(
-            "SELECT $column, count(*) AS n FROM $table GROUP BY ALL ORDER BY ALL",
-            column=catalog.quoted(column),
-            table=catalog.quoted(table.name),
-        )
-        return list(self.query(query).to_pylist())
-
-    def tables(self) -> list[TableInfo]:
-        """Every table and view by name, with rows, columns and meanings."""
-        if not self.path.exists():
-            return []
-        with self._open() as connection:
-            return [_info(connection, name) for name in catalog.names(connection)]
-
-    @contextmanager
-    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        if not self.path.exists():
-            raise SettingsError(f"There is no warehouse in {self.folder}.", about=str(self.folder), next_step="Run octavo run first.")
-        with catalog.attached(self.path, read_only=True) as connection:
-            yield connection
-
     def _brought_up(self) -> list[Change]:
         if not self.path.exists():
             return []
         with self._open() as connection:
             return list(earlier.changes(connection))
-
-    def _shape(self, table: str) -> catalog.Shape | None:
-        """The columns of a table; None when there is none of that name, or no warehouse yet."""
-        return catalog.shapes(self.path).get(table)
-
-
-def _info(connection: duckdb.DuckDBPyConnection, name: str) -> TableInfo:
-    meaning, columns = catalog.shape(connection, name) or ("", [])
-    return TableInfo(name, catalog.row_count(connection, name), tuple(ColumnInfo(*column) for column in columns), meaning)
