@@ -65,6 +65,16 @@ def test_every_row_that_is_left_out_is_found(gone: set[int]) -> None:
     assert len(windows) > 8 or all(one in {line(n) for n in gone} or "ACME" in one or one in FOOT for one in shown)
 
 
+def test_what_stands_below_the_last_row_does_not_prove_it() -> None:
+    """A value that is found in the prose behind a table is no proof of the table's last row, which is left out all the same."""
+    parts = [part([*HEAD, *map(line, range(12)), "Thank you for bolts of every kind."])]
+    some = record(parts, range(11))
+    start = parts[0].text.index("bolts of every")
+    stray = Evidence("line_items[11].description", "bolts of every", "exact", 1, start, start + 14, "bolts of every")
+    (short,) = check.short_lists(INVOICE, replace(some, evidence=(*some.evidence, stray)), parts)
+    assert [one.text for one in short.left_out] == [line(11)]
+
+
 def test_the_window_of_a_gap_has_the_column_headings() -> None:
     """Rows that are asked for alone stand below the headings of their columns, at their place on the page."""
     parts = [replace(part([*HEAD, *map(line, range(12))]), start=100, end=900)]

@@ -68,6 +68,8 @@ def prove_one(kind: Kind, value: Any, text: str, text_from: TextFrom = "file") -
         ("GBP", "Summe: 12,00 €", "missing", ""),
         ("J. Doe", "by Jane Roe", "missing", ""),
         ("cat", "concatenate", "missing", ""),
+        ("ACME", "An ACMEX, Ulm", "missing", ""),
+        ("ACME", "An XACME, Ulm", "missing", ""),
         ("12", "2012", "missing", ""),
         ("Nobody Ltd", "Somebody Ltd", "missing", ""),
     ],
@@ -165,6 +167,21 @@ def test_of_two_places_the_better_one_proves() -> None:
     assert found.start > len(worse)
 
 
+@pytest.mark.parametrize("text_from", ["file", "ocr"])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("RE-2024-11", "Rechnung RE-2024-117 vom"),
+        ("re-2024-11", "Rechnung RE-2024-117 vom"),
+        ("24-1178-RE", "Rechnung 2024-1178-RE vom"),
+        (PROSE[: PROSE.index("2026") + 3], PROSE),
+    ],
+)
+def test_a_piece_of_a_number_proves_nothing(value: str, text: str, text_from: TextFrom) -> None:
+    """A text that ends or begins within a number of the document is another text, also where letters may be misread or glued."""
+    assert prove_one("text", value, text, text_from).grade == "missing"
+
+
 def test_spans_are_offsets_of_the_page() -> None:
     """A part may begin in the middle of its page: spans count from the page's beginning, and never reach into another part."""
     parts = [part("Seller: Acme", page=2, start=100), part("Inc.\nTotal 9.50", page=3, start=50)]
@@ -190,6 +207,14 @@ def test_rows_of_a_table_prove_their_own_values() -> None:
     found = prove((LINE,), {"lines": lines}, part(text))
     rows = {row: [text.count("\n", 0, item.start) for item in found if item.field.startswith(f"lines[{row}]")] for row in range(3)}
     assert rows == {0: [1, 1, 1], 1: [2, 2, 2], 2: [3, 3, 3]}
+
+
+def test_equal_items_are_proved_in_rows_of_their_own() -> None:
+    """The second of two equal items is proved in the second row, also where a value of the first, printed in its row, was not given."""
+    text = "2 Large red widget 10.00\n2 Large red widget 10.00\n"
+    lines = [{"what": "Large red widget", "count": 2, "amount": amount} for amount in (None, Decimal("10.00"))]
+    found = prove((LINE,), {"lines": lines}, part(text))
+    assert [text.count("\n", 0, item.start) for item in found] == [0, 0, 1, 1, 1]
 
 
 def test_columns_prove_in_order() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +43,14 @@ def test_scalars_come_from_the_first_part_that_has_them() -> None:
         "buyer.name: 'Bob' (missing) was kept, not 'Bib' (missing)",
     )
     assert merged.request == "r1"
+
+
+def test_evidence_names_the_request_that_gave_it() -> None:
+    """Values of later windows carry their window's request, unless they came from another one already; those of the first need none."""
+    again = replace(proof("lines[1].what", 2, 9), request="r9")
+    first = record({"lines": [row("a")]}, [proof("lines[0].what", 1)])
+    second = record({"lines": [row("b"), row("c")]}, [proof("lines[0].what", 2), again], request="r2")
+    assert [item.request for item in merge([(1, first), (2, second)]).evidence] == ["", "r2", "r9"]
 
 
 def test_lists_are_joined_and_renumbered() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, create_model, field_validator
 
 from processors.check.normalise import normalise
 from processors.check.reask import subset
@@ -272,6 +272,17 @@ def test_a_value_of_a_neighbour_is_contamination(field: str, neighbours: object,
     assert "d1" in accepted
 
 
+def test_a_value_of_a_neighbour_is_no_misreading_of_the_own() -> None:
+    """A value that a neighbour prints in full is the neighbour's, though its own document has one that could be a misreading of it."""
+    texts = {"d1": "Bill lNV-7OO1", "d2": "Bill INV-7001"}
+    request = request_for(texts)
+    parts = tuple(replace(part, text_from="ocr") for part in request.window.parts)
+    _, rejected = judged({"k1": {"number": "INV-7001"}}, replace(request, window=replace(request.window, parts=parts)))
+    assert rejected["d1"].reason == "contamination"
+    accepted, _ = judged({"k1": {"number": "INV-7001"}}, replace(request, window=replace(request.window, parts=parts[:1])))
+    assert accepted["d1"].evidence[0].notes == ("noisy",)
+
+
 def test_one_telling_place_is_enough() -> None:
     """An amount that a neighbour prints in full is telling, even where the same number stands there as a small count first."""
     texts = {"d1": "Bill B-1001", "d2": "Bill B-2002: 22 pieces, EUR 22,00"}
@@ -392,6 +403,15 @@ def test_only_the_failing_fields_are_asked_again_and_laid_over_the_rest() -> Non
     requests = {item.field: item.request for item in record.evidence if item.state == "given"}
     assert requests == {"number": "", "day": "g", "total": ""}
     assert {item.field: item.state for item in record.evidence}["way"] == "null"
+
+
+def test_when_every_field_fails_the_whole_is_asked_again() -> None:
+    """A reject names fields only where some of the record stands; else it is about the whole record."""
+    number, day = FIELDS[:2]
+    one = replace(QUESTION, fields=(day,), model=create_model("Day", day=(date | None, None)))
+    assert failing({"day": "soon"}, request_for({"d1": "9 May"}, question=one)).fields == ()
+    two = replace(QUESTION, fields=(number, day))
+    assert failing({"number": "B-1", "day": "soon"}, request_for({"d1": "B-1"}, question=two)).fields == ("day",)
 
 
 def test_the_ladder_ends_after_three_rounds() -> None:

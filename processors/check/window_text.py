@@ -121,7 +121,8 @@ class WindowText:
         for start, end in self._loosely(value, span):
             if self._stands_alone(start, end):
                 return Hit(start, end, "loose")
-            glued = glued or Hit(start, end, "loose")
+            if not self._cuts_number(start, end):
+                glued = glued or Hit(start, end, "loose")
         return glued if len(fold(value)) >= GLUED_CHARACTERS else None
 
     def _find_exact(self, value: str, span: Span) -> Hit | None:
@@ -148,7 +149,9 @@ class WindowText:
         if self._may_be_noisy(span, len(wanted)):
             low, high = (self._levelled.place(place) for place in span)
             for start, end in ocr_noise.places(wanted, self._levelled.text, low, high):
-                return Hit(self._levelled.origin(start), self._levelled.origin(end - 1) + 1, "loose", noisy=True)
+                place = self._levelled.origin(start), self._levelled.origin(end - 1) + 1
+                if not self._cuts_number(*place):
+                    return Hit(*place, "loose", noisy=True)
         return None
 
     def _may_be_noisy(self, span: Span, characters: int) -> bool:
@@ -204,6 +207,11 @@ class WindowText:
         """Whether a span is not the inside of a longer word or number."""
         text = self.text
         return not (_glued(text[start - 1 : start], text[start]) or _glued(text[end - 1], text[end : end + 1]))
+
+    def _cuts_number(self, start: int, end: int) -> bool:
+        """Whether a span begins or ends within a number: words that are glued are still those words, a piece of a number is another."""
+        text = self.text
+        return _in_number(text[start - 1 : start], text[start]) or _in_number(text[end - 1], text[end : end + 1])
 
     @cached_property
     def _levelled(self) -> FoldedText:
@@ -274,4 +282,9 @@ def _spellings(number: Decimal) -> dict[str, None]:
 
 def _glued(left: str, right: str) -> bool:
     """Whether two characters are of one word or number, in a script that puts spaces between words."""
-    return (left.isdigit() and right.isdigit()) or (left.isalpha() and right.isalpha() and max(left, right) < _IDEOGRAPHS)
+    return _in_number(left, right) or (left.isalpha() and right.isalpha() and max(left, right) < _IDEOGRAPHS)
+
+
+def _in_number(left: str, right: str) -> bool:
+    """Whether two characters are of one number."""
+    return left.isdigit() and right.isdigit()
