@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from processors.store import disk
 from processors.store.warehouse import Change, Warehouse, hold
 from schemas import tables
 from schemas.errors import Locked, OctavoError, StorageError
@@ -21,6 +22,46 @@ from tests import committer
 
 ROOT = Path(__file__).resolve().parents[1]
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+class Syncs:
+    """What happens to files, in order: `sync NAME` at an fsync, `rename NAME` at a rename."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seen: list[str] = []
+        real_sync, real_replace = os.fsync, Path.replace
+
+        def fsync(descriptor: int) -> None:
+            self.seen.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+            real_sync(descriptor)
+
+        def replace(path: Path, target: Path) -> Path:
+            self.seen.append(f"rename {path.name}")
+            return real_replace(path, target)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        monkeypatch.setattr(Path, "replace", replace)
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a power cut leaves the old file or the new one, whole: the bytes are synced, then the name is changed and synced."""
+    syncs = Syncs(monkeypatch)
+    (tmp_path / "new").write_text("x")
+    disk.replace(tmp_path / "new", tmp_path / "old")
+    assert syncs.seen == ["sync new", "rename new", f"sync {tmp_path.name}"]
+
+
+def test_a_commit_outlives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file of a commit, the warehouse first, is renamed only when its bytes are on the disk, and its folder is synced behind."""
+    with hold(tmp_path) as warehouse:
+        syncs = Syncs(monkeypatch)
+        warehouse.commit(committer.changes(1))
+    renames = [place for place, event in enumerate(syncs.seen) if event.startswith("rename ")]
+    assert "warehouse" in syncs.seen[renames[0]]
+    assert len(renames) > 2
+    for place in renames:
+        assert syncs.seen[place - 1] == f"sync {syncs.seen[place].removeprefix('rename ')}"
+        assert syncs.seen[place + 1].startswith("sync ")
 
 
 def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
@@ -119,9 +160,10 @@ def test_rows_are_committed_also_when_parquet_cannot_be_written(tmp_path: Path) 
         assert list((tmp_path / "tables" / "rejects").iterdir())
 
 
-def test_a_full_disk_is_seen_at_the_start(small_disk: Path) -> None:
-    """A run on a full disk ends before it asks anything that costs money."""
-    fill(small_disk, 0)
+@pytest.mark.parametrize("left_bytes", [0, 2 * 4096])
+def test_a_full_disk_is_seen_at_the_start(small_disk: Path, left_bytes: int) -> None:
+    """A run on a full disk ends before it asks anything that costs money, also where the lock can still be signed."""
+    fill(small_disk, left_bytes)
     with pytest.raises(StorageError, match="disk is full"), hold(small_disk):
         pass
 

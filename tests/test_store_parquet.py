@@ -10,7 +10,7 @@ import pytest
 
 from processors.store.warehouse import Change, Warehouse, hold
 from schemas import tables
-from schemas.pipeline import Page
+from schemas.pipeline import Field, Page
 from tests import rows
 
 
@@ -108,6 +108,19 @@ def test_a_large_table_is_spread_and_only_its_changed_files_are_written(tmp_path
         warehouse.commit([Change(tables.PAGES, (), {(rows.sha(str(number)),) for number in range(10, 300)})])
         assert list(files(warehouse, "pages")) == ["000-of-001.parquet"]
         assert read(warehouse, "pages") == warehouse.rows("pages")
+
+
+def test_every_file_of_a_large_table_gets_its_new_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a schema was edited, files whose rows did not change are written too, so that all files of a table have its columns."""
+    monkeypatch.setattr("processors.store.parquet.BUCKET_ROWS", 2)
+    with hold(tmp_path) as warehouse:
+        warehouse.commit([*rows.read(*"abcdefgh"), *rows.answers(*"abcdefgh")])
+        assert len(files(warehouse, "invoice")) == 4
+        edited = rows.question(fields=(*rows.INVOICE_FIELDS, Field("note", "text")))
+        warehouse.commit([Change(tables.question_table(edited))])
+        shapes = [pq.read_schema(path).names for path in (warehouse.tables_folder / "invoice").iterdir()]
+    assert len(shapes) == 4
+    assert all("note" in names for names in shapes)
 
 
 def test_files_of_others_stay(tmp_path: Path) -> None:
