@@ -111,6 +111,32 @@ def run(order: dict[str, object]) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([sys.executable, "-I", str(GUARD)], input=json.dumps(order).encode(), capture_output=True, check=False)
 
 
+LIMITED = """
+import json, resource, runpy, sys
+guard = runpy.run_path(sys.argv[1])
+guard["_limit"](1 << 30, 2.5)
+print(json.dumps({name: resource.getrlimit(getattr(resource, "RLIMIT_" + name)) for name in ("AS", "FSIZE", "CORE", "CPU")}))
+try:
+    bytearray(1 << 30)
+except MemoryError:
+    print("no memory")
+try:
+    open(sys.argv[2], "wb", buffering=0).write(b"x")
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+def test_the_kernel_is_asked_for_every_limit(tmp_path: Path) -> None:
+    """Memory, files, core dumps and CPU seconds are bounded for good: a greedy or writing process gets an error, and no file a byte."""
+    done = subprocess.run([sys.executable, "-c", LIMITED, str(GUARD), str(tmp_path / "file")], capture_output=True, text=True, check=True)
+    limits, *said = done.stdout.splitlines()
+    seconds = int(2.5 * guard._THREADS) + 10
+    assert json.loads(limits) == {"AS": [1 << 30] * 2, "FSIZE": [0, 0], "CORE": [0, 0], "CPU": [seconds] * 2}
+    assert said == ["no memory", "File too large"]
+    assert (tmp_path / "file").read_bytes() == b""
+
+
 def test_the_kernel_holds_the_limits(tmp_path: Path) -> None:
     """A statement that would run for ever ends by itself after its CPU seconds when nobody is left to kill it."""
     with hold(tmp_path) as warehouse:

@@ -363,7 +363,8 @@ def test_a_table_shows_nulls_numbers_and_how_much_there_is() -> None:
 
 def test_text_of_documents_cannot_steer_the_terminal() -> None:
     """Escape sequences, controls and marks of direction are made visible; markup is text."""
-    hostile = "\x1b[31mred\x9b2J\x00\u202egnp [bold]x[/bold]\nnext\tcell"
+    steering = "\x1b\x9b\x00\x07\x7f\x80\u200e\u200f\u202a\u202e\u2066\u2069"
+    hostile = f"{steering}red [bold]x[/bold]\nnext\tcell"
     shown = written(pa.table({"\x1b]0;title\x07": [hostile]}), "table")
-    assert not set(shown) & set("\x1b\x9b\x00\x07\u202e\t")
+    assert not set(shown) & {*steering, "\t"}
     assert "[bold]x[/bold] next cell" in shown
