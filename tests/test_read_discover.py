@@ -178,6 +178,16 @@ def test_a_link_on_the_way_is_not_followed(tmp_path: Path) -> None:
     assert caught.value.reason == "unreadable"
 
 
+def test_a_file_that_becomes_a_link_is_not_followed(tmp_path: Path) -> None:
+    """A file that was swapped for a link after it was listed does not lead outside the inbox, and cannot be opened."""
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox/a.txt").symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(DocumentError) as caught:
+        take(Found(os.fsencode(tmp_path / "inbox"), b"a.txt", 6), 1000)
+    assert caught.value.reason == "unreadable"
+
+
 @pytest.mark.parametrize(("kind", "reason"), [("gone", "vanished"), ("pipe", "not_regular")])
 def test_a_file_that_is_another_now(tmp_path: Path, kind: str, reason: str) -> None:
     """A file that vanished or became a pipe since it was listed is an error at once, without waiting."""

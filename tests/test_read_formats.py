@@ -161,6 +161,9 @@ def test_any_markup_is_read(markup: str) -> None:
     assert isinstance(html.plain(markup), str)
 
 
+ALTERNATIVES = (("html", b"<p>page <b>12</b></p>"), ("plain", b"plain 12"), ("plain", b" "))
+
+
 def test_mail_reads_once() -> None:
     """Decoded headers, the body once although it comes in two forms, and the attachment by its name."""
     content = mail.read(source(DOCUMENTS["order.eml"]))
@@ -171,6 +174,14 @@ def test_mail_reads_once() -> None:
         ),
     )
     assert [file.name for file in content.inner] == ["order.pdf"]
+
+
+def test_of_alternatives_the_plain_one_is_read_wherever_it_stands() -> None:
+    """The plain text of a mail is read though its HTML comes first; a plain text that says nothing gives way to it."""
+    head = b"From: a@example.com\nSubject: Hi\nMIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=x\n\n"
+    page, words, silence = (f"--x\nContent-Type: text/{kind}\n\n".encode() + said for kind, said in ALTERNATIVES)
+    for parts, said in (([page, words], "plain 12"), ([words, page], "plain 12"), ([silence, page], "page 12")):
+        assert mail.read(source(head + b"\n".join([*parts, b"--x--"]))).leaves[0].text.rpartition("\n")[2] == said
 
 
 def test_html_mail_is_read_as_html() -> None:

@@ -100,3 +100,17 @@ def test_narrow_text_is_not_taken_for_wide(words: str) -> None:
 def test_other_text_is_text(text: bytes) -> None:
     """JSON, XML, YAML and TeX are plain text, whatever they are called."""
     assert media_type(text, b"a.bin") == "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (b"Date: 5 May 2026\n\nMinutes of the meeting.\n", "text/plain"),
+        (b"Minutes of the meeting.\n" * 12 + b"From: Ann\nTo: Bob\nDate: 5 May 2026\n", "text/plain"),
+        (b"From here on the path is steep\nto the top: an hour\n", "text/plain"),
+        (b"From: Ann\nTo: Bob\n\nMinutes.\n", "message/rfc822"),
+    ],
+)
+def test_a_text_is_no_mail_for_a_line_or_two_like_a_header(text: bytes, kind: str) -> None:
+    """A mail has two headers or more at its beginning; one of them, or a mail quoted further down, leaves a text what it is."""
+    assert media_type(text, b"minutes.txt") == kind

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageStat
+from reportlab.pdfgen.canvas import Canvas
 
 from processors.read.pages import READERS, FoundFile, Reader, Reading, ReadLimits, discover
 from schemas.errors import DocumentError
@@ -185,6 +186,20 @@ def test_pictures_have_the_size_that_was_said(reader: Reader, name: str) -> None
             picture = images(reader, DOCUMENTS, name, [page.number])[page.number]
             assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", page.image_px)
             assert max(picture.size) <= 2048
+
+
+def test_every_picture_is_of_its_own_page(reader: Reader, tmp_path: Path) -> None:
+    """Of a scan of many pages each number gets the picture of that page, and none is left out: page n has a bar of n tenths."""
+
+    def draw(canvas: Canvas) -> None:
+        for number in range(1, 11):
+            canvas.setPageSize((100, 20))
+            canvas.rect(0, 0, 10 * number, 20, fill=1)
+            canvas.showPage()
+
+    pictures = images(reader, filled(tmp_path, a_pdf=make.pdf(draw)), "a.pdf", range(1, 11))
+    shares = {number: 1 - ImageStat.Stat(picture.convert("L")).mean[0] / 255 for number, picture in pictures.items()}
+    assert {number: round(10 * share) for number, share in shares.items()} == {number: number for number in range(1, 11)}
 
 
 def test_sideways_photo_is_upright(reader: Reader) -> None:
