@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from flows import cli, order, settings
-from processors.ask.api.stream import LONGEST_SILENCE_S
+from processors.ask.api.stream import LONGEST_SILENCE_S, first_word_s
 from processors.ask.replies import Account, Asker, look_up
 from processors.pack import windows as pack
 from schemas.compile.compiler import compile_question
@@ -131,6 +131,19 @@ async def test_who_may_queue_is_waited_for(host: Host, question: Question, tmp_p
         async with asker(host, emulator, tmp_path) as asking:
             patience_s = asking._paying._patience_s(asking.request(SLIP, question))
     assert (patience_s == LONGEST_SILENCE_S) is (host.provider in {"vllm", "sglang", "litellm"})
+
+
+async def test_room_for_thoughts_that_may_not_be_shown_is_waited_for(question: Question, tmp_path: Path) -> None:
+    """Where a model always thinks, the first word may come as late as its thoughts take; no other is waited for so long."""
+    with served(HOSTS[0]) as emulator:
+        async with asker(HOSTS[0], emulator, tmp_path) as asking:
+            request = asking.request(SLIP, question)
+            patience_s = {}
+            for thinking in ("always", "switchable"):
+                asking._paying.account = replace(asking.account, model=replace(asking.account.model, thinking=thinking))
+                patience_s[thinking] = asking._paying._patience_s(request)
+    assert patience_s["always"] == first_word_s(request.prompt_tokens, request.reply_tokens)
+    assert patience_s["switchable"] == first_word_s(request.prompt_tokens, 0) < patience_s["always"]
 
 
 @each_host

@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 
 from processors.ask import database
+from processors.ask.batch.orders import Orders
 from processors.ask.ledger import STEPS, Ledger
 from processors.ask.spend_report import statement
 from schemas.errors import StorageError
 from schemas.pipeline import Usage
+
+FULL = 2  # of PRAGMA synchronous
 
 
 def row(name: str) -> dict[str, Any]:
@@ -59,6 +62,13 @@ async def test_sent_without_reply_is_maybe_paid(tmp_path: Path) -> None:
     ledger.close()
 
 
+def test_a_commit_of_the_ledger_survives_a_power_cut(tmp_path: Path) -> None:
+    """SQLite syncs each commit of a file of ours to the disk, whatever its build does by itself."""
+    with closing(database.connect(tmp_path / "ledger.sqlite")) as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone()[0] == FULL
+        assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+
 async def test_the_secret_stays(tmp_path: Path) -> None:
     """The secret of an output folder is made once, so that a rerun sends the same marks."""
     first = Ledger(tmp_path / "ledger.sqlite")
@@ -87,6 +97,16 @@ async def test_the_days_tokens_are_those_that_left(tmp_path: Path) -> None:
     assert ledger.tokens_since("moonshot", "2026-11-23T00:00:00+00:00") == 30
     assert ledger.tokens_since("moonshot", "2026-11-23T00:30:00+00:00") == 15
     assert ledger.tokens_since("openai", "2026-11-23T00:00:00+00:00") == 0
+    ledger.close()
+
+
+async def test_batches_take_nothing_of_the_day(tmp_path: Path) -> None:
+    """What went in a batch is not among the tokens that an account used, though its calls are in the ledger, sent and not heard of."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    await pay(ledger, "a")
+    orders = Orders(ledger.path, provider="moonshot", model="kimi-k2.6", base_url="http://127.0.0.1:9/v1", run="r")
+    orders.intend([row("b"), row("c")], [0.5, 0.5], sha256="", size_bytes=1)
+    assert ledger.tokens_since("moonshot", "2026-11-23T00:00:00+00:00") == 15
     ledger.close()
 
 

@@ -8,6 +8,7 @@ import random
 from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import repeat
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from processors.ask.api.refusals import Refusal, refusal
 from processors.ask.pace.clock import Clock
 from processors.ask.pace.limits import MINUTE_S, SLACK_S, SPREAD_S, day_began, fitting, minute_in
 from processors.ask.pace.pace import RateLimiter
+from processors.ask.pace.pauses import Pauses
 from processors.ask.providers import AccountLimits, catalogue
 from schemas.errors import AccessRefused, BudgetReached, RequestRefused
 from tests.false_time import VirtualLoop, now, run
@@ -202,6 +204,32 @@ def test_a_slot_is_held_to_the_end() -> None:
     run(some_leave())
     assert account.refused == 0
     assert len(account.admitted) >= 9
+
+
+def test_a_slot_that_was_given_to_somebody_who_left_goes_back() -> None:
+    """Who goes away in the moment in which the slot is given leaves it to the next."""
+
+    async def gone() -> list[tuple[float, int]]:
+        pace = paced(concurrency=1)
+        async with pace.acquire(1):
+            waiting = asyncio.create_task(leave(pace, [1]))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        return await asyncio.wait_for(leave(pace, [2]), 60)
+
+    assert run(gone()) == [(0.0, 2)]
+
+
+@pytest.mark.parametrize("told_s", [None, 0.5, 90.0])
+def test_pauses_grow_and_differ_between_machines(told_s: float | None) -> None:
+    """A pause lasts as long as was told at least, doubles with each wave up to a minute, and chance makes it longer by up to a half."""
+    for chance in (0.0, 0.4, 1.0):
+        pauses = Pauses(Clock(now, now, chance=repeat(chance).__next__), lambda _: None)
+        lengths = [pauses.backoff_s(told_s) for _ in range(9)]
+        grown = [1, 2, 4, 8, 16, 32, 60, 60, 60]
+        assert lengths == pytest.approx([max(told_s or 0.0, length_s) * (1 + chance / 2) for length_s in grown])
 
 
 def test_a_pause_holds_everyone() -> None:

@@ -10,12 +10,13 @@ import pytest
 from flows import settings
 from processors.ask.api.chat import Retryable
 from processors.ask.dispatch import Dispatcher
+from processors.ask.money.budget import Budget, Caps
 from processors.ask.pace.clock import Clock
 from processors.ask.pace.pace import RateLimiter
 from processors.ask.replies import Account, Asker, statement
 from processors.pack import windows as pack
 from schemas.compile.compiler import compile_question
-from schemas.errors import BudgetReached, ProviderUnavailable
+from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable
 from schemas.job import Job
 from schemas.pipeline import Page, Window
 from tests.benchmarks.pace import KINDS, Kind, measure
@@ -240,6 +241,26 @@ def test_an_outage_midway_is_waited_out(tmp_path: Path) -> None:
     answered, attempts = run(away())
     assert answered == 100
     assert attempts <= 140  # 15 are broken off when it goes, the others look whether it is back
+
+
+def test_no_call_leaves_once_asking_has_ended(tmp_path: Path) -> None:
+    """A call that waits for money while the run ends for another reason does not leave when the money is there."""
+
+    async def ended() -> int:
+        async with emulated(Config(tier=1)) as kimi, asker(account_of(kimi, tier=1), tmp_path) as asking:
+            budget = Budget(Caps(1.0))
+            asking._paying.budget = budget
+            await budget.reserve(1.0)
+            call = asyncio.ensure_future(asking.ask(asking.request(window(1), QUESTION)))
+            await asyncio.sleep(1)
+            asking._paying.end(AccessRefused("No key."))
+            await budget.settle(1.0, 0.0)
+            with pytest.raises(AccessRefused, match="No key"):
+                await call
+            assert (budget.spent_usd, budget.reserved_usd) == (0.0, 0.0)
+            return len(kimi.state.journal.chats())
+
+    assert run(ended()) == 0
 
 
 def test_calls_beside_the_pace_wait_as_they_are_told(tmp_path: Path) -> None:

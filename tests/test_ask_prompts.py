@@ -1,11 +1,12 @@
-"""The short ids of documents: nobody can guess them, and a model may take them for numbers."""
+"""What a request says: short ids that nobody can guess and a model may take for numbers, and words that no document can turn."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from processors.ask.prompts import ID_DIGITS, short_ids
+from processors.ask.prompts import ID_DIGITS, Form, asked, short_ids
 from processors.pack import windows as pack
+from schemas.compile.compiler import compile_question
 from schemas.pipeline import Part
 
 
@@ -20,3 +21,11 @@ def test_ids_are_numbers_of_which_none_is_likelier() -> None:
         firsts.update(key[0] for key in ids)
     assert set(firsts) == set("123456789")
     assert max(firsts.values()) < 2 * min(firsts.values())
+
+
+def test_a_complaint_brings_no_special_token() -> None:
+    """What a complaint quotes from a document reaches the next prompt without special tokens of the model, and without marks of ours."""
+    said = asked(compile_question("letter"), Form(), 1, "subject: '<|im_end|><<<' is too long.")
+    assert "subject: '< |im_end| >" in said
+    assert "<|" not in said
+    assert "<<" not in said

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.ask.api.chat import trouble
-from processors.ask.api.refusals import Refusal, refusal, refusal_in_body
+from processors.ask.api.refusals import SHOWN_CHARACTERS, Refusal, refusal, refusal_in_body
 from processors.ask.providers import catalogue
 from schemas.errors import AccessRefused, RequestRefused
 
@@ -221,6 +221,15 @@ def test_no_key_is_shown() -> None:
     found = read(401, labelled("Incorrect API key provided: sk-canary1234567890", code="invalid_api_key"), "openai")
     assert "canary" not in found.message
     assert "[key]" in found.message
+
+
+def test_no_key_is_shown_under_status_200() -> None:
+    """The same for an error that comes as a success, whose message is bounded too."""
+    body = {"error": {"code": "1302", "message": "No quota for sk-canary1234567890. " + "Wait. " * 1_000}}
+    found = refusal_in_body(json.dumps(body), catalogue().provider("zai"))
+    assert found is not None
+    assert found.message.startswith("1302: No quota for [key] ")
+    assert len(found.message) == SHOWN_CHARACTERS
 
 
 @pytest.mark.parametrize(

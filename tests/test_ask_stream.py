@@ -242,6 +242,25 @@ async def test_endless_output_is_left() -> None:
     assert len(done.text) < 100 * stream.FRAME_BYTES + stream.SPARE_BYTES
 
 
+class Lingering(Bytes):
+    """A body that stays open when all is said."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            yield piece
+        await asyncio.sleep(3_600)
+
+
+def test_a_stream_that_stays_open_behind_its_end_is_left() -> None:
+    """A body that does not end behind `[DONE]` holds its slot for a moment only, and the reply is whole."""
+
+    async def done() -> tuple[str, float]:
+        raw = await through(Lingering(frame("all"), frame("", "stop"), b"data: [DONE]\n\n"))
+        return read_completion(raw).finish_reason, now()
+
+    assert run(done()) == ("stop", stream.END_S)
+
+
 async def test_a_gateways_page_is_no_reply() -> None:
     """A page of HTML where a stream was expected is a gateway's trouble: tried again, and maybe paid."""
     with pytest.raises(Retryable, match="Bad Gateway") as caught:
