@@ -89,6 +89,14 @@ def test_calls_are_not_left_idle() -> None:
     assert "1 would do" in choice.reason
 
 
+def test_the_price_of_speed_is_of_all_that_is_billed() -> None:
+    """How much dearer more windows are is said of the whole bill: prompts, documents at their cached price, replies to every question."""
+    fewer, more = (sum(TERMS.usd(windows * 100 + 100_000, cached, 100 * 200) for cached in (0, 100_000, 100_000)) for windows in (1, 15))
+    choice = pack.choose(work(100, questions=3), 1, TERMS)
+    assert choice.windows == 15
+    assert choice.reason.endswith(f"for {more / fewer - 1:.1%} more")
+
+
 def test_tokens_come_first() -> None:
     """Where instruction and question are dear beside the documents, the fewest windows are made, however long they take."""
     said = "the fewest; with more, over 5% of the prompts would be no documents"

@@ -136,6 +136,26 @@ def test_what_is_refused_is_found_in_few_calls(number: int, data: st.DataObject)
     assert sorted([*taken, bad]) == sorted(f"d{n}" for n in range(number))
 
 
+def test_both_halves_show_what_stands_beside() -> None:
+    """The pages of one document are parted between two windows, and each begins with the context and the headings of columns."""
+    beside = [Part("d", 1, 6, 0, 3, "top", 5, role="context"), Part("d", 2, 6, 0, 3, "a b", 5, role="columns")]
+    own = [Part("d", number, 6, 0, 4, "text", 6) for number in range(3, 7)]
+    first, second = pack.halves(pack.window_of([*beside, *own]))
+    assert first.parts[:2] == second.parts[:2] == tuple(beside)
+    assert [part.page for part in (*asked(first), *asked(second))] == [3, 4, 5, 6]
+    assert {part.role for part in (*asked(first), *asked(second))} == {"piece"}
+
+
+def test_a_window_says_which_pages_it_is_about() -> None:
+    """From the first to the last page of its pieces, a single page in words of its own, and nothing when the document is whole."""
+    context = Part("d", 1, 90, 0, 3, "top", 5, role="context")
+    pieces = [Part("d", number, 90, 0, 4, "text", 6, role="piece") for number in (41, 42, 43)]
+    other = Part("e", 7, 8, 0, 4, "text", 6, role="piece")
+    assert pack.place([context, *pieces, other], "d") == "pages 41-43 of 90"
+    assert pack.place([context, *pieces, other], "e") == "page 7 of 8"
+    assert pack.place([context], "d") == ""
+
+
 def test_a_long_page_is_cut_at_paragraphs() -> None:
     """A page that is longer than a window is cut where a paragraph ends, not inside a word."""
     text = "\n\n".join(f"Paragraph {n} " + "word " * 12 for n in range(40))
