@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.compile.compiler import compile_question, compile_summary, shipped
+from schemas.compile.compiler import compile_question, compile_summary, shipped, proving
 from schemas.errors import SchemaError
 from schemas.pipeline import Field, Question
 from schemas.tables import FIXED, question_table
@@ -334,6 +334,18 @@ def test_fingerprints(tmp_path: Path) -> None:
     assert len(set(prints)) == len(prints)
     assert compiled(tmp_path, dict(base)).fingerprint == prints[0]
     assert compiled(tmp_path, {**base, "a": {"type": "string", "title": "A", "default": "x"}}).fingerprint == prints[0]
+
+
+def test_required_evidence_makes_another_question(tmp_path: Path) -> None:
+    """A folder that was answered without proof is asked again where proof is required, for each set of fields anew."""
+    plain = compiled(tmp_path, {"a": {"type": "string"}, "b": {"type": "string"}})
+    asked = [proving(plain, names) for names in ((), ("a",), ("b",), ("a", "b"))]
+    assert asked[0].fingerprint == plain.fingerprint
+    assert len({question.fingerprint for question in asked}) == len(asked)
+    assert proving(plain, ["all"]).fingerprint == asked[-1].fingerprint
+    marked = compiled(tmp_path, {"a": {"type": "string", "required_evidence": True}, "b": {"type": "string"}})
+    assert marked.required_evidence == ("a",)
+    assert marked.fingerprint != plain.fingerprint
 
 
 def test_reply_tokens(tmp_path: Path) -> None:
