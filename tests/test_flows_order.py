@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from flows import order, settings
+from flows.consent import Estimate
+from flows.hooks import Hooks
 from flows.outcome.outcome import Outcome
 from processors.ask import prompts
 from processors.store.warehouse import Warehouse
@@ -432,6 +434,22 @@ async def test_a_scan_goes_to_the_model_as_a_picture(kimi: Running, tmp_path: Pa
     assert [part["type"] for part in parts] == ["text", "image_url", "text"]
     picture = base64.b64decode(parts[1]["image_url"]["url"].removeprefix("data:image/jpeg;base64,"))
     assert picture.startswith(b"\xff\xd8")
+
+
+async def test_a_scan_that_is_gone_when_it_is_to_be_shown_is_not_asked_about(kimi: Running, tmp_path: Path) -> None:
+    """A file that vanishes between reading and asking is a reject with its reason, and no call is paid for a window without its picture."""
+    (tmp_path / "inbox").mkdir()
+    scan = tmp_path / "inbox" / "receipt_scan.jpg"
+    shutil.copy(ROOT / "data" / "samples" / "receipt_scan.jpg", scan)
+    job = job_of(kimi, tmp_path / "inbox", extract=["receipt"])
+
+    def approve(_: Estimate) -> bool:
+        scan.unlink()
+        return True
+
+    await order.run(job, settings.account(job, {}, key=kimi.key), hooks=Hooks(approve=approve))
+    assert [row["reason"] for row in Warehouse(Path(job.out)).rows("rejects")] == ["vanished"]
+    assert not kimi.log.chats()
 
 
 async def test_a_scan_is_a_reason_where_nothing_can_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

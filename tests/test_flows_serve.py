@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flows.prefect_run.processes import descendants, end, end_children
-from flows.serving.serve import EXAMPLE, ROOT, RUNS_S, SERVER_S, WORKER_S, prefect_home, refuse_taken
+from flows.serving.serve import EXAMPLE, ROOT, RUNS_S, SERVER_S, WORKER_S, _prefect, prefect_home, refuse_taken
 from schemas.errors import SettingsError
 from schemas.job import Job
 from tests.prefect_server import alive, environ, wait_for
@@ -63,6 +64,12 @@ def test_ending_takes_less_than_15_s() -> None:
 def test_example_is_a_job() -> None:
     """The command that is printed passes a job that Job takes, over a folder that is there."""
     assert (ROOT / Job.model_validate_json(EXAMPLE).inbox).is_dir()
+
+
+async def test_ctrl_c_reaches_prefect_through_us_only() -> None:
+    """A command of Prefect has a session of its own, so that the terminal's Ctrl-C does not end server, worker and runs all at once."""
+    async with _prefect(["version"], os.environ, grace_s=0.1, output=asyncio.subprocess.DEVNULL) as process:
+        assert os.getsid(process.pid) == process.pid != os.getsid(0)
 
 
 async def test_end_kills_what_does_not_listen() -> None:
