@@ -250,11 +250,11 @@ def test_no_call_leaves_once_asking_has_ended(tmp_path: Path) -> None:
         async with emulated(Config(tier=1)) as kimi, asker(account_of(kimi, tier=1), tmp_path) as asking:
             budget = Budget(Caps(1.0))
             asking._paying.budget = budget
-            await budget.reserve(1.0)
+            reserved = await budget.reserve(1.0)
             call = asyncio.ensure_future(asking.ask(asking.request(window(1), QUESTION)))
             await asyncio.sleep(1)
             asking._paying.end(AccessRefused("No key."))
-            await budget.settle(1.0, 0.0)
+            await budget.settle(reserved, 0.0)
             with pytest.raises(AccessRefused, match="No key"):
                 await call
             assert (budget.spent_usd, budget.reserved_usd) == (0.0, 0.0)

@@ -184,7 +184,7 @@ def test_a_file_that_becomes_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox/a.txt").symlink_to(tmp_path / "secret.txt")
     with pytest.raises(DocumentError) as caught:
-        take(Found(os.fsencode(tmp_path / "inbox"), b"a.txt", 6), 1000)
+        take(FoundFile(os.fsencode(tmp_path / "inbox"), b"a.txt", 6), 1000)
     assert caught.value.reason == "unreadable"
 
 

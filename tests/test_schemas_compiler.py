@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.compile.compiler import compile_question, compile_summary, shipped, proving
+from schemas.compile.compiler import compile_question, compile_summary, proving, shipped
 from schemas.errors import SchemaError
 from schemas.pipeline import Field, Question
 from schemas.tables import FIXED, question_table
