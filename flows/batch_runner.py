@@ -17,18 +17,26 @@ IN_FLIGHT = 2  # batches at once: the next one starts while the last replies of 
 class BatchRunner(Protocol):
     """Runs a function over batches and gives the results as they are done. `label` names the kind of work for people."""
 
-    def __call__(self, label: str, function: Callable[[Any], Awaitable[Any]], items: Iterable[Any]) -> AsyncGenerator[Any]:
+    def __call__(
+        self, label: str, function: Callable[[Any], Awaitable[Any]], items: Iterable[Any]
+    ) -> AsyncGenerator[Any]:
         """Yield `function(item)` for each item, in the order in which they end."""
         ...
 
 
-async def run_in_process(label: str, function: Callable[[Any], Awaitable[Any]], items: Iterable[Any]) -> AsyncGenerator[Any]:  # noqa: ARG001 - the shape of BatchRunner
+async def run_in_process(
+    label: str,  # noqa: ARG001 - the shape of BatchRunner
+    function: Callable[[Any], Awaitable[Any]],
+    items: Iterable[Any],
+) -> AsyncGenerator[Any]:
     """Run batches in this process."""
     async for result in bounded(function, items, IN_FLIGHT):
         yield result
 
 
-async def bounded(function: Callable[[Item], Awaitable[Result]], items: Iterable[Item], at_once: int) -> AsyncGenerator[Result]:
+async def bounded(
+    function: Callable[[Item], Awaitable[Result]], items: Iterable[Item], at_once: int
+) -> AsyncGenerator[Result]:
     """Run a function over items, so many at once, taking an item only when there is room for it. The first error ends it all."""
     waiting: set[asyncio.Future[Result]] = set()
     source = iter(items)

@@ -64,17 +64,27 @@ def run(args: argparse.Namespace) -> int:
             from flows.commands.run_in_prefect import report_to_prefect
 
             work = report_to_prefect(
-                job, report.tell, approve=approve, stop=stop, patience_s=args.wait_s, asks=report.asks, say=report.note
+                job,
+                report.tell,
+                approve=approve,
+                stop=stop,
+                patience_s=args.wait_s,
+                asks=report.asks,
+                say=report.note,
             )
         else:
             from flows import folder_queue, order
 
             account = settings.account(job, key_needed=asks)
             if asks and not account.model.priced:
-                report.note(f"No price of {account.model.id} is known, so what this run costs is not counted.")
+                report.note(
+                    f"No price of {account.model.id} is known, so what this run costs is not counted."
+                )
             hooks = Hooks(on_progress=report.tell, approve=approve, stop=stop)
             again = partial(order.run, job, account, settings.vocabulary(), hooks=hooks)
-            work = folder_queue.in_turn(again, job, order.ASKS, patience_s=args.wait_s, say=report.wait, stop=stop)
+            work = folder_queue.in_turn(
+                again, job, order.ASKS, patience_s=args.wait_s, say=report.wait, stop=stop
+            )
         outcome = until_signalled(work, stop, report.note)
     if not asks:
         report.note(ONLY_READS)
@@ -108,8 +118,12 @@ def sql(args: argparse.Namespace) -> int:
     table = query.select(Path(args.out), args.statement, limits)
     query.write(table, args.format, sys.stdout.buffer)
     cut = query.truncation(table)
-    if cut and table.num_rows != args.max_rows:  # so many were asked for, or it is a part that passes for the whole
-        raise ResultCut(cut, next_step="--max-rows N writes more rows; or ask for less: fewer columns, WHERE, LIMIT.")
+    if (
+        cut and table.num_rows != args.max_rows
+    ):  # so many were asked for, or it is a part that passes for the whole
+        raise ResultCut(
+            cut, next_step="--max-rows N writes more rows; or ask for less: fewer columns, WHERE, LIMIT."
+        )
     if cut and args.format != "table":
         show.note(cut)
     return 0
@@ -121,7 +135,11 @@ def tables(args: argparse.Namespace) -> int:
 
     found = Warehouse(Path(args.out)).tables()
     if not found:
-        raise SettingsError(f"There is no warehouse in {args.out}.", about="out", next_step="`octavo run INBOX --out DIR` makes one.")
+        raise SettingsError(
+            f"There is no warehouse in {args.out}.",
+            about="out",
+            next_step="`octavo run INBOX --out DIR` makes one.",
+        )
     show.tables(found)
     return 0
 
@@ -212,7 +230,9 @@ def _unread() -> bool:
     return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
 
 
-COMMANDS = {function.__name__: function for function in (run, plan, sql, tables, batch, ledger, models, doctor, serve)} | {"eval": evaluate}
+COMMANDS = {
+    function.__name__: function for function in (run, plan, sql, tables, batch, ledger, models, doctor, serve)
+} | {"eval": evaluate}
 
 
 def parser() -> parsing.Parser:

@@ -27,7 +27,9 @@ class Estimate:
     stored: int  # answers that the ledger holds already, free
     reason: str  # why so many windows
     exact: bool  # whether tokens were counted with the model's vocabulary
-    learned: bool  # whether the tokens of replies are those that earlier ones had, or what the schemas let expect
+    learned: (
+        bool  # whether the tokens of replies are those that earlier ones had, or what the schemas let expect
+    )
     cost: pack.Cost
     changed: int = 0  # answers that stand in the tables, and are asked for again since the question or the model is another one now
     assumed: str = ""  # which limits are assumed for the minutes, whose they are, and how to tell the account's, when they are not told
@@ -63,7 +65,11 @@ def by_job(job: Job, say: Callable[[str], None]) -> Callable[[Estimate], bool]:
         say(price(found))
         if above(job, found):
             message = f"The price ({dollars(found)}) is above {usd(job.approve_above_usd)}, and there is nobody to ask. Nothing was asked."
-            raise NotApproved(message, about="approve_above_usd", next_step="Run it in a terminal or by Prefect, or raise the limit.")
+            raise NotApproved(
+                message,
+                about="approve_above_usd",
+                next_step="Run it in a terminal or by Prefect, or raise the limit.",
+            )
         if not agreed(job):
             message = f"Nobody agreed to the price ({dollars(found)}): the job names no budget, and there is nobody to ask."
             next_step = "Run it again with --budget-usd X or --yes (`budget_usd` or `approved` of a job); what was read is kept."
@@ -75,20 +81,34 @@ def by_job(job: Job, say: Callable[[str], None]) -> Callable[[Estimate], bool]:
 
 def agreed(job: Job) -> bool:
     """Whether the job agrees to be charged: it says so, or how much, or above what a person is to be asked."""
-    amounts = (job.budget_usd, job.budget_day_usd, job.budget_month_usd, job.budget_project_usd, job.approve_above_usd)
+    amounts = (
+        job.budget_usd,
+        job.budget_day_usd,
+        job.budget_month_usd,
+        job.budget_project_usd,
+        job.approve_above_usd,
+    )
     return job.approved or any(amounts)
 
 
 def above(job: Job, found: Estimate) -> bool:
     """Whether the job wants a person asked about this price, whatever else agrees to it."""
-    return bool(job.approve_above_usd) and not found.free and (found.unpriced or found.cost.worst_usd > job.approve_above_usd)
+    return (
+        bool(job.approve_above_usd)
+        and not found.free
+        and (found.unpriced or found.cost.worst_usd > job.approve_above_usd)
+    )
 
 
 def price(found: Estimate) -> str:
     """The price in one line."""
     cost = found.cost
     calls = f"{cost.requests:,} call{'s' if cost.requests != 1 else ''}, {cost.prompt_tokens:,} tokens in, about {cost.reply_tokens:,} out"
-    changed = f" Answers of another question or model than now, which are asked for again: {found.changed:,}." if found.changed else ""
+    changed = (
+        f" Answers of another question or model than now, which are asked for again: {found.changed:,}."
+        if found.changed
+        else ""
+    )
     return f"{calls}: {dollars(found)}, {time(found)}. Windows: {found.windows:,} ({found.reason}).{changed}"
 
 

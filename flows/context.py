@@ -35,7 +35,9 @@ class RunContext:
     inbox: str  # the one of the job, as the tables name it
     out: Path
     absent: frozenset[str] = frozenset()  # documents whose file was not found, which are not asked about
-    checking: asyncio.Lock = field(default_factory=asyncio.Lock)  # checks are computing only, so they take turns on one thread
+    checking: asyncio.Lock = field(
+        default_factory=asyncio.Lock
+    )  # checks are computing only, so they take turns on one thread
 
     @property
     def stop(self) -> StopSignal:
@@ -47,7 +49,11 @@ class RunContext:
 
         An answer is stored under the fingerprint of the last words, so that one pass is never taken for two.
         """
-        return [question, check.rephrased(question)] if self.job.passes > 1 and question.name != SUMMARY else [question]
+        return (
+            [question, check.rephrased(question)]
+            if self.job.passes > 1 and question.name != SUMMARY
+            else [question]
+        )
 
     def readings(self, question: Question) -> list[Question]:
         """A question in the words in which it is asked about every window. A replay compares nothing."""

@@ -14,7 +14,12 @@ from processors.pack import windows as pack
 from schemas.pipeline import SUMMARY, Part, Window
 from schemas.text.printed_rows import likely_items
 
-LIMITS = {"concurrency": "calls in flight", "rpm": "requests a minute", "tpm": "tokens a minute", "tpd": "tokens a day"}
+LIMITS = {
+    "concurrency": "calls in flight",
+    "rpm": "requests a minute",
+    "tpm": "tokens a minute",
+    "tpd": "tokens a day",
+}
 
 
 def estimate(run: RunContext) -> Estimate:
@@ -24,14 +29,21 @@ def estimate(run: RunContext) -> Estimate:
     stored = list(backlog.stored(run, pending))
     documents = [] if run.job.replay else sorted(set[str]().union(*pending.values()))
     plan = packing.arranged(run, documents)
-    work: list[tuple[Window, Mapping[str, Collection[str]], int]] = [(window, pending, items) for window, items in _windows(run, plan)]
+    work: list[tuple[Window, Mapping[str, Collection[str]], int]] = [
+        (window, pending, items) for window, items in _windows(run, plan)
+    ]
     work += [(task.window, task.wanted, 0) for task in stored if not (task.stored or run.job.replay)]
     second = [] if run.job.replay else list(_second_passes(run, stored))
     scale = run.count.mean / run.count.factor
     calls = [list(_calls(run, window, wanted, items)) for window, wanted, items in work]
     calls += [[call] for _, call in second]
     windows = [window for window, *_ in work] + [window for window, _ in second]
-    calls += [[call] for size in plan.long if size.document in pending.get(SUMMARY, ()) for call in _reducing(run, size)]
+    calls += [
+        [call]
+        for size in plan.long
+        if size.document in pending.get(SUMMARY, ())
+        for call in _reducing(run, size)
+    ]
     return Estimate(
         files=sum(run.warehouse.statuses(run.inbox).values()),
         pages=sum(size["pages"] for size in run.warehouse.extents(sorted(run.warehouse.readable(run.inbox)))),
@@ -60,7 +72,11 @@ def _assumed(run: RunContext) -> str:
     missing = [name for name in assumed_names if not getattr(told, name)]
     if not missing:
         return ""
-    whose, flag = ("the catalogue's", "") if run.asker.account.provider.assumed else (f"tier {settings.ASSUMED_TIER}'s", "--tier, or ")
+    whose, flag = (
+        ("the catalogue's", "")
+        if run.asker.account.provider.assumed
+        else (f"tier {settings.ASSUMED_TIER}'s", "--tier, or ")
+    )
     what = "limits" if missing == assumed_names else " and ".join(LIMITS[name] for name in missing)
     return f"{whose} {what}, since yours are not told ({flag}{', '.join(f'--{name}' for name in missing)})"
 
@@ -79,7 +95,10 @@ def _windows(run: RunContext, plan: packing.Plan) -> Iterator[tuple[Window, int]
 def _second_passes(run: RunContext, stored: Sequence[WindowTask]) -> Iterator[tuple[Window, pack.Call]]:
     """The windows whose first pass is in the ledger and whose second is not, without text, and the call for each."""
     tasks = [task for task in stored if task.stored]
-    sizes = {size.document: size for size in packing.sizes_of(run, sorted({one for task in tasks for one in task.window.documents}))}
+    sizes = {
+        size.document: size
+        for size in packing.sizes_of(run, sorted({one for task in tasks for one in task.window.documents}))
+    }
     for question in run.questions:
         for reading in run.readings(question)[1:]:
             for task in tasks:
@@ -95,7 +114,9 @@ def _second_passes(run: RunContext, stored: Sequence[WindowTask]) -> Iterator[tu
 def _seen(size: pack.Size, window: Window) -> pack.Size:
     """The size of what a window shows of a document."""
     characters = sum(part.end - part.start for part in window.parts if part.document == size.document)
-    return replace(size, tokens=size.tokens * characters // size.chars, chars=characters) if size.chars else size
+    return (
+        replace(size, tokens=size.tokens * characters // size.chars, chars=characters) if size.chars else size
+    )
 
 
 def _reducing(run: RunContext, size: pack.Size) -> Iterator[pack.Call]:
@@ -104,11 +125,16 @@ def _reducing(run: RunContext, size: pack.Size) -> Iterator[pack.Call]:
     bounds, overhead = packing.alone(run), run.asker.overhead_tokens(question, 1)
     number, _ = pack.pieces(size.tokens, bounds.alone, size.rows)
     reply = run.asker.expected.likely(question, 1, size.chars // number)
-    part = Part(size.document, 1, number, 0, 0, "", pack.PAGE_MARK_TOKENS + pack.ROLE_TOKENS + reply, role="summary")
+    part = Part(
+        size.document, 1, number, 0, 0, "", pack.PAGE_MARK_TOKENS + pack.ROLE_TOKENS + reply, role="summary"
+    )
     parts = [part] * number
     while len(parts) > 1:
         windows = [pack.window_of(group) for group in pack.groups(parts, bounds)]
-        yield from (pack.Call(window.tokens + overhead, 0, reply, run.asker.reply_tokens(window, question)) for window in windows)
+        yield from (
+            pack.Call(window.tokens + overhead, 0, reply, run.asker.reply_tokens(window, question))
+            for window in windows
+        )
         parts = parts[: len(windows)]
 
 
@@ -117,7 +143,9 @@ def _window(sizes: Sequence[pack.Size]) -> Window:
     return Window(parts, sum(part.tokens for part in parts))
 
 
-def _calls(run: RunContext, window: Window, wanted: Mapping[str, Collection[str]], items: int) -> Iterator[pack.Call]:
+def _calls(
+    run: RunContext, window: Window, wanted: Mapping[str, Collection[str]], items: int
+) -> Iterator[pack.Call]:
     """The call for each question about a window. Later questions about the same documents find their prefix cached."""
     cached = 0
     for question in run.questions:
@@ -128,6 +156,8 @@ def _calls(run: RunContext, window: Window, wanted: Mapping[str, Collection[str]
                 characters = sum(part.end - part.start for part in parts)
                 reply = run.asker.expected.likely(question, len(shown.documents), characters, items)
                 thoughts = run.asker.expected.thoughts(question)
-                yield pack.Call(prompt, cached, reply + thoughts, run.asker.reply_tokens(shown, reading, items))
+                yield pack.Call(
+                    prompt, cached, reply + thoughts, run.asker.reply_tokens(shown, reading, items)
+                )
                 cached = shown.tokens
             cached = shown.tokens if shown == window else 0

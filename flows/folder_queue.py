@@ -30,7 +30,13 @@ Say = Callable[[str], Awaitable[None]]
 
 
 async def in_turn(
-    work: Callable[[], Awaitable[Result]], job: Job, asks: Sequence[str], *, patience_s: float, say: Say, stop: StopSignal
+    work: Callable[[], Awaitable[Result]],
+    job: Job,
+    asks: Sequence[str],
+    *,
+    patience_s: float,
+    say: Say,
+    stop: StopSignal,
 ) -> Result:
     """Do the work as soon as no other run holds its folder; says at once for whom it waits, and again every minute.
 
@@ -60,7 +66,9 @@ async def in_turn(
 
 def _key(job: Job, asks: Sequence[str]) -> str:
     """The same for two runs that would do the very same."""
-    whole = job.model_copy(update={"inbox": str(Path(job.inbox).resolve()), "out": str(Path(job.out).resolve())})
+    whole = job.model_copy(
+        update={"inbox": str(Path(job.inbox).resolve()), "out": str(Path(job.out).resolve())}
+    )
     return hashlib.sha256(f"{whole.model_dump_json()} {' '.join(asks)}".encode()).hexdigest()[:16]
 
 

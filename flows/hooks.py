@@ -14,7 +14,9 @@ from schemas.errors import OctavoError
 STAGES = {"read": "Reading files", "batch": "Waiting for batches", "ask": "Asking questions"}  # for people
 
 
-OnProgress = Callable[[str, int, int | None], None]  # gets a stage, how much of it is done, and of how much: None while that is not known
+OnProgress = Callable[
+    [str, int, int | None], None
+]  # gets a stage, how much of it is done, and of how much: None while that is not known
 OnNotice = Callable[[str], None]  # gets a sentence that a person should know while the work goes on
 
 

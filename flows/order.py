@@ -72,7 +72,9 @@ async def fetch_batches(run: RunContext, done: Done) -> Done:
 
 async def answer(run: RunContext, done: Done) -> Done:
     """Answer what is not answered yet; a run that was stopped after its price was agreed to uses what is in the ledger."""
-    return replace(done, changed=await answering.answer(run, done.tally, done.bought)) if done.approved else done
+    return (
+        replace(done, changed=await answering.answer(run, done.tally, done.bought)) if done.approved else done
+    )
 
 
 PROCESS_FOLDER: tuple[Step, ...] = (ingest, price_and_approve, fetch_batches, answer)
@@ -98,15 +100,21 @@ async def run(
         refuse_other_inbox(warehouse, job, reads=ingest in steps)
         if not warehouse.inboxes():
             warehouse.adopt(read.address(job.inbox))
-        async with opened(job, account, vocabulary, asked, warehouse, name=run_name(job, started), hooks=hooks or Hooks()) as opening:
-            warehouse.commit([Change(table) for table in tables_of(asked)])  # so that who looks on finds them, and their views, empty
+        async with opened(
+            job, account, vocabulary, asked, warehouse, name=run_name(job, started), hooks=hooks or Hooks()
+        ) as opening:
+            warehouse.commit(
+                [Change(table) for table in tables_of(asked)]
+            )  # so that who looks on finds them, and their views, empty
             context, done = opening, Done()
             note = runs.begin(context, started)
             try:
                 for step in steps:
                     done = await step(context, done)
                     context = replace(context, absent=done.found.absent)
-            except asyncio.CancelledError:  # what is paid and readable is in the tables by now; so is how the run ended
+            except (
+                asyncio.CancelledError
+            ):  # what is paid and readable is in the tables by now; so is how the run ended
                 context.stop.error = context.stop.error or Interrupted(signal.SIGTERM)
                 context.stop.ended = outcome(context, replace(done, changed=True))
                 runs.end(context, context.stop.ended, note)
@@ -121,21 +129,32 @@ async def run(
     return ended
 
 
-async def plan(job: Job, account: Account, vocabulary: bytes | None = None, *, on_progress: OnProgress = ignore) -> Estimate:
+async def plan(
+    job: Job, account: Account, vocabulary: bytes | None = None, *, on_progress: OnProgress = ignore
+) -> Estimate:
     """Read the folder and say what the job would cost. The tables stay as they are, and nothing is asked.
 
     What was read is kept aside for the run that follows.
     """
     with hold_aside(Path(job.out)) as (warehouse, last):
         warehouse.adopt(read.address(job.inbox))
-        async with opened(job, account, vocabulary, questions(job), warehouse, name="plan", hooks=Hooks(on_progress)) as context:
+        async with opened(
+            job, account, vocabulary, questions(job), warehouse, name="plan", hooks=Hooks(on_progress)
+        ) as context:
             found = await read_inbox(context, last if last.path.exists() else None)
             return estimate(replace(context, absent=found.absent))
 
 
 @asynccontextmanager
 async def opened(
-    job: Job, account: Account, vocabulary: bytes | None, asked: Sequence[Question], warehouse: Warehouse, *, name: str, hooks: Hooks
+    job: Job,
+    account: Account,
+    vocabulary: bytes | None,
+    asked: Sequence[Question],
+    warehouse: Warehouse,
+    *,
+    name: str,
+    hooks: Hooks,
 ) -> AsyncIterator[RunContext]:
     """All that a run works with beside the warehouse, open: the ledger, the connection, the sandbox."""
     out = Path(job.out)
@@ -144,11 +163,26 @@ async def opened(
     local_ocr = account.engine == "offline" and read.ocr_available()
     with read.Reader(limits, passwords, ocr=local_ocr) as reader:
         pace_file = settings.data_folder() / "pace.sqlite"
-        async with Asker(account, out / "ledger.sqlite", run=name, count=count, pace_file=pace_file, hear=hooks.on_notice) as asker:
+        async with Asker(
+            account, out / "ledger.sqlite", run=name, count=count, pace_file=pace_file, hear=hooks.on_notice
+        ) as asker:
             count.attend(asker)
             hooks.stop.tell, hooks.stop.traffic = asker.end, asker.traffic
             inbox = read.address(job.inbox)
-            yield RunContext(job, asked, limits, warehouse, asker, reader, count, StoredReplies(asker), hooks, name, inbox, out)
+            yield RunContext(
+                job,
+                asked,
+                limits,
+                warehouse,
+                asker,
+                reader,
+                count,
+                StoredReplies(asker),
+                hooks,
+                name,
+                inbox,
+                out,
+            )
 
 
 def refuse_other_inbox(warehouse: Warehouse, job: Job, *, reads: bool = True) -> None:
@@ -156,7 +190,10 @@ def refuse_other_inbox(warehouse: Warehouse, job: Job, *, reads: bool = True) ->
     inbox, held = read.address(job.inbox), warehouse.inboxes()
     if not held or inbox in held or (reads and (job.add_inbox or (job.replace_inbox and len(held) == 1))):
         return
-    ways = ["--out with another folder keeps the two apart", "--add-inbox keeps both here, apart by the column `inbox`"]
+    ways = [
+        "--out with another folder keeps the two apart",
+        "--add-inbox keeps both here, apart by the column `inbox`",
+    ]
     if len(held) == 1:
         ways.append("--replace-inbox says that the folder has moved here or has a successor here")
     message = f"{job.out} holds the tables of {' and '.join(held)}, and this job names {inbox}."
@@ -180,11 +217,17 @@ def questions(job: Job, asks: Sequence[Asks] = ASKS) -> list[Question]:
     known = {"all", *(field.name for question in asked for field in question.fields)}
     if unknown := [name for name in job.required_evidence if name not in known and asked]:
         message = f"No schema of the job has a field {unknown[0]}, so it cannot be required."
-        raise SettingsError(message, about="required_evidence", next_step=f"Name some of {', '.join(sorted(known))}.")
+        raise SettingsError(
+            message, about="required_evidence", next_step=f"Name some of {', '.join(sorted(known))}."
+        )
     asked = [proving(question, job.required_evidence) for question in asked]
     names = [question.name for question in asked]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise SettingsError(f"Two questions are named {', '.join(twice)}.", about="extract", next_step="Rename or drop one of them.")
+        raise SettingsError(
+            f"Two questions are named {', '.join(twice)}.",
+            about="extract",
+            next_step="Rename or drop one of them.",
+        )
     return asked
 
 
@@ -208,7 +251,9 @@ async def _approved(run: RunContext, price: Estimate) -> bool:
     if isinstance(agreed, Agreed):
         run.asker.budget.lower(agreed.budget_usd)
     elif not agreed:
-        run.stop.error = NotApproved("The price was not agreed to, so nothing was asked.", next_step="What was read is kept.")
+        run.stop.error = NotApproved(
+            "The price was not agreed to, so nothing was asked.", next_step="What was read is kept."
+        )
     return not run.stop.error
 
 

@@ -27,7 +27,10 @@ GROWTH = 50  # ... and later ones are a share of all before them: 200 task runs 
 COMMIT_EVERY_S = 30.0
 COMMIT_EVERY_CHARS = 30_000_000  # of text that waits in memory
 COMMIT_EVERY_ROWS = 10_000
-ASIDE_AT_ONCE, ASIDE_ROWS = 500, 2_000  # paths that are taken over from a plan with one look-up, and that wait for it
+ASIDE_AT_ONCE, ASIDE_ROWS = (
+    500,
+    2_000,
+)  # paths that are taken over from a plan with one look-up, and that wait for it
 MOST_VANISHED = 0.1  # share of the known files that may be gone before a person is asked: an unmounted share looks like an empty folder
 
 
@@ -42,7 +45,9 @@ class Ingested:
     failed: int = 0  # that could not be read, and were not known to be so
     failures: list[Failure] = field(default_factory=list)  # the first of these
     vanished: int = 0  # that are gone from the inbox and, since they are too many, were left in the tables
-    unseen: int = 0  # known ones below a folder or in a file that could not be looked at, which stay in the tables
+    unseen: int = (
+        0  # known ones below a folder or in a file that could not be looked at, which stay in the tables
+    )
     known: int = 0  # files that the tables held before, without those inside others
     absent: frozenset[str] = frozenset()  # documents of vanished paths; nothing is asked about them
     tables_changed: bool = False
@@ -65,7 +70,9 @@ class _Known:
     inbox: str = ""
     rows: dict[str, _Row] = field(default_factory=dict)
     shas: dict[str, str] = field(default_factory=dict)  # by path: the bytes that need not be read again
-    inside: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # by path: the paths of the files inside it
+    inside: dict[str, list[str]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # by path: the paths of the files inside it
 
     def within(self, path: str) -> Iterator[str]:
         """The paths of all files inside a file, however deep."""
@@ -83,7 +90,9 @@ class _StagedPages:
         self.reader = f"{run.reader.version} {run.count.name}"  # stands beside what was read
         self.known = _known(run.warehouse, self.inbox, self.reader)
         self.replaced = _replaced(run)
-        self.moved: set[str] = set()  # paths that are known of the inbox whose place this one has taken, and of this one not yet
+        self.moved: set[str] = (
+            set()
+        )  # paths that are known of the inbox whose place this one has taken, and of this one not yet
         known = [*self.known.rows.values(), *self.replaced.rows.values()]
         self.found = Ingested(known=sum(not row.container and row.status != "skipped" for row in known))
         self.unmet = set(self.known.rows)
@@ -167,14 +176,21 @@ class _StagedPages:
 
     async def commit_when_due(self) -> None:
         """Commit when the last one is long ago, or much waits."""
-        waits = self._chars > COMMIT_EVERY_CHARS or len(self._documents) > COMMIT_EVERY_ROWS or len(self._taken_over) > ASIDE_ROWS
+        waits = (
+            self._chars > COMMIT_EVERY_CHARS
+            or len(self._documents) > COMMIT_EVERY_ROWS
+            or len(self._taken_over) > ASIDE_ROWS
+        )
         if waits or time.monotonic() - self._committed_at > COMMIT_EVERY_S:
             await self.commit()
 
     async def commit(self) -> None:
         """Commit what waits in one step."""
         await asyncio.to_thread(self._take_over)
-        changes = [Change(tables.DOCUMENTS, self._documents.taken()), Change(tables.PAGES, self._pages.taken(), self._gone)]
+        changes = [
+            Change(tables.DOCUMENTS, self._documents.taken()),
+            Change(tables.PAGES, self._pages.taken(), self._gone),
+        ]
         self._gone, self._chars = set(), 0
         self.found.tables_changed |= await asyncio.to_thread(self.warehouse.commit, changes)
         if misfits := [*self._documents.misfits, *self._pages.misfits]:
@@ -205,7 +221,9 @@ class _StagedPages:
             paths, self._taken_over = self._taken_over[:ASIDE_AT_ONCE], self._taken_over[ASIDE_AT_ONCE:]
             rows = self._aside.documents_at(paths, self.inbox)
             self._documents.put(rows)
-            shas = sorted({row["document"] for row in rows if row["document"]} - {sha for (sha,) in self._gone})
+            shas = sorted(
+                {row["document"] for row in rows if row["document"]} - {sha for (sha,) in self._gone}
+            )
             self._gone.update((sha,) for sha in shas)
             pages = list(self._aside.pages_of(shas))
             self._pages.put(tables.page_row(page, self.count.plain(page.shown)) for page in pages)
@@ -223,14 +241,22 @@ class _StagedPages:
         unmet = {key: row for key, row in unmet.items() if key not in unseen}
         self.unmet -= {path for path, inbox in unseen if inbox == self.inbox}
         self.found.unseen = sum(row.status != "skipped" for row in unseen.values())
-        gone = {key: row for key, row in unmet.items() if row.status != "skipped" and (row.document not in self.met or not row.document)}
+        gone = {
+            key: row
+            for key, row in unmet.items()
+            if row.status != "skipped" and (row.document not in self.met or not row.document)
+        }
         files = sum(not row.container for row in gone.values())
         if not accepted and files and (files == self.found.known or files > MOST_VANISHED * self.found.known):
             self.found.vanished = files
             self.found.absent = frozenset(row.document for row in gone.values()) - self.met
             unmet = {key: row for key, row in unmet.items() if key not in gone or self._left_a_file(*key)}
-        passed_over = [document for document in self._passed_over if unmet.pop((document.path, self.inbox), None)]
-        self._documents.put([tables.document_row(document, self.reader, self.inbox) for document in passed_over])
+        passed_over = [
+            document for document in self._passed_over if unmet.pop((document.path, self.inbox), None)
+        ]
+        self._documents.put(
+            [tables.document_row(document, self.reader, self.inbox) for document in passed_over]
+        )
         moved = sum(inbox == self.replaced.inbox and path in self.moved for path, inbox in unmet)
         self.found.removed += len(unmet) - moved + len(passed_over)
         await self.commit()
@@ -336,11 +362,15 @@ def _known(warehouse: Warehouse, inbox: str, reader: str) -> _Known:
     """What is known of an inbox. Need not be read again: what this reader has read, unless a file inside it was in trouble."""
     known = _Known(inbox)
     troubled = [document.path for document in warehouse.without_pages(inbox)]  # of a run that was killed
-    for row in warehouse.each(tables.DOCUMENTS.name, ["path", "inbox", "document", "status", "reason", "reader", "container"]):
+    for row in warehouse.each(
+        tables.DOCUMENTS.name, ["path", "inbox", "document", "status", "reason", "reader", "container"]
+    ):
         if row["inbox"] != inbox:
             continue
         path = row["path"]
-        known.rows[path] = _Row(row["document"] or "", sys.intern(row["status"]), sys.intern(row["reason"]), row["container"])
+        known.rows[path] = _Row(
+            row["document"] or "", sys.intern(row["status"]), sys.intern(row["reason"]), row["container"]
+        )
         if row["container"]:
             known.inside[row["container"]].append(path)
             if row["status"] == "error" or row["reason"] == "too_deep":

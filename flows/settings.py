@@ -16,7 +16,9 @@ from schemas.errors import SettingsError
 from schemas.job import Job
 
 VOCABULARY_NAME = "tiktoken.model"  # as the model's repository has it
-PUBLIC_VOCABULARY = f"https://huggingface.co/moonshotai/Kimi-K2-Instruct/resolve/main/{VOCABULARY_NAME}"  # 2026-11
+PUBLIC_VOCABULARY = (
+    f"https://huggingface.co/moonshotai/Kimi-K2-Instruct/resolve/main/{VOCABULARY_NAME}"  # 2026-11
+)
 
 __all__ = [
     "PUBLIC_VOCABULARY",
@@ -46,7 +48,9 @@ def typed(command: str, out: str) -> str:
     return f"`octavo {command}`" if out == "out" else f"`octavo {command} --out {shlex.quote(out)}`"
 
 
-def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "", key_needed: bool = True) -> Account:
+def account(
+    job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "", key_needed: bool = True
+) -> Account:
     """Who is asked, with which key and how fast. `key` wins over the environment. Raises SettingsError and ModelRetired."""
     provider = provider_of(job)
     base_url, variable = provider.base_url, ""
@@ -57,15 +61,25 @@ def account(job: Job, environ: Mapping[str, str] = os.environ, *, key: str = "",
     model = catalogue(job.catalogue).model(_model_id(job, provider), provider, base_url)
     if job.mode != "live" and not (model.batch_factor and provider.batch):
         message = f"{model.id} at {provider.name} takes no batches."
-        raise SettingsError(message, about="mode", next_step="Use --mode live, or --model kimi-k2.6 at moonshot.")
+        raise SettingsError(
+            message, about="mode", next_step="Use --mode live, or --model kimi-k2.6 at moonshot."
+        )
     key = _key(job, environ, key, variable) if variable else ""
     if variable and not key and key_needed and not job.replay and (provider.key_needed or job.key_secret):
         raise _no_key(job, base_url, variable)
     held = caps(job, environ)
     if (most := held.lowest_usd) and not model.priced and not job.unpriced:
-        message = f"No price of {model.id} at {provider.name} is known, so a budget of ${most:.2f} cannot be held."
-        raise SettingsError(message, about="budget_usd", next_step="Give its prices in --catalogue FILE.toml, or go on with --unpriced.")
-    least = provider.assumed or AccountLimits(0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0)
+        message = (
+            f"No price of {model.id} at {provider.name} is known, so a budget of ${most:.2f} cannot be held."
+        )
+        raise SettingsError(
+            message,
+            about="budget_usd",
+            next_step="Give its prices in --catalogue FILE.toml, or go on with --unpriced.",
+        )
+    least = provider.assumed or AccountLimits(
+        0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0
+    )
     minute_tokens = limits(job, least).tpm
     return Account(provider, model, base_url, limits(job), key, held, job.plain_json, minute_tokens)
 
@@ -82,7 +96,11 @@ def _no_key(job: Job, base_url: str, variable: str) -> SettingsError:
         step = f"Name the server in PREFECT_API_URL, or leave --key-secret out and set {variable}."
         return SettingsError(message, about="key_secret", next_step=step)
     message = f"No key: set {variable} to a key of {base_url},"
-    return SettingsError(message, about="key", next_step="or use --offline to answer by rules on this machine, free and without a key.")
+    return SettingsError(
+        message,
+        about="key",
+        next_step="or use --offline to answer by rules on this machine, free and without a key.",
+    )
 
 
 def _check_address(base_url: str) -> None:
@@ -94,14 +112,20 @@ def _check_address(base_url: str) -> None:
         known = False
     if not known:
         message = "The base URL is no address of an API."  # not shown, since it may be a key
-        raise SettingsError(message, about="base_url", next_step="Write it with its scheme, as in --base-url https://api.moonshot.ai/v1")
+        raise SettingsError(
+            message,
+            about="base_url",
+            next_step="Write it with its scheme, as in --base-url https://api.moonshot.ai/v1",
+        )
 
 
 def _whole(key: str, variable: str) -> str:
     """A key without the white space around it, as a file leaves it. Raises SettingsError for what no header can carry."""
     key = key.strip()
     if not (key.isascii() and key.isprintable()):
-        message = f"The key in {variable} has characters that no key has: line breaks, or such as are not ASCII."
+        message = (
+            f"The key in {variable} has characters that no key has: line breaks, or such as are not ASCII."
+        )
         raise SettingsError(message, about="key", next_step="Copy it again from the provider's console.")
     return key
 
@@ -127,10 +151,14 @@ def limits(job: Job, unknown: AccountLimits = UNKNOWN) -> AccountLimits:
     are only assumed.
     """
     provider = provider_of(job)
-    given = provider.limits or (unknown if job.tier < 0 or provider.assumed else catalogue(job.catalogue).tiers[job.tier])
+    given = provider.limits or (
+        unknown if job.tier < 0 or provider.assumed else catalogue(job.catalogue).tiers[job.tier]
+    )
     if provider.name == "offline":
         return given
-    return AccountLimits(job.concurrency or given.concurrency, job.rpm or given.rpm, job.tpm or given.tpm, job.tpd or given.tpd)
+    return AccountLimits(
+        job.concurrency or given.concurrency, job.rpm or given.rpm, job.tpm or given.tpm, job.tpd or given.tpd
+    )
 
 
 def assumed(job: Job) -> AccountLimits:
@@ -141,7 +169,9 @@ def assumed(job: Job) -> AccountLimits:
 def _model_id(job: Job, provider: Provider) -> str:
     named = "" if job.offline else job.model
     if not (named or provider.default_model):
-        raise SettingsError(f"{provider.name} has no default model.", about="model", next_step="Name one with --model.")
+        raise SettingsError(
+            f"{provider.name} has no default model.", about="model", next_step="Name one with --model."
+        )
     return named or provider.default_model
 
 
@@ -154,21 +184,29 @@ def passwords(job: Job) -> tuple[str, ...]:
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "they are not UTF-8"
             message = f"The passwords in {job.password_file} cannot be read: {why}."
-            raise SettingsError(message, about="password_file", next_step="Name a UTF-8 file with a password a line.") from None
+            raise SettingsError(
+                message, about="password_file", next_step="Name a UTF-8 file with a password a line."
+            ) from None
     return tuple(dict.fromkeys(filter(None, given)))
 
 
 def read_limits(job: Job) -> read.ReadLimits:
     """How much one file may cost. A number of workers that is 0 is the machine's."""
     given = {field.name: getattr(job, field.name) for field in fields(read.ReadLimits)}
-    return read.ReadLimits(**{name: value for name, value in given.items() if value or not name.endswith("workers")})
+    return read.ReadLimits(
+        **{name: value for name, value in given.items() if value or not name.endswith("workers")}
+    )
 
 
 def tokenizer_path(environ: Mapping[str, str] = os.environ) -> Path | None:
     """The Kimi vocabulary (`tiktoken.model`): what OCTAVO_TOKENIZER names, else the one in the cache folder, else None."""
     named = environ.get("OCTAVO_TOKENIZER", "")
     if named and not Path(named).is_file():
-        raise SettingsError(f"OCTAVO_TOKENIZER names {named}, which is no file.", about="tokenizer", next_step="Correct or unset it.")
+        raise SettingsError(
+            f"OCTAVO_TOKENIZER names {named}, which is no file.",
+            about="tokenizer",
+            next_step="Correct or unset it.",
+        )
     cached = cache_folder(environ) / VOCABULARY_NAME
     return Path(named) if named else cached if cached.is_file() else None
 

@@ -43,7 +43,9 @@ class StoredReplies:
     asker: Asker
     _by_extent: dict[tuple[str, bool], dict[pack.Extent, WindowTask]] = field(default_factory=dict)
 
-    def tasks(self, question: Question, *, replay: bool = False, among: Collection[str] | None = None) -> Iterator[WindowTask]:
+    def tasks(
+        self, question: Question, *, replay: bool = False, among: Collection[str] | None = None
+    ) -> Iterator[WindowTask]:
         """A task for each stored reply; `among` has the documents of which it must be about one.
 
         A replay takes replies to whatever question had the name, the newest first.

@@ -57,17 +57,23 @@ class Tally:
     """Counts of one run."""
 
     documents: set[str] = field(default_factory=set)  # that were answered or refused
-    failed: set[str] = field(default_factory=set)  # of these, those of which an answer or a value was not accepted
+    failed: set[str] = field(
+        default_factory=set
+    )  # of these, those of which an answer or a value was not accepted
     failures: list[Failure] = field(default_factory=list)  # the first of them
     failed_answers: int = 0
     failed_values: int = 0
     waiting: int = 0  # times a document was not asked
-    empty: list[tuple[str, str]] = field(default_factory=list)  # document and question of answers in which nothing was found
+    empty: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # document and question of answers in which nothing was found
     shares: Shares = field(default_factory=dict)
     recalled: int = 0  # replies taken from the ledger, free
     unrequested: int = 0  # replies that also spoke of documents nobody asked about
     single_pass: int = 0  # answers that were not asked a second time, where the job wants that
-    repaired: dict[tuple[str, str], str] = field(default_factory=dict)  # question, document -> how it came to its record when not at once
+    repaired: dict[tuple[str, str], str] = field(
+        default_factory=dict
+    )  # question, document -> how it came to its record when not at once
 
     def put_record(self, record: Record, question: Question, *, waits: bool) -> None:
         """Count an answer; `waits` says that the rest of it is still to be asked, so that nothing of it has failed yet."""
@@ -76,7 +82,9 @@ class Tally:
             for proof in record.evidence:
                 if proof.state == "failed":
                     self.failed_values += 1
-                    self._fail(Failure("failed", proof.detail, "", record.document, record.question, proof.field))
+                    self._fail(
+                        Failure("failed", proof.detail, "", record.document, record.question, proof.field)
+                    )
         names = [one.name for one in question.fields]
         found = {name for name in names if not _is_blank(record.value.get(name))}
         if not found and record.question != SUMMARY:
@@ -125,14 +133,24 @@ def _top(place: str) -> str:
 def as_rows(shares: Shares) -> list[dict[str, Any]]:
     """Shares as `runs` keeps them."""
     return [
-        {"question": name, "field": one, "answers": share.answers, "filled": share.filled, "values": share.values, "proved": share.proved}
+        {
+            "question": name,
+            "field": one,
+            "answers": share.answers,
+            "filled": share.filled,
+            "values": share.values,
+            "proved": share.proved,
+        }
         for (name, one), share in shares.items()
     ]
 
 
 def of_rows(rows: Iterable[Mapping[str, Any]]) -> Shares:
     """Shares as they were kept."""
-    return {(row["question"], row["field"]): Share(row["answers"], row["filled"], row["values"], row["proved"]) for row in rows}
+    return {
+        (row["question"], row["field"]): Share(row["answers"], row["filled"], row["values"], row["proved"])
+        for row in rows
+    }
 
 
 def together(many: Sequence[Shares]) -> Shares:
@@ -153,7 +171,7 @@ def falls(now: Shares, earlier: Shares, most: float) -> Iterator[tuple[str, str,
     for (question, name), share in now.items():
         before = earlier.get((question, name), Share()).filled_share
         if before - share.filled_share > most and before * share.answers - share.filled >= FEWER:
-            sentence = (
-                f"Filled in {share.filled} of {share.answers} answers of this run ({share.filled_share:.0%}), before in {before:.0%}."
+            now_filled = (
+                f"Filled in {share.filled} of {share.answers} answers of this run ({share.filled_share:.0%})"
             )
-            yield question, name, sentence
+            yield question, name, f"{now_filled}, before in {before:.0%}."

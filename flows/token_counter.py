@@ -14,7 +14,10 @@ from typing import Any
 from processors.ask.replies import Account, Asker
 from processors.pack import windows as pack
 
-EVERY, FIRST = 10, 20  # the first so many bills are learned from, then each tenth, since it takes a second look at the text
+EVERY, FIRST = (
+    10,
+    20,
+)  # the first so many bills are learned from, then each tenth, since it takes a second look at the text
 
 
 class TokenCounter:
@@ -51,7 +54,11 @@ class TokenCounter:
         """Begin with what earlier runs on this ledger learned, and learn from every call of this one."""
         if self._learns:
             self._ledger = asker.ledger
-            self._know(pack.Calibration(tuple((one, billed) for one, billed in json.loads(self._ledger.note(self._name) or "[]"))))
+            self._know(
+                pack.Calibration(
+                    tuple((one, billed) for one, billed in json.loads(self._ledger.note(self._name) or "[]"))
+                )
+            )
             asker.teach(self._learn)
 
     def _learn(self, body: Mapping[str, Any], billed: int) -> None:

@@ -94,7 +94,11 @@ def arrow_type(field: Field) -> pa.DataType:
         return pa.decimal128(DECIMAL_DIGITS, field.scale)
     if field.kind == "record":
         if not field.fields:
-            raise SchemaError(f"The record {field.name!r} has no fields.", about=field.name, next_step="Give it one, or leave it out.")
+            raise SchemaError(
+                f"The record {field.name!r} has no fields.",
+                about=field.name,
+                next_step="Give it one, or leave it out.",
+            )
         return pa.struct([(inner.name, arrow_type(inner)) for inner in field.fields])
     if field.kind == "list":
         if field.item is None:
@@ -120,7 +124,9 @@ def _inside(field: Field) -> tuple[Field, ...]:
 
 
 def _meaning(field: Field) -> str:
-    inner = "; ".join(f"{one.name}: {text}" if (text := _meaning(one)) else one.name for one in _inside(field))
+    inner = "; ".join(
+        f"{one.name}: {text}" if (text := _meaning(one)) else one.name for one in _inside(field)
+    )
     return f"{field.description} ({inner})".strip() if inner else field.description
 
 
@@ -135,8 +141,14 @@ def native_record(fields: Sequence[Field], value: Mapping[str, Any], place: str)
     if not isinstance(value, Mapping):
         raise SchemaError(f"{place} should be a record, but is {_shown(value)}.", about=place)
     if unknown := sorted(map(str, value.keys() - {field.name for field in fields})):
-        raise SchemaError(f"{place or 'The record'} has a field that the schema does not have: {unknown[0]}.", about=unknown[0])
-    return {field.name: native(field, value.get(field.name), f"{place}.{field.name}".lstrip(".")) for field in fields}
+        raise SchemaError(
+            f"{place or 'The record'} has a field that the schema does not have: {unknown[0]}.",
+            about=unknown[0],
+        )
+    return {
+        field.name: native(field, value.get(field.name), f"{place}.{field.name}".lstrip("."))
+        for field in fields
+    }
 
 
 def native(field: Field, value: Any, place: str) -> Any:
@@ -152,7 +164,9 @@ def native(field: Field, value: Any, place: str) -> Any:
     try:
         return _native_decimal(value, field.scale) if field.kind == "decimal" else _FORMS[field.kind](value)
     except (ValueError, TypeError, OverflowError, InvalidOperation):
-        raise SchemaError(f"{place} should be of kind {field.kind}, but is {_shown(value)}.", about=place) from None
+        raise SchemaError(
+            f"{place} should be of kind {field.kind}, but is {_shown(value)}.", about=place
+        ) from None
 
 
 def _native_text(value: Any) -> str:
@@ -163,7 +177,13 @@ def _native_text(value: Any) -> str:
 
 
 def _native_date(value: Any) -> date:
-    return value.date() if isinstance(value, datetime) else value if isinstance(value, date) else date.fromisoformat(value)
+    return (
+        value.date()
+        if isinstance(value, datetime)
+        else value
+        if isinstance(value, date)
+        else date.fromisoformat(value)
+    )
 
 
 def _native_datetime(value: Any) -> datetime:
@@ -229,7 +249,9 @@ def arrow(table: Table, rows: Sequence[Mapping[str, Any]] | pa.Table) -> pa.Tabl
     made = pa.Table.from_arrays(arrays, schema=table.schema)
     for name in table.key:
         if made[name].null_count:
-            raise SchemaError(f"A row of {table.name} has no {name}, which is part of its key.", about=table.name)
+            raise SchemaError(
+                f"A row of {table.name} has no {name}, which is part of its key.", about=table.name
+            )
     return made
 
 
@@ -279,17 +301,26 @@ def _same_names(table: Table, wanted: list[str], given: Sequence[str] | Mapping[
     if len(given) == len(wanted) and all(name in given for name in wanted):
         return
     missing, unknown = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
-    raise SchemaError(f"A row of {table.name} has other columns: missing {missing}, unknown {unknown}.", about=table.name)
+    raise SchemaError(
+        f"A row of {table.name} has other columns: missing {missing}, unknown {unknown}.", about=table.name
+    )
 
 
-_MISFITS = (pa.ArrowException, TypeError, ValueError, OverflowError)  # ValueError holds UnicodeEncodeError, for lone surrogates
+_MISFITS = (
+    pa.ArrowException,
+    TypeError,
+    ValueError,
+    OverflowError,
+)  # ValueError holds UnicodeEncodeError, for lone surrogates
 
 
 def _cast(table: Table, column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
     try:
         return values.cast(column.type)
     except _MISFITS as error:
-        raise SchemaError(f"{table.name}.{column.name} is {column.type}, not {values.type}: {error}", about=table.name) from None
+        raise SchemaError(
+            f"{table.name}.{column.name} is {column.type}, not {values.type}: {error}", about=table.name
+        ) from None
 
 
 def _array(table: Table, column: Column, values: list[Any]) -> pa.Array:
@@ -297,7 +328,9 @@ def _array(table: Table, column: Column, values: list[Any]) -> pa.Array:
         return pa.array(values, type=column.type)
     except _MISFITS:
         misfit = next((value for value in values if not _fits(column, value)), values)
-        raise SchemaError(f"{table.name}.{column.name} is {column.type} and cannot hold {_shown(misfit)}.", about=table.name) from None
+        raise SchemaError(
+            f"{table.name}.{column.name} is {column.type} and cannot hold {_shown(misfit)}.", about=table.name
+        ) from None
 
 
 def _fits(column: Column, value: Any) -> bool:

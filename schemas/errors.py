@@ -86,7 +86,10 @@ class DocumentError(OctavoError):
 
     def __init__(self, reason: str, message: str, *, about: str = "", next_step: str = "") -> None:
         super().__init__(message, about=about, next_step=next_step)
-        self.args = (reason, message)  # what unpickling calls the class with when the error comes from a worker process
+        self.args = (
+            reason,
+            message,
+        )  # what unpickling calls the class with when the error comes from a worker process
         self.reason = reason
 
 
@@ -106,7 +109,9 @@ class RequestError(OctavoError):
 class RequestRefused(RequestError):
     """The provider will never take this request as it is: too long, filtered or malformed, which `reason` tells."""
 
-    def __init__(self, message: str, *, reason: str = "refused", about: str = "", next_step: str = "") -> None:
+    def __init__(
+        self, message: str, *, reason: str = "refused", about: str = "", next_step: str = ""
+    ) -> None:
         super().__init__(message, about=about, next_step=next_step)
         self.reason = reason
 

@@ -15,7 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 OPEN = "Choose"  # the button that opens a group in the form; the other one says what holds while it is closed
-SELF_EXPLAINING = ("inbox", "out", "summarize")  # whose title is help enough: each line less brings Submit 27 px nearer
+SELF_EXPLAINING = (
+    "inbox",
+    "out",
+    "summarize",
+)  # whose title is help enough: each line less brings Submit 27 px nearer
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,9 @@ def form_schema(flat: Mapping[str, Any]) -> dict[str, Any]:
     shown = {name: field for name, field in titled.items() if name not in grouped}
     shown |= {group.name: _folded(group, titled) for group in FOLDED.values()}
     hidden = {f"^{name}$": field for name, field in titled.items() if name in grouped}
-    kept = {key: value for key, value in flat.items() if key != "additionalProperties"}  # which would list all patterns in its error
+    kept = {
+        key: value for key, value in flat.items() if key != "additionalProperties"
+    }  # which would list all patterns in its error
     return {**kept, "properties": shown, "patternProperties": hidden, "unevaluatedProperties": False}
 
 

@@ -14,11 +14,14 @@ class Labels(BaseModel):
 
     document: str = Field(description="Path below the inbox.")
     question: str | None = Field(
-        alias="schema", description="The schema, as --extract names it; null for a document that no question is about."
+        alias="schema",
+        description="The schema, as --extract names it; null for a document that no question is about.",
     )
     values: dict[str, Any] | None = Field(
         default=None,
         description="Field to value as JSON; null for no such value, {'any_of': [...]} for several spellings. "
         "Null for a document that is not of this kind.",
     )
-    pages: dict[str, int] = Field(default_factory=dict, description="Path of a field, such as total, to the page it stands on, from 1.")
+    pages: dict[str, int] = Field(
+        default_factory=dict, description="Path of a field, such as total, to the page it stands on, from 1."
+    )

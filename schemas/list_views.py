@@ -59,8 +59,15 @@ def _made(question: str, fields: Sequence[Field], taken: Collection[str]) -> Ite
         wanted = "_".join([question, *(name for hop in found.hops for name in hop)])
         name = names.free(wanted)
         view, columns = _view(name, question, found)
-        told = [f"The view {wanted} is called {name}, since another table or view has that name."] if name != wanted else []
-        told += [f"The column {old} of the view {name} is called {new}, since a field has that name." for old, new in columns.renamed]
+        told = (
+            [f"The view {wanted} is called {name}, since another table or view has that name."]
+            if name != wanted
+            else []
+        )
+        told += [
+            f"The column {old} of the view {name} is called {new}, since a field has that name."
+            for old, new in columns.renamed
+        ]
         yield view, told
 
 
@@ -72,7 +79,9 @@ def _lists(fields: Sequence[Field], hops: tuple[tuple[str, ...], ...]) -> Iterat
 def _inside(field: Field, hops: tuple[tuple[str, ...], ...]) -> Iterator[_ListField]:
     if field.item:
         yield _ListField(hops, field, field.item)
-        yield from _inside(field.item, (*hops, ())) if field.item.item else _lists(field.item.fields, (*hops, ()))
+        yield from (
+            _inside(field.item, (*hops, ())) if field.item.item else _lists(field.item.fields, (*hops, ()))
+        )
     else:
         yield from _lists(field.fields, hops)
 
@@ -105,16 +114,24 @@ def _view(name: str, question: str, found: _ListField) -> tuple[View, _Names]:
     columns = [
         (names.free("document"), "i.document", "SHA-256 of the document's bytes"),
         (names.free("path"), "i.path", "Path below the inbox, the first of those that hold these bytes"),
-        *((number, f"i.n{at}", "Number of the item around it, from 1") for at, number in enumerate(numbers[:-1], 1)),
+        *(
+            (number, f"i.n{at}", "Number of the item around it, from 1")
+            for at, number in enumerate(numbers[:-1], 1)
+        ),
         (numbers[-1], f"i.n{len(numbers)}", "Number of the item in its list, from 1"),
         *values,
     ]
     leaves = list(_leaves(found.item))
     for at, path in enumerate(leaves):
         what = "_".join(path) or "value"
-        columns += [(names.free(f"{what}_{part}"), f"e.l{at}.{part}", words.format(what)) for part, words in _PROOF.items()]
+        columns += [
+            (names.free(f"{what}_{part}"), f"e.l{at}.{part}", words.format(what))
+            for part, words in _PROOF.items()
+        ]
     select = ",\n    ".join(f"{expression} AS {quoted(column)}" for column, expression, _ in columns)
-    place = " || ".join(f"{literal(prefix)} || (i.n{at} - 1) || ']'" for at, prefix in enumerate(_prefixes(found), 1))
+    place = " || ".join(
+        f"{literal(prefix)} || (i.n{at} - 1) || ']'" for at, prefix in enumerate(_prefixes(found), 1)
+    )
     statement = (
         f"SELECT {select}\nFROM ({_items(question, found)}) AS i\n"
         f"LEFT JOIN ({_proofs(question, found, leaves)}) AS e\n    ON e.document = i.document AND e.place = {place}\n"
@@ -153,7 +170,10 @@ def _proofs(question: str, found: _ListField, leaves: Sequence[tuple[str, ...]])
     """A row an item: its place in the answer, and the proof of each value."""
     pattern = "^" + r"\d+\]".join(re.escape(prefix) for prefix in _prefixes(found)) + r"\d+\]"
     packed = "any_value(struct_pack(page := page, quote := quote, grade := grade, confidence := confidence))"
-    named = [f"{packed} FILTER (leaf = {literal('.' * bool(path) + '.'.join(path))}) AS l{at}" for at, path in enumerate(leaves)]
+    named = [
+        f"{packed} FILTER (leaf = {literal('.' * bool(path) + '.'.join(path))}) AS l{at}"
+        for at, path in enumerate(leaves)
+    ]
     columns = ", ".join(["document", "place", *named])
     return _fill(_PROOFS, columns=columns, pattern=literal(pattern), question=literal(question))
 

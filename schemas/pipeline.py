@@ -18,14 +18,22 @@ from pydantic import BaseModel
 NOTHING_FOUND = "The answer has no value in any field."  # detail of such a reject where the model did not say that it is of another kind
 NOT_APPLICABLE = "not_applicable"  # reason of a reject that is no trouble: the document is not of the kind that was asked about
 INCOMPLETE = "incomplete_list"  # how the mark of a list begins that has fewer items than its table has rows
-SUMMARY = "summary"  # name of the question whose answers are the model's own words, with the pages they rest on
+SUMMARY = (
+    "summary"  # name of the question whose answers are the model's own words, with the pages they rest on
+)
 
 Status = Literal["ok", "empty", "skipped", "error"]
 TextFrom = Literal["file", "layer", "ocr"]
 Grade = Literal["exact", "loose", "missing"]
-Role = Literal["whole", "piece", "again", "context", "columns", "summary"]  # what a part is in its window, see Part
-State = Literal["given", "null", "missing", "failed"]  # a value; said not to be there; not answered at all; answered and not accepted
-Kind = Literal["text", "choice", "date", "datetime", "integer", "number", "decimal", "boolean", "record", "list"]
+Role = Literal[
+    "whole", "piece", "again", "context", "columns", "summary"
+]  # what a part is in its window, see Part
+State = Literal[
+    "given", "null", "missing", "failed"
+]  # a value; said not to be there; not answered at all; answered and not accepted
+Kind = Literal[
+    "text", "choice", "date", "datetime", "integer", "number", "decimal", "boolean", "record", "list"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,9 @@ class Page:
     image_px: tuple[int, int] | None = None  # width, height of the picture when the page has to be seen
     image: bytes | None = None  # JPEG, filled in only when it is about to be sent
     text_from: TextFrom = "file"  # "layer": OCR that somebody put behind the picture of a scan; "ocr": ours
-    repeated: tuple[tuple[int, int], ...] = ()  # spans of running headers and footers that stand on an earlier page too
+    repeated: tuple[
+        tuple[int, int], ...
+    ] = ()  # spans of running headers and footers that stand on an earlier page too
     hidden_chars: int = 0  # characters of the text that nobody sees on the page
 
     @property
@@ -114,8 +124,18 @@ class Part:
 
     def cut(self, start: int, end: int) -> Part:
         """The characters of the text from `start` to `end`. Tokens and picture stay as they are."""
-        inside = ((max(first, start) - start, min(last, end) - start) for first, last in self.repeated if first < end and last > start)
-        return replace(self, start=self.start + start, end=self.start + end, text=self.text[start:end], repeated=tuple(inside))
+        inside = (
+            (max(first, start) - start, min(last, end) - start)
+            for first, last in self.repeated
+            if first < end and last > start
+        )
+        return replace(
+            self,
+            start=self.start + start,
+            end=self.start + end,
+            text=self.text[start:end],
+            repeated=tuple(inside),
+        )
 
 
 def _without(text: str, spans: tuple[tuple[int, int], ...]) -> str:
@@ -163,8 +183,12 @@ class Question:
     fingerprint: str  # SHA-256 over all of the above
     model: type[BaseModel] = field(repr=False, compare=False)  # validates one normalised record
     evidence: tuple[str, ...] = ()  # top-level fields whose values should stand in the document; () means all
-    required_evidence: tuple[str, ...] = ()  # top-level fields whose values are refused when they do not stand there
-    whole: Question | None = field(default=None, repr=False, compare=False)  # what this is a part of, or says in other words
+    required_evidence: tuple[
+        str, ...
+    ] = ()  # top-level fields whose values are refused when they do not stand there
+    whole: Question | None = field(
+        default=None, repr=False, compare=False
+    )  # what this is a part of, or says in other words
 
     @property
     def table(self) -> str:
@@ -180,7 +204,14 @@ Purpose = Literal[
     "missing_rows",  # what a list left out
     "rest",  # a reply that was cut short is carried on
 ]
-ASKED_BEFORE: Mapping[Purpose, int] = {"first": 0, "second_pass": 0, "failed_fields": 1, "alone": 2, "missing_rows": 3, "rest": 1}
+ASKED_BEFORE: Mapping[Purpose, int] = {
+    "first": 0,
+    "second_pass": 0,
+    "failed_fields": 1,
+    "alone": 2,
+    "missing_rows": 3,
+    "rest": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +226,9 @@ class Request:
     prompt_tokens: int
     reply_tokens: int  # the most the reply may have
     purpose: Purpose = "first"
-    legend: Mapping[str, Any] | Sequence[Any] = field(default_factory=dict)  # of the short form of its records; {} for the plain one
+    legend: Mapping[str, Any] | Sequence[Any] = field(
+        default_factory=dict
+    )  # of the short form of its records; {} for the plain one
     complaint: str = ""  # what was told to be wrong with the last answer
 
     @property
@@ -272,4 +305,6 @@ class Reject:
     detail: str  # the sentence for a person, and what is told to the model when it is asked again
     fields: tuple[str, ...] = ()  # top-level fields to ask again; () for all
     kept: Record | None = field(default=None, repr=False)  # what was accepted, if that makes a record
-    answer: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the answers that were accepted, as the reply had them
+    answer: Mapping[str, Any] = field(
+        default_factory=dict, repr=False
+    )  # the answers that were accepted, as the reply had them

@@ -15,7 +15,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.columns import FLAG, MOMENT, REAL, TEXT, WHOLE, Column, Table, View, arrow, column_of, refuse_twins
+from schemas.columns import (
+    FLAG,
+    MOMENT,
+    REAL,
+    TEXT,
+    WHOLE,
+    Column,
+    Table,
+    View,
+    arrow,
+    column_of,
+    refuse_twins,
+)
 from schemas.errors import SchemaError
 from schemas.list_views import list_views
 from schemas.pipeline import Document, Page, Question
@@ -45,7 +57,15 @@ def _columns(*specs: tuple[str, pa.DataType, str]) -> tuple[Column, ...]:
 
 
 _OUTLINE = pa.list_(pa.struct([("level", WHOLE), ("title", TEXT), ("page", WHOLE)]))
-_SHARES = pa.list_(pa.struct([("question", TEXT), ("field", TEXT), *((name, WHOLE) for name in ("answers", "filled", "values", "proved"))]))
+_SHARES = pa.list_(
+    pa.struct(
+        [
+            ("question", TEXT),
+            ("field", TEXT),
+            *((name, WHOLE) for name in ("answers", "filled", "values", "proved")),
+        ]
+    )
+)
 _DOUBTS = pa.list_(pa.struct([("question", TEXT), ("field", TEXT), ("detail", TEXT)]))
 _SPANS = pa.list_(pa.struct([("start", WHOLE), ("stop", WHOLE)]))
 
@@ -69,7 +89,11 @@ DOCUMENTS = Table(
         ("media_type", TEXT, "Type by content, such as application/pdf"),
         ("size_bytes", WHOLE, "Size of the file in bytes"),
         ("status", TEXT, "ok, empty, skipped or error"),
-        ("reason", TEXT, "Class of the trouble, such as encrypted; when status is ok, empty, or container for what only holds others"),
+        (
+            "reason",
+            TEXT,
+            "Class of the trouble, such as encrypted; when status is ok, empty, or container for what only holds others",
+        ),
         ("detail", TEXT, "The sentence for a person"),
         ("page_count", WHOLE, "Number of pages"),
         ("container", TEXT, "Path of the zip, mail or PDF in which it lies; empty for a file of its own"),
@@ -96,7 +120,11 @@ PAGES = Table(
         ("image_width_px", WHOLE, "Width of the picture in pixels, when the page has to be seen"),
         ("image_height_px", WHOLE, "Height of the picture in pixels, when the page has to be seen"),
         ("text_from", TEXT, "file; layer for OCR that came with a scan; ocr for the engine on this machine"),
-        ("repeated", _SPANS, "Running headers and footers that stand on an earlier page too: first character, one past the last"),
+        (
+            "repeated",
+            _SPANS,
+            "Running headers and footers that stand on an earlier page too: first character, one past the last",
+        ),
         ("hidden_chars", WHOLE, "Characters of the text that nobody sees on the page"),
     ),
     "The text of every page that was read",
@@ -115,10 +143,22 @@ EVIDENCE = Table(
             "given; or why the field is null: null as the answer says so, missing as it does not speak of it, failed as it is wrong",
         ),
         ("value", TEXT, "The value as text; null unless state is given"),
-        ("grade", TEXT, "exact, loose, or missing when the value does not stand in the document; null unless state is given"),
+        (
+            "grade",
+            TEXT,
+            "exact, loose, or missing when the value does not stand in the document; null unless state is given",
+        ),
         ("confidence", REAL, "How likely the value is right, 0 to 1; null unless state is given"),
-        ("notes", pa.list_(TEXT), "What the confidence rests on: normalised, noisy, implied, seen, repaired, conflict, agreed, disagreed"),
-        ("detail", TEXT, "Why the answer was not accepted, what other parts of the document say, or how much of a list is missing"),
+        (
+            "notes",
+            pa.list_(TEXT),
+            "What the confidence rests on: normalised, noisy, implied, seen, repaired, conflict, agreed, disagreed",
+        ),
+        (
+            "detail",
+            TEXT,
+            "Why the answer was not accepted, what other parts of the document say, or how much of a list is missing",
+        ),
         ("page", WHOLE, "Page on which the value stands, from 1"),
         ("span_start", WHOLE, "First character of the value on its page, from 0"),
         ("span_end", WHOLE, "One past the last character of the value on its page"),
@@ -134,17 +174,37 @@ REQUESTS = Table(
     ("request",),
     _columns(
         ("request", TEXT, "Fingerprint: SHA-256 of exactly what was sent"),
-        ("question", TEXT, "Name of the question; with .again for some of its fields once more, with .second for a second pass"),
+        (
+            "question",
+            TEXT,
+            "Name of the question; with .again for some of its fields once more, with .second for a second pass",
+        ),
         _ENGINE,
         ("provider", TEXT, "Provider in the catalogue"),
         _MODEL,
         ("documents", pa.list_(TEXT), "Documents in the window, in order"),
-        ("round", WHOLE, "0 the first time, 1 and 2 for what was asked again, 3 for rows that a list left out"),
+        (
+            "round",
+            WHOLE,
+            "0 the first time, 1 and 2 for what was asked again, 3 for rows that a list left out",
+        ),
         ("prompt_tokens", WHOLE, "Tokens sent"),
         ("reply_tokens", WHOLE, "Tokens received"),
-        ("cached_tokens", WHOLE, "Part of the prompt that was billed as cached; null when the provider did not say"),
-        ("cache_write_tokens", WHOLE, "Part of the prompt that was billed as written to the cache; null when the provider did not say"),
-        ("reasoning_tokens", WHOLE, "Part of the reply that was thought and not said; null when the provider did not say"),
+        (
+            "cached_tokens",
+            WHOLE,
+            "Part of the prompt that was billed as cached; null when the provider did not say",
+        ),
+        (
+            "cache_write_tokens",
+            WHOLE,
+            "Part of the prompt that was billed as written to the cache; null when the provider did not say",
+        ),
+        (
+            "reasoning_tokens",
+            WHOLE,
+            "Part of the reply that was thought and not said; null when the provider did not say",
+        ),
         ("cost_usd", REAL, "Cost in USD"),
         ("seconds", REAL, "Seconds from sending to the last byte"),
         ("attempts", WHOLE, "How often it was sent until a reply came"),
@@ -186,7 +246,11 @@ RUNS = Table(
         ("ok", WHOLE, "Documents that ended well"),
         ("failed", WHOLE, "Documents that did not"),
         ("added", WHOLE, "Paths that were not known before"),
-        ("changed", WHOLE, "Paths whose document is another one than before, or could be read, or not, otherwise than before"),
+        (
+            "changed",
+            WHOLE,
+            "Paths whose document is another one than before, or could be read, or not, otherwise than before",
+        ),
         ("removed", WHOLE, "Paths that were gone and left the tables"),
         ("unchanged", WHOLE, "Paths that were as before"),
         ("asked", WHOLE, "Requests sent"),
@@ -197,7 +261,11 @@ RUNS = Table(
         ("exit_code", WHOLE, "Exit code of the command"),
         ("outcome", TEXT, "The sentences that ended the run"),
         ("report", TEXT, "The report of the run, as Markdown"),
-        ("fields", _SHARES, "By field, of the answers of this run: how many there are, and have a value; how many values, and proved ones"),
+        (
+            "fields",
+            _SHARES,
+            "By field, of the answers of this run: how many there are, and have a value; how many values, and proved ones",
+        ),
         ("doubts", _DOUBTS, "Fields that had a value less often than in earlier runs, and a sentence"),
     ),
     "Every run that changed something or was stopped, and how it ended",
@@ -205,16 +273,24 @@ RUNS = Table(
 
 SHIPPED_VIEWS = Path(__file__).parent / "views"
 FIXED = {table.name: table for table in (DOCUMENTS, PAGES, EVIDENCE, REQUESTS, REJECTS, RUNS)}
-OWN_NAMES = frozenset({*FIXED, "summary", *(path.stem for path in SHIPPED_VIEWS.glob("*.sql"))})  # which no other schema or view may have
+OWN_NAMES = frozenset(
+    {*FIXED, "summary", *(path.stem for path in SHIPPED_VIEWS.glob("*.sql"))}
+)  # which no other schema or view may have
 
-_BEFORE = _columns(_DOCUMENT, ("path", TEXT, "Path below the inbox, the first of those that hold these bytes"))
+_BEFORE = _columns(
+    _DOCUMENT, ("path", TEXT, "Path below the inbox, the first of those that hold these bytes")
+)
 _AFTER = _columns(
     _ENGINE,
     _MODEL,
     _QUESTION,
     _FINGERPRINT,
     _RUN,
-    ("former", FLAG, "Whether it is of an earlier state of the file, or of an earlier question or model, and has no successor yet"),
+    (
+        "former",
+        FLAG,
+        "Whether it is of an earlier state of the file, or of an earlier question or model, and has no successor yet",
+    ),
     _INBOX,
     _REQUEST,
     ("conflicts", pa.list_(TEXT), "Fields on which the parts of a long document, or two passes, disagreed"),
@@ -229,12 +305,22 @@ def question_table(question: Question) -> Table:
     Raises SchemaError for a name that is no SQL identifier or is taken, and for a field that collides with a column of ours.
     """
     if not fullmatch(r"[a-z_][a-z0-9_]{0,62}", question.name):
-        raise SchemaError(f"{question.name!r} cannot name a table.", about=question.name, next_step="Use a-z, 0-9 and _, at most 63.")
+        raise SchemaError(
+            f"{question.name!r} cannot name a table.",
+            about=question.name,
+            next_step="Use a-z, 0-9 and _, at most 63.",
+        )
     if question.name in FIXED:
-        raise SchemaError(f"The table {question.name!r} is Octavo's own.", about=question.name, next_step="Name the schema otherwise.")
+        raise SchemaError(
+            f"The table {question.name!r} is Octavo's own.",
+            about=question.name,
+            next_step="Name the schema otherwise.",
+        )
     for field in question.fields:
         if field.name.lower() in META:
-            message = f"The field {field.name!r} of {question.name!r} collides with a column that every answer has."
+            message = (
+                f"The field {field.name!r} of {question.name!r} collides with a column that every answer has."
+            )
             raise SchemaError(message, about=field.name, next_step="Name the field otherwise.")
     refuse_twins(question.fields, question.name)
     fields = tuple(column_of(field) for field in question.fields)

@@ -16,7 +16,13 @@ from websockets.sync.connection import Connection
 
 from tests.prefect_server import wait_for
 
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic", "--no-first-run"]
+QUIET = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+]
 
 
 class Page:
@@ -58,15 +64,31 @@ def browser(folder: Path) -> Iterator[Page]:
     if not (chromium := shutil.which("chromium")):
         pytest.skip("there is no Chromium on this machine")
     data = folder / "browser"
-    command = [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", *QUIET, f"--user-data-dir={data}", "--remote-debugging-port=0"]
-    process = subprocess.Popen([*command, "--window-size=1280,1000", "about:blank"], stderr=subprocess.DEVNULL)
+    command = [
+        chromium,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        *QUIET,
+        f"--user-data-dir={data}",
+        "--remote-debugging-port=0",
+    ]
+    process = subprocess.Popen(
+        [*command, "--window-size=1280,1000", "about:blank"], stderr=subprocess.DEVNULL
+    )
     try:
         port, path = wait_for(lambda: words_of(data / "DevToolsActivePort"), "Chromium")
         with connect(f"ws://127.0.0.1:{port}{path}", max_size=None) as root:
             target = Page(root).call("Target.createTarget", url="about:blank")["targetId"]
         with connect(f"ws://127.0.0.1:{port}/devtools/page/{target}", max_size=None) as connection:
             page = Page(connection)
-            page.call("Emulation.setDeviceMetricsOverride", width=1280, height=1000, deviceScaleFactor=1, mobile=False)
+            page.call(
+                "Emulation.setDeviceMetricsOverride",
+                width=1280,
+                height=1000,
+                deviceScaleFactor=1,
+                mobile=False,
+            )
             yield page
     finally:
         process.terminate()

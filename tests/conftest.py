@@ -19,9 +19,23 @@ hypothesis.settings.register_profile("octavo", deadline=None)  # machines are no
 hypothesis.settings.load_profile("octavo")
 
 # Files that start a Prefect server: one worker does them one after the other, since two servers starve one another on two cores.
-SERVERS = ("test_flows_schedule", "test_flows_prefect", "test_flows_automations", "test_flows_serve", "test_flows_reporting")
+SERVERS = (
+    "test_flows_schedule",
+    "test_flows_prefect",
+    "test_flows_automations",
+    "test_flows_serve",
+    "test_flows_reporting",
+)
 # Files that take long, so that they are not what is left at the end.
-LONG = ("test_flows_days", "test_ask_kill", "test_flows_order", "test_flows_long", "test_flows_cli", "test_ask_batch", "test_store_crash")
+LONG = (
+    "test_flows_days",
+    "test_ask_kill",
+    "test_flows_order",
+    "test_flows_long",
+    "test_flows_cli",
+    "test_ask_batch",
+    "test_store_crash",
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -49,7 +63,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Nothing of the machine's settings reaches a test, least of all a key with money behind it, and nothing of one test the next."""
-    variables = [name for provider in catalogue().providers.values() for name in (provider.key_env, provider.base_url_env) if name]
+    variables = [
+        name
+        for provider in catalogue().providers.values()
+        for name in (provider.key_env, provider.base_url_env)
+        if name
+    ]
     for name in (*variables, "PREFECT_API_URL", "OCTAVO_TOKENIZER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OCTAVO_HOME", str(tmp_path_factory.mktemp("home")))

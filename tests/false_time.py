@@ -33,7 +33,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         """Start at zero."""
         self._poll = selectors.DefaultSelector()
-        selector: Any = SimpleNamespace(**{name: getattr(self._poll, name) for name in _SELECTOR}, select=self._select)
+        selector: Any = SimpleNamespace(
+            **{name: getattr(self._poll, name) for name in _SELECTOR}, select=self._select
+        )
         super().__init__(selector)
         self.now = 0.0
         self.turns = 0  # how often the loop went round: what polling would raise
@@ -90,7 +92,10 @@ def wall() -> float:
 async def emulated(config: Config) -> AsyncIterator[Emulator]:
     """A running emulator on this virtual loop. Without a vocabulary tokens are counted by length, so that full windows are soon counted."""
     clock = SimpleNamespace(monotonic=now, time=wall)
-    with mock.patch.object(emulator_clock, "time", clock), mock.patch.object(emulator_server, "_DOOR_POLL_S", 1.0):
+    with (
+        mock.patch.object(emulator_clock, "time", clock),
+        mock.patch.object(emulator_server, "_DOOR_POLL_S", 1.0),
+    ):
         emulator = Emulator(config)
         if not config.vocabulary:
             emulator.state.counter.vocabulary = _Lengths(config)

@@ -29,8 +29,13 @@ SCHEMA = {
     },
 }
 ROWS_A_PAGE = 40
-_PAGE = re.compile(r"<<(?!end>>)(?P<short>\w+)(?: page \d+/\d+(?:, (?P<role>\w+))?)?>>\n?(?P<text>.*?)(?=<<)", re.DOTALL)
-_ROW = re.compile(r"^\d+\s+(?P<article>Article \w+)\s+(?P<quantity>\d+)\s+(?P<price>[\d.]+)\s+(?P<amount>[\d.]+)$", re.MULTILINE)
+_PAGE = re.compile(
+    r"<<(?!end>>)(?P<short>\w+)(?: page \d+/\d+(?:, (?P<role>\w+))?)?>>\n?(?P<text>.*?)(?=<<)", re.DOTALL
+)
+_ROW = re.compile(
+    r"^\d+\s+(?P<article>Article \w+)\s+(?P<quantity>\d+)\s+(?P<price>[\d.]+)\s+(?P<amount>[\d.]+)$",
+    re.MULTILINE,
+)
 
 
 def article(number: int) -> str:
@@ -57,7 +62,9 @@ def shown(body: Mapping[str, Any], *roles: str) -> dict[str, str]:
     said = "".join(text_of(message) for message in body["messages"] if message["role"] == "user")
     found: dict[str, str] = {}
     for page in _PAGE.finditer(said):
-        found[page["short"]] = found.get(page["short"], "") + (page["text"] + "\n" if (page["role"] or "") in roles else "")
+        found[page["short"]] = found.get(page["short"], "") + (
+            page["text"] + "\n" if (page["role"] or "") in roles else ""
+        )
     return found
 
 
@@ -73,7 +80,11 @@ def reader(leaves_out: Callable[[dict[str, Any], str], bool] = lambda _body, _ar
                 for row in _ROW.finditer(text)
                 if not leaves_out(body, row["article"])
             ]
-            records[short] = {"number": number and number[1], "total": total and float(total[1]), "items": items}
+            records[short] = {
+                "number": number and number[1],
+                "total": total and float(total[1]),
+                "items": items,
+            }
         return enveloped(body, records)
 
     return answer

@@ -42,7 +42,9 @@ def conforms(value: Any, schema: dict[str, Any]) -> bool:
         return False
     if isinstance(value, dict):
         properties = schema["properties"]
-        return set(schema["required"]) <= set(value) <= set(properties) and all(conforms(value[key], properties[key]) for key in value)
+        return set(schema["required"]) <= set(value) <= set(properties) and all(
+            conforms(value[key], properties[key]) for key in value
+        )
     if isinstance(value, list) and not all(conforms(item, schema["items"]) for item in value):
         return False
     return all(least <= value_size <= most for least, value_size, most in _bounds(value, schema))
@@ -59,7 +61,13 @@ def _bounds(value: Any, schema: dict[str, Any]) -> Iterator[tuple[Any, Any, Any]
 
 
 def _is(value: Any, name: str) -> bool:
-    kinds: dict[str, Any] = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
+    kinds: dict[str, Any] = {
+        "object": dict,
+        "array": list,
+        "string": str,
+        "boolean": bool,
+        "null": type(None),
+    }
     if name in kinds:
         return isinstance(value, kinds[name])
     number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -68,7 +76,11 @@ def _is(value: Any, name: str) -> bool:
 
 def _places(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield schema
-    inner = [*schema.get("properties", {}).values(), *schema.get("anyOf", []), *([schema["items"]] if "items" in schema else [])]
+    inner = [
+        *schema.get("properties", {}).values(),
+        *schema.get("anyOf", []),
+        *([schema["items"]] if "items" in schema else []),
+    ]
     for place in inner:
         yield from _places(place)
 
@@ -107,7 +119,10 @@ def _type_faults(schema: dict[str, Any], at: str, depth: int) -> Iterator[str]:
 
 
 def _value_faults(schema: dict[str, Any], at: str, types: list[str]) -> Iterator[str]:
-    if types == ["object"] and (schema.get("required") != list(schema["properties"]) or schema.get("additionalProperties") is not False):
+    if types == ["object"] and (
+        schema.get("required") != list(schema["properties"])
+        or schema.get("additionalProperties") is not False
+    ):
         yield f"{at}: strict mode wants all keys required and no others"
     if types == ["array"] and not schema.get("items"):
         yield f"{at}: an array of anything"

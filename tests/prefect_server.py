@@ -43,21 +43,38 @@ class Server:
     def prefect(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command of Prefect, as it would be typed in the checkout."""
         command = [sys.executable, "-m", "prefect", "--no-prompt", *words]
-        return subprocess.run(command, cwd=ROOT, env=self.environ, check=False, capture_output=True, text=True, timeout=400)
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environ, check=False, capture_output=True, text=True, timeout=400
+        )
 
     def octavo(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command of Octavo that reports to this server."""
         command = [sys.executable, "-m", "flows.cli", *words]
-        return subprocess.run(command, cwd=ROOT, env=self.environ, check=False, capture_output=True, text=True, timeout=400)
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environ, check=False, capture_output=True, text=True, timeout=400
+        )
 
     def run(self, deployment: str, job: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
         """Run a deployment as CI does and wait for its end."""
-        return self.prefect("deployment", "run", deployment, "--watch", "--watch-timeout", "300", "--param", f"job={json.dumps(job)}")
+        return self.prefect(
+            "deployment",
+            "run",
+            deployment,
+            "--watch",
+            "--watch-timeout",
+            "300",
+            "--param",
+            f"job={json.dumps(job)}",
+        )
 
-    def ask(self, path: str, body: Mapping[str, Any] | Sequence[Any] | None = None, *, method: str = "") -> Any:
+    def ask(
+        self, path: str, body: Mapping[str, Any] | Sequence[Any] | None = None, *, method: str = ""
+    ) -> Any:
         """A question to the API: GET, or POST with a body, unless a method is named. A busy database (503) is asked again."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}{path}", data, {"Content-Type": "application/json"}, method=method or None)
+        request = urllib.request.Request(
+            f"{self.url}{path}", data, {"Content-Type": "application/json"}, method=method or None
+        )
         for pause_s in (1, 2, 4, 0):
             try:
                 with urllib.request.urlopen(request, timeout=30) as reply:
@@ -81,8 +98,17 @@ class Server:
 
 def environ(home: Path, **more: str) -> dict[str, str]:
     """The environment without anyone's keys and servers, and with a Prefect home of its own."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MOONSHOT_"))}
-    return {**kept, "PREFECT_HOME": str(home), "OCTAVO_HOME": str(home / "octavo"), "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1", **more}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MOONSHOT_"))
+    }
+    return {
+        **kept,
+        "PREFECT_HOME": str(home),
+        "OCTAVO_HOME": str(home / "octavo"),
+        "DO_NOT_TRACK": "1",
+        "PYTHONUNBUFFERED": "1",
+        **more,
+    }
 
 
 def free_port() -> int:
@@ -103,18 +129,28 @@ def wait_for(look: Callable[[], Answer], what: str, patience_s: float = 60.0) ->
 
 def alive(pids: list[int]) -> list[int]:
     """Which of the processes still run."""
-    return [pid for pid in pids if Path(f"/proc/{pid}/stat").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text()]
+    return [
+        pid
+        for pid in pids
+        if Path(f"/proc/{pid}/stat").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    ]
 
 
 @contextmanager
-def serving(home: Path, log: Path, *, port: int = 0, **more: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def serving(
+    home: Path, log: Path, *, port: int = 0, **more: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """`octavo serve` until its worker is there, then until it was asked to end; whatever it started has to be gone with it."""
     port = port or free_port()
     with log.open("wb") as output:
         command = [sys.executable, "-m", "flows.cli", "serve", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=ROOT, env=environ(home, **more), stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environ(home, **more), stdout=output, stderr=subprocess.STDOUT
+        )
     try:
-        wait_for(lambda: process.poll() is not None or b"' started!" in log.read_bytes(), "octavo serve", START_S)
+        wait_for(
+            lambda: process.poll() is not None or b"' started!" in log.read_bytes(), "octavo serve", START_S
+        )
         assert process.poll() is None, log.read_text()
         yield process, port
     finally:

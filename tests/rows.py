@@ -19,7 +19,9 @@ INVOICE_FIELDS = (
 )
 
 
-def question(name: str = "invoice", fields: tuple[Field, ...] = INVOICE_FIELDS, fingerprint: str = "f1") -> Question:
+def question(
+    name: str = "invoice", fields: tuple[Field, ...] = INVOICE_FIELDS, fingerprint: str = "f1"
+) -> Question:
     """A question with a schema of every nesting."""
     return Question(name, "Read the invoice.\nAll of it.", fields, {}, 100, fingerprint, BaseModel)
 
@@ -36,8 +38,16 @@ def document(name: str) -> Document:
 
 def record(name: str, number: str = "R-1") -> Record:
     """An answer about the document `name`."""
-    value = {"number": number, "issued": "2024-01-31", "total": "12.50", "lines": [{"what": "paper", "amount": "12.50"}]}
-    evidence = (Evidence("number", number, "exact", 1, 0, 3, number), Evidence("lines[0].what", "paper", "missing"))
+    value = {
+        "number": number,
+        "issued": "2024-01-31",
+        "total": "12.50",
+        "lines": [{"what": "paper", "amount": "12.50"}],
+    }
+    evidence = (
+        Evidence("number", number, "exact", 1, 0, 3, number),
+        Evidence("lines[0].what", "paper", "missing"),
+    )
     return Record(sha(name), "invoice", value, evidence, "request-1")
 
 
@@ -49,7 +59,10 @@ def reject(name: str, reason: str) -> Reject:
 def read(*names: str) -> list[Change]:
     """The changes after reading these documents."""
     pages = [tables.page_row(Page(sha(name), 1, f"Text of {name}"), 3) for name in names]
-    return [Change(tables.DOCUMENTS, [tables.document_row(document(name), "1") for name in names]), Change(tables.PAGES, pages)]
+    return [
+        Change(tables.DOCUMENTS, [tables.document_row(document(name), "1") for name in names]),
+        Change(tables.PAGES, pages),
+    ]
 
 
 def answers(*names: str, number: str = "R-1", asked: Question | None = None) -> list[Change]:
@@ -57,7 +70,10 @@ def answers(*names: str, number: str = "R-1", asked: Question | None = None) -> 
     asked = asked or question()
     records = [record(name, number) for name in names]
     return [
-        Change(tables.question_table(asked), [tables.record_row(one, asked, "offline", "rules") for one in records]),
+        Change(
+            tables.question_table(asked),
+            [tables.record_row(one, asked, "offline", "rules") for one in records],
+        ),
         Change(tables.EVIDENCE, [row for one in records for row in tables.evidence_rows(one)]),
         Change(tables.REJECTS, (), {(one.document, one.question) for one in records}),
     ]

@@ -31,16 +31,28 @@ def slips(folder: Path) -> Path:
     schema = {"type": "object", "description": "A parcel.", "properties": {"sender": {"type": "string"}}}
     (folder / "parcel.json").write_text(json.dumps(schema), encoding="utf-8")
     for number in range(SLIPS):
-        (inbox / f"slip{number:03}.txt").write_text(f"Parcel slip {number}\nsender: Sender Number {number} Ltd\n", encoding="utf-8")
+        (inbox / f"slip{number:03}.txt").write_text(
+            f"Parcel slip {number}\nsender: Sender Number {number} Ltd\n", encoding="utf-8"
+        )
     return inbox
 
 
 def start(kimi: Running, inbox: Path, environ: Mapping[str, str] = os.environ) -> subprocess.Popen[str]:
     """`octavo run` over the slips."""
-    flags = ["--out", str(inbox.parent / "out"), "--extract", str(inbox.parent / "parcel.json"), "--base-url", kimi.base_url, "--yes"]
+    flags = [
+        "--out",
+        str(inbox.parent / "out"),
+        "--extract",
+        str(inbox.parent / "parcel.json"),
+        "--base-url",
+        kimi.base_url,
+        "--yes",
+    ]
     flags += ["--tier", "5", "--concurrency", str(AT_ONCE), "--max-documents-per-window", "1"]
     command = [sys.executable, "-m", "flows.cli", "run", str(inbox), *flags]
-    return subprocess.Popen(command, cwd=ROOT, env={**environ, "MOONSHOT_API_KEY": kimi.key}, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, env={**environ, "MOONSHOT_API_KEY": kimi.key}, stderr=subprocess.PIPE, text=True
+    )
 
 
 def assert_drained(kimi: Running, out: Path, left: int) -> None:
@@ -52,7 +64,9 @@ def assert_drained(kimi: Running, out: Path, left: int) -> None:
 
 def ended_by(kimi: Running, started: subprocess.Popen[str], number: int) -> tuple[str, int]:
     """Send the signal once some calls are answered and others in flight; gives what was said and how many calls left by then."""
-    wait_for(lambda: len(kimi.paid()) >= AT_ONCE and len(kimi.log.chats()) > len(kimi.paid()), "some replies", 120)
+    wait_for(
+        lambda: len(kimi.paid()) >= AT_ONCE and len(kimi.log.chats()) > len(kimi.paid()), "some replies", 120
+    )
     left = len(kimi.log.chats())
     started.send_signal(number)
     _, said = started.communicate(timeout=60)

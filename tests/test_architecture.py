@@ -22,8 +22,25 @@ from schemas.errors import OctavoError
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("schemas", "processors", "flows")
 FILES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
-LEADS = {"read": "pages", "pack": "windows", "ask": "replies", "check": "records", "store": "warehouse", "query": "sql", "score": "answers"}
-LEADS_INSIDE = ("answer", "flow_run", "document", "worker", "serve", "show", "compiler", "values")  # of rooms inside rooms
+LEADS = {
+    "read": "pages",
+    "pack": "windows",
+    "ask": "replies",
+    "check": "records",
+    "store": "warehouse",
+    "query": "sql",
+    "score": "answers",
+}
+LEADS_INSIDE = (
+    "answer",
+    "flow_run",
+    "document",
+    "worker",
+    "serve",
+    "show",
+    "compiler",
+    "values",
+)  # of rooms inside rooms
 ONE_DOOR = {  # library -> files or rooms that may import it
     "openai": ("processors/ask/api/chat",),
     "prefect": ("flows/",),
@@ -71,7 +88,12 @@ def place(path: Path) -> str:
 def test_contracts_hold() -> None:
     """The import contracts of pyproject.toml hold: floors, rooms, and who knows which library."""
     done = subprocess.run(
-        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"],
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command as run; run()",
+            "--no-cache",
+        ],
         cwd=ROOT,
         check=False,
         capture_output=True,
@@ -95,28 +117,54 @@ def test_flows_call_leads_only() -> None:
             parts = name.split(".")
             if parts[0] == "processors" and len(parts) > 2 and parts[2] != LEADS[parts[1]]:
                 strangers.add(f"{place(path)}: {name}")
-    allowed = {"flows/settings.py: processors.ask.providers", "flows/commands/show.py: processors.ask.providers"}
+    allowed = {
+        "flows/settings.py: processors.ask.providers",
+        "flows/commands/show.py: processors.ask.providers",
+    }
     assert not {stranger for stranger in strangers if not stranger.startswith(tuple(allowed))}
 
 
 def test_names_stand_once() -> None:
     """No class name stands twice in the tree, and no file name but leads, and commands, which are named as they are typed."""
     classes = Counter(
-        node.name for path in FILES if "extraction" not in path.parts for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)
+        node.name
+        for path in FILES
+        if "extraction" not in path.parts
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ClassDef)
     )
     assert not {name: count for name, count in classes.items() if count > 1}
     leads = {*LEADS.values(), *LEADS_INSIDE}
     names = Counter(
-        path.stem for path in FILES if path.stem not in {"__init__", *leads} and not {"commands", "extraction"} & set(path.parts)
+        path.stem
+        for path in FILES
+        if path.stem not in {"__init__", *leads} and not {"commands", "extraction"} & set(path.parts)
     )
     assert not {name: count for name, count in names.items() if count > 1}
 
 
 def test_no_empty_word_is_a_name() -> None:
     """Words that could be said of anything are no names by themselves."""
-    empty = {"found", "said", "told", "left", "known", "kept", "again", "once", "some", "here", "there", "came", "heard"}
+    empty = {
+        "found",
+        "said",
+        "told",
+        "left",
+        "known",
+        "kept",
+        "again",
+        "once",
+        "some",
+        "here",
+        "there",
+        "came",
+        "heard",
+    }
     public = [
-        node.name for path in FILES for node in tree(path).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        node.name
+        for path in FILES
+        for node in tree(path).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     ]
     methods = [
         inner.name
@@ -137,9 +185,18 @@ def test_readers_have_what_a_reader_has() -> None:
 
 def test_imports_run_in_no_circle() -> None:
     """No file imports itself by way of others, imports for types and inside functions counted."""
-    modules = {place(path).removesuffix(".py").replace("/", "."): path for path in FILES if path.name != "__init__.py"}
+    modules = {
+        place(path).removesuffix(".py").replace("/", "."): path
+        for path in FILES
+        if path.name != "__init__.py"
+    }
     left = {
-        name: {found for full in imports(path) for found in (full, full.rpartition(".")[0]) if found in modules and found != name}
+        name: {
+            found
+            for full in imports(path)
+            for found in (full, full.rpartition(".")[0])
+            if found in modules and found != name
+        }
         for name, path in modules.items()
     }
     while free := {name for name, needed in left.items() if not needed & left.keys()}:
@@ -149,7 +206,20 @@ def test_imports_run_in_no_circle() -> None:
 
 def test_pack_and_check_are_pure() -> None:
     """Packing and checking touch no disk, network or clock."""
-    impure = {"os", "io", "pathlib", "time", "socket", "asyncio", "random", "secrets", "tempfile", "subprocess", "httpx2", "sqlite3"}
+    impure = {
+        "os",
+        "io",
+        "pathlib",
+        "time",
+        "socket",
+        "asyncio",
+        "random",
+        "secrets",
+        "tempfile",
+        "subprocess",
+        "httpx2",
+        "sqlite3",
+    }
     found = {
         f"{place(path)}: {name}"
         for room in ("pack", "check")
@@ -169,7 +239,11 @@ def test_init_files_hold_a_docstring_and_no_code() -> None:
 
 def test_functions_are_short() -> None:
     """Functions have a median of at most 10 lines, a ninth decile of at most 30, and none has more than 60."""
-    sizes = {f"{place(path)}:{node.name}": node.end_lineno - node.lineno + 1 for path, node in functions() if node.end_lineno}
+    sizes = {
+        f"{place(path)}:{node.name}": node.end_lineno - node.lineno + 1
+        for path, node in functions()
+        if node.end_lineno
+    }
     assert not {name: size for name, size in sizes.items() if size > 60}
     assert statistics.median(sizes.values()) <= 10
     assert statistics.quantiles(sizes.values(), n=10)[-1] <= 30
@@ -196,8 +270,12 @@ def test_everything_public_says_what_it_is() -> None:
 def _is_top(path: Path, node: ast.AST) -> bool:
     module = tree(path)
     owners: list[ast.Module | ast.ClassDef] = [module]
-    owners += [item for item in module.body if isinstance(item, ast.ClassDef) and not item.name.startswith("_")]
-    return any(getattr(item, "lineno", 0) == getattr(node, "lineno", 0) for owner in owners for item in owner.body)
+    owners += [
+        item for item in module.body if isinstance(item, ast.ClassDef) and not item.name.startswith("_")
+    ]
+    return any(
+        getattr(item, "lineno", 0) == getattr(node, "lineno", 0) for owner in owners for item in owner.body
+    )
 
 
 def test_errors_are_drawn() -> None:
@@ -208,7 +286,11 @@ def test_errors_are_drawn() -> None:
         for line in lines
         if (words := line.split()) and len(words) > 1 and words[1].rstrip(",").isdigit()
     }
-    classes = [item for item in vars(schemas.errors).values() if isinstance(item, type) and issubclass(item, OctavoError)]
+    classes = [
+        item
+        for item in vars(schemas.errors).values()
+        if isinstance(item, type) and issubclass(item, OctavoError)
+    ]
     assert set(drawn) == {item.__name__ for item in classes}
     for item in classes:
         indent, code = drawn[item.__name__]
@@ -218,7 +300,19 @@ def test_errors_are_drawn() -> None:
 
 def test_run_does_not_import_prefect() -> None:
     """`octavo run` without a server starts at once: nothing on its way imports Prefect, the OCR or a document library."""
-    heavy = {"prefect", "rapidocr", "onnxruntime", "pypdf", "pypdfium2", "docx", "pptx", "kreuzberg", "PIL", "pikepdf", "fastapi"}
+    heavy = {
+        "prefect",
+        "rapidocr",
+        "onnxruntime",
+        "pypdf",
+        "pypdfium2",
+        "docx",
+        "pptx",
+        "kreuzberg",
+        "PIL",
+        "pikepdf",
+        "fastapi",
+    }
     code = f"import sys; from flows import cli, order; print(*sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -35,7 +35,12 @@ async def run(kimi: Running, tmp_path: Path, said: list[str], **changes: object)
     """A job with one letter."""
     (tmp_path / "inbox").mkdir(exist_ok=True)
     (tmp_path / "inbox" / "a.txt").write_text("subject: balance\n", encoding="utf-8")
-    plain = {"inbox": str(tmp_path / "inbox"), "out": str(tmp_path / "out"), "base_url": kimi.base_url, "extract": ["letter"]}
+    plain = {
+        "inbox": str(tmp_path / "inbox"),
+        "out": str(tmp_path / "out"),
+        "base_url": kimi.base_url,
+        "extract": ["letter"],
+    }
     job = Job.model_validate({**plain, **changes})
     return await order.run(job, settings.account(job, {}, key=kimi.key), hooks=Hooks(on_notice=said.append))
 
@@ -117,7 +122,9 @@ async def test_who_does_not_tell_is_not_asked_again() -> None:
 
 async def test_another_currency_is_not_compared(kimi: Running) -> None:
     """A balance in yuan is not held against an estimate in dollars; nothing left is nothing left in every currency."""
-    account = settings.account(Job(inbox=".", provider="moonshot-cn", base_url=kimi.base_url), {}, key=kimi.key)
+    account = settings.account(
+        Job(inbox=".", provider="moonshot-cn", base_url=kimi.base_url), {}, key=kimi.key
+    )
     assert replace(account).provider.currency == "CNY"
 
     async def read() -> float | None:
@@ -126,7 +133,9 @@ async def test_another_currency_is_not_compared(kimi: Running) -> None:
     await Balance(read, account.provider.currency, hear=pytest.fail).begin(100.0)
 
 
-@pytest.mark.parametrize("said", [{"data": []}, {"data": None}, [], None, {}, {"data": {"available_balance": "much"}}])
+@pytest.mark.parametrize(
+    "said", [{"data": []}, {"data": None}, [], None, {}, {"data": {"available_balance": "much"}}]
+)
 async def test_what_cannot_be_read_is_not_told(said: Any) -> None:
     """A balance in a form that nobody knows is no balance, and no end of the run."""
 
@@ -164,7 +173,9 @@ async def test_a_balance_that_fails_once_ends_no_run(kimi: Running, tmp_path: Pa
     assert (await look_up(account))[1] is not None
 
 
-async def test_the_balance_is_read_while_batches_are_waited_for(kimi: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_balance_is_read_while_batches_are_waited_for(
+    kimi: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An account that is emptied while its batches are with the provider is said then; what is ordered stays ordered."""
     kimi.config.batch_step_s = 1_000_000.0
     monkeypatch.setattr(balances, "EVERY_S", 0.0)

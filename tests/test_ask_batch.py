@@ -48,7 +48,14 @@ LATER = 1_000_000.0  # a step of the provider that takes longer than any test
 @pytest.fixture
 def kimi() -> Iterator[Running]:
     """A Kimi that answers from lines such as `sender: Acme`, and batches at once."""
-    config = Config(tier=5, timing=False, keep_bodies=True, oracle=labelled_lines, batch_step_s=0.01, batch_lines_per_s=10_000)
+    config = Config(
+        tier=5,
+        timing=False,
+        keep_bodies=True,
+        oracle=labelled_lines,
+        batch_step_s=0.01,
+        batch_lines_per_s=10_000,
+    )
     with running(config) as emulator:
         yield emulator
 
@@ -60,14 +67,23 @@ def inbox(tmp_path: Path) -> Path:
     folder = tmp_path / "inbox"
     folder.mkdir()
     for number in range(6):
-        (folder / f"slip{number}.txt").write_text(f"Slip {number}\nsender: Sender {number} Ltd\nweight: {number}.25\n", encoding="utf-8")
+        (folder / f"slip{number}.txt").write_text(
+            f"Slip {number}\nsender: Sender {number} Ltd\nweight: {number}.25\n", encoding="utf-8"
+        )
     return folder
 
 
 def job_of(kimi: Running, inbox: Path, **changes: Any) -> Job:
     """A job with one document a window, so that six slips are six requests."""
-    plain = {"inbox": str(inbox), "out": str(inbox.parent / "out"), "extract": [str(inbox.parent / "parcel.json")], "tier": 5}
-    return Job.model_validate({**plain, "base_url": kimi.base_url, "mode": "batch", "max_documents_per_window": 1, **changes})
+    plain = {
+        "inbox": str(inbox),
+        "out": str(inbox.parent / "out"),
+        "extract": [str(inbox.parent / "parcel.json")],
+        "tier": 5,
+    }
+    return Job.model_validate(
+        {**plain, "base_url": kimi.base_url, "mode": "batch", "max_documents_per_window": 1, **changes}
+    )
 
 
 def account_of(kimi: Running, job: Job, **rules: Any) -> Account:
@@ -117,9 +133,13 @@ async def test_the_tables_of_a_live_run_at_60_percent(kimi: Running, inbox: Path
     assert (len(lines), count(kimi, "batch_create"), count(kimi, "chat")) == (6, 1, 6)
     assert ended.cost_usd == pytest.approx(sum(entry.cost_usd for entry in lines))
     model = settings.catalogue().models["kimi-k2.6"]
-    full_usd = sum(model.cost_usd(entry.prompt_tokens, entry.reply_tokens, entry.cached_tokens) for entry in lines)
+    full_usd = sum(
+        model.cost_usd(entry.prompt_tokens, entry.reply_tokens, entry.cached_tokens) for entry in lines
+    )
     assert ended.cost_usd == pytest.approx(0.6 * full_usd)
-    assert sum(row["cost_usd"] for row in Warehouse(Path(job.out)).rows("requests")) == pytest.approx(ended.cost_usd)
+    assert sum(row["cost_usd"] for row in Warehouse(Path(job.out)).rows("requests")) == pytest.approx(
+        ended.cost_usd
+    )
     assert ended.cost_usd < 0.65 * paid.cost_usd
 
 
@@ -200,7 +220,9 @@ async def test_a_batch_that_is_not_accepted_is_asked_live(kimi: Running, inbox: 
     ended = await run_watching(job, account, back)
     assert (ended.exit_code, count(kimi, "batch"), count(kimi, "chat")) == (0, 0, 6)
     with sqlite3.connect(ledger(job)) as connection:
-        reasons = connection.execute("SELECT DISTINCT error, billed_nano FROM ends WHERE error IS NOT NULL").fetchall()
+        reasons = connection.execute(
+            "SELECT DISTINCT error, billed_nano FROM ends WHERE error IS NOT NULL"
+        ).fetchall()
     assert len(reasons) == 1
     assert "cannot be used in a batch" in reasons[0][0]
     assert reasons[0][1] == 0
@@ -239,7 +261,9 @@ async def test_an_interrupted_wait_says_how_to_go_on(kimi: Running, inbox: Path)
     assert (count(kimi, "batch_create"), kimi.paid()) == (1, [])
 
 
-async def test_a_batch_that_waits_counts_for_other_runs(kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_batch_that_waits_counts_for_other_runs(
+    kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run may end before its batch: a shared cap keeps what that may cost, and a run on another folder has only the rest."""
     monkeypatch.setenv("OCTAVO_HOME", str(inbox.parent / "home"))
     kimi.config.batch_step_s = LATER
@@ -250,7 +274,9 @@ async def test_a_batch_that_waits_counts_for_other_runs(kimi: Running, inbox: Pa
     stop.end(Interrupted(signal.SIGINT))
     await working
     (waiting,) = pending(ledger(job))
-    other = await order.run(job.model_copy(update={"out": str(inbox.parent / "other"), "mode": "live"}), account)
+    other = await order.run(
+        job.model_copy(update={"out": str(inbox.parent / "other"), "mode": "live"}), account
+    )
     assert "project p is reached" in other.stopped
     assert 0 < other.cost_usd <= 0.0075 - waiting.reserved_usd
     shared = Spending(inbox.parent / "home" / "spending.sqlite", project="p", run="")
@@ -261,7 +287,18 @@ async def test_ctrl_c_leaves_the_batch_where_it_is(kimi: Running, inbox: Path) -
     """`octavo run --mode batch` hears a signal within a second or so, ends with 130, and tells how the batch is fetched."""
     kimi.config.batch_step_s = LATER
     job = job_of(kimi, inbox)
-    flags = [job.inbox, "--out", job.out, "--extract", *job.extract, "--base-url", kimi.base_url, "--mode", "batch", "--yes"]
+    flags = [
+        job.inbox,
+        "--out",
+        job.out,
+        "--extract",
+        *job.extract,
+        "--base-url",
+        kimi.base_url,
+        "--mode",
+        "batch",
+        "--yes",
+    ]
     command = [sys.executable, "-m", "flows.cli", "run", *flags]
     environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key}
     started = subprocess.Popen(  # noqa: ASYNC220 - starting takes no time
@@ -287,7 +324,9 @@ async def test_a_batch_that_vanished_is_maybe_paid(kimi: Running, inbox: Path) -
     kimi.emulator.state.batches.clear()
     ended = await run(kimi, job.model_copy(update={"mode": "live"}))
     assert (ended.exit_code, ended.maybe_paid, count(kimi, "chat")) == (0, 6, 6)
-    assert ended.cost_usd == pytest.approx(waiting.reserved_usd + sum(entry.cost_usd for entry in kimi.paid()))
+    assert ended.cost_usd == pytest.approx(
+        waiting.reserved_usd + sum(entry.cost_usd for entry in kimi.paid())
+    )
 
 
 async def test_a_document_of_many_windows_is_ordered_once(kimi: Running, inbox: Path) -> None:
@@ -298,7 +337,12 @@ async def test_a_document_of_many_windows_is_ordered_once(kimi: Running, inbox: 
     account = account_of(kimi, job)
     ended = await order.run(job, replace(account, model=replace(account.model, context_tokens=16_000)))
     assert ended.asked > 6
-    assert (ended.exit_code, ended.asked, count(kimi, "chat"), count(kimi, "batch_create")) == (0, len(kimi.paid()), 0, 1)
+    assert (ended.exit_code, ended.asked, count(kimi, "chat"), count(kimi, "batch_create")) == (
+        0,
+        len(kimi.paid()),
+        0,
+        1,
+    )
     assert (parcels(job)[0]["sender"], str(parcels(job)[0]["weight"])) == ("Sender 0 Ltd", "0.25")
 
 
@@ -318,7 +362,9 @@ async def test_the_plan_is_at_the_batch_price(kimi: Running, inbox: Path) -> Non
     job = job_of(kimi, inbox)
     live = await order.plan(job.model_copy(update={"mode": "live"}), account_of(kimi, job))
     batch = await order.plan(job, account_of(kimi, job))
-    assert (batch.cost.usd, batch.cost.worst_usd) == pytest.approx((0.6 * live.cost.usd, 0.6 * live.cost.worst_usd))
+    assert (batch.cost.usd, batch.cost.worst_usd) == pytest.approx(
+        (0.6 * live.cost.usd, 0.6 * live.cost.worst_usd)
+    )
 
 
 async def test_a_batch_can_be_ended(kimi: Running, inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -381,7 +427,9 @@ asyncio.run(order.run(job, account))
         pytest.param("Orders.intend", "before", 0, marks=pytest.mark.prove),
         pytest.param("BatchCalls.upload", "before", 0, marks=pytest.mark.prove),  # the intent is on disk
         ("Chat.upload", "after", 0),  # the file is there, its id is not on disk
-        pytest.param("BatchCalls.create", "before", 0, marks=pytest.mark.prove),  # the id of the file is on disk
+        pytest.param(
+            "BatchCalls.create", "before", 0, marks=pytest.mark.prove
+        ),  # the id of the file is on disk
         ("BatchCalls.create", "after", 1),  # the batch is made, its id is not on disk
         pytest.param("BatchCalls.status", "before", 1, marks=pytest.mark.prove),  # in progress
         ("BatchCalls.content", "before", 1),  # over, nothing fetched
@@ -394,11 +442,18 @@ async def test_kill_9_at_every_step(kimi: Running, inbox: Path, at: str, when: s
     job = job_of(kimi, inbox)
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", KILLED, job.model_dump_json(), kimi.key, at, when]
-    killed = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    killed = await asyncio.to_thread(
+        subprocess.run, command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert count(kimi, "batch_create") == batches
     ended = await run(kimi, job)
-    assert (ended.exit_code, count(kimi, "batch_create"), count(kimi, "chat"), len(kimi.paid())) == (0, 1, 0, 6)
+    assert (ended.exit_code, count(kimi, "batch_create"), count(kimi, "chat"), len(kimi.paid())) == (
+        0,
+        1,
+        0,
+        6,
+    )
     assert kimi.asked_twice() == []
     assert [str(row["weight"]) for row in parcels(job)] == [f"{number}.25" for number in range(6)]
     assert pending(ledger(job)) == []
@@ -407,7 +462,9 @@ async def test_kill_9_at_every_step(kimi: Running, inbox: Path, at: str, when: s
         assert ended.cost_usd == pytest.approx(sum(entry.cost_usd for entry in kimi.paid()))
 
 
-async def test_a_lost_answer_to_an_order_makes_no_second_batch(kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lost_answer_to_an_order_makes_no_second_batch(
+    kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When the connection breaks after the provider made the batch, it is looked for before another one is made."""
     from processors.ask.api.chat import Chat, Retryable
 
@@ -430,7 +487,10 @@ async def test_a_lost_answer_to_an_order_makes_no_second_batch(kimi: Running, in
 
 async def test_trouble_at_the_door_is_waited_out(kimi: Running, inbox: Path) -> None:
     """Uploads, orders and looks that the provider asks to make later are made later, and no document is lost."""
-    kimi.config.faults += [Fault("overloaded", path="/files", times=1), Fault("server_unavailable", path="/batches", times=1)]
+    kimi.config.faults += [
+        Fault("overloaded", path="/files", times=1),
+        Fault("server_unavailable", path="/batches", times=1),
+    ]
     ended = await run(kimi, job_of(kimi, inbox))
     assert (ended.exit_code, count(kimi, "batch_create"), len(kimi.paid())) == (0, 1, 6)
 
@@ -483,7 +543,9 @@ async def test_the_pauses_grow(kimi: Running, inbox: Path, tmp_path: Path) -> No
         batches: Batches = asker.batches(lambda: sum(slept) > 300, lambda *_: None)
         batches.sleep = sleep
         kimi.config.batch_step_s = LATER
-        (window,) = pack.windows([Page("0" * 64, 1, "sender: Acme")], pack.counter(None), pack.Bounds(100_000, 5))
+        (window,) = pack.windows(
+            [Page("0" * 64, 1, "sender: Acme")], pack.counter(None), pack.Bounds(100_000, 5)
+        )
 
         async def requests() -> Any:
             yield asker.request(window, compile_question("letter"))
@@ -496,14 +558,25 @@ async def test_the_pauses_grow(kimi: Running, inbox: Path, tmp_path: Path) -> No
 
 def test_lines_keep_to_the_rules(kimi: Running, inbox: Path, tmp_path: Path) -> None:
     """A line has the four fields, its id is the fingerprint, no reader of lines can break it, and sampling keeps it out."""
-    asker = Asker(account_of(kimi, job_of(kimi, inbox)), tmp_path / "ledger.sqlite", run="test", count=pack.counter(None))
-    (window,) = pack.windows([Page("0" * 64, 1, "a\u2028b\x85c")], pack.counter(None), pack.Bounds(100_000, 5))
+    asker = Asker(
+        account_of(kimi, job_of(kimi, inbox)),
+        tmp_path / "ledger.sqlite",
+        run="test",
+        count=pack.counter(None),
+    )
+    (window,) = pack.windows(
+        [Page("0" * 64, 1, "a\u2028b\x85c")], pack.counter(None), pack.Bounds(100_000, 5)
+    )
     request = asker.request(window, compile_question("letter"))
     asker.ledger.close()
     line = line_of(request, "/v1/chat/completions")
     assert len(line.decode().splitlines()) == 1
     data = json.loads(line)
-    assert (data["custom_id"], data["method"], data["url"]) == (request.fingerprint, "POST", "/v1/chat/completions")
+    assert (data["custom_id"], data["method"], data["url"]) == (
+        request.fingerprint,
+        "POST",
+        "/v1/chat/completions",
+    )
     assert data["body"] == request.body
     assert line_of(replace(request, body={**request.body, "temperature": 0}), "/v1") == b""
 
@@ -511,11 +584,20 @@ def test_lines_keep_to_the_rules(kimi: Running, inbox: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ({"custom_id": "a", "response": {"status_code": 200, "body": {"x": 1}}, "error": None}, [("a", '{"x": 1}', "")]),
-        ({"custom_id": "a", "response": {"status_code": 400, "body": {"error": {"message": "no"}}}}, [("a", None, "no")]),
+        (
+            {"custom_id": "a", "response": {"status_code": 200, "body": {"x": 1}}, "error": None},
+            [("a", '{"x": 1}', "")],
+        ),
+        (
+            {"custom_id": "a", "response": {"status_code": 400, "body": {"error": {"message": "no"}}}},
+            [("a", None, "no")],
+        ),
         ({"custom_id": "a", "response": None, "error": {"message": "no"}}, [("a", None, "no")]),
         ({"custom_id": "a", "error": "no"}, [("a", None, "no")]),
-        ({"custom_id": "a", "response": {"status_code": 200, "body": None}}, [("a", None, "no reply and no reason")]),
+        (
+            {"custom_id": "a", "response": {"status_code": 200, "body": None}},
+            [("a", None, "no reply and no reason")],
+        ),
         ({"response": {"status_code": 200, "body": {}}}, []),
         ("text", []),
     ],

@@ -51,7 +51,9 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def account_of(kimi: Running, **changes: object) -> Account:
     """An account at the emulator, with replies in the plain form, which are the longer ones."""
-    job = Job.model_validate({"inbox": ".", "base_url": kimi.base_url, "tier": 5, "plain_json": True, **changes})
+    job = Job.model_validate(
+        {"inbox": ".", "base_url": kimi.base_url, "tier": 5, "plain_json": True, **changes}
+    )
     return settings.account(job, {}, key=kimi.key)
 
 
@@ -67,7 +69,10 @@ def asker(account: Account, folder: Path) -> Asker:
 
 def window(documents: int = DOCUMENTS) -> Window:
     """A window with invoices."""
-    texts = [f"invoice number: {number}\nseller name: Acme {number} Ltd\ngrand total: {number}.50" for number in range(documents)]
+    texts = [
+        f"invoice number: {number}\nseller name: Acme {number} Ltd\ngrand total: {number}.50"
+        for number in range(documents)
+    ]
     pages = [Page(f"{number:064x}", 1, text) for number, text in enumerate(texts)]
     (packed,) = pack.windows(pages, pack.counter(None), pack.Bounds(100_000, 50))
     return packed
@@ -85,7 +90,10 @@ def numbers(reply: Reply) -> list[str]:
 
 def prefixes(kimi: Running) -> list[str]:
     """What each request gave the model to go on with; "" for a first one."""
-    return [last["content"] if (last := (entry.body or {})["messages"][-1]).get("partial") else "" for entry in kimi.journal]
+    return [
+        last["content"] if (last := (entry.body or {})["messages"][-1]).get("partial") else ""
+        for entry in kimi.journal
+    ]
 
 
 async def whole_tokens(kimi: Running, question: Question, folder: Path) -> int:
@@ -156,14 +164,19 @@ async def test_steps_are_recalled_without_asking(kimi: Running, question: Questi
     assert (known.usage, known.attempts) == (reply.usage, calls)
     assert remembered == [reply.request]
     assert len(kimi.journal) == calls
-    assert sum(bill["cost_usd"] for bill in bills) == pytest.approx(sum(entry.cost_usd for entry in kimi.paid()))
+    assert sum(bill["cost_usd"] for bill in bills) == pytest.approx(
+        sum(entry.cost_usd for entry in kimi.paid())
+    )
     assert [bill["round"] for bill in bills] == [0] + [1] * (calls - 1)
 
 
 @pytest.mark.usefixtures("streams")
 async def test_a_crash_between_steps_loses_nothing(kimi: Running, question: Question, tmp_path: Path) -> None:
     """When a run ends after the first piece has come, the next one goes on from there."""
-    kimi.config.faults += [Fault("stream_cut", attempts=1, times=1, value=0.6), Fault("unauthorized", match='{"documents"')]
+    kimi.config.faults += [
+        Fault("stream_cut", attempts=1, times=1, value=0.6),
+        Fault("unauthorized", match='{"documents"'),
+    ]
     async with asker(account_of(kimi), tmp_path) as first:
         half = await first.ask(first.request(window(), question))
     assert half.finish_reason == "cut"
@@ -175,7 +188,9 @@ async def test_a_crash_between_steps_loses_nothing(kimi: Running, question: Ques
     assert len(kimi.paid()) == 2
 
 
-async def test_what_is_whole_is_used_when_no_step_can_be_paid(kimi: Running, question: Question, tmp_path: Path) -> None:
+async def test_what_is_whole_is_used_when_no_step_can_be_paid(
+    kimi: Running, question: Question, tmp_path: Path
+) -> None:
     """A budget that is reached between steps does not take away what has come."""
     async with asker(account_of(kimi), tmp_path) as asking:
         request = limited(asking.request(window(), question), 400)
@@ -190,25 +205,33 @@ async def test_what_is_whole_is_used_when_no_step_can_be_paid(kimi: Running, que
     assert len(kimi.journal) == 1
 
 
-async def test_only_missing_documents_are_asked_again_without_partial_mode(kimi: Running, question: Question, tmp_path: Path) -> None:
+async def test_only_missing_documents_are_asked_again_without_partial_mode(
+    kimi: Running, question: Question, tmp_path: Path
+) -> None:
     """Where a model cannot go on, what is whole in a cut reply is kept, and only the documents still missing are asked again."""
     async with asker(without_partial(account_of(kimi)), tmp_path) as asking:
         request = limited(asking.request(window(), question), 400)
         reply = await asking.ask(request)
         records, rejects = check.check(request, reply)
         (again,) = check.ask_again(request, rejects)
-        rest = asking.request(again.window, again.question, purpose="failed_fields", complaint=again.complaint)
+        rest = asking.request(
+            again.window, again.question, purpose="failed_fields", complaint=again.complaint
+        )
         more, none = check.check(rest, await asking.ask(rest))
     assert len(kimi.journal) == 2
     assert 0 < len(records) < DOCUMENTS
-    assert {record.document for record in records} | {record.document for record in more} == set(request.window.documents)
+    assert {record.document for record in records} | {record.document for record in more} == set(
+        request.window.documents
+    )
     assert len(records) + len(more) == DOCUMENTS
     assert none == []
     assert set(again.window.documents) == {reject.document for reject in rejects}
 
 
 @pytest.mark.parametrize("model", ["kimi-k2.6", "kimi-k2.7-code", "kimi-k3"])
-async def test_the_models_rules_of_partial_mode_are_kept(kimi: Running, question: Question, tmp_path: Path, model: str) -> None:
+async def test_the_models_rules_of_partial_mode_are_kept(
+    kimi: Running, question: Question, tmp_path: Path, model: str
+) -> None:
     """K2.6 goes on without a format, K2.7-code with its schema, and a model that thinks gets its thoughts back; none is refused."""
     kimi.config.thinking_tokens = {"low": 300, "high": 300, "max": 300}
     thought = 0 if model == "kimi-k2.6" else 300
@@ -222,7 +245,9 @@ async def test_the_models_rules_of_partial_mode_are_kept(kimi: Running, question
     assert ("reasoning_content" in body["messages"][-1]) == (model != "kimi-k2.6")
 
 
-async def test_a_reply_that_was_all_thought_is_asked_once_more(kimi: Running, question: Question, tmp_path: Path) -> None:
+async def test_a_reply_that_was_all_thought_is_asked_once_more(
+    kimi: Running, question: Question, tmp_path: Path
+) -> None:
     """When thinking used up the limit and nothing was said, the same is asked once more with a larger limit, and found again later."""
     kimi.config.thinking_tokens = {"low": 500, "high": 500, "max": 500}
     async with asker(account_of(kimi, model="kimi-k2.7-code"), tmp_path) as asking:
@@ -243,9 +268,14 @@ async def test_thinking_without_end_is_no_loop(kimi: Running, question: Question
     assert (reply.text, reply.finish_reason, len(kimi.journal)) == ("", "length", 2)
 
 
-async def test_a_reply_that_never_ends_is_carried_on_so_often_only(kimi: Running, question: Question, tmp_path: Path) -> None:
+async def test_a_reply_that_never_ends_is_carried_on_so_often_only(
+    kimi: Running, question: Question, tmp_path: Path
+) -> None:
     """The number of steps is bounded, also on a rerun."""
-    kimi.script(lambda _: True, lambda body: "".join(str(len(body["messages"][-1]["content"])) + " and " for _ in range(4_000)))
+    kimi.script(
+        lambda _: True,
+        lambda body: "".join(str(len(body["messages"][-1]["content"])) + " and " for _ in range(4_000)),
+    )
     for _ in range(2):
         async with asker(account_of(kimi), tmp_path) as asking:
             reply = await asking.ask(limited(asking.request(window(1), question), 300))
@@ -253,15 +283,22 @@ async def test_a_reply_that_never_ends_is_carried_on_so_often_only(kimi: Running
     assert len(kimi.journal) == 1 + continuation.MOST
 
 
-async def test_a_model_that_begins_anew_is_not_put_together(kimi: Running, question: Question, tmp_path: Path) -> None:
+async def test_a_model_that_begins_anew_is_not_put_together(
+    kimi: Running, question: Question, tmp_path: Path
+) -> None:
     """A host that knows nothing of Partial Mode answers from the beginning; its answer counts as it is."""
 
     def anew(body: dict[str, Any]) -> Any:
-        return labelled_lines({**body, "messages": [message for message in body["messages"] if not message.get("partial")]})
+        return labelled_lines(
+            {**body, "messages": [message for message in body["messages"] if not message.get("partial")]}
+        )
 
     async with asker(account_of(kimi), tmp_path) as asking:
         request = asking.request(window(), question)
-        kimi.script(lambda body: bool(body["messages"][-1].get("partial")), lambda body: " \n" + json.dumps(anew(body), indent=1)[1:])
+        kimi.script(
+            lambda body: bool(body["messages"][-1].get("partial")),
+            lambda body: " \n" + json.dumps(anew(body), indent=1)[1:],
+        )
         begun = await asking.ask(limited(request, 400))
     assert len(kimi.journal) > 1
     assert begun.text.count('{"documents"') == 1
@@ -283,13 +320,24 @@ async def test_a_folder_through_a_bad_line(kimi: Running, tmp_path: Path) -> Non
             f"invoice number: INV-{number:04}\nseller name: Acme {number} Ltd\ngrand total: {number}.50"
         )
     kimi.config.stream_chunk_tokens = 1
-    kimi.config.faults += [Fault(kind, probability=0.1, value=0.5) for kind in ("stream_cut", "stream_error", "reset_mid", "truncated")]
+    kimi.config.faults += [
+        Fault(kind, probability=0.1, value=0.5)
+        for kind in ("stream_cut", "stream_error", "reset_mid", "truncated")
+    ]
     job = Job.model_validate(
-        {"inbox": str(folder), "out": str(tmp_path / "out"), "extract": ["invoice"], "base_url": kimi.base_url, "tier": 5}
+        {
+            "inbox": str(folder),
+            "out": str(tmp_path / "out"),
+            "extract": ["invoice"],
+            "base_url": kimi.base_url,
+            "tier": 5,
+        }
     ).model_copy(update={"max_documents_per_window": 2})
     ended = await order.run(job, settings.account(job, {}, key=kimi.key))
     assert (ended.exit_code, ended.rows) == (0, {"invoice": 40})
-    assert ended.asked == Warehouse(Path(job.out)).size("requests") > 20  # what carried a reply on was paid as well
+    assert (
+        ended.asked == Warehouse(Path(job.out)).size("requests") > 20
+    )  # what carried a reply on was paid as well
     found = Warehouse(Path(job.out)).query("SELECT invoice_number FROM invoice ORDER BY 1").to_pylist()
     assert [row["invoice_number"] for row in found] == [f"INV-{number:04}" for number in range(40)]
     assert kimi.asked_twice() == []

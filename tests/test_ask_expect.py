@@ -54,12 +54,21 @@ def invoice(number: int, characters: int = 0) -> str:
 def asker(kimi: Running, folder: Path, **changes: object) -> Asker:
     """An asker with a ledger in that folder."""
     job = Job.model_validate({"inbox": ".", "base_url": kimi.base_url, "tier": 5, **changes})
-    return Asker(settings.account(job, {}, key=kimi.key), folder / "ledger.sqlite", run="test", count=pack.counter(None))
+    return Asker(
+        settings.account(job, {}, key=kimi.key),
+        folder / "ledger.sqlite",
+        run="test",
+        count=pack.counter(None),
+    )
 
 
-def replied(request: Request, tokens: int, finish_reason: str = "stop", *, from_ledger: bool = False) -> Reply:
+def replied(
+    request: Request, tokens: int, finish_reason: str = "stop", *, from_ledger: bool = False
+) -> Reply:
     """A reply of so many tokens."""
-    return Reply(request.fingerprint, "", finish_reason, Usage(1_000, tokens), "m", "e", 1.0, from_ledger=from_ledger)
+    return Reply(
+        request.fingerprint, "", finish_reason, Usage(1_000, tokens), "m", "e", 1.0, from_ledger=from_ledger
+    )
 
 
 def request_of(question: Question, shown: Window, purpose: Purpose = "first") -> Request:
@@ -108,7 +117,10 @@ def test_items_of_lists_are_counted_by_rows(question: Question) -> None:
     """Before any reply each row of a table makes it longer; once replies about documents so long are known, these say it all."""
     expected, item = ReplyLength(lambda _: ()), item_tokens(question.fields)
     few, many = expected.likely(question, 2, 60), expected.likely(question, 2, 60, 40)
-    assert (few, expected.likely(question, 2, 60, 10)) == (2 * question.reply_tokens, few)  # the schema has five for each list
+    assert (few, expected.likely(question, 2, 60, 10)) == (
+        2 * question.reply_tokens,
+        few,
+    )  # the schema has five for each list
     assert many - few == 30 * item
     rows = "".join(f"{n}  Bolts  {n}  1.50\n" for n in range(300))
     bare, listed = window(invoice(1, characters=len(rows))), window(rows)
@@ -124,8 +136,12 @@ def test_plain_objects_are_longer_than_rows(question: Question) -> None:
     """What a schema lets expect is for rows; of plain objects more is expected, in the plan and as a limit."""
     rows, plain = ReplyLength(lambda _: ()), ReplyLength(lambda _: (), plain=True)
     shown = window(invoice(1))
-    assert plain.likely(question, 10, 600) == pytest.approx(expect.PLAIN * rows.likely(question, 10, 600), rel=0.01)
-    assert plain.tokens(question, shown) == pytest.approx(expect.PLAIN * rows.tokens(question, shown), rel=0.01)
+    assert plain.likely(question, 10, 600) == pytest.approx(
+        expect.PLAIN * rows.likely(question, 10, 600), rel=0.01
+    )
+    assert plain.tokens(question, shown) == pytest.approx(
+        expect.PLAIN * rows.tokens(question, shown), rel=0.01
+    )
 
 
 @pytest.mark.parametrize("in_one", [1, 5, 20])
@@ -157,7 +173,9 @@ def test_a_reply_that_was_cut_counts_for_more_than_it_had(question: Question) ->
     assert limits[-1] > 4 * limits[0]
 
 
-@pytest.mark.parametrize(("finish_reason", "tokens"), [("cut", 50), ("unreadable", 50), ("endless", 90_000), ("stop", 0)])
+@pytest.mark.parametrize(
+    ("finish_reason", "tokens"), [("cut", 50), ("unreadable", 50), ("endless", 90_000), ("stop", 0)]
+)
 def test_replies_that_tell_nothing_are_left_out(question: Question, finish_reason: str, tokens: int) -> None:
     """A broken stream, a page of HTML, endless output or a reply without usage say nothing about the length of replies."""
     expected = ReplyLength(lambda _: ())
@@ -171,7 +189,9 @@ def test_replies_that_tell_nothing_are_left_out(question: Question, finish_reaso
 def test_what_was_asked_again_or_is_known_is_not_learned_twice(question: Question) -> None:
     """A reply from the ledger was counted when the ledger was read, and one to a second asking is about a document in trouble."""
     expected = ReplyLength(lambda _: ())
-    first, second = (request_of(question, window(invoice(1)), purpose) for purpose in ("first", "failed_fields"))
+    first, second = (
+        request_of(question, window(invoice(1)), purpose) for purpose in ("first", "failed_fields")
+    )
     before = expected.tokens(question, first.window)
     for _ in range(LEAST):
         expected.note(first, replied(first, 60, from_ledger=True))
@@ -180,7 +200,11 @@ def test_what_was_asked_again_or_is_known_is_not_learned_twice(question: Questio
 
 
 @given(
-    windows=st.lists(st.builds(Seen, st.integers(1, 50), st.just(1_000), st.integers(1, 20_000)), min_size=LEAST, max_size=60),
+    windows=st.lists(
+        st.builds(Seen, st.integers(1, 50), st.just(1_000), st.integers(1, 20_000)),
+        min_size=LEAST,
+        max_size=60,
+    ),
     documents=st.integers(1, 200),
 )
 def test_a_limit_is_more_than_the_mean_and_grows_with_the_window(windows: list[Seen], documents: int) -> None:
@@ -203,19 +227,27 @@ async def test_a_rerun_knows_what_was_learned(kimi: Running, question: Question,
     assert learned < before / 2
 
 
-async def test_a_limit_that_changed_asks_nothing_again(kimi: Running, question: Question, tmp_path: Path) -> None:
+async def test_a_limit_that_changed_asks_nothing_again(
+    kimi: Running, question: Question, tmp_path: Path
+) -> None:
     """A request keeps its name when more is known about the length of replies, or when it is streamed, so its reply is found."""
     async with asker(kimi, tmp_path) as asking:
         room = asking.room([question], 20)
         request = asking.request(window(invoice(0)), question)
-        again = asking.request(window(invoice(0)), question, purpose="failed_fields", complaint="It was wrong.")
+        again = asking.request(
+            window(invoice(0)), question, purpose="failed_fields", complaint="It was wrong."
+        )
         for number in range(10):
             await asking.ask(asking.request(window(invoice(number)), question))
         await asking.ask(again)
         later = asking.request(window(invoice(0)), question)
-        later_again = asking.request(window(invoice(0)), question, purpose="failed_fields", complaint="It was wrong.")
+        later_again = asking.request(
+            window(invoice(0)), question, purpose="failed_fields", complaint="It was wrong."
+        )
         replies = [await asking.ask(one) for one in (later, later_again)]
-        assert asking.room([question], 20) == room  # else windows would be packed otherwise, and be other requests
+        assert (
+            asking.room([question], 20) == room
+        )  # else windows would be packed otherwise, and be other requests
     assert later.reply_tokens < request.reply_tokens
     assert (later.fingerprint, later_again.fingerprint) == (request.fingerprint, again.fingerprint)
     assert [reply.from_ledger for reply in replies] == [True, True]
@@ -224,7 +256,11 @@ async def test_a_limit_that_changed_asks_nothing_again(kimi: Running, question: 
 
 def test_a_name_is_of_what_is_asked() -> None:
     """Model, messages, reply format and switches that change an answer change the name; how much it may cost and how it is sent do not."""
-    body: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "a"}], "response_format": {"type": "json_object"}}
+    body: dict[str, Any] = {
+        "model": "m",
+        "messages": [{"role": "user", "content": "a"}],
+        "response_format": {"type": "json_object"},
+    }
     name = fingerprint(body, "limit")
     same: tuple[dict[str, Any], ...] = (
         *({"max_tokens": 5}, {"max_completion_tokens": 6}, {"limit": 7}),
@@ -232,7 +268,12 @@ def test_a_name_is_of_what_is_asked() -> None:
     )
     for more in same:
         assert fingerprint({**body, **more}, "limit") == name
-    others: tuple[dict[str, Any], ...] = ({"model": "n"}, {"messages": []}, {"response_format": None}, {"thinking": {"type": "disabled"}})
+    others: tuple[dict[str, Any], ...] = (
+        {"model": "n"},
+        {"messages": []},
+        {"response_format": None},
+        {"thinking": {"type": "disabled"}},
+    )
     for other in others:
         assert fingerprint({**body, **other}, "limit") != name
 
@@ -254,7 +295,9 @@ async def test_the_room_to_think_is_learned(kimi: Running, question: Question, t
         assert later.reply_tokens(window(invoice(99)), question) == learned
 
 
-async def test_another_effort_is_another_room_to_think(kimi: Running, question: Question, tmp_path: Path) -> None:
+async def test_another_effort_is_another_room_to_think(
+    kimi: Running, question: Question, tmp_path: Path
+) -> None:
     """What was thought at low effort says nothing about the highest."""
     more = tmp_path / "more.toml"
     more.write_text('models."kimi-k3".effort = "max"', encoding="utf-8")
@@ -268,7 +311,9 @@ async def test_another_effort_is_another_room_to_think(kimi: Running, question: 
 
 
 @pytest.mark.parametrize("model", ["kimi-k2.7-code", "kimi-k3"])
-async def test_a_reply_is_cut_for_its_thoughts_only_once(kimi: Running, question: Question, tmp_path: Path, model: str) -> None:
+async def test_a_reply_is_cut_for_its_thoughts_only_once(
+    kimi: Running, question: Question, tmp_path: Path, model: str
+) -> None:
     """When thoughts are ten times as long at once, a request is cut once, then has room enough, as a stream; the next begin with more."""
     kimi.config.thinking_tokens = {"low": 500, "high": 500, "max": 500}
     async with asker(kimi, tmp_path, model=model) as asking:
@@ -310,7 +355,9 @@ def test_the_room_to_think_has_an_end(question: Question) -> None:
     assert first < expected.tokens(question, shown) <= first + MOST_THOUGHT * 8_000
 
 
-async def test_less_is_reserved_once_replies_are_known(kimi: Running, question: Question, tmp_path: Path) -> None:
+async def test_less_is_reserved_once_replies_are_known(
+    kimi: Running, question: Question, tmp_path: Path
+) -> None:
     """Over two hundred small documents at most a fifth of what the estimate would reserve in vain is, and no reply is cut."""
     texts = [f"{invoice(number)}grand total: {number}.25\ncurrency: EUR\n" for number in range(200)]
     async with asker(kimi, tmp_path) as asking:

@@ -26,9 +26,19 @@ def said(folder: Path) -> Said:
 
 
 @pytest.mark.parametrize(("kind", "streamed"), CASES)
-def test_a_fault_costs_no_row_and_no_call_in_vain(folder: Path, said: Said, kind: str, *, streamed: bool) -> None:
+def test_a_fault_costs_no_row_and_no_call_in_vain(
+    folder: Path, said: Said, kind: str, *, streamed: bool
+) -> None:
     """Two requests of six that go wrong: all rows are right, what the filter refuses is told, and no more is paid than has to be."""
-    result = measure(folder, said, [kind], streamed=streamed, plain=kind in KEYED, share=0.1 if kind == "refused" else 1.0, times=2)
+    result = measure(
+        folder,
+        said,
+        [kind],
+        streamed=streamed,
+        plain=kind in KEYED,
+        share=0.1 if kind == "refused" else 1.0,
+        times=2,
+    )
     assert result.struck or kind == "refused"
     assert (result.lost, result.twice) == (0, 0)
     assert result.paid <= result.least

@@ -34,7 +34,9 @@ KEY = f'0a1b2c."/{SECRET}'  # the form of a key of Z.ai, and signs that JSON may
 @pytest.fixture
 def kimi() -> Iterator[Running]:
     """A Kimi that knows a key without a prefix."""
-    with running(Config(tier=5, timing=False, keys={KEY: "org-canary"}, batch_step_s=0.01, batch_lines_per_s=10_000)) as emulator:
+    with running(
+        Config(tier=5, timing=False, keys={KEY: "org-canary"}, batch_step_s=0.01, batch_lines_per_s=10_000)
+    ) as emulator:
         yield emulator
 
 
@@ -70,7 +72,9 @@ def left(out: Path) -> bytes:
     """All that stands in an output folder: the bytes of every file, and the rows of the warehouse, which packs its text."""
     found = b"\n".join(path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file())
     with duckdb.connect(out / "warehouse.duckdb", read_only=True) as warehouse:
-        for (name,) in warehouse.sql("SELECT table_schema || '.' || table_name FROM information_schema.tables").fetchall():
+        for (name,) in warehouse.sql(
+            "SELECT table_schema || '.' || table_name FROM information_schema.tables"
+        ).fetchall():
             found += repr(warehouse.sql(f"SELECT * FROM {name}").fetchall()).encode()
     for path in sorted(out.rglob("*.parquet")):
         found += repr(duckdb.execute(f"SELECT * FROM '{path}'").fetchall()).encode()
@@ -131,14 +135,18 @@ async def test_the_id_of_an_upload_is_without_the_key(kimi: Running) -> None:
         return httpx2.Response(200, json={"id": f"file-{KEY}", "object": "file"})
 
     transport = httpx2.MockTransport(echoes)
-    async with Chat(kimi.base_url, KEY, provider=catalogue().provider("moonshot"), concurrency=1, transport=transport) as chat:
+    async with Chat(
+        kimi.base_url, KEY, provider=catalogue().provider("moonshot"), concurrency=1, transport=transport
+    ) as chat:
         assert await chat.upload("a.jsonl", BytesIO(b"{}"), "batch") == "file-[key]"
 
 
 @pytest.mark.parametrize(("base_url", "key"), [("127.0.0.1/v1", KEY), ("", f"{SECRET}\n{SECRET}")])
 async def test_what_never_left_is_not_paid(kimi: Running, base_url: str, key: str) -> None:
     """An address without a scheme, or a key that is no header, is sent to nobody: it costs nothing and is not tried for long."""
-    async with Chat(base_url or kimi.base_url, key, provider=catalogue().provider("moonshot"), concurrency=1) as chat:
+    async with Chat(
+        base_url or kimi.base_url, key, provider=catalogue().provider("moonshot"), concurrency=1
+    ) as chat:
         with pytest.raises(Retryable, match="Nothing can be sent") as caught:
             await chat.send({"model": "kimi-k2.6", "messages": []})
     assert (caught.value.maybe_paid, caught.value.unreached) == (False, True)

@@ -28,20 +28,32 @@ from tests.emulator.oracle import labelled_lines
 ROOT = Path(__file__).resolve().parents[1]
 SLIPS, AT_ONCE = 60, 6
 KILLS_A_FOLDER = 5
-TIMELESS = {"documents": "path", "pages": "document", "parcel": "document", "evidence": "document, field", "rejects": "document"}
+TIMELESS = {
+    "documents": "path",
+    "pages": "document",
+    "parcel": "document",
+    "evidence": "document, field",
+    "rejects": "document",
+}
 
 
 @pytest.fixture
 def kimi() -> Iterator[Running]:
     """A Kimi whose replies take a few tenths of a second."""
-    with running(Config(tier=5, keep_bodies=True, oracle=labelled_lines, ttft_s=0.15, tokens_per_s=400)) as emulator:
+    with running(
+        Config(tier=5, keep_bodies=True, oracle=labelled_lines, ttft_s=0.15, tokens_per_s=400)
+    ) as emulator:
         yield emulator
 
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> Path:
     """Many small documents, each of which is a window."""
-    schema = {"type": "object", "description": "A parcel.", "properties": {"sender": {"type": "string"}, "weight": {"type": "number"}}}
+    schema = {
+        "type": "object",
+        "description": "A parcel.",
+        "properties": {"sender": {"type": "string"}, "weight": {"type": "number"}},
+    }
     (tmp_path / "parcel.json").write_text(json.dumps(schema), encoding="utf-8")
     (tmp_path / "inbox").mkdir()
     for number in range(SLIPS):
@@ -52,8 +64,28 @@ def inbox(tmp_path: Path) -> Path:
 
 def start(kimi: Running, inbox: Path, out: Path) -> subprocess.Popen[bytes]:
     """`octavo run`, a window a document."""
-    command = [sys.executable, "-m", "flows.cli", "run", str(inbox), "--out", str(out), "--extract", str(inbox.parent / "parcel.json")]
-    command += ["--base-url", kimi.base_url, "--tier", "5", "--concurrency", str(AT_ONCE), "--max-documents-per-window", "1", "--yes"]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.cli",
+        "run",
+        str(inbox),
+        "--out",
+        str(out),
+        "--extract",
+        str(inbox.parent / "parcel.json"),
+    ]
+    command += [
+        "--base-url",
+        kimi.base_url,
+        "--tier",
+        "5",
+        "--concurrency",
+        str(AT_ONCE),
+        "--max-documents-per-window",
+        "1",
+        "--yes",
+    ]
     environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key}
     return subprocess.Popen(command, cwd=ROOT, env=environ, start_new_session=True, stderr=subprocess.DEVNULL)
 
@@ -88,8 +120,14 @@ def folder(out: Path, secret: bytes) -> Path:
 
 def tables(out: Path) -> dict[str, list[dict[str, Any]]]:
     """All tables that say nothing of times, attempts and the provider's cache, without the name of the run that put a row there."""
-    found = {name: Warehouse(out).query(f"FROM {name} ORDER BY {order}").to_pylist() for name, order in TIMELESS.items()}
-    return {name: [{key: value for key, value in row.items() if key != "run"} for row in rows] for name, rows in found.items()}
+    found = {
+        name: Warehouse(out).query(f"FROM {name} ORDER BY {order}").to_pylist()
+        for name, order in TIMELESS.items()
+    }
+    return {
+        name: [{key: value for key, value in row.items() if key != "run"} for row in rows]
+        for name, rows in found.items()
+    }
 
 
 def kill_once(kimi: Running, inbox: Path, out: Path, dice: random.Random) -> tuple[int, set[int], int]:
@@ -97,7 +135,12 @@ def kill_once(kimi: Running, inbox: Path, out: Path, dice: random.Random) -> tup
     waits = dice.random() < 0.7  # most kills come while it asks, the others while it starts, reads or commits
     began, asked = time.monotonic(), len(kimi.log.chats())
     running_job = start(kimi, inbox, out)
-    while waits and len(kimi.log.chats()) == asked and running_job.poll() is None and time.monotonic() - began < 60:
+    while (
+        waits
+        and len(kimi.log.chats()) == asked
+        and running_job.poll() is None
+        and time.monotonic() - began < 60
+    ):
         time.sleep(0.01)
     time.sleep(dice.uniform(0, 1.2 if waits else 4))
     if running_job.poll() is None:  # once all is answered, a run may end before its kill
@@ -105,7 +148,10 @@ def kill_once(kimi: Running, inbox: Path, out: Path, dice: random.Random) -> tup
     running_job.wait()
     time.sleep(0.5)  # what it had sent is still answered and billed
     lost = ledger_of(out, "SELECT attempt FROM attempts a WHERE attempt NOT IN (SELECT attempt FROM replies)")
-    arrived = {int(re.findall(r"Sender Number (\d+)", raw)[0]) for (raw,) in ledger_of(out, "SELECT raw FROM replies")}
+    arrived = {
+        int(re.findall(r"Sender Number (\d+)", raw)[0])
+        for (raw,) in ledger_of(out, "SELECT raw FROM replies")
+    }
     return len(lost), arrived, len(kimi.log.entries)
 
 
@@ -131,7 +177,9 @@ def kill_and_finish(kimi: Running, inbox: Path, out: Path, dice: random.Random) 
     lost = [0, *(lost for lost, _, _ in marks)]
     in_flight = [after - before for before, after in pairwise(lost)]
     paid_again = len(kimi.paid()) - SLIPS
-    print(f"in flight at the kills {in_flight}, paid again {paid_again}, kills after {[len(arrived) for _, arrived, _ in marks]} replies")
+    print(
+        f"in flight at the kills {in_flight}, paid again {paid_again}, kills after {[len(arrived) for _, arrived, _ in marks]} replies"
+    )
     assert max(in_flight) <= AT_ONCE
     assert 0 <= paid_again <= sum(in_flight)
     for _, arrived, entries in marks:

@@ -25,9 +25,23 @@ FULL = 2  # of PRAGMA synchronous
 
 def row(name: str) -> dict[str, Any]:
     """A request as the ledger takes it."""
-    plain = {"question": "invoice", "question_fingerprint": "f", "engine": "moonshot", "provider": "moonshot", "model": "kimi-k2.6"}
+    plain = {
+        "question": "invoice",
+        "question_fingerprint": "f",
+        "engine": "moonshot",
+        "provider": "moonshot",
+        "model": "kimi-k2.6",
+    }
     shown = {"window": "[]", "ids": "{}", "legend": "{}"}
-    return {"request": name, **plain, **shown, "effort": "", "round": 0, "prompt_tokens": 10, "reply_limit": 5}
+    return {
+        "request": name,
+        **plain,
+        **shown,
+        "effort": "",
+        "round": 0,
+        "prompt_tokens": 10,
+        "reply_limit": 5,
+    }
 
 
 async def pay(ledger: Ledger, name: str) -> None:
@@ -55,7 +69,9 @@ async def test_sent_without_reply_is_maybe_paid(tmp_path: Path) -> None:
     """A call that left and was never heard of again is counted with its worst case; a refused one is not."""
     ledger = Ledger(tmp_path / "ledger.sqlite")
     await ledger.sent(row("lost"), run="r", sent_at="2026-11-23T00:00:00+00:00", reserved_usd=0.5)
-    refused = await ledger.sent(row("refused"), run="r", sent_at="2026-11-23T00:00:00+00:00", reserved_usd=0.5)
+    refused = await ledger.sent(
+        row("refused"), run="r", sent_at="2026-11-23T00:00:00+00:00", reserved_usd=0.5
+    )
     await ledger.failed(refused, "429", billed_usd=0.0)
     await pay(ledger, "paid")
     assert ledger.maybe_paid() == (1, 0.5)
@@ -104,7 +120,9 @@ async def test_batches_take_nothing_of_the_day(tmp_path: Path) -> None:
     """What went in a batch is not among the tokens that an account used, though its calls are in the ledger, sent and not heard of."""
     ledger = Ledger(tmp_path / "ledger.sqlite")
     await pay(ledger, "a")
-    orders = Orders(ledger.path, provider="moonshot", model="kimi-k2.6", base_url="http://127.0.0.1:9/v1", run="r")
+    orders = Orders(
+        ledger.path, provider="moonshot", model="kimi-k2.6", base_url="http://127.0.0.1:9/v1", run="r"
+    )
     orders.intend([row("b"), row("c")], [0.5, 0.5], sha256="", size_bytes=1)
     assert ledger.tokens_since("moonshot", "2026-11-23T00:00:00+00:00") == 15
     ledger.close()
@@ -152,7 +170,14 @@ async def test_a_folder_of_yesterday_opens_today(tmp_path: Path) -> None:
     ledger.close()
     total, *_, question = statement(path)
     assert total == question | {"heading": "total", "name": "all"}
-    assert [total[name] for name in ("attempts", "answered", "free", "maybe_paid", "unheard", "in_vain")] == [5, 2, 1, 1, 1, 0]
+    assert [total[name] for name in ("attempts", "answered", "free", "maybe_paid", "unheard", "in_vain")] == [
+        5,
+        2,
+        1,
+        1,
+        1,
+        0,
+    ]
     assert (total["spent_usd"], total["maybe_usd"]) == (0.35, 0.75)
     assert tokens(total) == [100, 30, 40, 20, 5]
 
@@ -209,10 +234,18 @@ async def test_every_attempt_stands_in_the_statement_once(tmp_path: Path) -> Non
     ledger.close()
     rows = statement(ledger.path)
     for heading in ("total", "day", "model", "run", "question"):
-        sums = [(line["attempts"], line["spent_usd"], line["maybe_usd"]) for line in rows if line["heading"] == heading]
+        sums = [
+            (line["attempts"], line["spent_usd"], line["maybe_usd"])
+            for line in rows
+            if line["heading"] == heading
+        ]
         assert [sum(column) for column in zip(*sums, strict=True)] == [4, 0.5, 1.0]
     assert tokens(rows[0]) == [200, 60, 80, 40, 10]
-    by_day = {line["name"]: (line["answered"], line["maybe_paid"], line["unheard"]) for line in rows if line["heading"] == "day"}
+    by_day = {
+        line["name"]: (line["answered"], line["maybe_paid"], line["unheard"])
+        for line in rows
+        if line["heading"] == "day"
+    }
     assert by_day == {"2026-11-23": (2, 0, 0), "2026-11-24": (0, 1, 1)}
 
 
@@ -236,7 +269,11 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     """Every reply that the ledger said it had is on disk after the process is killed at once."""
     root, path = Path(__file__).resolve().parents[1], tmp_path / "ledger.sqlite"
     done = subprocess.run(
-        [sys.executable, "-c", KILLED.format(root=str(root), path=str(path))], check=False, capture_output=True, text=True, env=os.environ
+        [sys.executable, "-c", KILLED.format(root=str(root), path=str(path))],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     with sqlite3.connect(path) as connection:

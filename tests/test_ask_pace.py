@@ -103,7 +103,9 @@ class _Least(random.Random):
         return 0.0 if b < 0.6 else a
 
 
-async def ask(pace: RateLimiter, account: Account, tokens: int, job: str = "", replies: list[str] | None = None) -> None:
+async def ask(
+    pace: RateLimiter, account: Account, tokens: int, job: str = "", replies: list[str] | None = None
+) -> None:
     """What an asker does with a request: again and again until it is answered."""
     for attempt in range(100):
         async with pace.acquire(tokens, job, again=attempt > 0) as place:
@@ -229,7 +231,9 @@ def test_pauses_grow_and_differ_between_machines(told_s: float | None) -> None:
         pauses = Pauses(Clock(now, now, chance=repeat(chance).__next__), lambda _: None)
         lengths = [pauses.backoff_s(told_s) for _ in range(9)]
         grown = [1, 2, 4, 8, 16, 32, 60, 60, 60]
-        assert lengths == pytest.approx([max(told_s or 0.0, length_s) * (1 + chance / 2) for length_s in grown])
+        assert lengths == pytest.approx(
+            [max(told_s or 0.0, length_s) * (1 + chance / 2) for length_s in grown]
+        )
 
 
 def test_a_pause_holds_everyone() -> None:
@@ -304,7 +308,10 @@ def test_earlier_runs_of_the_day_count() -> None:
         pace = paced()
         async with pace.acquire(30) as place:
             pace.started(place)
-            pace.refused(place, told("Your account a<b> request reached organization TPD rate limit, current:115, limit:100"))
+            pace.refused(
+                place,
+                told("Your account a<b> request reached organization TPD rate limit, current:115, limit:100"),
+            )
         with pytest.raises(BudgetReached):
             await leave(pace, [30])
         await leave(pace, [10])
@@ -327,16 +334,22 @@ def test_nobody_waits_for_an_account_that_is_refused() -> None:
     assert run(refused()) == 1.0
 
 
-@pytest.mark.parametrize(("concurrency", "rpm", "tpm"), [(1, 3, 500_000), (15, 100, 2_000_000), (100, 300, 5_000_000)])
+@pytest.mark.parametrize(
+    ("concurrency", "rpm", "tpm"), [(1, 3, 500_000), (15, 100, 2_000_000), (100, 300, 5_000_000)]
+)
 @pytest.mark.parametrize(("tokens", "reply_s"), [(3_000, 5.0), (3_000, 40.0), (245_000, 35.0)])
-def test_limits_that_are_not_told_are_found(concurrency: int, rpm: int, tpm: int, tokens: int, reply_s: float) -> None:
+def test_limits_that_are_not_told_are_found(
+    concurrency: int, rpm: int, tpm: int, tokens: int, reply_s: float
+) -> None:
     """Starting with one request at a time, 90 % of the limit that binds are used in half an hour, with few refusals."""
     minutes = 30
     account = Account(concurrency, rpm, tpm, reply_s=reply_s)
     per_minute = min(rpm, tpm // tokens, concurrency * 60 / (reply_s + 0.3))
 
     async def half_an_hour() -> None:
-        asking = asyncio.ensure_future(ask_all(paced(concurrency=0), account, [tokens] * int(per_minute * minutes * 1.2)))
+        asking = asyncio.ensure_future(
+            ask_all(paced(concurrency=0), account, [tokens] * int(per_minute * minutes * 1.2))
+        )
         await asyncio.sleep(60 * minutes)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
@@ -500,7 +513,12 @@ def test_headers_name_a_limit_where_none_is_told() -> None:
     assert (found.limits()["rpm"], told.limits()["rpm"]) == (100, 50)
     assert minute_in({"x-ratelimit-limit": str(2**63)}, "requests") == (0, 0.0)
     day = {**headers, "x-ratelimit-reset": "86400"}
-    wrong: tuple[dict[str, str], ...] = (day, {}, {"x-ratelimit-limit": "many"}, {"x-ratelimit-reset": "soon"})
+    wrong: tuple[dict[str, str], ...] = (
+        day,
+        {},
+        {"x-ratelimit-limit": "many"},
+        {"x-ratelimit-reset": "soon"},
+    )
     assert [minute_in(one, "requests") for one in wrong] == [(0, 0.0)] * 4
     assert minute_in(headers, "tokens") == (0, 0.0)
 
@@ -532,7 +550,11 @@ def test_a_used_up_minute_is_waited_for() -> None:
 
     async def heard(left: str) -> float:
         pace = paced()
-        named = {"x-ratelimit-limit-tokens": "500", "x-ratelimit-remaining-tokens": left, "x-ratelimit-reset-tokens": "20s"}
+        named = {
+            "x-ratelimit-limit-tokens": "500",
+            "x-ratelimit-remaining-tokens": left,
+            "x-ratelimit-reset-tokens": "20s",
+        }
         pace.observe_headers(named, 8.0)
         return (await leave(pace, [1]))[0][0]
 
@@ -544,8 +566,15 @@ def test_a_long_pause_is_said_once() -> None:
     said: list[str] = []
 
     async def refused() -> None:
-        pace = RateLimiter(AccountLimits(9, 0, 0, 0), clock=Clock(now, now, chance=lambda: 0.0), hear=said.append)
-        no = refusal(429, '{"error":{"type":"engine_overloaded_error"}}', {"retry-after": "90"}, catalogue().provider("moonshot"))
+        pace = RateLimiter(
+            AccountLimits(9, 0, 0, 0), clock=Clock(now, now, chance=lambda: 0.0), hear=said.append
+        )
+        no = refusal(
+            429,
+            '{"error":{"type":"engine_overloaded_error"}}',
+            {"retry-after": "90"},
+            catalogue().provider("moonshot"),
+        )
         for wait_s in (90.0, 5.0, 600.0):
             async with pace.acquire(1) as one, pace.acquire(1) as two:
                 pace.started(one)

@@ -29,7 +29,9 @@ QUESTION = compile_question("letter")
 
 def account_of(kimi: Emulator, **changes: object) -> Account:
     """An account at the emulator."""
-    return settings.account(Job.model_validate({"inbox": ".", "base_url": kimi.base_url, **changes}), {}, key="sk-emulator")
+    return settings.account(
+        Job.model_validate({"inbox": ".", "base_url": kimi.base_url, **changes}), {}, key="sk-emulator"
+    )
 
 
 def asker(account: Account, folder: Path, run_name: str = "test", pace: RateLimiter | None = None) -> Asker:
@@ -40,7 +42,9 @@ def asker(account: Account, folder: Path, run_name: str = "test", pace: RateLimi
 
 def window(number: int) -> Window:
     """A small window that no other is equal to."""
-    (packed,) = pack.windows([Page(f"{number:064x}", 1, f"Letter {number}")], pack.counter(None), pack.Bounds(100_000, 50))
+    (packed,) = pack.windows(
+        [Page(f"{number:064x}", 1, f"Letter {number}")], pack.counter(None), pack.Bounds(100_000, 50)
+    )
     return packed
 
 
@@ -75,7 +79,11 @@ def test_a_tier_lowered_midway_is_kept(tmp_path: Path) -> None:
         async with emulated(config) as kimi, asker(account_of(kimi, tier=5), tmp_path) as asking:
             await ask_all(asking, range(550))
             journal = kimi.state.journal
-            return len(journal.breaches()), sum(entry.status == 200 for entry in journal.chats()), asking.pace.limits()
+            return (
+                len(journal.breaches()),
+                sum(entry.status == 200 for entry in journal.chats()),
+                asking.pace.limits(),
+            )
 
     refused, answered, limits = run(lowered())
     assert answered == 550
@@ -103,7 +111,11 @@ def test_openais_headers_tell_limits(tmp_path: Path) -> None:
         async with emulated(config) as host, asker(account_of(host, provider="openai"), tmp_path) as asking:
             await ask_all(asking, range(200))
             chats = host.state.journal.chats()
-            return sum(entry.status == 429 for entry in chats), max(entry.in_flight for entry in chats), asking.pace.limits()
+            return (
+                sum(entry.status == 429 for entry in chats),
+                max(entry.in_flight for entry in chats),
+                asking.pace.limits(),
+            )
 
     refused, in_flight, limits = run(told())
     assert refused == 0
@@ -121,7 +133,11 @@ def test_what_the_catalogue_assumes_is_no_limit(tmp_path: Path) -> None:
             chats = host.state.journal.chats()
             assert {entry.in_flight for entry in chats[:3]} == {1, 2, 3}
             late = [entry.in_flight for entry in chats if entry.admitted][-100:]
-            return sum(entry.status == 429 for entry in chats), sum(entry.status == 200 for entry in chats), min(late)
+            return (
+                sum(entry.status == 429 for entry in chats),
+                sum(entry.status == 200 for entry in chats),
+                min(late),
+            )
 
     refused, answered, in_flight = run(found())
     assert (answered, refused <= 10) == (250, True)
@@ -135,7 +151,9 @@ def test_an_overload_is_waited_out_together(tmp_path: Path) -> None:
         config = Config(tier=1, faults=[Fault("overloaded", until_s=120.0)])
         async with emulated(config) as kimi, asker(account_of(kimi, tier=1), tmp_path) as asking:
             await ask_all(asking, range(60))
-            return sum(entry.status == 429 for entry in kimi.state.journal.chats()), len(kimi.state.journal.paid())
+            return sum(entry.status == 429 for entry in kimi.state.journal.chats()), len(
+                kimi.state.journal.paid()
+            )
 
     refused, paid = run(overloaded())
     assert refused <= 40
@@ -150,7 +168,10 @@ def test_two_jobs_share_an_account(tmp_path: Path) -> None:
             account = account_of(kimi, tier=1)
             (tmp_path / "a").mkdir()
             (tmp_path / "b").mkdir()
-            async with asker(account, tmp_path / "a", "large") as large, asker(account, tmp_path / "b", "small", large.pace) as small:
+            async with (
+                asker(account, tmp_path / "a", "large") as large,
+                asker(account, tmp_path / "b", "small", large.pace) as small,
+            ):
                 long = asyncio.create_task(ask_all(large, range(250)))
                 await asyncio.sleep(1)
                 await ask_all(small, range(1_000, 1_030))
@@ -175,10 +196,15 @@ def test_the_day_is_kept_over_runs(tmp_path: Path) -> None:
                 asking = Asker(account, tmp_path / "ledger.sqlite", run="test", count=pack.counter(None))
                 async with asking:
                     results = await asyncio.gather(
-                        *(asking.ask(asking.request(window(number), QUESTION)) for number in numbers), return_exceptions=True
+                        *(asking.ask(asking.request(window(number), QUESTION)) for number in numbers),
+                        return_exceptions=True,
                     )
                     paid.append(sum(not isinstance(result, BaseException) for result in results))
-                    assert all(isinstance(result, BudgetReached) for result in results if isinstance(result, BaseException))
+                    assert all(
+                        isinstance(result, BudgetReached)
+                        for result in results
+                        if isinstance(result, BaseException)
+                    )
             assert kimi.state.journal.breaches() == []
             return paid[0], paid[1]
 
@@ -193,7 +219,10 @@ def test_an_overload_inside_a_stream_makes_all_wait(tmp_path: Path, monkeypatch:
 
     async def broken_off() -> tuple[float, float, int]:
         config = Config(tier=1, faults=[Fault("stream_error", times=1, value=0.5)], jitter=0.0)
-        async with emulated(config) as kimi, asker(account_of(kimi, tier=1, concurrency=1), tmp_path) as asking:
+        async with (
+            emulated(config) as kimi,
+            asker(account_of(kimi, tier=1, concurrency=1), tmp_path) as asking,
+        ):
             await ask_all(asking, range(3))
             cut, after = kimi.state.journal.chats()[:2]
             return cut.ended_s, after.time_s, sum(entry.status == 429 for entry in kimi.state.journal.chats())
@@ -210,7 +239,9 @@ def test_an_address_that_nobody_answers_is_soon_told(tmp_path: Path) -> None:
         account = settings.account(Job(inbox=".", base_url="http://127.0.0.1:9/v1"), {}, key="sk-emulator")
         async with asker(account, tmp_path) as asking:
             requests = [asking.request(window(number), QUESTION) for number in range(100)]
-            ended = await asyncio.gather(*(asking.ask(request) for request in requests[:99]), return_exceptions=True)
+            ended = await asyncio.gather(
+                *(asking.ask(request) for request in requests[:99]), return_exceptions=True
+            )
             ended_s = now()
             ended += await asyncio.gather(asking.ask(requests[99]), return_exceptions=True)
             assert now() == ended_s
@@ -218,7 +249,11 @@ def test_an_address_that_nobody_answers_is_soon_told(tmp_path: Path) -> None:
             assert asking.notices[0] == str(ended[99])
             assert asking.ledger.maybe_paid() == (0, 0.0)
             total = statement(asking.ledger.path)[0]
-            return [error if isinstance(error, BaseException) else None for error in ended], ended_s, total["attempts"]
+            return (
+                [error if isinstance(error, BaseException) else None for error in ended],
+                ended_s,
+                total["attempts"],
+            )
 
     ended, ended_s, attempts = run(nobody())
     assert all(isinstance(error, ProviderUnavailable) for error in ended)
@@ -269,7 +304,9 @@ def test_calls_beside_the_pace_wait_as_they_are_told(tmp_path: Path) -> None:
     async def refused() -> float:
         account = settings.account(Job(inbox=".", base_url="http://127.0.0.1:9/v1"), {}, key="sk-emulator")
         async with asker(account, tmp_path) as asking:
-            paying = Dispatcher(account, "test", asking.pace, asking.ledger, asking.budget, asking.balance, heard=True)
+            paying = Dispatcher(
+                account, "test", asking.pace, asking.ledger, asking.budget, asking.balance, heard=True
+            )
             left = [7.0, 5.0]
 
             async def call() -> float:

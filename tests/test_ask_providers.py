@@ -153,7 +153,10 @@ def test_an_announced_retirement_is_told_and_kept(tmp_path: Path) -> None:
     mine, provider = catalogue(path), catalogue().provider("moonshot")
     before, then = date(2030, 1, 31), date(2030, 2, 1)
     model = mine.model("kimi-k2.6", provider, provider.base_url, before)
-    assert (model in mine.models_of(provider, before), model in mine.models_of(provider, then)) == (True, False)
+    assert (model in mine.models_of(provider, before), model in mine.models_of(provider, then)) == (
+        True,
+        False,
+    )
     with pytest.raises(ModelRetired, match=r"was retired on 2030-02-01.*--model kimi-k3"):
         mine.model("kimi-k2.6", provider, provider.base_url, then)
 
@@ -162,7 +165,10 @@ def test_until_when_a_model_answers_is_said(tmp_path: Path, capsys: pytest.Captu
     """An account says until when its model answers and what comes after; a list of models too; on one's own address nothing ends."""
     path = laid_over(tmp_path, '[models."kimi-k2.6"]\nretired = 9000-02-01\nsuccessor = "kimi-k3"')
     account = settings.account(job_of(catalogue=path), {}, key_needed=False)
-    assert account.leaving == "kimi-k2.6 answers until 9000-02-01, when it is retired. Use its successor: --model kimi-k3"
+    assert (
+        account.leaving
+        == "kimi-k2.6 answers until 9000-02-01, when it is retired. Use its successor: --model kimi-k3"
+    )
     assert settings.account(job_of(catalogue=path, base_url=ELSEWHERE), {}, key_needed=False).leaving == ""
     assert settings.account(job_of(), {}, key_needed=False).leaving == ""
     show.models(catalogue(path))
@@ -171,24 +177,50 @@ def test_until_when_a_model_answers_is_said(tmp_path: Path, capsys: pytest.Captu
 
 def test_where_numbers_were_read_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The list of models says where and when models and tiers were read; a block that is like another was not read there."""
-    show.models(catalogue(laid_over(tmp_path, '[models.ours]\nlike = "kimi-k3"\nsource = "our contract"\nread_on = 2026-11-01')))
+    show.models(
+        catalogue(
+            laid_over(
+                tmp_path, '[models.ours]\nlike = "kimi-k3"\nsource = "our contract"\nread_on = 2026-11-01'
+            )
+        )
+    )
     said = capsys.readouterr().out
     assert "Read on 2026-11-01 in our contract: ours." in said
-    assert all(f"tier {tier}" in said and limits.source and limits.read_on for tier, limits in catalogue().tiers.items())
+    assert all(
+        f"tier {tier}" in said and limits.source and limits.read_on
+        for tier, limits in catalogue().tiers.items()
+    )
     assert catalogue(laid_over(tmp_path, '[models.ours]\nlike = "kimi-k3"')).models["ours"].source == ""
 
 
 @pytest.mark.parametrize(
     ("model_id", "provider", "extra", "said"),
     [
-        ("kimi-k2.6", "moonshot", 'tools = [{ type = "builtin_function", function = { name = "$web_search" } }]', r"\$web_search"),
-        ("kimi-k3", "moonshot-cn", 'tools = [{ type = "builtin_function", function = { name = "$web_search" } }]', r"\$web_search"),
+        (
+            "kimi-k2.6",
+            "moonshot",
+            'tools = [{ type = "builtin_function", function = { name = "$web_search" } }]',
+            r"\$web_search",
+        ),
+        (
+            "kimi-k3",
+            "moonshot-cn",
+            'tools = [{ type = "builtin_function", function = { name = "$web_search" } }]',
+            r"\$web_search",
+        ),
         ("kimi-k2.7-code", "moonshot", 'tool_choice = "required"', "tool_choice = required"),
         ("glm-4.7", "zai", 'tool_choice = "required"', "tool_choice = required"),
-        ("kimi-k3", "moonshot", 'tool_choice = { type = "function", function = { name = "f" } }', "one function"),
+        (
+            "kimi-k3",
+            "moonshot",
+            'tool_choice = { type = "function", function = { name = "f" } }',
+            "one function",
+        ),
     ],
 )
-def test_tools_that_a_model_lost_are_told_before_the_call(tmp_path: Path, model_id: str, provider: str, extra: str, said: str) -> None:
+def test_tools_that_a_model_lost_are_told_before_the_call(
+    tmp_path: Path, model_id: str, provider: str, extra: str, said: str
+) -> None:
     """Tools that the model's own provider would refuse are an error at the start, of a plan too; on one's own machine they are free."""
     path = laid_over(tmp_path, f'[models."{model_id}"]\nextra = {{ {extra} }}')
     job = {"provider": provider, "model": model_id, "catalogue": path}
@@ -199,7 +231,11 @@ def test_tools_that_a_model_lost_are_told_before_the_call(tmp_path: Path, model_
 
 @pytest.mark.parametrize(
     ("model_id", "said"),
-    [("kimi-k3", 'tool_choice = "required"'), ("kimi-k2.6", 'tool_choice = "auto"'), ("kimi-k2.6", 'tools = [{ type = "function" }]')],
+    [
+        ("kimi-k3", 'tool_choice = "required"'),
+        ("kimi-k2.6", 'tool_choice = "auto"'),
+        ("kimi-k2.6", 'tools = [{ type = "function" }]'),
+    ],
 )
 def test_tools_that_a_model_has_are_taken(tmp_path: Path, model_id: str, said: str) -> None:
     """What the model's own provider takes goes into the call; a catalogue may say that a model takes no tools at all."""
@@ -212,21 +248,56 @@ def test_tools_that_a_model_has_are_taken(tmp_path: Path, model_id: str, said: s
 @pytest.mark.parametrize(
     ("model_id", "provider", "has", "lacks"),
     [
-        ("kimi-k2.6", "moonshot", {"thinking": {"type": "disabled"}, "max_completion_tokens": 100}, {"reasoning_effort", "max_tokens"}),
+        (
+            "kimi-k2.6",
+            "moonshot",
+            {"thinking": {"type": "disabled"}, "max_completion_tokens": 100},
+            {"reasoning_effort", "max_tokens"},
+        ),
         ("kimi-k2.7-code", "moonshot", {"max_completion_tokens": 100}, {"thinking", "reasoning_effort"}),
         ("kimi-k3", "moonshot-cn", {"reasoning_effort": "low"}, {"thinking"}),
-        ("glm-4.7", "zai", {"thinking": {"type": "disabled"}, "max_tokens": 100, "response_format": {"type": "json_object"}}, set()),
-        ("glm-5.3", "bigmodel", {"response_format": {"type": "json_object"}}, {"thinking", "reasoning_effort"}),
-        ("gpt-5.4-mini", "openai", {"reasoning_effort": "none", "max_completion_tokens": 100}, {"thinking", "max_tokens"}),
-        ("moonshot/kimi-k2.6", "litellm", {"extra_body": {"thinking": {"type": "disabled"}}, "max_tokens": 100}, {"thinking"}),
+        (
+            "glm-4.7",
+            "zai",
+            {"thinking": {"type": "disabled"}, "max_tokens": 100, "response_format": {"type": "json_object"}},
+            set(),
+        ),
+        (
+            "glm-5.3",
+            "bigmodel",
+            {"response_format": {"type": "json_object"}},
+            {"thinking", "reasoning_effort"},
+        ),
+        (
+            "gpt-5.4-mini",
+            "openai",
+            {"reasoning_effort": "none", "max_completion_tokens": 100},
+            {"thinking", "max_tokens"},
+        ),
+        (
+            "moonshot/kimi-k2.6",
+            "litellm",
+            {"extra_body": {"thinking": {"type": "disabled"}}, "max_tokens": 100},
+            {"thinking"},
+        ),
         (
             "moonshotai/Kimi-K2.6",
             "vllm",
             {"chat_template_kwargs": {"thinking": False}, "structured_outputs": {"json": SCHEMA}},
             {"thinking", "response_format"},
         ),
-        ("moonshotai/Kimi-K2.6", "sglang", {"chat_template_kwargs": {"thinking": False}, "max_tokens": 100}, {"thinking", "guided_json"}),
-        ("our-own", "openai-compatible", {"response_format": {"type": "json_object"}}, {"thinking", "chat_template_kwargs"}),
+        (
+            "moonshotai/Kimi-K2.6",
+            "sglang",
+            {"chat_template_kwargs": {"thinking": False}, "max_tokens": 100},
+            {"thinking", "guided_json"},
+        ),
+        (
+            "our-own",
+            "openai-compatible",
+            {"response_format": {"type": "json_object"}},
+            {"thinking", "chat_template_kwargs"},
+        ),
     ],
 )
 def test_the_call_in_each_dialect(model_id: str, provider: str, has: dict[str, Any], lacks: set[str]) -> None:
@@ -301,7 +372,10 @@ def test_a_price_of_ones_own_is_that_of_cached_tokens_too(tmp_path: Path) -> Non
 def test_a_price_counts_when_it_is_whole(tmp_path: Path) -> None:
     """A block without a price of cached tokens pays them as fresh ones; without both prices, in and out, it has no price."""
     block = '[models.{0}]\nproviders = ["vllm"]\ncontext_tokens = 9000\n{1}\n'
-    path = laid_over(tmp_path, block.format("whole", "price_in = 2.0\nprice_out = 3.0") + block.format("half", "price_out = 3.0"))
+    path = laid_over(
+        tmp_path,
+        block.format("whole", "price_in = 2.0\nprice_out = 3.0") + block.format("half", "price_out = 3.0"),
+    )
     whole, half = (model_of(name, "vllm", path=path) for name in ("whole", "half"))
     assert whole.cost_usd(1_000_000, 0, cached_tokens=1_000_000) == 2.0
     assert (whole.priced, half.priced) == (True, False)
@@ -314,25 +388,50 @@ def test_a_price_counts_when_it_is_whole(tmp_path: Path) -> None:
     [
         ({}, {"MOONSHOT_API_KEY": "a"}, "https://api.moonshot.ai/v1", "a"),
         ({"provider": "moonshot-cn"}, {"MOONSHOT_API_KEY": "a"}, "https://api.moonshot.cn/v1", "a"),
-        ({"provider": "zai"}, {"MOONSHOT_API_KEY": "a", "ZAI_API_KEY": "b"}, "https://api.z.ai/api/paas/v4", "b"),
-        ({"provider": "zai", "key_env": "MINE"}, {"MINE": "c", "ZAI_API_KEY": "b"}, "https://api.z.ai/api/paas/v4", "c"),
+        (
+            {"provider": "zai"},
+            {"MOONSHOT_API_KEY": "a", "ZAI_API_KEY": "b"},
+            "https://api.z.ai/api/paas/v4",
+            "b",
+        ),
+        (
+            {"provider": "zai", "key_env": "MINE"},
+            {"MINE": "c", "ZAI_API_KEY": "b"},
+            "https://api.z.ai/api/paas/v4",
+            "c",
+        ),
         (
             {"provider": "vllm", "model": "m"},
             {"VLLM_BASE_URL": "http://h:1/v1/", "MOONSHOT_BASE_URL": "http://wrong/v1"},
             "http://h:1/v1",
             "",
         ),
-        ({"offline": True}, {"MOONSHOT_BASE_URL": "http://wrong/v1", "MOONSHOT_API_KEY": "a"}, "http://offline.invalid/v1", ""),
+        (
+            {"offline": True},
+            {"MOONSHOT_BASE_URL": "http://wrong/v1", "MOONSHOT_API_KEY": "a"},
+            "http://offline.invalid/v1",
+            "",
+        ),
     ],
 )
-def test_address_and_key_are_the_providers(fields: dict[str, Any], environ: dict[str, str], base_url: str, key: str) -> None:
+def test_address_and_key_are_the_providers(
+    fields: dict[str, Any], environ: dict[str, str], base_url: str, key: str
+) -> None:
     """Each provider has its own variables for address and key; a key goes to no other provider."""
     account = settings.account(job_of(**fields), environ)
     assert (account.base_url, account.key) == (base_url, key)
 
 
 @pytest.mark.parametrize(
-    "wrong", ["localhost:8000/v1", "api.moonshot.ai/v1", "ftp://host/v1", "http://", "http://host:many/v1", "http://[::1/v1"]
+    "wrong",
+    [
+        "localhost:8000/v1",
+        "api.moonshot.ai/v1",
+        "ftp://host/v1",
+        "http://",
+        "http://host:many/v1",
+        "http://[::1/v1",
+    ],
 )
 def test_an_address_without_a_scheme_is_a_wrong_setting(wrong: str) -> None:
     """What nothing can be sent to is refused before anything is read, with exit code 1 and what to write."""
@@ -349,8 +448,16 @@ def test_limits_are_the_providers() -> None:
     assert settings.limits(job_of(tier=5)).concurrency == 100
     for name in ("zai", "bigmodel", "openai", "litellm"):
         assert settings.limits(job_of(provider=name, tier=5)) == AccountLimits(0, 0, 0, 0)
-        assert settings.assumed(job_of(provider=name)) == catalogue().provider(name).assumed != AccountLimits(0, 0, 0, 0)
-    assert settings.limits(job_of(provider="vllm")) == settings.assumed(job_of(provider="vllm")) == AccountLimits(32, 0, 0, 0)
+        assert (
+            settings.assumed(job_of(provider=name))
+            == catalogue().provider(name).assumed
+            != AccountLimits(0, 0, 0, 0)
+        )
+    assert (
+        settings.limits(job_of(provider="vllm"))
+        == settings.assumed(job_of(provider="vllm"))
+        == AccountLimits(32, 0, 0, 0)
+    )
     assert settings.limits(job_of(provider="zai", concurrency=9)).concurrency == 9
 
 

@@ -37,24 +37,48 @@ def read(status: int, body: str, provider: str = "moonshot", **headers: str) -> 
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (400, kimi("content_filter", "The request was rejected because it was considered high risk"), "filtered"),
         (
             400,
-            kimi("invalid_request_error", "Invalid request: Your request exceeded model token limit: 262144 (requested: 269030)"),
+            kimi("content_filter", "The request was rejected because it was considered high risk"),
+            "filtered",
+        ),
+        (
+            400,
+            kimi(
+                "invalid_request_error",
+                "Invalid request: Your request exceeded model token limit: 262144 (requested: 269030)",
+            ),
             "too_long",
         ),
         (400, kimi("invalid_request_error", "Input token length too long"), "too_long"),
-        (400, kimi("invalid_request_error", "invalid temperature: only 1 is allowed for this model"), "malformed"),
+        (
+            400,
+            kimi("invalid_request_error", "invalid temperature: only 1 is allowed for this model"),
+            "malformed",
+        ),
         (400, kimi("invalid_request_error", "text content is empty"), "malformed"),
         (401, kimi("invalid_authentication_error", "Invalid Authentication"), "key"),
         (401, kimi("incorrect_api_key_error", "Incorrect API key provided"), "key"),
         (403, kimi("permission_denied_error", "Your IP is not allowed to access this organization"), "key"),
-        (404, kimi("resource_not_found_error", "Not found the model kimi-k9 or Permission denied"), "not_served"),
+        (
+            404,
+            kimi("resource_not_found_error", "Not found the model kimi-k9 or Permission denied"),
+            "not_served",
+        ),
         (413, NGINX.format("413 Request Entity Too Large"), "too_long"),
-        (429, kimi("rate_limit_reached_error", f"{WHO} organization max RPM: 3, please try again after 1 seconds"), "rate"),
         (
             429,
-            kimi("exceeded_current_quota_error", "Your account org-1<ak-1> is suspended, please check your plan and billing details"),
+            kimi(
+                "rate_limit_reached_error", f"{WHO} organization max RPM: 3, please try again after 1 seconds"
+            ),
+            "rate",
+        ),
+        (
+            429,
+            kimi(
+                "exceeded_current_quota_error",
+                "Your account org-1<ak-1> is suspended, please check your plan and billing details",
+            ),
             "no_money",
         ),
         (
@@ -62,8 +86,16 @@ def read(status: int, body: str, provider: str = "moonshot", **headers: str) -> 
             kimi("", "You exceeded your current token quota: <org-1> 0, please check your account balance"),
             "no_money",
         ),
-        (429, kimi("engine_overloaded_error", "The engine is currently overloaded, please try again later"), "overload"),
-        (529, kimi("engine_overloaded_error", "The engine is currently overloaded, please try again later"), "overload"),
+        (
+            429,
+            kimi("engine_overloaded_error", "The engine is currently overloaded, please try again later"),
+            "overload",
+        ),
+        (
+            529,
+            kimi("engine_overloaded_error", "The engine is currently overloaded, please try again later"),
+            "overload",
+        ),
         (500, kimi("server_error", "Failed to extract file: x"), "server"),
         (500, kimi("unexpected_output", "invalid state transition"), "server"),
         (503, kimi("server_unavailable", "scaling"), "overload"),
@@ -138,7 +170,11 @@ def test_other_providers_answers(provider: str, status: int, body: str, kind: st
         (f"{WHO} organization TPM rate limit, current:563653, limit:500000", "tpm", 500_000),
         (f"{WHO} organization TPM rate limit, current: 563653, limit: 500000", "tpm", 500_000),
         (f"{WHO} organization TPD rate limit, current: 1505241, limit: 1500000", "tpd", 1_500_000),
-        ("Rate limit reached for m in organization o on tokens per min (TPM): Limit 30,000, Used 29000, Requested 2000.", "tpm", 30_000),
+        (
+            "Rate limit reached for m in organization o on tokens per min (TPM): Limit 30,000, Used 29000, Requested 2000.",
+            "tpm",
+            30_000,
+        ),
         ("Limit type: requests. Current limit: 50, Remaining: 0.", "rpm", 50),
         ("High concurrency usage of this API, please reduce concurrency", "concurrency", 0),
         ("The engine is currently overloaded, please try again later", "", 0),
@@ -155,7 +191,10 @@ def test_the_limit_that_was_reached(message: str, limit: str, allowed: int) -> N
     [
         (f"{WHO} organization TPM rate limit, current:563653, limit:500000", 563_653),
         (f"{WHO} organization TPD rate limit, current: 1505241, limit: 1500000", 1_505_241),
-        ("Rate limit reached for m in organization o on tokens per min (TPM): Limit 30,000, Used 29,000, Requested 2000.", 31_000),
+        (
+            "Rate limit reached for m in organization o on tokens per min (TPM): Limit 30,000, Used 29,000, Requested 2000.",
+            31_000,
+        ),
         (f"{WHO} organization max RPM: 100, please try again after 1 seconds", 0),
     ],
 )
@@ -172,7 +211,11 @@ def test_the_tokens_that_are_counted(message: str, used: int) -> None:
         ({"retry_after": "1.5"}, "", 1.5),
         ({"retry_after": "Mon, 23 Nov 2026 10:00:09 GMT", "date": "Mon, 23 Nov 2026 10:00:00 GMT"}, "", 9.0),
         ({"retry_after": "Mon, 23 Nov 2026 10:00:00 GMT", "date": "Mon, 23 Nov 2026 10:00:09 GMT"}, "", 0.0),
-        ({"retry_after": "Fri, 31 Dec 9999 23:59:59 GMT", "date": "Mon, 23 Nov 2026 10:00:00 GMT"}, "", 86_400.0),
+        (
+            {"retry_after": "Fri, 31 Dec 9999 23:59:59 GMT", "date": "Mon, 23 Nov 2026 10:00:00 GMT"},
+            "",
+            86_400.0,
+        ),
         ({"retry_after": "soon"}, "please try again after 3 seconds", 3.0),
         ({}, "please try again after 1 seconds", 1.0),
         ({}, "Please try again in 1.2s. Visit the console.", 1.2),
@@ -198,7 +241,10 @@ def test_a_date_without_a_date_of_the_answer() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["error", "code", "type", "message", "msg", "detail"]), inner),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from(["error", "code", "type", "message", "msg", "detail"]), inner)
+    ),
 )
 
 
@@ -218,7 +264,9 @@ def test_a_senseless_wait_is_none(header: str) -> None:
 
 def test_no_key_is_shown() -> None:
     """A key that an answer repeats is not in the message."""
-    found = read(401, labelled("Incorrect API key provided: sk-canary1234567890", code="invalid_api_key"), "openai")
+    found = read(
+        401, labelled("Incorrect API key provided: sk-canary1234567890", code="invalid_api_key"), "openai"
+    )
     assert "canary" not in found.message
     assert "[key]" in found.message
 

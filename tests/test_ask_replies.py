@@ -68,7 +68,9 @@ async def test_a_request_is_paid_once(kimi: Running, question: Question, tmp_pat
 async def test_the_bill_is_the_providers(kimi: Running, question: Question, tmp_path: Path) -> None:
     """What we write down as spent is what the provider bills."""
     async with asker(kimi, tmp_path) as asking:
-        replies = [await asking.ask(asking.request(window(f"invoice number: {n}"), question)) for n in range(3)]
+        replies = [
+            await asking.ask(asking.request(window(f"invoice number: {n}"), question)) for n in range(3)
+        ]
         billed_usd = sum(entry.cost_usd for entry in kimi.paid())
         assert asking.budget.spent_usd == pytest.approx(billed_usd)
         bills = list(asking.bills([reply.request for reply in replies]))
@@ -94,7 +96,9 @@ async def test_a_bill_says_which_tokens_it_is_for(kimi: Running, question: Quest
     assert total["spent_usd"] == pytest.approx(sum(entry.cost_usd for entry in kimi.paid()))
 
 
-async def test_the_documents_stand_before_the_question(kimi: Running, question: Question, tmp_path: Path) -> None:
+async def test_the_documents_stand_before_the_question(
+    kimi: Running, question: Question, tmp_path: Path
+) -> None:
     """A second question over the same window finds the documents in the provider's cache."""
     shown = window("invoice number: 7\n" + "text " * 2_000)
     async with asker(kimi, tmp_path) as asking:
@@ -138,7 +142,9 @@ async def test_a_broken_connection_is_maybe_paid(kimi: Running, question: Questi
 
 
 @pytest.mark.parametrize("key", ["sk-of-another-region", ""])
-async def test_a_refused_key_ends_all_asking(kimi: Running, question: Question, tmp_path: Path, key: str) -> None:
+async def test_a_refused_key_ends_all_asking(
+    kimi: Running, question: Question, tmp_path: Path, key: str
+) -> None:
     """A key that the provider refuses is exit code 77 with the key not shown, and nothing more is sent."""
     account = replace(account_of(kimi), key=key)
     async with Asker(account, tmp_path / "ledger.sqlite", run="test", count=pack.counter(None)) as asking:
@@ -156,7 +162,11 @@ async def test_a_refused_request_costs_nothing(kimi: Running, question: Question
     async with asker(kimi, tmp_path) as asking:
         with pytest.raises(RequestRefused):
             await asking.ask(asking.request(window("invoice number: 7"), question))
-        assert (asking.budget.spent_usd, asking.budget.reserved_usd, asking.ledger.maybe_paid()) == (0.0, 0.0, (0, 0.0))
+        assert (asking.budget.spent_usd, asking.budget.reserved_usd, asking.ledger.maybe_paid()) == (
+            0.0,
+            0.0,
+            (0, 0.0),
+        )
     assert [entry.status for entry in kimi.journal] == [400]
 
 
@@ -181,7 +191,9 @@ async def test_the_accounts_limits_are_kept(kimi: Running, question: Question, t
     """Many requests at once never run into the account's concurrency: the journal knows of no refusal."""
     kimi.config.tier, kimi.config.timing, kimi.config.time_scale = 1, True, 15
     async with asker(kimi, tmp_path, tier=1) as asking:
-        await asyncio.gather(*(asking.ask(asking.request(window(f"invoice number: {n}"), question)) for n in range(60)))
+        await asyncio.gather(
+            *(asking.ask(asking.request(window(f"invoice number: {n}"), question)) for n in range(60))
+        )
     assert kimi.breaches() == []
     assert max(entry.in_flight for entry in kimi.journal) == 15
 
@@ -205,7 +217,9 @@ async def test_the_doctor_sees_models_and_balance(kimi: Running) -> None:
     assert balance == pytest.approx(100.0)
 
 
-async def test_asking_that_is_ended_sends_nothing_more(kimi: Running, question: Question, tmp_path: Path) -> None:
+async def test_asking_that_is_ended_sends_nothing_more(
+    kimi: Running, question: Question, tmp_path: Path
+) -> None:
     """Whoever waits for a slot, for money or to try again is told at once; the call in flight is awaited, and its reply is kept."""
     kimi.config.timing, kimi.config.ttft_s = True, 1.0
     kimi.config.faults.append(Fault("server_error", match="number: 9"))

@@ -54,10 +54,16 @@ def enter(sharing: SharedLimits, tokens: int = 10, **limits: int) -> bool:
 def two(folder: Path) -> tuple[SharedLimits, SharedLimits, HandClock]:
     """Two processes' parts, and their time."""
     clock = HandClock()
-    return SharedLimits(folder / "pace.sqlite", "a", clock=clock), SharedLimits(folder / "pace.sqlite", "a", clock=clock), clock
+    return (
+        SharedLimits(folder / "pace.sqlite", "a", clock=clock),
+        SharedLimits(folder / "pace.sqlite", "a", clock=clock),
+        clock,
+    )
 
 
-@pytest.mark.parametrize(("limit", "tokens", "most"), [("concurrency", 10, 4), ("rpm", 10, 10), ("tpm", 300, 3)])
+@pytest.mark.parametrize(
+    ("limit", "tokens", "most"), [("concurrency", 10, 4), ("rpm", 10, 10), ("tpm", 300, 3)]
+)
 def test_a_limit_is_kept_together(tmp_path: Path, limit: str, tokens: int, most: int) -> None:
     """However the requests fall on the processes, no more are let in than the account allows; another account has limits of its own."""
     one, other, _ = two(tmp_path)
@@ -106,7 +112,12 @@ def test_what_is_larger_than_a_share_may_leave_alone(tmp_path: Path) -> None:
 
 def test_a_killed_process_holds_no_slot(tmp_path: Path) -> None:
     """What it had in flight is nobody's; what it had sent counts for its minute."""
-    killed = subprocess.run([sys.executable, "-c", ENTER_AND_DIE, str(tmp_path / "pace.sqlite")], cwd=ROOT, check=False, timeout=60)
+    killed = subprocess.run(
+        [sys.executable, "-c", ENTER_AND_DIE, str(tmp_path / "pace.sqlite")],
+        cwd=ROOT,
+        check=False,
+        timeout=60,
+    )
     assert killed.returncode == -signal.SIGKILL
     left = SharedLimits(tmp_path / "pace.sqlite", "a")
     assert [enter(left, rpm=6) for _ in range(4)] == [True, True, False, False]
@@ -159,7 +170,10 @@ def test_what_one_finds_the_other_knows(tmp_path: Path) -> None:
     """A limit that a refusal names to one process is kept by another that runs already, which need not be refused for it."""
 
     async def both() -> tuple[dict[str, int], dict[str, int]]:
-        one, other = (RateLimiter(clock=Clock(now, now), sharing=SharedLimits(tmp_path / "p", "a", clock=now)) for _ in range(2))
+        one, other = (
+            RateLimiter(clock=Clock(now, now), sharing=SharedLimits(tmp_path / "p", "a", clock=now))
+            for _ in range(2)
+        )
         async with other.acquire(1):
             before = other.limits()
         await asyncio.sleep(5)
@@ -226,7 +240,9 @@ def test_a_file_of_a_newer_octavo_ends_the_sharing_only(tmp_path: Path) -> None:
 
 def test_the_key_is_not_in_the_file(tmp_path: Path) -> None:
     """An account is named by a digest."""
-    sharing = SharedLimits(tmp_path / "pace.sqlite", account_name("https://api.moonshot.ai/v1", "sk-canary-11"))
+    sharing = SharedLimits(
+        tmp_path / "pace.sqlite", account_name("https://api.moonshot.ai/v1", "sk-canary-11")
+    )
     assert enter(sharing)
     with sqlite3.connect(tmp_path / "pace.sqlite") as file:
         assert "canary" not in "\n".join(file.iterdump())

@@ -60,7 +60,9 @@ def child(program: str, *words: str) -> subprocess.Popen[str]:
         ),
     ],
 )
-async def test_a_cap_of_time_holds_across_runs_and_ends(tmp_path: Path, caps: dict[str, Any], later: datetime, says: str) -> None:
+async def test_a_cap_of_time_holds_across_runs_and_ends(
+    tmp_path: Path, caps: dict[str, Any], later: datetime, says: str
+) -> None:
     """What one run spent counts against the next one until the day or month is over; the sentence says when that is."""
     await spend(budget(tmp_path, **caps), 0.9, 0.8)
     with pytest.raises(BudgetReached, match=says):
@@ -72,7 +74,9 @@ async def test_a_project_has_its_own_cap_for_good(tmp_path: Path) -> None:
     """A project's cap counts the runs of that project only, on whatever day."""
     await spend(budget(tmp_path, project="a", project_usd=1), 0.9, 0.9)
     await budget(tmp_path, project="b", project_usd=1).reserve(0.9)
-    with pytest.raises(BudgetReached, match=r"project a is reached: \$0\.90 is spent.*higher --budget-project-usd"):
+    with pytest.raises(
+        BudgetReached, match=r"project a is reached: \$0\.90 is spent.*higher --budget-project-usd"
+    ):
         await budget(tmp_path, datetime(2027, 5, 1, tzinfo=UTC), project="a", project_usd=1).reserve(0.2)
 
 
@@ -95,7 +99,9 @@ async def test_sums_are_exact(tmp_path: Path) -> None:
 async def test_alerts_are_said_once_a_threshold(tmp_path: Path) -> None:
     """At 50, 80 and 100 percent of a cap there is one sentence each; a leap over two says the higher."""
     said: list[str] = []
-    purse = Budget(Caps(run_usd=1, day_usd=10, file=tmp_path / "s.sqlite"), hear=said.append, now=lambda: NOON)
+    purse = Budget(
+        Caps(run_usd=1, day_usd=10, file=tmp_path / "s.sqlite"), hear=said.append, now=lambda: NOON
+    )
     for usd in (0.3, 0.3, 0.3, 0.1):
         await spend(purse, usd, usd)
     with pytest.raises(BudgetReached):
@@ -230,7 +236,10 @@ def test_four_processes_never_pass_a_cap_by_a_cent(tmp_path: Path) -> None:
     file = Spending(tmp_path / "spending.sqlite", project="", run="")
     counted_usd, open_usd = file.total_usd(f"day {datetime.now(UTC):%Y-%m-%d}")
     file.close()
-    print(f"billed {billed_usd:.6f}, counted {counted_usd:.6f} of {cap_usd}; {retried:.0%} of calls failed", said)
+    print(
+        f"billed {billed_usd:.6f}, counted {counted_usd:.6f} of {cap_usd}; {retried:.0%} of calls failed",
+        said,
+    )
     assert retried > 0.1
     assert any('"reached": 0' not in out for out, _ in said)
     assert open_usd == 0
@@ -262,7 +271,10 @@ async def test_a_waiting_batch_stays_reserved(tmp_path: Path) -> None:
     without = budget(tmp_path)  # a run without caps fetches it
     await without.charge("intent", 0.1)
     assert without.spent_usd == 0.1
-    assert Spending(tmp_path / "spending.sqlite", project="", run="r").total_usd("day 2026-11-23") == (0.1, 0.0)
+    assert Spending(tmp_path / "spending.sqlite", project="", run="r").total_usd("day 2026-11-23") == (
+        0.1,
+        0.0,
+    )
     await budget(tmp_path, day_usd=1).reserve(0.9)
 
 
@@ -277,4 +289,7 @@ async def test_a_batch_that_is_left_is_settled_later(tmp_path: Path) -> None:
     assert (first.spent_usd, first.reserved_usd) == (0.2, 0.0)
     later = budget(tmp_path, day_usd=2)
     await later.charge("a", 0.3)
-    assert Spending(tmp_path / "spending.sqlite", project="", run="r").total_usd("day 2026-11-23") == (0.5, 0.0)
+    assert Spending(tmp_path / "spending.sqlite", project="", run="r").total_usd("day 2026-11-23") == (
+        0.5,
+        0.0,
+    )

@@ -35,20 +35,28 @@ def kimi() -> Iterator[Running]:
 
 def body(**more: Any) -> dict[str, Any]:
     """A request that asks for a stream."""
-    plain = {"model": "kimi-k2.6", "messages": [{"role": "user", "content": "Tell me."}], "thinking": {"type": "disabled"}}
+    plain = {
+        "model": "kimi-k2.6",
+        "messages": [{"role": "user", "content": "Tell me."}],
+        "thinking": {"type": "disabled"},
+    }
     return {**plain, "max_completion_tokens": 10_000, **stream.SWITCHES, **more}
 
 
 async def send(kimi: Running, request: dict[str, Any] | None = None) -> str:
     """One call."""
-    async with Chat(kimi.base_url, kimi.key, provider=catalogue().provider("moonshot"), concurrency=1) as chat:
+    async with Chat(
+        kimi.base_url, kimi.key, provider=catalogue().provider("moonshot"), concurrency=1
+    ) as chat:
         return (await chat.send(request or body())).raw
 
 
 async def test_a_stream_is_a_reply_like_another(kimi: Running) -> None:
     """A streamed reply has the text, the finish reason and the usage of the same reply in one piece."""
     streamed = read_completion(await send(kimi))
-    whole = read_completion(await send(kimi, {name: value for name, value in body().items() if name not in stream.SWITCHES}))
+    whole = read_completion(
+        await send(kimi, {name: value for name, value in body().items() if name not in stream.SWITCHES})
+    )
     assert streamed == whole
     assert (streamed.text, streamed.finish_reason, streamed.usage.reply_tokens > 400) == (WORDS, "stop", True)
     assert [entry.streamed for entry in kimi.journal] == [True, False]
@@ -61,7 +69,10 @@ async def test_usage_is_read_wherever_it_sits(kimi: Running, place: Any, cached:
     """Usage counts in the last choice, at the top of the last chunk, or in a chunk of its own, with cached tokens in either place."""
     kimi.config.stream_usage, kimi.config.cached_place = place, cached
     usage = read_completion(await send(kimi, body(stream_options={"include_usage": asked}))).usage
-    assert (usage.prompt_tokens, usage.reply_tokens) == (kimi.journal[0].prompt_tokens, kimi.journal[0].reply_tokens)
+    assert (usage.prompt_tokens, usage.reply_tokens) == (
+        kimi.journal[0].prompt_tokens,
+        kimi.journal[0].reply_tokens,
+    )
     assert usage.cached_tokens == 0
 
 
@@ -104,7 +115,12 @@ async def test_silence_ends_a_stream(kimi: Running, monkeypatch: pytest.MonkeyPa
 async def test_a_slow_stream_is_no_silence(kimi: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence is measured between bytes: a reply may take far longer than the silence that ends it, and its first word too."""
     monkeypatch.setattr(stream, "STALL_S", 0.4)
-    kimi.config.timing, kimi.config.ttft_s, kimi.config.tokens_per_s, kimi.config.jitter = True, 0.6, 1_000.0, 0.0
+    kimi.config.timing, kimi.config.ttft_s, kimi.config.tokens_per_s, kimi.config.jitter = (
+        True,
+        0.6,
+        1_000.0,
+        0.0,
+    )
     done = read_completion(await send(kimi))
     assert (done.text, done.finish_reason) == (WORDS, "stop")
     assert kimi.journal[0].ended_s - kimi.journal[0].time_s > 2 * 0.4
@@ -141,15 +157,21 @@ async def test_a_stream_that_ends_before_its_first_word_is_tried_again(kimi: Run
         (400_000, 40.0, 1_000.0, 127.0),  # one that is read slowly, and answered
     ],
 )
-def test_silence_before_the_first_word_is_measured_by_the_prompt(characters: int, ttft_s: float, prefill: float, ended_s: float) -> None:
+def test_silence_before_the_first_word_is_measured_by_the_prompt(
+    characters: int, ttft_s: float, prefill: float, ended_s: float
+) -> None:
     """A stream may be silent at first for as long as reading its prompt takes a slow model, and no longer; then it is tried again."""
 
     async def ended() -> float:
-        config = Config(tier=5, ttft_s=ttft_s, prefill_tokens_per_s=prefill, jitter=0.0, cache=False, tokens_per_s=1e6)
+        config = Config(
+            tier=5, ttft_s=ttft_s, prefill_tokens_per_s=prefill, jitter=0.0, cache=False, tokens_per_s=1e6
+        )
         asked = body(messages=[{"role": "user", "content": "x" * characters}])
         async with (
             emulated(config) as kimi,
-            Chat(kimi.base_url, "sk-emulator", provider=catalogue().provider("moonshot"), concurrency=1) as chat,
+            Chat(
+                kimi.base_url, "sk-emulator", provider=catalogue().provider("moonshot"), concurrency=1
+            ) as chat,
         ):
             silent_s = stream.first_word_s(round(characters / 4.6), 0)
             if ended_s < ttft_s:
@@ -157,7 +179,9 @@ def test_silence_before_the_first_word_is_measured_by_the_prompt(characters: int
                     await chat.send(asked, silent_s=silent_s)
                 assert caught.value.maybe_paid
             else:
-                assert read_completion((await chat.send(asked, silent_s=silent_s)).raw).finish_reason == "stop"
+                assert (
+                    read_completion((await chat.send(asked, silent_s=silent_s)).raw).finish_reason == "stop"
+                )
             return now()
 
     assert run(ended()) == pytest.approx(ended_s, abs=1.0)
@@ -195,7 +219,10 @@ async def test_refusals_mean_the_same_with_a_stream(kimi: Running, switches: dic
     with pytest.raises(AccessRefused):
         await send(kimi, {**plain, **switches})
     kimi.config.balance_usd = 100.0
-    kimi.script("Tell", Scripted(error=server(503, "server_unavailable", "The service is scaling, please try again later")))
+    kimi.script(
+        "Tell",
+        Scripted(error=server(503, "server_unavailable", "The service is scaling, please try again later")),
+    )
     with pytest.raises(Retryable):
         await send(kimi, {**plain, **switches})
 
@@ -220,9 +247,15 @@ class Bytes(httpx2.AsyncByteStream):
 
 async def through(body: Bytes, kind: str = "text/event-stream", limit: int = 100) -> str:
     """What `Chat` makes of such a body."""
-    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, headers={"content-type": kind}, stream=body))
+    transport = httpx2.MockTransport(
+        lambda _: httpx2.Response(200, headers={"content-type": kind}, stream=body)
+    )
     async with Chat(
-        "http://provider.invalid/v1", "", provider=catalogue().provider("moonshot"), concurrency=1, transport=transport
+        "http://provider.invalid/v1",
+        "",
+        provider=catalogue().provider("moonshot"),
+        concurrency=1,
+        transport=transport,
     ) as chat:
         return (await chat.send({**stream.SWITCHES, "model": "m", "messages": [], "max_tokens": limit})).raw
 
@@ -270,7 +303,10 @@ async def test_a_gateways_page_is_no_reply() -> None:
 
 async def test_a_host_that_does_not_stream_is_understood() -> None:
     """A host that answers in one piece although a stream was asked for is read as it is."""
-    whole = {"choices": [{"message": {"content": "all"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}
+    whole = {
+        "choices": [{"message": {"content": "all"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2},
+    }
     done = read_completion(await through(Bytes(json.dumps(whole).encode()), kind="application/json"))
     assert (done.text, done.usage.reply_tokens) == ("all", 2)
 
@@ -283,17 +319,28 @@ async def test_a_finish_reason_and_usage_are_an_end() -> None:
     assert (ended.text, ended.finish_reason, open_.text, open_.finish_reason) == ("ab", "stop", "ab", "cut")
 
 
-@pytest.mark.parametrize("junk", [b"data: <html>\n\n", b"data: [1]\n\n", b'data: {"choices":[7]}\n\n', b'data: {"choices":[{"delta":{"co'])
+@pytest.mark.parametrize(
+    "junk",
+    [b"data: <html>\n\n", b"data: [1]\n\n", b'data: {"choices":[7]}\n\n', b'data: {"choices":[{"delta":{"co'],
+)
 async def test_junk_in_a_stream_is_a_cut(junk: bytes) -> None:
     """A frame that is none ends a stream; what came before is kept."""
-    done = read_completion(await through(Bytes(frame("kept"), junk, frame(" lost") if junk.endswith(b"\n") else b"")))
+    done = read_completion(
+        await through(Bytes(frame("kept"), junk, frame(" lost") if junk.endswith(b"\n") else b""))
+    )
     assert (done.text, done.finish_reason) == ("kept", "cut")
 
 
-@given(text=st.text(min_size=1), cuts=st.lists(st.integers(0, 4_000), max_size=6), ending=st.sampled_from([b"\n", b"\r\n", b"\r"]))
+@given(
+    text=st.text(min_size=1),
+    cuts=st.lists(st.integers(0, 4_000), max_size=6),
+    ending=st.sampled_from([b"\n", b"\r\n", b"\r"]),
+)
 def test_any_text_survives_any_pieces(text: str, cuts: list[int], ending: bytes) -> None:
     """However the bytes are cut on their way, and with whatever line ends and comments between, the text comes out as it went in."""
-    data = b": hello\n\n" + b"".join(frame(letter) for letter in text) + frame("", "stop") + b"data: [DONE]\n\n"
+    data = (
+        b": hello\n\n" + b"".join(frame(letter) for letter in text) + frame("", "stop") + b"data: [DONE]\n\n"
+    )
     data = data.replace(b"\n", ending)
     edges = [0, *sorted(cut % len(data) for cut in cuts), len(data)]
     pieces = [data[start:end] for start, end in pairwise(edges)]

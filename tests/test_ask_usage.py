@@ -20,7 +20,16 @@ from schemas.job import Job
 from schemas.pipeline import Page, Usage
 
 TOLD = {"prompt_tokens": 100, "completion_tokens": 7}
-PLACES = st.sampled_from(["usage", "prompt_tokens", "completion_tokens", "cached_tokens", "cache_write_tokens", "prompt_tokens_details"])
+PLACES = st.sampled_from(
+    [
+        "usage",
+        "prompt_tokens",
+        "completion_tokens",
+        "cached_tokens",
+        "cache_write_tokens",
+        "prompt_tokens_details",
+    ]
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(PLACES, inner, max_size=3),
@@ -42,7 +51,10 @@ def raw(usage: Any) -> str:
         ({**TOLD, "cached_tokens": 0, "prompt_tokens_details": {"cached_tokens": 40}}, Usage(100, 7, 0)),
         ({**TOLD, "prompt_tokens_details": [1]}, Usage(100, 7, None)),
         ({**TOLD, "cached_tokens": 101}, Usage(100, 7, None)),
-        ({**TOLD, "cached_tokens": 40, "prompt_tokens_details": {"cache_write_tokens": 60}}, Usage(100, 7, 40, 60)),
+        (
+            {**TOLD, "cached_tokens": 40, "prompt_tokens_details": {"cache_write_tokens": 60}},
+            Usage(100, 7, 40, 60),
+        ),
         ({**TOLD, "cached_tokens": 41, "cache_write_tokens": 60}, Usage(100, 7, 41, None)),
         ({**TOLD, "completion_tokens_details": {"reasoning_tokens": 7}}, Usage(100, 7, reasoning_tokens=7)),
         ({**TOLD, "completion_tokens_details": {"reasoning_tokens": 8}}, Usage(100, 7)),
@@ -75,14 +87,24 @@ async def test_a_reply_with_an_odd_usage_is_paid_once(tmp_path: Path) -> None:
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         calls.append(request.url.path)
-        return httpx2.Response(200, text=raw({**TOLD, "completion_tokens": None}), headers={"content-type": "application/json"})
+        return httpx2.Response(
+            200, text=raw({**TOLD, "completion_tokens": None}), headers={"content-type": "application/json"}
+        )
 
-    account = settings.account(Job(inbox=".", base_url="http://127.0.0.1:9/v1", tier=5), {}, key="sk-emulator")
+    account = settings.account(
+        Job(inbox=".", base_url="http://127.0.0.1:9/v1", tier=5), {}, key="sk-emulator"
+    )
     async with Asker(account, tmp_path / "ledger.sqlite", run="test", count=pack.counter(None)) as asking:
         transport = httpx2.MockTransport(answer)
-        asking._paying.chat = Chat(account.base_url, account.key, provider=account.provider, concurrency=1, transport=transport)
-        (window,) = pack.windows([Page("0" * 64, 1, "subject: x")], pack.counter(None), pack.Bounds(100_000, 50))
+        asking._paying.chat = Chat(
+            account.base_url, account.key, provider=account.provider, concurrency=1, transport=transport
+        )
+        (window,) = pack.windows(
+            [Page("0" * 64, 1, "subject: x")], pack.counter(None), pack.Bounds(100_000, 50)
+        )
         request = asking.request(window, compile_question("letter"))
         replies = [await asking.ask(request) for _ in range(2)]
-        assert asking.budget.spent_usd == pytest.approx(account.model.cost_usd(request.prompt_tokens, request.reply_tokens))
+        assert asking.budget.spent_usd == pytest.approx(
+            account.model.cost_usd(request.prompt_tokens, request.reply_tokens)
+        )
     assert ([reply.finish_reason for reply in replies], len(calls)) == (["stop", "stop"], 1)

@@ -39,8 +39,16 @@ def pace_of(said: list[str], **limits: int) -> RateLimiter:
 @pytest.mark.parametrize(
     ("limits", "tokens", "line"),
     [
-        ({"rpm": 3}, 1, "the account's 3 requests a minute are used, a limit that the job named and Octavo keeps."),
-        ({"tpm": 300}, 100, "the account's 300 tokens a minute are used, a limit that the job named and Octavo keeps."),
+        (
+            {"rpm": 3},
+            1,
+            "the account's 3 requests a minute are used, a limit that the job named and Octavo keeps.",
+        ),
+        (
+            {"tpm": 300},
+            100,
+            "the account's 300 tokens a minute are used, a limit that the job named and Octavo keeps.",
+        ),
     ],
 )
 def test_a_full_minute_is_said(limits: dict[str, int], tokens: int, line: str) -> None:
@@ -68,7 +76,9 @@ def test_a_limit_that_the_provider_named_is_its_own() -> None:
         await asyncio.gather(*(leave(pace) for _ in range(3)))
 
     run(refused())
-    assert said[0].endswith("the account's 2 requests a minute are used, a limit that the provider named and Octavo keeps.")
+    assert said[0].endswith(
+        "the account's 2 requests a minute are used, a limit that the provider named and Octavo keeps."
+    )
 
 
 def test_short_waits_are_not_worth_a_line() -> None:
@@ -95,10 +105,17 @@ def test_a_pause_of_our_own_is_not_said_to_be_the_providers() -> None:
         for _ in range(6):
             async with pace.acquire(1) as place:
                 pace.started(place)
-                pace.refused(place, Refusal("overload", "", wait_s=1.0), "The provider asks to try again after 1 seconds.")
+                pace.refused(
+                    place,
+                    Refusal("overload", "", wait_s=1.0),
+                    "The provider asks to try again after 1 seconds.",
+                )
 
     run(in_vain())
-    assert "for 16 s, which is Octavo's own choice after 5 failures in a row (the provider asks for 1 s): The provider asks" in said[0]
+    assert (
+        "for 16 s, which is Octavo's own choice after 5 failures in a row (the provider asks for 1 s): The provider asks"
+        in said[0]
+    )
     assert "for 32 s, which is Octavo's own choice after 6 failures in a row" in said[1]
     assert whose(30.0, 30.0, 1) == "since the provider asks for 30 s"
     assert whose(44.0, 30.0, 1) == "since the provider asks for 30 s"  # with the jitter
@@ -147,7 +164,9 @@ def test_the_share_of_another_run_is_said(tmp_path: Path) -> None:
             return SharedLimits(tmp_path / "pace.sqlite", "a", clock=now)
 
         other = RateLimiter(AccountLimits(1, 0, 0, 0), clock=Clock(now, now), sharing=sharing())
-        ours = RateLimiter(AccountLimits(1, 0, 0, 0), clock=Clock(now, now), sharing=sharing(), hear=said.append)
+        ours = RateLimiter(
+            AccountLimits(1, 0, 0, 0), clock=Clock(now, now), sharing=sharing(), hear=said.append
+        )
         long = asyncio.ensure_future(leave(other, takes_s=30.0))
         await asyncio.sleep(1.0)
         await leave(ours)

@@ -35,7 +35,11 @@ def record(parts: Iterable[Part], numbers: Iterable[int]) -> Record:
         quote = line(number)[5:].partition("   ")[0]
         page = next(one for one in parts if line(number) in one.text)
         start = page.start + page.text.index(line(number)) + 5
-        proofs.append(Evidence(f"line_items[{at}].description", quote, "exact", page.page, start, start + len(quote), quote))
+        proofs.append(
+            Evidence(
+                f"line_items[{at}].description", quote, "exact", page.page, start, start + len(quote), quote
+            )
+        )
         items.append({"description": quote})
     return Record("d", "invoice", {"line_items": items}, tuple(proofs), "r")
 
@@ -45,7 +49,10 @@ def request(parts: Sequence[Part]) -> Request:
     return Request("r", INVOICE, Window(tuple(parts), 1_000), {"k1": "d"}, {}, 1_000, 1_000)
 
 
-HEAD, FOOT = ["ACME", "No  Article  Quantity  Price  Amount"], ["Sum 120.00 20.00 24.00 7", "VAT 20 % 100.00 20.00 4", "Page 1", "Acme Ltd"]
+HEAD, FOOT = (
+    ["ACME", "No  Article  Quantity  Price  Amount"],
+    ["Sum 120.00 20.00 24.00 7", "VAT 20 % 100.00 20.00 4", "Page 1", "Acme Ltd"],
+)
 
 
 @given(st.sets(st.integers(0, 19), max_size=12))
@@ -60,9 +67,13 @@ def test_every_row_that_is_left_out_is_found(gone: set[int]) -> None:
     assert [one.text for one in short.left_out] == [line(n) for n in sorted(gone)]
     assert short.sentence.startswith(f"line_items: incomplete_list, {20 - len(gone)} of 20 rows")
     windows = check.gaps(request(parts), short)
-    shown = "\n".join(one.text for window, _ in windows for one in window.parts if one.role == "piece").splitlines()
+    shown = "\n".join(
+        one.text for window, _ in windows for one in window.parts if one.role == "piece"
+    ).splitlines()
     assert {line(n) for n in gone} <= set(shown)
-    assert len(windows) > 8 or all(one in {line(n) for n in gone} or "ACME" in one or one in FOOT for one in shown)
+    assert len(windows) > 8 or all(
+        one in {line(n) for n in gone} or "ACME" in one or one in FOOT for one in shown
+    )
 
 
 def test_what_stands_below_the_last_row_does_not_prove_it() -> None:
@@ -70,7 +81,9 @@ def test_what_stands_below_the_last_row_does_not_prove_it() -> None:
     parts = [part([*HEAD, *map(line, range(12)), "Thank you for bolts of every kind."])]
     some = record(parts, range(11))
     start = parts[0].text.index("bolts of every")
-    stray = Evidence("line_items[11].description", "bolts of every", "exact", 1, start, start + 14, "bolts of every")
+    stray = Evidence(
+        "line_items[11].description", "bolts of every", "exact", 1, start, start + 14, "bolts of every"
+    )
     (short,) = check.short_lists(INVOICE, replace(some, evidence=(*some.evidence, stray)), parts)
     assert [one.text for one in short.left_out] == [line(11)]
 
@@ -91,7 +104,9 @@ def test_what_is_no_table_of_the_list_is_left_alone() -> None:
     parts = [part(list(map(line, range(20))))]
     assert check.short_lists(INVOICE, record(parts, range(3)), parts) == []
     assert check.short_lists(INVOICE, replace(record(parts, range(8)), evidence=()), parts) == []
-    apart: list[Any] = [part([*map(line, range(8)), *["Prose that goes on and on."] * 12, *map(line, range(10, 18))])]
+    apart: list[Any] = [
+        part([*map(line, range(8)), *["Prose that goes on and on."] * 12, *map(line, range(10, 18))])
+    ]
     assert check.short_lists(INVOICE, record(apart, range(8)), apart) == []
 
 

@@ -36,7 +36,11 @@ Gold = dict[str, Any]
 def invoices() -> dict[str, tuple[Gold, tuple[Part, ...]]]:
     """Gold values and pages of the labelled invoices, by the path that stands for the document."""
     labels = (json.loads(path.read_text()) for path in sorted((CORPUS / "labels").glob("*.json")))
-    return {label["document"]: (gold(label["fields"]), pages(label["document"])) for label in labels if label["kind"] == "invoice"}
+    return {
+        label["document"]: (gold(label["fields"]), pages(label["document"]))
+        for label in labels
+        if label["kind"] == "invoice"
+    }
 
 
 def gold(fields: Gold) -> Gold:
@@ -48,16 +52,25 @@ def pages(document: str) -> tuple[Part, ...]:
     """The pages of a PDF, as a reader gives them."""
     pdf = pypdfium2.PdfDocument(CORPUS / document)
     texts = [page.get_textpage().get_text_bounded().replace("\r\n", "\n") for page in pdf]
-    return tuple(Part(document, number, len(texts), 0, len(text), text, 0) for number, text in enumerate(texts, start=1))
+    return tuple(
+        Part(document, number, len(texts), 0, len(text), text, 0)
+        for number, text in enumerate(texts, start=1)
+    )
 
 
-def judge(invoices: dict[str, tuple[Gold, tuple[Part, ...]]], answers: dict[str, Gold]) -> tuple[list[Record], list[Reject]]:
+def judge(
+    invoices: dict[str, tuple[Gold, tuple[Part, ...]]], answers: dict[str, Gold]
+) -> tuple[list[Record], list[Reject]]:
     """Check one reply about all invoices in one window."""
     window = Window(tuple(part for _, parts in invoices.values() for part in parts), 0)
     ids = {f"k{number}": document for number, document in enumerate(invoices)}
-    text = json.dumps({"documents": [{"id": key, "record": answers[document]} for key, document in ids.items()]})
+    text = json.dumps(
+        {"documents": [{"id": key, "record": answers[document]} for key, document in ids.items()]}
+    )
     question = compile_question("invoice")
-    request = Request("f", question, window, ids, {}, 0, 0, legend={field.name: field.name for field in question.fields})
+    request = Request(
+        "f", question, window, ids, {}, 0, 0, legend={field.name: field.name for field in question.fields}
+    )
     return check(request, Reply("f", text, "stop", Usage(0, 0), "m", "e", 0.0))
 
 
@@ -70,11 +83,15 @@ def test_gold_values_are_proved(invoices: dict[str, tuple[Gold, tuple[Part, ...]
     assert sum(item.grade != "missing" for item in found) >= 0.99 * len(found)
     for record in records:
         texts = {part.page: part.text for part in invoices[record.document][1]}
-        assert all(texts[item.page][item.start : item.end] == item.quote for item in record.evidence if item.page)
+        assert all(
+            texts[item.page][item.start : item.end] == item.quote for item in record.evidence if item.page
+        )
 
 
 @pytest.mark.parametrize("field", sorted(set(NAMES.values())))
-def test_values_of_a_neighbour_are_caught(invoices: dict[str, tuple[Gold, tuple[Part, ...]]], field: str) -> None:
+def test_values_of_a_neighbour_are_caught(
+    invoices: dict[str, tuple[Gold, tuple[Part, ...]]], field: str
+) -> None:
     """A value planted from the next invoice is contamination, unless it stands in the document's own text too, or is nought."""
     documents = list(invoices)
     answers, planted = {}, []

@@ -18,18 +18,30 @@ from schemas.pipeline import Evidence, Field, Kind, Part, TextFrom
 from schemas.text.values import amounts_in, dates_in
 
 LINE = Field(
-    "lines", "list", item=Field("line", "record", fields=(Field("what", "text"), Field("count", "integer"), Field("amount", "decimal")))
+    "lines",
+    "list",
+    item=Field(
+        "line",
+        "record",
+        fields=(Field("what", "text"), Field("count", "integer"), Field("amount", "decimal")),
+    ),
 )
 
-PROSE = (Path(__file__).parents[1] / "data/make_samples/prose/contract.txt").read_text(encoding="utf-8")[:1300]
+PROSE = (Path(__file__).parents[1] / "data/make_samples/prose/contract.txt").read_text(encoding="utf-8")[
+    :1300
+]
 
 
-def part(text: str, *, page: int = 1, start: int = 0, document: str = "d1", text_from: TextFrom = "file") -> Part:
+def part(
+    text: str, *, page: int = 1, start: int = 0, document: str = "d1", text_from: TextFrom = "file"
+) -> Part:
     """A part that shows `text` of a page from `start` on."""
     return Part(document, page, 9, start, start + len(text), text, 0, text_from=text_from)
 
 
-def prove(fields: tuple[Field, ...], value: Mapping[str, Any], *parts: Part, document: str = "d1") -> list[Evidence]:
+def prove(
+    fields: tuple[Field, ...], value: Mapping[str, Any], *parts: Part, document: str = "d1"
+) -> list[Evidence]:
     """The evidence of a record over these parts."""
     source = WindowText(parts)
     return [evidence(leaf, source, document) for leaf in ground(fields, value, source, document)]
@@ -48,7 +60,12 @@ def prove_one(kind: Kind, value: Any, text: str, text_from: TextFrom = "file") -
         ("Müller", "An Mu\u0308ller, Ulm", "loose", "Mu\u0308ller"),
         ("office file", "the oﬃce ﬁle is", "loose", "oﬃce ﬁle"),
         ("Versicherungsnummer", "die Versiche-\nrungsnummer lautet", "loose", "Versiche-\nrungsnummer"),
-        ("Weena 664, 3012 CN Rotterdam", "Coolblue\nWeena 664\n3012 CN Rotterdam\n", "loose", "Weena 664\n3012 CN Rotterdam"),
+        (
+            "Weena 664, 3012 CN Rotterdam",
+            "Coolblue\nWeena 664\n3012 CN Rotterdam\n",
+            "loose",
+            "Weena 664\n3012 CN Rotterdam",
+        ),
         ("O'Neil", "by O’Neil", "loose", "O’Neil"),
         ("INV001", "ＩＮＶ００１", "loose", "ＩＮＶ００１"),
         ("北京华信科技有限公司", "购买方：北京华信科技\n有限公司税号", "loose", "北京华信科技\n有限公司"),
@@ -144,11 +161,18 @@ def test_misread_letters(kind: Kind, value: Any, text: str, quote: str) -> None:
     assert kind != "text" or prove_one(kind, value, text).grade == "missing"
 
 
-@given(st.integers(0, 700), st.integers(120, 600), st.sets(st.integers(0, 599), max_size=5), st.sampled_from("#xzq"))
+@given(
+    st.integers(0, 700),
+    st.integers(120, 600),
+    st.sets(st.integers(0, 599), max_size=5),
+    st.sampled_from("#xzq"),
+)
 def test_long_texts_with_misread_letters(start: int, length: int, misread: set[int], letter: str) -> None:
     """A long text with few misread letters is found at its place; the same sentences in another order prove nothing."""
     wanted = PROSE[start : start + length]
-    written = "".join(letter if place in misread and sign.isalpha() else sign for place, sign in enumerate(wanted))
+    written = "".join(
+        letter if place in misread and sign.isalpha() else sign for place, sign in enumerate(wanted)
+    )
     found = prove_one("text", wanted, PROSE[:start] + written + PROSE[start + length :])
     assert found.grade != "missing"
     assert found.start is not None
@@ -185,7 +209,11 @@ def test_a_piece_of_a_number_proves_nothing(value: str, text: str, text_from: Te
 def test_spans_are_offsets_of_the_page() -> None:
     """A part may begin in the middle of its page: spans count from the page's beginning, and never reach into another part."""
     parts = [part("Seller: Acme", page=2, start=100), part("Inc.\nTotal 9.50", page=3, start=50)]
-    total, seller = prove((Field("total", "decimal"), Field("seller", "text")), {"total": Decimal("9.50"), "seller": "Acme Inc."}, *parts)
+    total, seller = prove(
+        (Field("total", "decimal"), Field("seller", "text")),
+        {"total": Decimal("9.50"), "seller": "Acme Inc."},
+        *parts,
+    )
     assert (total.page, total.start, total.end, total.quote) == (3, 61, 65, "9.50")
     assert seller.grade == "missing"
 
@@ -202,17 +230,23 @@ def test_rows_of_a_table_prove_their_own_values() -> None:
     """Equal values in several rows point each at its own row, also when the first column stands before the longest text."""
     text = "Pos  Item  Sum\n2 Large blue widget 10.00\n2 Large red widget 10.00\n2 Large red widget 10.00\nTotal 30.00"
     lines = [
-        {"what": what, "count": 2, "amount": Decimal("10.00")} for what in ("Large blue widget", "Large red widget", "Large red widget")
+        {"what": what, "count": 2, "amount": Decimal("10.00")}
+        for what in ("Large blue widget", "Large red widget", "Large red widget")
     ]
     found = prove((LINE,), {"lines": lines}, part(text))
-    rows = {row: [text.count("\n", 0, item.start) for item in found if item.field.startswith(f"lines[{row}]")] for row in range(3)}
+    rows = {
+        row: [text.count("\n", 0, item.start) for item in found if item.field.startswith(f"lines[{row}]")]
+        for row in range(3)
+    }
     assert rows == {0: [1, 1, 1], 1: [2, 2, 2], 2: [3, 3, 3]}
 
 
 def test_equal_items_are_proved_in_rows_of_their_own() -> None:
     """The second of two equal items is proved in the second row, also where a value of the first, printed in its row, was not given."""
     text = "2 Large red widget 10.00\n2 Large red widget 10.00\n"
-    lines = [{"what": "Large red widget", "count": 2, "amount": amount} for amount in (None, Decimal("10.00"))]
+    lines = [
+        {"what": "Large red widget", "count": 2, "amount": amount} for amount in (None, Decimal("10.00"))
+    ]
     found = prove((LINE,), {"lines": lines}, part(text))
     assert [text.count("\n", 0, item.start) for item in found] == [0, 0, 1, 1, 1]
 
@@ -220,7 +254,10 @@ def test_equal_items_are_proved_in_rows_of_their_own() -> None:
 def test_columns_prove_in_order() -> None:
     """Where a table was read column by column, equal values are taken one after the other."""
     text = "Blue widget\nRed widget\n10.00\n10.00\n20.00"
-    lines = [{"what": "Blue widget", "amount": Decimal("10.00")}, {"what": "Red widget", "amount": Decimal("10.00")}]
+    lines = [
+        {"what": "Blue widget", "amount": Decimal("10.00")},
+        {"what": "Red widget", "amount": Decimal("10.00")},
+    ]
     found = prove((LINE,), {"lines": lines}, part(text))
     assert [text.count("\n", 0, item.start) for item in found] == [0, 2, 1, 3]
 
@@ -241,7 +278,12 @@ def test_a_picture_has_a_page_and_no_span() -> None:
 
 def test_nulls_have_no_evidence() -> None:
     """What a document does not say needs no proof; every scalar that is there has exactly one evidence."""
-    value = {"lines": [{"what": "A", "count": None, "amount": Decimal(1)}, {"what": None, "count": None, "amount": None}]}
+    value = {
+        "lines": [
+            {"what": "A", "count": None, "amount": Decimal(1)},
+            {"what": None, "count": None, "amount": None},
+        ]
+    }
     assert [item.field for item in prove((LINE,), value, part(""))] == ["lines[0].what", "lines[0].amount"]
 
 
@@ -271,4 +313,8 @@ def test_what_stands_in_the_text_is_found_there(texts: list[str], data: st.DataO
         assert found.end is not None
         offset = 7 * found.page
         assert texts[found.page - 1][found.start - offset : found.end - offset] == found.quote
-        assert found.quote == found.value or found.grade == "loose" or Decimal(found.quote) == Decimal(found.value)
+        assert (
+            found.quote == found.value
+            or found.grade == "loose"
+            or Decimal(found.quote) == Decimal(found.value)
+        )

@@ -17,7 +17,13 @@ from processors.check.records import rated
 from schemas.pipeline import Evidence, Grade, Record
 
 
-def record(value: dict[str, Any], evidence: Sequence[Evidence] = (), *, request: str = "r1", question: str = "invoice") -> Record:
+def record(
+    value: dict[str, Any],
+    evidence: Sequence[Evidence] = (),
+    *,
+    request: str = "r1",
+    question: str = "invoice",
+) -> Record:
     """What one window said about document d1."""
     return Record("d1", question, value, tuple(evidence), request)
 
@@ -34,10 +40,20 @@ def row(what: str, amount: str = "1.00") -> dict[str, Any]:
 
 def test_scalars_come_from_the_first_part_that_has_them() -> None:
     """Of values without proof the first wins, null never does, and the others are named; case and white space are no disagreement."""
-    first = record({"number": None, "seller": "ACME  Inc.", "total": Decimal(5), "buyer": {"name": "Bob", "city": None}})
-    second = record({"number": "7", "seller": "Acme Inc.", "total": Decimal(6), "buyer": {"name": "Bib", "city": "Ulm"}}, request="r2")
+    first = record(
+        {"number": None, "seller": "ACME  Inc.", "total": Decimal(5), "buyer": {"name": "Bob", "city": None}}
+    )
+    second = record(
+        {"number": "7", "seller": "Acme Inc.", "total": Decimal(6), "buyer": {"name": "Bib", "city": "Ulm"}},
+        request="r2",
+    )
     merged = merge([(9, second), (1, first)])
-    assert merged.value == {"number": "7", "seller": "ACME  Inc.", "total": Decimal(5), "buyer": {"name": "Bob", "city": "Ulm"}}
+    assert merged.value == {
+        "number": "7",
+        "seller": "ACME  Inc.",
+        "total": Decimal(5),
+        "buyer": {"name": "Bob", "city": "Ulm"},
+    }
     assert merged.conflicts == (
         "total: '5' (missing) was kept, not '6' (missing)",
         "buyer.name: 'Bob' (missing) was kept, not 'Bib' (missing)",
@@ -56,9 +72,13 @@ def test_evidence_names_the_request_that_gave_it() -> None:
 def test_lists_are_joined_and_renumbered() -> None:
     """Items stand in reading order, and the evidence of each follows it to its new number; evidence of a value that lost is left behind."""
     first = record(
-        {"total": 5, "lines": [row("a"), row("b")]}, [proof("total", 1, 50), proof("lines[0].what", 1), proof("lines[1].what", 1, 9)]
+        {"total": 5, "lines": [row("a"), row("b")]},
+        [proof("total", 1, 50), proof("lines[0].what", 1), proof("lines[1].what", 1, 9)],
     )
-    second = record({"total": 6, "lines": [row("c")]}, [proof("total", 2, 50), proof("lines[0].what", 2), proof("lines[0].amount", 2, 5)])
+    second = record(
+        {"total": 6, "lines": [row("c")]},
+        [proof("total", 2, 50), proof("lines[0].what", 2), proof("lines[0].amount", 2, 5)],
+    )
     merged = merge([(1, first), (2, second)])
     assert [line["what"] for line in merged.value["lines"]] == ["a", "b", "c"]
     assert [(item.field, item.page) for item in merged.evidence] == [
@@ -74,26 +94,42 @@ def test_what_failed_in_any_part_is_told() -> None:
     """A field that failed in one part and is null in another has failed; a value makes up for it, and half a list does not."""
     silent = [Evidence("total", "", "missing", state="null"), Evidence("day", "", "missing", state="null")]
     proofs = [proof("lines[0].what", 1), proof("number", 1), *silent]
-    broken = [Evidence(name, "", "missing", state="failed", detail="wrong") for name in ("total", "lines", "number")]
+    broken = [
+        Evidence(name, "", "missing", state="failed", detail="wrong") for name in ("total", "lines", "number")
+    ]
     first = record({"total": None, "day": None, "number": "7", "lines": [row("a")]}, proofs)
     second = record({"total": None, "day": None, "number": None, "lines": []}, broken, request="r2")
     for parts in ([(1, first), (2, second)], [(2, first), (1, second)]):
         told = {(item.field, item.state) for item in rated(merge(parts)).evidence}
-        assert told - {("day", "null")} == {("total", "failed"), ("lines", "failed"), ("lines[0].what", "given"), ("number", "given")}
+        assert told - {("day", "null")} == {
+            ("total", "failed"),
+            ("lines", "failed"),
+            ("lines[0].what", "given"),
+            ("number", "given"),
+        }
 
 
 def test_items_doubled_at_the_seam_are_taken_once() -> None:
     """What one list ends with and the next begins with is one thing, when nothing or the same place proves it."""
     first = record({"lines": [row("a"), row("b"), row("c")]}, [proof("lines[2].what", 2, 30)])
-    second = record({"lines": [row("b"), row("c"), row("d")]}, [proof("lines[1].what", 2, 30), proof("lines[2].what", 2, 60)])
+    second = record(
+        {"lines": [row("b"), row("c"), row("d")]},
+        [proof("lines[1].what", 2, 30), proof("lines[2].what", 2, 60)],
+    )
     merged = merge([(1, first), (2, second)])
     assert [line["what"] for line in merged.value["lines"]] == ["a", "b", "c", "d"]
-    assert [(item.field, item.start) for item in merged.evidence] == [("lines[2].what", 30), ("lines[3].what", 60)]
+    assert [(item.field, item.start) for item in merged.evidence] == [
+        ("lines[2].what", 30),
+        ("lines[3].what", 60),
+    ]
 
 
 def test_equal_items_at_different_places_are_two() -> None:
     """A list may hold equal items: where each is proved at a place of its own, both stay."""
-    first, second = record({"lines": [row("a")]}, [proof("lines[0].what", 1)]), record({"lines": [row("a")]}, [proof("lines[0].what", 2)])
+    first, second = (
+        record({"lines": [row("a")]}, [proof("lines[0].what", 1)]),
+        record({"lines": [row("a")]}, [proof("lines[0].what", 2)]),
+    )
     assert len(merge([(1, first), (2, second)]).value["lines"]) == 2
 
 
@@ -106,10 +142,17 @@ def test_equal_items_at_different_places_are_two() -> None:
         ([("A", "exact"), ("B", "exact")], "A"),
     ],
 )
-def test_evidence_decides_then_the_majority_then_the_first(proofs: list[tuple[str, Grade]], kept: str) -> None:
+def test_evidence_decides_then_the_majority_then_the_first(
+    proofs: list[tuple[str, Grade]], kept: str
+) -> None:
     """Exact beats loose beats missing, then more pieces, then the first; every value that lost is named with its grade and page."""
     parts = [
-        (page, record({"number": value}, [Evidence("number", value, grade, page, 0, 1, value)], request=f"r{page}"))
+        (
+            page,
+            record(
+                {"number": value}, [Evidence("number", value, grade, page, 0, 1, value)], request=f"r{page}"
+            ),
+        )
         for page, (value, grade) in enumerate(proofs, 1)
     ]
     merged = merge(parts)
@@ -137,21 +180,37 @@ def test_an_item_that_was_cut_at_the_seam_is_made_whole() -> None:
 def test_names_are_one_wherever_they_stand() -> None:
     """An item of words alone is the same on every page, such as a party to a contract; one with a number is not."""
     said = {"parties": ["Acme Ltd", "Bolt AG"], "lots": ["Lot 1"]}
-    merged = merge([(page, record(said, [proof("parties[0]", page), proof("lots[0]", page)])) for page in (1, 2)])
+    merged = merge(
+        [(page, record(said, [proof("parties[0]", page), proof("lots[0]", page)])) for page in (1, 2)]
+    )
     assert merged.value == {"parties": ["Acme Ltd", "Bolt AG"], "lots": ["Lot 1", "Lot 1"]}
 
 
 def test_rows_that_were_asked_for_again_go_where_they_stand() -> None:
     """Items stand in the order of the document, also when some of them came in a later answer."""
-    first = record({"lines": [row("a"), row("d")]}, [proof("lines[0].what", 1, 10), proof("lines[1].what", 1, 40)])
-    again = record({"lines": [row("b"), row("c")]}, [proof("lines[0].what", 1, 20), proof("lines[1].what", 1, 30)], request="r2")
+    first = record(
+        {"lines": [row("a"), row("d")]}, [proof("lines[0].what", 1, 10), proof("lines[1].what", 1, 40)]
+    )
+    again = record(
+        {"lines": [row("b"), row("c")]},
+        [proof("lines[0].what", 1, 20), proof("lines[1].what", 1, 30)],
+        request="r2",
+    )
     assert [line["what"] for line in merge([(1, first), (1, again)]).value["lines"]] == ["a", "b", "c", "d"]
 
 
 def test_texts_of_a_summary_are_joined() -> None:
     """The parts of a summary continue one another: texts by an empty line, points and quotes as lists."""
     parts = [
-        (n, record({"text": f"Part {n}.", "points": [f"p{n}"], "quotes": None}, [proof("text", n)], question="summary")) for n in (2, 1)
+        (
+            n,
+            record(
+                {"text": f"Part {n}.", "points": [f"p{n}"], "quotes": None},
+                [proof("text", n)],
+                question="summary",
+            ),
+        )
+        for n in (2, 1)
     ]
     merged = merge(parts)
     assert merged.value == {"text": "Part 1.\n\nPart 2.", "points": ["p1", "p2"], "quotes": None}
@@ -184,11 +243,16 @@ def records(draw: st.DrawFn) -> Record:
     value = draw(record_values)
     lines = value["lines"] or []
     chosen = [number for number in range(len(lines)) if draw(st.booleans())]
-    evidence = [proof(f"lines[{number}].what", draw(st.integers(1, 3)), draw(st.integers(0, 9))) for number in chosen]
+    evidence = [
+        proof(f"lines[{number}].what", draw(st.integers(1, 3)), draw(st.integers(0, 9))) for number in chosen
+    ]
     return record(value, evidence, request=draw(st.sampled_from(["r1", "r2", "r3"])))
 
 
-@given(st.lists(st.tuples(st.integers(1, 3), records()), min_size=1, max_size=4), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.tuples(st.integers(1, 3), records()), min_size=1, max_size=4),
+    st.randoms(use_true_random=False),
+)
 def test_merging_is_order_free_and_idempotent(parts: list[tuple[int, Record]], random: Any) -> None:
     """The order in which windows came back changes nothing, and merging what is merged changes nothing."""
     merged = merge(parts)
@@ -205,7 +269,9 @@ def test_merging_invents_and_loses_nothing(parts: list[tuple[int, Record]]) -> N
     lines = merged.value["lines"] or []
     given_lines = [line for _, part in parts for line in part.value["lines"] or []]
     assert all(line in given_lines for line in lines)
-    assert merged.conflicts or all(any(plain(line["what"]) in (None, plain(whole["what"])) for whole in lines) for line in given_lines)
+    assert merged.conflicts or all(
+        any(plain(line["what"]) in (None, plain(whole["what"])) for whole in lines) for line in given_lines
+    )
     assert merged.value["number"] in [part.value["number"] for _, part in parts]
     assert merge([*parts, *parts]) == merged
     assert all(int(item.field[6:].partition("]")[0]) < len(lines) for item in merged.evidence)

@@ -61,7 +61,10 @@ FIELDS = (
     Field("paid", "boolean"),
     Field("way", "choice", choices=("cash", "Card", "none")),
     Field(
-        "items", "list", nullable=False, item=Field("item", "record", fields=(Field("what", "text"), Field("amount", "decimal", scale=2)))
+        "items",
+        "list",
+        nullable=False,
+        item=Field("item", "record", fields=(Field("what", "text"), Field("amount", "decimal", scale=2))),
     ),
 )
 SCHEMA = {"type": "object", "properties": {field.name: {} for field in FIELDS}}
@@ -74,10 +77,17 @@ TEXTS = {
 
 
 def request_for(
-    texts: Mapping[str, str] = TEXTS, *, question: Question = QUESTION, purpose: Purpose = "first", seen: bool = False
+    texts: Mapping[str, str] = TEXTS,
+    *,
+    question: Question = QUESTION,
+    purpose: Purpose = "first",
+    seen: bool = False,
 ) -> Request:
     """A request that shows one page a document, with the ids k1, k2, ...; its records may leave out what is null."""
-    parts = tuple(Part(document, 1, 1, 0, len(text), text, 10, image_px=(9, 9) if seen else None) for document, text in texts.items())
+    parts = tuple(
+        Part(document, 1, 1, 0, len(text), text, 10, image_px=(9, 9) if seen else None)
+        for document, text in texts.items()
+    )
     ids = {f"k{number}": document for number, document in enumerate(texts, start=1)}
     same = {field.name: field.name for field in question.fields}
     return Request("f", question, Window(parts, 13 * len(texts)), ids, {}, 0, 0, purpose, same)
@@ -88,7 +98,9 @@ def reply_of(text: str, finish_reason: str = "stop") -> Reply:
     return Reply("f", text, finish_reason, Usage(0, 0), "m", "e", 0.0)
 
 
-def judged(records: Mapping[str, Any], request: Request | None = None) -> tuple[dict[str, Record], dict[str, Reject]]:
+def judged(
+    records: Mapping[str, Any], request: Request | None = None
+) -> tuple[dict[str, Record], dict[str, Reject]]:
     """Records and rejects by document, for a reply that answers these ids."""
     text = json.dumps({"documents": [{"id": key, "record": record} for key, record in records.items()]})
     accepted, rejected = check(request or request_for(), reply_of(text))
@@ -110,7 +122,11 @@ def value_of(**record: Any) -> Mapping[str, Any]:
 def test_a_good_reply_becomes_records_with_evidence() -> None:
     """Each document gets its record with native values, and each value its page, span and grade."""
     accepted, rejected = judged(
-        {"k1": {"number": "B-1001", "day": "2026-03-05", "total": 12.50}, "k2": {"number": "B-2002"}, "k3": {"number": "B-3003"}}
+        {
+            "k1": {"number": "B-1001", "day": "2026-03-05", "total": 12.50},
+            "k2": {"number": "B-2002"},
+            "k3": {"number": "B-3003"},
+        }
     )
     assert not rejected
     assert accepted["d1"].value["day"] == date(2026, 3, 5)
@@ -182,7 +198,10 @@ def test_values_become_native(field: str, given_value: object, expected: object)
         ({"number": "B-1001", "paid": "perhaps"}, "paid: 'perhaps' is neither true nor false"),
         ({"number": "B-1001", "way": "cheque"}, "way: 'cheque' is none of cash, Card, none"),
         ({"number": "B-1001", "items": "none yet"}, "items: must be a list, not 'none yet'"),
-        ({"number": "B-1001", "items": [{"what": "A"}, {"amount": "x"}]}, "items[1].amount: 'x' is no number"),
+        (
+            {"number": "B-1001", "items": [{"what": "A"}, {"amount": "x"}]},
+            "items[1].amount: 'x' is no number",
+        ),
         ({"number": "B-1001", "items": [{"colour": "red"}]}, "items[0].colour: is no field of the schema"),
         ({"number": "B-1001", "secret": 1}, "secret: is no field of the schema"),
         ({"number": "B-\ud800"}, "is no text that can be stored"),
@@ -205,13 +224,19 @@ def test_every_problem_is_named_once() -> None:
 
 def test_one_bad_record_costs_only_its_document() -> None:
     """A reject of one document leaves the others' records alone."""
-    accepted, rejected = judged({"k1": {"number": "B-1001"}, "k2": {"number": "none"}, "k3": {"number": "B-3003"}})
+    accepted, rejected = judged(
+        {"k1": {"number": "B-1001"}, "k2": {"number": "none"}, "k3": {"number": "B-3003"}}
+    )
     assert (sorted(accepted), sorted(rejected)) == (["d1", "d3"], ["d2"])
 
 
 def test_what_was_not_answered_is_rejected() -> None:
     """A document without an entry is missing, one with two is a conflict, and an id that was never given is told without a document."""
-    entries = [{"id": "k1", "record": {"number": "B-1001"}}, {"id": "k1", "record": {"number": "B-1002"}}, {"id": "k9", "record": {}}]
+    entries = [
+        {"id": "k1", "record": {"number": "B-1001"}},
+        {"id": "k1", "record": {"number": "B-1002"}},
+        {"id": "k9", "record": {}},
+    ]
     accepted, rejected = check(request_for(), reply_of(json.dumps({"documents": entries})))
     assert not accepted
     assert [(reject.document, reject.reason) for reject in rejected] == [
@@ -225,7 +250,10 @@ def test_what_was_not_answered_is_rejected() -> None:
 
 def test_the_same_answer_twice_is_one_answer() -> None:
     """A document whose entry is repeated word for word is answered: nothing is to be asked again."""
-    entries = [{"id": key, "record": {"number": number}} for key, number in (("k1", "B-1001"), ("k2", "B-2002"), ("k1", "B-1001"))]
+    entries = [
+        {"id": key, "record": {"number": number}}
+        for key, number in (("k1", "B-1001"), ("k2", "B-2002"), ("k1", "B-1001"))
+    ]
     accepted, rejected = check(request_for(), reply_of(json.dumps({"documents": entries})))
     assert [record.document for record in accepted] == ["d1", "d2"]
     assert [reject.document for reject in rejected] == ["d3"]
@@ -249,7 +277,10 @@ def test_a_cut_reply_keeps_its_whole_records() -> None:
     text = '{"documents":[{"id":"k1","record":{"number":"B-1001"}},{"id":"k2","record":{"number":"B-20'
     accepted, rejected = check(request_for(), reply_of(text, "length"))
     assert [record.document for record in accepted] == ["d1"]
-    assert [(reject.document, reject.reason) for reject in rejected] == [("d2", "truncated"), ("d3", "truncated")]
+    assert [(reject.document, reject.reason) for reject in rejected] == [
+        ("d2", "truncated"),
+        ("d3", "truncated"),
+    ]
 
 
 @pytest.mark.parametrize(("finish_reason", "reason"), [("stop", "invalid_json"), ("length", "truncated")])
@@ -261,7 +292,12 @@ def test_a_reply_without_json(finish_reason: str, reason: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "neighbours", "own"),
-    [("number", "B-2002", "B-1001"), ("day", "2026-03-06", "2026-03-05"), ("total", 99.75, 12.5), ("moment", "2026-03-06", None)],
+    [
+        ("number", "B-2002", "B-1001"),
+        ("day", "2026-03-06", "2026-03-05"),
+        ("total", 99.75, 12.5),
+        ("moment", "2026-03-06", None),
+    ],
 )
 def test_a_value_of_a_neighbour_is_contamination(field: str, neighbours: object, own: object) -> None:
     """A value that stands in another document of the window and not in its own is rejected, and named."""
@@ -277,23 +313,32 @@ def test_a_value_of_a_neighbour_is_no_misreading_of_the_own() -> None:
     texts = {"d1": "Bill lNV-7OO1", "d2": "Bill INV-7001"}
     request = request_for(texts)
     parts = tuple(replace(part, text_from="ocr") for part in request.window.parts)
-    _, rejected = judged({"k1": {"number": "INV-7001"}}, replace(request, window=replace(request.window, parts=parts)))
+    _, rejected = judged(
+        {"k1": {"number": "INV-7001"}}, replace(request, window=replace(request.window, parts=parts))
+    )
     assert rejected["d1"].reason == "contamination"
-    accepted, _ = judged({"k1": {"number": "INV-7001"}}, replace(request, window=replace(request.window, parts=parts[:1])))
+    accepted, _ = judged(
+        {"k1": {"number": "INV-7001"}}, replace(request, window=replace(request.window, parts=parts[:1]))
+    )
     assert accepted["d1"].evidence[0].notes == ("noisy",)
 
 
 def test_one_telling_place_is_enough() -> None:
     """An amount that a neighbour prints in full is telling, even where the same number stands there as a small count first."""
     texts = {"d1": "Bill B-1001", "d2": "Bill B-2002: 22 pieces, EUR 22,00"}
-    _, rejected = judged({"k1": {"number": "B-1001", "total": 22}, "k2": {"number": "B-2002"}}, request_for(texts))
+    _, rejected = judged(
+        {"k1": {"number": "B-1001", "total": 22}, "k2": {"number": "B-2002"}}, request_for(texts)
+    )
     assert rejected["d1"].reason == "contamination"
 
 
 def test_common_values_are_no_contamination() -> None:
     """Short texts, zero, small numbers, choices and truths stand in many documents, so a neighbour proves nothing."""
     texts = {"d1": "Bill B-1001", "d2": "Bill B-2002 cash 12 pieces EUR 0.00 true"}
-    accepted, _ = judged({"k1": {"number": "B-1001", "total": 0.00, "count": 12, "way": "cash", "paid": True}}, request_for(texts))
+    accepted, _ = judged(
+        {"k1": {"number": "B-1001", "total": 0.00, "count": 12, "way": "cash", "paid": True}},
+        request_for(texts),
+    )
     given = [item for item in accepted["d1"].evidence if item.state == "given"]
     assert {item.field: item.grade for item in given if item.field != "number"} == dict.fromkeys(
         ("total", "count", "paid", "way"), "missing"
@@ -333,7 +378,10 @@ def test_asking_again() -> None:
     assert "'B-2002' does not stand in this document" in again[0].complaint
     assert "day: 'soon'" in again[2].complaint
     assert all(words in again[3].complaint for words in ("number: Field required", "no entry"))
-    assert [[field.name for field in one.question.fields] for one in again[2:]] == [["day"], [field.name for field in FIELDS]]
+    assert [[field.name for field in one.question.fields] for one in again[2:]] == [
+        ["day"],
+        [field.name for field in FIELDS],
+    ]
 
 
 def test_a_reply_without_room_is_asked_in_halves() -> None:
@@ -342,7 +390,9 @@ def test_a_reply_without_room_is_asked_in_halves() -> None:
     _, rejected = check(request, reply_of('{"documents":[{"id":"k1","rec', "length"))
     assert [one.window.documents for one in ask_again(request, rejected)] == [("d1",), ("d2", "d3")]
     alone = request_for({"d1": ""})
-    assert [one.window.documents for one in ask_again(alone, check(alone, reply_of("", "length"))[1])] == [("d1",)]
+    assert [one.window.documents for one in ask_again(alone, check(alone, reply_of("", "length"))[1])] == [
+        ("d1",)
+    ]
 
 
 json_values = st.recursive(
@@ -352,7 +402,10 @@ json_values = st.recursive(
     | st.floats()
     | st.text(max_size=12)
     | st.sampled_from(["2026-03-05", "12,50", "B-1001", "N/A"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["what", "amount", "x"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["what", "amount", "x"]), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 names = st.sampled_from([field.name for field in FIELDS] + ["extra"])
@@ -360,13 +413,18 @@ names = st.sampled_from([field.name for field in FIELDS] + ["extra"])
 
 @given(
     st.lists(
-        st.fixed_dictionaries({"id": st.sampled_from(["k1", "k2", "k3", "k9"]), "record": st.dictionaries(names, json_values)}), max_size=5
+        st.fixed_dictionaries(
+            {"id": st.sampled_from(["k1", "k2", "k3", "k9"]), "record": st.dictionaries(names, json_values)}
+        ),
+        max_size=5,
     )
 )
 def test_every_document_has_one_outcome(entries: list[dict[str, Any]]) -> None:
     """Whatever comes back, each document of the window ends as exactly one record or reject, and every reject says why."""
     accepted, rejected = check(request_for(), reply_of(json.dumps({"documents": entries})))
-    outcomes = [record.document for record in accepted] + [reject.document for reject in rejected if reject.document]
+    outcomes = [record.document for record in accepted] + [
+        reject.document for reject in rejected if reject.document
+    ]
     assert sorted(outcomes) == ["d1", "d2", "d3"]
     assert all(reject.reason and reject.detail for reject in rejected)
 
@@ -389,7 +447,10 @@ def test_only_the_failing_fields_are_asked_again_and_laid_over_the_rest() -> Non
     request = request_for({"d1": TEXTS["d1"]})
     reject = failing({"number": "B-1001", "day": "soon", "total": 12.5, "way": None}, request)
     others = {field.name: None for field in FIELDS if field.name != "day"}
-    assert (reject.fields, reject.answer) == (("day",), others | {"number": "B-1001", "total": Decimal("12.5")})
+    assert (reject.fields, reject.answer) == (
+        ("day",),
+        others | {"number": "B-1001", "total": Decimal("12.5")},
+    )
     (again,) = ask_again(request, [reject])
     assert again.question.json_schema == {"type": "object", "properties": {"day": {}}, "required": ["day"]}
     assert again.question.fingerprint != QUESTION.fingerprint
@@ -399,7 +460,11 @@ def test_only_the_failing_fields_are_asked_again_and_laid_over_the_rest() -> Non
     (record,), rejects = check(smaller, reply_of(answer), again.rejects)
     assert not rejects
     assert (record.question, record.request) == ("bill", "f")
-    assert (record.value["number"], record.value["day"], record.value["total"]) == ("B-1001", date(2026, 3, 5), Decimal("12.5"))
+    assert (record.value["number"], record.value["day"], record.value["total"]) == (
+        "B-1001",
+        date(2026, 3, 5),
+        Decimal("12.5"),
+    )
     requests = {item.field: item.request for item in record.evidence if item.state == "given"}
     assert requests == {"number": "", "day": "g", "total": ""}
     assert {item.field: item.state for item in record.evidence}["way"] == "null"
@@ -411,13 +476,17 @@ def test_when_every_field_fails_the_whole_is_asked_again() -> None:
     one = replace(QUESTION, fields=(day,), model=create_model("Day", day=(date | None, None)))
     assert failing({"day": "soon"}, request_for({"d1": "9 May"}, question=one)).fields == ()
     two = replace(QUESTION, fields=(number, day))
-    assert failing({"number": "B-1", "day": "soon"}, request_for({"d1": "B-1"}, question=two)).fields == ("day",)
+    assert failing({"number": "B-1", "day": "soon"}, request_for({"d1": "B-1"}, question=two)).fields == (
+        "day",
+    )
 
 
 def test_the_ladder_ends_after_three_rounds() -> None:
     """What fails is asked together, then alone, then not any more; what was accepted of it is kept, and the rest says why it is null."""
     request = request_for()
-    entries = {f"k{number}": {"number": f"B-{number}00{number}", "day": "soon"} for number in (1, 2)} | {"k3": {"number": "B-3003"}}
+    entries = {f"k{number}": {"number": f"B-{number}00{number}", "day": "soon"} for number in (1, 2)} | {
+        "k3": {"number": "B-3003"}
+    }
     _, rejects = judged(entries, request)
     (together,) = ask_again(request, rejects.values())
     assert together.window.documents == ("d1", "d2")
@@ -457,7 +526,10 @@ def test_a_row_of_another_length_is_asked_for_again(places: Sequence[int]) -> No
     reject = failing(row, request)
     assert (reject.reason, reject.fields, reject.kept) == (("invalid" if row else "not_applicable"), (), None)
     if row:
-        assert "must be a row of 9 values (number, day, moment, total, count, weight, paid, way, items)" in reject.detail
+        assert (
+            "must be a row of 9 values (number, day, moment, total, count, weight, paid, way, items)"
+            in reject.detail
+        )
         assert f"and has {len(row)}" in reject.detail
         assert [again.window.documents for again in ask_again(request, [reject])] == [("d1",)]
 
@@ -504,7 +576,10 @@ def test_one_bad_item_leaves_the_list_in_place() -> None:
     reject = failing({"number": "B-1001", "items": items}, request_for({"d1": TEXTS["d1"]}, seen=True))
     assert reject.fields == ("items",)
     assert reject.kept is not None
-    assert reject.kept.value["items"] == [{"what": "A", "amount": Decimal("12.50")}, {"what": "B", "amount": None}]
+    assert reject.kept.value["items"] == [
+        {"what": "A", "amount": Decimal("12.50")},
+        {"what": "B", "amount": None},
+    ]
     assert {item.field for item in reject.kept.evidence if item.state == "failed"} == {"items[1].amount"}
 
 
@@ -516,14 +591,22 @@ def test_required_evidence_refuses_what_stands_nowhere() -> None:
     assert "'77.77' does not stand in the document" in reject.detail
     assert reject.kept is not None
     assert reject.kept.value["total"] is None
-    assert judged({"k1": {"number": "B-1001", "total": 12.5}}, request_for(question=question))[0]["d1"].value["total"] == Decimal("12.5")
+    assert judged({"k1": {"number": "B-1001", "total": 12.5}}, request_for(question=question))[0]["d1"].value[
+        "total"
+    ] == Decimal("12.5")
     assert "d1" in judged({"k1": {"number": "B-1001", "total": 77.77}})[0]
-    assert "d1" in judged({"k1": {"number": "B-1001", "total": 77.77}}, request_for(question=question, seen=True))[0]
+    assert (
+        "d1"
+        in judged({"k1": {"number": "B-1001", "total": 77.77}}, request_for(question=question, seen=True))[0]
+    )
 
 
 def test_null_missing_and_failed_are_told_apart() -> None:
     """Each field without a value says why: the answer says null, does not speak of it, or was not accepted."""
-    reject = failing({"number": "B-1001", "day": None, "total": "much", "items": []}, replace(request_for({"d1": TEXTS["d1"]}), legend={}))
+    reject = failing(
+        {"number": "B-1001", "day": None, "total": "much", "items": []},
+        replace(request_for({"d1": TEXTS["d1"]}), legend={}),
+    )
     assert reject.kept is not None
     states = {item.field: item.state for item in reject.kept.evidence}
     assert states == {
@@ -534,7 +617,9 @@ def test_null_missing_and_failed_are_told_apart() -> None:
 
 def test_what_a_short_reply_leaves_out_is_null() -> None:
     """In the short form nulls are left out as the question says, so silence is null there; the plain form keeps the two apart."""
-    request = replace(request_for({"d1": TEXTS["d1"]}), legend=dict(zip("abcdefghi", legend(FIELDS), strict=True)))
+    request = replace(
+        request_for({"d1": TEXTS["d1"]}), legend=dict(zip("abcdefghi", legend(FIELDS), strict=True))
+    )
     record = judged({"k1": {"a": "B-1001", "i": [["ink", None]]}}, request)[0]["d1"]
     states = {item.field: item.state for item in record.evidence}
     assert states.pop("number") == states.pop("items[0].what") == "given"
@@ -551,11 +636,23 @@ def confidences(record: Record) -> dict[str, float | None]:
 def test_confidence_follows_the_evidence() -> None:
     """Proved is more than unproved, copied more than rewritten, agreed more than alone, and a conflict halves; null has none."""
     request = request_for({"d1": TEXTS["d1"]})
-    record = judged({"k1": {"number": "B-1001", "day": "05.03.2026", "total": 12.5, "count": 77, "paid": True, "weight": None}}, request)[
-        0
-    ]["d1"]
+    record = judged(
+        {
+            "k1": {
+                "number": "B-1001",
+                "day": "05.03.2026",
+                "total": 12.5,
+                "count": 77,
+                "paid": True,
+                "weight": None,
+            }
+        },
+        request,
+    )[0]["d1"]
     sure = confidences(record)
-    number, day, total, count, paid = (sure[name] or 0 for name in ("number", "day", "total", "count", "paid"))
+    number, day, total, count, paid = (
+        sure[name] or 0 for name in ("number", "day", "total", "count", "paid")
+    )
     assert 1 > number > total > day > paid > count > 0
     assert sure["weight"] is None
     assert (confidences(replace(record, conflicts=("total",)))["total"] or 0) == pytest.approx(total / 2)
@@ -567,7 +664,9 @@ def test_two_passes_keep_what_is_proved() -> None:
     """Where passes differ the first value stays unless only the second is proved; the field is a conflict and its confidence low."""
     request = request_for({"d1": TEXTS["d1"]})
     first = judged({"k1": {"number": "B-1001", "total": 77.77, "day": "2026-03-05"}}, request)[0]["d1"]
-    other = judged({"k1": {"number": "B-1001", "total": 12.5, "day": "2026-04-05"}}, replace(request, fingerprint="g"))[0]["d1"]
+    other = judged(
+        {"k1": {"number": "B-1001", "total": 12.5, "day": "2026-04-05"}}, replace(request, fingerprint="g")
+    )[0]["d1"]
     (both,) = agree([first], [other])
     assert (both.value["total"], both.value["day"]) == (Decimal("12.5"), date(2026, 3, 5))
     assert both.conflicts == ("day", "total")
@@ -593,7 +692,11 @@ def test_the_second_pass_asks_in_other_words() -> None:
 amounts = st.decimals(min_value=-(10**9), max_value=10**9, places=2)
 
 
-@given(amounts, st.dates(min_value=date(1970, 1, 1), max_value=date(2068, 12, 31)), st.sampled_from(["yes", "Ja", "nein", "no"]))
+@given(
+    amounts,
+    st.dates(min_value=date(1970, 1, 1), max_value=date(2068, 12, 31)),
+    st.sampled_from(["yes", "Ja", "nein", "no"]),
+)
 def test_written_values_come_back(amount: Decimal, day: date, word: str) -> None:
     """Amounts in the groupings of five countries, dates in their usual forms and words for truth are read as what they were written for."""
     grouped = f"{abs(amount):,.2f}"

@@ -17,11 +17,17 @@ WHOLE = json.dumps({"documents": [ONE, TWO]})
 
 values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.just("documents"), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5) | st.just("documents"), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 replies = st.lists(
-    st.fixed_dictionaries({"id": st.text(max_size=4), "record": st.dictionaries(st.text(max_size=5), values, max_size=3)}), max_size=4
+    st.fixed_dictionaries(
+        {"id": st.text(max_size=4), "record": st.dictionaries(st.text(max_size=5), values, max_size=3)}
+    ),
+    max_size=4,
 )
 
 
@@ -104,14 +110,25 @@ def test_nothing_is_taken_from_inside_a_cut_entry() -> None:
 def test_numbers_are_exact() -> None:
     """Numbers arrive as they were written, not as the nearest float; what is no JSON number stays a word."""
     record = (
-        salvage('[{"id": "k1", "record": {"a": 0.10, "b": 12345678901234567.89, "c": NaN, "d": "two\nlines"}}]').entries[0].value["record"]
+        salvage(
+            '[{"id": "k1", "record": {"a": 0.10, "b": 12345678901234567.89, "c": NaN, "d": "two\nlines"}}]'
+        )
+        .entries[0]
+        .value["record"]
     )
-    assert record == {"a": Decimal("0.10"), "b": Decimal("12345678901234567.89"), "c": "NaN", "d": "two\nlines"}
+    assert record == {
+        "a": Decimal("0.10"),
+        "b": Decimal("12345678901234567.89"),
+        "c": "NaN",
+        "d": "two\nlines",
+    }
     assert str(record["a"]) == "0.10"
 
 
 @given(replies, st.text(max_size=20), st.integers(min_value=0), st.sampled_from([None, 1]))
-def test_salvage_never_invents(entries: list[dict[str, Any]], around: str, cut: int, indent: int | None) -> None:
+def test_salvage_never_invents(
+    entries: list[dict[str, Any]], around: str, cut: int, indent: int | None
+) -> None:
     """Every entry stands whole at its span in the reply and is one that the model wrote, however the reply is cut."""
     text = around + json.dumps({"documents": entries}, indent=indent)
     text = text[: cut % (len(text) + 1)]

@@ -52,7 +52,9 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert cli.main(run) == 0
     with hold(out) as warehouse:  # as if it were long ago
         then = dt.datetime.now(dt.UTC) - dt.timedelta(days=10)
-        warehouse.commit([Change(tables.RUNS, [{**row, "started_at": then} for row in warehouse.rows("runs")])])
+        warehouse.commit(
+            [Change(tables.RUNS, [{**row, "started_at": then} for row in warehouse.rows("runs")])]
+        )
     (inbox / "invoice_us again.pdf").write_bytes((inbox / "invoice_us.pdf").read_bytes() + b"\n")
     (inbox / "no total.txt").write_text(UNTOTALLED)
     (inbox / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
@@ -82,7 +84,9 @@ def test_what_was_spent(out: Path) -> None:
 
 def test_what_has_no_total(out: Path) -> None:
     """With the reason why."""
-    assert [row[:3] for row in answer(out, "Which invoices have no total, and why?")] == [("no total.txt", "EX-7", "null")]
+    assert [row[:3] for row in answer(out, "Which invoices have no total, and why?")] == [
+        ("no total.txt", "EX-7", "null")
+    ]
 
 
 def test_items_above_a_price(out: Path) -> None:
@@ -96,7 +100,13 @@ def test_where_a_value_stands(out: Path) -> None:
     """The page and the quote of each total; a join by document and question gives a row an answer."""
     found = {row[0]: row[1:] for row in answer(out, "Where does a value stand?")}
     assert found["a copy.pdf"][:4] == (Decimal("6058.05"), 1, "6.058,05 EUR", "loose")
-    assert set(found) == {"a copy.pdf", "invoice_uk.pdf", "invoice_us.pdf", "invoice_us again.pdf", "no total.txt"}
+    assert set(found) == {
+        "a copy.pdf",
+        "invoice_uk.pdf",
+        "invoice_us.pdf",
+        "invoice_us again.pdf",
+        "no total.txt",
+    }
 
 
 def test_what_to_look_at_first(out: Path) -> None:
@@ -107,7 +117,13 @@ def test_what_to_look_at_first(out: Path) -> None:
 def test_what_documents_cost(out: Path) -> None:
     """Every document once, also the one under two paths; offline it is free."""
     found = answer(out, "What did each document cost?")
-    assert sorted(row[0] for row in found) == ["a copy.pdf", "invoice_uk.pdf", "invoice_us again.pdf", "invoice_us.pdf", "no total.txt"]
+    assert sorted(row[0] for row in found) == [
+        "a copy.pdf",
+        "invoice_uk.pdf",
+        "invoice_us again.pdf",
+        "invoice_us.pdf",
+        "no total.txt",
+    ]
     assert {row[3] for row in found} == {0}
 
 
@@ -127,7 +143,10 @@ def test_what_failed(out: Path) -> None:
 
 def test_what_is_new(out: Path) -> None:
     """Only what the second run answered."""
-    assert [row[0] for row in answer(out, "What is new since last week?")] == ["invoice_us again.pdf", "no total.txt"]
+    assert [row[0] for row in answer(out, "What is new since last week?")] == [
+        "invoice_us again.pdf",
+        "no total.txt",
+    ]
 
 
 def test_what_is_filled(out: Path) -> None:
@@ -143,7 +162,15 @@ def test_the_engines_that_read_parquet_find_the_views_too(out: Path) -> None:
     import pyarrow.parquet as pq
 
     names = {path.name for path in (out / "tables").iterdir()}
-    assert {"invoice_line_items", "review", "coverage", "failures", "duplicates", "cost_by_document", "cost_by_day"} <= names
+    assert {
+        "invoice_line_items",
+        "review",
+        "coverage",
+        "failures",
+        "duplicates",
+        "cost_by_document",
+        "cost_by_day",
+    } <= names
     failures = pq.read_table(out / "tables" / "failures").to_pylist()
     assert [row["path"] for row in failures] == ["broken.pdf"]
 
@@ -153,7 +180,13 @@ def test_the_queries_run_in_earlier_versions(another_duckdb: Path, out: Path) ->
     """DuckDB 1.2 and 1.5 give as many rows for each."""
     code = "import duckdb, json, sys; c = duckdb.connect(sys.argv[1], read_only=True); c.execute(\"SET TimeZone = 'UTC'\")\n"
     code += "print(json.dumps([c.execute(f'SELECT count(*) FROM ({query})').fetchone()[0] for query in json.loads(sys.argv[2])]))"
-    command = [str(another_duckdb), "-c", code, str(out / "warehouse.duckdb"), json.dumps(list(QUERIES.values()))]
+    command = [
+        str(another_duckdb),
+        "-c",
+        code,
+        str(out / "warehouse.duckdb"),
+        json.dumps(list(QUERIES.values())),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [len(answer(out, question)) for question in QUERIES]

@@ -22,4 +22,6 @@ def test_examples_in_docstrings_are_true(module: str) -> None:
     """What a docstring shows as typed gives what it shows as answered."""
     done = doctest.testmod(import_module(module))
     assert done.attempted, "`>>> ` stands in this module, and in no docstring of it"
-    assert not done.failed, f"{done.failed} of {done.attempted} examples give something else; what they give is printed below"
+    assert not done.failed, (
+        f"{done.failed} of {done.attempted} examples give something else; what they give is printed below"
+    )

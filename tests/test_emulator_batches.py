@@ -31,13 +31,17 @@ def order(ident: str, model: str = K26, **more: Any) -> dict[str, Any]:
 
 def upload(client: openai.OpenAI, orders: list[dict[str, Any]] | bytes, name: str = "in.jsonl") -> str:
     """The id of a batch file with these lines."""
-    content = orders if isinstance(orders, bytes) else "".join(json.dumps(line) + "\n" for line in orders).encode()
+    content = (
+        orders if isinstance(orders, bytes) else "".join(json.dumps(line) + "\n" for line in orders).encode()
+    )
     return client.files.create(file=(name, io.BytesIO(content)), purpose="batch").id
 
 
 def begun(client: openai.OpenAI, orders: list[dict[str, Any]]) -> Any:
     """A batch that was just created."""
-    return client.batches.create(input_file_id=upload(client, orders), endpoint="/v1/chat/completions", completion_window="24h")
+    return client.batches.create(
+        input_file_id=upload(client, orders), endpoint="/v1/chat/completions", completion_window="24h"
+    )
 
 
 def status(kimi: Running, client: openai.OpenAI, ident: str, seconds: float) -> str:
@@ -91,7 +95,11 @@ def test_walk_of_a_batch(kimi: Running) -> None:
         assert walk == ["in_progress", "finalizing", "completed"]
         done = client.batches.retrieve(batch.id)
         assert done.request_counts is not None
-        assert (done.request_counts.total, done.request_counts.completed, done.request_counts.failed) == (3, 2, 1)
+        assert (done.request_counts.total, done.request_counts.completed, done.request_counts.failed) == (
+            3,
+            2,
+            1,
+        )
         assert done.output_file_id is not None
         assert done.error_file_id is not None
         lines = [json.loads(line) for line in client.files.content(done.output_file_id).text.splitlines()]
@@ -110,7 +118,9 @@ def test_batch_costs_less_and_uses_no_limit(kimi: Running) -> None:
         assert status(kimi, client, batch.id, 10.0) in ("finalizing", "completed")
     entry = kimi.paid()[0]
     assert len(kimi.paid()) == 8
-    assert entry.cost_usd == pytest.approx(0.6 * (entry.prompt_tokens * 0.95 + entry.reply_tokens * 4.00) / 1e6)
+    assert entry.cost_usd == pytest.approx(
+        0.6 * (entry.prompt_tokens * 0.95 + entry.reply_tokens * 4.00) / 1e6
+    )
     assert kimi.breaches() == []
 
 

@@ -26,7 +26,12 @@ def kimi() -> Iterator[Running]:
 
 def two(first: str, then: str, **more: Any) -> dict[str, Any]:
     """A document in one message and a question in the next."""
-    return {"model": K26, **OFF, "messages": [{"role": "user", "content": first}, {"role": "user", "content": then}], **more}
+    return {
+        "model": K26,
+        **OFF,
+        "messages": [{"role": "user", "content": first}, {"role": "user", "content": then}],
+        **more,
+    }
 
 
 def cached(kimi: Running, sent: dict[str, Any]) -> int:
@@ -86,7 +91,11 @@ def test_what_breaks_a_hit_and_what_does_not(kimi: Running) -> None:
 def test_k3_pays_for_writes(kimi: Running) -> None:
     """On the K3 line written tokens are told in the usage and in a header, and billed at their own price; an hour lives longer."""
     kimi.config.cached_place = "nested"
-    deep = {"model": "kimi-k3", "messages": two(LONG, "?")["messages"], "prompt_cache_options": {"mode": "implicit", "ttl": "1h"}}
+    deep = {
+        "model": "kimi-k3",
+        "messages": two(LONG, "?")["messages"],
+        "prompt_cache_options": {"mode": "implicit", "ttl": "1h"},
+    }
     reply = post(kimi, deep)
     written = reply.json()["usage"]["prompt_tokens_details"]["cache_write_tokens"]
     assert reply.headers["msh-usage-cache-write-tokens-1h"] == str(written)

@@ -143,7 +143,12 @@ def test_stall(kimi: Running) -> None:
     """A stalled reply sends nothing until the client's patience ends; the call is noted as left by the client."""
     set_fault(kimi, "stall", value=30)
     with pytest.raises(httpx2.ReadTimeout):
-        httpx2.post(kimi.base_url + "/chat/completions", json=body(), headers={"Authorization": f"Bearer {kimi.key}"}, timeout=0.3)
+        httpx2.post(
+            kimi.base_url + "/chat/completions",
+            json=body(),
+            headers={"Authorization": f"Bearer {kimi.key}"},
+            timeout=0.3,
+        )
     deadline = time.monotonic() + 10
     while kimi.journal[0].status != 499 and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -166,7 +171,11 @@ def test_sdk_raises_on_an_error_frame(kimi: Running) -> None:
     """The error frame reaches the caller of the SDK as an API error."""
     set_fault(kimi, "stream_error")
     with sdk(kimi) as client, pytest.raises(openai.APIError):
-        list(client.chat.completions.create(model=K26, messages=[{"role": "user", "content": "x"}], stream=True, extra_body=OFF))
+        list(
+            client.chat.completions.create(
+                model=K26, messages=[{"role": "user", "content": "x"}], stream=True, extra_body=OFF
+            )
+        )
 
 
 def test_stream_faults_leave_whole_replies_alone(kimi: Running) -> None:
@@ -205,7 +214,10 @@ def test_content_filter(kimi: Running) -> None:
         ("missing_document", '{"documents":[{"id":"a","record":{"x":1,"y":null}}]}'),
         ("duplicate_document", PLAIN[:-2] + ',{"id":"a","record":{"x":1,"y":null}}]}'),
         ("unknown_document", PLAIN[:-2] + ',{"id":"kffff","record":{"x":1,"y":null}}]}'),
-        ("mixed_up", '{"documents":[{"id":"a","record":{"x":2,"y":"z"}},{"id":"b","record":{"x":1,"y":null}}]}'),
+        (
+            "mixed_up",
+            '{"documents":[{"id":"a","record":{"x":2,"y":"z"}},{"id":"b","record":{"x":1,"y":null}}]}',
+        ),
     ],
 )
 def test_spoiled_content(kimi: Running, kind: str, wanted: str) -> None:
@@ -228,7 +240,10 @@ def test_prose_and_whitespace(kimi: Running) -> None:
     set_fault(kimi, "whitespace")
     reply = post(kimi, body(max_completion_tokens=200))
     assert content(reply).endswith(" \n \n")
-    assert (reply.json()["choices"][0]["finish_reason"], reply.json()["usage"]["completion_tokens"]) == ("length", 200)
+    assert (reply.json()["choices"][0]["finish_reason"], reply.json()["usage"]["completion_tokens"]) == (
+        "length",
+        200,
+    )
 
 
 def test_no_content_and_odd_finish(kimi: Running) -> None:
@@ -270,7 +285,11 @@ def test_lots_are_drawn_by_seed_and_body() -> None:
     """Which bodies a probability strikes does not depend on their order, only on the seed; the share is as told."""
 
     def struck(seed: int, order: list[int]) -> set[int]:
-        with running(Config(timing=False, tier=5, rpm=10_000, seed=seed, faults=[Fault("server_error", probability=0.3)])) as kimi:
+        with running(
+            Config(
+                timing=False, tier=5, rpm=10_000, seed=seed, faults=[Fault("server_error", probability=0.3)]
+            )
+        ) as kimi:
             return {at for at in order if post(kimi, body(f"number {at}")).status_code == 500}
 
     forward = struck(1, list(range(60)))
@@ -298,7 +317,9 @@ def test_client_that_hangs_up_frees_its_place() -> None:
     """Who leaves in mid-stream is noted as 499, pays for what was made, and its place is free."""
     with running(Config(tier=0, rpm=100, tokens_per_s=50, ttft_s=0.05)) as kimi:
         headers = {"Authorization": f"Bearer {kimi.key}"}
-        with httpx2.stream("POST", kimi.base_url + "/chat/completions", json=body(stream=True), headers=headers, timeout=10) as reply:
+        with httpx2.stream(
+            "POST", kimi.base_url + "/chat/completions", json=body(stream=True), headers=headers, timeout=10
+        ) as reply:
             next(reply.iter_bytes())
         deadline = time.monotonic() + 10
         while kimi.journal[0].status != 499 and time.monotonic() < deadline:
@@ -329,7 +350,11 @@ def test_kinds_are_known() -> None:
 def test_garbage_on_the_wire_harms_nobody(kimi: Running) -> None:
     """Bytes that are no HTTP, or stop in the middle, end their own connection only."""
     host, port = "127.0.0.1", int(kimi.base_url.rsplit(":", 1)[1].removesuffix("/v1"))
-    for garbage in (b"\x16\x03\x01 hello\r\n\r\n", b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: many\r\n\r\n", b"GET"):
+    for garbage in (
+        b"\x16\x03\x01 hello\r\n\r\n",
+        b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: many\r\n\r\n",
+        b"GET",
+    ):
         with socket.create_connection((host, port)) as line:
             line.sendall(garbage)
     assert post(kimi, body()).status_code == 200
@@ -342,9 +367,16 @@ def test_slow_readers_do_not_block_others() -> None:
 
         async def main() -> list[int]:
             async with httpx2.AsyncClient(headers=headers, timeout=20.0) as client:
-                slow = client.stream("POST", kimi.base_url + "/chat/completions", json=body(stream=True, max_completion_tokens=200_000))
+                slow = client.stream(
+                    "POST",
+                    kimi.base_url + "/chat/completions",
+                    json=body(stream=True, max_completion_tokens=200_000),
+                )
                 async with slow:
-                    short = [client.post(kimi.base_url + "/chat/completions", json=body(max_completion_tokens=9)) for _ in range(3)]
+                    short = [
+                        client.post(kimi.base_url + "/chat/completions", json=body(max_completion_tokens=9))
+                        for _ in range(3)
+                    ]
                     return [reply.status_code for reply in await asyncio.gather(*short)]
 
         assert asyncio.run(main()) == [200, 200, 200]

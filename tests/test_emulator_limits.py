@@ -24,8 +24,12 @@ async def burst(kimi: Running, calls: int, **more: Any) -> list[int]:
     """So many different requests at once; their statuses."""
     headers = {"Authorization": f"Bearer {kimi.key}"}
     limits = httpx2.Limits(max_connections=calls)
-    async with httpx2.AsyncClient(base_url=kimi.base_url, headers=headers, timeout=30.0, limits=limits) as client:
-        replies = await asyncio.gather(*(client.post("/chat/completions", json=body(f"call {at}", **more)) for at in range(calls)))
+    async with httpx2.AsyncClient(
+        base_url=kimi.base_url, headers=headers, timeout=30.0, limits=limits
+    ) as client:
+        replies = await asyncio.gather(
+            *(client.post("/chat/completions", json=body(f"call {at}", **more)) for at in range(calls))
+        )
     return [reply.status_code for reply in replies]
 
 
@@ -43,9 +47,14 @@ def test_burst_over_the_concurrency() -> None:
 
 def test_sdk_sees_the_concurrency_text() -> None:
     """The SDK raises its rate limit error, whose body has the organisation, the limit and the seconds to wait; no Retry-After."""
-    with running(Config(tier=0, timing=False, faults=[Fault("concurrency", times=1)])) as kimi, sdk(kimi) as client:
+    with (
+        running(Config(tier=0, timing=False, faults=[Fault("concurrency", times=1)])) as kimi,
+        sdk(kimi) as client,
+    ):
         with pytest.raises(openai.RateLimitError) as caught:
-            client.chat.completions.create(model=K26, messages=[{"role": "user", "content": "x"}], extra_body=OFF)
+            client.chat.completions.create(
+                model=K26, messages=[{"role": "user", "content": "x"}], extra_body=OFF
+            )
         said = "org-emulator<ator> request reached organization max concurrency: 1, please try again after 1 seconds"
         assert said in caught.value.message
         assert caught.value.type == "rate_limit_reached_error"
@@ -144,7 +153,9 @@ def test_organisations_do_not_share() -> None:
     """Limits and balance belong to the organisation: its keys share them, another's do not."""
     keys = {"sk-a1": "org-a", "sk-a2": "org-a", "sk-b": "org-b"}
     with running(Config(keys=keys, tier=0, timing=False)) as kimi:
-        asked = [post(kimi, body(), key=key).status_code for key in ("sk-a1", "sk-a2", "sk-a1", "sk-a2", "sk-b")]
+        asked = [
+            post(kimi, body(), key=key).status_code for key in ("sk-a1", "sk-a2", "sk-a1", "sk-a2", "sk-b")
+        ]
         assert asked == [200, 200, 200, 429, 200]
 
 
@@ -153,15 +164,24 @@ def test_limits_before_september() -> None:
     config = Config(limits_of_august=True)
     assert Org("o", config, Clock(config)).tier().concurrency == 50
     config.limits_of_august, config.rpm = False, 7
-    assert (Org("o", config, Clock(config)).tier().concurrency, Org("o", config, Clock(config)).tier().rpm) == (TIERS[1].concurrency, 7)
+    assert (
+        Org("o", config, Clock(config)).tier().concurrency,
+        Org("o", config, Clock(config)).tier().rpm,
+    ) == (TIERS[1].concurrency, 7)
 
 
 def test_rate_headers_are_a_setting() -> None:
     """Retry-After on limits and X-RateLimit-* are absent by default and can be switched on."""
-    with running(Config(tier=0, rpm=1, timing=False, retry_after_on_limits=True, ratelimit_headers=True)) as kimi:
+    with running(
+        Config(tier=0, rpm=1, timing=False, retry_after_on_limits=True, ratelimit_headers=True)
+    ) as kimi:
         post(kimi, body())
         reply = post(kimi, body())
-        assert (reply.headers["retry-after"], reply.headers["x-ratelimit-limit"], reply.headers["x-ratelimit-remaining"]) == ("1", "1", "0")
+        assert (
+            reply.headers["retry-after"],
+            reply.headers["x-ratelimit-limit"],
+            reply.headers["x-ratelimit-remaining"],
+        ) == ("1", "1", "0")
 
 
 def test_windows_pass_as_time_is_scaled() -> None:
@@ -177,7 +197,17 @@ def test_windows_pass_as_time_is_scaled() -> None:
 
 def test_overload_grows_with_load() -> None:
     """Beyond so many calls in flight the first token waits, and beyond more the engine is overloaded, with Retry-After."""
-    with running(Config(tier=5, ttft_s=0.2, jitter=0.0, tokens_per_s=10_000, cold_slots=2, cold_wait_s=0.1, overload_beyond=5)) as kimi:
+    with running(
+        Config(
+            tier=5,
+            ttft_s=0.2,
+            jitter=0.0,
+            tokens_per_s=10_000,
+            cold_slots=2,
+            cold_wait_s=0.1,
+            overload_beyond=5,
+        )
+    ) as kimi:
         assert sorted(asyncio.run(burst(kimi, 8))) == [200] * 5 + [429] * 3
         assert {entry.reason for entry in kimi.journal if entry.status == 429} == {"overloaded"}
         waits = sorted(entry.ended_s - entry.time_s for entry in kimi.journal if entry.status == 200)
@@ -186,7 +216,10 @@ def test_overload_grows_with_load() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.floats(0.0, 30.0), st.integers(1, 400)), max_size=60), st.sampled_from(["none", "actual"]))
+@given(
+    st.lists(st.tuples(st.floats(0.0, 30.0), st.integers(1, 400)), max_size=60),
+    st.sampled_from(["none", "actual"]),
+)
 def test_no_minute_holds_more_than_the_limit(arrivals: list[tuple[float, int]], refund: Any) -> None:
     """Whatever comes, the tokens admitted within any sixty seconds stay within the limit when nothing is given back."""
     config = Config(virtual=True, tpm=1_000, rpm=10**6, concurrency=10**6, refund=refund)

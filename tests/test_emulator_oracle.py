@@ -30,8 +30,16 @@ RECORD: dict[str, Any] = {
     "required": ["invoice_number", "total_amount", "pages", "paid", "currency", "tags", "seller"],
     "additionalProperties": False,
 }
-PARTY = {"type": "object", "properties": {"city": {"anyOf": [{"type": "string"}, {"type": "null"}]}}, "required": ["city"]}
-ENTRY = {"type": "object", "properties": {"id": {"type": "string"}, "record": RECORD}, "required": ["id", "record"]}
+PARTY = {
+    "type": "object",
+    "properties": {"city": {"anyOf": [{"type": "string"}, {"type": "null"}]}},
+    "required": ["city"],
+}
+ENTRY = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "record": RECORD},
+    "required": ["id", "record"],
+}
 ENVELOPE = {
     "type": "object",
     "properties": {"documents": {"type": "array", "items": ENTRY}},
@@ -120,7 +128,9 @@ def asked(mode: str) -> dict[str, Any]:
 @pytest.mark.parametrize("mode", ["json_schema", "json_object", "text"])
 def test_labelled_lines_echo(mode: str) -> None:
     """Each field gets the value of its line in its own document, typed; what is absent is null; all modes are read."""
-    assert labelled_lines(asked(mode)) == {"documents": [{"id": "k3f1", "record": FIRST}, {"id": "k9aa", "record": SECOND}]}
+    assert labelled_lines(asked(mode)) == {
+        "documents": [{"id": "k3f1", "record": FIRST}, {"id": "k9aa", "record": SECOND}]
+    }
 
 
 def test_documents_lose_their_marks() -> None:
@@ -129,7 +139,9 @@ def test_documents_lose_their_marks() -> None:
     assert [one.short for one in shown] == ["k3f1", "k9aa"]
     assert shown[1].text == "PAID: yes\npages: 2\n"
     split = asked("text")
-    split["messages"][1]["content"] = [{"type": "text", "text": line} for line in WINDOW.splitlines(keepends=True)]
+    split["messages"][1]["content"] = [
+        {"type": "text", "text": line} for line in WINDOW.splitlines(keepends=True)
+    ]
     assert documents(split) == shown
     assert documents(body("Invoice number: 9"))[0].text == "Invoice number: 9"
 
@@ -137,7 +149,10 @@ def test_documents_lose_their_marks() -> None:
 def test_record_without_marks_has_no_envelope() -> None:
     """A prompt without marks is answered with the bare record."""
     schema = {"type": "object", "properties": {"total": {"type": "integer"}}, "required": ["total"]}
-    sent = body("Total: 12 pieces", response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
+    sent = body(
+        "Total: 12 pieces",
+        response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}},
+    )
     assert labelled_lines(sent) == {"total": 12}
 
 
@@ -180,9 +195,15 @@ def test_scripts_come_first() -> None:
         kimi.script("weather", "sunny")
         kimi.script("weather", {"sky": "blue"}, times=1)
         assert [content(post(kimi, body("weather?"))) for _ in range(2)] == ['{"sky":"blue"}', "sunny"]
-        kimi.script(lambda sent: sent.get("max_completion_tokens") == 77, lambda sent: f"budget {sent['max_completion_tokens']}")
+        kimi.script(
+            lambda sent: sent.get("max_completion_tokens") == 77,
+            lambda sent: f"budget {sent['max_completion_tokens']}",
+        )
         assert content(post(kimi, body(max_completion_tokens=77))) == "budget 77"
         kimi.script("deep", Scripted("so", reasoning="because"))
-        assert post(kimi, {**body("deep"), **OFF}).json()["choices"][0]["message"]["reasoning_content"] == "because"
+        assert (
+            post(kimi, {**body("deep"), **OFF}).json()["choices"][0]["message"]["reasoning_content"]
+            == "because"
+        )
         kimi.script("no", Scripted(error=overloaded(3)))
         assert post(kimi, body("no")).headers["retry-after"] == "3"

@@ -19,7 +19,17 @@ from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 
 ROOT = Path(__file__).resolve().parents[1]
-FLAGS = ("--tier", "1", "--no-timing", "--port", "0", "--fault", "server_error:1.0:attempts=1:match=trouble", "--key", "sk-x=org-x")
+FLAGS = (
+    "--tier",
+    "1",
+    "--no-timing",
+    "--port",
+    "0",
+    "--fault",
+    "server_error:1.0:attempts=1:match=trouble",
+    "--key",
+    "sk-x=org-x",
+)
 
 
 @pytest.fixture
@@ -42,8 +52,13 @@ def test_program_prints_its_address_and_serves(program: tuple[str, subprocess.Po
     with httpx2.Client(base_url=url, headers={"Authorization": "Bearer sk-x"}, verify=False) as client:
         schema = {"type": "object", "properties": {"total": {"type": "integer"}}, "required": ["total"]}
         wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
-        assert json.loads(content(client.post("/chat/completions", json=body("Invoice A-17", response_format=wanted)))) == {"total": 12}
-        assert [client.post("/chat/completions", json=body("trouble")).status_code for _ in range(2)] == [500, 200]
+        assert json.loads(
+            content(client.post("/chat/completions", json=body("Invoice A-17", response_format=wanted)))
+        ) == {"total": 12}
+        assert [client.post("/chat/completions", json=body("trouble")).status_code for _ in range(2)] == [
+            500,
+            200,
+        ]
         assert "kimi-k3" not in [model["id"] for model in client.get("/models").json()["data"]]
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
@@ -87,10 +102,16 @@ def test_stats_and_journal(kimi: Running) -> None:
 def test_script_config_and_reset(kimi: Running) -> None:
     """Replies are scripted, settings changed and everything forgotten over HTTP; unknown fields and paths are refused."""
     assert inside(kimi, "/script", {"contains": "hi", "reply": {"a": 1}, "times": 1}).json() == {"ok": True}
-    inside(kimi, "/script", {"contains": "bad", "status": 503, "type": "server_unavailable", "message": "gone"})
+    inside(
+        kimi, "/script", {"contains": "bad", "status": 503, "type": "server_unavailable", "message": "gone"}
+    )
     assert content(post(kimi, body("hi"))) == '{"a":1}'
     assert post(kimi, body("bad")).status_code == 503
-    inside(kimi, "/config", {"faults": [{"kind": "server_error"}], "tier": 0, "retired": ["kimi-k3"], "tier_at": {"5": 1}})
+    inside(
+        kimi,
+        "/config",
+        {"faults": [{"kind": "server_error"}], "tier": 0, "retired": ["kimi-k3"], "tier_at": {"5": 1}},
+    )
     assert post(kimi, body()).status_code == 500
     assert inside(kimi, "/config", {"color": "red"}).status_code == 400
     assert inside(kimi, "/config", {"faults": [{"kind": "gremlin"}]}).status_code == 400
@@ -106,7 +127,10 @@ def test_virtual_time_over_http() -> None:
     with running(Config(virtual=True, ttft_s=100.0)) as kimi:
         inside(kimi, "/advance", {"seconds": 50})
         assert kimi.emulator.state.clock.now() == 50.0
-        with httpx2.Client(verify=False, headers={"Authorization": f"Bearer {kimi.key}"}) as client, pytest.raises(httpx2.ReadTimeout):
+        with (
+            httpx2.Client(verify=False, headers={"Authorization": f"Bearer {kimi.key}"}) as client,
+            pytest.raises(httpx2.ReadTimeout),
+        ):
             client.post(kimi.base_url + "/chat/completions", json=body(), timeout=0.2)
 
 

@@ -52,7 +52,9 @@ def frames(reply: httpx2.Response) -> list[Any]:
 def test_sdk_reads_a_reply(kimi: Running) -> None:
     """A whole reply passes the SDK's own types; usage adds up, and cached tokens stand directly in it."""
     with sdk(kimi) as client:
-        reply = client.chat.completions.create(model=K26, messages=[{"role": "user", "content": "Say it."}], extra_body=OFF)
+        reply = client.chat.completions.create(
+            model=K26, messages=[{"role": "user", "content": "Say it."}], extra_body=OFF
+        )
     assert reply.id.startswith("cmpl-")
     assert len(reply.id) == 37
     assert (reply.object, reply.model, reply.choices[0].finish_reason) == ("chat.completion", K26, "stop")
@@ -80,7 +82,11 @@ def test_keys(kimi: Running) -> None:
     """No key and an unknown key are two different 401s."""
     bare = httpx2.post(kimi.base_url + "/chat/completions", json=body())
     assert error(bare) == (401, "incorrect_api_key_error", "Incorrect API key provided")
-    assert error(post(kimi, body(), key="sk-other")) == (401, "invalid_authentication_error", "Invalid Authentication")
+    assert error(post(kimi, body(), key="sk-other")) == (
+        401,
+        "invalid_authentication_error",
+        "Invalid Authentication",
+    )
     with sdk(kimi, "sk-other") as client, pytest.raises(openai.AuthenticationError):
         client.models.list()
 
@@ -101,7 +107,12 @@ def test_catalogue(kimi: Running) -> None:
 def test_models_of_2025_come_back_on_request(kimi: Running) -> None:
     """With `legacy` the old ids answer by their own rules: free temperature, several choices, a short default reply."""
     kimi.config.legacy = True
-    old = {"model": "moonshot-v1-8k", "messages": [{"role": "user", "content": "hi"}], "temperature": 0.6, "n": 3}
+    old = {
+        "model": "moonshot-v1-8k",
+        "messages": [{"role": "user", "content": "hi"}],
+        "temperature": 0.6,
+        "n": 3,
+    }
     assert len(post(kimi, old).json()["choices"]) == 3
     assert error(post(kimi, old | {"temperature": 0.0}))[0] == 400
     assert error(post(kimi, old | {"temperature": 1.5}))[0] == 400
@@ -113,7 +124,10 @@ def test_models_of_2025_come_back_on_request(kimi: Running) -> None:
     ("more", "said"),
     [
         ({"temperature": 0.3}, "invalid temperature: only 0.6 is allowed for this model"),
-        ({"temperature": 0.6, "thinking": {"type": "enabled"}}, "invalid temperature: only 1 is allowed for this model"),
+        (
+            {"temperature": 0.6, "thinking": {"type": "enabled"}},
+            "invalid temperature: only 1 is allowed for this model",
+        ),
         ({"top_p": 1.0}, "invalid top_p: only 0.95 is allowed for this model"),
         ({"n": 2}, "invalid n: only 1 is allowed for this model"),
         ({"presence_penalty": 0.5}, "invalid presence_penalty: only 0 is allowed for this model"),
@@ -121,7 +135,10 @@ def test_models_of_2025_come_back_on_request(kimi: Running) -> None:
         ({"model": "kimi-k2.7-code"}, "invalid thinking: only enabled is allowed for this model"),
         ({"model": "kimi-k3"}, "Invalid request: thinking is not allowed"),
         ({"reasoning_effort": "low"}, "Invalid request: reasoning_effort is not allowed"),
-        ({"model": "kimi-k3", "thinking": None, "reasoning_effort": "medium"}, "Invalid request: reasoning_effort must be"),
+        (
+            {"model": "kimi-k3", "thinking": None, "reasoning_effort": "medium"},
+            "Invalid request: reasoning_effort must be",
+        ),
         ({"tool_choice": "required"}, "invalid tool_choice: required"),
         ({"stop": list("abcdef")}, "Invalid request: stop"),
         ({"stop": "x" * 33}, "Invalid request: stop"),
@@ -129,7 +146,10 @@ def test_models_of_2025_come_back_on_request(kimi: Running) -> None:
         ({"messages": []}, "Invalid request: messages"),
         ({"model": ""}, "Invalid request: model"),
         ({"messages": [{"role": "user", "content": ""}]}, "Invalid request: message at position 0"),
-        ({"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}]}, "text content is empty"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}]},
+            "text content is empty",
+        ),
         ({"messages": [{"role": "critic", "content": "x"}]}, "Invalid request: role critic"),
         ({"messages": [{"role": "user", "content": "x", "partial": True}]}, "Invalid request: partial"),
         ({"messages": seen("https://x/y.png")}, "Invalid request: unsupported image"),
@@ -140,7 +160,10 @@ def test_models_of_2025_come_back_on_request(kimi: Running) -> None:
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, ILLEGAL),
         ({"response_format": strict(strict="yes")}, ILLEGAL),
         ({"response_format": strict({"type": "thing"}, strict=False)}, ILLEGAL),
-        ({"max_completion_tokens": 262_144}, "Invalid request: Your request exceeded model token limit: 262144 (requested: 2621"),
+        (
+            {"max_completion_tokens": 262_144},
+            "Invalid request: Your request exceeded model token limit: 262144 (requested: 2621",
+        ),
     ],
 )
 def test_what_is_refused(kimi: Running, more: dict[str, Any], said: str) -> None:
@@ -152,7 +175,14 @@ def test_what_is_refused(kimi: Running, more: dict[str, Any], said: str) -> None
 
 def test_what_is_taken(kimi: Running) -> None:
     """The fixed values themselves, the deprecated name of the reply limit and unknown fields are no errors; the new name wins."""
-    fixed: dict[str, Any] = {"temperature": 0.6, "top_p": 0.95, "n": 1, "presence_penalty": 0, "seed": 7, "user": "x"}
+    fixed: dict[str, Any] = {
+        "temperature": 0.6,
+        "top_p": 0.95,
+        "n": 1,
+        "presence_penalty": 0,
+        "seed": 7,
+        "user": "x",
+    }
     assert post(kimi, body(**fixed)).status_code == 200
     assert post(kimi, body(max_tokens=5)).json()["usage"]["completion_tokens"] == 5
     assert post(kimi, body(max_tokens=5, max_completion_tokens=7)).json()["usage"]["completion_tokens"] == 7
@@ -160,7 +190,9 @@ def test_what_is_taken(kimi: Running) -> None:
 
 def test_malformed_json_and_path(kimi: Running) -> None:
     """What is not JSON is a 400 that says so; a path that is not there is a 404."""
-    reply = httpx2.post(kimi.base_url + "/chat/completions", content=b"{", headers={"Authorization": f"Bearer {kimi.key}"})
+    reply = httpx2.post(
+        kimi.base_url + "/chat/completions", content=b"{", headers={"Authorization": f"Bearer {kimi.key}"}
+    )
     assert error(reply)[2].startswith("Invalid request: ")
     assert error(post(kimi, body(), "/embeddings"))[0] == 404
     assert httpx2.get(kimi.base_url.removesuffix("/v1") + "/models").status_code == 404
@@ -210,7 +242,10 @@ def test_thinking_is_spent_first(kimi: Running) -> None:
     assert short["choices"][0]["finish_reason"] == "length"
     assert short["choices"][0]["message"]["content"] == ""
     assert short["usage"]["completion_tokens"] == 50
-    low, high = (post(kimi, asked | {"model": "kimi-k3", "reasoning_effort": effort}).json() for effort in ("low", "max"))
+    low, high = (
+        post(kimi, asked | {"model": "kimi-k3", "reasoning_effort": effort}).json()
+        for effort in ("low", "max")
+    )
     assert low["usage"]["completion_tokens"] < high["usage"]["completion_tokens"]
 
 
@@ -292,12 +327,21 @@ def test_place_of_cached_tokens(kimi: Running) -> None:
         kimi.config.cached_place = place
         usage = post(kimi, body()).json()["usage"]
         found[place] = ("cached_tokens" in usage, "cached_tokens" in usage.get("prompt_tokens_details", {}))
-    assert found == {"top": (True, False), "nested": (False, True), "both": (True, True), "absent": (False, False)}
+    assert found == {
+        "top": (True, False),
+        "nested": (False, True),
+        "both": (True, True),
+        "absent": (False, False),
+    }
 
 
 def test_tool_calls_scripted_and_streamed(kimi: Running) -> None:
     """A scripted tool call passes the SDK; in a stream the name comes once and the arguments in pieces."""
-    call = {"id": "sql:0", "type": "function", "function": {"name": "run_sql", "arguments": '{"query": "SELECT 1"}'}}
+    call = {
+        "id": "sql:0",
+        "type": "function",
+        "function": {"name": "run_sql", "arguments": '{"query": "SELECT 1"}'},
+    }
     kimi.script("sql", lambda _body: scripted_call(call))
     assert post(kimi, body("sql")).json()["choices"][0]["message"]["tool_calls"] == [call]
     chunks = frames(post(kimi, body("sql", stream=True)))[:-1]

@@ -32,7 +32,9 @@ def quote(worst_usd: float) -> Estimate:
 async def test_a_person_is_asked_above_the_limit_only(above: float, worst: float, person: bool) -> None:  # noqa: FBT001 - a column of the table
     """Without a limit, or when first answers cannot cost more than it, a run does not pause and the job itself agrees."""
     job, found = Job(inbox="in", approved=True, approve_above_usd=above), quote(worst)
-    with patch.object(approval, "get_run_logger", side_effect=LookupError):  # the first thing that is done for a pause
+    with patch.object(
+        approval, "get_run_logger", side_effect=LookupError
+    ):  # the first thing that is done for a pause
         if person:
             with pytest.raises(LookupError):
                 await approval.ask(job, consent.by_job(job, print), found)
@@ -50,8 +52,20 @@ def test_where_nobody_can_be_asked_nothing_is_spent_above_the_limit() -> None:
 
 def test_the_quote_says_what_is_in_it() -> None:
     """The words above the form have the price, the budget, the folder and the questions, with digits enough for small sums."""
-    said = approval.described(Job(inbox="scans", extract=["invoice"], summarize="bullets", budget_usd=3, approve_above_usd=2), quote(0.004))
-    for words in ("$2.00", "**$0.0020**", "**$0.0040**", "$3.00", "`scans`", "`invoice`", "`summary (bullets)`", "`out`"):
+    said = approval.described(
+        Job(inbox="scans", extract=["invoice"], summarize="bullets", budget_usd=3, approve_above_usd=2),
+        quote(0.004),
+    )
+    for words in (
+        "$2.00",
+        "**$0.0020**",
+        "**$0.0040**",
+        "$3.00",
+        "`scans`",
+        "`invoice`",
+        "`summary (bullets)`",
+        "`out`",
+    ):
         assert words in said
 
 

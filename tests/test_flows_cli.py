@@ -49,11 +49,34 @@ def job_of(*flags: str) -> Job:
 
 def test_flags_make_a_job() -> None:
     """Every flag lands in its field, and what is not given keeps its default."""
-    job = job_of("in", "--out", "o", "--extract", "invoice", "receipt", "--summarize", "--budget-usd", "2.5", "--offline", "--rpm", "7")
-    assert job == Job(inbox="in", out="o", extract=["invoice", "receipt"], summarize="one-paragraph", budget_usd=2.5, offline=True, rpm=7)
+    job = job_of(
+        "in",
+        "--out",
+        "o",
+        "--extract",
+        "invoice",
+        "receipt",
+        "--summarize",
+        "--budget-usd",
+        "2.5",
+        "--offline",
+        "--rpm",
+        "7",
+    )
+    assert job == Job(
+        inbox="in",
+        out="o",
+        extract=["invoice", "receipt"],
+        summarize="one-paragraph",
+        budget_usd=2.5,
+        offline=True,
+        rpm=7,
+    )
 
 
-@pytest.mark.parametrize("name", [name for name, field in Job.model_fields.items() if field.annotation == list[str]])
+@pytest.mark.parametrize(
+    "name", [name for name, field in Job.model_fields.items() if field.annotation == list[str]]
+)
 def test_lists_take_words(name: str) -> None:
     """A flag of a field that is a list makes a value of each word, not of each letter, and may be given again."""
     flag = f"--{name.replace('_', '-')}"
@@ -102,13 +125,19 @@ def test_a_wrong_job_is_a_sentence(tmp_path: Path, text: str, said: str) -> None
         ["run", ".", "--extract", "gone.json", "--offline"],
     ],
 )
-def test_a_file_that_is_not_there_is_said_with_what_to_do(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_not_there_is_said_with_what_to_do(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Whatever file is named and missing: a setting error with the system's words, without its number, and a next step."""
     assert cli.main([*words, *(["--out", str(tmp_path / "out")] if words[0] == "run" else [])]) == 1
-    assert re.search(r"gone\.\w+ cannot be read.*: No such file or directory\. [A-Z]", capsys.readouterr().err)
+    assert re.search(
+        r"gone\.\w+ cannot be read.*: No such file or directory\. [A-Z]", capsys.readouterr().err
+    )
 
 
-def test_no_key_says_what_to_set_and_that_offline_exists(inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_key_says_what_to_set_and_that_offline_exists(
+    inbox: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Without a key and without --offline, one sentence names the variable and the other way; exit code 1."""
     assert cli.main(["run", str(inbox), "--out", str(inbox.parent / "out"), "--extract", "letter"]) == 1
     said = capsys.readouterr().err
@@ -117,7 +146,9 @@ def test_no_key_says_what_to_set_and_that_offline_exists(inbox: Path, capsys: py
     assert not (inbox.parent / "out").exists()
 
 
-def test_a_key_in_a_secret_block_needs_prefect(inbox: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_in_a_secret_block_needs_prefect(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """--key-secret without a server says that the key is in Prefect, and no other key is taken in its place; a plan needs none."""
     monkeypatch.setenv("MOONSHOT_API_KEY", "sk-of-somebody-else")
     flags = [str(inbox), "--out", str(inbox.parent / "out"), "--extract", "letter", "--key-secret", "kimi"]
@@ -138,19 +169,26 @@ def test_a_retired_model_names_its_successor() -> None:
     """An id of 2025 is refused with the model to use instead, and still works on an address of one's own."""
     with pytest.raises(ModelRetired, match=r"kimi-k2-0905-preview.*--model kimi-k2\.6"):
         settings.account(Job(inbox=".", model="kimi-k2-0905-preview"), {"MOONSHOT_API_KEY": "k"})
-    own = settings.account(Job(inbox=".", model="kimi-k2-0905-preview", base_url="http://127.0.0.1:8000/v1"), {"MOONSHOT_API_KEY": "k"})
+    own = settings.account(
+        Job(inbox=".", model="kimi-k2-0905-preview", base_url="http://127.0.0.1:8000/v1"),
+        {"MOONSHOT_API_KEY": "k"},
+    )
     assert own.model.id == "kimi-k2-0905-preview"
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])
-def test_an_announced_retirement_is_said_once(inbox: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, command: str) -> None:
+def test_an_announced_retirement_is_said_once(
+    inbox: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, command: str
+) -> None:
     """A plan and a run say until when their model answers, and go on."""
     mine = tmp_path / "mine.toml"
     mine.write_text('[models."offline-rules-1"]\nretired = 9000-02-01\nsuccessor = "x"\n', encoding="utf-8")
     flags = ["--out", str(tmp_path / "out"), "--extract", "letter", "--offline", "--catalogue", str(mine)]
     assert cli.main([command, str(inbox), *flags]) == 0
     said = [record.getMessage() for record in caplog.records if "9000" in record.getMessage()]
-    assert said == ["offline-rules-1 answers until 9000-02-01, when it is retired. Use its successor: --model x"]
+    assert said == [
+        "offline-rules-1 answers until 9000-02-01, when it is retired. Use its successor: --model x"
+    ]
 
 
 def test_an_unknown_model_names_the_nearest() -> None:
@@ -164,33 +202,60 @@ def test_the_key_is_in_no_repr() -> None:
     assert "canary" not in repr(settings.account(Job(inbox="."), {"MOONSHOT_API_KEY": "sk-canary"}))
 
 
-@pytest.mark.parametrize("flags", [["--extract", "invoise"], ["--provider", "moonshoot"], ["--extract", "letter", "letter"]])
-def test_wrong_settings_end_with_1(inbox: Path, kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "flags", [["--extract", "invoise"], ["--provider", "moonshoot"], ["--extract", "letter", "letter"]]
+)
+def test_wrong_settings_end_with_1(
+    inbox: Path, kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     """A wrong name is a sentence on standard error and exit code 1, before anything is asked."""
     assert cli.main(["run", str(inbox), "--out", str(inbox.parent / "out"), *flags]) == 1
     assert capsys.readouterr().err.startswith("octavo: ")
     assert kimi.journal == []
 
 
-def test_plan_says_the_price_and_asks_nothing(inbox: Path, kimi: Running, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_says_the_price_and_asks_nothing(
+    inbox: Path, kimi: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`octavo plan` shows files, pages, tokens, windows, dollars and minutes, and makes no call; it needs no key."""
     os.environ.pop("MOONSHOT_API_KEY")
-    assert cli.main(["plan", str(inbox), "--out", str(inbox.parent / "out"), "--extract", "letter", "invoice"]) == 0
+    assert (
+        cli.main(["plan", str(inbox), "--out", str(inbox.parent / "out"), "--extract", "letter", "invoice"])
+        == 0
+    )
     said = capsys.readouterr().out
-    for word in ("1 with 1 pages", "tokens in 1 windows", "Calls", "$0.0", "about", "with tier 1's limits, since yours are not told"):
+    for word in (
+        "1 with 1 pages",
+        "tokens in 1 windows",
+        "Calls",
+        "$0.0",
+        "about",
+        "with tier 1's limits, since yours are not told",
+    ):
         assert word in said
     assert kimi.journal == []
-    assert cli.main(["plan", str(inbox), "--out", str(inbox.parent / "out"), "--extract", "letter", "--tier", "3"]) == 0
+    assert (
+        cli.main(
+            ["plan", str(inbox), "--out", str(inbox.parent / "out"), "--extract", "letter", "--tier", "3"]
+        )
+        == 0
+    )
     assert "limits, since" not in capsys.readouterr().out
 
 
-def test_plan_says_that_another_inbox_would_be_refused(inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_says_that_another_inbox_would_be_refused(
+    inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A plan for another inbox over the same tables says the price, then that a run would be refused and the ways out; exit code 1."""
     flags = ["--out", str(tmp_path / "out"), "--extract", "letter", "--offline"]
     shutil.copytree(inbox, tmp_path / "other")
     assert cli.main(["run", str(inbox), *flags]) == 0
     capsys.readouterr()
-    assert cli.main(["plan", str(tmp_path / "other"), *flags]) == cli.main(["run", str(tmp_path / "other"), *flags]) == 1
+    assert (
+        cli.main(["plan", str(tmp_path / "other"), *flags])
+        == cli.main(["run", str(tmp_path / "other"), *flags])
+        == 1
+    )
     said = capsys.readouterr()
     assert "Price" in said.out
     assert said.err.count("octavo: A run of this job would be refused: ") == 1
@@ -204,7 +269,9 @@ async def test_plan_is_near_the_bill(inbox: Path, vocabulary: bytes) -> None:
     """The prompt tokens that `octavo plan` counts are within 2 % of what the provider bills."""
     for path in (ROOT / "data" / "samples").glob("*.pdf"):
         shutil.copy(path, inbox)
-    with running(Config(timing=False, vocabulary=str(ROOT.parent / "shared" / "tokenizer" / "kimi_k2.tiktoken.model"))) as kimi:
+    with running(
+        Config(timing=False, vocabulary=str(ROOT.parent / "shared" / "tokenizer" / "kimi_k2.tiktoken.model"))
+    ) as kimi:
         job = Job(inbox=str(inbox), out=str(inbox.parent / "out"), extract=["letter"], base_url=kimi.base_url)
         account = settings.account(job, {}, key=kimi.key)
         planned = await order.plan(job, account, vocabulary)
@@ -216,12 +283,16 @@ async def test_plan_is_near_the_bill(inbox: Path, vocabulary: bytes) -> None:
 def test_nothing_is_said_after_the_run(inbox: Path, tmp_path: Path) -> None:
     """The last words of a run are where its tables lie: no library reports leaks as the process ends."""
     flags = ["run", str(inbox), "--out", str(tmp_path / "out"), "--extract", "letter", "--offline"]
-    done = subprocess.run([sys.executable, "-m", "flows.cli", *flags], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", *flags], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert "leak" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("Tables: ")
 
 
-def test_sql_answers_in_every_format(inbox: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_sql_answers_in_every_format(
+    inbox: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     """`octavo sql` writes JSON and CSV that other programs read, and Parquet that Arrow reads."""
     out = str(tmp_path / "out")
     assert cli.main(["run", str(inbox), "--out", out, "--extract", "letter", "--offline"]) == 0
@@ -244,7 +315,9 @@ def test_a_result_that_is_cut_is_told_by_the_exit_code(
 
     out = str(tmp_path / "out")
     cli.main(["run", str(inbox), "--offline", "--out", out])
-    monkeypatch.setattr(query.QueryLimits, "__init__", partialmethod(query.QueryLimits.__init__, bytes=100_000))
+    monkeypatch.setattr(
+        query.QueryLimits, "__init__", partialmethod(query.QueryLimits.__init__, bytes=100_000)
+    )
     ask = ["sql", "--out", out, "--format", "csv"]
     assert cli.main([*ask, "FROM range(1000001)"]) == 5
     assert "--max-rows" in capsys.readouterr().err
@@ -254,7 +327,9 @@ def test_a_result_that_is_cut_is_told_by_the_exit_code(
     assert "first 3 rows" in written.err
     assert cli.main([*ask, "FROM range(5)", "--max-rows", "5"]) == 0
     assert capsys.readouterr().err == ""
-    assert cli.main([*ask, "FROM range(1000001)", "--max-rows", "2000000"]) == 5, "cut by its bytes, short of what was asked for"
+    assert cli.main([*ask, "FROM range(1000001)", "--max-rows", "2000000"]) == 5, (
+        "cut by its bytes, short of what was asked for"
+    )
 
 
 def test_sql_refuses_to_write(inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -264,7 +339,9 @@ def test_sql_refuses_to_write(inbox: Path, tmp_path: Path, capsys: pytest.Captur
     assert "SELECT" in capsys.readouterr().err
 
 
-def test_tables_and_models_show_what_there_is(inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tables_and_models_show_what_there_is(
+    inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`octavo tables` gives names, meanings and rows; `octavo models` prices and what became of retired ids."""
     cli.main(["run", str(inbox), "--out", str(tmp_path / "out"), "--extract", "letter", "--offline"])
     capsys.readouterr()
@@ -316,12 +393,18 @@ def test_a_folder_that_cannot_be_written(inbox: Path, tmp_path: Path) -> None:
 
 def test_a_reader_of_the_output_who_left_is_no_trouble() -> None:
     """Output that nobody reads any more, as under `head`, ends the command with exit code 0 and no words."""
-    command = f"{{ sleep 1; exec {sys.executable} -m flows.cli models; }} 2>&3 | true; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", f"exec 3>&2; {command}"], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = (
+        f"{{ sleep 1; exec {sys.executable} -m flows.cli models; }} 2>&3 | true; exit ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"exec 3>&2; {command}"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_any_other_broken_pipe_is_no_success(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_any_other_broken_pipe_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """A pipe that breaks elsewhere, such as that to a worker, is never taken for an end that went well: it is a defect, said in full."""
 
     def broken(*_: object) -> int:
@@ -340,7 +423,9 @@ def test_help_lists_flags_by_groups(capsys: pytest.CaptureFixture[str]) -> None:
     places = [said.index(f"{group.title}:") for group in GROUPS]
     assert places == sorted(places)
     for group, start, end in zip(GROUPS, places, [*places[1:], len(said)], strict=True):
-        assert all(f"--{name.replace('_', '-')} " in said[start:end] for name in group.fields if name != "inbox")
+        assert all(
+            f"--{name.replace('_', '-')} " in said[start:end] for name in group.fields if name != "inbox"
+        )
 
 
 def test_a_file_may_have_groups_and_flags_win(tmp_path: Path) -> None:

@@ -43,26 +43,45 @@ def flags(tmp_path: Path) -> list[str]:
     return ["run", str(tmp_path / "inbox"), "--out", str(tmp_path / "out"), "--extract", "letter"]
 
 
-def test_nothing_is_spent_where_nobody_agrees(kimi: Running, flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_spent_where_nobody_agrees(
+    kimi: Running, flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """No terminal, no yes, no budget: the price is said, nothing is asked, what was read is kept, and the exit code is 4."""
     assert cli.main(flags) == 4
     said = capsys.readouterr().err
-    for word in ("1 call,", "expected for first answers", "asking again is not in it", "--budget-usd", "--yes"):
+    for word in (
+        "1 call,",
+        "expected for first answers",
+        "asking again is not in it",
+        "--budget-usd",
+        "--yes",
+    ):
         assert word in said
     assert not kimi.log.chats()
     assert [row["path"] for row in Warehouse(tmp_path / "out").rows("documents")] == ["a.txt"]
 
 
-def test_the_price_says_what_is_asked_again(kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_price_says_what_is_asked_again(
+    kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     """Who changes the model reads that answers which were paid are asked for again; of a first run and of the same one nothing is said."""
     assert cli.main([*flags, "--yes"]) == cli.main([*flags, "--yes"]) == 0
     assert "of another question" not in capsys.readouterr().err.lower()
     assert cli.main([*flags, "--yes", "--model", "kimi-k2.7-code"]) == 0
-    assert "Answers of another question or model than now, which are asked for again: 1." in capsys.readouterr().err
+    assert (
+        "Answers of another question or model than now, which are asked for again: 1."
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
-    "more", [["--yes"], ["--budget-usd", "1"], ["--budget-day-usd", "1"], ["--budget-project-usd", "1", "--project", "a"]]
+    "more",
+    [
+        ["--yes"],
+        ["--budget-usd", "1"],
+        ["--budget-day-usd", "1"],
+        ["--budget-project-usd", "1", "--project", "a"],
+    ],
 )
 def test_a_yes_or_any_budget_is_enough(kimi: Running, flags: list[str], more: list[str]) -> None:
     """Without a terminal the job agrees by --yes or by a budget, whichever kind."""
@@ -70,7 +89,9 @@ def test_a_yes_or_any_budget_is_enough(kimi: Running, flags: list[str], more: li
     assert len(kimi.paid()) == 1
 
 
-def test_what_is_free_needs_nobody(kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_free_needs_nobody(
+    kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     """Rules on this machine, and a run whose answers are known, ask for no consent; a model without a known price does."""
     assert cli.main([*flags, "--yes"]) == 0
     assert cli.main(flags) == 0
@@ -84,7 +105,12 @@ def test_a_job_file_may_agree(kimi: Running, tmp_path: Path) -> None:
     """`approved` in a job file is --yes, and both are the same field."""
     (tmp_path / "in").mkdir()
     shutil.copy(ROOT / "data" / "samples" / "letter.docx", tmp_path / "in")
-    job = {"inbox": str(tmp_path / "in"), "out": str(tmp_path / "out"), "extract": ["letter"], "approved": True}
+    job = {
+        "inbox": str(tmp_path / "in"),
+        "out": str(tmp_path / "out"),
+        "extract": ["letter"],
+        "approved": True,
+    }
     (tmp_path / "job.yaml").write_text(json.dumps(job), encoding="utf-8")
     cli.main(["run", "--job", str(tmp_path / "job.yaml")])
     assert kimi.paid()
@@ -102,7 +128,9 @@ def at_a_terminal(words: list[str], answer: str) -> tuple[int, str]:
     """A command at a real terminal, at which somebody types an answer once asked; gives the exit code and all that was shown."""
     terminal, theirs = pty.openpty()
     command = [sys.executable, "-m", "flows.cli", *words]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
     os.close(theirs)
     shown, asked = b"", False
     while select.select([terminal], [], [], PATIENCE_S)[0]:

@@ -51,13 +51,23 @@ def inbox(tmp_path: Path) -> Path:
 def begin(server: Server, job: dict[str, Any]) -> str:
     """Start a run of the main deployment; gives its id."""
     deployment = server.ask(f"/deployments/name/{DEPLOYMENTS[0].name}")
-    made = server.ask(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": {"job": job}, "state": {"type": "SCHEDULED"}})
+    made = server.ask(
+        f"/deployments/{deployment['id']}/create_flow_run",
+        {"parameters": {"job": job}, "state": {"type": "SCHEDULED"}},
+    )
     return str(made["id"])
 
 
 def begin_waiting(server: Server, inbox: Path, silent: str) -> str:
     """Start a run that waits for ever, and come back when it does."""
-    job = {"inbox": str(inbox), "out": f"{inbox}-out", "extract": ["invoice"], "base_url": silent, "key_env": "SILENT_KEY", "budget_usd": 1}
+    job = {
+        "inbox": str(inbox),
+        "out": f"{inbox}-out",
+        "extract": ["invoice"],
+        "base_url": silent,
+        "key_env": "SILENT_KEY",
+        "budget_usd": 1,
+    }
     run = begin(server, job)
     wanted = {"artifacts": {"flow_run_id": {"any_": [run]}, "key": {"any_": ["octavo-ask"]}}}
     wait_for(lambda: server.ask("/artifacts/filter", wanted), "the first question", START_S)
@@ -79,7 +89,9 @@ def worker_of(server: Server) -> int:
     (worker,) = (
         pid
         for pid, given in environments().items()
-        if FLOW_RUN not in given and given.get("PREFECT_HOME") == str(server.home) and b"worker\0start" in command(pid)
+        if FLOW_RUN not in given
+        and given.get("PREFECT_HOME") == str(server.home)
+        and b"worker\0start" in command(pid)
     )
     return worker
 
@@ -99,8 +111,14 @@ def kill(*pids: int) -> None:
 def test_worker_and_flow_killed(server: Server, inbox: Path, silent: str) -> None:
     """The worker is started again, the run is marked as crashed, and the run that waited for its folder gets it and ends well."""
     dead = begin_waiting(server, inbox, silent)
-    waiting = begin(server, {"inbox": str(inbox), "out": f"{inbox}-out", "extract": ["invoice"], "offline": True})
-    wait_for(lambda: server.ask(f"/flow_runs/{waiting}")["state_name"] == "Waiting", "the other run to wait for the folder", START_S)
+    waiting = begin(
+        server, {"inbox": str(inbox), "out": f"{inbox}-out", "extract": ["invoice"], "offline": True}
+    )
+    wait_for(
+        lambda: server.ask(f"/flow_runs/{waiting}")["state_name"] == "Waiting",
+        "the other run to wait for the folder",
+        START_S,
+    )
     kill(worker_of(server), *processes_of(dead))
     wait_for(lambda: state(server, dead) == "CRASHED", "the run to be marked as crashed", DEAD_WITHIN_S)
     assert "died without a word" in server.ask(f"/flow_runs/{dead}")["state"]["message"]
@@ -111,14 +129,20 @@ def test_worker_and_flow_killed(server: Server, inbox: Path, silent: str) -> Non
     assert f"({dead}) has died: it is marked as crashed" in said
 
 
-def test_a_run_whose_worker_was_killed_goes_on(server: Server, inbox: Path, silent: str, tmp_path: Path) -> None:
+def test_a_run_whose_worker_was_killed_goes_on(
+    server: Server, inbox: Path, silent: str, tmp_path: Path
+) -> None:
     """A run that lives stays running when its worker is killed and another comes, while a dead one of a terminal is found."""
     living, starts = begin_waiting(server, inbox, silent), server.log.read_text().count("' started!")
     kill(worker_of(server))
     wait_for(lambda: server.log.read_text().count("' started!") > starts, "another worker", START_S)
     other = shutil.copytree(inbox, tmp_path / "other")
     kill_a_run_of_the_terminal(server, other, silent)
-    wait_for(lambda: server.runs(other)[0]["state_type"] == "CRASHED", "the run of the terminal to be marked as crashed", DEAD_WITHIN_S)
+    wait_for(
+        lambda: server.runs(other)[0]["state_type"] == "CRASHED",
+        "the run of the terminal to be marked as crashed",
+        DEAD_WITHIN_S,
+    )
     assert state(server, living) == "RUNNING"
     kill(*processes_of(living))
     wait_for(lambda: state(server, living) == "CRASHED", "the run to be marked as crashed", DEAD_WITHIN_S)
@@ -126,11 +150,27 @@ def test_a_run_whose_worker_was_killed_goes_on(server: Server, inbox: Path, sile
 
 def kill_a_run_of_the_terminal(server: Server, inbox: Path, silent: str) -> None:
     """Start `octavo run` and kill it when it waits for its provider."""
-    words = ["run", str(inbox), "--out", f"{inbox}-out", "--extract", "invoice", "--base-url", silent, "--yes"]
+    words = [
+        "run",
+        str(inbox),
+        "--out",
+        f"{inbox}-out",
+        "--extract",
+        "invoice",
+        "--base-url",
+        silent,
+        "--yes",
+    ]
     started = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *words], cwd=ROOT, env={**server.environ, "MOONSHOT_API_KEY": "sk-silent"}
+        [sys.executable, "-m", "flows.cli", *words],
+        cwd=ROOT,
+        env={**server.environ, "MOONSHOT_API_KEY": "sk-silent"},
     )
-    wait_for(lambda: server.runs(inbox) and "octavo-ask" in server.artifacts(server.runs(inbox)[0]), "the first question", START_S)
+    wait_for(
+        lambda: server.runs(inbox) and "octavo-ask" in server.artifacts(server.runs(inbox)[0]),
+        "the first question",
+        START_S,
+    )
     kill(started.pid)
     assert started.wait(60) == -signal.SIGKILL
 

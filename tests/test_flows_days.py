@@ -42,7 +42,19 @@ ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("kimi-k2.6", "kimi-k3")
 WORDINGS = ("Reading one.", "Reading two.", "Reading three.")
 CHANGES = (
-    *("edit", "edit", "edit_many", "add", "add_many", "move", "move_many", "swap", "twin", "delete", "delete_many"),
+    *(
+        "edit",
+        "edit",
+        "edit_many",
+        "add",
+        "add_many",
+        "move",
+        "move_many",
+        "swap",
+        "twin",
+        "delete",
+        "delete_many",
+    ),
     *("blank", "spoil", "back", "unmount", "model", "wording", "wording"),
 )
 ENDS = ("run", "run", "accept", "wrong_key", "budget", "budget", "plan", "kill", "other_inbox", "replay")
@@ -61,7 +73,9 @@ class Folder:
         self.files: dict[str, int] = {}  # what lies there now: numbers of contents by path
         self.past: dict[str, set[int]] = {}  # by path, all that ever lay there
         self.known: dict[str, int] = {}  # what the last run that read the inbox saw, and did not let go
-        self.held: dict[str, int] = {}  # by path, the content of the answer that stood there after the last run
+        self.held: dict[
+            str, int
+        ] = {}  # by path, the content of the answer that stood there after the last run
         self.texts: dict[int, bytes] = {}
         self.lost: Counter[Key] = Counter()  # calls in flight at a kill
         self.wording, self.model = WORDINGS[0], MODELS[0]
@@ -163,20 +177,33 @@ class Folder:
 
     def job(self, **changes: Any) -> Job:
         """The job of now, with its schema in a file."""
-        fields: dict[str, Any] = {"sender": {"type": "string"}, "weight": {"type": "string" if self.wording == WORDINGS[2] else "number"}}
+        fields: dict[str, Any] = {
+            "sender": {"type": "string"},
+            "weight": {"type": "string" if self.wording == WORDINGS[2] else "number"},
+        }
         if self.wording == WORDINGS[1]:
             fields["note"] = {"type": ["string", "null"]}
         schema = {"type": "object", "description": f"A parcel. {self.wording}", "properties": fields}
         (self.root / "parcel.json").write_text(json.dumps(schema), encoding="utf-8")
         plain: dict[str, Any] = {"inbox": str(self.inbox), "out": str(self.out), "model": self.model}
         plain |= {"extract": [str(self.root / "parcel.json")]}
-        plain |= {"base_url": self.kimi.base_url, "tier": 5, "concurrency": AT_ONCE, "max_documents_per_window": A_WINDOW}
+        plain |= {
+            "base_url": self.kimi.base_url,
+            "tier": 5,
+            "concurrency": AT_ONCE,
+            "max_documents_per_window": A_WINDOW,
+        }
         return Job.model_validate(plain | changes)
 
     def end(self, name: str) -> None:
         """Do what a word of ENDS says, and hold everything against the model."""
         seen = {} if self.kept_away else dict(self.files)
-        doing = {"plan": self.plan, "kill": self.kill, "other_inbox": self.other_inbox, "replay": self.replay}.get(name)
+        doing = {
+            "plan": self.plan,
+            "kill": self.kill,
+            "other_inbox": self.other_inbox,
+            "replay": self.replay,
+        }.get(name)
         may_go, known = self.after(seen, accepted=name == "accept")
         if doing:
             with self.watched(may_go):
@@ -185,7 +212,9 @@ class Folder:
             job = self.job(accept_vanished=name == "accept", budget_usd=0.01 if name == "budget" else 0)
             with self.watched(may_go):
                 ended = self.run(job, "sk-wrong" if name == "wrong_key" else self.kimi.key)
-            assert ended.exit_code in {"wrong_key": {0, 2, 77}, "budget": {0, 2, 3}}.get(name, {0, 2}), ended.sentences
+            assert ended.exit_code in {"wrong_key": {0, 2, 77}, "budget": {0, 2, 3}}.get(name, {0, 2}), (
+                ended.sentences
+            )
         if name == "kill":
             known = {path: self.number(document) for path, document in self.documents().items()}
         self.known = self.known if name in ("plan", "other_inbox") else known
@@ -231,12 +260,28 @@ class Folder:
     def kill(self) -> None:
         """`octavo run` as a process, killed in the middle."""
         job, before, replies = self.job(), len(self.kimi.log.chats()), self.replies()
-        command = [sys.executable, "-m", "flows.cli", "run", job.inbox, "--out", job.out, "--extract", *job.extract, "--model", job.model]
+        command = [
+            sys.executable,
+            "-m",
+            "flows.cli",
+            "run",
+            job.inbox,
+            "--out",
+            job.out,
+            "--extract",
+            *job.extract,
+            "--model",
+            job.model,
+        ]
         command += ["--base-url", job.base_url, "--tier", "5", "--concurrency", str(AT_ONCE), "--yes"]
         command += ["--max-documents-per-window", str(A_WINDOW)]
         self.kimi.config.timing, self.kimi.config.ttft_s, self.kimi.config.tokens_per_s = True, 0.1, 300.0
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, "MOONSHOT_API_KEY": self.kimi.key}, process_group=0, stderr=subprocess.DEVNULL
+            command,
+            cwd=ROOT,
+            env={**os.environ, "MOONSHOT_API_KEY": self.kimi.key},
+            process_group=0,
+            stderr=subprocess.DEVNULL,
         )
         wanted = self.dice.randrange(4)
         while process.poll() is None and len(self.kimi.log.chats()) - before <= wanted:
@@ -248,7 +293,11 @@ class Folder:
         time.sleep(0.5)  # what it had sent is still answered and billed
         self.kimi.config.timing = False
         arrived = " ".join(self.replies()[len(replies) :])
-        lost = [entry for entry in self.kimi.log.chats()[before:] if not all(f"Number {n} Ltd" in arrived for n, _, _ in keys(entry))]
+        lost = [
+            entry
+            for entry in self.kimi.log.chats()[before:]
+            if not all(f"Number {n} Ltd" in arrived for n, _, _ in keys(entry))
+        ]
         assert len(lost) <= AT_ONCE
         self.lost.update(key for entry in lost for key in keys(entry))
 
@@ -269,7 +318,9 @@ class Folder:
 
     def number(self, document: str) -> int:
         """The content that has this SHA-256."""
-        return next(number for number, text in self.texts.items() if hashlib.sha256(text).hexdigest() == document)
+        return next(
+            number for number, text in self.texts.items() if hashlib.sha256(text).hexdigest() == document
+        )
 
     def documents(self) -> dict[str, str]:
         """What the tables say lies where."""
@@ -287,7 +338,10 @@ class Folder:
         return [
             path
             for path, number in self.held.items()
-            if path not in may_go and path not in paths and lie.get(path) not in documents and number not in numbers | twins
+            if path not in may_go
+            and path not in paths
+            and lie.get(path) not in documents
+            and number not in numbers | twins
         ]
 
     @contextmanager
@@ -297,7 +351,11 @@ class Folder:
 
         def watched_commit(warehouse: Warehouse, *batch: Any) -> bool:
             changed = commit(warehouse, *batch)
-            if warehouse.path == self.out / "warehouse.duckdb" and self.held and (missing := self.lacking(may_go)):
+            if (
+                warehouse.path == self.out / "warehouse.duckdb"
+                and self.held
+                and (missing := self.lacking(may_go))
+            ):
                 self.broken.append(f"no answer after a commit in the middle of a run: {missing}")
             return changed
 
@@ -314,16 +372,28 @@ class Folder:
         paid = Counter(key for entry in self.kimi.paid() for key in keys(entry))
         assert not {key: times for key, times in paid.items() if times > 1 + self.lost[key]}, "paid again"
         answered = {number for number, *asked in paid - self.lost if asked == [self.wording, self.model]}
-        assert {path for path, number in read.items() if number in answered and not self.is_current(rows.get(number))} == set()
+        assert {
+            path
+            for path, number in read.items()
+            if number in answered and not self.is_current(rows.get(number))
+        } == set()
         for number, row in rows.items():
             assert number in self.past[row["path"]]
             assert row["sender"] == f"Sender Number {number} Ltd"
-            assert row["former"] or row["document"] in documents.values(), "an answer to what is no more is not said to be former"
-        self.held = {path: number for path, number in self.known.items() if number in rows} | {row["path"]: n for n, row in rows.items()}
+            assert row["former"] or row["document"] in documents.values(), (
+                "an answer to what is no more is not said to be former"
+            )
+        self.held = {path: number for path, number in self.known.items() if number in rows} | {
+            row["path"]: n for n, row in rows.items()
+        }
 
     def is_current(self, row: dict[str, Any] | None) -> bool:
         """Whether a row answers the question and the model of now, and says so."""
-        return row is not None and (row["former"], row["model"], "note" in row) == (False, self.model, self.wording == WORDINGS[1])
+        return row is not None and (row["former"], row["model"], "note" in row) == (
+            False,
+            self.model,
+            self.wording == WORDINGS[1],
+        )
 
     def compare(self) -> None:
         """A clean run has the values of a new output folder over the same files."""
@@ -340,7 +410,9 @@ def keys(entry: Entry) -> list[Key]:
     """What a call asks: which contents, in which words, of which model."""
     said = json.dumps(entry.body)
     (wording,) = (wording for wording in WORDINGS if wording in said)
-    return [(int(number), wording, entry.model) for number in sorted(set(re.findall(r"Parcel slip (\d+)", said)))]
+    return [
+        (int(number), wording, entry.model) for number in sorted(set(re.findall(r"Parcel slip (\d+)", said)))
+    ]
 
 
 def values(out: Path, unread: set[str]) -> dict[str, list[dict[str, Any]]]:
@@ -349,10 +421,16 @@ def values(out: Path, unread: set[str]) -> dict[str, list[dict[str, Any]]]:
     Why a field is null is left out too: a replay under a new wording has no answer where the model would have said that there is none.
     """
     apart = {"run", "request", "state"}
-    found = {name: Warehouse(out).rows(name) for name in ("documents", "pages", "parcel", "evidence", "rejects")}
+    found = {
+        name: Warehouse(out).rows(name) for name in ("documents", "pages", "parcel", "evidence", "rejects")
+    }
     left = {row["document"] for row in found["parcel"] if row["former"] and row["path"] in unread}
     return {
-        name: [{key: value for key, value in row.items() if key not in apart} for row in rows if row["document"] not in left]
+        name: [
+            {key: value for key, value in row.items() if key not in apart}
+            for row in rows
+            if row["document"] not in left
+        ]
         for name, rows in found.items()
     }
 

@@ -28,7 +28,9 @@ def test_prefect_yaml_is_the_table() -> None:
     ]
     assert {one["version"] for one in deployed} == {version("octavo")}
     assert {one["work_pool"]["name"] for one in deployed} == {POOL}
-    assert not any("concurrency_limit" in one for one in deployed), "runs wait for their output folder, not for their deployment"
+    assert not any("concurrency_limit" in one for one in deployed), (
+        "runs wait for their output folder, not for their deployment"
+    )
 
 
 def test_deployments_are_told_apart() -> None:
@@ -49,7 +51,9 @@ def test_entry_point_imports(deployment: Deployment) -> None:
 
 def test_schedules_in_comments_would_work() -> None:
     """Each deployment has a schedule in comments, and with the signs off it is a cron line with a job that Job takes."""
-    opened = yaml.safe_load(re.sub(r"^( +)# (?= *(schedules:|- cron:|timezone:|parameters:))", r"\1", YAML, flags=re.MULTILINE))
+    opened = yaml.safe_load(
+        re.sub(r"^( +)# (?= *(schedules:|- cron:|timezone:|parameters:))", r"\1", YAML, flags=re.MULTILINE)
+    )
     for deployment in opened["deployments"]:
         (schedule,) = deployment["schedules"]
         assert len(schedule["cron"].split()) == 5

@@ -30,7 +30,17 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "inbox").mkdir()
     for name in NAMES:
         shutil.copy(SAMPLES / name, folder / "inbox")
-    command = ["run", str(folder / "inbox"), "--offline", "--extract", "invoice", "contract", "letter", "--out", str(folder / "out")]
+    command = [
+        "run",
+        str(folder / "inbox"),
+        "--offline",
+        "--extract",
+        "invoice",
+        "contract",
+        "letter",
+        "--out",
+        str(folder / "out"),
+    ]
     assert cli.main(command) == 0
     return folder / "out"
 
@@ -57,7 +67,10 @@ def test_labels_come_in_four_forms(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for number, entry in enumerate(entries):
         written(tmp_path / "folder" / f"{number}.json", entry)
-    read = [list(evaluate.read_labels(path)) for path in (mapping, written(tmp_path / "list.json", entries), lines, tmp_path / "folder")]
+    read = [
+        list(evaluate.read_labels(path))
+        for path in (mapping, written(tmp_path / "list.json", entries), lines, tmp_path / "folder")
+    ]
     assert read[0] == read[1] == read[2] == read[3]
     assert [one.document for one in read[0]] == list(NAMES)
 
@@ -85,7 +98,11 @@ def test_scores_come_from_the_tables(out: Path, tmp_path: Path) -> None:
     assert right.tallies["invoice.grand_total"].f1 == 1
     assert wrong.tallies["invoice.grand_total"].f1 == 0
     assert wrong.tallies["all"].right == right.tallies["all"].right - 1
-    assert {"document": "invoice_de.pdf", "field": "invoice.grand_total", "gold": "1.00"}.items() <= wrong.as_json()["wrong"][0].items()
+    assert {
+        "document": "invoice_de.pdf",
+        "field": "invoice.grand_total",
+        "gold": "1.00",
+    }.items() <= wrong.as_json()["wrong"][0].items()
 
 
 def test_pages_of_evidence_are_scored(out: Path, tmp_path: Path) -> None:
@@ -93,12 +110,16 @@ def test_pages_of_evidence_are_scored(out: Path, tmp_path: Path) -> None:
     entries = labels()
     entries[0]["pages"] = {"grand_total": 2, "invoice_number": 1, "buyer_name": 40}
     report = evaluate.evaluate(written(tmp_path / "gold.json", entries), out)
-    rows = {row["field"]: row["page"] for row in Warehouse(out).rows("evidence") if row["question"] == "invoice"}
+    rows = {
+        row["field"]: row["page"] for row in Warehouse(out).rows("evidence") if row["question"] == "invoice"
+    }
     assert report.pages_right == (sum((rows["grand_total"] == 2, rows["invoice_number"] == 1)), 3)
     assert report.proved[0] <= report.proved[1] == report.tallies["all"].right
 
 
-def test_a_threshold_sets_the_exit_code(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_threshold_sets_the_exit_code(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """0 when every F1 is reached, 2 with a sentence when one is not, 1 for a threshold that names nothing."""
     gold = str(written(tmp_path / "gold.json", labels(grand_total="1.00")))
     command = ["eval", gold, "--out", str(out)]
@@ -109,14 +130,19 @@ def test_a_threshold_sets_the_exit_code(out: Path, tmp_path: Path, capsys: pytes
     assert cli.main(["eval", gold, "--out", str(tmp_path)]) == 1
 
 
-def test_labelled_documents_that_are_not_in_the_tables_are_missed(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_labelled_documents_that_are_not_in_the_tables_are_missed(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Their values lower recall and F1 but not precision, they are named, and a threshold that held without them does not hold."""
     known = evaluate.evaluate(written(tmp_path / "known.json", labels()), out)
     gold = written(tmp_path / "gold.json", [*labels(), {**labels()[0], "document": "gone.pdf"}])
     report = evaluate.evaluate(gold, out)
     assert report.tallies["invoice.grand_total"].recall == 0.5
     assert report.tallies["invoice.grand_total"].precision == 1
-    assert (report.tallies["all"].right, report.tallies["all"].found) == (known.tallies["all"].right, known.tallies["all"].found)
+    assert (report.tallies["all"].right, report.tallies["all"].found) == (
+        known.tallies["all"].right,
+        known.tallies["all"].found,
+    )
     assert report.as_json()["missing"] == ["gone.pdf"]
     assert cli.main(["eval", str(gold), "--out", str(out), "--min", "invoice.grand_total=0.9"]) == 2
     assert "count as missed: 1 labelled documents (gone.pdf)" in capsys.readouterr().out
@@ -125,7 +151,10 @@ def test_labelled_documents_that_are_not_in_the_tables_are_missed(out: Path, tmp
 @pytest.mark.parametrize(
     ("entries", "why"),
     [
-        ([{**GOLD["letter.docx"], "document": "other/letter.docx"}], "none of the labelled documents is in the tables"),
+        (
+            [{**GOLD["letter.docx"], "document": "other/letter.docx"}],
+            "none of the labelled documents is in the tables",
+        ),
         ([{"document": "letter.docx", "schema": None}], "no label names a schema and values"),
         ([], "no label names a schema and values"),
     ],
@@ -143,12 +172,37 @@ def test_nothing_scored_is_no_success(
 def test_chart_and_pairs_are_written(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The chart is a picture that names every field; the pairs are what other scorers read; JSON goes to standard output."""
     gold, chart, folder = written(tmp_path / "gold.json", labels()), tmp_path / "f1.svg", tmp_path / "pairs"
-    assert cli.main(["eval", str(gold), "--out", str(out), "--format", "json", "--plot", str(chart), "--pairs", str(folder)]) == 0
-    assert set(json.loads(capsys.readouterr().out)["scores"]) > {"all", "invoice", "invoice.line_items[].amount"}
+    assert (
+        cli.main(
+            [
+                "eval",
+                str(gold),
+                "--out",
+                str(out),
+                "--format",
+                "json",
+                "--plot",
+                str(chart),
+                "--pairs",
+                str(folder),
+            ]
+        )
+        == 0
+    )
+    assert set(json.loads(capsys.readouterr().out)["scores"]) > {
+        "all",
+        "invoice",
+        "invoice.line_items[].amount",
+    }
     assert "<!-- invoice.line_items[].amount -->" in chart.read_text(encoding="utf-8")
     pair = folder / "invoice_de.pdf" / "invoice"
-    schema, right, found = (json.loads((pair / f"{name}.json").read_text(encoding="utf-8")) for name in ("schema", "gold", "extracted"))
-    assert schema["properties"].keys() == right.keys() == found.keys() == GOLD["invoice_de.pdf"]["values"].keys()
+    schema, right, found = (
+        json.loads((pair / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("schema", "gold", "extracted")
+    )
+    assert (
+        schema["properties"].keys() == right.keys() == found.keys() == GOLD["invoice_de.pdf"]["values"].keys()
+    )
     assert (found["invoice_number"], right["grand_total"]) == ("RE-2026-0417", 6058.05)
     assert cli.main(["eval", str(gold), "--out", str(out), "--plot", str(tmp_path / "f1.docx")]) == 1
 
@@ -160,7 +214,10 @@ def corpus_labels() -> Iterator[dict[str, Any]]:
         kind, fields = KINDS[label["kind"]], label["fields"]
         named = LABELS[kind].items()
         values: dict[str, Any]
-        values = {name: [fields[theirs] for theirs in names if fields.get(theirs) is not None] for name, names in named}
+        values = {
+            name: [fields[theirs] for theirs in names if fields.get(theirs) is not None]
+            for name, names in named
+        }
         if kind == "invoice":
             values = {name: {"any_of": options} for name, options in values.items() if options}
             yield {"document": label["document"], "schema": kind, "values": values}
@@ -173,6 +230,8 @@ def test_quality_on_the_corpus_does_not_fall(tmp_path: Path) -> None:
     (tmp_path / "inbox" / "invoice").mkdir(parents=True)
     for entry in entries:
         shutil.copy(CORPUS / entry["document"], tmp_path / "inbox" / "invoice")
-    assert cli.main(["run", str(tmp_path / "inbox"), "--offline", "--extract", "invoice", "--out", str(tmp_path / "out")]) in {0, 2}
+    assert cli.main(
+        ["run", str(tmp_path / "inbox"), "--offline", "--extract", "invoice", "--out", str(tmp_path / "out")]
+    ) in {0, 2}
     report = evaluate.evaluate(written(tmp_path / "gold.json", entries), tmp_path / "out")
     assert report.tallies["all"].f1 >= 0.9, report.as_json()["wrong"]

@@ -29,12 +29,18 @@ WELL, DEFECT = 0, 70  # codes that no class of ours has
 
 def told() -> set[int]:
     """The codes in the table of the documentation."""
-    return {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", PAGE, re.MULTILINE) for code in row.split(",")}
+    return {
+        int(code) for row in re.findall(r"^\| ([\d, ]+) \|", PAGE, re.MULTILINE) for code in row.split(",")
+    }
 
 
 def test_the_documentation_tells_every_code() -> None:
     """The table of exit codes has those of all errors, and no others."""
-    classes = [item for item in vars(schemas.errors).values() if isinstance(item, type) and issubclass(item, OctavoError)]
+    classes = [
+        item
+        for item in vars(schemas.errors).values()
+        if isinstance(item, type) and issubclass(item, OctavoError)
+    ]
     ours = {item.exit_code for item in classes if item is not Interrupted}
     assert told() == ours | {WELL, DEFECT, 130, 143}
 
@@ -43,20 +49,33 @@ def octavo(*words: str, key: str = "") -> tuple[int, str]:
     """The real command, which gives up a provider that is away for a second; gives its exit code and all that it said."""
     command = [sys.executable, "-m", "tests.impatient", "1", *words]
     environ = {**os.environ, "MOONSHOT_API_KEY": key}
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=300
+    )
     return done.returncode, done.stdout + done.stderr
 
 
 def asking(folder: Path, base_url: str, *more: str) -> list[str]:
     """`octavo run` over some slips, each of which is a call of its own, and a yes to its price."""
     inbox = folder / "inbox" if (folder / "inbox").exists() else slips(folder)
-    where = ["--out", str(folder / "out"), "--base-url", base_url, "--concurrency", str(AT_ONCE), "--max-documents-per-window", "1"]
+    where = [
+        "--out",
+        str(folder / "out"),
+        "--base-url",
+        base_url,
+        "--concurrency",
+        str(AT_ONCE),
+        "--max-documents-per-window",
+        "1",
+    ]
     return ["run", str(inbox), "--extract", str(folder / "parcel.json"), *where, "--yes", *more]
 
 
 def left(out: Path) -> tuple[int, Counter[str]]:
     """The rows that a run left, and its rejects by reason."""
-    return len(Warehouse(out).rows("parcel")), Counter(row["reason"] for row in Warehouse(out).rows("rejects"))
+    return len(Warehouse(out).rows("parcel")), Counter(
+        row["reason"] for row in Warehouse(out).rows("rejects")
+    )
 
 
 def meanwhile(do: Callable[[], None]) -> None:
@@ -74,7 +93,9 @@ def meanwhile(do: Callable[[], None]) -> None:
         (["run", ".", "--offline", "--out", "README.md/out"], 74, "README.md/out"),
     ],
 )
-def test_what_is_wrong_with_a_command_is_told_by_its_code(words: list[str], code: int, said: str, tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_command_is_told_by_its_code(
+    words: list[str], code: int, said: str, tmp_path: Path
+) -> None:
     """A missing key or folder is a setting, a wrong flag is usage, an output folder that cannot be is storage; a sentence says which."""
     out = [] if "--out" in words or words[0] == "models" else ["--out", str(tmp_path / "out")]
     ended, shown = octavo(*words, *out)
@@ -132,8 +153,12 @@ def begun(fault: Fault, folder: Path) -> tuple[Running, int, str]:
         return kimi, code, said
 
 
-@pytest.mark.parametrize(("kind", "code", "word"), [("refused", 69, "cannot be reached"), ("unauthorized", 77, "refused the key")])
-def test_a_provider_that_goes_away_or_locks_us_out_midway(kind: str, code: int, word: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "code", "word"), [("refused", 69, "cannot be reached"), ("unauthorized", 77, "refused the key")]
+)
+def test_a_provider_that_goes_away_or_locks_us_out_midway(
+    kind: str, code: int, word: str, tmp_path: Path
+) -> None:
     """Gone for good after some replies is 69, a key that expires is 77: what is paid is in the tables, and the rest was not asked."""
     kimi, ended, said = begun(Fault(kind), tmp_path)
     assert (ended, word in said) == (code, True), said
@@ -154,7 +179,9 @@ def test_a_key_that_is_refused_is_told_by_the_code(tmp_path: Path) -> None:
 def test_a_budget_that_ends_is_told_by_the_code(tmp_path: Path) -> None:
     """A budget that has room for two calls ends the run with 3 at the third, and is said as it was given."""
     with running(Config(tier=5, timing=False, oracle=labelled_lines)) as kimi:
-        code, said = octavo(*asking(tmp_path, kimi.base_url, "--budget-usd", "0.0019", "--concurrency", "1"), key=kimi.key)
+        code, said = octavo(
+            *asking(tmp_path, kimi.base_url, "--budget-usd", "0.0019", "--concurrency", "1"), key=kimi.key
+        )
         assert (code, len(kimi.paid())) == (3, 2), said
     assert left(tmp_path / "out") == (2, {"not_asked": SLIPS - 2})
     assert "of $0.0019 spent" in said
@@ -164,6 +191,8 @@ def test_a_budget_that_ends_is_told_by_the_code(tmp_path: Path) -> None:
 def test_a_price_that_nobody_agreed_to_is_told_by_the_code(tmp_path: Path) -> None:
     """Without a budget, a yes or a person it is 4, and nothing was asked."""
     with running(Config(timing=False)) as kimi:
-        code, said = octavo(*[word for word in asking(tmp_path, kimi.base_url) if word != "--yes"], key=kimi.key)
+        code, said = octavo(
+            *[word for word in asking(tmp_path, kimi.base_url) if word != "--yes"], key=kimi.key
+        )
         assert (code, kimi.log.chats()) == (4, []), said
     assert "--budget-usd X or --yes" in said

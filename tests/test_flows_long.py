@@ -48,7 +48,11 @@ def job(kimi: Running, tmp_path: Path) -> Job:
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox" / "long.txt").write_text(invoice(ROWS), encoding="utf-8")
     (tmp_path / "bill.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
-    plain = {"inbox": str(tmp_path / "inbox"), "out": str(tmp_path / "out"), "extract": [str(tmp_path / "bill.json")]}
+    plain = {
+        "inbox": str(tmp_path / "inbox"),
+        "out": str(tmp_path / "out"),
+        "extract": [str(tmp_path / "bill.json")],
+    }
     return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 5, "max_window_tokens": 4_000})
 
 
@@ -69,7 +73,9 @@ def without_run(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def is_whole(bill: dict[str, Any]) -> bool:
     """Whether every row of the invoice is in the list once, in order."""
-    return [(item["article"], str(item["amount"])) for item in bill["items"]] == [(article(n), amount(n)) for n in range(1, ROWS + 1)]
+    return [(item["article"], str(item["amount"])) for item in bill["items"]] == [
+        (article(n), amount(n)) for n in range(1, ROWS + 1)
+    ]
 
 
 async def test_every_row_once_and_in_order(kimi: Running, job: Job) -> None:
@@ -89,11 +95,15 @@ async def test_every_row_once_and_in_order(kimi: Running, job: Job) -> None:
 async def test_each_piece_knows_its_place(kimi: Running, job: Job) -> None:
     """A later piece says which pages it shows; first lines, column headings and the last rows before it are marked as such."""
     await run(kimi, job)
-    later = [entry.body for entry in kimi.paid() if entry.body and "page 1/10>>" not in json.dumps(entry.body)]
+    later = [
+        entry.body for entry in kimi.paid() if entry.body and "page 1/10>>" not in json.dumps(entry.body)
+    ]
     assert later
     for body in later:
         assert re.search(r"this is pages? [\d-]+ of 10\.", json.dumps(body))
-        (context,), (columns,), (again,) = (shown(body, role).values() for role in ("context", "columns", "again"))
+        (context,), (columns,), (again,) = (
+            shown(body, role).values() for role in ("context", "columns", "again")
+        )
         assert "Invoice number: R-2026-77" in context
         assert columns.strip() == "No  Article  Quantity  Price  Amount"
         assert "Article A" in again
@@ -102,7 +112,9 @@ async def test_each_piece_knows_its_place(kimi: Running, job: Job) -> None:
 async def test_what_a_list_left_out_is_asked_for_once(kimi: Running, job: Job) -> None:
     """Rows that the model skips are asked for alone, once, and stand in their place; the rest is not asked again."""
     skipped = (article(30), article(31), article(200))
-    kimi.config.oracle = reader(lambda body, name: name in skipped and "items left out" not in json.dumps(body))
+    kimi.config.oracle = reader(
+        lambda body, name: name in skipped and "items left out" not in json.dumps(body)
+    )
     ended = await run(kimi, job)
     (bill,) = bills(job)
     assert is_whole(bill)
@@ -165,10 +177,27 @@ async def test_kill_9_between_the_pieces_then_the_same_table(kimi: Running, job:
 
 def start(kimi: Running, job: Job) -> subprocess.Popen[bytes]:
     """`octavo run` as a process of its own, one call at a time."""
-    flags = [job.inbox, "--out", job.out, "--extract", *job.extract, "--base-url", kimi.base_url, "--max-window-tokens", "5000"]
+    flags = [
+        job.inbox,
+        "--out",
+        job.out,
+        "--extract",
+        *job.extract,
+        "--base-url",
+        kimi.base_url,
+        "--max-window-tokens",
+        "5000",
+    ]
     command = [sys.executable, "-m", "flows.cli", "run", *flags, "--concurrency", "1", "--yes"]
     environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key}
-    return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 async def test_pieces_of_another_cut_are_used(kimi: Running, job: Job) -> None:
@@ -189,7 +218,9 @@ async def test_pieces_of_another_cut_are_used(kimi: Running, job: Job) -> None:
 
 async def test_a_cut_document_is_replayed(kimi: Running, job: Job, tmp_path: Path) -> None:
     """Replies about the pieces are checked again under another schema, without a call, and merged as before."""
-    kimi.config.oracle = reader(lambda body, name: name == article(200) and "items left out" not in json.dumps(body))
+    kimi.config.oracle = reader(
+        lambda body, name: name == article(200) and "items left out" not in json.dumps(body)
+    )
     await run(kimi, job)
     calls, before = len(kimi.journal), bills(job)
     changed = json.loads(json.dumps(SCHEMA))
@@ -222,14 +253,23 @@ async def test_a_field_of_a_piece_is_asked_again(kimi: Running, job: Job, tmp_pa
     (bill,) = bills(job)
     assert (ended.exit_code, ended.repaired, bill["conflicts"]) == (0, {"by their failing fields": 1}, [])
     assert is_whole(bill)
-    (again,) = [entry.body for entry in kimi.paid() if entry.body and "not accepted" in json.dumps(entry.body)]
+    (again,) = [
+        entry.body for entry in kimi.paid() if entry.body and "not accepted" in json.dumps(entry.body)
+    ]
     (seen,) = shown(again, "").values()
     assert (article(ROWS) in seen, article(1) in seen, legend(again)) == (True, False, ["total"])
-    (tmp_path / "bill.json").write_text(json.dumps({**SCHEMA, "description": "A bill of many rows."}), encoding="utf-8")
+    (tmp_path / "bill.json").write_text(
+        json.dumps({**SCHEMA, "description": "A bill of many rows."}), encoding="utf-8"
+    )
     replaying = job.model_copy(update={"replay": True})
     replayed = await order.run(replaying, settings.account(replaying, {}))
     (row,) = bills(job)
-    assert (replayed.exit_code, replayed.asked, row["total"], row["items"]) == (0, 0, bill["total"], bill["items"])
+    assert (replayed.exit_code, replayed.asked, row["total"], row["items"]) == (
+        0,
+        0,
+        bill["total"],
+        bill["items"],
+    )
 
 
 async def test_an_answer_that_is_repaired_in_every_piece_counts_once(kimi: Running, job: Job) -> None:
@@ -270,7 +310,10 @@ async def test_pieces_that_disagree_are_to_be_reviewed(kimi: Running, job: Job) 
 
 async def test_a_page_that_is_refused_is_found_in_halves(kimi: Running, job: Job) -> None:
     """A document whose pages are asked in halves has one row; what the halves left out is asked for once for the whole of it."""
-    kimi.script(lambda body: all(article(n) in "".join(shown(body, "").values()) for n in (100, 200)), Scripted(error=filtered()))
+    kimi.script(
+        lambda body: all(article(n) in "".join(shown(body, "").values()) for n in (100, 200)),
+        Scripted(error=filtered()),
+    )
     ended = await run(kimi, job.model_copy(update={"max_window_tokens": 0}))
     (bill,) = bills(job)
     assert (ended.exit_code, bill["conflicts"]) == (0, [])
@@ -284,7 +327,10 @@ CHAPTERS = 12
 def book() -> str:
     """A book of a page a chapter."""
     filler = "Nobody knew what would come of it and so they went on as they had done before. " * 25
-    return "\f".join(f"Chapter {n}\n\nThis chapter tells of heroine{n} and her ways.\n{filler}\n" for n in range(1, CHAPTERS + 1))
+    return "\f".join(
+        f"Chapter {n}\n\nThis chapter tells of heroine{n} and her ways.\n{filler}\n"
+        for n in range(1, CHAPTERS + 1)
+    )
 
 
 def teller(body: dict[str, Any]) -> Any:
@@ -293,7 +339,11 @@ def teller(body: dict[str, Any]) -> Any:
     for short, text in shown(body, "", "summary").items():
         found = dict.fromkeys(re.findall(r"tells of (heroine\d+)", text))
         said = [f"The chapter tells of {name} [p. {name.removeprefix('heroine')}]." for name in found]
-        records[short] = {"text": " ".join([*said, "Dragons burn down Zanzibar [p. 2]."]), "points": [], "quotes": []}
+        records[short] = {
+            "text": " ".join([*said, "Dragons burn down Zanzibar [p. 2]."]),
+            "points": [],
+            "quotes": [],
+        }
     return enveloped(body, records)
 
 
@@ -306,7 +356,11 @@ async def test_a_book_is_summed_up_in_one_row(kimi: Running, job: Job, tokens: i
     ended = await run(kimi, job)
     (summary,) = without_run(Warehouse(Path(job.out)).rows("summary"))
     assert (ended.exit_code, ended.rows) == (0, {"summary": 1})
-    over = [entry.body for entry in kimi.paid() if entry.body and "summaries of its pieces" in json.dumps(entry.body)]
+    over = [
+        entry.body
+        for entry in kimi.paid()
+        if entry.body and "summaries of its pieces" in json.dumps(entry.body)
+    ]
     assert len(over) >= 1
     assert ended.asked > len(over)
     assert [int(n) for n in re.findall(r"heroine(\d+)", summary["text"])] == list(range(1, CHAPTERS + 1))
@@ -329,9 +383,13 @@ async def priced(kimi: Running, job: Job, vocabulary: bytes | None = None) -> tu
     return said, ended, sum(entry.prompt_tokens for entry in kimi.paid()[before:])
 
 
-async def test_the_pieces_of_a_document_are_asked_a_second_time(kimi: Running, job: Job, vocabulary: bytes) -> None:
+async def test_the_pieces_of_a_document_are_asked_a_second_time(
+    kimi: Running, job: Job, vocabulary: bytes
+) -> None:
     """The second pass over a document that was cut and answered before asks about the same pieces, as the plan says."""
-    kimi.emulator.state.counter.vocabulary = KimiVocabulary(str(SHARED / "tokenizer" / "kimi_k2.tiktoken.model"))
+    kimi.emulator.state.counter.vocabulary = KimiVocabulary(
+        str(SHARED / "tokenizer" / "kimi_k2.tiktoken.model")
+    )
     first = await order.run(job, settings.account(job, {}, key=kimi.key), vocabulary)
     twice = job.model_copy(update={"passes": 2})
     said, ended, prompts = await priced(kimi, twice, vocabulary)
@@ -339,13 +397,17 @@ async def test_the_pieces_of_a_document_are_asked_a_second_time(kimi: Running, j
     assert said.cost.prompt_tokens == pytest.approx(prompts, rel=0.15)
     (bill,) = bills(job)
     assert is_whole(bill)
-    assert {tuple(row["notes"]) for row in Warehouse(Path(job.out)).rows("evidence") if row["field"] == "number"} == {("agreed",)}
+    assert {
+        tuple(row["notes"]) for row in Warehouse(Path(job.out)).rows("evidence") if row["field"] == "number"
+    } == {("agreed",)}
     assert (await order.run(twice, settings.account(job, {}, key=kimi.key), vocabulary)).asked == 0
 
 
 async def test_the_price_of_a_long_list_is_foreseen(kimi: Running, job: Job, vocabulary: bytes) -> None:
     """A plan knows into how many pieces an invoice of 3,000 rows is cut, and what their replies cost, before any reply is known."""
-    kimi.emulator.state.counter.vocabulary = KimiVocabulary(str(SHARED / "tokenizer" / "kimi_k2.tiktoken.model"))
+    kimi.emulator.state.counter.vocabulary = KimiVocabulary(
+        str(SHARED / "tokenizer" / "kimi_k2.tiktoken.model")
+    )
     (Path(job.inbox) / "long.txt").write_text(invoice(3_000), encoding="utf-8")
     said, ended, prompts = await priced(kimi, job.model_copy(update={"max_window_tokens": 0}), vocabulary)
     assert (ended.exit_code, ended.asked > 5) == (0, True)
@@ -357,7 +419,9 @@ async def test_the_price_of_a_long_list_is_foreseen(kimi: Running, job: Job, voc
 
 async def test_the_price_of_a_summed_up_book_is_foreseen(kimi: Running, job: Job, vocabulary: bytes) -> None:
     """A plan counts the pieces of a book, and the calls that make one summary of theirs, on as many levels as there are."""
-    kimi.emulator.state.counter.vocabulary = KimiVocabulary(str(SHARED / "tokenizer" / "kimi_k2.tiktoken.model"))
+    kimi.emulator.state.counter.vocabulary = KimiVocabulary(
+        str(SHARED / "tokenizer" / "kimi_k2.tiktoken.model")
+    )
     kimi.config.oracle = teller
     (Path(job.inbox) / "long.txt").write_text(book(), encoding="utf-8")
     job = job.model_copy(update={"extract": [], "summarize": "one-paragraph", "max_window_tokens": 2_600})
@@ -371,7 +435,15 @@ async def test_the_price_of_a_summed_up_book_is_foreseen(kimi: Running, job: Job
 async def test_a_book_is_summed_up_offline(job: Job) -> None:
     """The rules sum up pieces and their summaries too; every sentence stands on the page that it names."""
     (Path(job.inbox) / "long.txt").write_text(book(), encoding="utf-8")
-    job = job.model_copy(update={"extract": [], "summarize": "bullets", "offline": True, "base_url": "", "max_window_tokens": 8_000})
+    job = job.model_copy(
+        update={
+            "extract": [],
+            "summarize": "bullets",
+            "offline": True,
+            "base_url": "",
+            "max_window_tokens": 8_000,
+        }
+    )
     ended = await order.run(job, settings.account(job, {}))
     (summary,) = without_run(Warehouse(Path(job.out)).rows("summary"))
     assert (ended.exit_code, ended.rows) == (0, {"summary": 1})

@@ -58,7 +58,11 @@ def write_slip(folder: Path, number: int, weight: str = "") -> None:
 
 def job_of(kimi: Running, inbox: Path, **changes: Any) -> Job:
     """The job that asks about parcels."""
-    plain = {"inbox": str(inbox), "out": str(inbox.parent / "out"), "extract": [str(inbox.parent / "parcel.json")]}
+    plain = {
+        "inbox": str(inbox),
+        "out": str(inbox.parent / "out"),
+        "extract": [str(inbox.parent / "parcel.json")],
+    }
     return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 5, **changes})
 
 
@@ -78,7 +82,11 @@ async def test_a_folder_becomes_tables(kimi: Running, inbox: Path) -> None:
     job = job_of(kimi, inbox)
     ended = await run(kimi, job)
     assert (ended.exit_code, ended.asked, ended.rows) == (0, 1, {"parcel": 5})
-    assert [(row["path"], str(row["sent_on"]), str(row["weight"])) for row in parcels(job)][3] == ("slip3.txt", "2026-03-04", "3.25")
+    assert [(row["path"], str(row["sent_on"]), str(row["weight"])) for row in parcels(job)][3] == (
+        "slip3.txt",
+        "2026-03-04",
+        "3.25",
+    )
     evidence = Warehouse(Path(job.out)).rows("evidence")
     assert {(row["grade"], row["page"]) for row in evidence} == {("exact", 1)}
     assert len(evidence) == 15
@@ -107,7 +115,13 @@ async def test_only_what_changed_is_asked(kimi: Running, inbox: Path) -> None:
     ended = await run(kimi, job)
     assert ended.asked == 1
     assert (ended.added, ended.changed_documents, ended.removed, ended.unchanged) == (1, 1, 1, 3)
-    assert [row["path"] for row in parcels(job)] == ["slip0.txt", "slip1.txt", "slip2.txt", "slip3.txt", "slip7.txt"]
+    assert [row["path"] for row in parcels(job)] == [
+        "slip0.txt",
+        "slip1.txt",
+        "slip2.txt",
+        "slip3.txt",
+        "slip7.txt",
+    ]
     assert str(parcels(job)[1]["weight"]) == "77.50"
     shown = json.dumps(kimi.journal[-1].body)
     assert ("Sender Number 7" in shown, "Sender Number 0" in shown) == (True, False)
@@ -151,7 +165,10 @@ async def test_a_value_from_a_neighbour_is_rejected_and_asked_alone(kimi: Runnin
     job = job_of(kimi, inbox, plain_json=True)
     ended = await run(kimi, job)
     assert (ended.exit_code, ended.asked) == (0, 2)
-    assert "Answers repaired: 1, of which 1 asked alone, since values of a neighbour stood in it." in ended.sentences
+    assert (
+        "Answers repaired: 1, of which 1 asked alone, since values of a neighbour stood in it."
+        in ended.sentences
+    )
     assert sorted(row["sender"] for row in parcels(job)) == [f"Sender Number {n} Ltd" for n in range(5)]
 
 
@@ -169,8 +186,16 @@ async def test_a_wrong_field_is_asked_again_and_then_marked(kimi: Running, inbox
     kimi.config.oracle = wrong
     job = job_of(kimi, inbox, plain_json=True)
     ended = await run(kimi, job)
-    assert (ended.exit_code, ended.rejects, ended.asked, ended.rows, ended.failed_values) == (2, 0, 3, {"parcel": 5}, 1)
-    assert [(row["sender"], row["sent_on"]) for row in parcels(job) if row["path"] == "slip2.txt"] == [("Sender Number 2 Ltd", None)]
+    assert (ended.exit_code, ended.rejects, ended.asked, ended.rows, ended.failed_values) == (
+        2,
+        0,
+        3,
+        {"parcel": 5},
+        1,
+    )
+    assert [(row["sender"], row["sent_on"]) for row in parcels(job) if row["path"] == "slip2.txt"] == [
+        ("Sender Number 2 Ltd", None)
+    ]
     (failed,) = (row for row in Warehouse(Path(job.out)).rows("evidence") if row["state"] == "failed")
     assert (failed["field"], failed["value"], failed["grade"]) == ("sent_on", None, None)
     assert "no full date" in failed["detail"]
@@ -180,7 +205,12 @@ async def test_a_wrong_field_is_asked_again_and_then_marked(kimi: Running, inbox
     assert "Sender Number 3" not in json.dumps(again)
     assert list(record_schema(again)["anyOf"][0]["properties"]) == ["sent_on"]
     (first, *_) = Warehouse(Path(job.out)).rows("review")
-    assert (first["path"], first["field"], first["reason"], first["confidence"]) == ("slip2.txt", "sent_on", "failed", 0.0)
+    assert (first["path"], first["field"], first["reason"], first["confidence"]) == (
+        "slip2.txt",
+        "sent_on",
+        "failed",
+        0.0,
+    )
     once_more = await run(kimi, job)
     assert (once_more.exit_code, once_more.asked, once_more.changed, once_more.standing) == (0, 0, False, 1)
     assert any("Failed in earlier runs and still so: 1;" in sentence for sentence in once_more.sentences)
@@ -232,7 +262,9 @@ async def test_a_second_pass_over_what_is_answered_asks_only_that(kimi: Running,
     assert said.cost.prompt_tokens == pytest.approx(before.cost.prompt_tokens / 2, rel=0.1)
     proofs = Warehouse(Path(job.out)).rows("evidence")
     assert {tuple(row["notes"]) for row in proofs if row["state"] == "given"} == {("agreed",)}
-    assert [row["sender"] for row in Warehouse(Path(job.out)).rows("parcel")] == [row["sender"] for row in first]
+    assert [row["sender"] for row in Warehouse(Path(job.out)).rows("parcel")] == [
+        row["sender"] for row in first
+    ]
     for again in (twice, job):
         assert (await order.plan(again, account)).windows == 0
         ended = await run(kimi, again)
@@ -241,7 +273,9 @@ async def test_a_second_pass_over_what_is_answered_asks_only_that(kimi: Running,
 
 
 @pytest.mark.parametrize("mode", ["live", "batch"])
-async def test_both_passes_are_recalled_under_other_words(kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+async def test_both_passes_are_recalled_under_other_words(
+    kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
     """Replies of both passes are found by what they showed, also when the words around a question have changed since, so none is paid."""
     job = job_of(kimi, inbox, passes=2)
     await run(kimi, job)
@@ -258,7 +292,9 @@ async def test_a_replay_of_two_passes_leaves_nothing_to_ask(kimi: Running, inbox
     job = job_of(kimi, inbox, passes=2)
     await run(kimi, job)
     schema = Path(job.extract[0])
-    schema.write_text(schema.read_text(encoding="utf-8").replace('"A parcel', '"One parcel'), encoding="utf-8")
+    schema.write_text(
+        schema.read_text(encoding="utf-8").replace('"A parcel', '"One parcel'), encoding="utf-8"
+    )
     replayed = await run(kimi, job.model_copy(update={"replay": True}))
     assert (replayed.exit_code, replayed.asked, replayed.rows) == (0, 0, {"parcel": 5})
     ended = await run(kimi, job)
@@ -270,7 +306,13 @@ async def test_a_second_pass_that_cannot_be_asked_leaves_the_first(kimi: Running
     job = job_of(kimi, inbox)
     await run(kimi, job)
     ended = await run(kimi, job.model_copy(update={"passes": 2, "budget_usd": 0.000001}))
-    assert (ended.exit_code != 0, ended.asked, ended.single_pass, ended.rows, ended.rejects) == (True, 0, 5, {"parcel": 5}, 0)
+    assert (ended.exit_code != 0, ended.asked, ended.single_pass, ended.rows, ended.rejects) == (
+        True,
+        0,
+        5,
+        {"parcel": 5},
+        0,
+    )
     assert "Answers of one pass, since the second could not be asked: 5; run again for it." in ended.sentences
     ended = await run(kimi, job.model_copy(update={"passes": 2}))
     assert (ended.exit_code, ended.asked, ended.single_pass, ended.rows) == (0, 1, 0, {"parcel": 5})
@@ -355,12 +397,28 @@ async def test_the_key_is_nowhere(kimi: Running, inbox: Path) -> None:
 
 def start(kimi: Running, job: Job) -> subprocess.Popen[str]:
     """`octavo run` as a process of its own."""
-    flags = [job.inbox, "--out", job.out, "--extract", *job.extract, "--base-url", kimi.base_url, "--max-documents-per-window", "1"]
+    flags = [
+        job.inbox,
+        "--out",
+        job.out,
+        "--extract",
+        *job.extract,
+        "--base-url",
+        kimi.base_url,
+        "--max-documents-per-window",
+        "1",
+    ]
     flags += ["--concurrency", str(job.concurrency), "--yes"]
     environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key}
     command = [sys.executable, "-m", "flows.cli", "run", *flags]
     return subprocess.Popen(
-        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -425,7 +483,9 @@ async def test_a_scan_goes_to_the_model_as_a_picture(kimi: Running, tmp_path: Pa
     kimi.config.oracle = None
     (tmp_path / "inbox").mkdir()
     shutil.copy(ROOT / "data" / "samples" / "receipt_scan.jpg", tmp_path / "inbox")
-    job = Job(inbox=str(tmp_path / "inbox"), out=str(tmp_path / "out"), summarize="bullets", base_url=kimi.base_url)
+    job = Job(
+        inbox=str(tmp_path / "inbox"), out=str(tmp_path / "out"), summarize="bullets", base_url=kimi.base_url
+    )
     ended = await run(kimi, job)
     assert (ended.exit_code, ended.rows) == (0, {"summary": 1})
     body = kimi.log.chats()[0].body
@@ -436,7 +496,9 @@ async def test_a_scan_goes_to_the_model_as_a_picture(kimi: Running, tmp_path: Pa
     assert picture.startswith(b"\xff\xd8")
 
 
-async def test_a_scan_that_is_gone_when_it_is_to_be_shown_is_not_asked_about(kimi: Running, tmp_path: Path) -> None:
+async def test_a_scan_that_is_gone_when_it_is_to_be_shown_is_not_asked_about(
+    kimi: Running, tmp_path: Path
+) -> None:
     """A file that vanishes between reading and asking is a reject with its reason, and no call is paid for a window without its picture."""
     (tmp_path / "inbox").mkdir()
     scan = tmp_path / "inbox" / "receipt_scan.jpg"
@@ -452,7 +514,9 @@ async def test_a_scan_that_is_gone_when_it_is_to_be_shown_is_not_asked_about(kim
     assert not kimi.log.chats()
 
 
-async def test_a_scan_is_a_reason_where_nothing_can_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_scan_is_a_reason_where_nothing_can_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Offline and without local OCR a scan is read as a picture, gets no answer, and its row says what to install; exit code 2."""
     monkeypatch.setattr("flows.order.read.ocr_available", lambda: False)
     (tmp_path / "inbox").mkdir()

@@ -21,14 +21,24 @@ from tests.emulator.oracle import labelled_lines
 @pytest.fixture
 def job(kimi: Running, tmp_path: Path) -> Job:
     """A job about ten slips, a window each."""
-    fields = {"sender": {"type": "string"}, "seller": {"type": "string"}, "sent_on": {"type": "string", "format": "date"}}
+    fields = {
+        "sender": {"type": "string"},
+        "seller": {"type": "string"},
+        "sent_on": {"type": "string", "format": "date"},
+    }
     schema = {"type": "object", "description": "A parcel that was sent.", "properties": fields}
     (tmp_path / "parcel.json").write_text(json.dumps(schema), encoding="utf-8")
     (tmp_path / "inbox").mkdir()
     for number in range(10):
         write(tmp_path / "inbox", number)
-    plain = {"inbox": str(tmp_path / "inbox"), "out": str(tmp_path / "out"), "extract": [str(tmp_path / "parcel.json")]}
-    return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 5, "max_documents_per_window": 1, "plain_json": True})
+    plain = {
+        "inbox": str(tmp_path / "inbox"),
+        "out": str(tmp_path / "out"),
+        "extract": [str(tmp_path / "parcel.json")],
+    }
+    return Job.model_validate(
+        {**plain, "base_url": kimi.base_url, "tier": 5, "max_documents_per_window": 1, "plain_json": True}
+    )
 
 
 def write(inbox: Path, number: int, **lines: str) -> None:
@@ -85,9 +95,12 @@ async def test_a_run_fails_for_what_failed_in_it(kimi: Running, job: Job) -> Non
 
 
 @pytest.mark.parametrize(
-    ("allowed", "code"), [({}, 2), ({"max_failed_share": 0.09}, 2), ({"max_failed_share": 0.1}, 0), ({"fail_on": "never"}, 0)]
+    ("allowed", "code"),
+    [({}, 2), ({"max_failed_share": 0.09}, 2), ({"max_failed_share": 0.1}, 0), ({"fail_on": "never"}, 0)],
 )
-async def test_a_job_may_allow_some_failures(kimi: Running, job: Job, allowed: dict[str, Any], code: int) -> None:
+async def test_a_job_may_allow_some_failures(
+    kimi: Running, job: Job, allowed: dict[str, Any], code: int
+) -> None:
     """One of ten documents failed: that is a tenth, and the run is red where the job allows less. The failure is said either way."""
     kimi.config.oracle = undated
     ended = await run(kimi, job, **allowed)
@@ -107,7 +120,9 @@ async def test_a_broken_file_is_red_once(kimi: Running, job: Job) -> None:
 
 async def test_answers_in_which_nothing_was_found_are_doubted(kimi: Running, job: Job) -> None:
     """A document of which every field is null is no success without a word: it is in the outcome and in `review`."""
-    (Path(job.inbox) / "blank.txt").write_text("Nothing to see here, and nobody to be named.\n", encoding="utf-8")
+    (Path(job.inbox) / "blank.txt").write_text(
+        "Nothing to see here, and nobody to be named.\n", encoding="utf-8"
+    )
     kimi.config.oracle = silent
     ended = await run(kimi, job)
     assert ended.empty == [("blank.txt", "parcel")]
@@ -156,7 +171,9 @@ async def test_the_report_says_it_all(kimi: Running, job: Job) -> None:
 
 
 @pytest.mark.parametrize("instead", ["an empty folder", "no folder"])
-async def test_a_share_that_is_not_mounted_is_a_run_that_failed(kimi: Running, job: Job, instead: str) -> None:
+async def test_a_share_that_is_not_mounted_is_a_run_that_failed(
+    kimi: Running, job: Job, instead: str
+) -> None:
     """A run that finds its files gone, or no folder at all, has a row in `runs` that says so; none says that it was killed."""
     await run(kimi, job)
     Path(job.inbox).rename(away := Path(f"{job.inbox}_away"))
@@ -170,6 +187,10 @@ async def test_a_share_that_is_not_mounted_is_a_run_that_failed(kimi: Running, j
     away.rename(job.inbox)
     assert not (await run(kimi, job)).changed
     _, failed = sorted(Warehouse(Path(job.out)).rows("runs"), key=lambda row: row["started_at"])
-    code, words = (2, "gone from the inbox") if instead == "an empty folder" else (1, "Stopped early: There is no folder")
+    code, words = (
+        (2, "gone from the inbox")
+        if instead == "an empty folder"
+        else (1, "Stopped early: There is no folder")
+    )
     assert words in failed["outcome"]
     assert (failed["exit_code"], failed["ended_at"] is None, failed["asked"]) == (code, False, 0)

@@ -31,9 +31,21 @@ SAMPLES = Path(__file__).resolve().parents[1] / "data" / "samples"
 SCHEMA = {
     "type": "object",
     "description": "A parcel that was sent.",
-    "properties": {"sender": {"type": "string"}, "sent_on": {"type": "string", "format": "date"}, "city": {"type": "string"}},
+    "properties": {
+        "sender": {"type": "string"},
+        "sent_on": {"type": "string", "format": "date"},
+        "city": {"type": "string"},
+    },
 }
-WORDS = ["the parcel", "was handed over", "at the counter", "and signed for", "by a person", "while rain fell", "on the roof"]
+WORDS = [
+    "the parcel",
+    "was handed over",
+    "at the counter",
+    "and signed for",
+    "by a person",
+    "while rain fell",
+    "on the roof",
+]
 
 
 @pytest.fixture
@@ -56,8 +68,14 @@ def write(inbox: Path, numbers: range) -> None:
 
 def job_of(kimi: Running, inbox: Path, **changes: Any) -> Job:
     """The job that asks about parcels."""
-    plain = {"inbox": str(inbox), "out": str(inbox.parent / "out"), "extract": [str(inbox.parent / "parcel.json")]}
-    return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 1, "max_documents_per_window": 10, **changes})
+    plain = {
+        "inbox": str(inbox),
+        "out": str(inbox.parent / "out"),
+        "extract": [str(inbox.parent / "parcel.json")],
+    }
+    return Job.model_validate(
+        {**plain, "base_url": kimi.base_url, "tier": 1, "max_documents_per_window": 10, **changes}
+    )
 
 
 async def run(kimi: Running, job: Job, vocabulary: bytes | None = None) -> tuple[Estimate, Outcome]:
@@ -68,7 +86,9 @@ async def run(kimi: Running, job: Job, vocabulary: bytes | None = None) -> tuple
         said.append(estimate)
         return True
 
-    ended = await order.run(job, settings.account(job, {}, key=kimi.key), vocabulary, hooks=Hooks(approve=approve))
+    ended = await order.run(
+        job, settings.account(job, {}, key=kimi.key), vocabulary, hooks=Hooks(approve=approve)
+    )
     return said[0], ended
 
 
@@ -95,7 +115,9 @@ async def test_a_run_costs_what_was_said(kimi: Running, inbox: Path, counted: st
 async def test_the_first_run_costs_about_what_was_said(kimi: Running, inbox: Path) -> None:
     """Before any reply, prompts are within 10 % of the plan; replies are as long as the schema lets expect, which is a guess."""
     said, ended = await run(kimi, job_of(kimi, inbox))
-    assert sum(entry.prompt_tokens for entry in kimi.paid()) == pytest.approx(said.cost.prompt_tokens, rel=0.1)
+    assert sum(entry.prompt_tokens for entry in kimi.paid()) == pytest.approx(
+        said.cost.prompt_tokens, rel=0.1
+    )
     assert ended.cost_usd <= said.cost.worst_usd
 
 
@@ -108,7 +130,9 @@ def labelled(value: Any) -> Any:
     return float(value) if isinstance(value, str) and re.fullmatch(r"-?\d+\.\d+", value) else value
 
 
-async def test_lists_are_foreseen_by_the_rows_of_tables(kimi: Running, tmp_path: Path, vocabulary: bytes) -> None:
+async def test_lists_are_foreseen_by_the_rows_of_tables(
+    kimi: Running, tmp_path: Path, vocabulary: bytes
+) -> None:
     """Before any reply, invoices of 4 to 36 lines cost what was said within 10 %, when their labels are the answers."""
     (tmp_path / "inbox").mkdir()
     known = {}
@@ -116,7 +140,9 @@ async def test_lists_are_foreseen_by_the_rows_of_tables(kimi: Running, tmp_path:
         if one.get("schema") == "invoice":
             shutil.copy(SAMPLES / name, tmp_path / "inbox")
             known[one["values"]["invoice_number"]] = labelled(one["values"])
-    kimi.emulator.state.counter.vocabulary = KimiVocabulary(str(SHARED / "tokenizer" / "kimi_k2.tiktoken.model"))
+    kimi.emulator.state.counter.vocabulary = KimiVocabulary(
+        str(SHARED / "tokenizer" / "kimi_k2.tiktoken.model")
+    )
     kimi.config.oracle = gold(known)
     said, ended = await run(kimi, job_of(kimi, tmp_path / "inbox", extract=["invoice"]), vocabulary)
     assert (len(known), ended.rows) == (7, {"invoice": 7})
@@ -125,11 +151,15 @@ async def test_lists_are_foreseen_by_the_rows_of_tables(kimi: Running, tmp_path:
     assert ended.cost_usd <= said.cost.worst_usd
 
 
-async def test_the_rows_of_some_documents_tell_those_of_the_others(kimi: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_rows_of_some_documents_tell_those_of_the_others(
+    kimi: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a large folder only some short documents are looked at for their rows; the price is about the same as with a look at all."""
     (tmp_path / "inbox").mkdir()
     for number in range(60):
-        (tmp_path / "inbox" / f"{number}.txt").write_text(invoice(10 + number % 20).replace("R-2026-77", f"R-{number}"), encoding="utf-8")
+        (tmp_path / "inbox" / f"{number}.txt").write_text(
+            invoice(10 + number % 20).replace("R-2026-77", f"R-{number}"), encoding="utf-8"
+        )
     (tmp_path / "bill.json").write_text(json.dumps(LISTED), encoding="utf-8")
     job = job_of(kimi, tmp_path / "inbox", extract=[str(tmp_path / "bill.json")])
     account = settings.account(job, {}, key=kimi.key)
@@ -138,7 +168,9 @@ async def test_the_rows_of_some_documents_tell_those_of_the_others(kimi: Running
     some = await order.plan(job, account)
     monkeypatch.setattr(packing, "LOOKED_AT", 0)
     none = await order.plan(job, account)
-    assert every.cost.reply_tokens != some.cost.reply_tokens == pytest.approx(every.cost.reply_tokens, rel=0.1)
+    assert (
+        every.cost.reply_tokens != some.cost.reply_tokens == pytest.approx(every.cost.reply_tokens, rel=0.1)
+    )
     assert none.cost.reply_tokens < 0.7 * every.cost.reply_tokens
 
 
@@ -163,10 +195,14 @@ async def test_one_call_teaches_how_long_replies_are(kimi: Running, inbox: Path)
 async def test_windows_keep_to_the_tokens_of_the_job(kimi: Running, inbox: Path) -> None:
     """`max_window_tokens` binds what documents have in one call; each document is asked about once all the same."""
     said, ended = await run(kimi, job_of(kimi, inbox, max_window_tokens=3_000, max_documents_per_window=100))
-    free, _ = await run(kimi, job_of(kimi, inbox, out=str(inbox.parent / "free"), max_documents_per_window=100, mode="live"))
+    free, _ = await run(
+        kimi, job_of(kimi, inbox, out=str(inbox.parent / "free"), max_documents_per_window=100, mode="live")
+    )
     assert ended.rows == {"parcel": 120}
     assert said.windows > free.windows
-    assert max(entry.prompt_tokens for entry in kimi.paid()[: said.windows]) <= 3_000 + 800  # instruction, question and schema
+    assert (
+        max(entry.prompt_tokens for entry in kimi.paid()[: said.windows]) <= 3_000 + 800
+    )  # instruction, question and schema
     assert kimi.asked_twice() == []
 
 
@@ -176,7 +212,9 @@ async def test_short_documents_cost_little_beside_their_text(kimi: Running, inbo
         path = inbox / f"slip{number:03}.txt"
         path.write_text(path.read_text(encoding="utf-8")[:1_500], encoding="utf-8")
     said, _ = await run(kimi, job_of(kimi, inbox, max_documents_per_window=0, concurrency=1))
-    texts = sum(kimi.emulator.state.counter.count(path.read_text(encoding="utf-8")) for path in inbox.iterdir())
+    texts = sum(
+        kimi.emulator.state.counter.count(path.read_text(encoding="utf-8")) for path in inbox.iterdir()
+    )
     assert said.windows == 2
     assert sum(entry.prompt_tokens for entry in kimi.paid()) <= 1.05 * texts
 
@@ -207,7 +245,9 @@ async def test_bills_correct_the_estimate_and_are_remembered(kimi: Running, inbo
     factors = []
     for step in ("before", "after"):
         with hold(Path(job.out)) as warehouse:
-            async with order.opened(job, account, None, order.questions(job), warehouse, name=step, hooks=Hooks()) as context:
+            async with order.opened(
+                job, account, None, order.questions(job), warehouse, name=step, hooks=Hooks()
+            ) as context:
                 factors.append(context.count.factor)
         if step == "before":
             await run(kimi, job)
@@ -215,7 +255,9 @@ async def test_bills_correct_the_estimate_and_are_remembered(kimi: Running, inbo
     assert factors[1] < 1.15
 
 
-async def test_a_page_is_counted_anew_when_the_vocabulary_comes(kimi: Running, inbox: Path, vocabulary: bytes) -> None:
+async def test_a_page_is_counted_anew_when_the_vocabulary_comes(
+    kimi: Running, inbox: Path, vocabulary: bytes
+) -> None:
     """Sizes that were estimated give way to exact ones, since windows are planned with them."""
     job = job_of(kimi, inbox)
     account = settings.account(job, {}, key=kimi.key)

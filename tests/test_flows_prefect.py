@@ -150,7 +150,15 @@ def offline(inbox: Path, out: Path, **more: Any) -> dict[str, Any]:
 def python(server: Server, code: str, *words: str, **environ: str) -> list[str]:
     """The lines that a piece of Python prints, run with the server in its environment."""
     command = [sys.executable, "-c", code, *words]
-    done = subprocess.run(command, cwd=ROOT, env={**server.environ, **environ}, check=False, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**server.environ, **environ},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -158,8 +166,17 @@ def python(server: Server, code: str, *words: str, **environ: str) -> list[str]:
 def start_waiting(server: Server, inbox: Path, out: Path, silent: socket.socket, secret: str) -> None:
     """Start a run through a worker that will wait for ever, since its provider takes calls and says nothing."""
     url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
-    job = {"inbox": str(inbox), "out": str(out), "extract": ["invoice"], "base_url": url, "key_secret": secret, "budget_usd": 1}
-    started = server.prefect("deployment", "run", "process-folder/folder-to-tables", "--param", f"job={json.dumps(job)}")
+    job = {
+        "inbox": str(inbox),
+        "out": str(out),
+        "extract": ["invoice"],
+        "base_url": url,
+        "key_secret": secret,
+        "budget_usd": 1,
+    }
+    started = server.prefect(
+        "deployment", "run", "process-folder/folder-to-tables", "--param", f"job={json.dumps(job)}"
+    )
     assert started.returncode == 0, started.stderr
     wait_for(lambda: "octavo-ask" in server.artifacts(server.runs(inbox)[0]), "the first question", 120)
 
@@ -171,7 +188,9 @@ def stored(server: Server) -> bytes:
 
 def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> None:
     """A shell script sees exit code 0; the run stands under the name of its folder with its tasks and a table of its outcome."""
-    done = server.run("process-folder/folder-to-tables", offline(inbox, tmp_path / "out", summarize="bullets"))
+    done = server.run(
+        "process-folder/folder-to-tables", offline(inbox, tmp_path / "out", summarize="bullets")
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     (run,) = server.runs(inbox)
     assert run["state_type"] == "COMPLETED"
@@ -185,7 +204,9 @@ def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> Non
     report = artifacts["octavo-outcome"]["data"]
     assert report == Warehouse(tmp_path / "out").rows("runs")[0]["report"]
     assert artifacts["octavo-outcome"]["description"] == "All went well."
-    assert re.search(r"\*\*All went well\.\*\*.*2 added, 0 changed.*invoice\.grand_total +\| 2 +\| 100%", report, re.DOTALL), report
+    assert re.search(
+        r"\*\*All went well\.\*\*.*2 added, 0 changed.*invoice\.grand_total +\| 2 +\| 100%", report, re.DOTALL
+    ), report
     assert len(Warehouse(tmp_path / "out").rows("invoice")) == 2
 
 
@@ -196,9 +217,14 @@ def test_a_run_with_nothing_new_is_small(server: Server, inbox: Path, tmp_path: 
     words = ("run", str(inbox), "--out", str(tmp_path / "out"), "--offline", "--extract", "letter")
     assert [server.octavo(*words).returncode for _ in range(2)] == [0, 0]
     run = server.runs(inbox)[0]
-    tasks = wait_for(lambda: server.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}}), "the task run to be stored")
+    tasks = wait_for(
+        lambda: server.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}}),
+        "the task run to be stored",
+    )
     assert [task["name"] for task in tasks] == ["read 1"]
-    logged = wait_for(lambda: server.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}}), "the log")
+    logged = wait_for(
+        lambda: server.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}}), "the log"
+    )
     assert [line["message"] for line in logged if line["message"].startswith("Reading files: 252 in ")]
 
 
@@ -212,7 +238,9 @@ def test_broken_file_exits_not_0(server: Server, broken: Path, tmp_path: Path) -
     (run,) = server.runs(broken)
     assert run["state_type"] == "FAILED"
     look = f'`octavo sql --out {tmp_path / "out"} "FROM review"`'
-    assert run["state"]["message"].startswith(f"Failed in this run: 1 file, such as lost.docx (corrupt); {look} lists them.")
+    assert run["state"]["message"].startswith(
+        f"Failed in this run: 1 file, such as lost.docx (corrupt); {look} lists them."
+    )
     assert re.search(r"\| lost\.docx +\| +\| corrupt +\|", server.artifacts(run)["octavo-outcome"]["data"])
     assert len(Warehouse(tmp_path / "out").rows("invoice")) == 1
 
@@ -228,7 +256,10 @@ def test_wrong_parameter_is_refused(server: Server, inbox: Path) -> None:
 def test_runs_of_a_day_are_numbered(server: Server, tmp_path: Path) -> None:
     """Runs over one folder that begin in the same second have names of their own: folder, day and a number that goes on."""
     inbox = folder(tmp_path / "numbered")
-    started = [subprocess.Popen([sys.executable, "-c", NAME, str(inbox)], cwd=ROOT, env=server.environ) for _ in range(3)]
+    started = [
+        subprocess.Popen([sys.executable, "-c", NAME, str(inbox)], cwd=ROOT, env=server.environ)
+        for _ in range(3)
+    ]
     assert [process.wait(120) for process in started] == [0, 0, 0]
     python(server, NAME, str(inbox))
     names = sorted(run["name"] for run in server.runs(inbox))
@@ -238,16 +269,24 @@ def test_runs_of_a_day_are_numbered(server: Server, tmp_path: Path) -> None:
 
 def test_the_form_opens_with_submit_in_reach(server: Server, tmp_path: Path) -> None:
     """The form of a run opens with all groups closed and Submit within a screen and a half; a group shows its fields when it is chosen."""
-    (deployment,) = server.ask("/deployments/filter", {"deployments": {"name": {"any_": ["folder-to-tables"]}}})
+    (deployment,) = server.ask(
+        "/deployments/filter", {"deployments": {"name": {"any_": ["folder-to-tables"]}}}
+    )
     labels = "[...document.querySelectorAll('.schema-form-property__label')].map(label => label.innerText.replace(' (Optional)', ''))"
     with browser(tmp_path) as page:
         page.open(f"{server.url.removesuffix('/api')}/deployments/deployment/{deployment['id']}/run")
         page.wait_for(f"{labels}.includes('Limits of reading')", 120)
-        buttons = "[...document.querySelectorAll('button')].filter(button => button.innerText.trim() === 'Submit')"
-        height = page.wait_for(f"Math.max(0, ...{buttons}.map(button => button.getBoundingClientRect().bottom + scrollY))")
+        buttons = (
+            "[...document.querySelectorAll('button')].filter(button => button.innerText.trim() === 'Submit')"
+        )
+        height = page.wait_for(
+            f"Math.max(0, ...{buttons}.map(button => button.getBoundingClientRect().bottom + scrollY))"
+        )
         assert height <= 1500
         assert page.see(labels) == ["job", *GROUPS[0].fields.values(), *(group.title for group in GROUPS[1:])]
-        page.see("[...document.querySelectorAll('button')].filter(button => button.innerText.trim() === 'Choose')[0].click()")
+        page.see(
+            "[...document.querySelectorAll('button')].filter(button => button.innerText.trim() === 'Choose')[0].click()"
+        )
         page.wait_for(f"{labels}.includes('Budget of this run (USD)')")
         assert set(GROUPS[1].fields.values()) <= set(page.see(labels))
 
@@ -256,11 +295,19 @@ def test_runs_wait_for_their_folder_only(server: Server, inbox: Path, tmp_path: 
     """A run whose output folder another holds waits and says for whom, while one for another folder ends; then it goes on and ends well."""
     with hold(tmp_path / "held"):
         for out in ("held", "free"):
-            words = ("deployment", "run", "ingest/read-files", "--param", f"job={json.dumps(offline(inbox, tmp_path / out))}")
+            words = (
+                "deployment",
+                "run",
+                "ingest/read-files",
+                "--param",
+                f"job={json.dumps(offline(inbox, tmp_path / out))}",
+            )
             assert server.prefect(*words).returncode == 0
 
         def state(out: str) -> Any:
-            (run,) = (run for run in server.runs(inbox) if run["parameters"]["job"]["out"] == str(tmp_path / out))
+            (run,) = (
+                run for run in server.runs(inbox) if run["parameters"]["job"]["out"] == str(tmp_path / out)
+            )
             return run["state"]
 
         wait_for(lambda: state("free")["type"] == "COMPLETED", "the run for the other folder", 120)
@@ -279,15 +326,35 @@ def test_runs_wait_for_their_folder_only(server: Server, inbox: Path, tmp_path: 
     ],
 )
 def test_a_quote_above_the_limit_waits_for_a_person(
-    server: Server, inbox: Path, tmp_path: Path, answer: dict[str, Any] | None, within_s: int, state: str, words: str, calls: int
+    server: Server,
+    inbox: Path,
+    tmp_path: Path,
+    answer: dict[str, Any] | None,
+    within_s: int,
+    state: str,
+    words: str,
+    calls: int,
 ) -> None:
     """Above `approve_above_usd` a run pauses with the quote and asks nothing until a person goes on, lowers the budget or stops."""
     with running(Config(timing=False, oracle=labelled_lines)) as kimi:
-        job = {"inbox": str(inbox), "out": str(tmp_path / "out"), "extract": ["invoice"], "base_url": kimi.base_url}
-        command = [sys.executable, "-c", ASKED, json.dumps({**job, "approve_above_usd": 0.0001}), str(within_s)]
+        job = {
+            "inbox": str(inbox),
+            "out": str(tmp_path / "out"),
+            "extract": ["invoice"],
+            "base_url": kimi.base_url,
+        }
+        command = [
+            sys.executable,
+            "-c",
+            ASKED,
+            json.dumps({**job, "approve_above_usd": 0.0001}),
+            str(within_s),
+        ]
         environ = {**server.environ, "MOONSHOT_API_KEY": kimi.key}
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
-        (run,) = wait_for(lambda: [run for run in server.runs(inbox) if run["state_type"] == "PAUSED"], "the pause", 120)
+        (run,) = wait_for(
+            lambda: [run for run in server.runs(inbox) if run["state_type"] == "PAUSED"], "the pause", 120
+        )
         assert kimi.paid() == []
         if answer:
             server.ask(f"/flow_runs/{run['id']}/resume", {"run_input": answer})
@@ -310,7 +377,10 @@ def test_flows_alone(server: Server, inbox: Path, tmp_path: Path) -> None:
         ("summarize", "COMPLETED"),
     ]
     assert "Run the flow ingest first" in states[0][2]
-    assert {name: len(Warehouse(tmp_path / "out").rows(name)) for name in ("invoice", "summary")} == {"invoice": 2, "summary": 2}
+    assert {name: len(Warehouse(tmp_path / "out").rows(name)) for name in ("invoice", "summary")} == {
+        "invoice": 2,
+        "summary": 2,
+    }
 
 
 def test_batches_stay_out_of_prefect(server: Server) -> None:
@@ -331,7 +401,9 @@ def test_batches_stay_out_of_prefect(server: Server) -> None:
 
 def test_run_reports_to_the_server(server: Server, broken: Path, tmp_path: Path) -> None:
     """`octavo run` with PREFECT_API_URL has the exit code and the words it always has, and stands in the UI as a failed run."""
-    done = server.octavo("run", str(broken), "--out", str(tmp_path / "out"), "--extract", "invoice", "--offline")
+    done = server.octavo(
+        "run", str(broken), "--out", str(tmp_path / "out"), "--extract", "invoice", "--offline"
+    )
     assert done.returncode == 2, done.stderr
     assert "Files: 2, of which 1 failed, 1 ok." in done.stderr
     (run,) = server.runs(broken)
@@ -352,19 +424,32 @@ def test_a_signal_drains_as_without_prefect(server: Server, tmp_path: Path, numb
     assert "asked to end" in run["state"]["message"]
 
 
-def test_a_budget_that_runs_low_is_an_event_and_an_artifact(server: Server, inbox: Path, tmp_path: Path) -> None:
+def test_a_budget_that_runs_low_is_an_event_and_an_artifact(
+    server: Server, inbox: Path, tmp_path: Path
+) -> None:
     """Automations can act on the event; the table has every notice, and the log too."""
     with running(Config(timing=False, oracle=labelled_lines)) as kimi:
-        job = {"inbox": str(inbox), "out": str(tmp_path / "out"), "extract": ["invoice"], "base_url": kimi.base_url}
-        (tmp_path / "job.yaml").write_text(json.dumps({**job, "max_documents_per_window": 1, "budget_usd": 0.0055}))
+        job = {
+            "inbox": str(inbox),
+            "out": str(tmp_path / "out"),
+            "extract": ["invoice"],
+            "base_url": kimi.base_url,
+        }
+        (tmp_path / "job.yaml").write_text(
+            json.dumps({**job, "max_documents_per_window": 1, "budget_usd": 0.0055})
+        )
         command = [sys.executable, "-m", "flows.cli", "run", "--job", str(tmp_path / "job.yaml"), "--yes"]
         environ = {**server.environ, "MOONSHOT_API_KEY": kimi.key}
-        done = subprocess.run(command, cwd=ROOT, env=environ, check=False, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environ, check=False, capture_output=True, text=True, timeout=300
+        )
         assert kimi.paid(), done.stderr
     (run,) = server.runs(inbox)
     notices = [row["notice"] for row in json.loads(server.artifacts(run)["octavo-notices"]["data"])]
     assert any("budget of $0.0055" in notice for notice in notices)
-    wanted = {"filter": {"event": {"name": ["octavo.notice"]}, "resource": {"id": [f"octavo.run.{run['id']}"]}}}
+    wanted = {
+        "filter": {"event": {"name": ["octavo.notice"]}, "resource": {"id": [f"octavo.run.{run['id']}"]}}
+    }
     events = wait_for(lambda: server.ask("/events/filter", wanted)["events"], "the event")
     assert sorted(event["payload"]["message"] for event in events) == sorted(notices)
     logged = server.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
@@ -374,16 +459,22 @@ def test_a_budget_that_runs_low_is_an_event_and_an_artifact(server: Server, inbo
 def test_notices_of_a_run_are_one_table(server: Server) -> None:
     """However often something is to be noticed, a run has one table of it, with the latest before the eyes of who opens the run."""
     command = [sys.executable, "-c", NOTICES, "One.", "Two.", "Three."]
-    done = subprocess.run(command, cwd=ROOT, env=server.environ, check=False, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command, cwd=ROOT, env=server.environ, check=False, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
-    (table,) = server.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [done.stdout.split()[-1]]}}})
+    (table,) = server.ask(
+        "/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [done.stdout.split()[-1]]}}}
+    )
     assert [row["notice"] for row in json.loads(table["data"])] == ["One.", "Two.", "Three."]
     assert table["description"] == "Three."
 
 
 def test_a_run_that_cannot_begin_has_its_page_too(server: Server, tmp_path: Path) -> None:
     """The reason is in the report of the run, and before anybody opens it in what lists of artifacts show; `runs` has it, too."""
-    server.octavo("run", str(tmp_path / "gone"), "--out", str(tmp_path / "out"), "--extract", "invoice", "--offline")
+    server.octavo(
+        "run", str(tmp_path / "gone"), "--out", str(tmp_path / "out"), "--extract", "invoice", "--offline"
+    )
     (run,) = server.runs(tmp_path / "gone")
     (page,) = server.artifacts(run).values()
     assert (page["key"], page["description"]) == ("octavo-outcome", run["state"]["message"])
@@ -395,7 +486,9 @@ def test_a_run_that_cannot_begin_has_its_page_too(server: Server, tmp_path: Path
 def test_locked_folder_is_a_sentence(server: Server, inbox: Path, tmp_path: Path) -> None:
     """A folder that another run holds ends with exit code 75 and who holds it, not with a traceback."""
     with hold(tmp_path / "out"):
-        done = server.octavo("run", str(inbox), "--out", str(tmp_path / "out"), "--extract", "invoice", "--offline")
+        done = server.octavo(
+            "run", str(inbox), "--out", str(tmp_path / "out"), "--extract", "invoice", "--offline"
+        )
     assert done.returncode == 75
     assert "Traceback" not in done.stderr
     (run,) = server.runs(inbox)
@@ -403,10 +496,18 @@ def test_locked_folder_is_a_sentence(server: Server, inbox: Path, tmp_path: Path
     assert str(tmp_path / "out") in run["state"]["message"]
 
 
-def test_key_from_a_secret_block_leaks_nowhere(server: Server, secret: str, inbox: Path, tmp_path: Path) -> None:
+def test_key_from_a_secret_block_leaks_nowhere(
+    server: Server, secret: str, inbox: Path, tmp_path: Path
+) -> None:
     """The key of a Secret block reaches the provider, and is in no output, log, parameter, database or table."""
     with running(Config(keys={KEY: "org-canary"}, timing=False)) as kimi:
-        job = {"inbox": str(inbox), "out": str(tmp_path / "out"), "extract": ["invoice"], "base_url": kimi.base_url, "key_secret": secret}
+        job = {
+            "inbox": str(inbox),
+            "out": str(tmp_path / "out"),
+            "extract": ["invoice"],
+            "base_url": kimi.base_url,
+            "key_secret": secret,
+        }
         (tmp_path / "job.yaml").write_text(json.dumps(job))
         done = server.octavo("run", "--job", str(tmp_path / "job.yaml"), "--yes")
         assert kimi.paid(), done.stderr
@@ -418,7 +519,9 @@ def test_key_from_a_secret_block_leaks_nowhere(server: Server, secret: str, inbo
 
 def test_missing_secret_block_is_a_sentence(server: Server, inbox: Path, tmp_path: Path) -> None:
     """A job that names a block which is not there fails before anything is read, and says where to make one."""
-    (tmp_path / "job.yaml").write_text(json.dumps({"inbox": str(inbox), "out": str(tmp_path / "out"), "key_secret": "no-such-block"}))
+    (tmp_path / "job.yaml").write_text(
+        json.dumps({"inbox": str(inbox), "out": str(tmp_path / "out"), "key_secret": "no-such-block"})
+    )
     done = server.octavo("run", "--job", str(tmp_path / "job.yaml"), "--yes")
     assert done.returncode == 1
     assert "There is no Secret block named no-such-block" in done.stderr
@@ -438,9 +541,13 @@ def test_cancelling_leaves_the_folder_free(server: Server, secret: str, inbox: P
         assert len(warehouse.documents()) == 2
 
 
-def test_serve_ends_its_runs_before_its_worker(server: Server, secret: str, inbox: Path, tmp_path: Path) -> None:
+def test_serve_ends_its_runs_before_its_worker(
+    server: Server, secret: str, inbox: Path, tmp_path: Path
+) -> None:
     """With PREFECT_API_URL `octavo serve` starts a worker only. SIGINT in mid-run ends all of it, and the run does not stay "running"."""
-    (other,) = (pid for pid in descendants(server.pid) if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    (other,) = (
+        pid for pid in descendants(server.pid) if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
     os.kill(other, signal.SIGSTOP)  # so that the run goes to the new worker
     try:
         with (
@@ -464,21 +571,47 @@ def test_ui_shows_the_run(server: Server, inbox: Path, tmp_path: Path) -> None:
         pytest.skip("there is no Chromium on this machine")
     server.octavo("run", str(inbox), "--out", str(tmp_path / "out"), "--offline")
     (run,) = server.runs(inbox)
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    flags += ["--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'browser'}", "--virtual-time-budget=20000"]
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+    ]
+    flags += [
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path / 'browser'}",
+        "--virtual-time-budget=20000",
+    ]
     outcome = server.artifacts(run)["octavo-outcome"]["id"]
     for page, words in (
         (f"runs/flow-run/{run['id']}", ("process-folder", "Completed", "Artifacts")),
-        (f"artifacts/artifact/{outcome}", ("octavo-outcome", "Files: 2, of which 2 ok.", "2 added, 0 changed")),
+        (
+            f"artifacts/artifact/{outcome}",
+            ("octavo-outcome", "Files: 2, of which 2 ok.", "2 added, 0 changed"),
+        ),
     ):
         address = f"{server.url.removesuffix('/api')}/{page}"
-        done = subprocess.run([chromium, *flags, "--dump-dom", address], check=False, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [chromium, *flags, "--dump-dom", address],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
         assert not [word for word in words if word not in done.stdout], done.stdout
 
 
 def test_the_commands_of_readme_work(server: Server, tmp_path: Path) -> None:
     """Every prefect command in README works as it stands there; only the output folder is another."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ").replace('"out/samples"', f'"{tmp_path / "out"}"')
+    readme = (
+        (ROOT / "README.md")
+        .read_text(encoding="utf-8")
+        .replace("\\\n", " ")
+        .replace('"out/samples"', f'"{tmp_path / "out"}"')
+    )
     commands = [line for line in readme.splitlines() if line.startswith("prefect ")]
     assert len(commands) >= 2
     for command in commands:

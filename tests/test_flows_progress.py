@@ -38,7 +38,17 @@ def flags(tmp_path: Path) -> list[str]:
     for number in range(SLIPS):
         (tmp_path / "inbox" / f"{number:02}.txt").write_text(f"subject: parcel {number}\n", encoding="utf-8")
     where = ["--out", str(tmp_path / "out"), "--tier", "5"]
-    return ["run", str(tmp_path / "inbox"), *where, "--extract", "letter", "--max-documents-per-window", "1", "--budget-usd", "5"]
+    return [
+        "run",
+        str(tmp_path / "inbox"),
+        *where,
+        "--extract",
+        "letter",
+        "--max-documents-per-window",
+        "1",
+        "--budget-usd",
+        "5",
+    ]
 
 
 def events(text: str) -> list[dict[str, Any]]:
@@ -46,7 +56,9 @@ def events(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_a_log_has_a_line_each_tenth(kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_has_a_line_each_tenth(
+    kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     """Where there is no terminal a stage has a line at its start and each tenth, with dollars of the budget; nothing is drawn over."""
     assert cli.main(flags) == 0
     out, err = capsys.readouterr()
@@ -66,7 +78,13 @@ def test_events_are_for_programs(kimi: Running, flags: list[str], capsys: pytest
     stages = [event for event in told if event["event"] == "progress"]
     assert {"per_minute", "left_s", "in_flight", "allowed", "refused"} <= set(stages[0])
     last = stages[-1]
-    assert (last["stage"], last["done"], last["total"], last["answered"], last["budget_usd"]) == ("ask", SLIPS, SLIPS, SLIPS, 5.0)
+    assert (last["stage"], last["done"], last["total"], last["answered"], last["budget_usd"]) == (
+        "ask",
+        SLIPS,
+        SLIPS,
+        SLIPS,
+        5.0,
+    )
     assert last["spent_usd"] == pytest.approx(sum(entry.cost_usd for entry in kimi.paid()))
     assert (told[-1]["exit_code"], told[-1]["asked"]) == (0, SLIPS)
 
@@ -87,7 +105,9 @@ def test_a_plan_has_events_too(kimi: Running, flags: list[str], capsys: pytest.C
     assert kimi.journal == []
 
 
-def test_quiet_says_nothing_when_all_went_well(kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_says_nothing_when_all_went_well(
+    kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     """--quiet is silent on both streams, and still says what went wrong."""
     assert cli.main([*flags, "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
@@ -118,7 +138,11 @@ def test_what_is_said_deep_inside_is_told(stream: str, capsys: pytest.CaptureFix
 def test_the_rate_is_that_of_late() -> None:
     """A thousand answers from the ledger at once do not make the rest look fast: the rate is that of the last two minutes."""
     now = 0.0
-    meter = Meter("ask", lambda: Traffic(answered=60, in_flight=3, allowed=5, refused=2, spent_usd=0.5, budget_usd=2.0), lambda: now)
+    meter = Meter(
+        "ask",
+        lambda: Traffic(answered=60, in_flight=3, allowed=5, refused=2, spent_usd=0.5, budget_usd=2.0),
+        lambda: now,
+    )
     meter.note(0, 2_000)
     meter.note(1_000, 2_000)
     for minute in range(1, 11):

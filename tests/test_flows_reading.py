@@ -26,7 +26,9 @@ PASSWORD = "canary-sesame"
 
 async def ingest(folder: Path, **more: Any) -> tuple[Outcome, dict[str, dict[str, Any]]]:
     """Read `in` into `out`; gives how it ended and the rows of `documents` by path."""
-    job = Job.model_validate({"inbox": str(folder / "in"), "out": str(folder / "out"), "offline": True, "workers": 1, **more})
+    job = Job.model_validate(
+        {"inbox": str(folder / "in"), "out": str(folder / "out"), "offline": True, "workers": 1, **more}
+    )
     ended = await order.run(job, settings.account(job, {}), steps=[order.ingest])
     return ended, {row["path"]: row for row in Warehouse(folder / "out").rows("documents")}
 
@@ -66,9 +68,28 @@ async def test_duplicates_have_a_row_each_and_pages_once(tmp_path: Path) -> None
 
 async def test_a_folder_of_hazards_has_a_row_for_each(tmp_path: Path) -> None:
     """Whatever lies in a folder has one row with a sentence unless it is well, in the warehouse and in Parquet; what is good is read."""
-    put(tmp_path, bomb_docx=hostile.media_bomb(), odd_txt=hostile.odd_characters(), kills_pdf=hostile.self_drawing_form(), good_txt=b"good")
-    put(tmp_path, picture_png=hostile.large_png(), none_txt=b"", locked_pdf=hostile.locked_pdf("x"), deep_zip=hostile.deep_paths(entries=1))
-    names = [b"caf\xe9.txt", "caf\u00e9.txt".encode(), "cafe\u0301.txt".encode(), "\u202etxt.exe".encode(), b"a\nb.txt", b"=1+1.txt"]
+    put(
+        tmp_path,
+        bomb_docx=hostile.media_bomb(),
+        odd_txt=hostile.odd_characters(),
+        kills_pdf=hostile.self_drawing_form(),
+        good_txt=b"good",
+    )
+    put(
+        tmp_path,
+        picture_png=hostile.large_png(),
+        none_txt=b"",
+        locked_pdf=hostile.locked_pdf("x"),
+        deep_zip=hostile.deep_paths(entries=1),
+    )
+    names = [
+        b"caf\xe9.txt",
+        "caf\u00e9.txt".encode(),
+        "cafe\u0301.txt".encode(),
+        "\u202etxt.exe".encode(),
+        b"a\nb.txt",
+        b"=1+1.txt",
+    ]
     for name in names:
         (tmp_path / "in" / os.fsdecode(name)).write_bytes(name)
     os.mkfifo(tmp_path / "in/pipe")
@@ -86,14 +107,20 @@ async def test_a_folder_of_hazards_has_a_row_for_each(tmp_path: Path) -> None:
     assert {"good", "words"} <= set(texts)
 
 
-async def test_a_twin_without_pages_is_trouble_and_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_twin_without_pages_is_trouble_and_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When the pages of a document never arrive, for its worker died, its twins do not say ok; the next run reads them."""
     put(tmp_path, a_txt=b"same", b_txt=b"same", c_txt=b"other")
     put_down = reading._StagedPages.put
     lost = lambda shelf, one: None if one.document.path == "a.txt" else put_down(shelf, one)  # noqa: E731
     monkeypatch.setattr(reading._StagedPages, "put", lost)
     _, rows = await ingest(tmp_path)
-    assert (rows["b.txt"]["status"], rows["b.txt"]["reason"], rows["c.txt"]["status"]) == ("error", "crashed", "ok")
+    assert (rows["b.txt"]["status"], rows["b.txt"]["reason"], rows["c.txt"]["status"]) == (
+        "error",
+        "crashed",
+        "ok",
+    )
     monkeypatch.setattr(reading._StagedPages, "put", put_down)
     _, rows = await ingest(tmp_path)
     assert {row["status"] for row in rows.values()} == {"ok"}
@@ -180,7 +207,14 @@ async def test_an_inbox_beside_this_one_is_not_replaced_by_a_flag_that_stayed(tm
 
 async def test_a_folder_that_moved_brings_its_files_along(tmp_path: Path) -> None:
     """With --replace-inbox a file that lies at the same path is unchanged or changed, and its known trouble is no new one; no row stays."""
-    put(tmp_path, a_zip=make.zipped({"one.txt": b"1"}), b_txt=b"b", c_txt=b"c", d_txt=b"d", bad_pdf=b"%PDF-1.4 and nothing more")
+    put(
+        tmp_path,
+        a_zip=make.zipped({"one.txt": b"1"}),
+        b_txt=b"b",
+        c_txt=b"c",
+        d_txt=b"d",
+        bad_pdf=b"%PDF-1.4 and nothing more",
+    )
     for number in range(20):
         put(tmp_path, **{f"more{number}_txt": b"%d" % number})
     await ingest(tmp_path)
@@ -199,14 +233,20 @@ async def test_a_moved_folder_that_was_planned_first_is_counted_alike(tmp_path: 
     put(tmp_path, a_zip=make.zipped({"one.txt": b"1"}), b_txt=b"b")
     await ingest(tmp_path)
     (tmp_path / "in").rename(tmp_path / "moved")
-    job = Job(inbox=str(tmp_path / "moved"), out=str(tmp_path / "out"), offline=True, workers=1, replace_inbox=True)
+    job = Job(
+        inbox=str(tmp_path / "moved"), out=str(tmp_path / "out"), offline=True, workers=1, replace_inbox=True
+    )
     await order.plan(job, settings.account(job, {}))
     ended, _ = await ingest(tmp_path, inbox=job.inbox, replace_inbox=True)
     assert (ended.unchanged, ended.added, ended.changed_documents, ended.removed) == (3, 0, 0, 0)
 
 
 @pytest.mark.parametrize("moves", [False, True])
-async def test_what_could_not_be_looked_at_is_not_gone(moves: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+async def test_what_could_not_be_looked_at_is_not_gone(
+    moves: bool,  # noqa: FBT001
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A folder that cannot be listed is trouble: what is known below it keeps its rows and is told, also when the inbox has moved."""
     put(tmp_path, **{f"more{number}_txt": b"%d" % number for number in range(20)})
     (tmp_path / "in/sub").mkdir()

@@ -21,7 +21,11 @@ from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
 
 TABLES = ("documents", "pages", "parcel", "evidence", "rejects", "requests")
-FIELDS = {"sender": {"type": "string"}, "sent_on": {"type": "string", "format": "date"}, "weight": {"type": "number", "multipleOf": 0.01}}
+FIELDS = {
+    "sender": {"type": "string"},
+    "sent_on": {"type": "string", "format": "date"},
+    "weight": {"type": "number", "multipleOf": 0.01},
+}
 
 
 @pytest.fixture
@@ -40,15 +44,26 @@ def inbox(tmp_path: Path) -> Path:
     folder = tmp_path / "inbox"
     folder.mkdir()
     for number in range(12):
-        labels = f"sender: Sender Number {number} Ltd\nsent_on: 2026-03-{number + 1:02}\nweight: {number}.25\n"
-        paragraphs = "\n\n".join(f"Paragraph {n} says that parcel {number} was on its way for a while." for n in range(150 * (number < 2)))
-        (folder / f"slip{number:02}.txt").write_text(f"Parcel slip {number}\n{labels}\n{paragraphs}", encoding="utf-8")
+        labels = (
+            f"sender: Sender Number {number} Ltd\nsent_on: 2026-03-{number + 1:02}\nweight: {number}.25\n"
+        )
+        paragraphs = "\n\n".join(
+            f"Paragraph {n} says that parcel {number} was on its way for a while."
+            for n in range(150 * (number < 2))
+        )
+        (folder / f"slip{number:02}.txt").write_text(
+            f"Parcel slip {number}\n{labels}\n{paragraphs}", encoding="utf-8"
+        )
     return folder
 
 
 def job_of(kimi: Running, inbox: Path, **changes: Any) -> Job:
     """The job that asks about parcels."""
-    plain = {"inbox": str(inbox), "out": str(inbox.parent / "out"), "extract": [str(inbox.parent / "parcel.json")]}
+    plain = {
+        "inbox": str(inbox),
+        "out": str(inbox.parent / "out"),
+        "extract": [str(inbox.parent / "parcel.json")],
+    }
     return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 5, "plain_json": True, **changes})
 
 
@@ -60,7 +75,10 @@ async def run(kimi: Running, job: Job) -> Outcome:
 def tables(job: Job) -> dict[str, Sequence[dict[str, Any]]]:
     """All rows but those of runs, without the name of the run that put a row there."""
     found = {name: Warehouse(Path(job.out)).rows(name) for name in TABLES}
-    return {name: [{key: value for key, value in row.items() if key != "run"} for row in rows] for name, rows in found.items()}
+    return {
+        name: [{key: value for key, value in row.items() if key != "run"} for row in rows]
+        for name, rows in found.items()
+    }
 
 
 def lose_tables(job: Job) -> None:
@@ -112,7 +130,9 @@ async def test_tables_after_recalling_are_those_after_asking(
     assert (ended.asked, ended.exit_code, len(kimi.log.chats())) == (0, first.exit_code, calls)
 
 
-async def test_pages_are_looked_up_for_many_documents_at_once(kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pages_are_looked_up_for_many_documents_at_once(
+    kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Recalling looks pages up once for all windows of a batch, not once for each document."""
     job = job_of(kimi, inbox, isolation="document")
     await run(kimi, job)
@@ -122,12 +142,16 @@ async def test_pages_are_looked_up_for_many_documents_at_once(kimi: Running, inb
     assert [number for number in looked_up if number] == [12]
 
 
-async def test_calls_leave_while_replies_are_recalled(kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_calls_leave_while_replies_are_recalled(
+    kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A new document is asked about before the stored replies to the others are all looked at; each is paid once."""
     job = job_of(kimi, inbox, isolation="document")
     await run(kimi, job)
     lose_tables(job)
-    (inbox / "slip99.txt").write_text("Parcel slip 99\nsender: New Ltd\nsent_on: 2026-03-30\nweight: 99.25\n", encoding="utf-8")
+    (inbox / "slip99.txt").write_text(
+        "Parcel slip 99\nsender: New Ltd\nsent_on: 2026-03-30\nweight: 99.25\n", encoding="utf-8"
+    )
     events: list[str] = []
     noted(monkeypatch, Asker, "ask", lambda _: "asked", events)
     noted(monkeypatch, Asker, "recall", lambda _: "recalled", events)
@@ -138,7 +162,9 @@ async def test_calls_leave_while_replies_are_recalled(kimi: Running, inbox: Path
     assert len(kimi.log.chats()) == 13
 
 
-async def test_nothing_stored_is_read_when_nothing_is_pending(kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_stored_is_read_when_nothing_is_pending(
+    kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run that finds nothing new does not go through the requests of the ledger."""
     job = job_of(kimi, inbox)
     await run(kimi, job)
@@ -147,7 +173,13 @@ async def test_nothing_stored_is_read_when_nothing_is_pending(kimi: Running, inb
     assert (ended.changed, looked_at) == (False, [])
 
 
-def noted(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, note: Callable[..., Any], notes: list[Any] | None = None) -> list[Any]:
+def noted(
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    name: str,
+    note: Callable[..., Any],
+    notes: list[Any] | None = None,
+) -> list[Any]:
     """The notes of the calls of a method, which works as ever."""
     made: list[Any] = [] if notes is None else notes
     method = getattr(owner, name)

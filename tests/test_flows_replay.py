@@ -30,7 +30,9 @@ def kimi() -> Iterator[Running]:
 def schema(folder: Path, **properties: Any) -> str:
     """A schema file named `parcel`."""
     path = folder / "parcel.json"
-    path.write_text(json.dumps({"type": "object", "description": "A parcel.", "properties": properties}), encoding="utf-8")
+    path.write_text(
+        json.dumps({"type": "object", "description": "A parcel.", "properties": properties}), encoding="utf-8"
+    )
     return str(path)
 
 
@@ -42,7 +44,12 @@ def job(kimi: Running, tmp_path: Path) -> Job:
         text = f"Parcel slip {number}\nsender: Sender Number {number}\nweight: {number}.5\ncolour: blue\n"
         (tmp_path / "inbox" / f"slip{number}.txt").write_text(text, encoding="utf-8")
     extract = [schema(tmp_path, sender={"type": "string"}, weight={"type": "string"})]
-    plain = {"inbox": str(tmp_path / "inbox"), "out": str(tmp_path / "out"), "base_url": kimi.base_url, "tier": 5}
+    plain = {
+        "inbox": str(tmp_path / "inbox"),
+        "out": str(tmp_path / "out"),
+        "base_url": kimi.base_url,
+        "tier": 5,
+    }
     return Job.model_validate({**plain, "extract": extract, "max_documents_per_window": 1})
 
 
@@ -62,9 +69,13 @@ async def test_a_replay_under_another_schema_costs_nothing(kimi: Running, job: J
     await run(kimi, job)
     calls = len(kimi.journal)
     schema(tmp_path, weight={"type": "number", "multipleOf": 0.1}, colour={"type": "string"})
-    ended = await order.run(replaying := job.model_copy(update={"replay": True}), settings.account(replaying, {}))
+    ended = await order.run(
+        replaying := job.model_copy(update={"replay": True}), settings.account(replaying, {})
+    )
     assert (ended.exit_code, ended.asked, ended.recalled, ended.rows) == (0, 0, 3, {"parcel": 3})
-    assert [(str(row["weight"]), row["colour"], "sender" in row) for row in parcels(job)] == [(f"{n}.5", None, False) for n in range(3)]
+    assert [(str(row["weight"]), row["colour"], "sender" in row) for row in parcels(job)] == [
+        (f"{n}.5", None, False) for n in range(3)
+    ]
     assert any("fields that are new are null" in sentence for sentence in ended.sentences)
     assert len(kimi.journal) == calls
     again = await order.run(replaying, settings.account(replaying, {}))
@@ -77,7 +88,12 @@ async def test_what_does_not_fit_waits_for_a_real_run(kimi: Running, job: Job, t
     (tmp_path / "inbox" / "slip9.txt").write_text("Parcel slip 9\nsender: New\nweight: 9\n", encoding="utf-8")
     schema(tmp_path, sender={"type": "string", "enum": ["Sender Number 1", "New"]})
     ended = await run(kimi, job.model_copy(update={"replay": True}))
-    assert (ended.exit_code, ended.rows, ended.former, ended.not_asked) == (2, {"parcel": 3}, {"parcel": 2}, 3)
+    assert (ended.exit_code, ended.rows, ended.former, ended.not_asked) == (
+        2,
+        {"parcel": 3},
+        {"parcel": 2},
+        3,
+    )
     rejects = Warehouse(Path(job.out)).rows("rejects")
     assert {row["reason"] for row in rejects} == {"not_asked"}
     assert sum("does not fit (invalid)" in row["detail"] for row in rejects) == 2
@@ -116,9 +132,19 @@ def test_the_commands(kimi: Running, job: Job, tmp_path: Path, capfd: pytest.Cap
         said[form] = capfd.readouterr().out
     rows = json.loads(said["json"])
     nothing = {"free": 0, "in_vain": 0, "maybe_paid": 0, "unheard": 0, "spent_usd": 0, "maybe_usd": 0}
-    tokens = {name: sum(getattr(entry, name) for entry in kimi.paid()) for name in ("prompt_tokens", "cached_tokens", "reply_tokens")}
+    tokens = {
+        name: sum(getattr(entry, name) for entry in kimi.paid())
+        for name in ("prompt_tokens", "cached_tokens", "reply_tokens")
+    }
     told = {**tokens, "cache_write_tokens": None, "reasoning_tokens": None}
-    assert rows[0] | {"spent_usd": 0} == {"heading": "total", "name": "all", "attempts": 3, "answered": 3, **nothing, **told}
+    assert rows[0] | {"spent_usd": 0} == {
+        "heading": "total",
+        "name": "all",
+        "attempts": 3,
+        "answered": 3,
+        **nothing,
+        **told,
+    }
     assert rows[0]["spent_usd"] == pytest.approx(billed)
     assert [(row["heading"], row["name"]) for row in rows] == [
         (row["heading"], row["name"]) for row in csv.DictReader(io.StringIO(said["csv"]))

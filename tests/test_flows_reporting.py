@@ -15,9 +15,24 @@ from tests.prefect_server import ROOT, environ, free_port
 def test_server_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     """When nobody answers at PREFECT_API_URL the command ends with exit code 1 and says what to do; nothing was read or written."""
     url = f"http://127.0.0.1:{free_port()}/api"
-    command = [sys.executable, "-m", "flows.cli", "run", str(tmp_path), "--out", str(tmp_path / "out"), "--offline"]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.cli",
+        "run",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "out"),
+        "--offline",
+    ]
     done = subprocess.run(
-        command, cwd=ROOT, env=environ(tmp_path, PREFECT_API_URL=url), check=False, capture_output=True, text=True, timeout=120
+        command,
+        cwd=ROOT,
+        env=environ(tmp_path, PREFECT_API_URL=url),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 1
     assert "Prefect does not answer" in done.stderr

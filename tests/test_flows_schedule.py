@@ -36,7 +36,10 @@ def scheduled(server: Server, inbox: Path, state: str) -> list[Any]:
 
 def planned(server: Server, deployment: str, parameters: Any) -> list[Any]:
     """The runs of a deployment that the server has planned with these parameters."""
-    wanted = {"deployments": {"id": {"any_": [deployment]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    wanted = {
+        "deployments": {"id": {"any_": [deployment]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
     return [run for run in server.ask("/flow_runs/filter", wanted) if run["parameters"] == parameters]
 
 
@@ -54,7 +57,9 @@ def test_a_schedule_starts_runs_that_take_only_what_is_new(server: Server, tmp_p
     shutil.copy(SAMPLES / "invoice_uk.pdf", inbox)
     wait_for(lambda: len(Warehouse(out).rows("runs")) == 2, "the run that takes the second file", PATIENCE_S)
     done = len(scheduled(server, inbox, "COMPLETED"))
-    wait_for(lambda: len(scheduled(server, inbox, "COMPLETED")) > done + 1, "runs with nothing new", PATIENCE_S)
+    wait_for(
+        lambda: len(scheduled(server, inbox, "COMPLETED")) > done + 1, "runs with nothing new", PATIENCE_S
+    )
     server.ask(f"/deployments/{deployment['id']}/schedules/{made['id']}", method="DELETE")
 
     runs = sorted(Warehouse(out).rows("runs"), key=lambda run: run["started_at"])
@@ -66,14 +71,18 @@ def test_a_schedule_starts_runs_that_take_only_what_is_new(server: Server, tmp_p
 def test_the_libraries_of_the_server_fit_it(server: Server) -> None:
     """What the server wrote while it planned, started and stored runs holds no error of a library that is too new or too old for it."""
     log = (server.home / "octavo-server.log").read_text()
-    assert not re.findall(r"^(?:[\w.]*\.)?(?:InvalidRequestError|TypeError|AttributeError|ImportError)\b.*$", log, re.MULTILINE)
+    assert not re.findall(
+        r"^(?:[\w.]*\.)?(?:InvalidRequestError|TypeError|AttributeError|ImportError)\b.*$", log, re.MULTILINE
+    )
 
 
 def test_schedules_in_comments_are_planned(server: Server, tmp_path: Path) -> None:
     """With the signs off, every schedule in the comments of prefect.yaml is deployed, and the server plans runs with its job."""
     text = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
     opened = tmp_path / "prefect.yaml"
-    opened.write_text(re.sub(r"^( +)# (?= *(schedules:|- cron:|timezone:|parameters:))", r"\1", text, flags=re.MULTILINE))
+    opened.write_text(
+        re.sub(r"^( +)# (?= *(schedules:|- cron:|timezone:|parameters:))", r"\1", text, flags=re.MULTILINE)
+    )
     done = server.prefect("deploy", "--all", "--prefect-file", str(opened))
     assert done.returncode == 0, done.stdout + done.stderr
     for one in DEPLOYMENTS:

@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from flows.prefect_run.processes import descendants, end, end_children
-from flows.serving.serve import EXAMPLE, ROOT, RUNS_S, SERVER_S, WORKER_S, _prefect, prefect_home, refuse_taken
+from flows.serving.serve import (
+    EXAMPLE,
+    ROOT,
+    RUNS_S,
+    SERVER_S,
+    WORKER_S,
+    _prefect,
+    prefect_home,
+    refuse_taken,
+)
 from schemas.errors import SettingsError
 from schemas.job import Job
 from tests.prefect_server import alive, environ, wait_for
@@ -25,7 +34,9 @@ WORKER = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {
 
 async def start(code: str) -> asyncio.subprocess.Process:
     """A Python process that has said it is ready, it or its child."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, start_new_session=True)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
     assert process.stdout
     assert (await process.stdout.readline()).strip() == b"ready"
     return process
@@ -36,7 +47,9 @@ def test_port_in_use_is_a_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "flows.cli", "serve", "--port", port]
-        done = subprocess.run(command, cwd=ROOT, env=environ(tmp_path), check=False, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environ(tmp_path), check=False, capture_output=True, text=True, timeout=60
+        )
         assert done.returncode == 1
         assert f"Port {port} of 127.0.0.1 cannot be used" in done.stderr
         assert "--port" in done.stderr

@@ -36,7 +36,11 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     with running(slow()) as kimi:
         kimi.config.ttft_s = 6.0
         started = start(kimi, inbox)
-        wait_for(lambda: len(kimi.paid()) >= AT_ONCE and len(kimi.log.chats()) > len(kimi.paid()), "some replies", 120)
+        wait_for(
+            lambda: len(kimi.paid()) >= AT_ONCE and len(kimi.log.chats()) > len(kimi.paid()),
+            "some replies",
+            120,
+        )
         wait_for(lambda: len(kimi.log.chats()) >= 2 * AT_ONCE, "more calls in flight", 30)
         for _ in range(2):
             started.send_signal(signal.SIGINT)

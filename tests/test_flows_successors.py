@@ -38,7 +38,11 @@ def job_of(kimi: Running, inbox: Path, wording: str = WORDINGS[0], **changes: An
     """The job that asks about parcels in these words."""
     schema = {"type": "object", "description": wording, "properties": {"sender": {"type": "string"}}}
     (inbox.parent / "parcel.json").write_text(json.dumps(schema), encoding="utf-8")
-    plain = {"inbox": str(inbox), "out": str(inbox.parent / "out"), "extract": [str(inbox.parent / "parcel.json")]}
+    plain = {
+        "inbox": str(inbox),
+        "out": str(inbox.parent / "out"),
+        "extract": [str(inbox.parent / "parcel.json")],
+    }
     return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 5, **changes})
 
 
@@ -52,7 +56,9 @@ def former(job: Job) -> dict[str, bool]:
     return {row["path"]: row["former"] for row in Warehouse(Path(job.out)).rows("parcel")}
 
 
-async def test_a_stored_reply_counts_when_a_neighbour_of_its_window_is_gone(kimi: Running, inbox: Path) -> None:
+async def test_a_stored_reply_counts_when_a_neighbour_of_its_window_is_gone(
+    kimi: Running, inbox: Path
+) -> None:
     """A reply is used for each of its documents that is still there, also when its window showed another one that has left since."""
     await run(kimi, job_of(kimi, inbox))
     (inbox / "slip0.txt").unlink()
@@ -67,7 +73,9 @@ async def test_answers_of_now_are_not_former_because_of_one_that_left(kimi: Runn
     """Rows that answer the question of the job are of today, also when another wording was asked in between and has no row any more."""
     await run(kimi, job_of(kimi, inbox))
     write_slip(inbox, 3)
-    ended = await run(kimi, job_of(kimi, inbox, WORDINGS[1], max_documents_per_window=1, concurrency=1, budget_usd=0.0022))
+    ended = await run(
+        kimi, job_of(kimi, inbox, WORDINGS[1], max_documents_per_window=1, concurrency=1, budget_usd=0.0022)
+    )
     assert (ended.exit_code, set(former(job_of(kimi, inbox)).values())) == (3, {True, False})
     for path in (path for path, old in former(job_of(kimi, inbox)).items() if not old):
         (inbox / path).unlink()
@@ -104,7 +112,11 @@ async def test_a_moved_file_leaves_its_old_path_also_when_others_are_gone(kimi: 
     (inbox / "slip1.txt").unlink()
     ended = await run(kimi, job)
     assert (ended.exit_code, ended.vanished, ended.added, ended.removed) == (2, 1, 1, 1)
-    assert sorted(row["path"] for row in Warehouse(Path(job.out)).rows("documents")) == ["parcel0.txt", "slip1.txt", "slip2.txt"]
+    assert sorted(row["path"] for row in Warehouse(Path(job.out)).rows("documents")) == [
+        "parcel0.txt",
+        "slip1.txt",
+        "slip2.txt",
+    ]
     assert former(job) == {"parcel0.txt": False, "slip1.txt": False, "slip2.txt": False}
 
 
@@ -135,4 +147,6 @@ async def test_paths_that_were_passed_over_are_no_files_that_are_missed(kimi: Ru
     (inbox / "notes.tmp").unlink()
     ended = await run(kimi, job)
     assert (ended.exit_code, ended.vanished) == (0, 0)
-    assert not [row["path"] for row in Warehouse(Path(job.out)).rows("documents") if row["path"] == "notes.tmp"]
+    assert not [
+        row["path"] for row in Warehouse(Path(job.out)).rows("documents") if row["path"] == "notes.tmp"
+    ]

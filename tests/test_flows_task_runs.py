@@ -60,12 +60,16 @@ async def test_batches_share_a_task_run_while_it_is_young(recorder: Recorder) ->
     assert recorder.log == ["read 1 begins", "read 1 ends"]
 
 
-async def test_old_task_runs_are_followed_by_others(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_task_runs_are_followed_by_others(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Work that lasts is several task runs, each of which has ended when the work has; their numbers go on."""
     monkeypatch.setattr(task_runs, "YOUNG_S", 0.0)
     each = task_runs.in_task_runs()
     assert sorted([result async for result in each("read", upper, "abc")]) == list("ABC")
-    assert sorted(recorder.log) == sorted(f"read {number} {what}" for number in (1, 2, 3) for what in ("begins", "ends"))
+    assert sorted(recorder.log) == sorted(
+        f"read {number} {what}" for number in (1, 2, 3) for what in ("begins", "ends")
+    )
 
 
 async def test_a_task_run_fails_with_its_batch(recorder: Recorder) -> None:

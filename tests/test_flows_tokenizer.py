@@ -66,7 +66,12 @@ def test_what_is_fetched_counts_exactly(site: Site, vocabulary: bytes) -> None:
 @pytest.mark.parametrize("change", ["other", "cut", "longer", "broken off"])
 def test_what_is_not_the_vocabulary_is_not_kept(site: Site, change: str, vocabulary: bytes) -> None:
     """A file with another size or hash, or one that broke off, leaves the cache folder as it was, and says so."""
-    changed = {"other": vocabulary[:-1] + b"?", "cut": vocabulary[:-1], "longer": vocabulary + b"\n", "broken off": vocabulary[:-9]}
+    changed = {
+        "other": vocabulary[:-1] + b"?",
+        "cut": vocabulary[:-1],
+        "longer": vocabulary + b"\n",
+        "broken off": vocabulary[:-9],
+    }
     site.body, site.missing_bytes = changed[change], 9 if change == "broken off" else 0
     with pytest.raises(SettingsError, match=r"not the vocabulary|could not be fetched"):
         tokenizer.fetch(site.url)
@@ -74,7 +79,9 @@ def test_what_is_not_the_vocabulary_is_not_kept(site: Site, change: str, vocabul
     assert not list(settings.cache_folder().glob("*"))
 
 
-@pytest.mark.parametrize("url", ["", "/missing", "file:///etc/passwd", "http://127.0.0.1:1/x", "ftp://127.0.0.1/x"])
+@pytest.mark.parametrize(
+    "url", ["", "/missing", "file:///etc/passwd", "http://127.0.0.1:1/x", "ftp://127.0.0.1/x"]
+)
 def test_an_address_that_gives_nothing_is_a_sentence(site: Site, url: str) -> None:
     """A refusal, a dead address and one that is none at all say what to do next."""
     site.status = 404
@@ -90,14 +97,18 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(site: Site, vocabulary: b
         tokenizer.fetch(site.url)
 
 
-def test_nothing_is_fetched_unasked(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, vocabulary: bytes) -> None:
+def test_nothing_is_fetched_unasked(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, vocabulary: bytes
+) -> None:
     """Neither `octavo doctor` nor a run goes to the network for the vocabulary."""
     site.body = vocabulary
     monkeypatch.setattr(settings, "PUBLIC_VOCABULARY", site.url)
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox" / "a.txt").write_text("Dear Sir,", encoding="utf-8")
     cli.main(["doctor", "--provider", "offline", "--out", str(tmp_path / "out")])
-    cli.main(["run", str(tmp_path / "inbox"), "--extract", "letter", "--offline", "--out", str(tmp_path / "out")])
+    cli.main(
+        ["run", str(tmp_path / "inbox"), "--extract", "letter", "--offline", "--out", str(tmp_path / "out")]
+    )
     assert site.asked == []
     cli.main(["doctor", "--fetch-tokenizer", "--provider", "offline", "--out", str(tmp_path / "out")])
     assert site.asked == ["/tiktoken.model"]

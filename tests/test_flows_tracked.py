@@ -23,7 +23,14 @@ def ended(**more: Any) -> Outcome:
     """An outcome of a run over four files."""
     empty: dict[str, Any] = dict.fromkeys(("failures", "empty", "falls", "notices"), ())
     empty |= {name: {} for name in ("shares", "shares_before", "repaired")}
-    known = {"statuses": {"ok": 3, "error": 1}, "rows": {"invoice": 2}, "former": {}, "changed": True, "out": "out", "stopped": ""}
+    known = {
+        "statuses": {"ok": 3, "error": 1},
+        "rows": {"invoice": 2},
+        "former": {},
+        "changed": True,
+        "out": "out",
+        "stopped": "",
+    }
     return Outcome(**{**{field.name: 0 for field in fields(Outcome)}, **empty, **known, **more})
 
 
@@ -33,13 +40,21 @@ def test_a_run_that_failed_says_what_and_how_to_look() -> None:
     state = state_of(ended(unread=1, failures=(failure,), exit_code=2, out="in box"))
     assert (state.type, state.name) == (StateType.FAILED, "Failed")
     assert state.message
-    assert state.message.startswith("Failed in this run: 1 file, such as lost.pdf (corrupt); `octavo sql --out 'in box' ")
+    assert state.message.startswith(
+        "Failed in this run: 1 file, such as lost.pdf (corrupt); `octavo sql --out 'in box' "
+    )
 
 
 def test_rejects_that_the_job_allows_are_in_the_name_of_the_state() -> None:
     """Completed under the name With rejects, with the same message; without any it is Completed."""
-    state = state_of(ended(failed_values=2, failures=(Failure("failed", "No date.", "a.pdf", "d", "invoice", "issued"),)))
-    assert (state.type, state.name, "a.pdf (failed)" in (state.message or "")) == (StateType.COMPLETED, "With rejects", True)
+    state = state_of(
+        ended(failed_values=2, failures=(Failure("failed", "No date.", "a.pdf", "d", "invoice", "issued"),))
+    )
+    assert (state.type, state.name, "a.pdf (failed)" in (state.message or "")) == (
+        StateType.COMPLETED,
+        "With rejects",
+        True,
+    )
     assert state_of(ended()).name == "Completed"
 
 
@@ -53,7 +68,12 @@ def test_a_run_with_nothing_new_is_told_apart_in_a_list() -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"stopped": "The key was refused.", "exit_code": 77}, {"vanished": 3, "known": 3, "exit_code": 2}, {"changed": False}]
+    "more",
+    [
+        {"stopped": "The key was refused.", "exit_code": 77},
+        {"vanished": 3, "known": 3, "exit_code": 2},
+        {"changed": False},
+    ],
 )
 def test_a_message_says_nothing_twice(more: dict[str, Any]) -> None:
     """The headline, which comes first, may be one of the sentences, and stands in the message once."""
@@ -68,8 +88,13 @@ def test_advice_is_in_the_words_of_the_form() -> None:
     assert 'run again with "Take out what is gone" (accept_vanished).' in message
     assert "`octavo sql --out here" in message
     assert not re.search(r"--(?!out )", message)
-    stopped = state_of(ended(stopped="Run again with --yes or --budget-usd X.", exit_code=4), asked=True).message
-    assert stopped == 'Run again with "Spend without a budget" (approved) or "Budget of this run (USD)" (budget_usd) X.'
+    stopped = state_of(
+        ended(stopped="Run again with --yes or --budget-usd X.", exit_code=4), asked=True
+    ).message
+    assert (
+        stopped
+        == 'Run again with "Spend without a budget" (approved) or "Budget of this run (USD)" (budget_usd) X.'
+    )
 
 
 def test_a_price_to_which_nobody_could_agree_is_red() -> None:
@@ -88,7 +113,9 @@ def test_a_price_to_which_nobody_could_agree_is_red() -> None:
         ("summarize", {"summarize": "bullets"}, "Run the flow ingest first"),
     ],
 )
-def test_idle_flows_are_refused(step: order.Asks, more: dict[str, object], words: str, tmp_path: Path) -> None:
+def test_idle_flows_are_refused(
+    step: order.Asks, more: dict[str, object], words: str, tmp_path: Path
+) -> None:
     """A flow with no question, or with no documents to ask about, says so and what to do; the output folder is not made."""
     job = Job.model_validate({"inbox": str(tmp_path), "out": str(tmp_path / "out"), **more})
     with pytest.raises(SettingsError, match=words):

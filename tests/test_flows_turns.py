@@ -69,7 +69,9 @@ class Runs:
             self._speaks.set()
 
         job = Job(inbox="in", out=str(self.out), extract=[question])
-        return await folder_queue.in_turn(work, job, ["extract"], patience_s=patience_s, say=say, stop=stop or StopSignal())
+        return await folder_queue.in_turn(
+            work, job, ["extract"], patience_s=patience_s, say=say, stop=stop or StopSignal()
+        )
 
 
 @pytest.fixture
@@ -84,7 +86,9 @@ async def test_runs_of_one_folder_follow_one_another(runs: Runs) -> None:
     assert runs.did[1::2] == [f"{name} over" for name in runs.did[::2]]
 
 
-async def test_a_waiting_run_says_for_whom_until_a_killed_one_is_gone(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_waiting_run_says_for_whom_until_a_killed_one_is_gone(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who waits names the process that holds the folder, at once and then how long it waited; kill -9 of that process lets it go on."""
     monkeypatch.setattr(folder_queue, "SAY_EVERY_S", 0.2)
     other = holder(runs.out)
@@ -145,9 +149,13 @@ def test_the_terminal_waits_when_told(tmp_path: Path) -> None:
         "letter",
     ]
     environ = {**os.environ, "OCTAVO_HOME": str(tmp_path / "home")}
-    done = subprocess.run(command, cwd=ROOT, env=environ, check=False, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environ, check=False, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 75, done.stderr
-    waiting = subprocess.Popen([*command, "--wait-s", "100"], cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
+    waiting = subprocess.Popen(
+        [*command, "--wait-s", "100"], cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True
+    )
     assert waiting.stderr
     assert f"process {other.pid}" in (line := waiting.stderr.readline()), line
     other.kill()

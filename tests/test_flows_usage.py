@@ -30,8 +30,14 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["rnu", "in"], "There is no command 'rnu'. Did you mean run?"),
         (["--vresion"], "`octavo` has no flag --vresion. Did you mean --version?"),
         (["run"], "No inbox: name the folder to read."),
-        (["run", "in", "--budget-uds", "5"], "`octavo run` has no flag --budget-uds. Did you mean --budget-usd?"),
-        (["run", "in", "--budget-uds=5"], "`octavo run` has no flag --budget-uds. Did you mean --budget-usd?"),
+        (
+            ["run", "in", "--budget-uds", "5"],
+            "`octavo run` has no flag --budget-uds. Did you mean --budget-usd?",
+        ),
+        (
+            ["run", "in", "--budget-uds=5"],
+            "`octavo run` has no flag --budget-uds. Did you mean --budget-usd?",
+        ),
         (["run", "--budget-uds", "5", "--passes", "9"], "Did you mean --budget-usd?"),
         (["run", "in", "-o", "out"], "`octavo run` has no flag -o."),
         (["run", "in", "--rpm"], "--rpm needs a value"),
@@ -40,7 +46,10 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["run", "in", "--rpm", "1.5"], "--rpm: '1.5' is no whole number."),
         (["run", "in", "--budget-usd", "inf"], "--budget-usd: 'inf' is no amount."),
         (["run", "in", "--budget-usd", "-1"], "--budget-usd: Input should be greater than or equal to 0."),
-        (["run", "in", "--mode", "btach"], "--mode: 'btach' is none of live, batch, batch-only. Did you mean batch?"),
+        (
+            ["run", "in", "--mode", "btach"],
+            "--mode: 'btach' is none of live, batch, batch-only. Did you mean batch?",
+        ),
         (
             ["run", "in", "--summarize", "bulets"],
             "--summarize: 'bulets' is none of one-paragraph, bullets, executive. Did you mean bullets?",
@@ -54,14 +63,18 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["serve", "--port", "http"], "--port: 'http' is no whole number."),
     ],
 )
-def test_what_is_not_understood_is_one_line(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_understood_is_one_line(
+    words: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A mistyped command, flag or choice, a missing or wrong value: one line that names it and the nearest."""
     assert line in said(words, capsys)
 
 
 def test_the_beginning_of_a_flag_is_no_flag(capsys: pytest.CaptureFixture[str]) -> None:
     """No abbreviation is taken silently, on no command: --budget names the flags that begin so."""
-    assert "Did you mean --budget-usd or --budget-day-usd or --budget-month-usd?" in said(["run", "in", "--budget", "5"], capsys)
+    assert "Did you mean --budget-usd or --budget-day-usd or --budget-month-usd?" in said(
+        ["run", "in", "--budget", "5"], capsys
+    )
     top, commands = flags.parsers(cli.COMMANDS)
     parsers: list[argparse.ArgumentParser] = [top, *commands.choices.values()]
     assert not any(parser.allow_abbrev for parser in parsers)
@@ -87,7 +100,9 @@ def test_what_looks_like_a_flag_and_is_none() -> None:
     assert parsing.parse(top, commands, ["run", "--", "--in"]).inbox == "--in"
 
 
-def test_a_wrong_field_of_a_job_file_is_no_wrong_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_field_of_a_job_file_is_no_wrong_flag(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What is wrong in a job file is a setting (1), named with the nearest field; what is wrong in a flag beside it is usage (64)."""
     file = tmp_path / "job.yaml"
     file.write_text("inbox: in\nbudget_uds: 5\n", encoding="utf-8")

@@ -20,7 +20,14 @@ from prefect.client.schemas.objects import FlowRun, StateDetails, StateType
 from prefect.client.schemas.objects import State as RunState
 
 from flows.prefect_run import liveness
-from flows.prefect_run.processes import FLOW_RUN, environments, flow_runs_here, is_gone, name_of, wait_until_gone
+from flows.prefect_run.processes import (
+    FLOW_RUN,
+    environments,
+    flow_runs_here,
+    is_gone,
+    name_of,
+    wait_until_gone,
+)
 from flows.serving import dead_runs
 from flows.serving.serve import worker_name
 from flows.serving.supervision import how_it_ended, kept_running
@@ -29,12 +36,16 @@ from tests.prefect_server import ROOT
 
 RUN = "0658abce-e7f9-47b2-9585-fc8d37f666f8"
 LATER = datetime.now(UTC) + timedelta(days=1)
-LIVING = f"from flows.prefect_run import liveness; liveness.announce({RUN!r}); print('ready', flush=True); input()"
+LIVING = (
+    f"from flows.prefect_run import liveness; liveness.announce({RUN!r}); print('ready', flush=True); input()"
+)
 
 
 def living() -> subprocess.Popen[str]:
     """A process that holds the lock of a run until it is told to end."""
-    started = subprocess.Popen([sys.executable, "-c", LIVING], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    started = subprocess.Popen(
+        [sys.executable, "-c", LIVING], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert started.stdout
     assert started.stdout.readline() == "ready\n"
     return started
@@ -72,8 +83,14 @@ def test_a_run_outlives_its_worker(tmp_path: Path, *, started_by_worker: bool) -
     code += "for _ in range(3): Console().print('x'); Console(stderr=True).print('x')\n"
     code += f"open({str(tmp_path / 'done')!r}, 'w')"
     environ = {**os.environ, **({FLOW_RUN: RUN} if started_by_worker else {})}
-    streams: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environ, text=True, **streams) as process:
+    streams: dict[str, Any] = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+    }
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=environ, text=True, **streams
+    ) as process:
         assert process.stdout is not None
         assert process.stdin is not None
         process.stdout.close()
@@ -115,7 +132,9 @@ def test_a_run_that_a_living_worker_was_given_is_its_care() -> None:
 def test_a_run_that_has_a_process_is_not_dead() -> None:
     """A run that has not taken its lock yet lives when a process on this machine was started for it."""
     environ = {**os.environ, FLOW_RUN: RUN}
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=environ, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=environ, text=True
+    ) as process:
         assert RUN in (flow_runs_here() or set())
         assert dead_runs._dead_after(run(StateType.PENDING), LATER) is None
         process.communicate("\n")
@@ -148,7 +167,9 @@ async def test_what_ends_is_started_again() -> None:
 
     @asynccontextmanager
     async def start() -> AsyncIterator[asyncio.subprocess.Process]:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", next(codes), stdin=asyncio.subprocess.PIPE)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", next(codes), stdin=asyncio.subprocess.PIPE
+        )
         await started.put(process)
         try:
             yield process
@@ -191,9 +212,18 @@ def test_a_trouble_that_lasts_is_said_once() -> None:
     """What is found at one look only is not said; what lasts is said once, and once more when it is over."""
     said: list[str] = []
     told = Told(said.append)
-    for found in ({"a": "A is late."}, {}, *({"a": "A is late.", "b": "B too."},) * (SURE_AFTER + 2), {"b": "B too."}):
+    for found in (
+        {"a": "A is late."},
+        {},
+        *({"a": "A is late.", "b": "B too."},) * (SURE_AFTER + 2),
+        {"b": "B too."},
+    ):
         told.hear(found)
-    assert [line.partition(" UTC: ")[2] for line in said] == ["A is late.", "B too.", "this is over: A is late."]
+    assert [line.partition(" UTC: ")[2] for line in said] == [
+        "A is late.",
+        "B too.",
+        "this is over: A is late.",
+    ]
 
 
 def test_the_folder_of_locks_may_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -33,16 +33,28 @@ def inbox(tmp_path: Path) -> Path:
         (tmp_path / f"{name}.json").write_text(json.dumps(schema), encoding="utf-8")
     (tmp_path / "inbox").mkdir()
     for number in range(16):
-        lines = f"Slip {number}", f"sender: Sender {number} Ltd", f"recipient: Receiver {number} Inc", f"colour: Shade {number}"
+        lines = (
+            f"Slip {number}",
+            f"sender: Sender {number} Ltd",
+            f"recipient: Receiver {number} Inc",
+            f"colour: Shade {number}",
+        )
         text = "\n".join(lines) + "\n" + "Handle with care. " * 60
         (tmp_path / "inbox" / f"slip{number:02}.txt").write_text(text, encoding="utf-8")
     return tmp_path / "inbox"
 
 
-async def run(kimi: Running, inbox: Path, *, out: str = "out", schemas: tuple[str, ...] = ("parcel",), **changes: Any) -> Outcome:
+async def run(
+    kimi: Running, inbox: Path, *, out: str = "out", schemas: tuple[str, ...] = ("parcel",), **changes: Any
+) -> Outcome:
     """Do a job as `octavo run` does."""
     place = inbox.parent
-    fields = {"inbox": str(inbox), "out": str(place / out), "extract": [str(place / f"{name}.json") for name in schemas], **changes}
+    fields = {
+        "inbox": str(inbox),
+        "out": str(place / out),
+        "extract": [str(place / f"{name}.json") for name in schemas],
+        **changes,
+    }
     job = Job.model_validate({"base_url": kimi.base_url, "tier": 5, **fields})
     return await order.run(job, settings.account(job, {}, key=kimi.key))
 
@@ -78,7 +90,11 @@ async def test_a_replay_after_a_new_field_keeps_letters_apart(kimi: Running, inb
     """A schema with a new first field gives every other field another letter; stored replies keep their own."""
     await run(kimi, inbox)
     before = [row["sender"] for row in parcels(inbox.parent / "out")]
-    schema = {"type": "object", "description": "A parcel.", "properties": {"weight": {"type": "number"}, **FIELDS}}
+    schema = {
+        "type": "object",
+        "description": "A parcel.",
+        "properties": {"weight": {"type": "number"}, **FIELDS},
+    }
     (inbox.parent / "parcel.json").write_text(json.dumps(schema), encoding="utf-8")
     ended = await run(kimi, inbox, replay=True)
     assert (ended.asked, [row["sender"] for row in parcels(inbox.parent / "out")]) == (0, before)
@@ -115,8 +131,12 @@ async def test_a_filtered_document_is_found_by_halves(kimi: Running, inbox: Path
     for name in bad:
         (inbox / name).write_text("sender: FORBIDDEN\n", encoding="utf-8")
     ended = await run(kimi, inbox)
-    rejects = Warehouse(inbox.parent / "out").query("SELECT path, r.reason FROM rejects r JOIN documents USING (document) ORDER BY path")
-    assert [(row["path"], row["reason"]) for row in rejects.to_pylist()] == [(name, "content_filter") for name in bad]
+    rejects = Warehouse(inbox.parent / "out").query(
+        "SELECT path, r.reason FROM rejects r JOIN documents USING (document) ORDER BY path"
+    )
+    assert [(row["path"], row["reason"]) for row in rejects.to_pylist()] == [
+        (name, "content_filter") for name in bad
+    ]
     assert (ended.rows, ended.exit_code) == ({"parcel": 16 - len(bad)}, 2)
     calls = [entry for entry in kimi.journal if entry.kind != "balance"]
     assert len(calls) <= len(bad) * (2 * ceil(log2(16)) + 1)
@@ -139,7 +159,11 @@ async def test_a_failing_field_of_a_filtered_window_is_asked_again(kimi: Running
         answer = labelled_lines(body)
         assert isinstance(answer, dict)
         for entry in answer["documents"]:
-            if entry["record"] and "sender" in entry["record"] and "Shade 3" in str(entry["record"].get("colour")):
+            if (
+                entry["record"]
+                and "sender" in entry["record"]
+                and "Shade 3" in str(entry["record"].get("colour"))
+            ):
                 entry["record"]["sender"] = "Sender 12 Ltd"
         return answer
 
@@ -166,7 +190,11 @@ async def test_halves_of_what_is_asked_again_are_told_what_was_wrong(kimi: Runni
     kimi.config.oracle = hasty
     kimi.script(lambda body: "not accepted" in json.dumps(body), Scripted(error=filtered()), times=1)
     ended = await run(kimi, inbox, plain_json=True, concurrency=1)
-    assert (ended.rows, ended.repaired, ended.exit_code) == ({"parcel": 16}, {"by their failing fields": 16}, 0)
+    assert (ended.rows, ended.repaired, ended.exit_code) == (
+        {"parcel": 16},
+        {"by their failing fields": 16},
+        0,
+    )
     _, *halves = [json.dumps(entry.body) for entry in kimi.paid()]
     assert len(halves) == 2
     assert all("An earlier answer was not accepted: sender: " in words for words in halves)
@@ -184,7 +212,10 @@ async def test_isolation_shows_each_document_alone(kimi: Running, inbox: Path) -
 
 def test_running_headers_are_sent_once() -> None:
     """A header that stands on an earlier page too is not in the words of the request."""
-    pages = Part("d", 1, 2, 0, 11, "ACME\nfirst", 3), Part("d", 2, 2, 0, 11, "ACME\nsecond", 2, repeated=((0, 5),))
+    pages = (
+        Part("d", 1, 2, 0, 11, "ACME\nfirst", 3),
+        Part("d", 2, 2, 0, 11, "ACME\nsecond", 2, repeated=((0, 5),)),
+    )
     messages, _ = prompts.messages(Window(pages, 5), compile_question("letter"), b"secret", prompts.Form())
     assert text_of(messages[1]).count("ACME") == 1
     assert "second" in text_of(messages[1])

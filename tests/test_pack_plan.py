@@ -20,7 +20,9 @@ FREE = pack.Terms(prices_usd=(0, 0, 0), tokens_per_second=40, limits=(15, 0, 0, 
 
 def sizes_of(folder: Sequence[tuple[int, ...]]) -> list[pack.Size]:
     """Documents d0, d1, ... with tokens, tokens of the reply, and places."""
-    return [pack.Size(f"d{at}", tokens, reply, 0, *places) for at, (tokens, reply, *places) in enumerate(folder)]
+    return [
+        pack.Size(f"d{at}", tokens, reply, 0, *places) for at, (tokens, reply, *places) in enumerate(folder)
+    ]
 
 
 def holds(group: pack.Group, frame: pack.Frame) -> bool:
@@ -43,7 +45,9 @@ def test_every_document_is_in_one_group_within_bounds(
         (pack.fewest(sizes, frame), pack.fewest(shuffled, frame)),
         (pack.even(sizes, frame, number), pack.even(shuffled, frame, number)),
     ):
-        assert sorted(document for group in made for document in group.documents) == sorted(size.document for size in sizes)
+        assert sorted(document for group in made for document in group.documents) == sorted(
+            size.document for size in sizes
+        )
         assert all(holds(group, frame) for group in made)
         assert [group.documents for group in made] == [group.documents for group in again]
 
@@ -58,11 +62,14 @@ def test_windows_are_full(tokens: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "reply_tokens", "documents"), [(300, 58, 100), (600, 58, 50), (300, 200, 25), (2_500, 58, 20), (90_000, 9_000, 20)]
+    ("tokens", "reply_tokens", "documents"),
+    [(300, 58, 100), (600, 58, 50), (300, 200, 25), (2_500, 58, 20), (90_000, 9_000, 20)],
 )
 def test_more_short_documents_share_a_window(tokens: int, reply_tokens: int, documents: int) -> None:
     """A window holds 20 documents of any length, and up to 100 of which little is read and written."""
-    sizes = [pack.Size(f"d{at}", tokens, reply_tokens, 0, pack.places(tokens, reply_tokens)) for at in range(200)]
+    sizes = [
+        pack.Size(f"d{at}", tokens, reply_tokens, 0, pack.places(tokens, reply_tokens)) for at in range(200)
+    ]
     groups = pack.fewest(sizes, pack.Frame(10**9, 10**9, pack.PLACES))
     assert {len(group.sizes) for group in groups} == {documents}
 
@@ -70,7 +77,9 @@ def test_more_short_documents_share_a_window(tokens: int, reply_tokens: int, doc
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=200), st.integers(1, 50))
 def test_even_groups_have_the_same_work(tokens: list[int], number: int) -> None:
     """When nothing binds, there are as many groups as wanted, and none has two documents more than another."""
-    groups = pack.even(sizes_of([(size, 0) for size in tokens]), pack.Frame(1_000_000, 1_000_000, 1_000), number)
+    groups = pack.even(
+        sizes_of([(size, 0) for size in tokens]), pack.Frame(1_000_000, 1_000_000, 1_000), number
+    )
     assert len(groups) == min(number, len(tokens))
     counts = [len(group.sizes) for group in groups]
     assert max(counts) - min(counts) <= 1
@@ -91,7 +100,10 @@ def test_calls_are_not_left_idle() -> None:
 
 def test_the_price_of_speed_is_of_all_that_is_billed() -> None:
     """How much dearer more windows are is said of the whole bill: prompts, documents at their cached price, replies to every question."""
-    fewer, more = (sum(TERMS.usd(windows * 100 + 100_000, cached, 100 * 200) for cached in (0, 100_000, 100_000)) for windows in (1, 15))
+    fewer, more = (
+        sum(TERMS.usd(windows * 100 + 100_000, cached, 100 * 200) for cached in (0, 100_000, 100_000))
+        for windows in (1, 15)
+    )
     choice = pack.choose(work(100, questions=3), 1, TERMS)
     assert choice.windows == 15
     assert choice.reason.endswith(f"for {more / fewer - 1:.1%} more")
@@ -112,12 +124,22 @@ def test_a_cent_is_spent_where_one_would_wait_long() -> None:
 
 def test_a_batch_has_no_hurry() -> None:
     """In a batch nobody waits for a call, so nothing is paid for speed."""
-    terms = pack.Terms(prices_usd=(0.95, 0.16, 4.0), tokens_per_second=40, limits=(15, 100, 2_000_000, 0), live=False)
+    terms = pack.Terms(
+        prices_usd=(0.95, 0.16, 4.0), tokens_per_second=40, limits=(15, 100, 2_000_000, 0), live=False
+    )
     assert pack.choose(work(100), 1, terms).windows == 1
 
 
-@given(st.integers(1, 3_000), st.integers(0, 5_000), st.integers(1, 3), st.integers(1, 200), st.sampled_from([TERMS, FREE]))
-def test_a_choice_is_neither_too_dear_nor_slower(documents: int, overhead: int, questions: int, share: int, terms: pack.Terms) -> None:
+@given(
+    st.integers(1, 3_000),
+    st.integers(0, 5_000),
+    st.integers(1, 3),
+    st.integers(1, 200),
+    st.sampled_from([TERMS, FREE]),
+)
+def test_a_choice_is_neither_too_dear_nor_slower(
+    documents: int, overhead: int, questions: int, share: int, terms: pack.Terms
+) -> None:
     """Between the fewest windows and one a document, and never slower than the fewest.
 
     More than the fewest are 5 % of what is read at the most, marks and all, in dollars or tokens, or 10,000 tokens more.
@@ -153,7 +175,9 @@ def test_minutes_are_those_of_the_limit_that_binds() -> None:
 def test_price_and_worst_case() -> None:
     """The price takes what is cached at its price and the reply as expected; the worst case nothing cached and the longest reply."""
     terms = pack.Terms(prices_usd=(1.0, 0.1, 4.0), tokens_per_second=40, limits=(0, 0, 0, 0))
-    cost = pack.cost([[pack.Call(1_000_000, 0, 100_000, 200_000), pack.Call(1_000_000, 900_000, 100_000, 200_000)]], terms)
+    cost = pack.cost(
+        [[pack.Call(1_000_000, 0, 100_000, 200_000), pack.Call(1_000_000, 900_000, 100_000, 200_000)]], terms
+    )
     assert (cost.usd, cost.worst_usd) == pytest.approx((1 + 0.1 + 0.09 + 0.8, 2 + 1.6))
     assert pack.cost([[pack.Call(1_000_000, 0, 0, 0)]], terms, scale=0.8).usd == pytest.approx(0.8)
     assert pack.cost([], terms) == pack.Cost()

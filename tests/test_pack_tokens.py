@@ -34,7 +34,10 @@ def test_special_tokens_count_as_plain_text(vocabulary: bytes) -> None:
 def test_estimate_is_seldom_too_small(vocabulary: bytes, corpus: Path) -> None:
     """Without the vocabulary, the estimate is at least 0.85 of the exact count on every real text of the corpus."""
     count = tokens.counter(vocabulary)
-    texts = (path.read_text(encoding="utf-8", errors="replace") for path in sorted((corpus / "groundtruth").glob("*.[tm][xd]*")))
+    texts = (
+        path.read_text(encoding="utf-8", errors="replace")
+        for path in sorted((corpus / "groundtruth").glob("*.[tm][xd]*"))
+    )
     ratios = [tokens.estimate(text) / count(text) for text in texts if len(text) > 200]
     assert min(ratios) >= 0.85
 
@@ -43,11 +46,17 @@ def test_estimate_is_seldom_too_small(vocabulary: bytes, corpus: Path) -> None:
 def test_what_is_learned_fills_windows_and_refuses_none(vocabulary: bytes, corpus: Path, seed: int) -> None:
     """After 20 bills no window of real texts is longer than it may be, and windows hold 0.85 of what the exact count packs."""
     count, draw = tokens.counter(vocabulary), random.Random(seed)
-    texts = [path.read_text(encoding="utf-8", errors="replace") for path in sorted((corpus / "groundtruth").glob("*.[tm][xd]*"))]
+    texts = [
+        path.read_text(encoding="utf-8", errors="replace")
+        for path in sorted((corpus / "groundtruth").glob("*.[tm][xd]*"))
+    ]
     sizes = [(tokens.rough(text), exact) for text in texts if 200 < (exact := count(text)) < 6_000]
     stream = [size for _ in range(8) for size in draw.sample(sizes, len(sizes))]
     room = 16_000
-    learned, ideal = packed(stream, room, Calibration()), packed([(exact, exact) for _, exact in stream], room, None)
+    learned, ideal = (
+        packed(stream, room, Calibration()),
+        packed([(exact, exact) for _, exact in stream], room, None),
+    )
     assert max(learned[20:]) <= room
     assert sum(learned[20:-1]) / len(learned[20:-1]) >= 0.85 * sum(ideal[:-1]) / len(ideal[:-1])
 

@@ -22,7 +22,9 @@ def letters(text: str) -> int:
 
 def pages(folder: list[list[str]]) -> list[Page]:
     """Documents d0, d1, ... with one page a text."""
-    return [Page(f"d{i}", number, text) for i, texts in enumerate(folder) for number, text in enumerate(texts, 1)]
+    return [
+        Page(f"d{i}", number, text) for i, texts in enumerate(folder) for number, text in enumerate(texts, 1)
+    ]
 
 
 def asked(window: Window) -> list[Part]:
@@ -31,16 +33,23 @@ def asked(window: Window) -> list[Part]:
 
 
 @given(FOLDERS, st.integers(150, 1_000), st.integers(1, 5), st.integers(0, 50), st.sampled_from([0, 5]))
-def test_every_character_is_asked_about_once(folder: list[list[str]], max_tokens: int, documents: int, reply: int, row: int) -> None:
+def test_every_character_is_asked_about_once(
+    folder: list[list[str]], max_tokens: int, documents: int, reply: int, row: int
+) -> None:
     """Whatever the bounds, what is asked about in all windows is the pages again: nothing lost, nothing twice."""
     windows = list(pack.windows(pages(folder), letters, pack.Bounds(max_tokens, documents, reply, row)))
-    parts = sorted((part for window in windows for part in asked(window)), key=lambda part: (part.document, part.page, part.start))
+    parts = sorted(
+        (part for window in windows for part in asked(window)),
+        key=lambda part: (part.document, part.page, part.start),
+    )
     for key, group in groupby(parts, key=lambda part: (part.document, part.page)):
         pieces = list(group)
         page = next(page for page in pages(folder) if (page.document, page.number) == key)
         assert "".join(piece.text for piece in pieces) == page.text
         assert [piece.start for piece in pieces] == [0, *(piece.end for piece in pieces[:-1])]
-    assert {(part.document, part.page) for part in parts} == {(page.document, page.number) for page in pages(folder)}
+    assert {(part.document, part.page) for part in parts} == {
+        (page.document, page.number) for page in pages(folder)
+    }
 
 
 PAGES = st.text(alphabet="ab1 \n.", max_size=600) | st.sampled_from(["", "CHAPTER ONE\n", "1 ab 2 3\n" * 40])
@@ -72,7 +81,10 @@ def test_a_cut_is_taken_up_where_it_stopped(book: list[str], max_tokens: int, da
     known = [window for window in windows if data.draw(st.booleans())]
     chosen, rest = pack.rest(pages([book]), [window.parts for window in known], letters, bounds)
     assert [known[number] for number in chosen] == known
-    parts = sorted((part for window in (*known, *rest) for part in asked(window)), key=lambda part: (part.page, part.start, part.end))
+    parts = sorted(
+        (part for window in (*known, *rest) for part in asked(window)),
+        key=lambda part: (part.page, part.start, part.end),
+    )
     assert "".join(part.text for part in parts) == "".join(book)
     assert pack.rest(pages([book]), [window.parts for window in windows], letters, bounds)[1] == []
 
@@ -97,14 +109,18 @@ def test_a_piece_has_no_more_rows_than_its_reply_has_room_for() -> None:
 
 def test_a_piece_is_cut_before_a_heading() -> None:
     """Where a heading stands in the last quarter, the next piece begins with it, and is told the one above its overlap."""
-    chapters = [f"Section {n} On Bolts\n" + "They hold things together and so they matter. " * 12 for n in range(12)]
+    chapters = [
+        f"Section {n} On Bolts\n" + "They hold things together and so they matter. " * 12 for n in range(12)
+    ]
     windows = list(pack.windows([Page("d", 1, "\n".join(chapters))], letters, pack.Bounds(3_000, 1)))
     assert all(asked(window)[0].text.startswith("Section") for window in windows)
     assert all(any(part.role == "context" for part in window.parts) for window in windows[1:])
 
 
 @given(FOLDERS, st.integers(150, 1_000), st.integers(1, 5), st.integers(0, 50))
-def test_no_window_is_over_its_bounds(folder: list[list[str]], max_tokens: int, max_documents: int, reply: int) -> None:
+def test_no_window_is_over_its_bounds(
+    folder: list[list[str]], max_tokens: int, max_documents: int, reply: int
+) -> None:
     """A window with the replies about its documents stays within the tokens, and within the number of documents."""
     for window in pack.windows(pages(folder), letters, pack.Bounds(max_tokens, max_documents, reply)):
         assert window.tokens + reply * len(window.documents) <= max_tokens
@@ -126,7 +142,11 @@ def test_documents_that_fit_are_not_cut(folder: list[list[str]]) -> None:
 def test_what_is_refused_is_found_in_few_calls(number: int, data: st.DataObject) -> None:
     """Whichever document of a window is refused, halving finds it in 2 log2 n + 1 calls at the most, and asks about all others."""
     bad = f"d{data.draw(st.integers(0, number - 1))}"
-    waiting, calls, taken = [pack.window_of([Part(f"d{n}", 1, 1, 0, 1, "x", 5) for n in range(number)])], 0, list[str]()
+    waiting, calls, taken = (
+        [pack.window_of([Part(f"d{n}", 1, 1, 0, 1, "x", 5) for n in range(number)])],
+        0,
+        list[str](),
+    )
     while waiting:
         window, calls = waiting.pop(), calls + 1
         halves = pack.halves(window) if bad in window.documents else []
@@ -138,7 +158,10 @@ def test_what_is_refused_is_found_in_few_calls(number: int, data: st.DataObject)
 
 def test_both_halves_show_what_stands_beside() -> None:
     """The pages of one document are parted between two windows, and each begins with the context and the headings of columns."""
-    beside = [Part("d", 1, 6, 0, 3, "top", 5, role="context"), Part("d", 2, 6, 0, 3, "a b", 5, role="columns")]
+    beside = [
+        Part("d", 1, 6, 0, 3, "top", 5, role="context"),
+        Part("d", 2, 6, 0, 3, "a b", 5, role="columns"),
+    ]
     own = [Part("d", number, 6, 0, 4, "text", 6) for number in range(3, 7)]
     first, second = pack.halves(pack.window_of([*beside, *own]))
     assert first.parts[:2] == second.parts[:2] == tuple(beside)
@@ -173,7 +196,10 @@ def test_images_count_by_their_patches() -> None:
 
 def test_running_headers_are_neither_counted_nor_shown() -> None:
     """What stands on an earlier page too is not paid for, and stays in the text that values are checked against."""
-    first, second = Page("d", 1, "ACME\nfirst\npage 1"), Page("d", 2, "ACME\nsecond\npage 2", repeated=((0, 5), (11, 18)))
+    first, second = (
+        Page("d", 1, "ACME\nfirst\npage 1"),
+        Page("d", 2, "ACME\nsecond\npage 2", repeated=((0, 5), (11, 18))),
+    )
     (window,) = pack.windows([first, second], letters, pack.Bounds(500, 1))
     assert [part.shown for part in window.parts] == ["ACME\nfirst\npage 1", "second"]
     assert [part.text for part in window.parts] == [first.text, second.text]

@@ -24,7 +24,9 @@ GUARD = Path(guard.__file__)
 def test_the_guard_imports_nothing_of_ours() -> None:
     """It runs as a program of its own, without our path, so that a statement finds no module with a key or a setting."""
     imported = {
-        (node.module or "").split(".")[0] if isinstance(node, ast.ImportFrom) else node.names[0].name.split(".")[0]
+        (node.module or "").split(".")[0]
+        if isinstance(node, ast.ImportFrom)
+        else node.names[0].name.split(".")[0]
         for node in ast.walk(ast.parse(GUARD.read_text(encoding="utf-8")))
         if isinstance(node, ast.Import | ast.ImportFrom)
     }
@@ -61,8 +63,19 @@ def test_a_select_in_any_dress_is_one(text: str) -> None:
         assert connection.sql(guard.the_select(connection, text)).to_arrow_table().num_rows
 
 
-NO_SELECT = ["COPY (SELECT 1) TO 'x'", "CREATE TEMP TABLE x AS SELECT 1", "DROP TABLE x", "SET threads = 1", "CALL pragma_version()"]
-HIDDEN = [f"CREATE TABLE x AS {PIVOT}", f"CREATE TEMP TABLE x AS {PIVOT}", f"COPY ({PIVOT}) TO 'x'", f"CREATE MACRO f() AS TABLE ({PIVOT})"]
+NO_SELECT = [
+    "COPY (SELECT 1) TO 'x'",
+    "CREATE TEMP TABLE x AS SELECT 1",
+    "DROP TABLE x",
+    "SET threads = 1",
+    "CALL pragma_version()",
+]
+HIDDEN = [
+    f"CREATE TABLE x AS {PIVOT}",
+    f"CREATE TEMP TABLE x AS {PIVOT}",
+    f"COPY ({PIVOT}) TO 'x'",
+    f"CREATE MACRO f() AS TABLE ({PIVOT})",
+]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +87,11 @@ HIDDEN = [f"CREATE TABLE x AS {PIVOT}", f"CREATE TEMP TABLE x AS {PIVOT}", f"COP
         "PRAGMA version",
         *NO_SELECT,
         *HIDDEN,
-        *(f"{explain} {text}" for text in (*NO_SELECT, *HIDDEN) for explain in ("EXPLAIN", "explain/**/analyze", "EXPLAIN (FORMAT json)")),
+        *(
+            f"{explain} {text}"
+            for text in (*NO_SELECT, *HIDDEN)
+            for explain in ("EXPLAIN", "explain/**/analyze", "EXPLAIN (FORMAT json)")
+        ),
         f"{PIVOT}; {PIVOT}",
         f"{PIVOT}); COPY (SELECT 1) TO 'x'; FROM (range(1)",
     ],
@@ -85,8 +102,14 @@ def test_anything_else_is_refused(text: str) -> None:
         guard.the_select(connection, text)
 
 
-@given(st.lists(st.lists(st.text(max_size=20), max_size=30), max_size=6), st.integers(0, 100), st.integers(0, 2_000))
-def test_what_is_kept_is_a_beginning_within_the_caps(texts: list[list[str]], rows_cap: int, bytes_cap: int) -> None:
+@given(
+    st.lists(st.lists(st.text(max_size=20), max_size=30), max_size=6),
+    st.integers(0, 100),
+    st.integers(0, 2_000),
+)
+def test_what_is_kept_is_a_beginning_within_the_caps(
+    texts: list[list[str]], rows_cap: int, bytes_cap: int
+) -> None:
     """Never more rows or bytes than allowed, always the first rows, and `whole` exactly when nothing is missing."""
     batches = [pa.RecordBatch.from_pydict({"t": pa.array(batch, pa.string())}) for batch in texts]
     kept, whole = guard.capped(batches, rows_cap, bytes_cap)
@@ -108,7 +131,9 @@ def test_names_become_unique_and_the_first_of_each_stays(names: list[str]) -> No
 
 def run(order: dict[str, object]) -> subprocess.CompletedProcess[bytes]:
     """The guard as a program, with this order."""
-    return subprocess.run([sys.executable, "-I", str(GUARD)], input=json.dumps(order).encode(), capture_output=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-I", str(GUARD)], input=json.dumps(order).encode(), capture_output=True, check=False
+    )
 
 
 LIMITED = """
@@ -129,7 +154,12 @@ except OSError as error:
 
 def test_the_kernel_is_asked_for_every_limit(tmp_path: Path) -> None:
     """Memory, files, core dumps and CPU seconds are bounded for good: a greedy or writing process gets an error, and no file a byte."""
-    done = subprocess.run([sys.executable, "-c", LIMITED, str(GUARD), str(tmp_path / "file")], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(GUARD), str(tmp_path / "file")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     limits, *said = done.stdout.splitlines()
     seconds = int(2.5 * guard._THREADS) + 10
     assert json.loads(limits) == {"AS": [1 << 30] * 2, "FSIZE": [0, 0], "CORE": [0, 0], "CPU": [seconds] * 2}

@@ -57,7 +57,9 @@ def test_the_tables_can_be_looked_at(out: Path) -> None:
     """SHOW, DESCRIBE and SUMMARIZE are SELECTs too, and so are PIVOT, EXPLAIN of one, and the view that ships."""
     assert "invoice" in sql.select(out, "SHOW TABLES", QUICK)["name"].to_pylist()
     assert "total" in sql.select(out, "DESCRIBE invoice", QUICK)["column_name"].to_pylist()
-    assert sql.select(out, "SUMMARIZE invoice", QUICK).num_rows == len(tables.question_table(rows.question()).columns)
+    assert sql.select(out, "SUMMARIZE invoice", QUICK).num_rows == len(
+        tables.question_table(rows.question()).columns
+    )
     assert sql.select(out, "FROM evidence_quality", QUICK).num_rows == 2
     assert sql.select(out, "PIVOT evidence ON grade USING count(*) GROUP BY question", QUICK).to_pylist() == [
         {"question": "invoice", "exact": 2, "missing": 2}
@@ -123,14 +125,20 @@ HOSTILE = [
     ("SELECT 1; COPY (SELECT 1) TO '{target}'", "2"),
     ("SELECT * FROM query('COPY (SELECT 1) TO ''{target}''')", "SELECT"),
     ("SELECT * FROM query('DROP TABLE invoice')", "SELECT"),
-    ("SELECT * FROM enable_logging('QueryLog', storage='file', storage_config={{'path': '{target}'}})", "locked"),
+    (
+        "SELECT * FROM enable_logging('QueryLog', storage='file', storage_config={{'path': '{target}'}})",
+        "locked",
+    ),
     ("SELECT * FROM enable_profiling(save_location = '{target}')", "locked"),
     ("CREATE TEMP TABLE x AS PIVOT invoice ON number USING count(*)", "does more"),
     ("COPY (PIVOT invoice ON number USING count(*)) TO '{target}'", "does more"),
     ("EXPLAIN ANALYZE COPY (PIVOT invoice ON number USING count(*)) TO '{target}'", "does more"),
     ("PIVOT invoice ON number USING count(*); COPY (SELECT 1) TO '{target}'", "2"),
     ("PIVOT (FROM read_csv('{secret}')) ON a USING count(*)", "Permission"),
-    ("WITH gone AS (DELETE FROM invoice RETURNING *) FROM (PIVOT gone ON number USING count(*))", "read-only"),
+    (
+        "WITH gone AS (DELETE FROM invoice RETURNING *) FROM (PIVOT gone ON number USING count(*))",
+        "read-only",
+    ),
     ("PIVOT (FROM range(200000) t(i)) ON i USING count(*)", "limit"),
     ("SELECT $1", "parameters"),
     ("", "0"),
@@ -179,7 +187,9 @@ def test_no_key_is_in_the_environment_of_the_statement(out: Path, monkeypatch: p
 def test_a_statement_is_stopped_at_its_time_limit(out: Path) -> None:
     """Also one that would not listen to an interrupt: its process is killed."""
     with pytest.raises(SettingsError, match=r"longer than 1 s.*WHERE"):
-        sql.select(out, "SELECT count(*) FROM range(100000000000) AS a, range(1000) AS b", sql.QueryLimits(time_s=1))
+        sql.select(
+            out, "SELECT count(*) FROM range(100000000000) AS a, range(1000) AS b", sql.QueryLimits(time_s=1)
+        )
 
 
 def test_a_long_result_is_cut_and_says_so(out: Path) -> None:
@@ -203,7 +213,10 @@ def test_a_wide_result_is_cut_by_bytes(out: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "sentence"),
     [
-        ("SELECT * FROM bills", r"bills does not exist! Tables: coverage, documents, .*, invoice, .*, review, runs\."),
+        (
+            "SELECT * FROM bills",
+            r"bills does not exist! Tables: coverage, documents, .*, invoice, .*, review, runs\.",
+        ),
         ("SELECT * FROM invoces", r"invoces does not exist! Did you mean invoice\? Tables:"),
         ("SELECT * FROM pg_indexx", r"pg_indexx does not exist! Tables:"),
         ("SELECT count(*) FROM main.page", r"page does not exist! Did you mean pages\? Tables:"),
@@ -255,7 +268,9 @@ def test_a_statement_runs_while_the_folder_is_held_and_written(tmp_path: Path) -
 
 def test_columns_of_one_name_are_told_apart(out: Path) -> None:
     """Every format needs names that differ."""
-    assert sql.select(out, "SELECT 1 AS a, 2 AS a, 3 AS a_2", QUICK).to_pylist() == [{"a": 1, "a_2": 2, "a_2_2": 3}]
+    assert sql.select(out, "SELECT 1 AS a, 2 AS a, 3 AS a_2", QUICK).to_pylist() == [
+        {"a": 1, "a_2": 2, "a_2_2": 3}
+    ]
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
@@ -296,7 +311,11 @@ def test_csv_is_read_back_by_a_csv_reader(out: Path) -> None:
 def test_no_text_in_csv_begins_a_formula(start: str) -> None:
     """A cell or heading that a spreadsheet would run gets an apostrophe; text that merely holds the sign does not."""
     table = pa.table({f"{start}head": [f"{start}cmd", f"a{start}b"]})
-    assert list(csv.reader(io.StringIO(written(table, "csv"), newline=""))) == [[f"'{start}head"], [f"'{start}cmd"], [f"a{start}b"]]
+    assert list(csv.reader(io.StringIO(written(table, "csv"), newline=""))) == [
+        [f"'{start}head"],
+        [f"'{start}cmd"],
+        [f"a{start}b"],
+    ]
 
 
 def test_json_keeps_types_and_digits(out: Path) -> None:
@@ -327,7 +346,9 @@ def test_parquet_is_read_back_the_same(out: Path, tmp_path: Path) -> None:
     table = sql.select(out, EVERYTHING, QUICK)
     with (tmp_path / "rows.parquet").open("wb") as stream:
         sql.write(table, "parquet", stream)
-    assert pq.read_table(tmp_path / "rows.parquet").select(["money", "nested", "day"]) == table.select(["money", "nested", "day"])
+    assert pq.read_table(tmp_path / "rows.parquet").select(["money", "nested", "day"]) == table.select(
+        ["money", "nested", "day"]
+    )
     with pytest.raises(SettingsError, match="VARCHAR"):
         sql.write(sql.select(out, "SELECT INTERVAL 3 DAY AS i", QUICK), "parquet", io.BytesIO())
 
@@ -346,7 +367,10 @@ def test_standard_output_takes_every_format(capfdbinary: pytest.CaptureFixture[b
 def test_a_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Long cells give way to short ones, columns that do not fit are named, and no line is wider than the terminal."""
     monkeypatch.setenv("COLUMNS", "60")
-    table = pa.table({"id": [1], "long": ["x" * 500], "day": ["2024-01-31"]} | {f"more{number}": ["y"] for number in range(9)})
+    table = pa.table(
+        {"id": [1], "long": ["x" * 500], "day": ["2024-01-31"]}
+        | {f"more{number}": ["y"] for number in range(9)}
+    )
     shown = written(table, "table").splitlines()
     assert max(map(len, shown)) <= 60
     assert "2024-01-31" in shown[2]
@@ -356,8 +380,16 @@ def test_a_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_table_shows_nulls_numbers_and_how_much_there_is() -> None:
     """Null is not an empty text, numbers stand right, and rows beyond the first thousand are announced."""
-    shown = written(pa.table({"name": ["a", None], "n": pa.array([1, 1000], pa.int64())}), "table").splitlines()
-    assert [line.rstrip() for line in shown] == ["name      n", "───────────", "a         1", "null   1000", "2 rows"]
+    shown = written(
+        pa.table({"name": ["a", None], "n": pa.array([1, 1000], pa.int64())}), "table"
+    ).splitlines()
+    assert [line.rstrip() for line in shown] == [
+        "name      n",
+        "───────────",
+        "a         1",
+        "null   1000",
+        "2 rows",
+    ]
     assert "first 1,000" in written(pa.table({"n": range(1_001)}), "table")
 
 

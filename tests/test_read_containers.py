@@ -53,7 +53,9 @@ def mail(subject: str = "Order", body: str = "Please send chairs.", **files: byt
     message["From"], message["To"], message["Subject"] = "ana@example.com", "bob@example.com", subject
     message.set_content(body)
     for name, data in files.items():
-        message.add_attachment(data, maintype="application", subtype="octet-stream", filename=name.replace("_", "."))
+        message.add_attachment(
+            data, maintype="application", subtype="octet-stream", filename=name.replace("_", ".")
+        )
     return message
 
 
@@ -69,7 +71,15 @@ def entries(*files: tuple[str, bytes]) -> bytes:
 
 def test_a_zip_is_a_folder(reader: Reader, tmp_path: Path) -> None:
     """A zip is ok without a page; each file in it is a document with its path, its container and its own outcome."""
-    data = make.zipped({"a/invoice.pdf": PDF, "note.txt": b"hello", "bin": bytes(range(256)) * 4, "none.txt": b"", ".hid/x.txt": b"x"})
+    data = make.zipped(
+        {
+            "a/invoice.pdf": PDF,
+            "note.txt": b"hello",
+            "bin": bytes(range(256)) * 4,
+            "none.txt": b"",
+            ".hid/x.txt": b"x",
+        }
+    )
     readings = read(reader, tmp_path, "box.zip", data)
     assert outcomes(readings) == {
         "box.zip": "ok container",
@@ -83,7 +93,10 @@ def test_a_zip_is_a_folder(reader: Reader, tmp_path: Path) -> None:
     assert readings["box.zip"].pages == ()
     assert "5 file(s)" in readings["box.zip"].document.detail
     inner = readings["box.zip/a/invoice.pdf"]
-    assert (inner.document.path_bytes, inner.document.media_type) == (b"box.zip/a/invoice.pdf", "application/pdf")
+    assert (inner.document.path_bytes, inner.document.media_type) == (
+        b"box.zip/a/invoice.pdf",
+        "application/pdf",
+    )
     assert {page.document for page in inner.pages} == {inner.document.sha256}
 
 
@@ -92,7 +105,9 @@ def test_attachments_and_forwarded_mails_are_documents(reader: Reader, tmp_path:
     outer = mail("Fwd", "See below.", invoice_pdf=PDF)
     outer.add_attachment(mail("Old order", "Twelve chairs.", list_txt=b"chair x 12"))
     readings = read(reader, tmp_path, "m.eml", outer.as_bytes())
-    assert outcomes(readings) == dict.fromkeys(["m.eml", "m.eml/invoice.pdf", "m.eml/Old order.eml", "m.eml/Old order.eml/list.txt"], "ok")
+    assert outcomes(readings) == dict.fromkeys(
+        ["m.eml", "m.eml/invoice.pdf", "m.eml/Old order.eml", "m.eml/Old order.eml/list.txt"], "ok"
+    )
     assert "Twelve chairs" in readings["m.eml/Old order.eml"].pages[0].text
     assert "Twelve chairs" not in readings["m.eml"].pages[0].text
     assert readings["m.eml/Old order.eml/list.txt"].document.container == "m.eml/Old order.eml"
@@ -102,7 +117,9 @@ def test_a_mailbox_is_its_mails(reader: Reader, tmp_path: Path) -> None:
     """An mbox becomes one document a mail, numbered, with lines that were quoted for the box as they were sent."""
     first = mail("One", "Hello.\n\nFrom here it goes on.\n", a_txt=b"inner")
     box = b"".join(
-        b"From ana@example.com Mon Mar  4 10:00:00 2024\n" + one.as_bytes().replace(b"\nFrom ", b"\n>From ") + b"\n"
+        b"From ana@example.com Mon Mar  4 10:00:00 2024\n"
+        + one.as_bytes().replace(b"\nFrom ", b"\n>From ")
+        + b"\n"
         for one in (first, mail("Two"), mail("Three"))
     )
     readings = read(reader, tmp_path, "old.mbox", box)
@@ -197,7 +214,9 @@ def _crc_entry(value: int) -> int:
 
 def test_an_encrypted_zip_opens_with_its_password(reader: Reader, tmp_path: Path) -> None:
     """Of the passwords given the one that fits opens the files; without it the zip is one row that names the flag."""
-    assert read(reader, tmp_path, "s.zip", encrypted(b"sesame"))["s.zip/s.txt"].pages[0].text == "secret words"
+    assert (
+        read(reader, tmp_path, "s.zip", encrypted(b"sesame"))["s.zip/s.txt"].pages[0].text == "secret words"
+    )
     (tmp_path / "sub").mkdir()
     (closed,) = read(reader, tmp_path / "sub", "s.zip", encrypted(b"other")).values()
     assert (closed.document.status, closed.document.reason) == ("error", "encrypted")
@@ -219,8 +238,16 @@ def overlapping() -> bytes:
     [
         (make.zipped({"a.txt": b"a" * 3_000_000}), {"max_unpacked_bytes": 2_000_000}, "max_unpacked_bytes"),
         (make.zipped({str(n): b"" for n in range(30)}), {"max_entries": 20}, "max_entries"),
-        (make.zipped({str(n): make.zipped({"x": b""}) for n in range(15)}), {"max_entries": 20}, "max_entries"),
-        (make.zipped({str(n): make.zipped({"x": b"a" * 900_000}) for n in range(9)}), {"max_unpacked_bytes": 2_000_000}, "unpacked_bytes"),
+        (
+            make.zipped({str(n): make.zipped({"x": b""}) for n in range(15)}),
+            {"max_entries": 20},
+            "max_entries",
+        ),
+        (
+            make.zipped({str(n): make.zipped({"x": b"a" * 900_000}) for n in range(9)}),
+            {"max_unpacked_bytes": 2_000_000},
+            "unpacked_bytes",
+        ),
         (make.zipped({"a.txt": b"a" * 3_000_000}), {"max_entry_bytes": 2_000_000}, "max_entry_bytes"),
         (overlapping(), {}, "share bytes"),
     ],
@@ -254,7 +281,9 @@ def test_a_file_that_kills_the_reader_costs_only_itself(tmp_path: Path) -> None:
     files["2.txt"], files["4.txt"] = hostile.flate_bomb(1_000_000_000), hostile.nested_forms()
     with Reader(ReadLimits(workers=1, timeout_s=20, memory_bytes=600 << 20)) as reader:
         found = outcomes(read(reader, tmp_path, "k.zip", make.zipped(files)))
-    assert {path for path, outcome in found.items() if outcome == "ok"} == {f"k.zip/{n}.txt" for n in (0, 1, 3, 5)}
+    assert {path for path, outcome in found.items() if outcome == "ok"} == {
+        f"k.zip/{n}.txt" for n in (0, 1, 3, 5)
+    }
     assert found["k.zip"] == "ok container"
     assert found["k.zip/2.txt"].startswith("error")
     assert found["k.zip/4.txt"] in {"error timeout", "error memory", "error crashed"}

@@ -45,10 +45,16 @@ def readings() -> dict[str, tuple[str, Reading]]:
     with (CORPUS / "manifest.csv").open(encoding="utf-8") as file:
         expected = {row["path"]: row["expected"] for row in csv.DictReader(file)}
     names = [name for name in expected if find_spec("kreuzberg") or not name.endswith(OFFICE)]
-    found = [FoundFile(os.fsencode(CORPUS), os.fsencode(name), (CORPUS / name).stat().st_size) for name in names]
+    found = [
+        FoundFile(os.fsencode(CORPUS), os.fsencode(name), (CORPUS / name).stat().st_size) for name in names
+    ]
     with Reader(ReadLimits(workers=2)) as reader:
         read = asyncio.run(reader.read(found))
-    return {reading.document.path: (expected[reading.document.path], reading) for reading in read if not reading.document.container}
+    return {
+        reading.document.path: (expected[reading.document.path], reading)
+        for reading in read
+        if not reading.document.container
+    }
 
 
 def ends(reading: Reading) -> set[str]:
@@ -70,9 +76,11 @@ def test_every_document_ends_as_the_manifest_says(readings: dict[str, tuple[str,
         if wanted != "any" and not ends(reading) & fine:
             wrong[name] = (expected, reading.document.status, reading.document.reason)
     assert not wrong
-    assert {reading.document.reason for expected, reading in readings.values() if "password" in expected and "text" not in expected} == {
-        "encrypted"
-    }
+    assert {
+        reading.document.reason
+        for expected, reading in readings.values()
+        if "password" in expected and "text" not in expected
+    } == {"encrypted"}
 
 
 def test_scans_decide_page_by_page(readings: dict[str, tuple[str, Reading]]) -> None:
@@ -92,11 +100,23 @@ def test_scans_decide_page_by_page(readings: dict[str, tuple[str, Reading]]) -> 
 @pytest.mark.parametrize(
     ("name", "row"),
     [
-        ("invoice/invoice2data__QualityHosting.pdf", "1 | 1 | Small Business StandardExchange 2010 | 3,89 | 3,89"),
-        ("invoice/invoice2data__saeco.pdf", "SCONL0303006280999 | SCONL000000444 | 8-9-2022 | VF1005193039 | 22-9-2022"),
+        (
+            "invoice/invoice2data__QualityHosting.pdf",
+            "1 | 1 | Small Business StandardExchange 2010 | 3,89 | 3,89",
+        ),
+        (
+            "invoice/invoice2data__saeco.pdf",
+            "SCONL0303006280999 | SCONL000000444 | 8-9-2022 | VF1005193039 | 22-9-2022",
+        ),
         ("invoice/invoice2data__SammyMaystoneLinesTest.pdf", "Date: | Jan 1, 2022"),
-        ("invoice/invoice2data__coolblue1.pdf", "Nintendo 3DS XL Wit + Blauw | 1 | € 189,00 | 21% | € 189,00"),
-        ("invoice/corpus__zugferd_2p0_EN16931_Gutschrift.pdf", "2 | Joghurt | 5,5000 | 50 Stk | 7 % | 275,00"),
+        (
+            "invoice/invoice2data__coolblue1.pdf",
+            "Nintendo 3DS XL Wit + Blauw | 1 | € 189,00 | 21% | € 189,00",
+        ),
+        (
+            "invoice/corpus__zugferd_2p0_EN16931_Gutschrift.pdf",
+            "2 | Joghurt | 5,5000 | 50 Stk | 7 % | 275,00",
+        ),
     ],
 )
 def test_rows_of_invoices_are_whole(readings: dict[str, tuple[str, Reading]], name: str, row: str) -> None:

@@ -18,7 +18,11 @@ def text(data: bytes) -> str:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_delimiter_gives_the_same_rows(delimiter: str, end: str) -> None:
     """The delimiter is found by the rows it makes; quotes hold delimiters, quotes and line ends."""
-    lines = [["item", "price", "note"], ["bolts", '"1,5"', '"say ""hi"""'], ["nuts", "2", f'"two{end}lines; a, b"']]
+    lines = [
+        ["item", "price", "note"],
+        ["bolts", '"1,5"', '"say ""hi"""'],
+        ["nuts", "2", f'"two{end}lines; a, b"'],
+    ]
     data = end.join(delimiter.join(line) for line in lines).encode()
     assert text(data) == 'item | price | note\nbolts | 1,5 | say "hi"\nnuts | 2 | two lines; a, b'
 
@@ -44,7 +48,9 @@ def test_long_files_are_cut_between_rows() -> None:
     lines = [f"{number};item {number};{number}.50" for number in range(3000)]
     leaves = delimited.read(Source("\n".join(lines).encode(), ReadLimits())).leaves
     assert len(leaves) > 5
-    assert "\n".join(leaf.text for leaf in leaves).splitlines() == [line.replace(";", " | ") for line in lines]
+    assert "\n".join(leaf.text for leaf in leaves).splitlines() == [
+        line.replace(";", " | ") for line in lines
+    ]
 
 
 def test_a_giant_cell_is_read() -> None:

@@ -19,7 +19,9 @@ from schemas.errors import DocumentError, SettingsError
 from schemas.pipeline import Document
 
 
-def listed(inbox: Path, skip: Path | None = None, max_file_bytes: int = 1_000_000, max_depth: int = 64) -> dict[str, str]:
+def listed(
+    inbox: Path, skip: Path | None = None, max_file_bytes: int = 1_000_000, max_depth: int = 64
+) -> dict[str, str]:
     """Path -> "file", or the reason why it is none."""
     entries = list(walk(inbox, max_file_bytes, max_depth, skip))
     assert len({entry.path_bytes for entry in entries}) == len(entries)
@@ -116,7 +118,14 @@ def test_a_device_is_a_row(tmp_path: Path) -> None:
 
 def test_names_that_look_alike_are_two_files(tmp_path: Path) -> None:
     """A composed and a decomposed name, one that reads from right to left, and one with a new line each have their own path."""
-    names = ["caf\u00e9.txt", "cafe\u0301.txt", "\u202etxt.exe", "\u05e9\u05dc\u05d5\u05dd.txt", "a\nb.txt", "a\\x0ab.txt"]
+    names = [
+        "caf\u00e9.txt",
+        "cafe\u0301.txt",
+        "\u202etxt.exe",
+        "\u05e9\u05dc\u05d5\u05dd.txt",
+        "a\nb.txt",
+        "a\\x0ab.txt",
+    ]
     for name in names:
         (tmp_path / name).write_text(name)
     found = [entry for entry in walk(tmp_path, 1000, 9) if isinstance(entry, FoundFile)]

@@ -108,7 +108,9 @@ def test_a_guessed_encoding_is_told(words: str, encoding: str, *, told: bool) ->
     assert told or not detail
 
 
-@pytest.mark.parametrize("damage", [b"\xff", b"\xed\xa0\x80", b"\xc3"], ids=["no byte of UTF-8", "half a pair", "half a character"])
+@pytest.mark.parametrize(
+    "damage", [b"\xff", b"\xed\xa0\x80", b"\xc3"], ids=["no byte of UTF-8", "half a pair", "half a character"]
+)
 def test_damage_in_a_place_costs_only_that_place(damage: bytes) -> None:
     """UTF-8 with a few wrong bytes is read as UTF-8, which is told; the other characters are right."""
     words, note = text.decoded("Größe für Äpfel".encode() + damage + " über Öl".encode())
@@ -142,12 +144,18 @@ def test_form_feeds_make_pages() -> None:
 def test_html_reads_as_it_looks() -> None:
     """Title first, a table row on one line, lists marked; script, style and hidden paragraphs are not there."""
     (leaf,) = html.read(source(DOCUMENTS["prices.html"])).leaves
-    assert leaf.text == "Price list\nPrices of café chairs\nChair | Price\nOak | 120.00\n- Delivery free\nValid to\n31 May"
+    assert (
+        leaf.text
+        == "Price list\nPrices of café chairs\nChair | Price\nOak | 120.00\n- Delivery free\nValid to\n31 May"
+    )
 
 
 def test_layout_tables_keep_their_lines() -> None:
     """A table that only holds another table does not press it into one line."""
-    assert html.plain("<table><tr><td><table><tr><td>a<td>b<tr><td>c<td>d</table></td></tr></table>") == "a | b\nc | d"
+    assert (
+        html.plain("<table><tr><td><table><tr><td>a<td>b<tr><td>c<td>d</table></td></tr></table>")
+        == "a | b\nc | d"
+    )
 
 
 def test_deep_html_is_read() -> None:
@@ -179,9 +187,18 @@ def test_mail_reads_once() -> None:
 def test_of_alternatives_the_plain_one_is_read_wherever_it_stands() -> None:
     """The plain text of a mail is read though its HTML comes first; a plain text that says nothing gives way to it."""
     head = b"From: a@example.com\nSubject: Hi\nMIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=x\n\n"
-    page, words, silence = (f"--x\nContent-Type: text/{kind}\n\n".encode() + said for kind, said in ALTERNATIVES)
-    for parts, said in (([page, words], "plain 12"), ([words, page], "plain 12"), ([silence, page], "page 12")):
-        assert mail.read(source(head + b"\n".join([*parts, b"--x--"]))).leaves[0].text.rpartition("\n")[2] == said
+    page, words, silence = (
+        f"--x\nContent-Type: text/{kind}\n\n".encode() + said for kind, said in ALTERNATIVES
+    )
+    for parts, said in (
+        ([page, words], "plain 12"),
+        ([words, page], "plain 12"),
+        ([silence, page], "page 12"),
+    ):
+        assert (
+            mail.read(source(head + b"\n".join([*parts, b"--x--"]))).leaves[0].text.rpartition("\n")[2]
+            == said
+        )
 
 
 def test_html_mail_is_read_as_html() -> None:
@@ -193,15 +210,22 @@ def test_html_mail_is_read_as_html() -> None:
 @given(st.binary(max_size=300))
 def test_any_mail_is_read(tail: bytes) -> None:
     """Malformed mails are read as far as they go."""
-    assert mail.read(source(b"From: a\nSubject: b\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n" + tail)).leaves
+    assert mail.read(
+        source(b"From: a\nSubject: b\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n" + tail)
+    ).leaves
 
 
 def test_every_frame_of_a_tiff_is_a_page() -> None:
     """A fax of two frames has two pages, each with the size of its picture."""
-    assert image.read(source(DOCUMENTS["fax.tiff"])).leaves == (PageContent("", (800, 500)), PageContent("", (800, 500)))
+    assert image.read(source(DOCUMENTS["fax.tiff"])).leaves == (
+        PageContent("", (800, 500)),
+        PageContent("", (800, 500)),
+    )
 
 
-@pytest.mark.parametrize(("limits", "reason"), [({"max_pixels": 1000}, "too_large"), ({"max_pages": 1}, "too_many_pages")])
+@pytest.mark.parametrize(
+    ("limits", "reason"), [({"max_pixels": 1000}, "too_large"), ({"max_pages": 1}, "too_many_pages")]
+)
 def test_picture_limits_come_before_pixels(limits: dict[str, int], reason: str) -> None:
     """Size and frames are checked from the header."""
     with pytest.raises(DocumentError) as caught:
@@ -213,7 +237,10 @@ def test_picture_limits_come_before_pixels(limits: dict[str, int], reason: str) 
 def test_every_mode_becomes_rgb(mode: str) -> None:
     """White paper with black print stays that in every colour mode, also where it is see-through."""
     paper = Image.new("I;16", (80, 50), 65535) if mode == "I;16" else make.paper([], (80, 50)).convert(mode)
-    paper.paste(0 if mode in {"1", "L", "P", "I;16"} else Image.new("RGB", (40, 50), "black").convert(mode), (0, 0, 40, 50))
+    paper.paste(
+        0 if mode in {"1", "L", "P", "I;16"} else Image.new("RGB", (40, 50), "black").convert(mode),
+        (0, 0, 40, 50),
+    )
     with io.BytesIO() as file:
         paper.save(file, "TIFF")
         jpeg = image.render(source(file.getvalue()), [1])[1]

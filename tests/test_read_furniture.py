@@ -14,12 +14,17 @@ BODY = "Some {0} words of this page alone, enough of them that a header is a sma
 
 def pages(*lines: str, count: int = 4) -> list[str]:
     """Pages with a line on top; `{n}` in it is the page's number."""
-    return ["\n".join([*(line.format(n=n) for line in lines), BODY.format("abcdefgh"[n])]) for n in range(count)]
+    return [
+        "\n".join([*(line.format(n=n) for line in lines), BODY.format("abcdefgh"[n])]) for n in range(count)
+    ]
 
 
 def marked(texts: list[str]) -> list[str]:
     """What is marked on each page."""
-    return ["".join(text[start:end] for start, end in spans) for text, spans in zip(texts, repeated(texts), strict=True)]
+    return [
+        "".join(text[start:end] for start, end in spans)
+        for text, spans in zip(texts, repeated(texts), strict=True)
+    ]
 
 
 def test_header_is_marked_but_for_its_first_page() -> None:
@@ -35,14 +40,20 @@ def test_number_of_the_page_may_change() -> None:
 
 def test_amounts_are_no_furniture() -> None:
     """A line whose numbers neither stay nor count pages says something on each page."""
-    texts = ["\n".join([BODY.format("abcd"[n]), f"Carried forward {amount}"]) for n, amount in enumerate((120, 95, 300, 20))]
+    texts = [
+        "\n".join([BODY.format("abcd"[n]), f"Carried forward {amount}"])
+        for n, amount in enumerate((120, 95, 300, 20))
+    ]
     assert marked(texts) == [""] * 4
 
 
 def test_a_line_on_two_pages_of_many_is_no_furniture() -> None:
     """Only what stands on three pages runs; in a document of two pages both are enough."""
     texts = pages("Annual report", count=5)
-    others = ["\n".join([f"Chapter of {'xyz'[n]}", text.split("\n", 1)[1]]) if n < 3 else text for n, text in enumerate(texts)]
+    others = [
+        "\n".join([f"Chapter of {'xyz'[n]}", text.split("\n", 1)[1]]) if n < 3 else text
+        for n, text in enumerate(texts)
+    ]
     assert marked(others) == [""] * 5
     assert marked(texts[:2]) == ["", "Annual report\n"]
 
@@ -50,7 +61,12 @@ def test_a_line_on_two_pages_of_many_is_no_furniture() -> None:
 def test_a_bare_number_must_count_pages() -> None:
     """The same number under every page may be a piece of a formula; one that counts is the page's."""
     assert marked([f"{BODY.format('abcd'[n])}\n2" for n in range(4)]) == [""] * 4
-    assert marked([f"{BODY.format('abcd'[n])}\n- {n + 2} -" for n in range(4)]) == ["", "- 3 -", "- 4 -", "- 5 -"]
+    assert marked([f"{BODY.format('abcd'[n])}\n- {n + 2} -" for n in range(4)]) == [
+        "",
+        "- 3 -",
+        "- 4 -",
+        "- 5 -",
+    ]
 
 
 def test_header_of_a_chapter_is_marked_within_it() -> None:
@@ -59,7 +75,12 @@ def test_header_of_a_chapter_is_marked_within_it() -> None:
     assert marked(texts) == ["", "Part one\n", "Part one\n", "", "Part two\n", "Part two\n"]
 
 
-LINES = st.lists(st.sampled_from(["Header", "Page 1", "Page 2", "Page 3", "7", "", "Total 12", "Words and words of one page"]), max_size=12)
+LINES = st.lists(
+    st.sampled_from(
+        ["Header", "Page 1", "Page 2", "Page 3", "7", "", "Total 12", "Words and words of one page"]
+    ),
+    max_size=12,
+)
 
 
 @given(st.lists(LINES.map("\n".join), max_size=8))
@@ -72,7 +93,10 @@ def test_spans_are_sound(texts: list[str]) -> None:
         assert places == sorted(places)
         assert all(0 <= start < end <= len(text) for start, end in found)
         assert all(one[1] < two[0] for one, two in pairwise(found))
-        assert all((start == 0 or text[start - 1] == "\n") and (end == len(text) or text[end - 1] == "\n") for start, end in found)
+        assert all(
+            (start == 0 or text[start - 1] == "\n") and (end == len(text) or text[end - 1] == "\n")
+            for start, end in found
+        )
         assert sum(end - start for start, end in found) <= len(text) * LARGEST_SHARE
         earlier = {shape(line) for other in texts[:number] for line in other.split("\n")}
         lines = [line for start, end in found for line in text[start:end].split("\n") if line.strip()]

@@ -21,7 +21,9 @@ from schemas.pipeline import Document
 from tests.documents import hostile, make
 
 KILLED = frozenset({"error crashed", "error memory", "error timeout"})  # which of them depends on the machine
-LIMITS = ReadLimits(workers=2, timeout_s=120, memory_bytes=600 << 20, max_entries=2_000)  # time enough for a busy machine
+LIMITS = ReadLimits(
+    workers=2, timeout_s=120, memory_bytes=600 << 20, max_entries=2_000
+)  # time enough for a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,9 @@ def reader() -> Iterator[Reader]:
 def read(reader: Reader, folder: Path, name: str, data: bytes) -> list[Reading]:
     """The reading of a file, and those of what lies in it."""
     (folder / name).write_bytes(data)
-    return asyncio.run(reader.read([entry for entry in discover(folder, LIMITS) if isinstance(entry, FoundFile)]))
+    return asyncio.run(
+        reader.read([entry for entry in discover(folder, LIMITS) if isinstance(entry, FoundFile)])
+    )
 
 
 def outcome(document: Document) -> str:
@@ -48,26 +52,38 @@ def presentation() -> bytes:
     show.slides.add_slide(show.slide_layouts[5]).shapes.title.text = "Offer"
     with io.BytesIO() as file:
         show.save(file)
-        return hostile.with_parts(file.getvalue(), {"ppt/slides/slide1.xml": lambda xml: hostile.with_document_type(xml, b"Offer")})
+        return hostile.with_parts(
+            file.getvalue(), {"ppt/slides/slide1.xml": lambda xml: hostile.with_document_type(xml, b"Offer")}
+        )
 
 
 def letter(entity: str) -> bytes:
     """An OpenDocument text one of whose words is an entity."""
     data = make.opendocument("<text:p>Dear Offer</text:p>")
-    return hostile.with_parts(data, {"content.xml": lambda xml: hostile.with_document_type(xml, b"Offer", entity)})
+    return hostile.with_parts(
+        data, {"content.xml": lambda xml: hostile.with_document_type(xml, b"Offer", entity)}
+    )
 
 
 def workbook() -> bytes:
     """A workbook whose only word is an entity."""
-    data = hostile.xlsx('<sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>Offer</t></is></c></row></sheetData>')
-    return hostile.with_parts(data, {"xl/worksheets/sheet1.xml": lambda xml: hostile.with_document_type(xml, b"Offer")})
+    data = hostile.xlsx(
+        '<sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>Offer</t></is></c></row></sheetData>'
+    )
+    return hostile.with_parts(
+        data, {"xl/worksheets/sheet1.xml": lambda xml: hostile.with_document_type(xml, b"Offer")}
+    )
 
 
 HTML_MAIL = b"From: a@example.com\nTo: b@example.com\nMIME-Version: 1.0\nContent-Type: text/html\n\n"
 REFUSED = {  # name: (maker, what the row says, a word of its sentence)
     "media_bomb.docx": (hostile.media_bomb, "error bomb", "max_unpacked_bytes"),
     "overlapping.zip": (hostile.overlapping_zip, "error bomb", "share bytes"),
-    "crowded.zip": (lambda: make.zipped({f"{n}.txt": b"" for n in range(40_000)}), "error bomb", "max_entries"),
+    "crowded.zip": (
+        lambda: make.zipped({f"{n}.txt": b"" for n in range(40_000)}),
+        "error bomb",
+        "max_entries",
+    ),
     "many_attachments.eml": (lambda: hostile.many_attachments(2_500), "error bomb", "max_entries"),
     "lying.xlsx": (hostile.lying_xlsx, "error bomb", "unpacks to more"),
     "far_cells.xlsx": (hostile.far_cells, "error too_large", "max_cells"),
@@ -134,13 +150,19 @@ def test_a_hazard_is_refused_with_its_reason(reader: Reader, tmp_path: Path, nam
     [(b"\xff\xd8 no more", "/DCTDecode"), (b"no picture", "/JPXDecode"), (b"no flate", "/FlateDecode")],
     ids=["jpeg", "jpeg 2000", "flate"],
 )
-def test_a_picture_that_cannot_be_decoded_is_no_empty_page(reader: Reader, tmp_path: Path, data: bytes, coding: str) -> None:
+def test_a_picture_that_cannot_be_decoded_is_no_empty_page(
+    reader: Reader, tmp_path: Path, data: bytes, coding: str
+) -> None:
     """A scan whose picture is broken is trouble, and beside a good page it is named and flagged; white paper is just empty."""
     broken = hostile.pictured(data, 200, coding)
     (reading,) = read(reader, tmp_path, "a.pdf", broken)
     assert outcome(reading.document) == "error corrupt"
     assert "the pictures on page(s) 1" in reading.document.detail
-    with pikepdf.open(io.BytesIO(make.documents()["invoice.pdf"])) as book, pikepdf.open(io.BytesIO(broken)) as scan, io.BytesIO() as file:
+    with (
+        pikepdf.open(io.BytesIO(make.documents()["invoice.pdf"])) as book,
+        pikepdf.open(io.BytesIO(broken)) as scan,
+        io.BytesIO() as file,
+    ):
         book.pages.insert(1, scan.pages[0])
         book.save(file)
         (reading,) = read(reader, tmp_path, "a.pdf", file.getvalue())
@@ -156,7 +178,9 @@ def test_a_hazard_that_is_harmless_is_read(reader: Reader, tmp_path: Path, name:
     """What only looks like much is read, with its words, within the limits."""
     make_it, words = READ[name]
     readings = read(reader, tmp_path, name, make_it())
-    assert [reading.document.status for reading in readings] == ["ok"] * len(readings), readings[0].document.detail
+    assert [reading.document.status for reading in readings] == ["ok"] * len(readings), readings[
+        0
+    ].document.detail
     pages = [page for reading in readings for page in reading.pages]
     assert words in "\n".join(page.text for page in pages)
     assert words or any(page.image_px for page in pages)
@@ -172,7 +196,11 @@ def test_a_hazard_that_shows_nothing_is_empty(reader: Reader, tmp_path: Path, na
 
 def test_every_hazard_has_a_case() -> None:
     """No maker of hostile files is left without a test that reads what it makes."""
-    makers = {name for name, made in vars(hostile).items() if isfunction(made) and made.__module__ == hostile.__name__ and name[0] != "_"}
+    makers = {
+        name
+        for name, made in vars(hostile).items()
+        if isfunction(made) and made.__module__ == hostile.__name__ and name[0] != "_"
+    }
     tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
     assert {name for name in makers if f"hostile.{name}" not in tests} - {"raw_pdf", "stream"} == set()
 
@@ -181,7 +209,9 @@ def test_every_hazard_has_a_case() -> None:
 def test_a_hazard_that_kills_costs_only_itself(reader: Reader, tmp_path: Path, name: str) -> None:
     """A file that takes its worker's memory, time or life is a row that names the limit; the file beside it is read."""
     (tmp_path / "good.txt").write_text("good words")
-    by_path = {reading.document.path: reading.document for reading in read(reader, tmp_path, name, DEADLY[name]())}
+    by_path = {
+        reading.document.path: reading.document for reading in read(reader, tmp_path, name, DEADLY[name]())
+    }
     assert outcome(by_path[name]) in KILLED
     assert "memory_bytes" in by_path[name].detail or "timeout_s" in by_path[name].detail
     assert outcome(by_path["good.txt"]) == "ok"
@@ -192,7 +222,9 @@ def test_a_hazard_that_kills_costs_only_itself(reader: Reader, tmp_path: Path, n
     [("template.docx", hostile.outside_relations), ("frames.html", hostile.outside_html)],
     ids=["docx", "html"],
 )
-def test_nothing_outside_is_fetched(reader: Reader, tmp_path: Path, name: str, make_it: Callable[[str], bytes]) -> None:
+def test_nothing_outside_is_fetched(
+    reader: Reader, tmp_path: Path, name: str, make_it: Callable[[str], bytes]
+) -> None:
     """A template, a picture, a frame or a script at an address is not asked for: nobody knocks at the door it names."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         door.setblocking(False)
@@ -207,7 +239,11 @@ def test_a_folder_of_zips_of_zips_ends(tmp_path: Path) -> None:
     with Reader(ReadLimits(workers=1, max_entries=200)) as reader:
         readings = read(reader, tmp_path, "zips.zip", hostile.nested_zip_bomb())
     documents = [reading.document for reading in readings]
-    assert {outcome(document) for document in documents} == {"ok container", "skipped unsupported", "error bomb"}
+    assert {outcome(document) for document in documents} == {
+        "ok container",
+        "skipped unsupported",
+        "error bomb",
+    }
     assert all("limit max_" in document.detail for document in documents if document.reason == "bomb")
 
 
@@ -223,7 +259,9 @@ def test_limits_are_shared_by_all_stretches(tmp_path: Path) -> None:
     while opened.more_from is not None:
         opened = read_file(found, terms, SlotRange(opened.more_from, soft_s=0, spent=opened.spent))
         readings += opened.readings
-    assert [outcome(reading.document) for reading in readings] == ["ok container"] * 2 + ["ok"] * 3 + ["error bomb"] * 14
+    assert [outcome(reading.document) for reading in readings] == ["ok container"] * 2 + ["ok"] * 3 + [
+        "error bomb"
+    ] * 14
 
 
 def test_files_below_thousands_of_folders_are_read(reader: Reader, tmp_path: Path) -> None:

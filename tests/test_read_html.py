@@ -15,7 +15,11 @@ def read(markup: str, encoding: str = "utf-8") -> Content:
 
 @pytest.mark.parametrize(
     "hidden",
-    ['<p style="color: red; display:none">secret</p>', "<div hidden><p>sec<b>ret</b></div>", '<ul STYLE="Display : None"><li>secret</ul>'],
+    [
+        '<p style="color: red; display:none">secret</p>',
+        "<div hidden><p>sec<b>ret</b></div>",
+        '<ul STYLE="Display : None"><li>secret</ul>',
+    ],
 )
 def test_hidden_text_is_left_out_counted_and_flagged(hidden: str) -> None:
     """What an element hides by its own attributes is not in the text; how much it is stands in the row."""
@@ -70,8 +74,12 @@ def test_title_and_author_are_properties() -> None:
 )
 def test_every_way_to_name_an_encoding(head: str, encoding: str) -> None:
     """Meta elements of both kinds, an XML declaration and byte order marks are believed where they fit."""
-    words = {"cp1251": "Счёт", "cp932": "請求書", "gb18030": "發票 合同", "iso-8859-2": "žluťoučký"}.get(encoding, "café")
-    assert read(f"{head}<html><body><p>{words} 12</p></body></html>", encoding).leaves[0].text == f"{words} 12"
+    words = {"cp1251": "Счёт", "cp932": "請求書", "gb18030": "發票 合同", "iso-8859-2": "žluťoučký"}.get(
+        encoding, "café"
+    )
+    assert (
+        read(f"{head}<html><body><p>{words} 12</p></body></html>", encoding).leaves[0].text == f"{words} 12"
+    )
 
 
 def test_deep_hidden_nests_are_read() -> None:
@@ -93,6 +101,8 @@ def test_what_lies_too_deep_loses_its_tags_and_says_so() -> None:
     assert deep.leaves[0].text == "core\n- end"
     assert "more than 10,000 deep" in deep.detail
     assert read("<a name=x>" * 10_100 + "<table><tr><td>1<td>2</table>").leaves[0].text == "1 | 2"
-    assert html.flattened("<a" * 200_000) == "<a" * 200_000  # seconds grow with the length, not with its square
+    assert (
+        html.flattened("<a" * 200_000) == "<a" * 200_000
+    )  # seconds grow with the length, not with its square
     wide = "<div><span>a</span><p>b<br></div>" * 6_000 + "<table>" + "<tr><td>c<td>d" * 6_000 + "</table>"
     assert html.flattened(wide) == wide

@@ -71,11 +71,18 @@ def test_photos_stand_upright(orientation: int) -> None:
     source = Source(saved(shot, "JPEG", quality=95, exif=exif), ReadLimits())
     assert image.read(source).leaves == (PageContent("", (80, 40)),)
     upright = Image.open(io.BytesIO(image.render(source, [1])[1])).convert("L")
-    assert [make.grey(upright, place) > 128 for place in ((5, 5), (75, 5), (5, 35), (75, 35))] == [False, True, True, True]
+    assert [make.grey(upright, place) > 128 for place in ((5, 5), (75, 5), (5, 35), (75, 35))] == [
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_giant_frame_behind_a_small_one_is_refused() -> None:
     """Every frame is measured, not the first alone."""
-    data = saved(Image.new("1", (10, 10)), "TIFF", save_all=True, append_images=[Image.new("1", (4000, 4000))])
+    data = saved(
+        Image.new("1", (10, 10)), "TIFF", save_all=True, append_images=[Image.new("1", (4000, 4000))]
+    )
     with pytest.raises(DocumentError, match="max_pixels"):
         image.read(Source(data, ReadLimits(max_pixels=1_000_000)))

@@ -68,7 +68,9 @@ def test_streams_come_out_whole() -> None:
 def test_loop_of_sectors_ends() -> None:
     """A chain that leads back to itself is read once around."""
     data = bytearray(make.compound({"a": b"1" * 4096}))
-    data[512 + 4 * 3 : 512 + 4 * 4] = (2).to_bytes(4, "little")  # the second sector of the stream names the first
+    data[512 + 4 * 3 : 512 + 4 * 4] = (2).to_bytes(
+        4, "little"
+    )  # the second sector of the stream names the first
     assert Compound(bytes(data)).read("a") == b"1" * 4096
 
 
@@ -82,7 +84,9 @@ def test_any_ole_bytes_are_a_container_or_none(noise: bytes, at: int) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
-@pytest.mark.parametrize("words", ["Invoice 7, due 31 May", "合同编号 HT-2024-001\n甲方 北京示例科技有限公司\n", "Счёт № 12"])
+@pytest.mark.parametrize(
+    "words", ["Invoice 7, due 31 May", "合同编号 HT-2024-001\n甲方 北京示例科技有限公司\n", "Счёт № 12"]
+)
 def test_wide_text_without_a_mark_is_text(words: str, encoding: str) -> None:
     """Text of two or four bytes a character is known without a mark, in any script, and in the right byte order."""
     data = (words * 20).encode(encoding)
@@ -96,7 +100,10 @@ def test_narrow_text_is_not_taken_for_wide(words: str) -> None:
     assert wide(words.replace("\0", " ").encode("utf-8", "replace")) == []
 
 
-@pytest.mark.parametrize("text", [b'{"total": 12.5}', b"<?xml version='1.0'?><order/>", b"total: 12\n- a", b"\\documentclass{article}"])
+@pytest.mark.parametrize(
+    "text",
+    [b'{"total": 12.5}', b"<?xml version='1.0'?><order/>", b"total: 12\n- a", b"\\documentclass{article}"],
+)
 def test_other_text_is_text(text: bytes) -> None:
     """JSON, XML, YAML and TeX are plain text, whatever they are called."""
     assert media_type(text, b"a.bin") == "text/plain"

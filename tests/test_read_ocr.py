@@ -20,7 +20,12 @@ needs_engine = pytest.mark.skipif(not available(), reason="the extra `ocr` is no
 
 def test_a_label_and_its_amount_are_one_line() -> None:
     """Boxes at one height are one line from left to right, though their tops differ; the order they came in does not matter."""
-    boxes = [Box("Total", 10, 100, 130), Box("12.00", 300, 104, 134), Box("VAT", 10, 140, 170), Box("2.10", 300, 138, 168)]
+    boxes = [
+        Box("Total", 10, 100, 130),
+        Box("12.00", 300, 104, 134),
+        Box("VAT", 10, 140, 170),
+        Box("2.10", 300, 138, 168),
+    ]
     for seed in range(5):
         shuffled = random.Random(seed).sample(boxes, len(boxes))
         assert lines(shuffled) == "Total 12.00\nVAT 2.10"
@@ -28,7 +33,10 @@ def test_a_label_and_its_amount_are_one_line() -> None:
 
 def test_small_print_beside_a_headline_keeps_its_lines() -> None:
     """Two small lines beside one tall word are not pressed into one."""
-    assert lines([Box("INVOICE", 10, 0, 80), Box("Acme", 300, 0, 20), Box("Utrecht", 300, 60, 80)]).count("\n") >= 1
+    assert (
+        lines([Box("INVOICE", 10, 0, 80), Box("Acme", 300, 0, 20), Box("Utrecht", 300, 60, 80)]).count("\n")
+        >= 1
+    )
 
 
 @needs_engine
@@ -76,7 +84,12 @@ async def test_the_same_scan_is_seen_once(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Reader, "_recognise", counted)
     scan = make.documents()["palette.png"]
-    for name, data in {"a.png": scan, "b.png": scan, "c.zip": make.zipped({"d.png": scan}), "e.png": scan}.items():
+    for name, data in {
+        "a.png": scan,
+        "b.png": scan,
+        "c.zip": make.zipped({"d.png": scan}),
+        "e.png": scan,
+    }.items():
         (tmp_path / name).write_bytes(data)
     readings = await streamed(tmp_path, monkeypatch)
     scans = [one for path, one in readings.items() if path.endswith(".png")]

@@ -38,7 +38,11 @@ def without_extra(patch: pytest.MonkeyPatch, programs: Path) -> None:
 @needs_extra
 def test_rich_text_keeps_accents_and_rows() -> None:
     """Escaped characters come out as they are meant, and the cells of a table row stand apart on one line."""
-    assert [line for line in read(RTF).leaves[0].text.splitlines() if line] == ["Rechnung für Müller", "Bolts | 12.00", "Total 12.00"]
+    assert [line for line in read(RTF).leaves[0].text.splitlines() if line] == [
+        "Rechnung für Müller",
+        "Bolts | 12.00",
+        "Total 12.00",
+    ]
 
 
 @needs_extra
@@ -46,10 +50,22 @@ def test_rich_text_keeps_accents_and_rows() -> None:
     ("name", "words"),
     [
         ("office/unstructured__fake.doc", ["Lorem ipsum dolor sit amet."]),
-        ("office/tika__testWORD.doc", ["Apache Tika:", "http://tika.apache.org/", "This links to The Main Heading Bookmark"]),
-        ("office/docling__legacy_sample.doc", ["Figure 1: This is a cute duckling", "\nLeaves | Ash, Elm, Maple | 50\n"]),
-        ("office/unstructured__fake-power-point.ppt", ["Adding a Bullet Slide", "Here is some text in a text box!"]),
-        ("mail/markitdown__test_outlook_msg.msg", ["Subject: Test Email Message", "This is the body of the test email message"]),
+        (
+            "office/tika__testWORD.doc",
+            ["Apache Tika:", "http://tika.apache.org/", "This links to The Main Heading Bookmark"],
+        ),
+        (
+            "office/docling__legacy_sample.doc",
+            ["Figure 1: This is a cute duckling", "\nLeaves | Ash, Elm, Maple | 50\n"],
+        ),
+        (
+            "office/unstructured__fake-power-point.ppt",
+            ["Adding a Bullet Slide", "Here is some text in a text box!"],
+        ),
+        (
+            "mail/markitdown__test_outlook_msg.msg",
+            ["Subject: Test Email Message", "This is the body of the test email message"],
+        ),
         ("broken/own__doc_is_rtf.doc", ["Hello from RTF named doc."]),
     ],
 )
@@ -102,14 +118,20 @@ def test_attachments_of_a_msg_are_handed_on(corpus: Path) -> None:
 def test_an_attached_mail_is_named() -> None:
     """A mail within a msg is a storage and no file: it is named as not read."""
     folder = "__attach_version1.0_#00000000"
-    streams = {f"{folder}/__substg1.0_3001001F": "Re: bolts".encode("utf-16-le"), "__properties_version1.0": b""}
+    streams = {
+        f"{folder}/__substg1.0_3001001F": "Re: bolts".encode("utf-16-le"),
+        "__properties_version1.0": b"",
+    }
     inner, left = office._attachments(make.compound(streams))
     assert (inner, left) == ((), ("Re: bolts",))
 
 
 @pytest.mark.parametrize(
     "streams",
-    [{"WordDocument": b"\xec\xa5" + bytes(9) + b"\x01"}, {"PowerPoint Document": b"", "EncryptedSummary": b""}],
+    [
+        {"WordDocument": b"\xec\xa5" + bytes(9) + b"\x01"},
+        {"PowerPoint Document": b"", "EncryptedSummary": b""},
+    ],
 )
 def test_a_password_is_asked_for_by_name(streams: dict[str, bytes]) -> None:
     """Old files that are encrypted say so, whether or not anything is installed that could read them."""
@@ -118,8 +140,15 @@ def test_a_password_is_asked_for_by_name(streams: dict[str, bytes]) -> None:
     assert caught.value.reason == "encrypted"
 
 
-@pytest.mark.parametrize(("data", "other"), [(RTF, True), (make.compound({"__properties_version1.0": b""}), False)])
-def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data: bytes, other: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    ("data", "other"), [(RTF, True), (make.compound({"__properties_version1.0": b""}), False)]
+)
+def test_without_the_extra_it_is_said_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    data: bytes,
+    other: bool,  # noqa: FBT001
+) -> None:
     """Nothing is installed that reads it: unsupported, with the command to type; LibreOffice is named where it would do."""
     without_extra(monkeypatch, tmp_path)
     with pytest.raises(DocumentError) as caught:
@@ -154,7 +183,9 @@ def test_libreoffice_is_asked_where_it_is_installed(monkeypatch: pytest.MonkeyPa
     assert not Path((tmp_path / "folder").read_text()).exists()
 
 
-def test_a_hanging_libreoffice_is_ended_with_its_children(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_hanging_libreoffice_is_ended_with_its_children(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """It is stopped before the worker's own limit, and so is what it started."""
     program(
         tmp_path,
@@ -182,7 +213,9 @@ def test_nothing_found_is_never_ok(tmp_path: Path) -> None:
     """A file in which the extra finds nothing is an empty row that says so."""
     (tmp_path / "a.rtf").write_bytes(rb"{\rtf1\ansi }")
     with Reader(ReadLimits(workers=1)) as reader:
-        (reading,) = asyncio.run(reader.read([entry for entry in discover(tmp_path, ReadLimits()) if isinstance(entry, FoundFile)]))
+        (reading,) = asyncio.run(
+            reader.read([entry for entry in discover(tmp_path, ReadLimits()) if isinstance(entry, FoundFile)])
+        )
     assert (reading.document.status, reading.document.reason) == ("empty", "no_text")
     assert "office" in reading.document.detail
 
@@ -199,5 +232,7 @@ def test_what_needs_an_extra_is_skipped_and_not_an_error(tmp_path: Path) -> None
     )
     environ = {**os.environ, "PATH": str(tmp_path)}
     root = Path(__file__).resolve().parents[1]
-    done = subprocess.run([sys.executable, "-c", script], cwd=root, env=environ, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, env=environ, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["skipped", "unsupported", "application/rtf"]

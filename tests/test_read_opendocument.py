@@ -51,7 +51,17 @@ def test_body_in_order() -> None:
         f"<text:p>Box:<draw:frame><draw:text-box>{p('inside')}</draw:text-box></draw:frame></text:p>"
         + p('Total<text:tab/>12<text:s text:c="2"/><text:span>EUR</text:span><text:line-break/>net')
     )
-    assert lines(body) == ["Offer", "- outer", "- inner", "Item | Price", "Both", "Box:", "inside", "Total\t12  EUR", "net"]
+    assert lines(body) == [
+        "Offer",
+        "- outer",
+        "- inner",
+        "Item | Price",
+        "Both",
+        "Box:",
+        "inside",
+        "Total\t12  EUR",
+        "net",
+    ]
 
 
 def test_tables_in_tables_are_read_once() -> None:
@@ -67,12 +77,17 @@ def test_tables_in_tables_are_read_once() -> None:
 def test_a_file_cannot_ask_for_a_billion_blanks() -> None:
     """Counts in a file are bounded: blanks of a run and repeated cells."""
     cells = cell("x", 'table:number-columns-repeated="900000000"')
-    assert sum(map(len, lines(p('a<text:s text:c="900000000"/>b') + f"<table:table>{row(cells)}</table:table>"))) < 10_000
+    assert (
+        sum(map(len, lines(p('a<text:s text:c="900000000"/>b') + f"<table:table>{row(cells)}</table:table>")))
+        < 10_000
+    )
 
 
 def test_cells_of_a_wide_row_are_kept() -> None:
     """Only what is repeated is bounded: every cell that stands in the file is read, however many there are."""
-    (line,) = lines(f"<table:table>{row(''.join(cell(f'c{number}') for number in range(1_200)))}</table:table>")
+    (line,) = lines(
+        f"<table:table>{row(''.join(cell(f'c{number}') for number in range(1_200)))}</table:table>"
+    )
     assert line.split(" | ") == [f"c{number}" for number in range(1_200)]
 
 
@@ -80,7 +95,9 @@ def test_deleted_and_hidden_text_is_left_out() -> None:
     """What a tracked change deleted, and what a style hides, is not there; insertions are."""
     change = f"<text:changed-region><text:deletion>{p('100')}</text:deletion></text:changed-region>"
     hide = '<style:style style:name="T1"><style:text-properties text:display="none"/></style:style>'
-    price = p('Price <text:change text:change-id="1"/>250<text:span text:style-name="T1"> secret</text:span> euros')
+    price = p(
+        'Price <text:change text:change-id="1"/>250<text:span text:style-name="T1"> secret</text:span> euros'
+    )
     assert lines(f"<text:tracked-changes>{change}</text:tracked-changes>{price}", hide) == ["Price 250 euros"]
 
 
@@ -89,8 +106,14 @@ def test_notes_stand_at_the_end_of_their_page() -> None:
     note = "<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>net of tax</text:p></text:note-body></text:note>"
     comment = "<office:annotation><text:p>check</text:p></office:annotation>"
     style = '<style:style style:name="B"><style:paragraph-properties fo:break-before="page"/></style:style>'
-    data = made(p(f"Price{note} 12") + p(f"Terms{comment}", "B") + p("Three<text:soft-page-break/>four"), styles=style)
-    assert [leaf.text for leaf in read(data).leaves] == ["Price[1] 12\n[1] net of tax", "Terms[2]\nThree\n[2] Comment: check", "four"]
+    data = made(
+        p(f"Price{note} 12") + p(f"Terms{comment}", "B") + p("Three<text:soft-page-break/>four"), styles=style
+    )
+    assert [leaf.text for leaf in read(data).leaves] == [
+        "Price[1] 12\n[1] net of tax",
+        "Terms[2]\nThree\n[2] Comment: check",
+        "four",
+    ]
 
 
 def test_header_footer_and_properties() -> None:
@@ -119,7 +142,10 @@ def test_slides_are_pages() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (zipped({"content.xml": b"<a/>", "META-INF/manifest.xml": b"<m><encryption-data/></m>"}), "encrypted"),
+        (
+            zipped({"content.xml": b"<a/>", "META-INF/manifest.xml": b"<m><encryption-data/></m>"}),
+            "encrypted",
+        ),
         (zipped({"content.xml": b"<a><b></a>"}), "corrupt"),
         (zipped({"content.xml": b"<a/>"}), "corrupt"),
         (zipped({"other.xml": b"<a/>"}), "corrupt"),

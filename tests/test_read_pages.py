@@ -54,7 +54,9 @@ def test_own_documents_are_read(reader: Reader) -> None:
     for name in make.documents():
         document, pages = readings[name].document, readings[name].pages
         assert (document.status, document.page_count) == ("ok", len(pages)), name
-        assert [(page.document, page.number) for page in pages] == [(document.sha256, n) for n in range(1, len(pages) + 1)]
+        assert [(page.document, page.number) for page in pages] == [
+            (document.sha256, n) for n in range(1, len(pages) + 1)
+        ]
         assert document.media_type in READERS
         assert document.size_bytes == (DOCUMENTS / name).stat().st_size
     assert readings["mixed.pdf"].pages[1].image_px == (1241, 1754)
@@ -93,10 +95,17 @@ def test_same_bytes_read_the_same(reader: Reader) -> None:
         (hostile.entity_bomb(), "error", "corrupt", "document"),
         (hostile.outside_entity("/etc/passwd"), "error", "corrupt", "document type"),
         (hostile.large_png(), "error", "too_large", "max_pixels"),
-        (make.documents()["fax.tiff"][:200], "error", "corrupt", "<_io.BytesIO object>"),  # no address, so that rows stay as they are
+        (
+            make.documents()["fax.tiff"][:200],
+            "error",
+            "corrupt",
+            "<_io.BytesIO object>",
+        ),  # no address, so that rows stay as they are
     ],
 )
-def test_what_cannot_be_read_says_why(reader: Reader, tmp_path: Path, data: bytes, status: str, reason: str, words: str) -> None:
+def test_what_cannot_be_read_says_why(
+    reader: Reader, tmp_path: Path, data: bytes, status: str, reason: str, words: str
+) -> None:
     """A broken, locked, hostile, empty or unknown file has no text, a status, a reason and a sentence; never ok, never a crash."""
     (reading,) = read(reader, filled(tmp_path, file_bin=data)).values()
     document = reading.document
@@ -108,12 +117,17 @@ def test_what_cannot_be_read_says_why(reader: Reader, tmp_path: Path, data: byte
 def test_one_bad_file_costs_only_itself(tmp_path: Path) -> None:
     """A file that kills the parser and one that takes too long share a task with good ones: all good ones are read."""
     good = {f"good{number}_txt": b"hello %d" % number for number in range(5)}
-    filled(tmp_path, bomb_pdf=hostile.flate_bomb(1_000_000_000), slow_docx=hostile.many_paragraphs(1_250_000), **good)
+    filled(
+        tmp_path,
+        bomb_pdf=hostile.flate_bomb(1_000_000_000),
+        slow_docx=hostile.many_paragraphs(1_250_000),
+        **good,
+    )
     with Reader(ReadLimits(workers=2, timeout_s=2, memory_bytes=600 << 20)) as reader:
         readings = read(reader, tmp_path)
-    assert {path: reading.document.status for path, reading in readings.items() if path.startswith("good")} == dict.fromkeys(
-        (name.replace("_", ".") for name in good), "ok"
-    )
+    assert {
+        path: reading.document.status for path, reading in readings.items() if path.startswith("good")
+    } == dict.fromkeys((name.replace("_", ".") for name in good), "ok")
     assert readings["bomb.pdf"].document.reason in {"crashed", "memory", "timeout"}
     assert readings["slow.docx"].document.reason in {"timeout", "memory"}
 
@@ -127,7 +141,13 @@ LIMITED = [  # the limit, a bound that the file passes, the path of the row that
     ("max_pages", 1, "a.tiff", "2", {"a_tiff": make.documents()["fax.tiff"]}),
     ("max_pages", 1, "a.docx", "2", {"a_docx": make.documents()["contract.docx"]}),
     ("max_pages", 2, "a.txt", "3", {"a_txt": b"one\ftwo\fthree"}),
-    ("max_cells", 20, "a.xlsx", "400", {"a_xlsx": hostile.xlsx(f"<sheetData>{CELL.format(1)}{CELL.format(400)}</sheetData>")}),
+    (
+        "max_cells",
+        20,
+        "a.xlsx",
+        "400",
+        {"a_xlsx": hostile.xlsx(f"<sheetData>{CELL.format(1)}{CELL.format(400)}</sheetData>")},
+    ),
     ("max_pixels", 1_000, "a.png", "400,000", {"a_png": make.documents()["palette.png"]}),
     ("max_unpacked_bytes", 2_000, "a.zip", "3,000", {"a_zip": BOX}),
     ("max_entry_bytes", 2_000, "a.zip/in.txt", "3,000", {"a_zip": BOX}),
@@ -137,8 +157,12 @@ LIMITED = [  # the limit, a bound that the file passes, the path of the row that
 ]
 
 
-@pytest.mark.parametrize(("limit", "bound", "path", "amount", "files"), LIMITED, ids=[f"{one[0]} {one[2]}" for one in LIMITED])
-def test_limits_have_a_voice(tmp_path: Path, limit: str, bound: int, path: str, amount: str, files: dict[str, bytes]) -> None:
+@pytest.mark.parametrize(
+    ("limit", "bound", "path", "amount", "files"), LIMITED, ids=[f"{one[0]} {one[2]}" for one in LIMITED]
+)
+def test_limits_have_a_voice(
+    tmp_path: Path, limit: str, bound: int, path: str, amount: str, files: dict[str, bytes]
+) -> None:
     """Over a limit, the row says which, how much it is, what the file takes, and that raising it helps; raised, the file is read."""
     for name, data in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +172,9 @@ def test_limits_have_a_voice(tmp_path: Path, limit: str, bound: int, path: str, 
         entries = list(discover(tmp_path, limits))
         with Reader(limits) as reader:
             readings = asyncio.run(reader.read([entry for entry in entries if isinstance(entry, FoundFile)]))
-        rows = [entry for entry in entries if isinstance(entry, Document)] + [reading.document for reading in readings]
+        rows = [entry for entry in entries if isinstance(entry, Document)] + [
+            reading.document for reading in readings
+        ]
         outcomes.append({row.path: row for row in rows})
     refused, lifted = outcomes
     assert refused[path].status in ("error", "skipped")
@@ -168,7 +194,10 @@ def test_content_decides_and_not_the_name(reader: Reader, tmp_path: Path) -> Non
     documents = make.documents()
     filled(tmp_path, a_docx=documents["invoice.pdf"], b_pdf=documents["prices.html"])
     readings = read(reader, tmp_path)
-    assert [readings[name].document.media_type for name in ("a.docx", "b.pdf")] == ["application/pdf", "text/html"]
+    assert [readings[name].document.media_type for name in ("a.docx", "b.pdf")] == [
+        "application/pdf",
+        "text/html",
+    ]
 
 
 def images(reader: Reader, inbox: Path, name: str, numbers: Sequence[int]) -> dict[int, Image.Image]:
@@ -198,15 +227,22 @@ def test_every_picture_is_of_its_own_page(reader: Reader, tmp_path: Path) -> Non
             canvas.showPage()
 
     pictures = images(reader, filled(tmp_path, a_pdf=make.pdf(draw)), "a.pdf", range(1, 11))
-    shares = {number: 1 - ImageStat.Stat(picture.convert("L")).mean[0] / 255 for number, picture in pictures.items()}
-    assert {number: round(10 * share) for number, share in shares.items()} == {number: number for number in range(1, 11)}
+    shares = {
+        number: 1 - ImageStat.Stat(picture.convert("L")).mean[0] / 255 for number, picture in pictures.items()
+    }
+    assert {number: round(10 * share) for number, share in shares.items()} == {
+        number: number for number in range(1, 11)
+    }
 
 
 def test_sideways_photo_is_upright(reader: Reader) -> None:
     """The picture is turned as its EXIF data says: the print stands at the upper left, and the file says so no more."""
     picture = images(reader, DOCUMENTS, "sideways.jpg", [1])[1]
     assert picture.size == (800, 500)
-    darkest = [min(picture.convert("L").crop(corner).tobytes()) for corner in ((0, 0, 400, 200), (400, 300, 800, 500))]
+    darkest = [
+        min(picture.convert("L").crop(corner).tobytes())
+        for corner in ((0, 0, 400, 200), (400, 300, 800, 500))
+    ]
     assert darkest[0] < 100
     assert darkest[1] > 200
     assert picture.getexif().get(0x0112, 1) == 1
@@ -257,7 +293,10 @@ def test_trouble_beside_the_files_is_a_row(tmp_path: Path, monkeypatch: pytest.M
         again = read(reader, tmp_path)
     documents = [readings[name].document for name in ("a.txt", "b.bin")]
     assert [(document.status, document.reason) for document in documents] == [("error", "crashed")] * 2
-    assert all("No space left on device" in document.detail and "run again" in document.detail for document in documents)
+    assert all(
+        "No space left on device" in document.detail and "run again" in document.detail
+        for document in documents
+    )
     assert again["a.txt"].document.status == "ok"
 
 
@@ -269,11 +308,16 @@ def test_parent_imports_no_document_library() -> None:
         "heavy |= {'rapidocr', 'onnxruntime', 'cv2', 'numpy'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=DOCUMENTS.parents[1], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=DOCUMENTS.parents[1], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 
-NOT_READ = ("markitdown__random.bin", "unstructured__DA-1p.heic")  # no document, and a picture whose format is not read
+NOT_READ = (
+    "markitdown__random.bin",
+    "unstructured__DA-1p.heic",
+)  # no document, and a picture whose format is not read
 
 
 def as_expected(expected: str, reading: Reading, pages: Sequence[Page]) -> bool:
@@ -310,4 +354,6 @@ def test_corpus_ends_as_its_manifest_says(corpus: Path) -> None:
     pages: dict[str, list[Page]] = {}
     for reading in every:
         pages.setdefault(reading.document.container or reading.document.path, []).extend(reading.pages)
-    assert not [r.document for r in readings if not as_expected(expected[r.document.path], r, pages[r.document.path])]
+    assert not [
+        r.document for r in readings if not as_expected(expected[r.document.path], r, pages[r.document.path])
+    ]

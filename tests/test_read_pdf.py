@@ -80,7 +80,11 @@ def test_text_of_private_characters_needs_a_picture() -> None:
 def test_damage_is_repaired_and_told(damage: str) -> None:
     """A PDF without its tail or with a wrong cross-reference is read whole; what was repaired stands in the detail."""
     data = DOCUMENTS["invoice.pdf"]
-    broken = data[:-200] if damage == "tail" else data.replace(b"startxref", b"startxxxx").replace(b"xref\n", b"xxxx\n")
+    broken = (
+        data[:-200]
+        if damage == "tail"
+        else data.replace(b"startxref", b"startxxxx").replace(b"xref\n", b"xxxx\n")
+    )
     content = read(Source(broken, ReadLimits()))
     assert [leaf.text for leaf in content.leaves] == [leaf.text for leaf in leaves(data)]
 
@@ -107,6 +111,9 @@ def test_render_leaves_out_what_is_no_page() -> None:
 def test_words_broken_at_a_line_end_are_whole() -> None:
     """PDFium's mark for a hyphen at a line end never reaches the text."""
     data = make.pdf(
-        lambda canvas: [canvas.drawString(72, 760 - 20 * n, line) for n, line in enumerate(["the com-", "pile time", "X-", "12"])]
+        lambda canvas: [
+            canvas.drawString(72, 760 - 20 * n, line)
+            for n, line in enumerate(["the com-", "pile time", "X-", "12"])
+        ]
     )
     assert "\ufffe" not in leaves(data)[0].text

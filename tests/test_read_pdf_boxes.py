@@ -68,7 +68,13 @@ def test_span_over_lines_has_a_box_a_line() -> None:
 
 def test_cells_of_a_table_are_found() -> None:
     """In a table that was put back into rows a cell is found where it was drawn."""
-    rows = [["Item", "Amount"], ["Chair", "120.00"], ["Table", "300.00"], ["Sofa", "840.00"], ["Lamp", "55.00"]]
+    rows = [
+        ["Item", "Amount"],
+        ["Chair", "120.00"],
+        ["Table", "300.00"],
+        ["Sofa", "840.00"],
+        ["Lamp", "55.00"],
+    ]
 
     def table(canvas: Canvas) -> None:
         for column in range(2):
@@ -89,9 +95,14 @@ def test_boxes_of_a_turned_page_are_as_it_is_shown(turned: int) -> None:
         document.pages[0].rotate(turned, relative=False)
         document.save(file)
         data = file.getvalue()
-    (left, bottom, right, top), (plain_left, plain_bottom, _, _) = spans_of(data, "1,234.50")[0], spans_of(DATA, "1,234.50")[0]
+    (left, bottom, right, top), (plain_left, plain_bottom, _, _) = (
+        spans_of(data, "1,234.50")[0],
+        spans_of(DATA, "1,234.50")[0],
+    )
     width, height = A4
-    corner = {90: (left, top), 180: (right, top), 270: (right, bottom)}[turned]  # where the lower left one comes to stand
+    corner = {90: (left, top), 180: (right, top), 270: (right, bottom)}[
+        turned
+    ]  # where the lower left one comes to stand
     wanted = {
         90: (plain_bottom, width - plain_left),
         180: (width - plain_left, height - plain_bottom),
@@ -118,7 +129,10 @@ async def test_reader_gives_boxes(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(DATA)
     (tmp_path / "b.txt").write_text("Total 1,234.50 EUR")
     with Reader(ReadLimits(workers=1)) as reader:
-        found = [FoundFile(os.fsencode(tmp_path), name, (tmp_path / os.fsdecode(name)).stat().st_size) for name in (b"a.pdf", b"b.txt")]
+        found = [
+            FoundFile(os.fsencode(tmp_path), name, (tmp_path / os.fsdecode(name)).stat().st_size)
+            for name in (b"a.pdf", b"b.txt")
+        ]
         pdf, text = await reader.read(found)
         start = pdf.pages[0].text.index("1,234.50")
         (box,) = await reader.boxes(tmp_path, pdf.document, 1, start, start + 8)

@@ -57,7 +57,10 @@ def test_title_author_dates_and_outline_are_told() -> None:
     ("text", "wanted"),
     [
         ("D:20240229093000+01'00'", datetime(2024, 2, 29, 9, 30, tzinfo=timezone(timedelta(hours=1)))),
-        ("D:20240229093000-0530", datetime(2024, 2, 29, 9, 30, tzinfo=timezone(-timedelta(hours=5, minutes=30)))),
+        (
+            "D:20240229093000-0530",
+            datetime(2024, 2, 29, 9, 30, tzinfo=timezone(-timedelta(hours=5, minutes=30))),
+        ),
         ("D:20240229093000Z", datetime(2024, 2, 29, 9, 30, tzinfo=UTC)),
         ("D:202402", datetime(2024, 2, 1, tzinfo=UTC)),
         ("20240230", None),
@@ -104,9 +107,16 @@ def test_attachments_come_out() -> None:
 
 def test_attachment_over_a_limit_is_a_row_that_says_so(tmp_path: Path) -> None:
     """An attachment is counted while it is inflated; one over a limit has a row with the size, the limit and its bound; the others come."""
-    data = attached(("bomb.bin", bytes(50_000_000)), ("note.txt", b"Hello"), ("two.txt", bytes(900_000)), ("zoo.txt", bytes(900_000)))
+    data = attached(
+        ("bomb.bin", bytes(50_000_000)),
+        ("note.txt", b"Hello"),
+        ("two.txt", bytes(900_000)),
+        ("zoo.txt", bytes(900_000)),
+    )
     assert len(data) < 1_000_000
-    rows = through_the_door(tmp_path, data, ReadLimits(workers=1, max_entry_bytes=1_000_000, max_unpacked_bytes=1_000_000))
+    rows = through_the_door(
+        tmp_path, data, ReadLimits(workers=1, max_entry_bytes=1_000_000, max_unpacked_bytes=1_000_000)
+    )
     assert {path: row.reason for path, row in rows.items()} == {
         "a.pdf": "",
         "a.pdf/bomb.bin": "bomb",
@@ -114,8 +124,13 @@ def test_attachment_over_a_limit_is_a_row_that_says_so(tmp_path: Path) -> None:
         "a.pdf/two.txt": "unsupported",
         "a.pdf/zoo.txt": "bomb",
     }
-    assert "unpacks to at least 1,000,001 bytes; the limit max_entry_bytes is 1,000,000." in rows["a.pdf/bomb.bin"].detail
-    assert "the limit max_unpacked_bytes is 1,000,000, of which 99,995 are left." in rows["a.pdf/zoo.txt"].detail
+    assert (
+        "unpacks to at least 1,000,001 bytes; the limit max_entry_bytes is 1,000,000."
+        in rows["a.pdf/bomb.bin"].detail
+    )
+    assert (
+        "the limit max_unpacked_bytes is 1,000,000, of which 99,995 are left." in rows["a.pdf/zoo.txt"].detail
+    )
 
 
 def test_attachment_that_cannot_be_taken_out_costs_only_itself(tmp_path: Path) -> None:
@@ -143,7 +158,10 @@ def test_more_attachments_than_allowed_are_counted() -> None:
     """Beyond max_entries the number of those left out is told, with the limit and what lifts it."""
     content = read(Source(attached(*((f"{n}.txt", b"x") for n in range(5))), ReadLimits(max_entries=2)))
     assert len(content.inner) == 2
-    assert content.detail == "3 of its 5 attachments are not read: the limit max_entries is 2, raise it to read them."
+    assert (
+        content.detail
+        == "3 of its 5 attachments are not read: the limit max_entries is 2, raise it to read them."
+    )
 
 
 def test_an_outline_that_is_cut_says_so() -> None:
@@ -208,7 +226,9 @@ def test_turned_pages_are_read(turned: int) -> None:
         canvas.translate(300, 400)
         canvas.rotate(turned)
         canvas.drawString(-100, 100, "Invoice 2024-117")
-        for column, words in enumerate([["Chair", "Table", "Lamp"], ["120.00", "300.00", "55.00"], ["120.00", "900.00", "55.00"]]):
+        for column, words in enumerate(
+            [["Chair", "Table", "Lamp"], ["120.00", "300.00", "55.00"], ["120.00", "900.00", "55.00"]]
+        ):
             for number, word in enumerate(words):
                 canvas.drawString(-100 + 90 * column, 40 - 20 * number, word)
 
@@ -216,7 +236,10 @@ def test_turned_pages_are_read(turned: int) -> None:
         document.pages[0].rotate(turned, relative=False)
         document.save(file)
         (leaf,) = read(Source(file.getvalue(), ReadLimits())).leaves
-    assert leaf.text == "Invoice 2024-117\nChair | 120.00 | 120.00\nTable | 300.00 | 900.00\nLamp | 55.00 | 55.00"
+    assert (
+        leaf.text
+        == "Invoice 2024-117\nChair | 120.00 | 120.00\nTable | 300.00 | 900.00\nLamp | 55.00 | 55.00"
+    )
     assert leaf.hidden_chars == 0
 
 
@@ -236,8 +259,15 @@ def test_running_lines_are_marked() -> None:
     def draw(canvas: Canvas) -> None:
         for number in range(3):
             canvas.drawString(72, 800, "Annual report of Acme")
-            canvas.drawString(72, 700, f"Chapter {('one', 'two', 'three')[number]} with enough words to make a page of its own")
+            canvas.drawString(
+                72,
+                700,
+                f"Chapter {('one', 'two', 'three')[number]} with enough words to make a page of its own",
+            )
             canvas.showPage()
 
     leaves = read(Source(make.pdf(draw), ReadLimits())).leaves
-    assert [[leaf.text[start:end] for start, end in leaf.repeated] for leaf in leaves] == [[], *[["Annual report of Acme\n"]] * 2]
+    assert [[leaf.text[start:end] for start, end in leaf.repeated] for leaf in leaves] == [
+        [],
+        *[["Annual report of Acme\n"]] * 2,
+    ]

@@ -179,6 +179,10 @@ def test_layer_of_a_scan_is_not_hidden() -> None:
 
 def test_poor_layer_is_read_again() -> None:
     """A layer in which too much is no word needs the picture too, and keeps its text."""
-    (leaf,) = read(Source(make.pdf(lambda canvas: scan("Sc^nn3d p;ge w1th tbc am0unt 0f 9g,.9O f@r", canvas)), ReadLimits())).leaves
+    (leaf,) = read(
+        Source(
+            make.pdf(lambda canvas: scan("Sc^nn3d p;ge w1th tbc am0unt 0f 9g,.9O f@r", canvas)), ReadLimits()
+        )
+    ).leaves
     assert (leaf.text_from, leaf.image_px) == ("layer", (1241, 1754))
     assert leaf.text.startswith("Sc^nn3d")

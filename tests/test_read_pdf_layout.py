@@ -72,7 +72,10 @@ def test_labels_and_values_drawn_apart_are_paired() -> None:
     def draw(canvas: Canvas) -> None:
         for number, words in enumerate(["Sold to Acme", "Main street 5", "1234 AB Utrecht", "Netherlands"]):
             canvas.drawString(72, 700 - 30 * number, words)
-        for left, column in ((450, ["1,200.00", "252.00", "1,452.00"]), (350, ["Subtotal:", "Tax:", "Total:"])):
+        for left, column in (
+            (450, ["1,200.00", "252.00", "1,452.00"]),
+            (350, ["Subtotal:", "Tax:", "Total:"]),
+        ):
             for number, words in enumerate(column):
                 canvas.drawString(left, 500 - 16 * number, words)
         canvas.drawString(72, 420, "Number 2024-117 of 1 March 2024, due on 31 March 2024")
@@ -82,8 +85,21 @@ def test_labels_and_values_drawn_apart_are_paired() -> None:
 
 def test_prose_in_columns_is_left_alone() -> None:
     """Two columns of prose with numbers in them are read one after the other, whatever stands beside a line."""
-    sentence = ["In 2019", "some", "1,200.50", "tons of", "steel and", "340.25 tons of", "coal", "went", "by rail"]
-    columns = [[" ".join([*sentence[n % 5 :], str(1900 + n + 50 * column)]) for n in range(20)] for column in range(2)]
+    sentence = [
+        "In 2019",
+        "some",
+        "1,200.50",
+        "tons of",
+        "steel and",
+        "340.25 tons of",
+        "coal",
+        "went",
+        "by rail",
+    ]
+    columns = [
+        [" ".join([*sentence[n % 5 :], str(1900 + n + 50 * column)]) for n in range(20)]
+        for column in range(2)
+    ]
 
     def draw(canvas: Canvas) -> None:
         canvas.setFont("Helvetica", 7)
@@ -111,7 +127,13 @@ def test_names_in_columns_are_left_alone() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 500), st.integers(0, 700), st.text("ab1.:", min_size=1, max_size=8), st.sampled_from(" \n")), max_size=40
+        st.tuples(
+            st.integers(0, 500),
+            st.integers(0, 700),
+            st.text("ab1.:", min_size=1, max_size=8),
+            st.sampled_from(" \n"),
+        ),
+        max_size=40,
     )
 )
 def test_every_word_comes_once(drawn: list[tuple[int, int, str, str]]) -> None:
@@ -127,7 +149,13 @@ def test_every_word_comes_once(drawn: list[tuple[int, int, str, str]]) -> None:
 def test_an_address_beside_lines_of_another_height_stays_together() -> None:
     """Blocks beside each other whose lines do not meet are not woven into each other, though numbers are in them."""
     address = ["Lindenhof eG", "Einkauf", "Am Tor 3", "20095 Hamburg"]
-    facts = [("Number", "4711"), ("Date", "05.03.2026"), ("Due", "04.04.2026"), ("Customer", "20451"), ("Order", "11873")]
+    facts = [
+        ("Number", "4711"),
+        ("Date", "05.03.2026"),
+        ("Due", "04.04.2026"),
+        ("Customer", "20451"),
+        ("Order", "11873"),
+    ]
 
     def draw(canvas: Canvas) -> None:
         for row, line in enumerate(address):
@@ -154,4 +182,8 @@ def test_rows_beside_a_panel_keep_their_bars() -> None:
                 canvas.drawString(LEFT[column], 600 - 40 * row, TABLE[row][column])
             canvas.drawString(LEFT[0], 584 - 40 * row, "as ordered")
 
-    assert text_of(draw).split("\n") == [*panel, "Paid within thirty days", *(line for row in LINES for line in (row, "as ordered"))]
+    assert text_of(draw).split("\n") == [
+        *panel,
+        "Paid within thirty days",
+        *(line for row in LINES for line in (row, "as ordered")),
+    ]

@@ -48,7 +48,13 @@ def bucket(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="papers")
     box = make.zipped({"x/mixed.pdf": make.documents()["mixed.pdf"]})
-    files = {"a.pdf": make.documents()["invoice.pdf"], "sub/b ü.txt": b"hello", "big.bin": bytes(3000), ".hidden": b"x", "c.zip": box}
+    files = {
+        "a.pdf": make.documents()["invoice.pdf"],
+        "sub/b ü.txt": b"hello",
+        "big.bin": bytes(3000),
+        ".hidden": b"x",
+        "c.zip": box,
+    }
     for name, data in files.items():
         s3.put_object(Bucket="papers", Key=f"in/{name}", Body=data)
     s3.put_object(Bucket="papers", Key="in/.octavoignore", Body=b"*.tmp\n")
@@ -161,7 +167,9 @@ def test_what_is_missing_is_named() -> None:
         "except Exception as error:\n"
         "    print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert "octavo[s3]" in done.stdout
 
 

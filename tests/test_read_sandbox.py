@@ -16,7 +16,11 @@ import pytest
 from processors.read.workers.sandbox import Sandbox, out_of_memory
 from schemas.errors import DocumentError
 
-CANARIES = ("CANARY_API_KEY", "KIMI", "DATABASE_URL")  # --key-env may name any variable, and an address may hold a password
+CANARIES = (
+    "CANARY_API_KEY",
+    "KIMI",
+    "DATABASE_URL",
+)  # --key-env may name any variable, and an address may hold a password
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +36,16 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.mark.parametrize(
     ("call", "reason"),
-    [((os.abort,), "crashed"), ((os._exit, 3), "crashed"), ((time.sleep, 60), "timeout"), ((out_of_memory,), "memory")],
+    [
+        ((os.abort,), "crashed"),
+        ((os._exit, 3), "crashed"),
+        ((time.sleep, 60), "timeout"),
+        ((out_of_memory,), "memory"),
+    ],
 )
-def test_a_dead_worker_is_an_error_and_the_next_task_runs(sandbox: Sandbox, call: tuple[Any, ...], reason: str) -> None:
+def test_a_dead_worker_is_an_error_and_the_next_task_runs(
+    sandbox: Sandbox, call: tuple[Any, ...], reason: str
+) -> None:
     """Abort, exit, hang and memory each become a DocumentError with its reason, and a new worker takes the next task."""
     with pytest.raises(DocumentError) as caught:
         asyncio.run(sandbox.run(*call, timeout_s=2))

@@ -61,7 +61,15 @@ def test_rows_are_lines_and_values_are_seen() -> None:
 def _money(book: Any) -> None:
     page = book.add_worksheet("Bill")
     for row, (value, code) in enumerate(
-        [(1234.5, "#,##0.00 [$€-407]"), (-12, '"CHF" 0.00'), (0.075, "0.0%"), (3, "0.00"), (0.5, "# ?/?"), ("n/a", "0 €"), (7, '0" pcs"')],
+        [
+            (1234.5, "#,##0.00 [$€-407]"),
+            (-12, '"CHF" 0.00'),
+            (0.075, "0.0%"),
+            (3, "0.00"),
+            (0.5, "# ?/?"),
+            ("n/a", "0 €"),
+            (7, '0" pcs"'),
+        ],
     ):
         page.write(row + 4, 2, value, book.add_format({"num_format": code}))
 
@@ -71,7 +79,19 @@ def test_currencies_and_per_cent_are_seen() -> None:
     assert texts(xlsx(_money)) == ["Sheet: Bill\n1234.50 €\nCHF -12.00\n7.5%\n3\n0.5\nn/a\n7 pcs"]
 
 
-_PLAIN = ["0.00;[Red]-0.00 €", '[>=1000]0.0,"k";0', '0.0,,"M"', "0.00E+00", "@", "General", "", "[", '"', "\\", "yyyy"]
+_PLAIN = [
+    "0.00;[Red]-0.00 €",
+    '[>=1000]0.0,"k";0',
+    '0.0,,"M"',
+    "0.00E+00",
+    "@",
+    "General",
+    "",
+    "[",
+    '"',
+    "\\",
+    "yyyy",
+]
 
 
 @pytest.mark.parametrize("code", _PLAIN)
@@ -104,7 +124,11 @@ def _hidden(book: Any) -> None:
 def test_hidden_sheets_are_read_and_flagged() -> None:
     """A hidden sheet is read like the others, counted as hidden from the eye, and named."""
     content = sheet.read(Source(xlsx(_hidden), ReadLimits()))
-    assert [leaf.hidden_chars for leaf in content.leaves] == [0, len("Sheet: Margins\n40 %"), len("Sheet: Secret\n50 %")]
+    assert [leaf.hidden_chars for leaf in content.leaves] == [
+        0,
+        len("Sheet: Margins\n40 %"),
+        len("Sheet: Secret\n50 %"),
+    ]
     assert content.flags == ("hidden_sheets",)
     assert "Margins, Secret" in content.detail
 
@@ -131,7 +155,12 @@ def test_opendocument_spreadsheet_is_read() -> None:
         (xlsx(_hidden), {"max_pages": 2}, "too_many_pages", "max_pages"),
         (xlsx(_far), {}, "too_large", "max_cells"),
         (xlsx(_hidden), {"max_entries": 3}, "bomb", "max_entries"),
-        (make.zipped({"xl/workbook.xml": bytes(2_000_000)}), {"max_unpacked_bytes": 1_000_000}, "bomb", "max_unpacked_bytes"),
+        (
+            make.zipped({"xl/workbook.xml": bytes(2_000_000)}),
+            {"max_unpacked_bytes": 1_000_000},
+            "bomb",
+            "max_unpacked_bytes",
+        ),
         (hostile.without_directory(xlsx(_hidden)), {}, "corrupt", "damaged"),
     ],
 )
@@ -156,5 +185,7 @@ def test_a_table_keeps_its_words_in_order(table: list[list[str]]) -> None:
     """Every word of every cell is in the text, in order, a row never shares its line, and no line ends with a bar."""
     text = table_rows.lines(table)
     assert text.replace("|", " ").split() == [word for row in table for cell in row for word in cell.split()]
-    assert len([line for line in text.splitlines() if line]) == sum(any(cell.strip() for cell in row) for row in table)
+    assert len([line for line in text.splitlines() if line]) == sum(
+        any(cell.strip() for cell in row) for row in table
+    )
     assert not any(line.endswith(("|", " ")) for line in text.splitlines())

@@ -120,7 +120,10 @@ def _hidden(show: Any) -> None:
 def test_hidden_slides_are_read_and_flagged() -> None:
     """A hidden slide has its number and its text, which is counted as hidden from the eye."""
     content = read(_hidden)
-    assert [(leaf.text, leaf.hidden_chars) for leaf in content.leaves] == [("Public", 0), ("Our margin is 40 %", 18)]
+    assert [(leaf.text, leaf.hidden_chars) for leaf in content.leaves] == [
+        ("Public", 0),
+        ("Our margin is 40 %", 18),
+    ]
     assert content.flags == ("hidden_slides",)
     assert "2" in content.detail
 
@@ -134,8 +137,15 @@ def _properties(show: Any) -> None:
 def test_properties_are_those_of_the_file() -> None:
     """Title, author and dates come from the file; a file without them has none, whatever the clock says."""
     found = read(_properties).properties
-    assert (found.title, found.author, found.created_at) == ("Plan", "Ana", datetime(2024, 3, 1, 9, tzinfo=UTC))
-    assert slides.read(Source(_without(pptx(_levels), "docProps/core.xml"), ReadLimits())).properties.modified_at is None
+    assert (found.title, found.author, found.created_at) == (
+        "Plan",
+        "Ana",
+        datetime(2024, 3, 1, 9, tzinfo=UTC),
+    )
+    assert (
+        slides.read(Source(_without(pptx(_levels), "docProps/core.xml"), ReadLimits())).properties.modified_at
+        is None
+    )
 
 
 def _without(data: bytes, name: str) -> bytes:
@@ -149,7 +159,9 @@ def _without(data: bytes, name: str) -> bytes:
 
 def _embedded(show: Any) -> None:
     page = slide(show, "See the sheet")
-    page.shapes.add_ole_object(io.BytesIO(make.zipped({"xl/workbook.xml": b"<w/>"})), "Excel.Sheet.12", Cm(1), Cm(1), Cm(3), Cm(3))
+    page.shapes.add_ole_object(
+        io.BytesIO(make.zipped({"xl/workbook.xml": b"<w/>"})), "Excel.Sheet.12", Cm(1), Cm(1), Cm(3), Cm(3)
+    )
 
 
 def test_embedded_files_are_handed_on() -> None:

@@ -23,7 +23,13 @@ MAIL = b"From: a@b.example\r\nSubject: hello\r\nContent-Type: text/plain\r\n\r\n
 def fill(folder: Path) -> list[FoundFile]:
     """Two texts in several places: beside one another, in a zip and in the same zip again."""
     archive = make.zipped({"c.txt": b"same words", "deep/d.txt": b"same words", "e.txt": b"other words"})
-    files = {"a.txt": b"same words", "b.txt": b"same words", "x.zip": archive, "y.zip": archive, "z.eml": MAIL}
+    files = {
+        "a.txt": b"same words",
+        "b.txt": b"same words",
+        "x.zip": archive,
+        "y.zip": archive,
+        "z.eml": MAIL,
+    }
     for name, data in files.items():
         (folder / name).write_bytes(data)
     return [entry for entry in discover(folder, ReadLimits()) if isinstance(entry, FoundFile)]
@@ -51,7 +57,11 @@ def test_the_same_bytes_are_parsed_once(tmp_path: Path, monkeypatch: pytest.Monk
     readings = {reading.document.path: reading for one in opened for reading in one.readings}
     assert sorted(parsed) == [b"other words", b"same words"]
     words = {path for path in readings if path.endswith(".txt")}
-    assert words == {"a.txt", "b.txt", *(f"{zipped}/{name}" for zipped in ("x.zip", "y.zip") for name in ("c.txt", "deep/d.txt", "e.txt"))}
+    assert words == {
+        "a.txt",
+        "b.txt",
+        *(f"{zipped}/{name}" for zipped in ("x.zip", "y.zip") for name in ("c.txt", "deep/d.txt", "e.txt")),
+    }
     assert {readings[path].document.status for path in words} == {"ok"}
     assert {readings[path].document.page_count for path in words} == {1}
     assert {path for path in words if readings[path].pages} == {"a.txt", "x.zip/e.txt"}
@@ -65,12 +75,21 @@ def test_a_container_over_a_limit_is_no_twin(tmp_path: Path) -> None:
     for order in (("a", "b"), ("b", "a")):
         for name, data in zip(order, (inner, outer), strict=True):
             (tmp_path / "in" / f"{name}.zip").write_bytes(data)
-        terms = worker.ReaderTerms(ReadLimits(max_entries=6), (), pages.READERS, twins=str(tmp_path / f"twins{order[0]}"))
+        terms = worker.ReaderTerms(
+            ReadLimits(max_entries=6), (), pages.READERS, twins=str(tmp_path / f"twins{order[0]}")
+        )
         found = [entry for entry in discover(tmp_path / "in", ReadLimits()) if isinstance(entry, FoundFile)]
-        readings = {reading.document.path: reading.document for one in worker.read_files(found, terms) for reading in one.readings}
+        readings = {
+            reading.document.path: reading.document
+            for one in worker.read_files(found, terms)
+            for reading in one.readings
+        }
         alone, held = order
         assert {readings[f"{alone}.zip/{n}.txt"].status for n in range(4)} == {"ok"}
-        assert (readings[f"{held}.zip/in.zip"].status, readings[f"{held}.zip/in.zip"].reason) == ("error", "bomb")
+        assert (readings[f"{held}.zip/in.zip"].status, readings[f"{held}.zip/in.zip"].reason) == (
+            "error",
+            "bomb",
+        )
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -80,9 +99,13 @@ def test_workers_tell_one_another(tmp_path: Path, workers: int) -> None:
     with Reader(ReadLimits(workers=workers)) as reader:
         alone = asyncio.run(reader.read(found))
     readings = asyncio.run(streamed(found, workers))
-    assert sorted(repr(reading.document) for reading in readings) == sorted(repr(reading.document) for reading in alone)
+    assert sorted(repr(reading.document) for reading in readings) == sorted(
+        repr(reading.document) for reading in alone
+    )
     given = [reading.document.sha256 for reading in readings if reading.pages]
-    assert len(given) == len(set(given)) == len({reading.document.sha256 for reading in alone if reading.pages})
+    assert (
+        len(given) == len(set(given)) == len({reading.document.sha256 for reading in alone if reading.pages})
+    )
 
 
 def test_what_is_read_once_more_is_no_twin_of_itself(tmp_path: Path) -> None:

@@ -21,7 +21,15 @@ def test_a_contract_reads_whole() -> None:
     """List numbers, the inserted price without the deleted one, the table, the note, and once each text box, header and footer."""
     first, second = pages(contract())
     assert first.splitlines() == [
-        *("Acme BV", "Supply agreement", "1. Parties", "1a) The Seller", "1b) The Buyer", "2. Price", "The price is 250 euros[1]."),
+        *(
+            "Acme BV",
+            "Supply agreement",
+            "1. Parties",
+            "1a) The Seller",
+            "1b) The Buyer",
+            "2. Price",
+            "The price is 250 euros[1].",
+        ),
         *("Item | Amount", "Bolts | 200.00", " | 50.00", "- Steel", "", "[1] Excluding VAT"),
     ]
     assert second == "Signed in Utrecht\n\nDraft stamp\nConfidential"
@@ -40,7 +48,11 @@ def test_without_breaks_it_is_one_page() -> None:
 
 @pytest.mark.parametrize(
     "mark",
-    ['<w:p><w:r><w:br w:type="page"/></w:r></w:p>', "<w:p><w:r><w:lastRenderedPageBreak/></w:r></w:p>", p("", "<w:pageBreakBefore/>")],
+    [
+        '<w:p><w:r><w:br w:type="page"/></w:r></w:p>',
+        "<w:p><w:r><w:lastRenderedPageBreak/></w:r></w:p>",
+        p("", "<w:pageBreakBefore/>"),
+    ],
 )
 def test_page_breaks_make_pages(mark: str) -> None:
     """A break set by hand, by a paragraph's format, or noted by Word when it last laid the file out begins a page."""
@@ -61,10 +73,15 @@ def test_lists_restart_below_a_new_item() -> None:
         '</w:abstractNum><w:num w:numId="1"><w:abstractNumId w:val="1"/></w:num></w:numbering>'
     )
     body = listed("a", 1) + listed("b", 1, 1) + listed("c", 1) + listed("d", 1, 1)
-    assert pages(docx(body, parts={"numbering.xml": ("numbering", definition)})) == ["III. a\n1) b\nIV. c\n1) d"]
+    assert pages(docx(body, parts={"numbering.xml": ("numbering", definition)})) == [
+        "III. a\n1) b\nIV. c\n1) d"
+    ]
 
 
-@pytest.mark.parametrize(("number", "kind", "text"), [(1, "decimal", "1"), (27, "lowerLetter", "aa"), (1994, "upperRoman", "MCMXCIV")])
+@pytest.mark.parametrize(
+    ("number", "kind", "text"),
+    [(1, "decimal", "1"), (27, "lowerLetter", "aa"), (1994, "upperRoman", "MCMXCIV")],
+)
 def test_counts_are_written_in_their_script(number: int, kind: str, text: str) -> None:
     """Counts come out as Word prints them."""
     assert written(number, kind) == text

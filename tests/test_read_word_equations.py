@@ -47,9 +47,19 @@ HALF = of("f", num=r("1"), den=r("2"))
         (of("rad", "<m:degHide/>", deg="", e=r("2")), "√2"),
         (of("rad", deg=r("3"), e=r("a+b")), "root(3, a+b)"),
         (of("d", SQUARE_BRACKETS, e=r("a")).replace("</m:d>", f"<m:e>{r('b')}</m:e></m:d>"), "[a,b]"),
-        (of("d", '<m:begChr m:val="{"/><m:endChr m:val=""/>', e=of("eqArr", e=r("x&amp;=1#(7)"))), "{x=1 (7)"),
+        (
+            of("d", '<m:begChr m:val="{"/><m:endChr m:val=""/>', e=of("eqArr", e=r("x&amp;=1#(7)"))),
+            "{x=1 (7)",
+        ),
         (of("m", mr=f"<m:e>{r('a')}</m:e><m:e>{r('b')}</m:e>"), "[a, b]"),
-        (of("d", '<m:begChr m:val="|"/><m:endChr m:val="|"/>', e=of("m", mr=f"<m:e>{r('a')}</m:e><m:e>{r('b')}</m:e>")), "|a, b|"),
+        (
+            of(
+                "d",
+                '<m:begChr m:val="|"/><m:endChr m:val="|"/>',
+                e=of("m", mr=f"<m:e>{r('a')}</m:e><m:e>{r('b')}</m:e>"),
+            ),
+            "|a, b|",
+        ),
         (of("func", fName=r("cos"), e=r("x")), "cos x"),
         (of("func", fName=r("cos"), e=of("f", num=r("nx"), den=r("L"))), "cos(nx/L)"),
         (of("func", fName=of("limLow", e=r("lim"), lim=r("x→0")), e=r("f")), "lim_(x→0) f"),

@@ -14,7 +14,15 @@ from processors.read.word.package import Package
 from schemas.errors import DocumentError
 from tests.documents import hostile
 from tests.documents.make import docx, listed, p, table
-from tests.documents.word import deep_controls, deep_fractions, level, levels, run, unclosed_fields, with_files
+from tests.documents.word import (
+    deep_controls,
+    deep_fractions,
+    level,
+    levels,
+    run,
+    unclosed_fields,
+    with_files,
+)
 
 
 def text(data: bytes) -> str:
@@ -37,7 +45,9 @@ def test_letters_end_somewhere() -> None:
     assert text(docx(listed("x", 1), parts={"n.xml": levels(start.format("9" * 5000))})) == "a x"
 
 
-@pytest.mark.parametrize("make", [deep_controls, deep_fractions, unclosed_fields], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make", [deep_controls, deep_fractions, unclosed_fields], ids=lambda make: make.__name__
+)
 def test_depth_and_disorder_lose_nothing(make: object, tmp_path: Path) -> None:
     """Deep nesting and fields without end are read in a worker within its limits, with what stands innermost or last."""
     assert callable(make)
@@ -63,7 +73,9 @@ def test_word_files_in_word_files_end() -> None:
     """Word files that are taken in by Word files are one text to a bounded depth; what lies deeper is a document of its own, not lost."""
     data = docx(p("level 0"))
     for number in range(1, 6):
-        data = with_files(docx(p(f"level {number}") + '<w:altChunk r:id="a.docx"/>'), {"a.docx": ("aFChunk", data)})
+        data = with_files(
+            docx(p(f"level {number}") + '<w:altChunk r:id="a.docx"/>'), {"a.docx": ("aFChunk", data)}
+        )
     assert text(data).split("\n") == ["level 5", "level 4", "level 3"]
     (inner,) = read(Source(data, ReadLimits())).inner
     assert text(inner.data).split("\n") == ["level 2", "level 1", "level 0"]

@@ -51,14 +51,23 @@ def test_hidden_text_is_kept_counted_and_flagged(properties: str) -> None:
     sheet = styles(style("ghost", runs="<w:vanish/>"))
     body = paragraph(run("seen "), run("unseen", properties), run("!", '<w:vanish w:val="0"/>'))
     found = content(docx(body + p("more"), parts={"styles.xml": sheet}))
-    assert (found.leaves[0].text, found.leaves[0].hidden_chars, found.flags) == ("seen unseen!\nmore", 6, ("hidden_text",))
+    assert (found.leaves[0].text, found.leaves[0].hidden_chars, found.flags) == (
+        "seen unseen!\nmore",
+        6,
+        ("hidden_text",),
+    )
     assert "6 characters" in found.detail
 
 
 def test_a_hidden_style_hides_its_paragraphs() -> None:
     """A paragraph style that hides counts like hidden runs."""
     sheet = styles(style("ghost", runs="<w:vanish/>"))
-    assert content(docx(p("unseen", '<w:pStyle w:val="ghost"/>'), parts={"styles.xml": sheet})).leaves[0].hidden_chars == 6
+    assert (
+        content(docx(p("unseen", '<w:pStyle w:val="ghost"/>'), parts={"styles.xml": sheet}))
+        .leaves[0]
+        .hidden_chars
+        == 6
+    )
 
 
 def test_fields_give_results_and_no_instructions() -> None:
@@ -85,9 +94,16 @@ def test_links_say_where_they_lead() -> None:
         link.format("c", run("x")),
     )  # fmt: skip
     outside = {"a": "https://example.com/x", "b": "mailto:jo@example.com", "c": "file:///etc/passwd"}
-    found = content(with_files(docx(body + paragraph(link.format("a", run("again")))), {}, outside=outside)).leaves[0].text
+    found = (
+        content(with_files(docx(body + paragraph(link.format("a", run("again")))), {}, outside=outside))
+        .leaves[0]
+        .text
+    )
     assert found == "our site <https://example.com/x>, jo@example.com x\nagain"
-    assert text(complex_field(' HYPERLINK "https://example.com/y" ', run("there"))) == "there <https://example.com/y>"
+    assert (
+        text(complex_field(' HYPERLINK "https://example.com/y" ', run("there")))
+        == "there <https://example.com/y>"
+    )
 
 
 def test_check_boxes_show_their_state() -> None:
@@ -97,12 +113,20 @@ def test_check_boxes_show_their_state() -> None:
     assert text(box.format(1), run(" yes "), box.format(0), run(" no")) == "[x] yes [ ] no"
     old = "<w:ffData><w:checkBox>{}</w:checkBox></w:ffData>"
     assert text(complex_field(" FORMCHECKBOX ", None, old.format('<w:default w:val="1"/>'))) == "[x]"
-    assert text(complex_field(" FORMCHECKBOX ", None, old.format('<w:default w:val="1"/><w:checked w:val="0"/>'))) == "[ ]"
+    assert (
+        text(
+            complex_field(" FORMCHECKBOX ", None, old.format('<w:default w:val="1"/><w:checked w:val="0"/>'))
+        )
+        == "[ ]"
+    )
 
 
 def test_lists_to_choose_from_show_the_choice() -> None:
     """A drop-down list is read as what was chosen, in content controls and old forms, and never as its entries."""
-    entries = "".join(f'<w:listItem w:displayText="{word}" w:value="{value}"/>' for word, value in (("Red", "r"), ("Blue", "b")))
+    entries = "".join(
+        f'<w:listItem w:displayText="{word}" w:value="{value}"/>'
+        for word, value in (("Red", "r"), ("Blue", "b"))
+    )
     choices = f'<w:sdtPr><w:dropDownList w:lastValue="b">{entries}</w:dropDownList></w:sdtPr>'
     control = f"<w:sdt>{choices}<w:sdtContent>{{}}</w:sdtContent></w:sdt>"
     assert text(control.format(run("Red"))) == "Red"
@@ -114,14 +138,24 @@ def test_lists_to_choose_from_show_the_choice() -> None:
 def test_symbols_are_translated() -> None:
     """Characters of symbol fonts become the letters that they look like; unknown ones stay."""
     symbol = '<w:r><w:sym w:font="{}" w:char="{}"/></w:r>'
-    assert text(symbol.format("Symbol", "F061"), symbol.format("Wingdings", "F0FE"), symbol.format("Wingdings 2", "F052")) == "α☑☑"
+    assert (
+        text(
+            symbol.format("Symbol", "F061"),
+            symbol.format("Wingdings", "F0FE"),
+            symbol.format("Wingdings 2", "F052"),
+        )
+        == "α☑☑"
+    )
     assert text(symbol.format("Mine", "0041"), symbol.format("Mine", "zz")) == "A"
 
 
 def test_hyphens_and_readings() -> None:
     """A hyphen that may not break is a hyphen, one that may appear at a line's end is nothing; a reading follows its characters."""
     ruby = f"<w:r><w:ruby><w:rt>{run('kanji')}</w:rt><w:rubyBase>{run('漢字')}</w:rubyBase></w:ruby></w:r>"
-    assert text(run("a"), "<w:r><w:noBreakHyphen/><w:t>b</w:t><w:softHyphen/><w:t>c</w:t></w:r>", ruby) == "a-bc漢字(kanji)"
+    assert (
+        text(run("a"), "<w:r><w:noBreakHyphen/><w:t>b</w:t><w:softHyphen/><w:t>c</w:t></w:r>", ruby)
+        == "a-bc漢字(kanji)"
+    )
 
 
 def test_what_is_written_twice_is_read_once() -> None:

@@ -28,14 +28,21 @@ def test_charts_are_tables_where_they_stand() -> None:
     drawing = '<w:r><w:drawing><c:chart xmlns:c="c" r:id="chart1.xml"/></w:drawing></w:r>'
     body = paragraph(drawing) + paragraph(drawing) + p("after")
     found = text(with_files(docx(body), {"chart1.xml": ("chart", chart())}))
-    assert found.splitlines() == ["", "Bolts sold", " | 2023 | 2024", "North | 4.4 | 5", "South | 7", "", "after"][1:]
+    assert (
+        found.splitlines()
+        == ["", "Bolts sold", " | 2023 | 2024", "North | 4.4 | 5", "South | 7", "", "after"][1:]
+    )
 
 
 def test_diagrams_are_read() -> None:
     """The texts of SmartArt are read at their place, and at the end where no drawing refers to them."""
     drawing = '<w:r><w:drawing><d:relIds xmlns:d="d" r:dm="data1.xml"/></w:drawing></w:r>'
     parts = {"data1.xml": ("diagramData", diagram())}
-    assert text(with_files(docx(paragraph(drawing) + p("after")), parts)).split() == ["Plan", "Build", "after"]
+    assert text(with_files(docx(paragraph(drawing) + p("after")), parts)).split() == [
+        "Plan",
+        "Build",
+        "after",
+    ]
     assert text(with_files(docx(p("before")), parts)).split() == ["before", "Plan", "Build"]
 
 
@@ -48,14 +55,25 @@ def test_parts_are_taken_in_at_their_place_and_once() -> None:
         "c.docx": ("aFChunk", docx(p("inner word"))),
     }
     body = p("one") + "".join(chunk.format(name) for name in (*files, "a.html")) + p("two")
-    assert text(with_files(docx(body), files)).splitlines() == ["one", "café", "1 | 2", "plain", "inner word", "two"]
+    assert text(with_files(docx(body), files)).splitlines() == [
+        "one",
+        "café",
+        "1 | 2",
+        "plain",
+        "inner word",
+        "two",
+    ]
 
 
 def test_other_parts_and_objects_become_documents() -> None:
     """What the text cannot take in is handed over as a file: rich text, a sheet, and a PDF out of its OLE container."""
     pdf = documents()["invoice.pdf"]
     ole = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + pdf + bytes(512)
-    files = {"a.rtf": ("aFChunk", b"{\\rtf1 hello}"), "b.xlsx": ("package", b"PK sheet"), "c.bin": ("oleObject", ole)}
+    files = {
+        "a.rtf": ("aFChunk", b"{\\rtf1 hello}"),
+        "b.xlsx": ("package", b"PK sheet"),
+        "c.bin": ("oleObject", ole),
+    }
     item = '<w:r><w:object><o:OLEObject xmlns:o="o" ProgID="{}" r:id="{}"/></w:object></w:r>'
     objects = paragraph(item.format("Excel.Sheet.12", "b.xlsx"), item.format("AcroExch.Document", "c.bin"))
     body = '<w:altChunk r:id="a.rtf"/>' + objects + p("x")
@@ -68,7 +86,9 @@ def test_scans_in_a_word_file_are_handed_over() -> None:
     """A file whose pages are pasted pictures hands these over to be read; one with text of its own does not."""
     picture = '<w:r><w:drawing><a:blip xmlns:a="a" r:embed="scan.png"/></w:drawing></w:r>'
     files = {"scan.png": ("image", documents()["palette.png"])}
-    assert [inner.name for inner in content(with_files(docx(paragraph(picture)), files)).inner] == ["scan.png"]
+    assert [inner.name for inner in content(with_files(docx(paragraph(picture)), files)).inner] == [
+        "scan.png"
+    ]
     assert content(with_files(docx(paragraph(picture) + p("Report")), files)).inner == ()
 
 
@@ -92,9 +112,17 @@ def test_properties_are_what_the_file_says() -> None:
     data = with_files(docx(p("x")), {"core.xml": ("core-properties", CORE.encode())}, part="")
     found = content(data).properties
     assert (found.title, found.author) == ("Lease of a shed", "Jo Roe")
-    assert (found.created_at, found.modified_at) == (datetime(2024, 5, 31, 9, 30, tzinfo=UTC), datetime(2024, 6, 1, tzinfo=UTC))
+    assert (found.created_at, found.modified_at) == (
+        datetime(2024, 5, 31, 9, 30, tzinfo=UTC),
+        datetime(2024, 6, 1, tzinfo=UTC),
+    )
     odd = CORE.replace("2024-06<", "last week<").encode()
-    assert content(with_files(docx(p("x")), {"core.xml": ("core-properties", odd)}, part="")).properties.modified_at is None
+    assert (
+        content(
+            with_files(docx(p("x")), {"core.xml": ("core-properties", odd)}, part="")
+        ).properties.modified_at
+        is None
+    )
 
 
 def test_files_of_python_docx_read_alike() -> None:
@@ -115,7 +143,10 @@ def test_files_of_python_docx_read_alike() -> None:
         found = content(out.getvalue())
     lines = [line for line in found.leaves[0].text.splitlines() if line]
     assert lines == ["Acme BV", "Offer", "- Bolts", "1. first", "2. second", "both | wide", " |  | 9"]
-    assert (found.properties.author, [heading.title for heading in found.properties.outline]) == ("Jo Roe", ["Offer"])
+    assert (found.properties.author, [heading.title for heading in found.properties.outline]) == (
+        "Jo Roe",
+        ["Offer"],
+    )
 
 
 def test_damaged_parts_are_read_as_far_as_they_go() -> None:

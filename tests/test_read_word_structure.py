@@ -30,7 +30,12 @@ def test_a_list_of_its_own_start_begins_there_once() -> None:
     """A second list over the same definition begins where it says, and both count on in one counter."""
     other = '<w:num w:numId="2"><w:abstractNumId w:val="1"/><w:lvlOverride w:ilvl="0"><w:startOverride w:val="7"/></w:lvlOverride></w:num>'
     definition = levels(level("decimal", "%1."), rest=other)
-    assert numbered(definition, *(listed("x", number) for number in (1, 2, 2, 1))) == ["1. x", "7. x", "8. x", "9. x"]
+    assert numbered(definition, *(listed("x", number) for number in (1, 2, 2, 1))) == [
+        "1. x",
+        "7. x",
+        "8. x",
+        "9. x",
+    ]
 
 
 def test_skipped_levels_are_counted_in() -> None:
@@ -47,7 +52,9 @@ def test_skipped_levels_are_counted_in() -> None:
 def test_a_level_restarts_only_where_it_may(restart: str, mark: str) -> None:
     """A level counts anew below the next upper item, unless its definition says never."""
     definition = levels(level("decimal", "%1."), level("decimal", "(%2)", restart))
-    assert numbered(definition, listed("a", 1), listed("b", 1, 1), listed("c", 1), listed("d", 1, 1))[-1] == mark
+    assert (
+        numbered(definition, listed("a", 1), listed("b", 1, 1), listed("c", 1), listed("d", 1, 1))[-1] == mark
+    )
 
 
 def test_legal_lists_are_printed_in_digits() -> None:
@@ -65,15 +72,24 @@ def test_chinese_articles_are_numbered_as_printed() -> None:
 def test_empty_items_count() -> None:
     """A numbered paragraph without words is printed with its number, as in the first column of many forms; an empty bullet is not."""
     bullet = '<w:abstractNum w:abstractNumId="2"><w:lvl w:ilvl="0"><w:numFmt w:val="bullet"/></w:lvl></w:abstractNum>'
-    definition = levels(level("decimal", "%1."), rest=f'{bullet}<w:num w:numId="2"><w:abstractNumId w:val="2"/></w:num>')
-    assert numbered(definition, listed("a", 1), listed("", 1), listed("", 2), listed("b", 1)) == ["1. a", "2.", "", "3. b"]
+    definition = levels(
+        level("decimal", "%1."), rest=f'{bullet}<w:num w:numId="2"><w:abstractNumId w:val="2"/></w:num>'
+    )
+    assert numbered(definition, listed("a", 1), listed("", 1), listed("", 2), listed("b", 1)) == [
+        "1. a",
+        "2.",
+        "",
+        "3. b",
+    ]
 
 
 def test_styles_carry_lists_and_levels() -> None:
     """A heading is numbered through its style: the list from the style it is based on, the level from the list that names the style."""
     sheet = styles(style("A", '<w:numPr><w:numId w:val="1"/></w:numPr>'), style("B", based_on="A"))
     named = '<w:pStyle w:val="{}"/>'
-    definition = levels(level("decimal", "%1.", named.format("A")), level("decimal", "%1.%2", named.format("B")))
+    definition = levels(
+        level("decimal", "%1.", named.format("A")), level("decimal", "%1.%2", named.format("B"))
+    )
     body = p("one", named.format("A")) + p("two", named.format("B"))
     assert pages(docx(body, parts={"styles.xml": sheet, "numbering.xml": definition})) == ["1. one\n1.1 two"]
 
@@ -91,15 +107,29 @@ def test_a_list_style_lends_its_levels() -> None:
 
 def test_headings_make_the_outline() -> None:
     """Headings by style name, by a level of their own or by inheritance stand in the outline with number and page, and read as lines."""
-    sheet = styles(style("H", label="heading 2"), style("I", based_on="H"), style("N", '<w:outlineLvl w:val="9"/>', based_on="H"))
+    sheet = styles(
+        style("H", label="heading 2"),
+        style("I", based_on="H"),
+        style("N", '<w:outlineLvl w:val="9"/>', based_on="H"),
+    )
     of = '<w:pStyle w:val="{}"/>'
-    body = p("Scope", of.format("H")) + p("plain", of.format("N")) + p("Terms", of.format("I") + "<w:pageBreakBefore/>")
+    body = (
+        p("Scope", of.format("H"))
+        + p("plain", of.format("N"))
+        + p("Terms", of.format("I") + "<w:pageBreakBefore/>")
+    )
     found = content(docx(body + p("Annex", '<w:outlineLvl w:val="0"/>'), parts={"styles.xml": sheet}))
-    assert found.properties.outline == (Heading(2, "Scope", 1), Heading(2, "Terms", 2), Heading(1, "Annex", 2))
+    assert found.properties.outline == (
+        Heading(2, "Scope", 1),
+        Heading(2, "Terms", 2),
+        Heading(1, "Annex", 2),
+    )
     assert [leaf.text for leaf in found.leaves] == ["Scope\nplain", "Terms\nAnnex"]
 
 
-@pytest.mark.parametrize(("kind", "count"), [("", 2), ('<w:type w:val="oddPage"/>', 2), ('<w:type w:val="continuous"/>', 1)])
+@pytest.mark.parametrize(
+    ("kind", "count"), [("", 2), ('<w:type w:val="oddPage"/>', 2), ('<w:type w:val="continuous"/>', 1)]
+)
 def test_sections_make_pages(kind: str, count: int) -> None:
     """A section begins a new page, unless it says that it flows on; its own end says so."""
     body = p("one", "<w:sectPr/>") + p("two") + f"<w:sectPr>{kind}</w:sectPr>"
@@ -116,18 +146,28 @@ def test_a_style_can_break_the_page() -> None:
 
 def test_only_headers_that_are_printed_are_read() -> None:
     """Of all headers in the file those come that a section shows; one for the first page only where the section has such a page."""
-    parts = {f"{name}.xml": ("header", f"<w:hdr>{p(name)}</w:hdr>") for name in ("usual", "first", "even", "stale")}
+    parts = {
+        f"{name}.xml": ("header", f"<w:hdr>{p(name)}</w:hdr>") for name in ("usual", "first", "even", "stale")
+    }
     shown = {"default": "usual", "first": "first", "even": "even"}
     links = "".join(f'<w:headerReference w:type="{kind}" r:id="{name}.xml"/>' for kind, name in shown.items())
     assert pages(docx(p("x") + f"<w:sectPr>{links}</w:sectPr>", parts=parts)) == ["usual\nx"]
     both = parts | {"settings.xml": ("settings", "<w:settings><w:evenAndOddHeaders/></w:settings>")}
-    assert pages(docx(p("x") + f"<w:sectPr><w:titlePg/>{links}</w:sectPr>", parts=both)) == ["usual\nfirst\neven\nx"]
+    assert pages(docx(p("x") + f"<w:sectPr><w:titlePg/>{links}</w:sectPr>", parts=both)) == [
+        "usual\nfirst\neven\nx"
+    ]
 
 
 def test_merged_cells_keep_their_columns() -> None:
     """A cell over several columns has its text once and leaves the others empty; so do columns that a row leaves out at its start."""
     span = '<w:tcPr><w:gridSpan w:val="2"/></w:tcPr>' + p("wide")
-    late = '<w:tr><w:trPr><w:gridBefore w:val="2"/></w:trPr><w:tc>' + p("late") + "</w:tc><w:tc>" + p("x") + "</w:tc></w:tr>"
+    late = (
+        '<w:tr><w:trPr><w:gridBefore w:val="2"/></w:trPr><w:tc>'
+        + p("late")
+        + "</w:tc><w:tc>"
+        + p("x")
+        + "</w:tc></w:tr>"
+    )
     body = table([span, "c"], ["a", "b", "c"]).replace("</w:tbl>", late + "</w:tbl>")
     assert pages(docx(body)) == ["wide |  | c\na | b | c\n |  | late | x"]
 
@@ -135,8 +175,15 @@ def test_merged_cells_keep_their_columns() -> None:
 def test_layout_tables_keep_their_lines() -> None:
     """A table that only lays out a page (one cell a row, or cells full of paragraphs) keeps the lines of its cells."""
     full = "<w:tcPr/>" + "".join(p(f"line {number}") for number in range(9))
-    assert pages(docx(table(["<w:tcPr/>" + p("a") + table(["1", "2"]) + p("b")])))[0].splitlines() == ["a", "1 | 2", "b"]
-    assert pages(docx(table([full, "right"])))[0].splitlines() == [*(f"line {number}" for number in range(9)), "right"]
+    assert pages(docx(table(["<w:tcPr/>" + p("a") + table(["1", "2"]) + p("b")])))[0].splitlines() == [
+        "a",
+        "1 | 2",
+        "b",
+    ]
+    assert pages(docx(table([full, "right"])))[0].splitlines() == [
+        *(f"line {number}" for number in range(9)),
+        "right",
+    ]
 
 
 def test_notes_have_numbers_of_their_own() -> None:
@@ -146,12 +193,23 @@ def test_notes_have_numbers_of_their_own() -> None:
         return f'<w:r><w:{kind}Reference w:id="{number}"/></w:r>'
 
     parts = {
-        "f.xml": ("footnotes", f'<w:footnotes><w:footnote w:id="2">{p("foot")}{table(["a", "b"])}</w:footnote></w:footnotes>'),
+        "f.xml": (
+            "footnotes",
+            f'<w:footnotes><w:footnote w:id="2">{p("foot")}{table(["a", "b"])}</w:footnote></w:footnotes>',
+        ),
         "e.xml": ("endnotes", f'<w:endnotes><w:endnote w:id="2">{p("end")}</w:endnote></w:endnotes>'),
-        "c.xml": ("comments", f'<w:comments><w:comment w:id="2" w:author="Jo">{p("why?")}</w:comment></w:comments>'),
+        "c.xml": (
+            "comments",
+            f'<w:comments><w:comment w:id="2" w:author="Jo">{p("why?")}</w:comment></w:comments>',
+        ),
     }
-    body = paragraph(run("x"), call("comment", 2), call("endnote", 2), call("footnote", 2)) + p("next", "<w:pageBreakBefore/>")
-    assert pages(docx(body, parts=parts)) == ["x[c1][i][1]\n\n[c1] Comment by Jo: why?\n[i] end\n[1] foot\na | b", "next"]
+    body = paragraph(run("x"), call("comment", 2), call("endnote", 2), call("footnote", 2)) + p(
+        "next", "<w:pageBreakBefore/>"
+    )
+    assert pages(docx(body, parts=parts)) == [
+        "x[c1][i][1]\n\n[c1] Comment by Jo: why?\n[i] end\n[1] foot\na | b",
+        "next",
+    ]
 
 
 def test_a_note_that_calls_itself_ends() -> None:

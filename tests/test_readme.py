@@ -34,7 +34,11 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", SHOWN, re.DOTALL)
 def commands() -> list[str]:
     """Every shell command that is shown, with continued lines joined."""
     lines = "\n".join(text for language, text in BLOCKS if language == "sh").replace("\\\n", " ").splitlines()
-    return [re.sub(r"\s+", " ", line.split("  #")[0]).strip() for line in lines if line.strip() and not line.startswith("#")]
+    return [
+        re.sub(r"\s+", " ", line.split("  #")[0]).strip()
+        for line in lines
+        if line.strip() and not line.startswith("#")
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -58,24 +62,41 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_command_works(kimi: Running, place: Path) -> None:
     """Every octavo command that is shown ends with exit code 0, one after the other; what an emulator answers may be wrong (2)."""
-    environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key, "MOONSHOT_BASE_URL": kimi.base_url, "PYTHONPATH": str(ROOT)}
+    environ = {
+        **os.environ,
+        "MOONSHOT_API_KEY": kimi.key,
+        "MOONSHOT_BASE_URL": kimi.base_url,
+        "PYTHONPATH": str(ROOT),
+    }
     said = ""
-    for command in (command for command in commands() if ".venv/bin/octavo" in command and "serve" not in command):
+    for command in (
+        command for command in commands() if ".venv/bin/octavo" in command and "serve" not in command
+    ):
         words = command.replace(".venv/bin/octavo", f"{sys.executable} -m flows.cli")
-        done = subprocess.run(["sh", "-c", words], cwd=place, env=environ, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["sh", "-c", words], cwd=place, env=environ, capture_output=True, text=True, check=False
+        )
         said += f"{command} [{done.returncode}]\n{done.stdout}{done.stderr}\n"  # a command may fail for what an earlier one did
         assert done.returncode in ({0, 2} if {"run", "eval"} & set(command.split()) else {0}), said
 
 
 @pytest.mark.parametrize(
-    "command", [command for command in commands() if not command.startswith((".venv/bin/octavo", "prefect ", "export "))]
+    "command",
+    [
+        command
+        for command in commands()
+        if not command.startswith((".venv/bin/octavo", "prefect ", "export "))
+    ],
 )
 def test_make_command_is_run_by_ci(command: str) -> None:
     """What is neither octavo's (run above) nor Prefect's (run in test_flows_prefect) is run by CI."""
     assert f"\n{command}\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("target", re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[0].split())
+@pytest.mark.parametrize(
+    "target",
+    re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[0].split(),
+)
 def test_every_make_target_is_named(target: str) -> None:
     """Every target of the Makefile is named in README or docs."""
     assert f"`make {target}`" in ALL or f"\nmake {target}\n" in ALL
@@ -108,7 +129,9 @@ def test_formats_name_their_extra(kind: str, reader: str) -> None:
 def test_every_command_and_flag_is_named() -> None:
     """Every command of octavo, and every flag of each, is named in README or docs."""
     (subparsers,) = (
-        action for action in cli.parser()._actions if action.dest == "command" or (hasattr(action, "choices") and action.choices)
+        action
+        for action in cli.parser()._actions
+        if action.dest == "command" or (hasattr(action, "choices") and action.choices)
     )
     assert subparsers.choices is not None
     for name, command in dict(subparsers.choices).items():

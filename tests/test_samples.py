@@ -29,7 +29,16 @@ FOLDER = Path(__file__).resolve().parents[1] / "data" / "samples"
 GOLD: dict[str, Any] = json.loads((FOLDER / "gold.json").read_text(encoding="utf-8"))
 ABOUT = {"README.md", "gold.json", ".octavoignore"}
 SIGNS = {"EUR": "€", "GBP": "£", "USD": "$", "CNY": "¥", "CAD": "CAD", "CHF": "CHF", "NOK": "NOK"}
-AMOUNTS = {"net_total", "tax_total", "grand_total", "total", "unit_price", "amount", "quantity", "contract_value"}
+AMOUNTS = {
+    "net_total",
+    "tax_total",
+    "grand_total",
+    "total",
+    "unit_price",
+    "amount",
+    "quantity",
+    "contract_value",
+}
 DAY_FORMS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d %B %Y", "%B %d, %Y", "%Y年%m月%d日")
 FRENCH = {4: "avril", 5: "mai"}
 
@@ -106,7 +115,11 @@ def amount_forms(value: Decimal) -> list[str]:
 def day_forms(day: date) -> list[str]:
     """A day as the samples write it, with and without a zero before its number."""
     written = [day.strftime(form) for form in DAY_FORMS]
-    return [*written, *(re.sub(r"\b0", "", form) for form in written), f"{day.day} {FRENCH.get(day.month, '?')} {day.year}"]
+    return [
+        *written,
+        *(re.sub(r"\b0", "", form) for form in written),
+        f"{day.day} {FRENCH.get(day.month, '?')} {day.year}",
+    ]
 
 
 def test_folder_gold_and_readme_name_the_same_files() -> None:
@@ -120,7 +133,15 @@ def test_folder_gold_and_readme_name_the_same_files() -> None:
 def test_there_is_a_document_of_every_kind() -> None:
     """A newcomer meets every shipped schema, every ordinary format, and one document that fits no schema."""
     assert len(GOLD) >= 16
-    assert {entry["schema"] for entry in GOLD.values()} == {"invoice", "receipt", "contract", "resume", "paper", "letter", None}
+    assert {entry["schema"] for entry in GOLD.values()} == {
+        "invoice",
+        "receipt",
+        "contract",
+        "resume",
+        "paper",
+        "letter",
+        None,
+    }
     assert {Path(name).suffix for name in GOLD} == {".pdf", ".docx", ".jpg", ".eml", ".html", ".md"}
 
 
@@ -169,7 +190,9 @@ def test_invoice_adds_up(name: str) -> None:
     assert sum(Decimal(line["amount"]) for line in lines) == Decimal(values["net_total"])
     assert Decimal(values["net_total"]) + Decimal(values["tax_total"]) == Decimal(values["grand_total"])
     for line in lines:
-        assert abs(Decimal(line["quantity"]) * Decimal(line["unit_price"]) - Decimal(line["amount"])) <= Decimal("0.005")
+        assert abs(
+            Decimal(line["quantity"]) * Decimal(line["unit_price"]) - Decimal(line["amount"])
+        ) <= Decimal("0.005")
 
 
 @each_sample
@@ -200,7 +223,9 @@ def test_long_documents_are_long(name: str, pages: int) -> None:
 
 def test_contract_repeats_no_paragraph() -> None:
     """The contract is written, not padded: no sentence of some length stands in it twice."""
-    words = re.sub(r"\s+", " ", text_of("contract_services.pdf", (FOLDER / "contract_services.pdf").read_bytes()))
+    words = re.sub(
+        r"\s+", " ", text_of("contract_services.pdf", (FOLDER / "contract_services.pdf").read_bytes())
+    )
     sentences = [sentence for sentence in words.split(". ") if len(sentence) > 60]
     assert len(sentences) > 100
     assert len(sentences) == len(set(sentences))

@@ -57,7 +57,9 @@ def test_there_and_back_is_the_same(data: st.DataObject) -> None:
 
 def test_rows_are_in_the_order_of_the_fields() -> None:
     """A record is a row, a record inside of it a row too, and a list of records a list of rows; names stand in the legend alone."""
-    lines = Field("lines", "list", item=Field("", "record", fields=(Field("what", "text"), Field("amount", "decimal"))))
+    lines = Field(
+        "lines", "list", item=Field("", "record", fields=(Field("what", "text"), Field("amount", "decimal")))
+    )
     place = Field("place", "record", fields=(Field("city", "text"), lines))
     parts = (Field("who", "text"), place, Field("tags", "list", item=Field("", "text")))
     plain = {
@@ -67,7 +69,10 @@ def test_rows_are_in_the_order_of_the_fields() -> None:
     }
     assert legend(parts) == ["who", {"place": ["city", {"lines[]": ["what", "amount"]}]}, "tags"]
     assert encode(legend(parts), plain) == [None, ["Ulm", [["ink", 3], ["pens", None]]], ["a", "b"]]
-    assert decode(legend(parts), {**plain, "place": ["Ulm", [["ink", 3], {"what": "pens", "amount": None}]]}) == plain
+    assert (
+        decode(legend(parts), {**plain, "place": ["Ulm", [["ink", 3], {"what": "pens", "amount": None}]]})
+        == plain
+    )
 
 
 def test_long_records_have_letters() -> None:
@@ -83,11 +88,15 @@ def test_long_records_have_letters() -> None:
     assert isinstance(legend(wide[:WIDEST]), list)
 
 
-@pytest.mark.parametrize("broken", [None, "text", 3, [], ["R-1"], ["R-1", [], 3], {"z": 1}, [None, [["ink"]]], [None, "ink"]])
+@pytest.mark.parametrize(
+    "broken", [None, "text", 3, [], ["R-1"], ["R-1", [], 3], {"z": 1}, [None, [["ink"]]], [None, "ink"]]
+)
 def test_what_is_no_short_form_is_left_for_the_check(broken: Any) -> None:
     """A row of another length is never filled up or cut, nor is a record with names that lacks some: the check says what is wrong."""
     found = decode(["number", {"lines[]": ["what", "amount"]}], broken)
-    as_named = {"number": None, "lines": broken[1]} if isinstance(broken, list) and len(broken) == 2 else broken
+    as_named = (
+        {"number": None, "lines": broken[1]} if isinstance(broken, list) and len(broken) == 2 else broken
+    )
     assert found == as_named
 
 
@@ -98,7 +107,16 @@ def test_short_schemas_are_rows_of_the_same_types(name: str, *, optional: bool) 
     question = compile_question(name)
     schema = encode_schema(legend(question.fields), question.json_schema, optional=optional)
     assert schema["minItems"] == schema["maxItems"] == len(question.fields)
-    assert not list(complaints({"type": "object", "properties": {"record": schema}, "required": ["record"], "additionalProperties": False}))
+    assert not list(
+        complaints(
+            {
+                "type": "object",
+                "properties": {"record": schema},
+                "required": ["record"],
+                "additionalProperties": False,
+            }
+        )
+    )
     kinds = {kind for node in question.json_schema["properties"].values() for kind in TYPE.findall(str(node))}
     assert set(TYPE.findall(str(schema))) == kinds - {"object"} | {"null", "array"}
 
@@ -108,6 +126,10 @@ def test_short_keys_may_be_left_out(*, optional: bool) -> None:
     """With letters, what may be null need not be there and cannot be null, where the provider allows that."""
     names = [f"field_{n}" for n in range(WIDEST + 1)]
     nodes = {name: {"type": ["string", "null"]} for name in names} | {"field_0": {"type": "string"}}
-    schema = encode_schema(legend([Field(name, "text") for name in names]), {"type": "object", "properties": nodes}, optional=optional)
+    schema = encode_schema(
+        legend([Field(name, "text") for name in names]),
+        {"type": "object", "properties": nodes},
+        optional=optional,
+    )
     assert schema["required"] == (["a"] if optional else list(schema["properties"]))
     assert ("null" in str(schema["properties"])) is not optional

@@ -99,7 +99,14 @@ def compiled(tmp_path: Path, properties: dict[str, Any], **root: Any) -> Questio
 
 def shape(fields: tuple[Field, ...]) -> dict[str, Any]:
     """Names and kinds of fields, nested."""
-    return {field.name: shape(field.fields) if field.fields else shape_of(field.item) if field.item else field.kind for field in fields}
+    return {
+        field.name: shape(field.fields)
+        if field.fields
+        else shape_of(field.item)
+        if field.item
+        else field.kind
+        for field in fields
+    }
 
 
 def shape_of(item: Field) -> list[Any]:
@@ -168,7 +175,9 @@ def test_a_users_model_validates(order: Question) -> None:
 
 def test_null_stays_null(order: Question) -> None:
     """Null is taken for every field at every level, shown to no validator, and never replaced by a declared default."""
-    record = order.model.model_validate({"number": None, "deliver": {"city": "Kiel", "country": None}, "lines": [{"unit": None}]})
+    record = order.model.model_validate(
+        {"number": None, "deliver": {"city": "Kiel", "country": None}, "lines": [{"unit": None}]}
+    )
     assert record.model_dump()["deliver"] == {"city": "Kiel", "country": None}
     assert record.model_dump()["lines"] == [{"article": None, "unit": None, "price": None}]
     assert record.model_dump()["number"] is None
@@ -213,7 +222,11 @@ def test_a_file_is_run_as_it_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path.write_text(source.format("one"))
     first = compile_question("a.py:Order", base=tmp_path)
     path.write_text(source.format("two"))
-    assert [field.name for field in compile_question("a.py:Order", base=tmp_path).fields] == ["two"] != [first.fields[0].name]
+    assert (
+        [field.name for field in compile_question("a.py:Order", base=tmp_path).fields]
+        == ["two"]
+        != [first.fields[0].name]
+    )
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.py"]
 
 
@@ -232,8 +245,16 @@ def test_a_file_is_run_as_it_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             "a.py:O",
             "computed",
         ),
-        ("from pydantic import *\nfrom typing import *\nclass O(BaseModel):\n    a: Callable[[], int]", "a.py:O", "cannot be compiled"),
-        ("from pydantic import *\nclass O(BaseModel):\n    a: dict[str, int]", "a.py:O", "#/properties/a additionalProperties"),
+        (
+            "from pydantic import *\nfrom typing import *\nclass O(BaseModel):\n    a: Callable[[], int]",
+            "a.py:O",
+            "cannot be compiled",
+        ),
+        (
+            "from pydantic import *\nclass O(BaseModel):\n    a: dict[str, int]",
+            "a.py:O",
+            "#/properties/a additionalProperties",
+        ),
         ("from pydantic import *\nclass O(BaseModel):\n    a: 'list[O]'", "a.py:O", "holds itself"),
         (
             "import dataclasses\nfrom pydantic import *\n@dataclasses.dataclass\nclass P:\n    b: int\nclass O(BaseModel):\n    a: P",
@@ -259,7 +280,9 @@ def test_names_that_are_taken(tmp_path: Path, name: str) -> None:
     """A schema of a user's own that is named as a table or view of ours is refused with a sentence, as a file and as a model."""
     (tmp_path / f"{name}.json").write_text('{"type": "object", "properties": {"a": {"type": "string"}}}')
     model = name.title().replace("_", "")
-    (tmp_path / "own.py").write_text(f"from pydantic import BaseModel\nclass {model}(BaseModel):\n    a: str\n")
+    (tmp_path / "own.py").write_text(
+        f"from pydantic import BaseModel\nclass {model}(BaseModel):\n    a: str\n"
+    )
     for spec in (f"{name}.json", f"own.py:{model}"):
         with pytest.raises(SchemaError, match=f"'{name}' is Octavo's own"):
             compile_question(spec, base=tmp_path)
@@ -275,7 +298,11 @@ def test_names_that_cannot_be_tables(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("file", "table"),
-    [("order.json", "order"), ("purchaseOrder.schema.json", "purchase_order"), ("VATReturn-2024.json", "vat_return_2024")],
+    [
+        ("order.json", "order"),
+        ("purchaseOrder.schema.json", "purchase_order"),
+        ("VATReturn-2024.json", "vat_return_2024"),
+    ],
 )
 def test_the_table_is_called_as_the_file(tmp_path: Path, file: str, table: str) -> None:
     """File names become snake case, up to their first dot."""
@@ -291,7 +318,10 @@ def test_the_table_is_called_as_the_file(tmp_path: Path, file: str, table: str) 
         ("[" * 100_000, "is no JSON"),
         ("[]", "a schema is an object"),
         ('{"type": "string"}', "# type"),
-        ('{"type": "object", "properties": {"a": {"type": "string", "grounded": false}}}', "has to be proved"),
+        (
+            '{"type": "object", "properties": {"a": {"type": "string", "grounded": false}}}',
+            "has to be proved",
+        ),
     ],
 )
 def test_a_file_that_is_no_schema(tmp_path: Path, text: str, said: str) -> None:
@@ -311,7 +341,8 @@ def test_an_unknown_name_is_answered_with_a_guess() -> None:
 
 
 @pytest.mark.parametrize(
-    ("style", "same"), [("one-paragraph", "paragraph"), ("Bullet Points", "bullets"), ("executive_summary", "executive")]
+    ("style", "same"),
+    [("one-paragraph", "paragraph"), ("Bullet Points", "bullets"), ("executive_summary", "executive")],
 )
 def test_styles_have_other_names(style: str, same: str) -> None:
     """A style is found by its aliases, in any spelling; an unknown one is answered with the styles there are."""
@@ -333,7 +364,10 @@ def test_fingerprints(tmp_path: Path) -> None:
     prints = [compiled(tmp_path, variant).fingerprint for variant in variants]
     assert len(set(prints)) == len(prints)
     assert compiled(tmp_path, dict(base)).fingerprint == prints[0]
-    assert compiled(tmp_path, {**base, "a": {"type": "string", "title": "A", "default": "x"}}).fingerprint == prints[0]
+    assert (
+        compiled(tmp_path, {**base, "a": {"type": "string", "title": "A", "default": "x"}}).fingerprint
+        == prints[0]
+    )
 
 
 def test_required_evidence_makes_another_question(tmp_path: Path) -> None:

@@ -36,19 +36,42 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "seller_name": "Lieferant GmbH",
         "currency": "EUR",
         "grand_total": 529.87,
-        "line_items": [{"description": "Trennblätter A4", "quantity": 20, "unit_price": 9.9, "amount": 198.0}],
+        "line_items": [
+            {"description": "Trennblätter A4", "quantity": 20, "unit_price": 9.9, "amount": 198.0}
+        ],
     },
-    "receipt": {"merchant_name": "UNIHAKKA INTERNATIONAL SDN BHD", "purchase_date": "2018-06-18", "total": 8.6, "currency": "MYR"},
-    "contract": {"parties": ["Richard Harcke", "Verso Paper Holdings LLC"], "effective_date": "2008-01-01", "governing_law": "Delaware"},
-    "resume": {"name": "Alan Turing", "education": [{"institution": "Princeton", "degree": "PhD", "year": 1938}], "skills": ["Analysis"]},
-    "paper": {"title": "On Computable Numbers", "authors": ["A. M. Turing"], "doi": "10.1112/plms/s2-42.1.230"},
+    "receipt": {
+        "merchant_name": "UNIHAKKA INTERNATIONAL SDN BHD",
+        "purchase_date": "2018-06-18",
+        "total": 8.6,
+        "currency": "MYR",
+    },
+    "contract": {
+        "parties": ["Richard Harcke", "Verso Paper Holdings LLC"],
+        "effective_date": "2008-01-01",
+        "governing_law": "Delaware",
+    },
+    "resume": {
+        "name": "Alan Turing",
+        "education": [{"institution": "Princeton", "degree": "PhD", "year": 1938}],
+        "skills": ["Analysis"],
+    },
+    "paper": {
+        "title": "On Computable Numbers",
+        "authors": ["A. M. Turing"],
+        "doi": "10.1112/plms/s2-42.1.230",
+    },
     "letter": {"sender": "Ada Lovelace", "letter_date": "1843-07-10"},
     "summary": {"text": "An order of goods.", "points": [], "quotes": ["We order 20 binders."]},
 }
 
 
 def _leaves(fields: tuple[Field, ...]) -> list[Field]:
-    inner = [leaf for field in fields for leaf in _leaves(field.fields or (field.item.fields if field.item else ()))]
+    inner = [
+        leaf
+        for field in fields
+        for leaf in _leaves(field.fields or (field.item.fields if field.item else ()))
+    ]
     return [*fields, *inner]
 
 
@@ -114,7 +137,9 @@ def test_types_of_an_invoice() -> None:
     ]
 
 
-@pytest.mark.parametrize("answer", [{"grand_total": "1.234"}, {"currency": "euro"}, {"issue_date": "soon"}, {"iban": "DE02"}])
+@pytest.mark.parametrize(
+    "answer", [{"grand_total": "1.234"}, {"currency": "euro"}, {"issue_date": "soon"}, {"iban": "DE02"}]
+)
 def test_a_bad_answer_is_refused(answer: dict[str, str]) -> None:
     """Too many digits, a word for a code, no date, and a key nobody asked for are errors."""
     with pytest.raises(ValidationError):
@@ -124,7 +149,10 @@ def test_a_bad_answer_is_refused(answer: dict[str, str]) -> None:
 def test_what_has_to_be_proved() -> None:
     """A currency may be implied by a sign and a type of contract by the text; of a summary only the quotes can be proved."""
     assert "currency" not in compile_question("invoice").evidence
-    assert set(COLUMNS["contract"].split()) - set(compile_question("contract").evidence) == {"contract_type", "currency"}
+    assert set(COLUMNS["contract"].split()) - set(compile_question("contract").evidence) == {
+        "contract_type",
+        "currency",
+    }
     assert compile_question("letter").evidence == ()
     assert compile_question("summary").evidence == ("quotes",)
 
@@ -134,5 +162,9 @@ def test_styles_differ_in_words_only() -> None:
     questions = [compile_summary(style) for style in STYLES]
     assert {question.name for question in questions} == {"summary"}
     assert len({json.dumps(question.json_schema) for question in questions}) == 1
-    assert len({question.fingerprint for question in questions}) == len({question.instruction for question in questions}) == 3
+    assert (
+        len({question.fingerprint for question in questions})
+        == len({question.instruction for question in questions})
+        == 3
+    )
     assert questions[0] == compile_question("summary")

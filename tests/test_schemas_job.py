@@ -33,7 +33,13 @@ def test_every_field_stands_in_one_group_and_has_a_title() -> None:
 def test_groups_and_flat_names_are_the_same_job() -> None:
     """What the form sends, groups that nobody opened among it, is the job that flags and job files write with flat names."""
     flat = Job.model_validate({"inbox": "scans", "budget_usd": 5, "passes": 2, "max_pages": 10})
-    form = {"inbox": "scans", "answers": {"budget_usd": 5}, "care": {"passes": 2}, "limits": None, "reading": {"max_pages": 10}}
+    form = {
+        "inbox": "scans",
+        "answers": {"budget_usd": 5},
+        "care": {"passes": 2},
+        "limits": None,
+        "reading": {"max_pages": 10},
+    }
     assert Job.model_validate(form) == flat
     assert Job.model_validate_json(flat.model_dump_json()) == flat
 
@@ -67,8 +73,12 @@ def test_the_form_shows_four_fields_and_closed_groups() -> None:
     """What the form draws at first are the folder, the output and the questions; all else waits in groups that are null until opened."""
     shown = FORM.schema["properties"]
     assert list(shown) == ["inbox", "out", "extract", "summarize", *FOLDED]
-    assert all(shown[name]["default"] is None and shown[name]["anyOf"][0]["type"] == "null" for name in FOLDED)
-    assert [field["title"] for field in shown["limits"]["anyOf"][1]["properties"].values()] == list(FOLDED["limits"].fields.values())
+    assert all(
+        shown[name]["default"] is None and shown[name]["anyOf"][0]["type"] == "null" for name in FOLDED
+    )
+    assert [field["title"] for field in shown["limits"]["anyOf"][1]["properties"].values()] == list(
+        FOLDED["limits"].fields.values()
+    )
     assert "'password'" not in str(FORM.schema), "a password would be stored by Prefect"
 
 

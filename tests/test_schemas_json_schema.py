@@ -78,7 +78,9 @@ GOOD = {
 def test_every_kind_of_json_schema(tmp_path: Path) -> None:
     """Each accepted form becomes its kind; references are written out; a true answer fits both the sent schema and the model."""
     question = compiled(
-        tmp_path, EVERY_KIND, **{"$defs": {"Party": PARTY}, "$schema": "x", "required": ["title"], "description": "Things."}
+        tmp_path,
+        EVERY_KIND,
+        **{"$defs": {"Party": PARTY}, "$schema": "x", "required": ["title"], "description": "Things."},
     )
     kinds = "text text choice choice date datetime integer number decimal decimal decimal decimal boolean record list list list"
     assert [field.kind for field in question.fields] == kinds.split()
@@ -126,11 +128,23 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "not": ({"type": "string", "not": {}}, "/a not"),
     "if": ({"type": "string", "if": {}, "then": {}, "else": {}}, "/a then"),
     "patternProperties": ({"type": "object", "patternProperties": {"x": {}}}, "/a patternProperties"),
-    "propertyNames": ({"type": "object", "properties": {"b": {"type": "string"}}, "propertyNames": {}}, "/a propertyNames"),
-    "dependentRequired": ({"type": "object", "properties": {"b": {"type": "string"}}, "dependentRequired": {}}, "/a dependentRequired"),
+    "propertyNames": (
+        {"type": "object", "properties": {"b": {"type": "string"}}, "propertyNames": {}},
+        "/a propertyNames",
+    ),
+    "dependentRequired": (
+        {"type": "object", "properties": {"b": {"type": "string"}}, "dependentRequired": {}},
+        "/a dependentRequired",
+    ),
     "free object": ({"type": "object"}, "/a properties"),
-    "open object": ({"type": "object", "properties": {"b": {"type": "string"}}, "additionalProperties": {}}, "/a additionalProperties"),
-    "required": ({"type": "object", "properties": {"b": {"type": "string"}}, "required": ["c"]}, "/a required"),
+    "open object": (
+        {"type": "object", "properties": {"b": {"type": "string"}}, "additionalProperties": {}},
+        "/a additionalProperties",
+    ),
+    "required": (
+        {"type": "object", "properties": {"b": {"type": "string"}}, "required": ["c"]},
+        "/a required",
+    ),
     "prefixItems": ({"type": "array", "prefixItems": []}, "/a prefixItems"),
     "tuple": ({"type": "array", "items": [{"type": "string"}]}, "/a items"),
     "items of anything": ({"type": "array"}, "/a items"),
@@ -143,7 +157,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "unknown type": ({"type": "money"}, "/a type"),
     "anyOf": ({"anyOf": [{"type": "string"}, {"type": "boolean"}]}, "/a anyOf"),
     "beside anyOf": ({"anyOf": [{"type": "string"}], "minLength": 1}, "/a minLength"),
-    "inside anyOf": ({"anyOf": [{"type": "null"}, {"type": "string", "format": "ipv4"}]}, "/a/anyOf/1 format"),
+    "inside anyOf": (
+        {"anyOf": [{"type": "null"}, {"type": "string", "format": "ipv4"}]},
+        "/a/anyOf/1 format",
+    ),
     "number enum": ({"type": "integer", "enum": [1, 2]}, "/a enum"),
     "mixed enum": ({"enum": ["a", 1]}, "/a enum"),
     "long enum": ({"enum": [str(n) for n in range(1001)]}, "/a enum"),
@@ -163,7 +180,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "nowhere": ({"$ref": "#/$defs/Nobody"}, "/a $ref"),
     "recursion": ({"$ref": "#"}, "/a $ref"),
     "$dynamicRef": ({"$dynamicRef": "#x"}, "/a $dynamicRef"),
-    "grounded within": ({"type": "object", "properties": {"b": {"type": "string", "grounded": False}}}, "/a/properties/b grounded"),
+    "grounded within": (
+        {"type": "object", "properties": {"b": {"type": "string", "grounded": False}}},
+        "/a/properties/b grounded",
+    ),
     "description": ({"type": "string", "description": 3}, "/a description"),
 }
 
@@ -189,7 +209,21 @@ def test_all_places_are_named_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "1st", "_hidden", "naïve", "two words", "a" * 64, "json", "model_dump", "anyOf", "required", "Document", "request"]
+    "name",
+    [
+        "",
+        "1st",
+        "_hidden",
+        "naïve",
+        "two words",
+        "a" * 64,
+        "json",
+        "model_dump",
+        "anyOf",
+        "required",
+        "Document",
+        "request",
+    ],
 )
 def test_names_that_cannot_be_columns(tmp_path: Path, name: str) -> None:
     """A name is refused that SQL, Python, the provider or our own columns would trip over."""
@@ -218,7 +252,17 @@ def _deep(levels: int) -> dict[str, Any]:
 def test_depth_of_the_subset(tmp_path: Path) -> None:
     """The deepest record that still fits into a reply of 30 levels is taken, a deeper one refused."""
     question = compiled(tmp_path, {"a": _deep(MAX_DEPTH - 1)})
-    assert faults({"type": "object", "properties": {"a": _reply(question)}, "required": ["a"], "additionalProperties": False}) == []
+    assert (
+        faults(
+            {
+                "type": "object",
+                "properties": {"a": _reply(question)},
+                "required": ["a"],
+                "additionalProperties": False,
+            }
+        )
+        == []
+    )
     with pytest.raises(SchemaError, match=f"more than {MAX_DEPTH} levels"):
         compiled(tmp_path, {"a": _deep(MAX_DEPTH)})
 
@@ -226,13 +270,21 @@ def test_depth_of_the_subset(tmp_path: Path) -> None:
 def _reply(question: Question) -> dict[str, Any]:
     return {
         "type": "array",
-        "items": {"type": "object", "properties": {"r": dict(question.json_schema)}, "required": ["r"], "additionalProperties": False},
+        "items": {
+            "type": "object",
+            "properties": {"r": dict(question.json_schema)},
+            "required": ["r"],
+            "additionalProperties": False,
+        },
     }
 
 
 def test_number_of_keys(tmp_path: Path) -> None:
     """References that multiply are stopped at the number of keys that the provider takes, in no time."""
-    double = {f"L{n}": {"type": "object", "properties": {key: {"$ref": f"#/$defs/L{n + 1}"} for key in ("x", "y")}} for n in range(20)}
+    double = {
+        f"L{n}": {"type": "object", "properties": {key: {"$ref": f"#/$defs/L{n + 1}"} for key in ("x", "y")}}
+        for n in range(20)
+    }
     with pytest.raises(SchemaError, match=f"more than {MAX_KEYS}"):
         compiled(tmp_path, {"a": {"$ref": "#/$defs/L0"}}, **{"$defs": {**double, "L20": PARTY}})
 
@@ -291,9 +343,15 @@ def records(draw: st.DrawFn, depth: int = 3) -> tuple[dict[str, Any], dict[str, 
     return {"type": "object", "properties": {name: schema for name, (schema, _) in pairs.items()}}, value
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(records())
-def test_supported_schemas_compile_and_true_answers_pass(tmp_path: Path, pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def test_supported_schemas_compile_and_true_answers_pass(
+    tmp_path: Path, pair: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
     """Any supported schema is sent within the subset; an answer that conforms to it validates and keeps all its keys."""
     schema, value = pair
     question = compiled(tmp_path, schema["properties"])
@@ -304,16 +362,54 @@ def test_supported_schemas_compile_and_true_answers_pass(tmp_path: Path, pair: t
     assert question_table(question)
 
 
-WORDS = ["a", "type", "properties", "items", "anyOf", "$ref", "enum", "const", "format", "required", "minLength", "maximum", "pattern"]
+WORDS = [
+    "a",
+    "type",
+    "properties",
+    "items",
+    "anyOf",
+    "$ref",
+    "enum",
+    "const",
+    "format",
+    "required",
+    "minLength",
+    "maximum",
+    "pattern",
+]
 VALUES = st.sampled_from(
-    ["string", "object", "array", "number", "date", "#", "#/properties/a", "(", "x", "null", True, None, 0, -1.5, 1e300]
+    [
+        "string",
+        "object",
+        "array",
+        "number",
+        "date",
+        "#",
+        "#/properties/a",
+        "(",
+        "x",
+        "null",
+        True,
+        None,
+        0,
+        -1.5,
+        1e300,
+    ]
 )
 JSON = st.recursive(
-    VALUES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(WORDS), inner, max_size=4)), max_leaves=25
+    VALUES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(WORDS), inner, max_size=4)
+    ),
+    max_leaves=25,
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.dictionaries(st.sampled_from(WORDS), JSON, max_size=5))
 def test_nonsense_is_refused_never_a_crash(tmp_path: Path, schema: dict[str, Any]) -> None:
     """Whatever JSON is given as a schema, the answer is a question within the subset or a SchemaError."""

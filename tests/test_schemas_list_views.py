@@ -16,9 +16,19 @@ from tests import rows
 
 TEXT: Kind = "text"
 NUMBER: Kind = "integer"
-TAXES = Field("taxes", "list", "Taxes of the line", item=Field("tax", "record", fields=(Field("rate", NUMBER, "Per cent"),)))
+TAXES = Field(
+    "taxes",
+    "list",
+    "Taxes of the line",
+    item=Field("tax", "record", fields=(Field("rate", NUMBER, "Per cent"),)),
+)
 PRICE = Field("price", "record", "What it costs", fields=(Field("amount", NUMBER), Field("currency", TEXT)))
-LINES = Field("lines", "list", "Lines", item=Field("line", "record", fields=(Field("what", TEXT, "Thing"), PRICE, TAXES)))
+LINES = Field(
+    "lines",
+    "list",
+    "Lines",
+    item=Field("line", "record", fields=(Field("what", TEXT, "Thing"), PRICE, TAXES)),
+)
 SELLER = Field("seller", "record", fields=(Field("phones", "list", "Telephones", item=Field("phone", TEXT)),))
 GRID = Field("grid", "list", item=Field("row", "list", item=Field("cell", NUMBER)))
 
@@ -44,12 +54,18 @@ PROOFS = (
 def warehouse(tmp_path: Path) -> Warehouse:
     """A document whose answer has lists at every depth, and one whose lists are null."""
     asked = rows.question("order", (LINES, SELLER, GRID))
-    answers = [Record(rows.sha("a"), "order", VALUE, PROOFS, "r"), Record(rows.sha("b"), "order", dict.fromkeys(VALUE), (), "r")]
+    answers = [
+        Record(rows.sha("a"), "order", VALUE, PROOFS, "r"),
+        Record(rows.sha("b"), "order", dict.fromkeys(VALUE), (), "r"),
+    ]
     with hold(tmp_path) as held:
         held.commit(
             [
                 *rows.read("a", "b"),
-                Change(tables.question_table(asked), [tables.record_row(one, asked, "offline", "rules") for one in answers]),
+                Change(
+                    tables.question_table(asked),
+                    [tables.record_row(one, asked, "offline", "rules") for one in answers],
+                ),
                 Change(tables.EVIDENCE, [row for one in answers for row in tables.evidence_rows(one)]),
                 Change(tables.REJECTS),
             ]
@@ -78,9 +94,16 @@ def test_lists_inside_records_items_and_lists_have_views(warehouse: Warehouse) -
         (1, 1, 7, None, None),
         (1, 2, 19, 2, "19 %"),
     ]
-    assert found(warehouse, "item, value, value_page", "order_seller_phones") == [(1, "11", None), (2, "22", 3)]
+    assert found(warehouse, "item, value, value_page", "order_seller_phones") == [
+        (1, "11", None),
+        (2, "22", 3),
+    ]
     assert found(warehouse, "item, value", "order_grid") == [(1, [1, 2]), (2, []), (3, [3])]
-    assert found(warehouse, "grid_item, item, value, value_quote", "order_grid_") == [(1, 1, 1, None), (1, 2, 2, None), (3, 1, 3, "3")]
+    assert found(warehouse, "grid_item, item, value, value_quote", "order_grid_") == [
+        (1, 1, 1, None),
+        (1, 2, 2, None),
+        (3, 1, 3, "3"),
+    ]
 
 
 def test_items_stand_in_the_order_of_the_document(warehouse: Warehouse) -> None:
@@ -92,13 +115,21 @@ def test_items_stand_in_the_order_of_the_document(warehouse: Warehouse) -> None:
 def test_every_column_of_a_list_view_has_a_meaning(warehouse: Warehouse) -> None:
     """`octavo tables` says of each view and column what it is; the words of the schema come through."""
     made = {info.name: info for info in warehouse.tables() if info.name.startswith("order_")}
-    assert set(made) == {"order_lines", "order_lines_taxes", "order_seller_phones", "order_grid", "order_grid_"}
+    assert set(made) == {
+        "order_lines",
+        "order_lines_taxes",
+        "order_seller_phones",
+        "order_grid",
+        "order_grid_",
+    }
     for info in made.values():
         assert info.meaning
     meanings = {column.name: column.meaning for column in made["order_lines"].columns}
     assert meanings["what"] == "Thing"
     assert meanings["what_page"] == "Page on which what stands, from 1"
-    assert {column.meaning for column in made["order_seller_phones"].columns if column.name == "value"} == {"Telephones"}
+    assert {column.meaning for column in made["order_seller_phones"].columns if column.name == "value"} == {
+        "Telephones"
+    }
 
 
 def test_fields_keep_their_names_and_ours_give_way() -> None:
@@ -125,15 +156,24 @@ def test_two_views_never_have_one_name() -> None:
     assert len(renamed("cost", fields, taken={"cost_by_day"})) == 2
 
 
-@pytest.mark.parametrize("name", ["order", "sélect", "it's", 'say "x"', "a.b", "line items", "a[b", "$cost", "back\\slash"])
+@pytest.mark.parametrize(
+    "name", ["order", "sélect", "it's", 'say "x"', "a.b", "line items", "a[b", "$cost", "back\\slash"]
+)
 def test_any_name_makes_a_view_that_works(name: str) -> None:
     """Names that SQL or a pattern would take for something else are names all the same."""
     fields = (Field(name, "list", item=Field("one", "record", fields=(Field(name, TEXT),))),)
     (view,) = list_views("order", fields)
     with duckdb.connect(":memory:") as connection:
         quoted = name.replace('"', '""')
-        connection.execute(f"CREATE TABLE \"order\" AS SELECT 'd' AS document, 'p' AS path, [{{\"{quoted}\": 'x'}}] AS \"{quoted}\"")
-        connection.execute("CREATE TABLE evidence (document TEXT, question TEXT, field TEXT, state TEXT, page INT, quote TEXT, grade TEXT)")
+        connection.execute(
+            f"CREATE TABLE \"order\" AS SELECT 'd' AS document, 'p' AS path, [{{\"{quoted}\": 'x'}}] AS \"{quoted}\""
+        )
+        connection.execute(
+            "CREATE TABLE evidence (document TEXT, question TEXT, field TEXT, state TEXT, page INT, quote TEXT, grade TEXT)"
+        )
         connection.execute("ALTER TABLE evidence ADD COLUMN confidence DOUBLE")
-        connection.execute("INSERT INTO evidence VALUES ('d', 'order', ?, 'given', 7, 'q', 'exact', 1)", [f"{name}[0].{name}"])
+        connection.execute(
+            "INSERT INTO evidence VALUES ('d', 'order', ?, 'given', 7, 'q', 'exact', 1)",
+            [f"{name}[0].{name}"],
+        )
         assert connection.execute(view.select).fetchall() == [("d", "p", 1, "x", 7, "q", "exact", 1.0)]

@@ -33,7 +33,12 @@ class Order(BaseModel):
 def works_bare(connection: duckdb.DuckDBPyConnection, word: str) -> bool:
     """Whether a query may use a column of this name without quotes."""
     connection.execute(f"CREATE OR REPLACE TABLE t AS SELECT 41 AS {quoted(word)}, 2 AS other")
-    uses = ("SELECT {0} FROM t", "SELECT t.{0} FROM t", "SELECT other FROM t WHERE {0} = 41", "SELECT sum({0}) FROM t ORDER BY {0}")
+    uses = (
+        "SELECT {0} FROM t",
+        "SELECT t.{0} FROM t",
+        "SELECT other FROM t WHERE {0} = 41",
+        "SELECT sum({0}) FROM t ORDER BY {0}",
+    )
     try:
         connection.execute(uses[3].format(word).replace(f"ORDER BY {word}", ""))
         return all(connection.execute(use.format(word)).fetchall() for use in uses[:3]) and (
@@ -46,7 +51,12 @@ def works_bare(connection: duckdb.DuckDBPyConnection, word: str) -> bool:
 def test_every_word_that_needs_quotes_is_known() -> None:
     """Of the words of DuckDB, those that cannot be a bare name of a column are in our list."""
     with duckdb.connect(":memory:") as connection:
-        words = [word for (word,) in connection.execute("SELECT DISTINCT keyword_name FROM duckdb_keywords()").fetchall()]
+        words = [
+            word
+            for (word,) in connection.execute(
+                "SELECT DISTINCT keyword_name FROM duckdb_keywords()"
+            ).fetchall()
+        ]
         assert len(words) > 400
         assert {word for word in words if not works_bare(connection, word)} <= RESERVED
         assert all(connection.execute(f"SELECT 1 AS {quoted(word)}").fetchall() for word in RESERVED)

@@ -42,7 +42,17 @@ def test_a_question_becomes_a_table_with_document_first_and_the_engine_last() ->
     table = tables.question_table(rows.question())
     assert [column.name for column in table.columns] == [
         *("document", "path", "number", "issued", "total", "lines"),
-        *("engine", "model", "question", "question_fingerprint", "run", "former", "inbox", "request", "conflicts"),
+        *(
+            "engine",
+            "model",
+            "question",
+            "question_fingerprint",
+            "run",
+            "former",
+            "inbox",
+            "request",
+            "conflicts",
+        ),
     ]
     assert table.key == ("document",)
     assert table.meaning == "Read the invoice."
@@ -70,7 +80,9 @@ def test_fields_that_differ_in_case_only_are_refused_at_any_depth() -> None:
     with pytest.raises(SchemaError, match="Total"):
         tables.question_table(rows.question(fields=twins))
     with pytest.raises(SchemaError, match="Total"):
-        tables.question_table(rows.question(fields=(Field("all", "list", item=Field("one", "record", fields=twins)),)))
+        tables.question_table(
+            rows.question(fields=(Field("all", "list", item=Field("one", "record", fields=twins)),))
+        )
 
 
 def test_an_empty_record_and_a_list_of_nothing_are_refused() -> None:
@@ -83,7 +95,14 @@ def test_an_empty_record_and_a_list_of_nothing_are_refused() -> None:
 
 def test_a_record_becomes_a_row_of_native_values_with_every_field() -> None:
     """JSON forms turn into dates and decimals, and what was left out is null."""
-    record = Record("d1", "invoice", {"issued": "2024-01-31", "total": 9.5, "lines": [{"what": "x"}]}, (), "r1", ("total",))
+    record = Record(
+        "d1",
+        "invoice",
+        {"issued": "2024-01-31", "total": 9.5, "lines": [{"what": "x"}]},
+        (),
+        "r1",
+        ("total",),
+    )
     row = tables.record_row(record, rows.question(), "moonshot", "kimi", "run-1")
     assert row == {
         "document": "d1",
@@ -125,7 +144,9 @@ MISFITS: list[tuple[Field, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("field", "value"), MISFITS, ids=[f"{field.kind}-{str(value)[:12]!a}" for field, value in MISFITS])
+@pytest.mark.parametrize(
+    ("field", "value"), MISFITS, ids=[f"{field.kind}-{str(value)[:12]!a}" for field, value in MISFITS]
+)
 def test_a_value_that_does_not_fit_is_an_error_about_its_document(field: Field, value: Any) -> None:
     """Nothing is cut, rounded or turned into null to make it fit."""
     with pytest.raises(SchemaError) as caught:
@@ -186,11 +207,19 @@ def test_a_row_that_lacks_a_column_is_refused() -> None:
 def test_every_noun_has_rows_that_fit_their_table() -> None:
     """Documents, evidence and rejects become rows that Arrow takes without a change."""
     asked = rows.question()
-    record = Record("d1", "invoice", {}, (Evidence("number", "1", "exact", 1, 0, 1, "1"), Evidence("total", "2", "missing")), "r1")
+    record = Record(
+        "d1",
+        "invoice",
+        {},
+        (Evidence("number", "1", "exact", 1, 0, 1, "1"), Evidence("total", "2", "missing")),
+        "r1",
+    )
     made = {
         tables.DOCUMENTS: [tables.document_row(Document("a", b"\xff"), "7")],
         tables.EVIDENCE: tables.evidence_rows(record),
-        tables.REJECTS: [tables.reject_row(Reject("d1", "invoice", "r1", "invalid", "why"), asked, "moonshot", "kimi")],
+        tables.REJECTS: [
+            tables.reject_row(Reject("d1", "invoice", "r1", "invalid", "why"), asked, "moonshot", "kimi")
+        ],
     }
     for table, noun_rows in made.items():
         assert tables.arrow(table, noun_rows).to_pylist() == noun_rows

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.text.values import amounts_in, currency_in, dates_in, other_amount, other_date, parse_amount, parse_date
+from schemas.text.values import (
+    amounts_in,
+    currency_in,
+    dates_in,
+    other_amount,
+    other_date,
+    parse_amount,
+    parse_date,
+)
 
 FIFTH_OF_MARCH = date(2026, 3, 5)
 
@@ -86,7 +94,9 @@ def test_order_of_day_and_month(text: str, *, day_first: bool | None, expected: 
     assert parse_date(text, day_first=day_first) == expected
 
 
-@pytest.mark.parametrize(("text", "year"), [("01.01.68", 2068), ("01.01.69", 1969), ("31-Dec-99", 1999), ("12-01-19", 2019)])
+@pytest.mark.parametrize(
+    ("text", "year"), [("01.01.68", 2068), ("01.01.69", 1969), ("31-Dec-99", 1999), ("12-01-19", 2019)]
+)
 def test_years_of_two_digits(text: str, year: int) -> None:
     """Two digits below 69 are of this century, without looking at a clock."""
     found = parse_date(text)
@@ -98,13 +108,22 @@ def test_dates_in_a_page() -> None:
     """Each date of a text is found once, in order, with the span that holds it; a month that ends a line goes on in the next."""
     text = "Leistung 01.05.14-31.05.14, gestellt am 5. März\n2026. Bill of Mar 5, 2026; IP 10.05.20.14, tel 555-1234"
     found = list(dates_in(text))
-    assert [hit.value for hit in found] == [date(2014, 5, 1), date(2014, 5, 31), FIFTH_OF_MARCH, FIFTH_OF_MARCH]
+    assert [hit.value for hit in found] == [
+        date(2014, 5, 1),
+        date(2014, 5, 31),
+        FIFTH_OF_MARCH,
+        FIFTH_OF_MARCH,
+    ]
     assert all(text[hit.start : hit.end] == hit.text for hit in found)
 
 
 def test_a_date_with_two_readings() -> None:
     """A date that the United States read otherwise has a second reading; one that cannot be mistaken has none."""
-    assert [other_date(hit) for hit in dates_in("03/05/2026 05.03.2026 13/05/2026")] == [FIFTH_OF_MARCH, None, None]
+    assert [other_date(hit) for hit in dates_in("03/05/2026 05.03.2026 13/05/2026")] == [
+        FIFTH_OF_MARCH,
+        None,
+        None,
+    ]
 
 
 @given(
@@ -153,7 +172,9 @@ def test_amounts_of_the_world(text: str, expected: str) -> None:
     assert str(parse_amount(text)) == expected
 
 
-@pytest.mark.parametrize("text", ["", "twelve", "12 apples", "05.03.2026", "1.234.56", "1e5", "12.50 13.50", "A4", "2024-117"])
+@pytest.mark.parametrize(
+    "text", ["", "twelve", "12 apples", "05.03.2026", "1.234.56", "1e5", "12.50 13.50", "A4", "2024-117"]
+)
 def test_no_amount_is_guessed(text: str) -> None:
     """What is not one amount is none."""
     assert parse_amount(text) is None
@@ -175,7 +196,12 @@ def test_a_space_may_group_or_part() -> None:
 
 def test_an_amount_with_two_readings() -> None:
     """Three digits behind one separator can be read as thousands and as decimals; other amounts have one reading."""
-    assert [other_amount(hit) for hit in amounts_in("1.234 1,234.50 12.50 0.125")] == [Decimal("1.234"), None, None, None]
+    assert [other_amount(hit) for hit in amounts_in("1.234 1,234.50 12.50 0.125")] == [
+        Decimal("1.234"),
+        None,
+        None,
+        None,
+    ]
 
 
 @given(

@@ -50,23 +50,37 @@ def test_same_goes_by_type(field: Field, gold: Any, found: Any, *, right: bool) 
 
 def test_each_kind_of_mistake_counts_where_it_should() -> None:
     """A wrong value costs precision and recall, one too many only precision, one too few only recall; unlabelled fields cost nothing."""
-    assert tally(compare(FIELDS, {"name": "Acme"}, {"name": "Bolt", "day": date(2024, 1, 1)})) == FieldCounts(gold=1, found=1, right=0)
+    assert tally(compare(FIELDS, {"name": "Acme"}, {"name": "Bolt", "day": date(2024, 1, 1)})) == FieldCounts(
+        gold=1, found=1, right=0
+    )
     assert tally(compare(FIELDS, {"name": None}, {"name": "Bolt"})) == FieldCounts(gold=0, found=1, right=0)
     assert tally(compare(FIELDS, {"name": "Acme"}, None)) == FieldCounts(gold=1, found=0, right=0)
     assert tally(compare(FIELDS, {"name": None}, {"name": None})) == FieldCounts(gold=0, found=0, right=0)
-    mixed = tally(compare(FIELDS, {"name": "Acme", "day": "2024-01-01", "amount": "1"}, {"name": "acme", "day": date(2024, 1, 2)}))
+    mixed = tally(
+        compare(
+            FIELDS,
+            {"name": "Acme", "day": "2024-01-01", "amount": "1"},
+            {"name": "acme", "day": date(2024, 1, 2)},
+        )
+    )
     assert (mixed.precision, round(mixed.recall, 3), mixed.f1) == (0.5, 0.333, 0.4)
 
 
 def test_a_record_about_a_document_of_another_kind_is_all_wrong() -> None:
     """Labels of null say that the document is not of this kind: every value that was found is one too many."""
-    assert tally(compare(FIELDS, None, {"name": "Acme", "tags": ["a", "b"]})) == FieldCounts(gold=0, found=3, right=0)
+    assert tally(compare(FIELDS, None, {"name": "Acme", "tags": ["a", "b"]})) == FieldCounts(
+        gold=0, found=3, right=0
+    )
 
 
 def test_items_of_lists_are_matched_in_any_order() -> None:
     """The items of a list are paired so that most values agree; what is too few or too many stands alone, with its own number."""
     gold = [{"what": "paper", "amount": "2.00"}, {"what": "ink", "amount": "3.00"}]
-    found = [{"what": "glue", "amount": Decimal(9)}, {"what": "ink", "amount": Decimal(3)}, {"what": "paper", "amount": Decimal(7)}]
+    found = [
+        {"what": "glue", "amount": Decimal(9)},
+        {"what": "ink", "amount": Decimal(3)},
+        {"what": "paper", "amount": Decimal(7)},
+    ]
     marks = compare(FIELDS, {"lines": gold}, {"lines": found})
     assert {mark.path: mark.right for mark in marks if mark.gold_path} == {
         "lines[2].what": True, "lines[2].amount": False, "lines[1].what": True, "lines[1].amount": True,
@@ -79,7 +93,9 @@ def test_items_of_lists_are_matched_in_any_order() -> None:
 def test_order_does_not_matter(tags: list[str], random: Any) -> None:
     """A list in another order is as right as the same list."""
     shuffled = random.sample(tags, len(tags))
-    assert tally(compare(FIELDS, {"tags": tags}, {"tags": shuffled})) == FieldCounts(len(tags), len(tags), len(tags))
+    assert tally(compare(FIELDS, {"tags": tags}, {"tags": shuffled})) == FieldCounts(
+        len(tags), len(tags), len(tags)
+    )
 
 
 @given(st.lists(st.integers(0, 5), max_size=6), st.lists(st.integers(0, 5), max_size=6))
@@ -114,7 +130,9 @@ answered = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("item", [ITEM, replace(ITEM, fields=ITEM.fields[:2])], ids=["deep", "plain"])
 @given(st.lists(labelled, max_size=4), st.lists(answered, max_size=4))
-def test_no_other_pairs_agree_in_more(item: Field, gold: list[dict[str, Any]], found: list[dict[str, Any]]) -> None:
+def test_no_other_pairs_agree_in_more(
+    item: Field, gold: list[dict[str, Any]], found: list[dict[str, Any]]
+) -> None:
     """Of all ways to pair two lists of records one with the most right values is taken, however the labels differ in what they say."""
     gold = [{field.name: label[field.name] for field in item.fields if field.name in label} for label in gold]
 
@@ -123,7 +141,10 @@ def test_no_other_pairs_agree_in_more(item: Field, gold: list[dict[str, Any]], f
 
     shorter, longer = sorted([range(len(gold)), range(len(found))], key=len)
     ways = permutations(longer, len(shorter))
-    pairings = ([(a, b) if shorter == range(len(gold)) else (b, a) for a, b in zip(shorter, way, strict=True)] for way in ways)
+    pairings = (
+        [(a, b) if shorter == range(len(gold)) else (b, a) for a, b in zip(shorter, way, strict=True)]
+        for way in ways
+    )
     most = max(sum(right(gold[row], found[column]) for row, column in pairing) for pairing in pairings)
     made = pairs(item, gold, found)
     assert sum(right(gold[row], found[column]) for row, column in made) == most
@@ -134,7 +155,10 @@ def test_no_other_pairs_agree_in_more(item: Field, gold: list[dict[str, Any]], f
 def test_long_lists_are_matched_with_little_work(monkeypatch: pytest.MonkeyPatch, wrong_every: int) -> None:
     """Two lists of 1,000 rows have a million pairs, but each row is looked at a few times only, and what is equal is never compared."""
     gold = [{"what": f"paper {n}", "amount": f"{n}.25"} for n in range(1_000)]
-    found = [{"what": f"Paper {n}", "amount": Decimal(n if n % wrong_every == 0 else f"{n}.25")} for n in reversed(range(1_000))]
+    found = [
+        {"what": f"Paper {n}", "amount": Decimal(n if n % wrong_every == 0 else f"{n}.25")}
+        for n in reversed(range(1_000))
+    ]
     looks: Counter[str] = Counter()
 
     def counted(name: str) -> None:
@@ -154,7 +178,9 @@ def test_long_lists_are_matched_with_little_work(monkeypatch: pytest.MonkeyPatch
     assert looks["_found"] <= 6 * 1_000
 
 
-@pytest.mark.parametrize("labels", [{"nmae": "Acme"}, {"day": "3rd of May"}, {"amount": "much"}, {"lines": [{"price": 1}]}])
+@pytest.mark.parametrize(
+    "labels", [{"nmae": "Acme"}, {"day": "3rd of May"}, {"amount": "much"}, {"lines": [{"price": 1}]}]
+)
 def test_labels_that_do_not_fit_are_refused(labels: dict[str, Any]) -> None:
     """A label with a wrong name or of a wrong kind is an error that names it, and not a wrong answer."""
     found = {"day": date(2024, 1, 1), "amount": Decimal(1), "lines": [{"what": "a"}]}

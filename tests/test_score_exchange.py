@@ -12,7 +12,13 @@ from schemas.pipeline import Field
 
 LINE = Field("line", "record", fields=(Field("what", "text"), Field("amount", "decimal")))
 LINES = Field("lines", "list", item=LINE)
-FIELDS = (Field("number", "text"), Field("day", "date"), Field("total", "decimal"), Field("paid", "boolean"), LINES)
+FIELDS = (
+    Field("number", "text"),
+    Field("day", "date"),
+    Field("total", "decimal"),
+    Field("paid", "boolean"),
+    LINES,
+)
 
 
 def test_labels_and_answer_have_one_form() -> None:
@@ -21,7 +27,13 @@ def test_labels_and_answer_have_one_form() -> None:
     lines = [{"what": "ink", "amount": Decimal(3)}]
     found = {"number": "R-1", "day": date(2026, 3, 5), "total": Decimal("9.50"), "paid": True, "lines": lines}
     schema, gold, answer = exchanged(FIELDS, labels, found)
-    assert list(schema["properties"]) == schema["required"] == list(gold) == list(answer) == ["day", "total", "lines"]
+    assert (
+        list(schema["properties"])
+        == schema["required"]
+        == list(gold)
+        == list(answer)
+        == ["day", "total", "lines"]
+    )
     assert gold == {"day": "2026-03-05", "total": 9.5, "lines": [{"what": "ink", "amount": None}]}
     assert answer == {"day": "2026-03-05", "total": 9.5, "lines": [{"what": "ink", "amount": 3}]}
 

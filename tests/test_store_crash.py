@@ -96,7 +96,9 @@ def test_readers_always_see_a_whole_generation(tmp_path: Path) -> None:
     def read() -> None:
         reader = Warehouse(tmp_path)
         while not ended.is_set():
-            rows = reader.query("SELECT DISTINCT detail, tokens FROM documents JOIN pages USING (document)").to_pylist()
+            rows = reader.query(
+                "SELECT DISTINCT detail, tokens FROM documents JOIN pages USING (document)"
+            ).to_pylist()
             assert len(rows) == 1
             seen.add(rows[0]["tokens"])
 

@@ -43,7 +43,9 @@ class Syncs:
         monkeypatch.setattr(Path, "replace", replace)
 
 
-def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So that a power cut leaves the old file or the new one, whole: the bytes are synced, then the name is changed and synced."""
     syncs = Syncs(monkeypatch)
     (tmp_path / "new").write_text("x")
@@ -68,7 +70,10 @@ def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
     """Exit code 75, with process, host and start; afterwards the folder is free again."""
     folder = tmp_path / "new" / "out"
     with hold(folder, clock=lambda: START):
-        with pytest.raises(Locked, match=rf"process {os.getpid()} on .+, since 2026-01-02T03:04:05") as caught, hold(folder):
+        with (
+            pytest.raises(Locked, match=rf"process {os.getpid()} on .+, since 2026-01-02T03:04:05") as caught,
+            hold(folder),
+        ):
             pass
         assert caught.value.exit_code == 75
     with hold(folder):
@@ -77,7 +82,9 @@ def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
 
 def test_the_lock_of_a_killed_run_is_free_at_once(tmp_path: Path) -> None:
     """The kernel gives the lock back at kill -9; no stale file has to be removed by hand."""
-    with subprocess.Popen([sys.executable, "-m", "tests.committer", str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.committer", str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE
+    ) as child:
         assert child.stdout is not None
         child.stdout.readline()
         with pytest.raises(Locked, match=f"process {child.pid} on"), hold(tmp_path):
@@ -100,7 +107,10 @@ def test_a_holder_that_has_not_signed_yet_is_no_crash(tmp_path: Path) -> None:
 def test_a_path_that_cannot_be_a_folder_is_named(tmp_path: Path, place: str) -> None:
     """Exit code 74, why, and which flag gives another folder."""
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StorageError, match=r"cannot be written: .*is a file.* --out") as caught, hold(tmp_path / place):
+    with (
+        pytest.raises(StorageError, match=r"cannot be written: .*is a file.* --out") as caught,
+        hold(tmp_path / place),
+    ):
         pass
     assert caught.value.exit_code == 74
 
@@ -110,7 +120,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 16 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("this machine does not let us mount a small disk")
     yield folder
@@ -120,7 +132,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def noise(rows: int) -> list[Change]:
     """Rows of 100 KB that compress badly."""
     dice = random.Random(1)
-    made = [Document(f"n{number}", b"", "", "", 1, status="error", detail=dice.randbytes(50_000).hex()) for number in range(rows)]
+    made = [
+        Document(f"n{number}", b"", "", "", 1, status="error", detail=dice.randbytes(50_000).hex())
+        for number in range(rows)
+    ]
     return [Change(tables.DOCUMENTS, [tables.document_row(document, "1") for document in made])]
 
 

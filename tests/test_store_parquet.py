@@ -16,7 +16,12 @@ from tests import rows
 
 def pages(count: int, text: str = "text") -> list[Change]:
     """One page each of so many documents."""
-    return [Change(tables.PAGES, [tables.page_row(Page(rows.sha(str(number)), 1, text), number) for number in range(count)])]
+    return [
+        Change(
+            tables.PAGES,
+            [tables.page_row(Page(rows.sha(str(number)), 1, text), number) for number in range(count)],
+        )
+    ]
 
 
 def files(warehouse: Warehouse, table: str) -> dict[str, int]:
@@ -33,14 +38,20 @@ def read(warehouse: Warehouse, table: str) -> list[dict[str, object]]:
 def test_parquet_holds_the_same_rows_in_the_same_order(tmp_path: Path) -> None:
     """Every table and view is there with every value of every type, sorted by its key, views in their own order."""
     with hold(tmp_path) as warehouse:
-        warehouse.commit([*map(Change, tables.FIXED.values()), *rows.read("b", "a", "c"), *rows.answers("c", "a")])
+        warehouse.commit(
+            [*map(Change, tables.FIXED.values()), *rows.read("b", "a", "c"), *rows.answers("c", "a")]
+        )
         assert {"review", "coverage", "invoice_lines"} <= {info.name for info in warehouse.tables()}
         for info in warehouse.tables():
             is_table = info.name in {*tables.FIXED, "invoice"}
-            expected = warehouse.rows(info.name) if is_table else warehouse.query(f'FROM "{info.name}"').to_pylist()
+            expected = (
+                warehouse.rows(info.name) if is_table else warehouse.query(f'FROM "{info.name}"').to_pylist()
+            )
             made = pq.read_table(warehouse.tables_folder / info.name)
             assert made.to_pylist() == expected, info.name
-            assert all(field.metadata[b"meaning"] for field in made.schema if not info.name.startswith("invoice")), info.name
+            assert all(
+                field.metadata[b"meaning"] for field in made.schema if not info.name.startswith("invoice")
+            ), info.name
 
 
 def test_parquet_says_what_columns_mean(tmp_path: Path) -> None:
@@ -60,7 +71,9 @@ def test_times_are_utc(tmp_path: Path) -> None:
     """A moment is stored as UTC, whatever the machine's clock is set to."""
     with hold(tmp_path) as warehouse:
         warehouse.commit([Change(tables.RUNS)])
-        assert pq.read_table(warehouse.tables_folder / "runs").schema.field("started_at").type == pa.timestamp("us", tz="UTC")
+        assert pq.read_table(warehouse.tables_folder / "runs").schema.field(
+            "started_at"
+        ).type == pa.timestamp("us", tz="UTC")
 
 
 def test_only_tables_that_changed_are_written(tmp_path: Path) -> None:
@@ -82,17 +95,32 @@ def test_a_view_is_written_when_a_table_that_it_reads_changed(tmp_path: Path) ->
         warehouse.commit([*map(Change, tables.FIXED.values()), *rows.read("a"), *rows.answers("a")])
         before = {name: files(warehouse, name) for name in views}
         assert not warehouse.commit(rows.answers("a"))
-        warehouse.commit([Change(tables.RUNS, [dict.fromkeys((one.name for one in tables.RUNS.columns), None) | {"run": "r"}])])
+        warehouse.commit(
+            [
+                Change(
+                    tables.RUNS,
+                    [dict.fromkeys((one.name for one in tables.RUNS.columns), None) | {"run": "r"}],
+                )
+            ]
+        )
         assert before == {name: files(warehouse, name) for name in views}
         warehouse.commit(rows.answers("a", number="R-2"))
-        assert {name for name in views if files(warehouse, name) != before[name]} == {"coverage", "invoice_lines", "evidence_quality"}
+        assert {name for name in views if files(warehouse, name) != before[name]} == {
+            "coverage",
+            "invoice_lines",
+            "evidence_quality",
+        }
         warehouse.commit([Change(tables.question_table(rows.question(fields=rows.INVOICE_FIELDS[:3])))])
         assert not files(warehouse, "invoice_lines")
     with hold(tmp_path) as warehouse:
-        assert files(warehouse, "cost_by_day") == before["cost_by_day"], "who holds the folder again writes nothing"
+        assert files(warehouse, "cost_by_day") == before["cost_by_day"], (
+            "who holds the folder again writes nothing"
+        )
 
 
-def test_a_large_table_is_spread_and_only_its_changed_files_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_table_is_spread_and_only_its_changed_files_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Above the bound a table has 2, 4, 8, ... files by hash of the document; one document changes one file."""
     monkeypatch.setattr("processors.store.parquet.BUCKET_ROWS", 50)
     with hold(tmp_path) as warehouse:
@@ -110,7 +138,9 @@ def test_a_large_table_is_spread_and_only_its_changed_files_are_written(tmp_path
         assert read(warehouse, "pages") == warehouse.rows("pages")
 
 
-def test_every_file_of_a_large_table_gets_its_new_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_file_of_a_large_table_gets_its_new_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When a schema was edited, files whose rows did not change are written too, so that all files of a table have its columns."""
     monkeypatch.setattr("processors.store.parquet.BUCKET_ROWS", 2)
     with hold(tmp_path) as warehouse:

@@ -42,11 +42,15 @@ def found(warehouse: Warehouse) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("status", ["ok", "error", "empty"])
-def test_the_answer_to_a_changed_file_stays_until_there_is_another(warehouse: Warehouse, status: Status) -> None:
+def test_the_answer_to_a_changed_file_stays_until_there_is_another(
+    warehouse: Warehouse, status: Status
+) -> None:
     """A file that changed, or cannot be read any more, keeps its answer with evidence and pages, which is said to be of earlier days."""
     warehouse.commit(change("a", "a new", status))
     assert found(warehouse) == [("a", "a", True), ("b", "b", False)]
-    assert rows.sha("a") in {row["document"] for row in warehouse.rows("evidence")} & {row["document"] for row in warehouse.rows("pages")}
+    assert rows.sha("a") in {row["document"] for row in warehouse.rows("evidence")} & {
+        row["document"] for row in warehouse.rows("pages")
+    }
 
 
 def test_the_answer_goes_in_the_commit_that_brings_its_successor(warehouse: Warehouse) -> None:
@@ -76,10 +80,14 @@ def test_bytes_that_come_back_are_of_today_again(warehouse: Warehouse) -> None:
 
 def test_a_moved_file_has_its_new_path(warehouse: Warehouse) -> None:
     """The answer is under the path where its bytes lie now; of several the first."""
-    moved = tables.document_row(Document("moved", b"moved", rows.sha("a"), "text/plain", 1, page_count=1), "1")
+    moved = tables.document_row(
+        Document("moved", b"moved", rows.sha("a"), "text/plain", 1, page_count=1), "1"
+    )
     warehouse.commit([Change(tables.DOCUMENTS, [moved], {("a", "")})])
     assert found(warehouse) == [("b", "b", False), ("moved", "a", False)]
-    twin = tables.document_row(Document("a twin", b"a twin", rows.sha("a"), "text/plain", 1, page_count=1), "1")
+    twin = tables.document_row(
+        Document("a twin", b"a twin", rows.sha("a"), "text/plain", 1, page_count=1), "1"
+    )
     warehouse.commit([Change(tables.DOCUMENTS, [twin])])
     assert found(warehouse)[0] == ("a twin", "a", False)
 
@@ -96,7 +104,9 @@ def test_two_inboxes_do_not_replace_each_other(warehouse: Warehouse) -> None:
     warehouse.commit(change("a", "a new", "error"))
     other = tables.document_row(replace(rows.document("a"), sha256=rows.sha("a new")), "1", "/other")
     warehouse.commit([Change(tables.DOCUMENTS, [other]), *rows.answers("a new")])
-    assert found(warehouse) == [("a", "a", True), ("a", "a new", False), ("b", "b", False)] or found(warehouse) == [
+    assert found(warehouse) == [("a", "a", True), ("a", "a new", False), ("b", "b", False)] or found(
+        warehouse
+    ) == [
         ("a", "a new", False),
         ("a", "a", True),
         ("b", "b", False),

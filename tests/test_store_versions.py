@@ -55,13 +55,19 @@ def test_a_file_in_another_storage_is_rewritten_once(tmp_path: Path, version: st
         warehouse.commit(changes)
     with duckdb.connect(warehouse.path) as plain:
         plain.execute("CREATE VIEW mine AS SELECT number, total FROM invoice; COMMENT ON VIEW mine IS 'Mine'")
-    before = ({info.name: info for info in warehouse.tables()}, {name: warehouse.rows(name) for name in ("invoice", "mine", "pages")})
+    before = (
+        {info.name: info for info in warehouse.tables()},
+        {name: warehouse.rows(name) for name in ("invoice", "mine", "pages")},
+    )
     in_storage_of(version, warehouse)
     assert version == "v1.0.0" or header_version(warehouse.path) > 65
     with hold(tmp_path) as warehouse:
         assert warehouse.commit(changes)
         assert header_version(warehouse.path) == 65
-        assert before == ({info.name: info for info in warehouse.tables()}, {name: warehouse.rows(name) for name in before[1]})
+        assert before == (
+            {info.name: info for info in warehouse.tables()},
+            {name: warehouse.rows(name) for name in before[1]},
+        )
         assert not warehouse.commit(changes)
 
 
@@ -73,10 +79,16 @@ def another_duckdb(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
     python = folder / "bin" / "python"
     wanted = ["install", "--quiet", "--no-deps", "--only-binary=:all:", f"duckdb=={request.param}.*"]
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "--python", str(python), *wanted], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-m", "pip", "--python", str(python), *wanted],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     if done.returncode:
-        pytest.skip(f"DuckDB {request.param} cannot be had here: {(done.stderr.strip().splitlines() or ['pip says nothing'])[-1]}")
+        pytest.skip(
+            f"DuckDB {request.param} cannot be had here: {(done.stderr.strip().splitlines() or ['pip says nothing'])[-1]}"
+        )
     return python
 
 
@@ -85,6 +97,8 @@ def test_an_earlier_duckdb_reads_every_table_and_view(another_duckdb: Path, tmp_
     """Versions 1.2 and 1.5 open the file and find as many rows in each table and view as we do."""
     with hold(tmp_path) as warehouse:
         warehouse.commit([*rows.read("a", "b"), *rows.answers("a", "b")])
-    done = subprocess.run([another_duckdb, "-c", READ_ALL, warehouse.path], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [another_duckdb, "-c", READ_ALL, warehouse.path], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {info.name: info.rows for info in warehouse.tables()}

@@ -57,7 +57,11 @@ def test_a_new_changed_or_removed_file_is_a_change(tmp_path: Path) -> None:
         warehouse.commit(rows.answers("a"))
     with duckdb.connect(warehouse.path) as plain:
         plain.execute("CREATE VIEW mine AS SELECT 1")
-    for files, expected in [({"bills": BILLS}, True), ({"bills": BILLS.replace("sum(", "max(")}, True), ({}, False)]:
+    for files, expected in [
+        ({"bills": BILLS}, True),
+        ({"bills": BILLS.replace("sum(", "max(")}, True),
+        ({}, False),
+    ]:
         with with_views(tmp_path, **files) as warehouse:
             assert warehouse.commit(rows.answers("a"))
             assert not warehouse.commit(rows.answers("a"))
@@ -75,7 +79,10 @@ def test_a_view_that_is_wrong_is_named_and_nothing_is_committed(tmp_path: Path) 
 
 def test_a_schema_with_the_name_of_a_view_is_refused(tmp_path: Path) -> None:
     """One name cannot be both."""
-    with with_views(tmp_path, invoice="SELECT 1 AS one FROM pages") as warehouse, pytest.raises(SchemaError, match="name of a view"):
+    with (
+        with_views(tmp_path, invoice="SELECT 1 AS one FROM pages") as warehouse,
+        pytest.raises(SchemaError, match="name of a view"),
+    ):
         warehouse.commit(rows.answers("a"))
 
 
@@ -97,7 +104,10 @@ def test_shipped_views_say_what_they_and_their_columns_mean(tmp_path: Path) -> N
         for info in views:
             assert info.meaning
             assert all(column.meaning for column in info.columns)
-        assert [(row["field"], row["found"], row["exact"], row["missing"]) for row in warehouse.rows("evidence_quality")] == [
+        assert [
+            (row["field"], row["found"], row["exact"], row["missing"])
+            for row in warehouse.rows("evidence_quality")
+        ] == [
             ("lines[].what", 2, 0.0, 1.0),
             ("number", 2, 1.0, 0.0),
         ]
@@ -114,7 +124,9 @@ def test_a_view_of_a_list_comes_and_goes_with_its_table(tmp_path: Path) -> None:
         assert {"invoice_lines", "bill_tags"} <= set(names(warehouse))
         assert warehouse.rows("invoice_lines") == []
         lines = Field("lines", "list", item=Field("line", "record", fields=(Field("unit", "text"),)))
-        warehouse.commit([Change(tables.question_table(rows.question(fields=(*rows.INVOICE_FIELDS[:3], lines))))])
+        warehouse.commit(
+            [Change(tables.question_table(rows.question(fields=(*rows.INVOICE_FIELDS[:3], lines))))]
+        )
         assert "unit" in warehouse.query("FROM invoice_lines").column_names
         warehouse.commit([Change(tables.question_table(rows.question(fields=rows.INVOICE_FIELDS[:3])))])
         assert "invoice_lines" not in names(warehouse)
@@ -144,19 +156,34 @@ def test_a_schema_with_the_name_of_a_stored_view_is_refused(tmp_path: Path) -> N
             assert warehouse.path.read_bytes() == before
 
 
-def paid(request: str, cost_usd: float, *names: str, question: str = "invoice", day: int = 1) -> dict[str, object]:
+def paid(
+    request: str, cost_usd: float, *names: str, question: str = "invoice", day: int = 1
+) -> dict[str, object]:
     """A row of `requests` about these documents."""
     empty = dict.fromkeys(column.name for column in tables.REQUESTS.columns)
-    sent = datetime(2026, 3, day, 23, 30, tzinfo=timezone(timedelta(hours=-1)))  # half past midnight of the next day, UTC
+    sent = datetime(
+        2026, 3, day, 23, 30, tzinfo=timezone(timedelta(hours=-1))
+    )  # half past midnight of the next day, UTC
     usage = {"prompt_tokens": 100, "reply_tokens": 10, "cost_usd": cost_usd, "model": "kimi", "sent_at": sent}
-    return {**empty, **usage, "request": request, "question": question, "documents": [rows.sha(name) for name in names]}
+    return {
+        **empty,
+        **usage,
+        "request": request,
+        "question": question,
+        "documents": [rows.sha(name) for name in names],
+    }
 
 
 @pytest.fixture
 def busy(tmp_path: Path) -> Iterator[Warehouse]:
     """A warehouse after some trouble: a file under two paths, one that cannot be read, a reject, a field that failed, and calls."""
     twin = tables.document_row(rows.document("a"), "1") | {"path": "Z/a"}
-    broken = tables.document_row(rows.document("x"), "1") | {"document": None, "status": "error", "reason": "corrupt", "detail": "Broken."}
+    broken = tables.document_row(rows.document("x"), "1") | {
+        "document": None,
+        "status": "error",
+        "reason": "corrupt",
+        "detail": "Broken.",
+    }
     calls = [
         paid("r1", 0.10, "a", "b", "c"),
         paid("r2", 0.01, "a", question="invoice.again", day=2),
@@ -173,9 +200,21 @@ def busy(tmp_path: Path) -> Iterator[Warehouse]:
                 Change(tables.DOCUMENTS, [twin, broken]),
                 *rows.answers("a", "b"),
                 Change(tables.EVIDENCE, tables.evidence_rows(record)),
-                Change(tables.REJECTS, [tables.reject_row(rows.reject("c", why), rows.question(), "e", "m") for why in ("invalid",)]),
-                Change(tables.REJECTS, [tables.reject_row(rows.reject("b", "not_applicable"), rows.question("bill"), "e", "m")]),
-                Change(tables.REJECTS, [tables.reject_row(rows.reject("a", "not_asked"), rows.question("bill"), "e", "m")]),
+                Change(
+                    tables.REJECTS,
+                    [
+                        tables.reject_row(rows.reject("c", why), rows.question(), "e", "m")
+                        for why in ("invalid",)
+                    ],
+                ),
+                Change(
+                    tables.REJECTS,
+                    [tables.reject_row(rows.reject("b", "not_applicable"), rows.question("bill"), "e", "m")],
+                ),
+                Change(
+                    tables.REJECTS,
+                    [tables.reject_row(rows.reject("a", "not_asked"), rows.question("bill"), "e", "m")],
+                ),
                 Change(tables.REQUESTS, calls),
             ]
         )
@@ -185,7 +224,11 @@ def busy(tmp_path: Path) -> Iterator[Warehouse]:
 def test_the_cost_of_documents_sums_up_to_what_was_paid(busy: Warehouse) -> None:
     """A call is shared by its documents; two paths are one document; what is gone, or was about none, is in the sum too."""
     found = {row["path"]: row for row in busy.rows("cost_by_document") if row["path"]}
-    assert {path: round(row["cost_usd"], 6) for path, row in found.items()} == {"Z/a": 0.043333, "b": 0.033333, "c": 0.033333}
+    assert {path: round(row["cost_usd"], 6) for path, row in found.items()} == {
+        "Z/a": 0.043333,
+        "b": 0.033333,
+        "c": 0.033333,
+    }
     assert found["Z/a"]["requests"] == 2
     rest = [row["cost_usd"] for row in busy.rows("cost_by_document") if not row["path"]]
     assert sorted(round(cost, 6) for cost in rest) == [0.005, 0.07]
@@ -196,7 +239,10 @@ def test_the_cost_of_documents_sums_up_to_what_was_paid(busy: Warehouse) -> None
 
 def test_the_cost_of_days_counts_days_in_utc_and_what_was_asked_again(busy: Warehouse) -> None:
     """A call late in the evening elsewhere is of the next day here; calls for failed fields are those of their question."""
-    assert [(str(row["day"]), row["question"], row["requests"], round(row["cost_usd"], 6)) for row in busy.rows("cost_by_day")] == [
+    assert [
+        (str(row["day"]), row["question"], row["requests"], round(row["cost_usd"], 6))
+        for row in busy.rows("cost_by_day")
+    ] == [
         ("2026-03-02", "invoice", 3, 0.175),
         ("2026-03-03", "invoice", 1, 0.01),
     ]
@@ -204,7 +250,10 @@ def test_the_cost_of_days_counts_days_in_utc_and_what_was_asked_again(busy: Ware
 
 def test_failures_are_files_answers_and_fields(busy: Warehouse) -> None:
     """Each stands there once with path, reason and sentence; what is merely of another kind, or waits to be asked, is no failure."""
-    assert [(row["kind"], row["reason"], row["path"], row["field"], row["detail"]) for row in busy.rows("failures")] == [
+    assert [
+        (row["kind"], row["reason"], row["path"], row["field"], row["detail"])
+        for row in busy.rows("failures")
+    ] == [
         ("answer", "invalid", "c", None, "It is invalid."),
         ("field", "not_accepted", "Z/a", "total", "No amount."),
         ("file", "corrupt", "x", None, "Broken."),
@@ -213,12 +262,18 @@ def test_failures_are_files_answers_and_fields(busy: Warehouse) -> None:
 
 def test_duplicates_are_the_paths_that_hold_the_same_bytes(busy: Warehouse) -> None:
     """All of them, with the one whose name the answers carry; files that could not be read are no duplicates of each other."""
-    assert [(row["path"], row["first_path"], row["copies"]) for row in busy.rows("duplicates")] == [("Z/a", "Z/a", 2), ("a", "Z/a", 2)]
+    assert [(row["path"], row["first_path"], row["copies"]) for row in busy.rows("duplicates")] == [
+        ("Z/a", "Z/a", 2),
+        ("a", "Z/a", 2),
+    ]
 
 
 def test_coverage_counts_documents_items_and_lists(busy: Warehouse) -> None:
     """A field is filled in so many of the answered documents, one of items in so many items, a list where it has an item."""
-    assert {row["field"]: (row["answers"], row["given"], row["failed"], row["filled"], row["proved"]) for row in busy.rows("coverage")} == {
+    assert {
+        row["field"]: (row["answers"], row["given"], row["failed"], row["filled"], row["proved"])
+        for row in busy.rows("coverage")
+    } == {
         "number": (2, 2, 0, 1.0, 1.0),
         "total": (2, 0, 1, 0.0, None),
         "lines": (2, 2, 0, 1.0, 0.0),

@@ -38,17 +38,28 @@ def test_what_is_committed_comes_back_as_it_was(warehouse: Warehouse) -> None:
     (row,) = warehouse.rows("invoice")
     assert (row["issued"], row["total"]) == (date(2024, 1, 31), Decimal("12.50"))
     assert row["lines"] == [{"what": "paper", "amount": Decimal("12.50")}]
-    assert warehouse.rows("evidence", ["field", "page"]) == [{"field": "lines[0].what", "page": None}, {"field": "number", "page": 1}]
+    assert warehouse.rows("evidence", ["field", "page"]) == [
+        {"field": "lines[0].what", "page": None},
+        {"field": "number", "page": 1},
+    ]
 
 
 def test_a_commit_that_changes_nothing_leaves_every_byte(warehouse: Warehouse) -> None:
     """The same rows again, in another order, are no change: neither the warehouse nor a Parquet file is touched."""
     warehouse.commit([*rows.read("a", "b"), *rows.answers("a", "b")])
-    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in warehouse.folder.rglob("*") if path.is_file()}
+    before = {
+        path: (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in warehouse.folder.rglob("*")
+        if path.is_file()
+    }
     assert not warehouse.commit([*rows.answers("b", "a"), *rows.read("b", "a")])
     assert not warehouse.commit([])
     assert not warehouse.commit([Change(tables.PAGES, (), {("unknown",)})])
-    assert before == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in warehouse.folder.rglob("*") if path.is_file()}
+    assert before == {
+        path: (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in warehouse.folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_a_list_that_becomes_null_is_a_change(warehouse: Warehouse) -> None:
@@ -57,7 +68,9 @@ def test_a_list_that_becomes_null_is_a_change(warehouse: Warehouse) -> None:
     seen = []
     for tags in ([], None, [None], []):
         record = Record(rows.sha("a"), "invoice", {"tags": tags}, (), "request-1")
-        assert warehouse.commit([Change(tables.question_table(asked), [tables.record_row(record, asked, "offline", "rules")])])
+        assert warehouse.commit(
+            [Change(tables.question_table(asked), [tables.record_row(record, asked, "offline", "rules")])]
+        )
         seen += [row["tags"] for row in warehouse.rows("invoice")]
     assert seen == [[], None, [None], []]
 
@@ -66,13 +79,18 @@ def test_rows_replace_those_of_their_key_and_leave_the_others(warehouse: Warehou
     """A second answer about a document takes the place of the first, with all its evidence."""
     warehouse.commit(rows.answers("a", "b"))
     assert warehouse.commit(rows.answers("a", number="R-2"))
-    assert {row["document"]: row["number"] for row in warehouse.rows("invoice")} == {rows.sha("a"): "R-2", rows.sha("b"): "R-1"}
+    assert {row["document"]: row["number"] for row in warehouse.rows("invoice")} == {
+        rows.sha("a"): "R-2",
+        rows.sha("b"): "R-1",
+    }
     assert len(warehouse.rows("evidence")) == 4
 
 
 def test_gone_takes_a_key_or_all_keys_that_begin_with_it(warehouse: Warehouse) -> None:
     """A full key removes its rows, a shorter one all rows under it."""
-    pages = [tables.page_row(Page(document, number, ""), 0) for document in ("d1", "d2") for number in (1, 2, 3)]
+    pages = [
+        tables.page_row(Page(document, number, ""), 0) for document in ("d1", "d2") for number in (1, 2, 3)
+    ]
     warehouse.commit([Change(tables.PAGES, pages)])
     warehouse.commit([Change(tables.PAGES, (), {("d1",), ("d2", 2)})])
     assert [(row["document"], row["page"]) for row in warehouse.rows("pages")] == [("d2", 1), ("d2", 3)]
@@ -82,7 +100,9 @@ def test_gone_takes_a_key_or_all_keys_that_begin_with_it(warehouse: Warehouse) -
 
 def test_a_row_of_a_key_that_is_gone_and_given_is_there(warehouse: Warehouse) -> None:
     """What is given wins over what is gone, so that all pages of a document can be replaced in one change."""
-    warehouse.commit([Change(tables.PAGES, [tables.page_row(Page("d1", number, "old"), 0) for number in (1, 2)])])
+    warehouse.commit(
+        [Change(tables.PAGES, [tables.page_row(Page("d1", number, "old"), 0) for number in (1, 2)])]
+    )
     warehouse.commit([Change(tables.PAGES, [tables.page_row(Page("d1", 1, "new"), 0)], {("d1",)})])
     assert [(row["page"], row["text"]) for row in warehouse.rows("pages")] == [(1, "new")]
 
@@ -90,7 +110,9 @@ def test_a_row_of_a_key_that_is_gone_and_given_is_there(warehouse: Warehouse) ->
 def test_later_changes_of_one_batch_win(warehouse: Warehouse) -> None:
     """Changes to one table are made in their order, also when the last one brings back what was there."""
     warehouse.commit(rows.answers("a", number="R-1"))
-    assert warehouse.commit([*rows.answers("a", number="R-2"), *rows.answers("b"), *rows.answers("a", number="R-1")])
+    assert warehouse.commit(
+        [*rows.answers("a", number="R-2"), *rows.answers("b"), *rows.answers("a", number="R-1")]
+    )
     assert {row["number"] for row in warehouse.rows("invoice")} == {"R-1"}
     assert warehouse.commit([*rows.answers("a", number="R-2"), *rows.answers("a", number="R-3")])
     assert "R-3" in {row["number"] for row in warehouse.rows("invoice")}
@@ -115,8 +137,17 @@ def test_an_empty_change_makes_the_table(warehouse: Warehouse) -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.tuples(st.dictionaries(st.sampled_from("abcd"), st.integers(1, 2)), st.sets(st.sampled_from("abcd"))), max_size=4))
-def test_commits_do_what_a_dict_would_do(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[dict[str, int], set[str]]]) -> None:
+@given(
+    st.lists(
+        st.tuples(
+            st.dictionaries(st.sampled_from("abcd"), st.integers(1, 2)), st.sets(st.sampled_from("abcd"))
+        ),
+        max_size=4,
+    )
+)
+def test_commits_do_what_a_dict_would_do(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[dict[str, int], set[str]]]
+) -> None:
     """Whatever is put and taken, the table holds what a dict would, and says truly whether it changed."""
     model: dict[str, int] = {}
     with hold(tmp_path_factory.mktemp("out")) as warehouse:
@@ -127,7 +158,9 @@ def test_commits_do_what_a_dict_would_do(tmp_path_factory: pytest.TempPathFactor
                 model.pop(name, None)
             model.update(put)
             made = [tables.page_row(Page(name, 1, str(value)), 0) for name, value in put.items()]
-            assert warehouse.commit([Change(tables.PAGES, made, {(name,) for name in gone})]) == (model != before)
+            assert warehouse.commit([Change(tables.PAGES, made, {(name,) for name in gone})]) == (
+                model != before
+            )
             assert {row["document"]: int(row["text"]) for row in warehouse.rows("pages")} == model
 
 
@@ -146,7 +179,9 @@ def fields(*more: Field) -> tuple[Field, ...]:
          {"lines": [{"amount": Decimal("12.50"), "unit": None}]}),
     ],
 )  # fmt: skip
-def test_an_edited_schema_keeps_the_rows_that_fit(warehouse: Warehouse, more: Field, kept: dict[str, Any]) -> None:
+def test_an_edited_schema_keeps_the_rows_that_fit(
+    warehouse: Warehouse, more: Field, kept: dict[str, Any]
+) -> None:
     """New columns are null for the rows of other documents, and old values take their new type."""
     warehouse.commit(rows.answers("a"))
     edited = rows.question(fields=fields(more), fingerprint="f2")
@@ -164,7 +199,10 @@ def test_a_field_that_left_the_schema_leaves_the_table(warehouse: Warehouse) -> 
     assert list(warehouse.rows("invoice")[0]) == [column.name for column in table.columns]
 
 
-@pytest.mark.parametrize("more", [Field("number", "integer"), Field("lines", "boolean"), Field("lines", "record", fields=(rows.AMOUNT,))])
+@pytest.mark.parametrize(
+    "more",
+    [Field("number", "integer"), Field("lines", "boolean"), Field("lines", "record", fields=(rows.AMOUNT,))],
+)
 def test_an_edited_schema_that_old_values_do_not_fit_keeps_their_rows_with_a_warning(
     warehouse: Warehouse, caplog: pytest.LogCaptureFixture, more: Field
 ) -> None:
@@ -181,7 +219,9 @@ def test_answers_of_the_days_before_fingerprints_had_a_column_are_brought_up(tmp
     """A table whose `question` holds the fingerprint gets today's columns when the folder is held: the name, and no row is lost."""
     folder, new = tmp_path / "out", {"question_fingerprint", "path", "run", "former", "inbox"}
     table = tables.question_table(rows.question())
-    before = replace(table, columns=tuple(column for column in table.columns if column.name not in new), untold=())
+    before = replace(
+        table, columns=tuple(column for column in table.columns if column.name not in new), untold=()
+    )
     record = tables.record_row(rows.record("a"), rows.question(), "offline", "rules") | {"question": "f1"}
     with hold(folder):
         old = {name: value for name, value in record.items() if name not in new}
@@ -189,7 +229,12 @@ def test_answers_of_the_days_before_fingerprints_had_a_column_are_brought_up(tmp
     with hold(folder) as warehouse:
         warehouse.commit([Change(tables.EVIDENCE), Change(tables.REJECTS)])
         (row,) = warehouse.rows("invoice")
-        assert (row["number"], row["question"], row["question_fingerprint"], row["path"]) == ("R-1", "invoice", "f1", "a")
+        assert (row["number"], row["question"], row["question_fingerprint"], row["path"]) == (
+            "R-1",
+            "invoice",
+            "f1",
+            "a",
+        )
         assert list(row) == [column.name for column in table.columns]
 
 
@@ -198,7 +243,9 @@ def test_a_changed_meaning_is_a_change(warehouse: Warehouse) -> None:
     warehouse.commit(rows.answers("a"))
     edited = tables.question_table(rows.question(fields=fields(Field("number", "text", "As printed"))))
     assert warehouse.commit([Change(edited)])
-    assert [column.meaning for info in warehouse.tables() for column in info.columns if column.name == "number"] == ["As printed"]
+    assert [
+        column.meaning for info in warehouse.tables() for column in info.columns if column.name == "number"
+    ] == ["As printed"]
     assert len(warehouse.rows("invoice")) == 1
 
 
@@ -209,10 +256,17 @@ def test_a_folder_of_an_earlier_version_gets_the_columns_of_this_one(tmp_path: P
     before = replace(tables.EVIDENCE, columns=columns)
     with hold(folder):
         *most, evidence, rejects = [*rows.read("a"), *rows.answers("a")]
-        old = [{name: value for name, value in row.items() if name not in new} for row in evidence.rows if isinstance(row, dict)]
+        old = [
+            {name: value for name, value in row.items() if name not in new}
+            for row in evidence.rows
+            if isinstance(row, dict)
+        ]
         most = [replace(change, table=replace(change.table, views=None)) for change in most]
         Warehouse(folder, tmp_path).commit([*most, rejects, Change(before, old)])
-    assert [row["field"] for row in Warehouse(folder).rows("evidence", ["field"])] == ["lines[0].what", "number"]
+    assert [row["field"] for row in Warehouse(folder).rows("evidence", ["field"])] == [
+        "lines[0].what",
+        "number",
+    ]
     shutil.rmtree(folder / "tables")
     with hold(folder) as warehouse:
         assert [(row["value"], row["grade"], row["state"]) for row in warehouse.rows("evidence")] == [
@@ -220,7 +274,10 @@ def test_a_folder_of_an_earlier_version_gets_the_columns_of_this_one(tmp_path: P
             ("R-1", "exact", None),
         ]
         assert warehouse.counts(tables.EVIDENCE, "state") == [{"state": None, "n": 2}]
-        assert [(row["field"], row["found"]) for row in warehouse.rows("evidence_quality")] == [("lines[].what", 1), ("number", 1)]
+        assert [(row["field"], row["found"]) for row in warehouse.rows("evidence_quality")] == [
+            ("lines[].what", 1),
+            ("number", 1),
+        ]
         assert warehouse.rows("review") == []
         after = warehouse.path.read_bytes()
     with hold(folder) as warehouse:
@@ -236,16 +293,27 @@ def test_tables_are_described_inside_the_file(warehouse: Warehouse) -> None:
     derived = {"evidence_quality", "review", "coverage", "failures", "duplicates", "invoice_lines"}
     assert set(found) == {"documents", "pages", "invoice", "evidence", "rejects", "runs"} | derived
     assert (found["documents"].rows, found["documents"].meaning) == (2, tables.DOCUMENTS.meaning)
-    assert [column.name for column in found["pages"].columns] == [column.name for column in tables.PAGES.columns]
-    assert {column.name: column.type for column in found["invoice"].columns}["lines"] == "STRUCT(what VARCHAR, amount DECIMAL(18,2))[]"
+    assert [column.name for column in found["pages"].columns] == [
+        column.name for column in tables.PAGES.columns
+    ]
+    assert {column.name: column.type for column in found["invoice"].columns}[
+        "lines"
+    ] == "STRUCT(what VARCHAR, amount DECIMAL(18,2))[]"
     with duckdb.connect(warehouse.path, read_only=True) as plain:
-        assert plain.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'pages'").fetchall() == [(tables.PAGES.meaning,)]
+        assert plain.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'pages'").fetchall() == [
+            (tables.PAGES.meaning,)
+        ]
 
 
-def test_pages_come_in_the_order_asked_and_by_number(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_come_in_the_order_asked_and_by_number(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also when they are fetched in several groups, when a document is unknown, and when a page has to be seen."""
     monkeypatch.setattr("processors.store.lookup._PAGES_AT_ONCE", 4)
-    pages = [Page(f"d{number % 5}", number, f"p{number}", (9, 8) if number == 7 else None) for number in range(20, 0, -1)]
+    pages = [
+        Page(f"d{number % 5}", number, f"p{number}", (9, 8) if number == 7 else None)
+        for number in range(20, 0, -1)
+    ]
     warehouse.commit([Change(tables.PAGES, [tables.page_row(page, 1) for page in pages])])
     asked = ["d3", "nowhere", "d0", "d4", "d1", "d2", "d3"]
     wanted = [page for document in asked for page in reversed(pages) if page.document == document]
@@ -265,19 +333,33 @@ def test_pages_keep_coming_while_others_are_committed(warehouse: Warehouse) -> N
 
 @pytest.mark.parametrize(
     ("reason", "settled"),
-    [("invalid", True), ("unavailable", False), ("needs_ocr", False), ("not_asked", False), ("timeout", False)],
+    [
+        ("invalid", True),
+        ("unavailable", False),
+        ("needs_ocr", False),
+        ("not_asked", False),
+        ("timeout", False),
+    ],
 )
-def test_answered_counts_answers_and_rejects_for_good(warehouse: Warehouse, reason: str, *, settled: bool) -> None:
+def test_answered_counts_answers_and_rejects_for_good(
+    warehouse: Warehouse, reason: str, *, settled: bool
+) -> None:
     """Whoever was not asked, for want of net, money or a picture, is asked again; who was asked and failed is not."""
     asked = rows.question()
-    rejected = Change(tables.REJECTS, [tables.reject_row(rows.reject("b", reason), asked, "offline", "rules")])
+    rejected = Change(
+        tables.REJECTS, [tables.reject_row(rows.reject("b", reason), asked, "offline", "rules")]
+    )
     warehouse.commit([*rows.answers("a"), rejected])
     expected = {rows.sha("a")} | ({rows.sha("b")} if settled else set())
     assert warehouse.answered("invoice", ["f0", "f1"], "rules", "offline") == expected
 
 
-@pytest.mark.parametrize("asked", [(["f2"], "rules", "offline"), (["f1"], "kimi", "offline"), (["f1"], "rules", "moonshot")])
-def test_an_answer_to_another_question_or_of_another_model_does_not_count(warehouse: Warehouse, asked: tuple[list[str], str, str]) -> None:
+@pytest.mark.parametrize(
+    "asked", [(["f2"], "rules", "offline"), (["f1"], "kimi", "offline"), (["f1"], "rules", "moonshot")]
+)
+def test_an_answer_to_another_question_or_of_another_model_does_not_count(
+    warehouse: Warehouse, asked: tuple[list[str], str, str]
+) -> None:
     """Question, model and engine must all be the same."""
     warehouse.commit(rows.answers("a"))
     assert warehouse.answered("invoice", *asked) == set()
@@ -311,12 +393,17 @@ def test_what_left_the_inbox_leaves_every_table_but_the_bills(warehouse: Warehou
     """Pages, answers, evidence and rejects of a vanished document go; what a second path still holds stays, and what was paid."""
     twin = tables.document_row(rows.document("b"), "1") | {"path": "copy of b"}
     unread = tables.document_row(rows.document("u"), "1") | {"document": None}
-    paid = dict.fromkeys((column.name for column in tables.REQUESTS.columns), None) | {"request": "r", "documents": [rows.sha("a")]}
+    paid = dict.fromkeys((column.name for column in tables.REQUESTS.columns), None) | {
+        "request": "r",
+        "documents": [rows.sha("a")],
+    }
     bills = [Change(tables.DOCUMENTS, [twin, unread]), Change(tables.REQUESTS, [paid])]
     warehouse.commit([*rows.read("a", "b"), *rows.answers("a", "b"), *bills])
     assert warehouse.delete_paths({(rows.document(name).path, "") for name in "abu"})
     assert [row["path"] for row in warehouse.rows("documents")] == ["copy of b"]
-    assert {row["document"] for name in ("pages", "invoice", "evidence") for row in warehouse.rows(name)} == {rows.sha("b")}
+    assert {row["document"] for name in ("pages", "invoice", "evidence") for row in warehouse.rows(name)} == {
+        rows.sha("b")
+    }
     assert warehouse.size("requests") == 1
     assert not warehouse.delete_paths({("a path that is not there", "")})
 

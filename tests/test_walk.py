@@ -50,7 +50,16 @@ async def test_one_document_from_folder_to_row(tmp_path: Path) -> None:
     with hold(out) as warehouse:
         async with Asker(settings.account(job, {}), out / "ledger.sqlite", run="walk", count=count) as asker:
             request = asker.request(window, question)
-            show("Request", (request.fingerprint, dict(request.ids), request.prompt_tokens, request.reply_tokens, request.body["messages"]))
+            show(
+                "Request",
+                (
+                    request.fingerprint,
+                    dict(request.ids),
+                    request.prompt_tokens,
+                    request.reply_tokens,
+                    request.body["messages"],
+                ),
+            )
             reply = await asker.ask(request)
             show("Reply", reply)
             bills = list(asker.bills([request.fingerprint]))
@@ -64,7 +73,10 @@ async def test_one_document_from_folder_to_row(tmp_path: Path) -> None:
             [
                 Change(tables.DOCUMENTS, [tables.document_row(reading.document, read.READER_VERSION)]),
                 Change(tables.PAGES, [tables.page_row(page, count(page.text)) for page in reading.pages]),
-                Change(tables.question_table(question), [tables.record_row(record, question, reply.engine, reply.model)]),
+                Change(
+                    tables.question_table(question),
+                    [tables.record_row(record, question, reply.engine, reply.model)],
+                ),
                 Change(tables.EVIDENCE, tables.evidence_rows(record)),
                 Change(tables.REQUESTS, bills),
             ]
@@ -75,5 +87,10 @@ async def test_one_document_from_folder_to_row(tmp_path: Path) -> None:
                WHERE e.field = 'grand_total'"""
     (row,) = sql.select(out, query).to_pylist()
     show("row", row)
-    assert (row["path"], str(row["grand_total"]), row["page"], row["cost_usd"]) == ("invoice_de.pdf", "6058.05", 1, 0.0)
+    assert (row["path"], str(row["grand_total"]), row["page"], row["cost_usd"]) == (
+        "invoice_de.pdf",
+        "6058.05",
+        1,
+        0.0,
+    )
     assert row["quote"] in reading.pages[0].text

@@ -135,7 +135,9 @@ class Receipt:
         """For each rate the printed sum it is taken on and the tax, highest rate first."""
         if not self.tax_inside:
             return taxes(self.items)
-        return {rate: (base, cents(base * rate / (100 + rate))) for rate, (base, _) in taxes(self.items).items()}
+        return {
+            rate: (base, cents(base * rate / (100 + rate))) for rate, (base, _) in taxes(self.items).items()
+        }
 
     @property
     def tax(self) -> Decimal:
@@ -159,7 +161,12 @@ class Receipt:
             "tax_total": str(self.tax),
             "payment_method": self.payment,
             "line_items": [
-                {"description": entry.description, "quantity": str(entry.quantity), "amount": str(entry.amount)} for entry in self.items
+                {
+                    "description": entry.description,
+                    "quantity": str(entry.quantity),
+                    "amount": str(entry.amount),
+                }
+                for entry in self.items
             ],
         }
         return {name: value for name, value in values.items() if value}

@@ -22,7 +22,14 @@ SUPPLIER = "Halden & Frey Records Management Limited"
 CLIENT = "Northmoor Water Trust"
 NAVY, GREY = "#1d2f4f", "#666666"
 CLAUSE = style(
-    "Times-Roman", 11, leading=1.34, side="justify", leftIndent=32, bulletFontName="Times-Roman", bulletFontSize=11, spaceAfter=7
+    "Times-Roman",
+    11,
+    leading=1.34,
+    side="justify",
+    leftIndent=32,
+    bulletFontName="Times-Roman",
+    bulletFontSize=11,
+    spaceAfter=7,
 )
 PLAIN = style("Times-Roman", 11, leading=1.34, side="justify", spaceAfter=8)
 HEADING = style("Times-Bold", 12, colour=NAVY, spaceBefore=10, spaceAfter=6, keepWithNext=1)
@@ -88,7 +95,14 @@ def _cover_art(canvas: Canvas, page: int) -> None:
         wave.moveTo(25 * mm, (258 - shift) * mm)
         for step in range(4):
             x = 25 + 12 * step
-            wave.curveTo((x + 4) * mm, (264 - shift) * mm, (x + 8) * mm, (252 - shift) * mm, (x + 12) * mm, (258 - shift) * mm)
+            wave.curveTo(
+                (x + 4) * mm,
+                (264 - shift) * mm,
+                (x + 8) * mm,
+                (252 - shift) * mm,
+                (x + 12) * mm,
+                (258 - shift) * mm,
+            )
         canvas.drawPath(wave)
 
 
@@ -132,7 +146,10 @@ def _parties() -> list[Flowable]:
     second = f"""<b>{CLIENT}</b>, a charitable trust with its office at Weir House, 3 Sluice Road, Aldermarsh AM1 1ZZ (the "Client")."""
     return [
         Paragraph("Contents", HEADING),
-        *(Paragraph(_curled(escape(heading)), style("Times-Roman", 10.5, spaceAfter=1.5)) for heading in headings),
+        *(
+            Paragraph(_curled(escape(heading)), style("Times-Roman", 10.5, spaceAfter=1.5))
+            for heading in headings
+        ),
         PageBreak(),
         Paragraph("Parties", HEADING),
         Paragraph(_curled(first), PLAIN),
@@ -163,7 +180,9 @@ def _curled(words: str) -> str:
 
 
 def _table(rows: tuple[tuple[str, ...], ...], widths_mm: tuple[int, ...]) -> Table:
-    cells = [[Paragraph(cell, CELL if number else HEAD_CELL) for cell in row] for number, row in enumerate(rows)]
+    cells = [
+        [Paragraph(cell, CELL if number else HEAD_CELL) for cell in row] for number, row in enumerate(rows)
+    ]
     look = TableStyle(
         [
             ("GRID", (0, 0), (-1, -1), 0.4, HexColor(GREY)),
@@ -175,7 +194,10 @@ def _table(rows: tuple[tuple[str, ...], ...], widths_mm: tuple[int, ...]) -> Tab
 
 
 def _signatures() -> list[Flowable]:
-    blocks = ((SUPPLIER, "Wilhelmina Frey", "Managing Director"), (CLIENT, "Desmond Okonjo-Hale", "Clerk to the Trustees"))
+    blocks = (
+        (SUPPLIER, "Wilhelmina Frey", "Managing Director"),
+        (CLIENT, "Desmond Okonjo-Hale", "Clerk to the Trustees"),
+    )
     story: list[Flowable] = [PageBreak(), Paragraph("Signatures", HEADING)]
     for party, name, office in blocks:
         story += [
@@ -194,7 +216,10 @@ def _scrawl(seed: int) -> Drawing:
     points = [
         value
         for step in range(90)
-        for value in (8 + step * 1.35 + 9 * math.sin(step / 2.3), 16 + (13 - step / 9) * math.sin(step / (1.7 + seed / 90)))
+        for value in (
+            8 + step * 1.35 + 9 * math.sin(step / 2.3),
+            16 + (13 - step / 9) * math.sin(step / (1.7 + seed / 90)),
+        )
     ]
     drawing.add(PolyLine(points, strokeColor=HexColor("#1b2a6b"), strokeWidth=1.1))
     return drawing

@@ -28,14 +28,24 @@ class Layout:
     decorate: Decorate
 
 
-def style(font: str, size: float, *, leading: float = 1.3, side: str = "left", colour: str = "#1c1c1c", **more: Any) -> ParagraphStyle:
+def style(
+    font: str, size: float, *, leading: float = 1.3, side: str = "left", colour: str = "#1c1c1c", **more: Any
+) -> ParagraphStyle:
     """A paragraph style; `leading` is a multiple of the size, lengths in `more` are points."""
     return ParagraphStyle(
-        f"{font}{size}", fontName=font, fontSize=size, leading=size * leading, alignment=SIDES[side], textColor=HexColor(colour), **more
+        f"{font}{size}",
+        fontName=font,
+        fontSize=size,
+        leading=size * leading,
+        alignment=SIDES[side],
+        textColor=HexColor(colour),
+        **more,
     )
 
 
-def typeset(title: str, author: str, layouts: Sequence[Layout], story: Sequence[Flowable]) -> tuple[bytes, int]:
+def typeset(
+    title: str, author: str, layouts: Sequence[Layout], story: Sequence[Flowable]
+) -> tuple[bytes, int]:
     """The PDF on A4 and its number of pages."""
     out = io.BytesIO()
     book = BaseDocTemplate(out, pagesize=A4, title=title, author=author, invariant=1)
@@ -46,7 +56,16 @@ def typeset(title: str, author: str, layouts: Sequence[Layout], story: Sequence[
 
 def _template(layout: Layout) -> PageTemplate:
     frames = [
-        Frame(x * mm, y * mm, width * mm, height * mm, leftPadding=0, rightPadding=0, topPadding=0, bottomPadding=0)
+        Frame(
+            x * mm,
+            y * mm,
+            width * mm,
+            height * mm,
+            leftPadding=0,
+            rightPadding=0,
+            topPadding=0,
+            bottomPadding=0,
+        )
         for x, y, width, height in layout.frames
     ]
     return PageTemplate(layout.name, frames, onPage=lambda canvas, book: layout.decorate(canvas, book.page))

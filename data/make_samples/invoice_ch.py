@@ -49,7 +49,9 @@ GOODS = """\
 
 def _goods() -> tuple[Item, ...]:
     rows = (line.split("|") for line in GOODS.splitlines())
-    return tuple(item(description, quantity, price, "8.1", code=code) for code, description, quantity, price in rows)
+    return tuple(
+        item(description, quantity, price, "8.1", code=code) for code, description, quantity, price in rows
+    )
 
 
 BILL = Invoice(
@@ -132,7 +134,14 @@ def _heading(sheet: Sheet, y: float) -> float:
 def _rows(sheet: Sheet, y: float, first: int, end: int) -> float:
     for position in range(first, end):
         entry = BILL.items[position]
-        cells = (f"{position + 1}", entry.code, entry.description, str(entry.quantity), _amount(entry.unit_price), _amount(entry.amount))
+        cells = (
+            f"{position + 1}",
+            entry.code,
+            entry.description,
+            str(entry.quantity),
+            _amount(entry.unit_price),
+            _amount(entry.amount),
+        )
         sheet.row(y, COLUMNS, cells, BODY)
         sheet.rule(20, y + 1.9, 190, points=0.2, colour="#c9bba8")
         y += 6.6

@@ -90,7 +90,12 @@ def _letterhead(sheet: Sheet) -> None:
 def _address(sheet: Sheet) -> None:
     sheet.text(25, 47, "Brandtmeier Metallbau GmbH · Hammerweg 14 · 58799 Lennetal", SMALL.but(size=6.5))
     sheet.rule(25, 48.2, 92, points=0.3, colour="#777777")
-    sheet.lines(25, 54, ("Windkraft Osterfeld eG", "Rechnungswesen", "Am Deichtor 3", "25799 Wesselhusen"), Style(size=10.5))
+    sheet.lines(
+        25,
+        54,
+        ("Windkraft Osterfeld eG", "Rechnungswesen", "Am Deichtor 3", "25799 Wesselhusen"),
+        Style(size=10.5),
+    )
 
 
 def _reference(sheet: Sheet) -> None:
@@ -110,7 +115,8 @@ def _reference(sheet: Sheet) -> None:
 def _opening(sheet: Sheet) -> float:
     sheet.text(25, 100, f"Rechnung {BILL.number}", Style("Helvetica-Bold", 14))
     words = (
-        "Sehr geehrte Damen und Herren, für unsere Lieferungen und Leistungen am Turmzugang Anlage 7 berechnen wir Ihnen wie vereinbart:"
+        "Sehr geehrte Damen und Herren, für unsere Lieferungen und Leistungen am Turmzugang Anlage 7 "
+        "berechnen wir Ihnen wie vereinbart:"
     )
     return sheet.paragraph(25, 108, 165, words, BODY) + 5
 
@@ -142,7 +148,9 @@ def _totals(sheet: Sheet, y: float) -> float:
     rows += [(f"zzgl. {rate} % MwSt", f"{_amount(tax)} EUR") for rate, (_, tax) in taxes(BILL.items).items()]
     y = sheet.sums(124, 188, y + 3, rows, BODY)
     sheet.rule(122, y - 3.6, RIGHT, points=0.8)
-    y = sheet.sums(124, 188, y + 1.2, [("Rechnungsbetrag", f"{_amount(BILL.total)} EUR")], BOLD.but(size=10.5))
+    y = sheet.sums(
+        124, 188, y + 1.2, [("Rechnungsbetrag", f"{_amount(BILL.total)} EUR")], BOLD.but(size=10.5)
+    )
     sheet.rule(122, y - 3.8, RIGHT, points=0.8)
     sheet.rule(122, y - 3.1, RIGHT, points=0.8)
     return y + 6
@@ -165,7 +173,10 @@ def _footer(sheet: Sheet) -> None:
         (25, ("Brandtmeier Metallbau GmbH", "Hammerweg 14", "58799 Lennetal")),
         (68, ("Tel. +49 30 23125 400", "buchhaltung@brandtmeier.example", "www.brandtmeier.example")),
         (112, ("Volksbank Lennetal", "IBAN DE00 4476 0000 0071 2204 00", "BIC GENODEX1LNT")),
-        (153, ("USt-IdNr. DE000417936", "Amtsgericht Lennetal HRB 00417", "Geschäftsführer: Arno Brandtmeier")),
+        (
+            153,
+            ("USt-IdNr. DE000417936", "Amtsgericht Lennetal HRB 00417", "Geschäftsführer: Arno Brandtmeier"),
+        ),
     )
     for x, words in columns:
         sheet.lines(x, 275, words, SMALL.but(size=6.6))

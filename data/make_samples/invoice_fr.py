@@ -61,7 +61,9 @@ def _head(sheet: Sheet) -> None:
         sheet.path([(105, 24 - step), (101, 20 - step), (105, 21.4 - step)], fill=WINE)
         sheet.path([(105, 24 - step), (109, 20 - step), (105, 21.4 - step)], fill=WINE)
     sheet.text(105, 37, "Maison Thévenot-Lacaze", Style("Times-Italic", 23, WINE, "centre"))
-    sheet.text(105, 43, "cidres, bières & douceurs du verger depuis 1987", BODY.but(align="centre", colour="#4d4038"))
+    sheet.text(
+        105, 43, "cidres, bières & douceurs du verger depuis 1987", BODY.but(align="centre", colour="#4d4038")
+    )
     sheet.rule(20, 48, 190, points=0.6, colour=WINE)
     sheet.rule(20, 48.9, 190, points=0.2, colour=WINE)
 
@@ -77,7 +79,10 @@ def _parties(sheet: Sheet) -> None:
     sheet.pairs(20, 68, 32, rows, BODY)
     sheet.text(118, 60, "Facturé à", SMALL.but(font="Times-Italic", size=9))
     sheet.lines(
-        118, 66, (BILL.buyer, "Mme Solène Garrigou", "2, quai de la Dérivation", "89999 Saint-Aubin-sur-l'Écluse"), BODY.but(size=11)
+        118,
+        66,
+        (BILL.buyer, "Mme Solène Garrigou", "2, quai de la Dérivation", "89999 Saint-Aubin-sur-l'Écluse"),
+        BODY.but(size=11),
     )
 
 
@@ -89,30 +94,51 @@ def _table(sheet: Sheet) -> float:
     y += 7.5
     for entry in BILL.items:
         rate = f"{entry.rate} %".replace(".", ",")
-        cells = (entry.code, entry.description, str(entry.quantity), _amount(entry.unit_price), rate, _amount(entry.amount))
+        cells = (
+            entry.code,
+            entry.description,
+            str(entry.quantity),
+            _amount(entry.unit_price),
+            rate,
+            _amount(entry.amount),
+        )
         y = sheet.row(y, COLUMNS, cells, BODY) + 2.2
     sheet.rule(20, y - 3.4, 190, points=0.8, colour=WINE)
     return y + 4
 
 
 def _rates(sheet: Sheet, y: float) -> None:
-    columns = (Column("Taux", 20, 16), Column("Base HT", 58, 22, "right"), Column("Montant TVA", 88, 26, "right"))
+    columns = (
+        Column("Taux", 20, 16),
+        Column("Base HT", 58, 22, "right"),
+        Column("Montant TVA", 88, 26, "right"),
+    )
     sheet.row(y, columns, [column.title for column in columns], SMALL.but(font="Times-Bold", size=8.6))
     sheet.rule(20, y + 1.6, 88, points=0.3)
     y += 6
     for rate, (base, tax) in taxes(BILL.items).items():
-        y = sheet.row(y, columns, (f"{rate} %".replace(".", ","), _amount(base), _amount(tax)), BODY.but(size=9))
+        y = sheet.row(
+            y, columns, (f"{rate} %".replace(".", ","), _amount(base), _amount(tax)), BODY.but(size=9)
+        )
 
 
 def _totals(sheet: Sheet, y: float) -> float:
-    y = sheet.sums(124, 190, y, [("Total HT", f"{_amount(BILL.net)} €"), ("Total TVA", f"{_amount(BILL.tax)} €")], BODY)
+    y = sheet.sums(
+        124, 190, y, [("Total HT", f"{_amount(BILL.net)} €"), ("Total TVA", f"{_amount(BILL.tax)} €")], BODY
+    )
     sheet.rule(124, y - 3.4, 190, points=0.4, colour=WINE)
-    return sheet.sums(124, 190, y + 2, [("Net à payer TTC", f"{_amount(BILL.total)} €")], BOLD.but(size=12, colour=WINE))
+    return sheet.sums(
+        124, 190, y + 2, [("Net à payer TTC", f"{_amount(BILL.total)} €")], BOLD.but(size=12, colour=WINE)
+    )
 
 
 def _legal(sheet: Sheet, y: float) -> None:
     sheet.text(20, y, "Règlement par virement à 30 jours fin de mois :", BOLD)
-    bank = (("IBAN", "FR00 3000 4000 0300 0041 7392 600"), ("BIC", "CRVGFRP1XXX"), ("Banque", "Crédit du Verger, agence de Courtevigne"))
+    bank = (
+        ("IBAN", "FR00 3000 4000 0300 0041 7392 600"),
+        ("BIC", "CRVGFRP1XXX"),
+        ("Banque", "Crédit du Verger, agence de Courtevigne"),
+    )
     y = sheet.pairs(20, y + 6, 18, bank, BODY)
     words = (
         "En cas de retard de paiement, une pénalité égale à trois fois le taux d'intérêt légal sera exigible, ainsi qu'une "

@@ -18,10 +18,24 @@ BILL = Invoice(
     currency="EUR",
     purchase_order="HDL-26-044",
     items=(
-        item("Ontwerp lichtplan tentoonstelling", "32", "92.50", "21", unit="uur", note="Zalen 1 t/m 4, periode 4 mei - 5 juni"),
+        item(
+            "Ontwerp lichtplan tentoonstelling",
+            "32",
+            "92.50",
+            "21",
+            unit="uur",
+            note="Zalen 1 t/m 4, periode 4 mei - 5 juni",
+        ),
         item("Ledspot 3000 K, dimbaar", "46", "38.75", "21", unit="stuks", note="inclusief railadapter"),
         item("Spanningsrail 2 meter, zwart", "18", "29.90", "21", unit="stuks"),
-        item("Rondleidingboekje Licht op de Loods", "150", "6.20", "9", unit="stuks", note="full colour, 32 pagina's"),
+        item(
+            "Rondleidingboekje Licht op de Loods",
+            "150",
+            "6.20",
+            "9",
+            unit="stuks",
+            note="full colour, 32 pagina's",
+        ),
         item("Montage en inregelen op locatie", "11.5", "68.00", "21", unit="uur"),
     ),
 )
@@ -61,7 +75,13 @@ def _panel(sheet: Sheet) -> None:
     blocks = (
         (
             "Studio Lichtbaken B.V.",
-            ("Kade 17, loods C", "0000 XH Vlietwijk", "+31 (0)88 000 04 17", "post@lichtbaken.example", "www.lichtbaken.example"),
+            (
+                "Kade 17, loods C",
+                "0000 XH Vlietwijk",
+                "+31 (0)88 000 04 17",
+                "post@lichtbaken.example",
+                "www.lichtbaken.example",
+            ),
         ),
         ("Bank", ("Polderbank N.V.", "NL00 POLD 0000 4173 92", "BIC POLDNL2A", "t.n.v. Studio Lichtbaken")),
         ("Registratie", ("KvK 00041739", f"BTW {BILL.seller_tax_id}")),
@@ -74,7 +94,12 @@ def _panel(sheet: Sheet) -> None:
 
 def _head(sheet: Sheet) -> None:
     sheet.text(66, 30, "Factuur", Style("Vera-Bold", 26, ORANGE))
-    sheet.lines(66, 46, (BILL.buyer, "t.a.v. de administratie", "Oude Havendijk 202", "0000 AB Zuiderkoog"), BODY.but(size=9))
+    sheet.lines(
+        66,
+        46,
+        (BILL.buyer, "t.a.v. de administratie", "Oude Havendijk 202", "0000 AB Zuiderkoog"),
+        BODY.but(size=9),
+    )
     rows = (
         ("Factuurnummer", BILL.number),
         ("Factuurdatum", "17-06-2026"),
@@ -93,7 +118,13 @@ def _table(sheet: Sheet) -> float:
     y += 8.6
     for entry in BILL.items:
         quantity = f"{entry.quantity} {entry.unit}".replace(".", ",")
-        cells = (entry.description, quantity, _amount(entry.unit_price), f"{entry.rate}%", _amount(entry.amount))
+        cells = (
+            entry.description,
+            quantity,
+            _amount(entry.unit_price),
+            f"{entry.rate}%",
+            _amount(entry.amount),
+        )
         end = sheet.row(y, COLUMNS, cells, BODY)
         if entry.note:
             end = sheet.paragraph(66, end, 54, entry.note, SMALL)
@@ -104,7 +135,10 @@ def _table(sheet: Sheet) -> float:
 
 def _totals(sheet: Sheet, y: float) -> None:
     rows = [("Totaal exclusief btw", f"€ {_amount(BILL.net)}")]
-    rows += [(f"Btw {rate}% over € {_amount(base)}", f"€ {_amount(tax)}") for rate, (base, tax) in taxes(BILL.items).items()]
+    rows += [
+        (f"Btw {rate}% over € {_amount(base)}", f"€ {_amount(tax)}")
+        for rate, (base, tax) in taxes(BILL.items).items()
+    ]
     rows += [("Totaal btw", f"€ {_amount(BILL.tax)}")]
     y = sheet.sums(120, 195, y + 3, rows, BODY)
     sheet.box(117, y - 2.6, 78, 10, fill=ORANGE)

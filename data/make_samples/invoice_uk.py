@@ -91,7 +91,14 @@ def _table(sheet: Sheet) -> float:
     for position, entry in enumerate(BILL.items):
         if position % 2 == 0:
             sheet.box(18, y - 4.6, 172, 6.8, fill=PALE)
-        cells = (entry.code, entry.description, str(entry.quantity), str(entry.unit_price), str(entry.rate), _amount(entry.amount))
+        cells = (
+            entry.code,
+            entry.description,
+            str(entry.quantity),
+            str(entry.unit_price),
+            str(entry.rate),
+            _amount(entry.amount),
+        )
         sheet.row(y, COLUMNS, cells, BODY)
         y += 6.8
     sheet.rule(18, y - 4.4, 190, points=0.6, colour=GREEN)
@@ -109,7 +116,13 @@ def _totals(sheet: Sheet, y: float) -> float:
     rows = (("Total net", f"£{_amount(BILL.net)}"), ("Total VAT", f"£{_amount(BILL.tax)}"))
     end = sheet.sums(128, 188, y + 4, rows, BODY)
     sheet.box(125, end - 3.2, 65, 9, fill=GREEN)
-    sheet.sums(128, 188, end + 2.8, [("Total due (GBP)", f"£{_amount(BILL.total)}")], Style("Helvetica-Bold", 11, "#ffffff"))
+    sheet.sums(
+        128,
+        188,
+        end + 2.8,
+        [("Total due (GBP)", f"£{_amount(BILL.total)}")],
+        Style("Helvetica-Bold", 11, "#ffffff"),
+    )
     return end + 16
 
 
@@ -134,9 +147,16 @@ def _slip(sheet: Sheet) -> None:
         ("IBAN", "GB00 HVSB 0041 7300 0123 45"),
     )
     sheet.pairs(20, 255, 24, bank, BODY)
-    reference = (("Invoice", BILL.number), ("Account", "RAV004"), ("Amount", f"£{_amount(BILL.total)}"), ("Pay by", "11 June 2026"))
+    reference = (
+        ("Invoice", BILL.number),
+        ("Account", "RAV004"),
+        ("Amount", f"£{_amount(BILL.total)}"),
+        ("Pay by", "11 June 2026"),
+    )
     sheet.pairs(125, 255, 24, reference, BODY)
-    sheet.text(105, 288, "sales@pennywhistle.example   ·   www.pennywhistle.example", SMALL.but(align="centre"))
+    sheet.text(
+        105, 288, "sales@pennywhistle.example   ·   www.pennywhistle.example", SMALL.but(align="centre")
+    )
 
 
 def _amount(value: Decimal) -> str:

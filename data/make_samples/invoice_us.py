@@ -72,7 +72,10 @@ def _head(sheet: Sheet) -> None:
     sheet.circle(38, 14, 2.6, fill="#e9b44c")
     sheet.text(47, 19, "Copper Mesa Lab Equipment, Inc.", Style("Helvetica-Bold", 13))
     sheet.lines(
-        47, 24, ("1420 Canyon Spur Road, Suite 5", "Dry Fork, AZ 85999", "(520) 555-0142  |  ar@coppermesa.example"), BODY.but(size=8.6)
+        47,
+        24,
+        ("1420 Canyon Spur Road, Suite 5", "Dry Fork, AZ 85999", "(520) 555-0142  |  ar@coppermesa.example"),
+        BODY.but(size=8.6),
     )
     sheet.text(RIGHT, 21, "Invoice", Style("Helvetica-Bold", 24, align="right"))
     for x, label, value in ((148, "DATE", "03/05/2026"), (173, "INVOICE #", BILL.number)):
@@ -112,7 +115,13 @@ def _items(sheet: Sheet) -> None:
     y = GRID_TOP + 6.0
     for entry in BILL.items:
         taxed = "T" if entry.rate else ""
-        cells = (entry.code, entry.description, str(entry.quantity), _amount(entry.unit_price), f"{_amount(entry.amount)}{taxed}")
+        cells = (
+            entry.code,
+            entry.description,
+            str(entry.quantity),
+            _amount(entry.unit_price),
+            f"{_amount(entry.amount)}{taxed}",
+        )
         y = sheet.row(y, COLUMNS, cells, BODY) + 3
 
 
@@ -124,7 +133,11 @@ def _totals(sheet: Sheet) -> None:
         "T = taxable item. Tracking 1Z 000 417 03 0000 0142. Thank you for supporting science education!",
         BODY.but(size=8.2),
     )
-    rows = (("Subtotal", _amount(BILL.net)), ("Sales Tax (8.25%)", _amount(BILL.tax)), ("Total (USD)", f"${_amount(BILL.total)}"))
+    rows = (
+        ("Subtotal", _amount(BILL.net)),
+        ("Sales Tax (8.25%)", _amount(BILL.tax)),
+        ("Total (USD)", f"${_amount(BILL.total)}"),
+    )
     for position, (label, value) in enumerate(rows):
         y = GRID_END + 8 * position
         last = position == len(rows) - 1
@@ -139,10 +152,18 @@ def _stub(sheet: Sheet) -> None:
     sheet.text(LEFT, 236, "Remit payment to:", BOLD)
     sheet.lines(LEFT, 241, ("Copper Mesa Lab Equipment, Inc.", "P.O. Box 00417", "Dry Fork, AZ 85999"), BODY)
     sheet.text(112, 236, "ACH / wire:", BOLD)
-    bank = (("Bank", "First Saguaro Bank"), ("Routing", "000041739"), ("Account", "0001 2345 67"), ("Federal EIN", BILL.seller_tax_id))
+    bank = (
+        ("Bank", "First Saguaro Bank"),
+        ("Routing", "000041739"),
+        ("Account", "0001 2345 67"),
+        ("Federal EIN", BILL.seller_tax_id),
+    )
     sheet.pairs(112, 241, 24, bank, BODY)
     sheet.text(
-        108, 266, "A late charge of 1.5% per month applies to balances past due.", Style("Helvetica-Oblique", 8, "#444444", "centre")
+        108,
+        266,
+        "A late charge of 1.5% per month applies to balances past due.",
+        Style("Helvetica-Oblique", 8, "#444444", "centre"),
     )
 
 

@@ -61,7 +61,12 @@ def make() -> bytes:
         sheet,
         35,
         "购买方",
-        (BILL.buyer, "91320000MA0009281Q", "苏州市工业园区星澜街88号 0512-00004173", "江南湾银行苏州分行 0000 1234 5678 900"),
+        (
+            BILL.buyer,
+            "91320000MA0009281Q",
+            "苏州市工业园区星澜街88号 0512-00004173",
+            "江南湾银行苏州分行 0000 1234 5678 900",
+        ),
     )
     _goods(sheet)
     _sum(sheet)
@@ -69,7 +74,12 @@ def make() -> bytes:
         sheet,
         104,
         "销售方",
-        (BILL.seller, BILL.seller_tax_id, "杭州市西溪路417号3幢 0571-00000417", "钱塘商业银行杭州支行 0000 4173 9260 001"),
+        (
+            BILL.seller,
+            BILL.seller_tax_id,
+            "杭州市西溪路417号3幢 0571-00000417",
+            "钱塘商业银行杭州支行 0000 4173 9260 001",
+        ),
     )
     _remarks(sheet)
     _seal(sheet)
@@ -78,12 +88,18 @@ def make() -> bytes:
 
 def _head(sheet: Sheet) -> None:
     code = Drawing(60, 60)
-    code.add(QrCodeWidget(f"01,32,{BILL.number},{BILL.total},20260421", barWidth=60, barHeight=60, barBorder=0))
+    code.add(
+        QrCodeWidget(f"01,32,{BILL.number},{BILL.total},20260421", barWidth=60, barHeight=60, barBorder=0)
+    )
     draw(code, sheet.canvas, 14 * mm, SIZE[1] - 29 * mm)
     sheet.text(120, 15, "增值税电子普通发票", Style("STSong-Light", 19, BROWN, "centre"))
     sheet.rule(82, 18, 158, points=0.8, colour=BROWN)
     sheet.rule(82, 19.2, 158, points=0.8, colour=BROWN)
-    rows = (("发票号码：", BILL.number, DIGITS), ("开票日期：", "2026年04月21日", VALUE), ("校 验 码：", "00417 39260 04173 92600", DIGITS))
+    rows = (
+        ("发票号码：", BILL.number, DIGITS),
+        ("开票日期：", "2026年04月21日", VALUE),
+        ("校 验 码：", "00417 39260 04173 92600", DIGITS),
+    )
     for position, (label, value, style) in enumerate(rows):
         y = 13 + 6 * position
         sheet.text(166, y, label, LABEL)
@@ -147,7 +163,12 @@ def _remarks(sheet: Sheet) -> None:
         "1+6<8/>*3-0492*7+/5>61-<4*0+",
     )
     sheet.lines(149, 37, cipher, DIGITS.but(leading=1.6))
-    for x, label, name in ((20, "收款人：", "沈若溪"), (75, "复核：", "顾一鸣"), (125, "开票人：", "陆青禾"), (178, "销售方：（章）", "")):
+    for x, label, name in (
+        (20, "收款人：", "沈若溪"),
+        (75, "复核：", "顾一鸣"),
+        (125, "开票人：", "陆青禾"),
+        (178, "销售方：（章）", ""),
+    ):
         sheet.text(x, 133.5, label, LABEL)
         sheet.text(x + 3.2 * len(label), 133.5, name, VALUE)
 

@@ -56,7 +56,13 @@ def _letterhead(word: Word) -> None:
         size_pt=8.5,
         colour="#555555",
     )
-    say(footer.paragraphs[0], "Registered charity 0041739. Open daily except Monday.", size_pt=8, colour="#555555", side="centre")
+    say(
+        footer.paragraphs[0],
+        "Registered charity 0041739. Open daily except Monday.",
+        size_pt=8,
+        colour="#555555",
+        side="centre",
+    )
 
 
 def _loans(word: Word) -> None:

@@ -76,7 +76,10 @@ Two runs give the same bytes. To add a document, write one file there that ends 
 
 def readme() -> str:
     """The text of data/samples/README.md."""
-    rows = (f"| `{sample.name}` | {sample.what} | {sample.special} | {sample.schema or 'none'} |" for sample in SAMPLES)
+    rows = (
+        f"| `{sample.name}` | {sample.what} | {sample.special} | {sample.schema or 'none'} |"
+        for sample in SAMPLES
+    )
     return HEAD + "\n".join(rows) + "\n" + TAIL
 
 

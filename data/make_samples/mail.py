@@ -30,7 +30,13 @@ OPENING = (
     f"thank you for your order {ORDER} of 3 July 2026, 21:14. "
     "Your payment has been received, and we will write again when the parcel leaves us."
 )
-ADDRESS = ("Caspian Rehnquist-Doyle", "Apartment 5, The Maltings", "Kiln Street", "Ardvale AV4 00X2", "Ireland")
+ADDRESS = (
+    "Caspian Rehnquist-Doyle",
+    "Apartment 5, The Maltings",
+    "Kiln Street",
+    "Ardvale AV4 00X2",
+    "Ireland",
+)
 CLOSING = "You may send goods back within 14 days. Opened tea cannot be returned. Questions? Just answer this message."
 
 
@@ -38,7 +44,9 @@ def make() -> bytes:
     """The message as a mail program stores it."""
     mail = EmailMessage(policy=SMTP)
     mail["Return-Path"] = "<bounce@thistledown.example>"
-    mail["Received"] = "from mx1.thistledown.example (192.0.2.41) by mx.mail.example with ESMTPS id 4T17X9; Fri, 03 Jul 2026 20:14:52 +0000"
+    mail["Received"] = (
+        "from mx1.thistledown.example (192.0.2.41) by mx.mail.example with ESMTPS id 4T17X9; Fri, 03 Jul 2026 20:14:52 +0000"
+    )
     mail["Date"] = "Fri, 03 Jul 2026 21:14:48 +0100"
     mail["From"] = f"{BILL.merchant} <orders@thistledown.example>"
     mail["To"] = "Caspian Rehnquist-Doyle <caspian@mail.example>"
@@ -72,7 +80,8 @@ def _plain() -> str:
 
 def _html() -> str:
     goods = "\n".join(
-        f"<tr><td>{count}</td><td>{escape(what)}</td><td style='text-align:right'>{amount}</td></tr>" for count, what, amount in _rows()
+        f"<tr><td>{count}</td><td>{escape(what)}</td><td style='text-align:right'>{amount}</td></tr>"
+        for count, what, amount in _rows()
     )
     sums = "\n".join(
         f"<tr><th colspan='2' style='text-align:left'>{label}</th><th style='text-align:right'>{amount}</th></tr>"

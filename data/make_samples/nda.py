@@ -16,8 +16,16 @@ FIRST, SECOND = "Juniper Loom Robotics, Inc.", "Ostrander Weaving Mills LLC"
 def make() -> bytes:
     """The Word file."""
     word = blank(TITLE, FIRST, "Calibri", 11)
-    say(word.sections[0].header.paragraphs[0], "Juniper / Ostrander - confidential", size_pt=8.5, colour="#777777", side="right")
-    say(word.add_paragraph(), TITLE.upper(), bold=True, size_pt=15, side="centre").paragraph_format.space_after = Pt(14)
+    say(
+        word.sections[0].header.paragraphs[0],
+        "Juniper / Ostrander - confidential",
+        size_pt=8.5,
+        colour="#777777",
+        side="right",
+    )
+    say(
+        word.add_paragraph(), TITLE.upper(), bold=True, size_pt=15, side="centre"
+    ).paragraph_format.space_after = Pt(14)
     opening, *clauses = prose("nda.txt")
     word.add_paragraph(opening)
     for number, clause in enumerate(clauses, start=1):
@@ -30,11 +38,19 @@ def make() -> bytes:
 
 def _signatures(word: Word) -> None:
     table = word.add_table(rows=1, cols=2)
-    people = ((FIRST, "Priyanka Holloway-Voss", "Chief Executive Officer"), (SECOND, "Emmett Ostrander III", "Managing Member"))
+    people = (
+        (FIRST, "Priyanka Holloway-Voss", "Chief Executive Officer"),
+        (SECOND, "Emmett Ostrander III", "Managing Member"),
+    )
     for cell, (party, name, office) in zip(table.rows[0].cells, people, strict=True):
         cell.width = Mm(80)
         say(cell.paragraphs[0], party, bold=True)
-        for line in ("\n___________________________", f"Name: {name}", f"Title: {office}", "Date: September 14, 2026"):
+        for line in (
+            "\n___________________________",
+            f"Name: {name}",
+            f"Title: {office}",
+            "Date: September 14, 2026",
+        ):
             cell.add_paragraph(line).paragraph_format.space_after = Pt(2)
     close_lines(word, ("",))
 

@@ -9,7 +9,17 @@ from reportlab.graphics.shapes import Circle, Drawing, Line, String
 from reportlab.lib.colors import HexColor
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, FrameBreak, HRFlowable, KeepTogether, NextPageTemplate, Paragraph, Spacer, Table, TableStyle
+from reportlab.platypus import (
+    Flowable,
+    FrameBreak,
+    HRFlowable,
+    KeepTogether,
+    NextPageTemplate,
+    Paragraph,
+    Spacer,
+    Table,
+    TableStyle,
+)
 
 from .flow import Layout, style, typeset
 from .sample import Sample
@@ -64,7 +74,9 @@ def _line(canvas: Canvas, left: str, right: str, folio: int) -> None:
 
 def _front() -> list[Flowable]:
     centre = style("Times-Roman", 9.2, side="centre", spaceAfter=2)
-    wide = style("Times-Roman", 9.4, leading=1.24, side="justify", leftIndent=22, rightIndent=22, spaceAfter=5)
+    wide = style(
+        "Times-Roman", 9.4, leading=1.24, side="justify", leftIndent=22, rightIndent=22, spaceAfter=5
+    )
     return [
         Spacer(0, 3 * mm),
         Paragraph(TITLE, style("Times-Bold", 16.5, side="centre", leading=1.15, spaceAfter=9)),
@@ -108,8 +120,17 @@ def _table() -> Flowable:
             ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
         ]
     )
-    caption = Paragraph("Table 1. Mean temperature in °C of surface and air, by share of the yard below canopy.", CAPTION)
-    return KeepTogether([Spacer(0, 4), caption, Table(GROUPS, [width * mm for width in (24, 12, 14, 14, 18)], style=look), Spacer(0, 8)])
+    caption = Paragraph(
+        "Table 1. Mean temperature in °C of surface and air, by share of the yard below canopy.", CAPTION
+    )
+    return KeepTogether(
+        [
+            Spacer(0, 4),
+            caption,
+            Table(GROUPS, [width * mm for width in (24, 12, 14, 14, 18)], style=look),
+            Spacer(0, 8),
+        ]
+    )
 
 
 def _figure() -> Flowable:
@@ -123,11 +144,30 @@ def _figure() -> Flowable:
     for degrees in range(36, 54, 4):
         y = low + (degrees - 36) * 7.4
         drawing.add(Line(left, y, left + 198, y, strokeWidth=0.2, strokeColor=HexColor("#bbbbbb")))
-        drawing.add(String(left - 4, y - 3, str(degrees), fontName="Times-Roman", fontSize=8, textAnchor="end"))
+        drawing.add(
+            String(left - 4, y - 3, str(degrees), fontName="Times-Roman", fontSize=8, textAnchor="end")
+        )
     drawing.add(Line(left, low, left + 198, low, strokeWidth=0.6))
     for x, y, east in _yards():
-        drawing.add(Circle(left + x * 4.6, low + (y - 36) * 7.4, 2.5, fillColor=HexColor(GREEN if east else SAND), strokeWidth=0.3))
-    drawing.add(String(left + 99, 1, "canopy cover, per cent of paved area", fontName="Times-Roman", fontSize=8, textAnchor="middle"))
+        drawing.add(
+            Circle(
+                left + x * 4.6,
+                low + (y - 36) * 7.4,
+                2.5,
+                fillColor=HexColor(GREEN if east else SAND),
+                strokeWidth=0.3,
+            )
+        )
+    drawing.add(
+        String(
+            left + 99,
+            1,
+            "canopy cover, per cent of paved area",
+            fontName="Times-Roman",
+            fontSize=8,
+            textAnchor="middle",
+        )
+    )
     words = "Figure 1. Mean surface temperature in °C at 12:45 against canopy cover. Dark: more than half of the canopy in the east."
     return KeepTogether([drawing, Paragraph(words, CAPTION)])
 
@@ -137,7 +177,10 @@ def _yards() -> list[tuple[float, float, bool]]:
     chance = random.Random(24)
     shares = (0, 0, 1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 9, 10, 12, 13, 15, 17, 19, 21, 25, 30, 36, 41)
     sides = [chance.random() < 0.5 for _ in shares]
-    return [(share, 48.6 - share * (0.29 if east else 0.2) + chance.gauss(0, 0.9), east) for share, east in zip(shares, sides, strict=True)]
+    return [
+        (share, 48.6 - share * (0.29 if east else 0.2) + chance.gauss(0, 0.9), east)
+        for share, east in zip(shares, sides, strict=True)
+    ]
 
 
 SAMPLE = Sample(

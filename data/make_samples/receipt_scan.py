@@ -81,11 +81,22 @@ def _sums() -> list[str]:
 
 
 def _card() -> list[str]:
-    return ["CARD  ************0417   CONTACTLESS", "AUTH CODE 041739   AID A0000000031010", "MERCHANT 00417392  TID 0000 8813", ""]
+    return [
+        "CARD  ************0417   CONTACTLESS",
+        "AUTH CODE 041739   AID A0000000031010",
+        "MERCHANT 00417392  TID 0000 8813",
+        "",
+    ]
 
 
 def _foot() -> list[str]:
-    words = ("Goods returned within 28 days", "with this receipt, please.", "", "THANK YOU - SEE YOU SOON", "")
+    words = (
+        "Goods returned within 28 days",
+        "with this receipt, please.",
+        "",
+        "THANK YOU - SEE YOU SOON",
+        "",
+    )
     return [word.center(WIDTH).rstrip() for word in words]
 
 
@@ -131,7 +142,9 @@ def _bars(sheet: Sheet, y: float) -> None:
 def _laid(paper: Image.Image, noise: random.Random) -> Image.Image:
     """The slip on the glass: ink worn in places, turned by a degree and a half, with a shadow."""
     faded = paper.point([min(255, 62 + round(level * 0.72)) for level in range(256)])
-    worn = _grain((paper.width // 40, paper.height // 40), noise, 26).resize(paper.size, Image.Resampling.BICUBIC)
+    worn = _grain((paper.width // 40, paper.height // 40), noise, 26).resize(
+        paper.size, Image.Resampling.BICUBIC
+    )
     slip = ImageChops.add(faded, worn)
     glass = Image.new("L", (paper.width + 130, paper.height + 120), 176)
     shadow = Image.new("L", glass.size, 0)
@@ -144,7 +157,9 @@ def _laid(paper: Image.Image, noise: random.Random) -> Image.Image:
 def _lamp(picture: Image.Image, noise: random.Random) -> Image.Image:
     """Soft optics, light that falls off to one side, and grain."""
     soft = picture.filter(ImageFilter.GaussianBlur(0.8))
-    fall = Image.linear_gradient("L").rotate(90).point([level // 9 for level in range(256)]).resize(picture.size)
+    fall = (
+        Image.linear_gradient("L").rotate(90).point([level // 9 for level in range(256)]).resize(picture.size)
+    )
     return ImageChops.subtract(ImageChops.subtract(soft, fall), _grain(picture.size, noise, 22))
 
 

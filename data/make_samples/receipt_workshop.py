@@ -44,7 +44,12 @@ def make() -> bytes:
     sheet = Sheet("Kvittering 2026-5521", BILL.merchant, A5)
     _head(sheet)
     _sums(sheet, _goods(sheet))
-    sheet.text(74, 196, "Åpent man-fre 8-17, lør 10-14   |   hei@fjellhjul.example   |   www.fjellhjul.example", SMALL.but(align="centre"))
+    sheet.text(
+        74,
+        196,
+        "Åpent man-fre 8-17, lør 10-14   |   hei@fjellhjul.example   |   www.fjellhjul.example",
+        SMALL.but(align="centre"),
+    )
     return sheet.pdf()
 
 
@@ -56,7 +61,9 @@ def _head(sheet: Sheet) -> None:
     sheet.path([(28, 22), (24, 12), (22, 12), (26, 12)], stroke=TEAL, points=1.6)
     sheet.path([(37, 22), (33, 11), (36.5, 10)], stroke=TEAL, points=1.6)
     sheet.text(50, 19, BILL.merchant, Style("Vera-Bold", 13, TEAL))
-    sheet.lines(50, 24, ("Brygga 12, 0000 Sandvåg", "Org.nr. 000 417 392 MVA   Tlf. 00 00 04 17"), BODY.but(size=7.4))
+    sheet.lines(
+        50, 24, ("Brygga 12, 0000 Sandvåg", "Org.nr. 000 417 392 MVA   Tlf. 00 00 04 17"), BODY.but(size=7.4)
+    )
     sheet.rule(14, 35, 134, points=1, colour=TEAL)
     sheet.text(14, 44, "Kvittering", Style("Vera-Bold", 15))
     left = (("Kvitteringsnr.", "2026-5521"), ("Dato", "14.08.2026"), ("Klokkeslett", "16:07"))
@@ -79,7 +86,10 @@ def _goods(sheet: Sheet) -> float:
 
 def _sums(sheet: Sheet, y: float) -> None:
     y = sheet.sums(70, 134, y + 3, [("Totalt NOK", _amount(BILL.total))], Style("Vera-Bold", 11))
-    rows = [(f"Herav mva {rate} % av {_amount(base - tax)}", _amount(tax)) for rate, (base, tax) in BILL.taxes.items()]
+    rows = [
+        (f"Herav mva {rate} % av {_amount(base - tax)}", _amount(tax))
+        for rate, (base, tax) in BILL.taxes.items()
+    ]
     y = sheet.sums(70, 134, y, [*rows, (f"Betalt med {BILL.payment}", _amount(BILL.total))], BODY)
     sheet.text(14, y + 10, "Takk for besøket - god tur!", Style("Vera-Italic", 9, TEAL))
     words = "Verkstedarbeid har seks måneders garanti. Ta med denne kvitteringen ved reklamasjon. Transaksjon 0417-3926-5521."

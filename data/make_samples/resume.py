@@ -94,7 +94,10 @@ POSTS = (
 )
 STUDIES = (
     Study(
-        "University of Carrowmere", "MSc Environmental Engineering", 2015, "Thesis on chlorine decay in rural networks, with distinction"
+        "University of Carrowmere",
+        "MSc Environmental Engineering",
+        2015,
+        "Thesis on chlorine decay in rural networks, with distinction",
     ),
     Study("Northgate Polytechnic", "BSc Chemistry", 2013, "First class"),
 )
@@ -152,7 +155,9 @@ def _section(sheet: Sheet, y: float, title: str) -> float:
 def _post(sheet: Sheet, y: float, post: Post) -> float:
     sheet.text(MAIN, y, post.position, BOLD)
     sheet.text(MAIN + WIDTH, y, f"{post.start} - {post.end}", SMALL.but(align="right"))
-    sheet.text(MAIN, y + 4.8, f"{post.employer}, {post.place}", BODY.but(font="Helvetica-Oblique", colour=CLAY))
+    sheet.text(
+        MAIN, y + 4.8, f"{post.employer}, {post.place}", BODY.but(font="Helvetica-Oblique", colour=CLAY)
+    )
     y += 10.2
     for duty in post.duties:
         sheet.circle(MAIN + 1, y - 1.1, 0.6, fill=CLAY)
@@ -174,8 +179,17 @@ SAMPLE = Sample(
         "headline": HEADLINE,
         "skills": list(SKILLS),
         "experience": [
-            {"employer": post.employer, "position": post.position, "start_date": post.start, "end_date": post.end} for post in POSTS
+            {
+                "employer": post.employer,
+                "position": post.position,
+                "start_date": post.start,
+                "end_date": post.end,
+            }
+            for post in POSTS
         ],
-        "education": [{"institution": study.institution, "degree": study.degree, "year": study.year} for study in STUDIES],
+        "education": [
+            {"institution": study.institution, "degree": study.degree, "year": study.year}
+            for study in STUDIES
+        ],
     },
 )

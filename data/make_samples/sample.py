@@ -16,5 +16,7 @@ class Sample:
     special: str  # what makes it worth reading
     make: Callable[[], bytes]  # the same bytes at each call
     schema: str | None = None  # the shipped schema that fits; None when none does
-    values: Mapping[str, Any] = field(default_factory=dict)  # gold; a field that is not here does not stand in the document
+    values: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # gold; a field that is not here does not stand in the document
     lines: tuple[str, ...] = ()  # the words of a picture, which no text reader can give

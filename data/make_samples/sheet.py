@@ -75,7 +75,11 @@ class Sheet:
         """One line of words on the base line y."""
         self.canvas.setFont(style.font, style.size)
         self.canvas.setFillColor(HexColor(style.colour))
-        draw = {"left": self.canvas.drawString, "right": self.canvas.drawRightString, "centre": self.canvas.drawCentredString}
+        draw = {
+            "left": self.canvas.drawString,
+            "right": self.canvas.drawRightString,
+            "centre": self.canvas.drawCentredString,
+        }
         draw[style.align](x * mm, self._up(y), words)
 
     def lines(self, x: float, y: float, words: Sequence[str], style: Style) -> float:
@@ -97,7 +101,9 @@ class Sheet:
         ]
         return max(ends)
 
-    def pairs(self, x: float, y: float, gap_mm: float, rows: Sequence[tuple[str, str]], style: Style) -> float:
+    def pairs(
+        self, x: float, y: float, gap_mm: float, rows: Sequence[tuple[str, str]], style: Style
+    ) -> float:
         """Labels at x and their values to the right of them, line by line."""
         for label, value in rows:
             self.text(x, y, label, style)
@@ -113,16 +119,43 @@ class Sheet:
             y += style.step_mm * 1.15
         return y
 
-    def rule(self, x: float, y: float, to_x: float, *, points: float = 0.5, colour: str = INK, dash: Sequence[float] = ()) -> None:
+    def rule(
+        self,
+        x: float,
+        y: float,
+        to_x: float,
+        *,
+        points: float = 0.5,
+        colour: str = INK,
+        dash: Sequence[float] = (),
+    ) -> None:
         """A horizontal line."""
         self.path([(x, y), (to_x, y)], points=points, stroke=colour, dash=dash)
 
-    def box(self, x: float, y: float, width_mm: float, height_mm: float, *, fill: str = "", stroke: str = "", points: float = 0.5) -> None:
+    def box(
+        self,
+        x: float,
+        y: float,
+        width_mm: float,
+        height_mm: float,
+        *,
+        fill: str = "",
+        stroke: str = "",
+        points: float = 0.5,
+    ) -> None:
         """A rectangle whose top left corner is at x, y."""
         corners = [(x, y), (x + width_mm, y), (x + width_mm, y + height_mm), (x, y + height_mm), (x, y)]
         self.path(corners, fill=fill, stroke=stroke, points=points)
 
-    def path(self, corners: Sequence[Point], *, fill: str = "", stroke: str = "", points: float = 0.5, dash: Sequence[float] = ()) -> None:
+    def path(
+        self,
+        corners: Sequence[Point],
+        *,
+        fill: str = "",
+        stroke: str = "",
+        points: float = 0.5,
+        dash: Sequence[float] = (),
+    ) -> None:
         """A line through the corners, or the shape they enclose when `fill` names a colour."""
         path = self.canvas.beginPath()
         path.moveTo(corners[0][0] * mm, self._up(corners[0][1]))
@@ -132,7 +165,9 @@ class Sheet:
         self.canvas.setDash(list(dash))
         self.canvas.drawPath(path, fill=bool(fill), stroke=bool(stroke))
 
-    def circle(self, x: float, y: float, radius_mm: float, *, fill: str = "", stroke: str = "", points: float = 0.5) -> None:
+    def circle(
+        self, x: float, y: float, radius_mm: float, *, fill: str = "", stroke: str = "", points: float = 0.5
+    ) -> None:
         """A circle around x, y."""
         self._paint(fill, stroke, points)
         self.canvas.setDash([])

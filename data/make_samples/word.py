@@ -16,7 +16,11 @@ from docx.text.paragraph import Paragraph
 from PIL import Image, ImageDraw
 
 STAMP = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-SIDES = {"left": WD_ALIGN_PARAGRAPH.LEFT, "right": WD_ALIGN_PARAGRAPH.RIGHT, "centre": WD_ALIGN_PARAGRAPH.CENTER}
+SIDES = {
+    "left": WD_ALIGN_PARAGRAPH.LEFT,
+    "right": WD_ALIGN_PARAGRAPH.RIGHT,
+    "centre": WD_ALIGN_PARAGRAPH.CENTER,
+}
 
 
 def blank(title: str, author: str, font: str, size_pt: float) -> Word:
@@ -35,7 +39,15 @@ def blank(title: str, author: str, font: str, size_pt: float) -> Word:
     return word
 
 
-def say(paragraph: Paragraph, words: str, *, bold: bool = False, size_pt: float = 0, colour: str = "", side: str = "left") -> Paragraph:
+def say(
+    paragraph: Paragraph,
+    words: str,
+    *,
+    bold: bool = False,
+    size_pt: float = 0,
+    colour: str = "",
+    side: str = "left",
+) -> Paragraph:
     """Put words into a paragraph in one look; gives the paragraph back."""
     run = paragraph.add_run(words)
     run.bold = bold

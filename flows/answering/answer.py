@@ -33,7 +33,9 @@ from schemas.tables import REJECTS
 
 WINDOWS_PER_BATCH = 100  # a batch is a task in Prefect: minutes of calls, not one call ...
 TOKENS_PER_BATCH = 4_000_000  # ... and not more text in memory than this
-CUT_SHORT = "The run was stopped at once, before there was an answer. Run it again: it goes on where it stopped."
+CUT_SHORT = (
+    "The run was stopped at once, before there was an answer. Run it again: it goes on where it stopped."
+)
 READY = 2  # windows in work for each call in flight: while one is asked, the next is made ready to leave
 
 Batch = list[WindowTask]
@@ -74,8 +76,13 @@ async def answer(run: RunContext, tally: Tally, bought: Collection[str]) -> bool
 
 def _cut_short(run: RunContext) -> list[Reject]:
     """A reject for each answer that is open and of which the tables say nothing yet, since the run ended at once."""
-    told = {(row["document"], row["question"]) for row in run.warehouse.each(REJECTS.name, ["document", "question"])}
-    waiting = [(document, name) for name, documents in backlog.pending(run).items() for document in sorted(documents)]
+    told = {
+        (row["document"], row["question"])
+        for row in run.warehouse.each(REJECTS.name, ["document", "question"])
+    }
+    waiting = [
+        (document, name) for name, documents in backlog.pending(run).items() for document in sorted(documents)
+    ]
     return [Reject(*one, "", WAITING, CUT_SHORT) for one in waiting if one not in told]
 
 
@@ -109,7 +116,9 @@ async def _answer_task(run: RunContext, task: WindowTask) -> Answers:
     return answers
 
 
-async def _answer_question(run: RunContext, task: WindowTask, question: Question, wanted: frozenset[str]) -> Answers:
+async def _answer_question(
+    run: RunContext, task: WindowTask, question: Question, wanted: frozenset[str]
+) -> Answers:
     """One question about a window, asked once or, in two passes, twice."""
     if task.stored:
         request, said = await recall(run, task, question, wanted)

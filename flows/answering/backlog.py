@@ -23,10 +23,16 @@ def answered(run: RunContext) -> dict[str, set[str]]:
     """For each question the documents that it need not be asked about. An answer of two passes is enough where one is wanted."""
     account = run.asker.account
     enough = {
-        question.name: [reading.fingerprint for reading in (question, check.rephrased(question))[len(run.passes(question)) - 1 :]]
+        question.name: [
+            reading.fingerprint
+            for reading in (question, check.rephrased(question))[len(run.passes(question)) - 1 :]
+        ]
         for question in run.questions
     }
-    return {name: run.warehouse.answered(name, known, account.model.id, account.engine) for name, known in enough.items()}
+    return {
+        name: run.warehouse.answered(name, known, account.model.id, account.engine)
+        for name, known in enough.items()
+    }
 
 
 def pending(run: RunContext, done: Mapping[str, set[str]] | None = None) -> dict[str, set[str]]:
@@ -73,10 +79,14 @@ def second_pass_missing(run: RunContext, task: WindowTask, question: Question) -
     """Of a task whose reply is in the ledger, the documents of which a second pass is wanted and is not there."""
     wanted = task.wanted.get(question.name, frozenset())
     known = [run.stored.by_extent(reading) for reading in run.readings(question)[1:]]
-    return frozenset(one for one in wanted for replies in known if pack.extent(task.window.parts, one) not in replies)
+    return frozenset(
+        one for one in wanted for replies in known if pack.extent(task.window.parts, one) not in replies
+    )
 
 
-def _partly_answered(run: RunContext, document: str, question: Question, pieces: Sequence[WindowTask]) -> Iterator[WindowTask]:
+def _partly_answered(
+    run: RunContext, document: str, question: Question, pieces: Sequence[WindowTask]
+) -> Iterator[WindowTask]:
     """Tasks about a document that was cut: those whose reply is in the ledger, then those about what they leave."""
     pages = list(run.warehouse.pages_of([document]))
     chosen, windows = pack.rest(pages, [task.window.parts for task in pieces], run.count, alone(run))
@@ -88,5 +98,7 @@ def _shows_all_pages(parts: Sequence[Part]) -> bool:
     """Whether every document of a window is in it from its first page to its last."""
     pages: dict[str, set[int]] = {}
     for part in parts:
-        pages.setdefault(part.document, set()).add(part.page if part.start == 0 and part.role == "whole" else 0)
+        pages.setdefault(part.document, set()).add(
+            part.page if part.start == 0 and part.role == "whole" else 0
+        )
     return all(seen == set(range(1, part.pages + 1)) for part in parts if (seen := pages[part.document]))

@@ -24,7 +24,9 @@ async def fill_ledger(run: RunContext) -> frozenset[str]:
 
     What keeps it from going on stands in `run.stop` afterwards, with the way to take it up again.
     """
-    batches = run.asker.batches(lambda: run.stop.error is not None, lambda done, total: run.hooks.on_progress("batch", done, total))
+    batches = run.asker.batches(
+        lambda: run.stop.error is not None, lambda done, total: run.hooks.on_progress("batch", done, total)
+    )
     try:
         await batches.collect(wait=run.job.mode != "live")
         if run.job.mode == "live":
@@ -44,7 +46,9 @@ async def _requests(run: RunContext) -> AsyncIterator[Request]:
     Of a window that is there it is not known yet whether its reply holds, so the second pass may be ordered in vain.
     """
     for task in backlog.tasks(run, backlog.pending(run)):
-        missing = {question.name: backlog.second_pass_missing(run, task, question) for question in run.questions}
+        missing = {
+            question.name: backlog.second_pass_missing(run, task, question) for question in run.questions
+        }
         left = missing if task.stored else task.wanted
         if not any(left.values()):
             continue
@@ -54,14 +58,18 @@ async def _requests(run: RunContext) -> AsyncIterator[Request]:
             if wanted := shown.wanted.get(question.name):
                 window = pack.window_of([part for part in shown.window.parts if part.document in wanted])
                 for reading in run.readings(question)[bool(task.stored) :]:
-                    yield run.asker.request(window, reading, purpose="first" if reading is question else "second_pass")
+                    yield run.asker.request(
+                        window, reading, purpose="first" if reading is question else "second_pass"
+                    )
 
 
 def _refuse_to_pay_twice(left: list[replies.Order], out: str) -> None:
     """In live mode, raise SettingsError while batches of the folder are not over: their documents would be asked a second time."""
     if left:
         message = f"{_counted(left)} of an earlier run are still with the provider."
-        next_step = f"Wait for them with --mode batch, or end them with {settings.typed('batch --cancel ID', out)}."
+        next_step = (
+            f"Wait for them with --mode batch, or end them with {settings.typed('batch --cancel ID', out)}."
+        )
         raise SettingsError(message, about="mode", next_step=next_step)
 
 

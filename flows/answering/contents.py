@@ -13,7 +13,9 @@ from schemas.errors import DocumentError
 from schemas.pipeline import Page, Part, Reject, Window
 
 PARTS_AT_ONCE = 1_000  # parts of stored windows whose text is looked up together: a look-up takes 5 ms, however little it brings
-BLIND = "Its pages are pictures and this engine reads text only. Install octavo[ocr], or ask a model with vision."
+BLIND = (
+    "Its pages are pictures and this engine reads text only. Install octavo[ocr], or ask a model with vision."
+)
 
 
 async def visible(run: RunContext, task: WindowTask) -> tuple[WindowTask, list[Reject]]:
@@ -28,7 +30,9 @@ async def visible(run: RunContext, task: WindowTask) -> tuple[WindowTask, list[R
         window = task.window
         hidden = frozenset(window.documents) - {part.document for part in window.parts if part.text.strip()}
         rejects = [
-            Reject(document, name, "", "needs_ocr", BLIND) for name, wanted in task.wanted.items() for document in sorted(hidden & wanted)
+            Reject(document, name, "", "needs_ocr", BLIND)
+            for name, wanted in task.wanted.items()
+            for document in sorted(hidden & wanted)
         ]
     return WindowTask(window, {name: wanted - hidden for name, wanted in task.wanted.items()}), rejects
 
@@ -43,9 +47,13 @@ async def with_images(run: RunContext, window: Window) -> tuple[Window, list[Rej
             numbers.setdefault(part.document, []).append(part.page)
     for sha256, pages in numbers.items():
         try:
-            pictures = await run.reader.images(run.job.inbox, run.warehouse.document(sha256, run.inbox), pages)
+            pictures = await run.reader.images(
+                run.job.inbox, run.warehouse.document(sha256, run.inbox), pages
+            )
         except DocumentError as error:
-            rejects += [Reject(sha256, question.name, "", error.reason, str(error)) for question in run.questions]
+            rejects += [
+                Reject(sha256, question.name, "", error.reason, str(error)) for question in run.questions
+            ]
         else:
             images |= {(sha256, page): picture for page, picture in pictures.items()}
     parts = (replace(part, image=images.get((part.document, part.page), part.image)) for part in window.parts)
@@ -55,21 +63,35 @@ async def with_images(run: RunContext, window: Window) -> tuple[Window, list[Rej
 def with_text(run: RunContext, tasks: Iterable[WindowTask]) -> Iterator[WindowTask]:
     """The tasks in their order; those whose reply is in the ledger get the text of their windows, a thousand pages in one look-up."""
     for group in _in_groups(tasks):
-        wanted = dict.fromkeys(document for task in group if task.stored for document in task.window.documents)
+        wanted = dict.fromkeys(
+            document for task in group if task.stored for document in task.window.documents
+        )
         found = groupby(run.warehouse.pages_of(list(wanted)), key=lambda page: page.document)
         own = {document: list(pages) for document, pages in found}
-        yield from (replace(task, window=_with_text(run, task.window, own)) if task.stored else task for task in group)
+        yield from (
+            replace(task, window=_with_text(run, task.window, own)) if task.stored else task for task in group
+        )
 
 
 def whole_pages(run: RunContext, documents: Iterable[str]) -> list[Part]:
     """All pages of documents."""
-    return [part for document in documents for part in pack.whole(list(run.warehouse.pages_of([document])), run.count)]
+    return [
+        part
+        for document in documents
+        for part in pack.whole(list(run.warehouse.pages_of([document])), run.count)
+    ]
 
 
 def _with_text(run: RunContext, window: Window, pages: Mapping[str, Sequence[Page]]) -> Window:
     """A window that was stored without its text, with it."""
     own = groupby(window.parts, key=lambda part: part.document)
-    return pack.window_of([part for document, parts in own for part in pack.shown(list(parts), pages.get(document, ()), run.count)])
+    return pack.window_of(
+        [
+            part
+            for document, parts in own
+            for part in pack.shown(list(parts), pages.get(document, ()), run.count)
+        ]
+    )
 
 
 def _in_groups(tasks: Iterable[WindowTask]) -> Iterator[list[WindowTask]]:

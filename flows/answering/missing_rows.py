@@ -36,6 +36,10 @@ async def _completed(run: RunContext, request: Request, record: Record) -> tuple
         again = run.asker.request(window, request.question, purpose="missing_rows", complaint=complaint)
         found.add(await ask(run, again, frozenset([record.document])))
     whole = check.merge([(pack.position(request.window.parts, record.document), record), *found.records])
-    waiting = [replace(reject, kept=record) for reject in found.rejects if reject.reason in PASSING and not run.job.replay]
+    waiting = [
+        replace(reject, kept=record)
+        for reject in found.rejects
+        if reject.reason in PASSING and not run.job.replay
+    ]
     beside = Answers(rejects=waiting, requests=found.requests, asked=found.asked)
     return check.marked(whole, check.short_lists(request.question, whole, request.window.parts)), beside

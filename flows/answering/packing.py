@@ -18,7 +18,9 @@ from schemas.text.printed_rows import item_tokens, likely_items, rows_in
 
 SHORT_ROW = 20  # characters of a row of a table, at the least; how many rows a longer document has is counted
 LOOKED_AT = 1_000  # shorter documents whose rows are counted as well, in 0.2 s; which ones is chance, since they come by their hashes
-MOVED = 0.05  # share by which the factor of the estimate must have changed before what is left is planned anew
+MOVED = (
+    0.05  # share by which the factor of the estimate must have changed before what is left is planned anew
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,12 @@ def arranged(run: RunContext, documents: Sequence[str]) -> Plan:
         groups = pack.even(short, frame, choice.windows)
     shared = {size.document for size in short}
     long = [size for size in sizes if size.document not in shared]
-    return Plan(groups, long, frame, choice.reason if short or not long else "pieces of documents that are too long for one")
+    return Plan(
+        groups,
+        long,
+        frame,
+        choice.reason if short or not long else "pieces of documents that are too long for one",
+    )
 
 
 def packed(run: RunContext, documents: Sequence[str]) -> Iterator[Window]:
@@ -76,7 +83,9 @@ def alone(run: RunContext) -> pack.Bounds:
     """What binds a window of a document that is too long for one."""
     frame = _frame(run)
     _, reply_tokens = run.asker.room(_readings(run), 1)
-    return pack.Bounds(min(frame.max_tokens, frame.max_documents_tokens + reply_tokens), 1, reply_tokens, _row_tokens(run))
+    return pack.Bounds(
+        min(frame.max_tokens, frame.max_documents_tokens + reply_tokens), 1, reply_tokens, _row_tokens(run)
+    )
 
 
 def _filled(run: RunContext, plan: Plan) -> Iterator[tuple[Sequence[str], Iterator[Window]]]:
@@ -96,7 +105,9 @@ def _bounds(frame: pack.Frame, group: pack.Group, row_tokens: int) -> pack.Bound
 
 
 def _row_tokens(run: RunContext) -> int:
-    return max((item_tokens(question.fields, plain=run.job.plain_json) for question in run.questions), default=0)
+    return max(
+        (item_tokens(question.fields, plain=run.job.plain_json) for question in run.questions), default=0
+    )
 
 
 def _frame(run: RunContext) -> pack.Frame:
@@ -120,7 +131,11 @@ def sizes_of(run: RunContext, documents: Sequence[str]) -> list[pack.Size]:
         text_tokens = run.count.safe(row["tokens"]) + (0 if run.count.exact else row["pages"])
         tokens = pack.tokens_of(text_tokens, row["pages"], row["images_px"] or ())
         reserve = run.asker.expected.reserve(run.questions, tokens)
-        sizes.append(pack.Size(row["document"], tokens, reserve, row["chars"], pack.places(tokens, longest) if by_size else 1))
+        sizes.append(
+            pack.Size(
+                row["document"], tokens, reserve, row["chars"], pack.places(tokens, longest) if by_size else 1
+            )
+        )
     return sizes
 
 
@@ -133,11 +148,20 @@ def _with_rows(run: RunContext, sizes: Sequence[pack.Size]) -> list[pack.Size]:
     if not most:
         return list(sizes)
     short = [size for size in sizes if size.chars <= most * SHORT_ROW]
-    chars, guessed = sum(size.chars for size in short[:LOOKED_AT]), {size.document for size in short[LOOKED_AT:]}
+    chars, guessed = (
+        sum(size.chars for size in short[:LOOKED_AT]),
+        {size.document for size in short[LOOKED_AT:]},
+    )
     looked_at = [size.document for size in sizes if size.document not in guessed]
     rows = Counter(page.document for page in run.warehouse.pages_of(looked_at) for _ in rows_in(page.text))
     share = sum(rows[size.document] for size in short) / max(1, chars)
-    return [replace(size, rows=min(most, round(share * size.chars)) if size.document in guessed else rows[size.document]) for size in sizes]
+    return [
+        replace(
+            size,
+            rows=min(most, round(share * size.chars)) if size.document in guessed else rows[size.document],
+        )
+        for size in sizes
+    ]
 
 
 def _work(run: RunContext, sizes: Sequence[pack.Size]) -> pack.Work:
@@ -152,4 +176,6 @@ def _work(run: RunContext, sizes: Sequence[pack.Size]) -> pack.Work:
         )
         for question in _readings(run)
     )
-    return pack.Work(len(sizes), sum(tokens), len(sizes) * pack.DOCUMENT_MARK_TOKENS, max(tokens, default=0), questions)
+    return pack.Work(
+        len(sizes), sum(tokens), len(sizes) * pack.DOCUMENT_MARK_TOKENS, max(tokens, default=0), questions
+    )

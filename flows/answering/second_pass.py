@@ -15,14 +15,22 @@ from schemas.pipeline import Question, Window
 
 
 async def with_second_pass(
-    run: RunContext, window: Window, question: Question, wanted: frozenset[str], said: Answers, *, before: bool
+    run: RunContext,
+    window: Window,
+    question: Question,
+    wanted: frozenset[str],
+    said: Answers,
+    *,
+    before: bool,
 ) -> Answers:
     """Ask the window in other words, and hold the two answers about each document against one another.
 
     What cannot be asked now leaves the first answer, which a later run compares. `before` says that the first is of an earlier run.
     """
     rephrased = check.rephrased(question)
-    stored, other = await _recalled(run, window, rephrased, wanted) if before else (frozenset[str](), Answers())
+    stored, other = (
+        await _recalled(run, window, rephrased, wanted) if before else (frozenset[str](), Answers())
+    )
     if left := wanted - stored:
         own = pack.window_of([part for part in window.parts if part.document in left])
         other.add(await _asked(run, own, rephrased, left))
@@ -37,7 +45,9 @@ async def with_second_pass(
     return together([agreed, replace(other, records=[], rejects=[])])
 
 
-async def _recalled(run: RunContext, window: Window, again: Question, wanted: frozenset[str]) -> tuple[frozenset[str], Answers]:
+async def _recalled(
+    run: RunContext, window: Window, again: Question, wanted: frozenset[str]
+) -> tuple[frozenset[str], Answers]:
     """The documents whose second pass is in the ledger, whatever the words around the question were then, and what came of them."""
     stored = {one: run.stored.by_extent(again).get(pack.extent(window.parts, one)) for one in sorted(wanted)}
     found = {one: task for one, task in stored.items() if task}

@@ -43,11 +43,15 @@ class StagedAnswers:
         self._warehouse, self._asker = run.warehouse, run.asker
         readings = {question.name: run.passes(question) for question in run.questions}
         self._once = {name: passes[0] for name, passes in readings.items()}
-        self._questions = {name: replace(passes[0], fingerprint=passes[-1].fingerprint) for name, passes in readings.items()}
+        self._questions = {
+            name: replace(passes[0], fingerprint=passes[-1].fingerprint) for name, passes in readings.items()
+        }
         self._records: list[tuple[Record, Row]] = []
         self._rejects: list[Reject] = []
         self._answered = {name for name, documents in answered.items() if documents}
-        self._settled_since = {key for name, documents in answered.items() for key in self._outdated(name, documents)}
+        self._settled_since = {
+            key for name, documents in answered.items() for key in self._outdated(name, documents)
+        }
         self._requests: set[str] = set()
         self._committed_at = time.monotonic()
         self._took_s = 0.0  # for the last commit
@@ -74,7 +78,9 @@ class StagedAnswers:
         for reject in failed.values():
             self.tally.put_reject(reject)
         self._requests.update(answers.requests)
-        self.tally.recalled += len(answers.requests) - answers.asked - len(set(bought).intersection(answers.requests))
+        self.tally.recalled += (
+            len(answers.requests) - answers.asked - len(set(bought).intersection(answers.requests))
+        )
         self.tally.unrequested += len(answers.unrequested)
         self.tally.single_pass += len(answers.single_pass)
         self.tally.repaired |= answers.repaired
@@ -92,7 +98,10 @@ class StagedAnswers:
     async def commit_when_due(self) -> None:
         """Commit when the last one is long ago, so that a long run can be read while it goes on, and little is to be seen after a kill."""
         waited_s = time.monotonic() - self._committed_at
-        if waited_s > min(COMMIT_EVERY_S, max(COMMIT_FIRST_S, self._took_s / COMMIT_SHARE)) and not self._committing.locked():
+        if (
+            waited_s > min(COMMIT_EVERY_S, max(COMMIT_FIRST_S, self._took_s / COMMIT_SHARE))
+            and not self._committing.locked()
+        ):
             await self.commit()
 
     async def commit(self) -> None:
@@ -110,8 +119,12 @@ class StagedAnswers:
     def _outdated(self, question: str, answered: Collection[str]) -> Iterator[tuple[str, str]]:
         """The keys of rejects of documents that have an answer of today, which are of another question or model."""
         account = self._asker.account
-        today = [(fingerprint, account.model.id, account.engine) for fingerprint in _of_today(self._once[question])]
-        for row in self._warehouse.rows(tables.REJECTS.name, ["document", "question", "question_fingerprint", "model", "engine"]):
+        today = [
+            (fingerprint, account.model.id, account.engine) for fingerprint in _of_today(self._once[question])
+        ]
+        for row in self._warehouse.rows(
+            tables.REJECTS.name, ["document", "question", "question_fingerprint", "model", "engine"]
+        ):
             asked = (row["question_fingerprint"], row["model"], row["engine"])
             if row["question"] == question and row["document"] in answered and asked not in today:
                 yield row["document"], question
@@ -126,7 +139,10 @@ class StagedAnswers:
         self._answered |= {record.question for record, _ in self._records}
         self._answered |= {reject.question for reject in self._rejects if reject.reason not in PASSING}
         self._records, self._rejects, self._requests, self._settled_since = [], [], set(), set()
-        return changes, {name: (_of_today(self._once[name]), account.model.id, account.engine) for name in sorted(self._answered)}
+        return changes, {
+            name: (_of_today(self._once[name]), account.model.id, account.engine)
+            for name in sorted(self._answered)
+        }
 
     def _changes(self, question: Question) -> Iterator[Change]:
         """Answers replace those of their documents; a reject replaces none, but for one that says there is no such thing to answer."""
@@ -136,10 +152,17 @@ class StagedAnswers:
         done = {(record.document, question.name) for record, _ in kept}
         other = {(reject.document, question.name) for reject in rejects if reject.reason == NOT_APPLICABLE}
         table = tables.question_table(question)
-        if kept or other or not self._warehouse.has(table.name):  # else its columns stay too, as of a question that was answered
+        if (
+            kept or other or not self._warehouse.has(table.name)
+        ):  # else its columns stay too, as of a question that was answered
             yield Change(table, [row for _, row in kept], {(document,) for document, _ in other})
-        yield Change(tables.EVIDENCE, [row for record, _ in kept for row in tables.evidence_rows(record)], done | other)
-        rows = [tables.reject_row(reject, question, account.engine, account.model.id, self._asker.run) for reject in rejects]
+        yield Change(
+            tables.EVIDENCE, [row for record, _ in kept for row in tables.evidence_rows(record)], done | other
+        )
+        rows = [
+            tables.reject_row(reject, question, account.engine, account.model.id, self._asker.run)
+            for reject in rejects
+        ]
         yield Change(tables.REJECTS, rows, done)
 
 

@@ -25,12 +25,20 @@ Piece = tuple[int, Record]  # where it begins in its document, and its summary
 async def summed_up(run: RunContext, said: Answers) -> Answers:
     """Put one summary in the place of those of the pieces. A document of which a piece failed is left as it is."""
     question = next((question for question in run.questions if question.name == SUMMARY), None)
-    failed = {reject.document for reject in said.rejects if reject.question == SUMMARY and reject.reason != NOT_APPLICABLE}
+    failed = {
+        reject.document
+        for reject in said.rejects
+        if reject.question == SUMMARY and reject.reason != NOT_APPLICABLE
+    }
     pieces: dict[str, list[Piece]] = {}
     for position, record in said.records:
         if record.question == SUMMARY and record.document not in failed:
             pieces.setdefault(record.document, []).append((position, record))
-    cut = {document: sorted(found, key=lambda piece: piece[0]) for document, found in pieces.items() if len(found) > 1}
+    cut = {
+        document: sorted(found, key=lambda piece: piece[0])
+        for document, found in pieces.items()
+        if len(found) > 1
+    }
     if question is None or not cut:
         return said
     others = [piece for piece in said.records if piece[1].question != SUMMARY or piece[1].document not in cut]
@@ -60,9 +68,16 @@ def _part(run: RunContext, piece: Piece, pages: int) -> Part:
     """A summary as the text of the pages that it sums up."""
     position, record = piece
     page_of = {proof.field: proof.page for proof in record.evidence}
-    quotes = [_marked(quote, page_of.get(f"quotes[{n}]")) for n, quote in enumerate(record.value.get("quotes") or [])]
+    quotes = [
+        _marked(quote, page_of.get(f"quotes[{n}]"))
+        for n, quote in enumerate(record.value.get("quotes") or [])
+    ]
     points = record.value.get("points") or []
-    lines = [record.value.get("text") or "", *(["Points:", *points] if points else []), *(["Quotes:", *quotes] if quotes else [])]
+    lines = [
+        record.value.get("text") or "",
+        *(["Points:", *points] if points else []),
+        *(["Quotes:", *quotes] if quotes else []),
+    ]
     text = "\n".join(lines)
     tokens = pack.PAGE_MARK_TOKENS + pack.ROLE_TOKENS + run.count(text)
     return Part(record.document, pack.page_of(position), pages, 0, len(text), text, tokens, role="summary")

@@ -15,12 +15,20 @@ PASSING = ("not_asked", "unavailable")  # reasons of rejects that a later run ne
 class Answers:
     """What came of one request, of a window, or of all windows of a document: they are added up on the way."""
 
-    records: list[tuple[int, Record]] = field(default_factory=list)  # where in its document an answer begins, and the answer
+    records: list[tuple[int, Record]] = field(
+        default_factory=list
+    )  # where in its document an answer begins, and the answer
     rejects: list[Reject] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)  # fingerprints of the replies that were used
-    unrequested: list[str] = field(default_factory=list)  # answers about documents that nobody asked about, which are dropped
-    repaired: dict[tuple[str, str], str] = field(default_factory=dict)  # question, document -> how it came to its record when not at once
-    single_pass: set[tuple[str, str]] = field(default_factory=set)  # question, document of answers whose second pass could not be asked
+    unrequested: list[str] = field(
+        default_factory=list
+    )  # answers about documents that nobody asked about, which are dropped
+    repaired: dict[tuple[str, str], str] = field(
+        default_factory=dict
+    )  # question, document -> how it came to its record when not at once
+    single_pass: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # question, document of answers whose second pass could not be asked
     asked: int = 0
 
     def add(self, other: Answers) -> None:

@@ -18,7 +18,10 @@ from processors.store.warehouse import hold
 from schemas.errors import OctavoError
 from schemas.job import Job
 
-ANSWERS_WITHIN_S, LOOKS_WITHIN_S = 5.0, 60.0  # a server that is there says so at once; what it has planned takes a busy one longer
+ANSWERS_WITHIN_S, LOOKS_WITHIN_S = (
+    5.0,
+    60.0,
+)  # a server that is there says so at once; what it has planned takes a busy one longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,22 @@ async def compare(job: Job, environ: Mapping[str, str] = os.environ) -> list[Fin
     return [_models(account, served), *_differences(settings.catalogue(job.catalogue), account, served)]
 
 
-def _differences(catalogue: settings.Catalogue, account: Account, served: Mapping[str, int]) -> Iterator[Finding]:
-    listed, asked = {model.id: model.context_tokens for model in catalogue.models_of(account.provider)}, account.model.id
+def _differences(
+    catalogue: settings.Catalogue, account: Account, served: Mapping[str, int]
+) -> Iterator[Finding]:
+    listed, asked = (
+        {model.id: model.context_tokens for model in catalogue.models_of(account.provider)},
+        account.model.id,
+    )
     for name in sorted(listed.keys() - served.keys()):
-        yield Finding("missing", ok=False, sentence=f"{name} is in the catalogue and not served.", needed=False)
+        yield Finding(
+            "missing", ok=False, sentence=f"{name} is in the catalogue and not served.", needed=False
+        )
     for name in sorted(served.keys() - listed.keys() - {asked}):
         state = "retired" if name in catalogue.models else "not"
-        yield Finding("new", ok=False, sentence=f"{name} is served and {state} in the catalogue.", needed=False)
+        yield Finding(
+            "new", ok=False, sentence=f"{name} is served and {state} in the catalogue.", needed=False
+        )
     for name in sorted(served.keys() & listed.keys() - {asked}):
         if served[name] not in (0, listed[name]):
             sentence = f"{name} has {served[name]:,} tokens here, and {listed[name]:,} in the catalogue."
@@ -70,17 +82,31 @@ def _differences(catalogue: settings.Catalogue, account: Account, served: Mappin
 def _key(job: Job, account: Account) -> Finding:
     variable = job.key_env or account.provider.key_env
     if not (account.key or account.provider.key_needed):
-        return Finding("key", ok=True, sentence=f"{variable} is not set, and {account.provider.name} may need none.", needed=False)
+        return Finding(
+            "key",
+            ok=True,
+            sentence=f"{variable} is not set, and {account.provider.name} may need none.",
+            needed=False,
+        )
     if account.key:
         return Finding("key", ok=True, sentence=f"{variable} is set.")
-    return Finding("key", ok=False, sentence=f"{variable} is not set. Set it to a key of {account.base_url}, or run with --offline.")
+    return Finding(
+        "key",
+        ok=False,
+        sentence=f"{variable} is not set. Set it to a key of {account.base_url}, or run with --offline.",
+    )
 
 
 async def _provider(account: Account) -> list[Finding]:
     """Base URL, models and balance, as far as they can be asked for without a key."""
-    address = Finding("base URL", ok=True, sentence=f"{account.base_url} ({account.provider.name}).", needed=False)
+    address = Finding(
+        "base URL", ok=True, sentence=f"{account.base_url} ({account.provider.name}).", needed=False
+    )
     if not account.key and account.provider.key_needed:
-        return [address, Finding("models", ok=False, sentence="Not asked for, since there is no key.", needed=False)]
+        return [
+            address,
+            Finding("models", ok=False, sentence="Not asked for, since there is no key.", needed=False),
+        ]
     try:
         served, balance = await look_up(account)
     except OctavoError as error:
@@ -96,14 +122,22 @@ def _models(account: Account, served: Mapping[str, int]) -> Finding:
     if context and context != account.model.context_tokens:
         sentence = f"{account.model.id} has {context:,} tokens here, and {account.model.context_tokens:,} in the catalogue."
         return Finding("models", ok=False, sentence=f"{sentence} Update catalogue.toml.", needed=False)
-    return Finding("models", ok=True, sentence=f"{account.model.id} is served, with {len(served) - 1} others. {account.leaving}".strip())
+    return Finding(
+        "models",
+        ok=True,
+        sentence=f"{account.model.id} is served, with {len(served) - 1} others. {account.leaving}".strip(),
+    )
 
 
 def _balance(account: Account, balance: float | None) -> Finding:
     if balance is None:
         return Finding("balance", ok=True, sentence=f"{account.provider.name} does not tell.", needed=False)
     if balance <= 0:
-        return Finding("balance", ok=False, sentence=f"{balance:.2f} {account.provider.currency}: top up in the provider's console.")
+        return Finding(
+            "balance",
+            ok=False,
+            sentence=f"{balance:.2f} {account.provider.currency}: top up in the provider's console.",
+        )
     return Finding("balance", ok=True, sentence=f"{balance:.2f} {account.provider.currency}.")
 
 
@@ -113,7 +147,9 @@ def _tokenizer(environ: Mapping[str, str]) -> Finding:
     except OctavoError as error:
         return Finding("tokenizer", ok=False, sentence=str(error))
     if path:
-        return Finding("tokenizer", ok=True, sentence=f"Tokens are counted exactly, with {path}.", needed=False)
+        return Finding(
+            "tokenizer", ok=True, sentence=f"Tokens are counted exactly, with {path}.", needed=False
+        )
     place = settings.cache_folder(environ) / settings.VOCABULARY_NAME
     sentence = f"Tokens are estimated. `octavo doctor --fetch-tokenizer` fetches the vocabulary to {place}; OCTAVO_TOKENIZER may name it."
     return Finding("tokenizer", ok=False, sentence=sentence, needed=False)
@@ -129,10 +165,24 @@ def _ocr() -> Finding:
 async def _prefect(environ: Mapping[str, str]) -> list[Finding]:
     """Whether there is a server, and what keeps its runs from starting."""
     if importlib.util.find_spec("prefect") is None:
-        return [Finding("Prefect", ok=False, sentence="Not installed. `octavo run` works without; flows and the UI do not.", needed=False)]
+        return [
+            Finding(
+                "Prefect",
+                ok=False,
+                sentence="Not installed. `octavo run` works without; flows and the UI do not.",
+                needed=False,
+            )
+        ]
     address = environ.get("PREFECT_API_URL", "").rstrip("/")
     if not address:
-        return [Finding("Prefect", ok=True, sentence="Installed, no server set. `octavo serve` starts one.", needed=False)]
+        return [
+            Finding(
+                "Prefect",
+                ok=True,
+                sentence="Installed, no server set. `octavo serve` starts one.",
+                needed=False,
+            )
+        ]
     try:
         async with httpx.AsyncClient(timeout=ANSWERS_WITHIN_S) as client:
             (await client.get(f"{address}/health")).raise_for_status()

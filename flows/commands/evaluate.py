@@ -43,7 +43,9 @@ class Report:
     """All scores. What is asked of it is worked out once."""
 
     scored: Sequence[Scored]
-    missing: Sequence[str] = ()  # labelled paths that the output folder does not know, whose values count as missed
+    missing: Sequence[
+        str
+    ] = ()  # labelled paths that the output folder does not know, whose values count as missed
     cost_usd: float = 0.0
     pages: int = 0
     marks: Mapping[str, list[score.Mark]] = field(init=False)
@@ -62,7 +64,10 @@ class Report:
         for name, marks in self.marks.items():
             by_question.setdefault(name.partition(".")[0], []).extend(marks)
         everything = [mark for marks in self.marks.values() for mark in marks]
-        return {name: score.tally(marks) for name, marks in {"all": everything, **by_question, **self.marks}.items()}
+        return {
+            name: score.tally(marks)
+            for name, marks in {"all": everything, **by_question, **self.marks}.items()
+        }
 
     @cached_property
     def proved(self) -> tuple[int, int]:
@@ -73,8 +78,17 @@ class Report:
     @cached_property
     def pages_right(self) -> tuple[int, int]:
         """Right values proved on the page that the labels name, and right values whose page is labelled."""
-        wanted = [(one, mark, one.labels.pages.get(mark.gold_path)) for one in self.scored for mark in one.marks if mark.right]
-        labelled = [(one.evidence.get(mark.path, {}).get("page"), page) for one, mark, page in wanted if page is not None]
+        wanted = [
+            (one, mark, one.labels.pages.get(mark.gold_path))
+            for one in self.scored
+            for mark in one.marks
+            if mark.right
+        ]
+        labelled = [
+            (one.evidence.get(mark.path, {}).get("page"), page)
+            for one, mark, page in wanted
+            if page is not None
+        ]
         return sum(found == page for found, page in labelled), len(labelled)
 
     def sentences(self) -> Iterator[str]:
@@ -122,8 +136,13 @@ def evaluate(gold: Path, out: Path) -> Report:
         step = "`octavo run INBOX --out DIR` makes them."
         raise SettingsError(f"There are no tables in {out}.", about="out", next_step=step)
     asked = [one for one in labels if one.question is not None]
-    questions = {spec: compile_question(spec) for spec in dict.fromkeys(one.question for one in asked) if spec}
-    answers = {question.name: {row["document"]: row for row in warehouse.rows(question.name)} for question in questions.values()}
+    questions = {
+        spec: compile_question(spec) for spec in dict.fromkeys(one.question for one in asked) if spec
+    }
+    answers = {
+        question.name: {row["document"]: row for row in warehouse.rows(question.name)}
+        for question in questions.values()
+    }
     proofs = _proofs(warehouse)
     scored = []
     for one in asked:
@@ -136,7 +155,11 @@ def evaluate(gold: Path, out: Path) -> Report:
         scored,
         [one.document for one in asked if one.document not in documents],
         _cost_usd(warehouse, shas, {question.name for question in questions.values()}),
-        sum({row["document"]: row["page_count"] for row in documents.values() if row["document"] in shas}.values()),
+        sum(
+            {
+                row["document"]: row["page_count"] for row in documents.values() if row["document"] in shas
+            }.values()
+        ),
     )
 
 
@@ -145,7 +168,11 @@ def read_labels(gold: Path) -> Iterator[Labels]:
     if gold.is_dir():
         paths = sorted(gold.glob("*.json"))
         if not paths:
-            raise SettingsError(f"{gold} has no .json files.", about="gold", next_step="Name a file of labels, or a folder of them.")
+            raise SettingsError(
+                f"{gold} has no .json files.",
+                about="gold",
+                next_step="Name a file of labels, or a folder of them.",
+            )
         for path in paths:
             yield from _entries(path)
     else:
@@ -155,14 +182,23 @@ def read_labels(gold: Path) -> Iterator[Labels]:
 def _entries(path: Path) -> Iterator[Labels]:
     try:
         text = path.read_text(encoding="utf-8")
-        loaded = [json.loads(line) for line in text.splitlines() if line.strip()] if path.suffix == ".jsonl" else json.loads(text)
+        loaded = (
+            [json.loads(line) for line in text.splitlines() if line.strip()]
+            if path.suffix == ".jsonl"
+            else json.loads(text)
+        )
     except (OSError, ValueError) as error:
         step = "Check its path, and that it holds JSON as README shows."
-        raise SettingsError(f"{path} cannot be read as labels: {system_message(error)}.", about="gold", next_step=step) from None
+        raise SettingsError(
+            f"{path} cannot be read as labels: {system_message(error)}.", about="gold", next_step=step
+        ) from None
     if isinstance(loaded, dict) and "document" in loaded:
         loaded = [loaded]
     if isinstance(loaded, dict):
-        loaded = [{"document": name, **entry} if isinstance(entry, dict) else entry for name, entry in loaded.items()]
+        loaded = [
+            {"document": name, **entry} if isinstance(entry, dict) else entry
+            for name, entry in loaded.items()
+        ]
     for number, entry in enumerate(loaded if isinstance(loaded, list) else [loaded], start=1):
         try:
             yield Labels.model_validate(entry)
@@ -170,7 +206,9 @@ def _entries(path: Path) -> Iterator[Labels]:
             first = error.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
             message = f"Entry {number} of {path} is no label: {place or 'it'}: {first['msg']}."
-            raise SettingsError(message, about="gold", next_step='An entry has "document", "schema" and "values".') from None
+            raise SettingsError(
+                message, about="gold", next_step='An entry has "document", "schema" and "values".'
+            ) from None
 
 
 def shortfalls(report: Report, least: Sequence[str]) -> list[str]:
@@ -200,7 +238,9 @@ def write_pairs(report: Report, folder: Path) -> None:
         place.mkdir(parents=True, exist_ok=True)
         contents = score.exchanged(one.question.fields, one.labels.values, one.found)
         for name, content in zip(("schema", "gold", "extracted"), contents, strict=True):
-            (place / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+            (place / f"{name}.json").write_text(
+                json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8"
+            )
 
 
 def _proofs(warehouse: Warehouse) -> dict[tuple[str, str], dict[str, Mapping[str, Any]]]:
@@ -213,8 +253,15 @@ def _proofs(warehouse: Warehouse) -> dict[tuple[str, str], dict[str, Mapping[str
 def _cost_usd(warehouse: Warehouse, documents: set[str], questions: set[str]) -> float:
     """What was paid for these documents: of a window's price the share that they have in it."""
     bills = warehouse.rows("requests", ["question", "documents", "cost_usd"])
-    paid = (row for row in bills if row["question"].partition(".")[0] in questions)  # with `.again` and `.second`
-    return float(sum(row["cost_usd"] * len(documents.intersection(row["documents"])) / (len(row["documents"]) or 1) for row in paid))
+    paid = (
+        row for row in bills if row["question"].partition(".")[0] in questions
+    )  # with `.again` and `.second`
+    return float(
+        sum(
+            row["cost_usd"] * len(documents.intersection(row["documents"])) / (len(row["documents"]) or 1)
+            for row in paid
+        )
+    )
 
 
 def _wrong(one: Scored, mark: score.Mark) -> dict[str, Any]:
@@ -224,7 +271,9 @@ def _wrong(one: Scored, mark: score.Mark) -> dict[str, Any]:
 
 def _shown(found: score.FieldCounts) -> dict[str, Any]:
     shares = {"precision": found.precision, "recall": found.recall, "f1": found.f1}
-    return {"gold": found.gold, "found": found.found, "right": found.right} | {name: round(share, 4) for name, share in shares.items()}
+    return {"gold": found.gold, "found": found.found, "right": found.right} | {
+        name: round(share, 4) for name, share in shares.items()
+    }
 
 
 def _share(counts: tuple[int, int]) -> dict[str, Any]:

@@ -27,8 +27,14 @@ def parsers(functions: Mapping[str, Command]) -> tuple[parsing.Parser, Any]:
         jobs.add_flags(command)
         loudness = command.add_mutually_exclusive_group()
         loudness.add_argument("--quiet", action="store_true", help="Say nothing unless something went wrong.")
-        loudness.add_argument("--json", action="store_true", help="Say how it goes as JSON on standard output, an event a line.")
-        command.add_argument("--prefect", action="store_true", help="Report to Prefect (also done when PREFECT_API_URL is set).")
+        loudness.add_argument(
+            "--json", action="store_true", help="Say how it goes as JSON on standard output, an event a line."
+        )
+        command.add_argument(
+            "--prefect",
+            action="store_true",
+            help="Report to Prefect (also done when PREFECT_API_URL is set).",
+        )
     wait = parsing.number(float, least=0)
     commands["run"].add_argument(
         "--wait-s",
@@ -42,7 +48,9 @@ def parsers(functions: Mapping[str, Command]) -> tuple[parsing.Parser, Any]:
     _eval_flags(commands["eval"])
     serve_command = commands["serve"]
     serve_command.add_argument("--host", default="127.0.0.1", help="Address of the Prefect server.")
-    serve_command.add_argument("--port", type=parsing.number(int), default=4200, metavar="N", help="Port of the Prefect server.")
+    serve_command.add_argument(
+        "--port", type=parsing.number(int), default=4200, metavar="N", help="Port of the Prefect server."
+    )
     return top, subparsers
 
 
@@ -51,15 +59,25 @@ def _query_flags(commands: Mapping[str, parsing.Parser]) -> None:
     command = commands["sql"]
     command.add_argument("statement", help='One SELECT, such as "FROM invoice".')
     rows = parsing.number(int, least=0)
-    command.add_argument("--max-rows", type=rows, metavar="N", help="Most rows that are written, 1,000,000 unless named.")
+    command.add_argument(
+        "--max-rows", type=rows, metavar="N", help="Most rows that are written, 1,000,000 unless named."
+    )
     _add_format(command, ("table", "json", "csv", "parquet"))
     _add_out(command)
     _add_out(commands["tables"])
     command = commands["ledger"]
     actions = ("show", "replay")
-    command.add_argument("action", nargs="?", type=parsing.one_of(actions), default="show", help="Replay checks stored replies again.")
+    command.add_argument(
+        "action",
+        nargs="?",
+        type=parsing.one_of(actions),
+        default="show",
+        help="Replay checks stored replies again.",
+    )
     _add_out(command)
-    command.add_argument("--extract", nargs="+", default=[], metavar="SCHEMA", help="Schemas of a replay, else the last run's.")
+    command.add_argument(
+        "--extract", nargs="+", default=[], metavar="SCHEMA", help="Schemas of a replay, else the last run's."
+    )
     _add_format(command, ("table", "json", "csv"))
 
 
@@ -68,24 +86,47 @@ def _provider_flags(commands: Mapping[str, parsing.Parser]) -> None:
     command = commands["doctor"]
     jobs.add_provider_flags(command)
     about = "First fetch the Kimi vocabulary from the model's public repository, so that tokens are counted exactly."
-    command.add_argument("--fetch-tokenizer", nargs="?", const=settings.PUBLIC_VOCABULARY, default="", metavar="URL", help=about)
+    command.add_argument(
+        "--fetch-tokenizer",
+        nargs="?",
+        const=settings.PUBLIC_VOCABULARY,
+        default="",
+        metavar="URL",
+        help=about,
+    )
     _add_out(command)
     command = commands["batch"]
-    command.add_argument("--cancel", metavar="ID", default="", help="End this batch; what it has answered by then is paid and kept.")
+    command.add_argument(
+        "--cancel",
+        metavar="ID",
+        default="",
+        help="End this batch; what it has answered by then is paid and kept.",
+    )
     jobs.add_provider_flags(command)
     _add_out(command)
     command = commands["models"]
     jobs.add_provider_flags(command)
-    command.add_argument("--check", action="store_true", help="Compare with what the provider serves; needs its key.")
+    command.add_argument(
+        "--check", action="store_true", help="Compare with what the provider serves; needs its key."
+    )
 
 
 def _eval_flags(command: parsing.Parser) -> None:
     command.add_argument("gold", type=Path, help="File or folder of labels.")
     _add_out(command)
     _add_format(command, ("table", "json"))
-    command.add_argument("--plot", type=Path, metavar="FILE", help="Chart of the F1 of each field, .svg or .png.")
-    command.add_argument("--pairs", type=Path, metavar="DIR", help="Schema, label and answer of each document, for other scorers.")
-    command.add_argument("--min", nargs="+", default=[], metavar="NAME=F1", help="Exit with 2 when an F1 is below, as all=0.9.")
+    command.add_argument(
+        "--plot", type=Path, metavar="FILE", help="Chart of the F1 of each field, .svg or .png."
+    )
+    command.add_argument(
+        "--pairs",
+        type=Path,
+        metavar="DIR",
+        help="Schema, label and answer of each document, for other scorers.",
+    )
+    command.add_argument(
+        "--min", nargs="+", default=[], metavar="NAME=F1", help="Exit with 2 when an F1 is below, as all=0.9."
+    )
 
 
 def _add_out(command: parsing.Parser) -> None:
@@ -94,4 +135,6 @@ def _add_out(command: parsing.Parser) -> None:
 
 def _add_format(command: parsing.Parser, forms: Sequence[str]) -> None:
     what = f"How the result is written: {', '.join(forms)}."
-    command.add_argument("--format", type=parsing.one_of(forms), default=forms[0], metavar="FORMAT", help=what)
+    command.add_argument(
+        "--format", type=parsing.one_of(forms), default=forms[0], metavar="FORMAT", help=what
+    )

@@ -16,14 +16,19 @@ from schemas.job import Job, SummaryStyle
 from schemas.job_groups import GROUPS, flattened
 
 PROVIDER_FLAGS = ("provider", "base_url", "model", "catalogue", "key_env")
-WORDS = {"extract": "SCHEMA", "required_evidence": "FIELD"}  # flags that take several words, and what these are
+WORDS = {
+    "extract": "SCHEMA",
+    "required_evidence": "FIELD",
+}  # flags that take several words, and what these are
 ALIASES = {"approved": ("--yes",)}  # `yes` would be no name for a field: in YAML it is a truth
 STYLES = [style for style in get_args(SummaryStyle) if style]
 
 
 def add_flags(command: argparse.ArgumentParser) -> None:
     """Give a command one flag a field of `Job`, by groups, and `--job` for a file that sets several."""
-    command.add_argument("inbox", nargs="?", default=argparse.SUPPRESS, help=Job.model_fields["inbox"].description)
+    command.add_argument(
+        "inbox", nargs="?", default=argparse.SUPPRESS, help=Job.model_fields["inbox"].description
+    )
     command.add_argument("--job", metavar="FILE.yaml", help="A job in a file; flags win over it.")
     for group in GROUPS:
         _add(command.add_argument_group(group.title), [name for name in group.fields if name != "inbox"])
@@ -40,7 +45,9 @@ def _add(command: argparse._ActionsContainer, names: Iterable[str]) -> None:
     for name in names:
         field = Job.model_fields[name]
         flags = (*ALIASES.get(name, ()), _flag(name))
-        command.add_argument(*flags, dest=name, default=argparse.SUPPRESS, help=_help(name), **_shape(name, field.annotation))
+        command.add_argument(
+            *flags, dest=name, default=argparse.SUPPRESS, help=_help(name), **_shape(name, field.annotation)
+        )
 
 
 def from_flags(args: argparse.Namespace) -> Job:
@@ -53,7 +60,9 @@ def from_flags(args: argparse.Namespace) -> Job:
     except ValidationError as error:
         wrong = {str(trouble["loc"][0]) for trouble in error.errors() if trouble["loc"]}
         cause = SettingsError if args.job and not wrong <= given.keys() else UsageError
-        raise cause(" ".join(_said(error, given)), about="job", next_step="`octavo run --help` lists the flags.") from None
+        raise cause(
+            " ".join(_said(error, given)), about="job", next_step="`octavo run --help` lists the flags."
+        ) from None
 
 
 def _shape(name: str, annotation: Any) -> dict[str, Any]:
@@ -72,7 +81,10 @@ def _value(name: str, annotation: Any) -> dict[str, Any]:
     if get_origin(annotation) is Literal:
         return {"type": one_of(get_args(annotation)), "metavar": "|".join(get_args(annotation))}
     if annotation in (int, float):
-        return {"type": number(annotation, without=_unless_named(name)), "metavar": {int: "N", float: "X"}[annotation]}
+        return {
+            "type": number(annotation, without=_unless_named(name)),
+            "metavar": {int: "N", float: "X"}[annotation],
+        }
     return {"metavar": "TEXT"}
 
 
@@ -93,20 +105,36 @@ def _from_file(path: Path) -> dict[str, Any]:
         message = f"The job file {path} cannot be read: {system_message(error)}."
         raise SettingsError(message, about="job", next_step="Check its path and YAML.") from None
     if not isinstance(values, dict):
-        raise SettingsError(f"The job file {path} has no fields.", about="job", next_step="Write lines such as `inbox: scans`.")
+        raise SettingsError(
+            f"The job file {path} has no fields.",
+            about="job",
+            next_step="Write lines such as `inbox: scans`.",
+        )
     try:
         return flattened(values)
     except ValueError as error:
-        raise SettingsError(f"In the job file {path}: {error}.", about="job", next_step="Correct the file.") from None
+        raise SettingsError(
+            f"In the job file {path}: {error}.", about="job", next_step="Correct the file."
+        ) from None
 
 
 def _give_back_inbox(values: dict[str, Any]) -> None:
     """subtle: in `--extract invoice INBOX` and `--summarize INBOX` argparse takes the folder for one more value of the flag."""
     for name in WORDS:
         words = values.get(name)
-        if "inbox" not in values and isinstance(words, list) and len(words) > 1 and Path(str(words[-1])).is_dir():
+        if (
+            "inbox" not in values
+            and isinstance(words, list)
+            and len(words) > 1
+            and Path(str(words[-1])).is_dir()
+        ):
             *values[name], values["inbox"] = words
-    if "inbox" not in values and values.get("summarize") and values["summarize"] not in STYLES and Path(values["summarize"]).is_dir():
+    if (
+        "inbox" not in values
+        and values.get("summarize")
+        and values["summarize"] not in STYLES
+        and Path(values["summarize"]).is_dir()
+    ):
         values["inbox"], values["summarize"] = values["summarize"], STYLES[0]
 
 

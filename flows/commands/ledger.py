@@ -25,10 +25,16 @@ def replay(out: Path, changes: Mapping[str, Any]) -> Job:
     """The job of the folder's last run as a replay, with some of its fields changed. Raises SettingsError."""
     runs = sorted(Warehouse(out).rows(RUNS.name, ["started_at", "job"]), key=lambda row: row["started_at"])
     if not runs:
-        raise SettingsError(f"There is no run in {out} to replay.", about="out", next_step="`octavo run INBOX --out DIR` makes one.")
+        raise SettingsError(
+            f"There is no run in {out} to replay.",
+            about="out",
+            next_step="`octavo run INBOX --out DIR` makes one.",
+        )
     try:
         last = Job.model_validate_json(runs[-1]["job"])
     except ValidationError:
         message = f"The last run in {out} was described by another version of Octavo."
-        raise SettingsError(message, about="out", next_step="Use `octavo run INBOX --replay` with its flags.") from None
+        raise SettingsError(
+            message, about="out", next_step="Use `octavo run INBOX --replay` with its flags."
+        ) from None
     return last.model_copy(update={"out": str(out), "replay": True, **changes})

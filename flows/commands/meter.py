@@ -46,7 +46,13 @@ class Meter:
         elapsed_s = self.clock() - began
         per_s = (self.done - before) / elapsed_s if elapsed_s > 0 else 0.0
         left_s = round((self.total - self.done) / per_s, 1) if per_s > 0 and self.total is not None else None
-        rate = {"stage": self.stage, "done": self.done, "total": self.total, "per_minute": round(60 * per_s, 1), "left_s": left_s}
+        rate = {
+            "stage": self.stage,
+            "done": self.done,
+            "total": self.total,
+            "per_minute": round(60 * per_s, 1),
+            "left_s": left_s,
+        }
         return rate | asdict(self.traffic())
 
     def __str__(self) -> str:

@@ -29,7 +29,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError for what argparse found."""
-        raise UsageError(_sentence(message, self.prog), next_step=f"`{self.prog} --help` says how it is used.")
+        raise UsageError(
+            _sentence(message, self.prog), next_step=f"`{self.prog} --help` says how it is used."
+        )
 
     @property
     def flags(self) -> list[str]:
@@ -52,7 +54,10 @@ def parse(top: Parser, commands: Any, argv: Sequence[str]) -> argparse.Namespace
     """What the words of a command line say; `commands` are the subparsers of `top`. Raises UsageError."""
     known: dict[str, Parser] = commands.choices
     if not argv:
-        raise UsageError("No command is named.", next_step=f"Name one of {', '.join(known)}; `{top.prog} --help` says what each does.")
+        raise UsageError(
+            "No command is named.",
+            next_step=f"Name one of {', '.join(known)}; `{top.prog} --help` says what each does.",
+        )
     name, *words = argv
     if name in known:
         known[name].refuse_unknown(words)
@@ -99,7 +104,9 @@ def number(kind: type[int | float], *, least: float = -math.inf, without: str = 
         try:
             value = kind(word)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{word!r} is no {'whole number' if kind is int else 'number'}.") from None
+            raise argparse.ArgumentTypeError(
+                f"{word!r} is no {'whole number' if kind is int else 'number'}."
+            ) from None
         if not math.isfinite(value):
             raise argparse.ArgumentTypeError(f"{word!r} is no amount.")
         if value < least:
@@ -113,7 +120,12 @@ def number(kind: type[int | float], *, least: float = -math.inf, without: str = 
 
 def _is_flag(word: str) -> bool:
     """As argparse has it: a dash before something that is no number and has no spaces, such as a statement that begins with a comment."""
-    return len(word) > 1 and word.startswith("-") and " " not in word.partition("=")[0] and not _NUMBER.fullmatch(word)
+    return (
+        len(word) > 1
+        and word.startswith("-")
+        and " " not in word.partition("=")[0]
+        and not _NUMBER.fullmatch(word)
+    )
 
 
 def _sentence(message: str, command: str) -> str:

@@ -185,7 +185,10 @@ def _emit(event: str, **more: Any) -> None:
 def _plain(value: Any) -> Any:
     """The value with names for keys: a question and its field are `question.field`."""
     if isinstance(value, Mapping):
-        return {".".join(map(str, key)) if isinstance(key, tuple) else key: _plain(one) for key, one in value.items()}
+        return {
+            ".".join(map(str, key)) if isinstance(key, tuple) else key: _plain(one)
+            for key, one in value.items()
+        }
     return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
@@ -211,7 +214,11 @@ class Bars(Lines):
         super().__init__(stop)
         self.asks = show.can_ask()
         self._bars = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=12), MofNCompleteColumn(), _Details(self._meters), console=show.err
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=12),
+            MofNCompleteColumn(),
+            _Details(self._meters),
+            console=show.err,
         )
         self._tasks: dict[str, TaskID] = {}
 

@@ -44,15 +44,26 @@ async def report_to_prefect(
 
     there = bool(os.environ.get("PREFECT_API_URL"))
     if not there:
-        say("Starting a Prefect server for this run, which takes 15 to 20 s; PREFECT_API_URL names one that is there.")
-    caller = Caller(on_progress, approve, asks, stop, (lambda url: say(f"In Prefect: {url}")) if there else None, patience_s)
+        say(
+            "Starting a Prefect server for this run, which takes 15 to 20 s; PREFECT_API_URL names one that is there."
+        )
+    caller = Caller(
+        on_progress,
+        approve,
+        asks,
+        stop,
+        (lambda url: say(f"In Prefect: {url}")) if there else None,
+        patience_s,
+    )
     token = CALLER.set(caller)
     try:
         state = await process_folder(job, return_state=True)
     except (httpx.HTTPError, PrefectException, RuntimeError, OSError) as error:
         if caller.ended is None:
             message = f"Prefect does not answer: {error}."
-            raise SettingsError(message, about="prefect", next_step="Start it, or unset PREFECT_API_URL to run without it.") from error
+            raise SettingsError(
+                message, about="prefect", next_step="Start it, or unset PREFECT_API_URL to run without it."
+            ) from error
         say(f"The end of the run could not be reported to Prefect: {error}.")
     else:
         if caller.ended is None:

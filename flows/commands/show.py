@@ -34,13 +34,17 @@ class _Output(Console):
         raise  # noqa: PLE0704 - of the error that is being handled
 
 
-out = _Output(highlight=False, width=None if sys.stdout.isatty() else 160)  # 160: a pipe has no width of its own
+out = _Output(
+    highlight=False, width=None if sys.stdout.isatty() else 160
+)  # 160: a pipe has no width of its own
 err = Console(stderr=True, highlight=False)
 
 
 def trouble(error: OctavoError) -> None:
     """One sentence for what happened, one for what to do."""
-    err.print(f"[bold red]octavo:[/] {escape(error.message)} {escape(error.next_step)}".rstrip(), soft_wrap=True)
+    err.print(
+        f"[bold red]octavo:[/] {escape(error.message)} {escape(error.next_step)}".rstrip(), soft_wrap=True
+    )
 
 
 def note(sentence: str) -> None:
@@ -63,17 +67,31 @@ def can_ask() -> bool:
 def estimate(found: Estimate, account: Account) -> None:
     """What `octavo plan` says."""
     grid = Table(box=None, show_header=False)
-    expected = "as long as earlier ones were" if found.learned else "as long as schemas and tables let expect, since there are none yet"
-    counted = "counted with the model's vocabulary" if found.exact else "estimated; `octavo doctor` says how to count exactly"
+    expected = (
+        "as long as earlier ones were"
+        if found.learned
+        else "as long as schemas and tables let expect, since there are none yet"
+    )
+    counted = (
+        "counted with the model's vocabulary"
+        if found.exact
+        else "estimated; `octavo doctor` says how to count exactly"
+    )
     for name, value in (
         ("Model", f"{account.model.id} at {account.base_url}"),
         ("Files", f"{found.files:,} with {found.pages:,} pages"),
         ("To ask", f"{found.tokens:,} tokens in {found.windows:,} windows ({counted})"),
         ("Windows", f"{found.windows:,}: {found.reason}"),
         ("Known", f"{found.stored:,} replies in the ledger, free"),
-        ("Changed", f"{found.changed:,} answers are of another question or model than now, and are asked for again"),
+        (
+            "Changed",
+            f"{found.changed:,} answers are of another question or model than now, and are asked for again",
+        ),
         ("Calls", f"{found.cost.requests:,}"),
-        ("Tokens", f"{found.cost.prompt_tokens:,} in, of which {found.cost.cached_tokens:,} cached; about {found.cost.reply_tokens:,} out"),
+        (
+            "Tokens",
+            f"{found.cost.prompt_tokens:,} in, of which {found.cost.cached_tokens:,} cached; about {found.cost.reply_tokens:,} out",
+        ),
         ("Replies", expected),
         ("Price", consent.dollars(found) if account.model.priced else "not in the catalogue"),
         ("Time", consent.time(found)),
@@ -91,13 +109,23 @@ def tables(found: Iterable[TableInfo]) -> None:
         out.print(f"\n[bold]{escape(sql_name(table.name))}[/]  {table.rows:,} rows. {escape(meaning)}.")
         grid = Table(box=None, show_header=False, padding=(0, 2))
         for column in table.columns:
-            grid.add_row(escape(sql_name(column.name)), f"[dim]{escape(column.type)}[/]", escape(column.meaning))
+            grid.add_row(
+                escape(sql_name(column.name)), f"[dim]{escape(column.type)}[/]", escape(column.meaning)
+            )
         out.print(grid)
 
 
 def models(catalogue: Catalogue) -> None:
     """The catalogue: what can be asked where, at which price per million tokens, and what is gone."""
-    gone = Table("model", "retired", "use instead", box=None, title="[bold]No longer served[/]", title_justify="left", style="dim")
+    gone = Table(
+        "model",
+        "retired",
+        "use instead",
+        box=None,
+        title="[bold]No longer served[/]",
+        title_justify="left",
+        style="dim",
+    )
     last = []
     grids: dict[tuple[str, ...], Table] = {}
     for model in catalogue.models.values():
@@ -113,7 +141,9 @@ def models(catalogue: Catalogue) -> None:
     for sentence in (*last, *_sources(catalogue)):
         out.print(escape(sentence), soft_wrap=True)
     anything = ", ".join(provider.name for provider in catalogue.providers.values() if provider.any_model)
-    out.print(f"Prices are USD per million tokens. Any other model may be asked for at {anything}.", soft_wrap=True)
+    out.print(
+        f"Prices are USD per million tokens. Any other model may be asked for at {anything}.", soft_wrap=True
+    )
 
 
 def _sources(catalogue: Catalogue) -> Iterator[str]:
@@ -142,9 +172,16 @@ def _model_cells(model: Model) -> Iterator[str]:
     yield from (model.id, f"{model.context_tokens:,}")
     for price in (model.price_in, model.price_cached, model.price_out):
         yield (f"{price:.2f}" if price == round(price, 2) else f"{price:g}") if model.priced else "?"
-    yield f"{model.price_cache_write_5m:.2f}/{model.price_cache_write_1h:.2f}" if model.price_cache_write_5m else ""
+    yield (
+        f"{model.price_cache_write_5m:.2f}/{model.price_cache_write_1h:.2f}"
+        if model.price_cache_write_5m
+        else ""
+    )
     yield f"x {model.batch_factor:g}" if model.batch_factor else ""
-    yield from ("yes" if model.vision else "", {"none": "", "switchable": "off", "always": "always"}[model.thinking])
+    yield from (
+        "yes" if model.vision else "",
+        {"none": "", "switchable": "off", "always": "always"}[model.thinking],
+    )
 
 
 def scores(report: Report, form: str) -> None:
@@ -168,7 +205,13 @@ def batches(waiting: Iterable[Order]) -> None:
     """Batches that are not over."""
     grid = Table("batch", "model", "ordered at", "requests", "reserved", box=None)
     for order in waiting:
-        grid.add_row(order.batch or "not made", order.model, order.made_at[:19], f"{order.requests:,}", f"${order.reserved_usd:.2f}")
+        grid.add_row(
+            order.batch or "not made",
+            order.model,
+            order.made_at[:19],
+            f"{order.requests:,}",
+            f"${order.reserved_usd:.2f}",
+        )
     out.print(grid if grid.row_count else "No batch is waiting.")
 
 

@@ -18,7 +18,9 @@ ENDING = f"Ending: nothing more is sent; what is in flight is awaited and kept, 
 Result = TypeVar("Result")
 
 
-def until_signalled(work: Coroutine[Any, Any, Result], stop: StopSignal, say: Callable[[str], None]) -> Result:
+def until_signalled(
+    work: Coroutine[Any, Any, Result], stop: StopSignal, say: Callable[[str], None]
+) -> Result:
     """Run to the end. The first SIGINT or SIGTERM lets what is in flight finish and commit; a second one, or DRAIN_S, stops at once.
 
     Gives what the work gives or, where that was stopped at once, what it left in `stop.ended`; without either, raises what asked it to end.

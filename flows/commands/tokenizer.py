@@ -29,7 +29,9 @@ def fetch(address: str = settings.PUBLIC_VOCABULARY, environ: Mapping[str, str] 
         data = _download(address)
         if not _is_right(data):
             message = f"{address} gave {len(data):,} bytes that are not the vocabulary of Kimi K2, K2.6 and K3, so they were not kept."
-            raise SettingsError(message, about="tokenizer", next_step=f"Take it from {settings.PUBLIC_VOCABULARY}.")
+            raise SettingsError(
+                message, about="tokenizer", next_step=f"Take it from {settings.PUBLIC_VOCABULARY}."
+            )
         _write(place, data)
     return place
 
@@ -41,7 +43,11 @@ def _is_right(data: bytes) -> bool:
 def _download(address: str) -> bytes:
     """What an address gives, but not more than would be right and a byte."""
     if not address.startswith(("https://", "http://")):
-        raise SettingsError(f"{address} is no web address.", about="tokenizer", next_step=f"Name one such as {settings.PUBLIC_VOCABULARY}.")
+        raise SettingsError(
+            f"{address} is no web address.",
+            about="tokenizer",
+            next_step=f"Name one such as {settings.PUBLIC_VOCABULARY}.",
+        )
     try:
         with urlopen(address, timeout=PATIENCE_S) as answer:  # noqa: S310 - the scheme was looked at above
             data: bytes = answer.read(VOCABULARY_BYTES + 1)
@@ -66,4 +72,7 @@ def _write(place: Path, data: bytes) -> None:
                 Path(file.name).unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise StorageError(f"{place} cannot be written: {error}.", next_step="Free space, or name a file in OCTAVO_TOKENIZER.") from error
+        raise StorageError(
+            f"{place} cannot be written: {error}.",
+            next_step="Free space, or name a file in OCTAVO_TOKENIZER.",
+        ) from error

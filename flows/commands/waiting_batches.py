@@ -15,7 +15,9 @@ def waiting(out: Path) -> list[replies.Order]:
     """Batches of an output folder that are not over. Raises SettingsError and StorageError."""
     ledger = out / "ledger.sqlite"
     if not ledger.is_file():
-        raise SettingsError(f"There is no ledger in {out}.", about="out", next_step="`octavo run INBOX --out DIR` makes one.")
+        raise SettingsError(
+            f"There is no ledger in {out}.", about="out", next_step="`octavo run INBOX --out DIR` makes one."
+        )
     return replies.pending(ledger)
 
 

@@ -45,27 +45,35 @@ class Outcome:
     removed: int  # paths that were gone and left the tables
     unchanged: int  # paths that were as before
     vanished: int  # files that are gone, and so many that their rows stay until a person accepts it
-    unseen: int  # known files below a folder or in a file that could not be looked at, so that their rows stay
+    unseen: (
+        int  # known files below a folder or in a file that could not be looked at, so that their rows stay
+    )
     known: int  # files that were known before
     unread: int  # files that could not be read, and were not known to be so
     failed_answers: int  # answers that were not accepted in this run
     failed_values: int  # fields of answers of this run that were not accepted
     failures: Sequence[Failure]  # the first of all three
-    standing: int  # files, answers and values that failed, in this run or earlier, and still stand so in the tables
+    standing: (
+        int  # files, answers and values that failed, in this run or earlier, and still stand so in the tables
+    )
     rejects: int  # answers that were not accepted, in this run or earlier
     not_asked: int  # times a document waits for an answer, since something kept it from being asked
     not_applicable: int  # documents that are not of the kind a question is about
     empty: Sequence[tuple[str, str]]  # path and question of answers of this run in which nothing was found
     shares: Shares  # how many answers of this run have a value, and how many values are proved, by field
     shares_before: Shares  # the same of the last run that had answers
-    falls: Sequence[tuple[str, str, str]]  # question, field and sentence where a field has a value less often than in earlier runs
+    falls: Sequence[
+        tuple[str, str, str]
+    ]  # question, field and sentence where a field has a value less often than in earlier runs
     asked: int  # calls that were answered and paid, each step of a reply that was carried on
     recalled: int  # replies taken from the ledger, free
     cost_usd: float
     quoted_usd: float | None  # what was expected before anything was asked; None when nothing was to be
     budget_usd: float  # 0 for none
     maybe_paid: int  # calls of this folder that were sent and never answered, in this run or earlier
-    repaired: Mapping[str, int]  # how an answer came to be when not at once -> answers, one for each question and document
+    repaired: Mapping[
+        str, int
+    ]  # how an answer came to be when not at once -> answers, one for each question and document
     single_pass: int  # answers that were not asked a second time, where the job wants that
     unrequested: int  # replies that also spoke of documents nobody asked about; that part was dropped
     replay: bool  # whether stored replies were checked again, and no call made
@@ -109,10 +117,12 @@ class Outcome:
 
 def outcome(run: RunContext, done: Done) -> Outcome:
     """Count what this run did, and what stands in the tables now."""
-    warehouse, found, tally, names = run.warehouse, done.found, done.tally, [question.name for question in run.questions]
+    warehouse, found, tally = run.warehouse, done.found, done.tally
+    names = [question.name for question in run.questions]
     statuses = warehouse.statuses(run.inbox)
-    values = sum(int(row["n"]) for row in warehouse.counts(EVIDENCE, "state") if row["state"] == "failed") if names else 0
-    reasons = Counter(row["reason"] for row in warehouse.rows(REJECTS.name, ["question", "reason"]) if row["question"] in names)
+    values = _failed_values(run) if names else 0
+    rejects = warehouse.rows(REJECTS.name, ["question", "reason"])
+    reasons = Counter(row["reason"] for row in rejects if row["question"] in names)
     not_asked = reasons.pop("not_asked", 0)
     not_applicable = reasons.pop(NOT_APPLICABLE, 0)
     standing = statuses.get("error", 0) + reasons.total() + values
@@ -161,6 +171,12 @@ def outcome(run: RunContext, done: Done) -> Outcome:
     )
 
 
+def _failed_values(run: RunContext) -> int:
+    """Fields whose answer was not accepted, in this run or earlier."""
+    counts = run.warehouse.counts(EVIDENCE, "state")
+    return sum(int(row["n"]) for row in counts if row["state"] == "failed")
+
+
 def _exit_code(run: RunContext, done: Done, standing: int) -> int:
     """By what stopped the run, else by what failed in it, as far as the job does not allow that."""
     job, found, tally = run.job, done.found, done.tally
@@ -178,7 +194,9 @@ def _exit_code(run: RunContext, done: Done, standing: int) -> int:
 
 def _earlier_shares(run: RunContext) -> list[Shares]:
     """The shares of earlier runs that had answers, in their order."""
-    rows = sorted(run.warehouse.rows(RUNS.name, ["started_at", "run", "fields"]), key=lambda row: row["started_at"])
+    rows = sorted(
+        run.warehouse.rows(RUNS.name, ["started_at", "run", "fields"]), key=lambda row: row["started_at"]
+    )
     return [of_rows(row["fields"]) for row in rows if row["fields"] and row["run"] != run.name]
 
 
@@ -195,7 +213,9 @@ def _headline(ended: Outcome) -> str:
     if ended.failed:
         parts = [(ended.unread, "file"), (ended.failed_answers, "answer"), (ended.failed_values, "value")]
         counts = [f"{count} {what}{'s' if count > 1 else ''}" for count, what in parts if count]
-        named = ", ".join(dict.fromkeys(f"{one.path} ({one.reason})" for one in ended.failures[:FAILURES_SHOWN]))
+        named = ", ".join(
+            dict.fromkeys(f"{one.path} ({one.reason})" for one in ended.failures[:FAILURES_SHOWN])
+        )
         return f"Failed in this run: {', '.join(counts)}, such as {named}; {ended.sql('FROM review')} lists them."
     if ended.not_asked:
         return f"Not asked yet: {ended.not_asked}; the next run goes on with them."
@@ -222,7 +242,10 @@ def _sentences(ended: Outcome) -> Iterator[str]:
 
 
 def _files(ended: Outcome) -> Iterator[str]:
-    files = ", ".join(f"{count} {'failed' if status == 'error' else status}" for status, count in sorted(ended.statuses.items()))
+    files = ", ".join(
+        f"{count} {'failed' if status == 'error' else status}"
+        for status, count in sorted(ended.statuses.items())
+    )
     yield f"Files: {ended.paths}, of which {files}." if ended.paths else "The inbox is empty."
     if ended.vanished:
         yield _vanished(ended)

@@ -18,7 +18,9 @@ def report(ended: Outcome) -> str:
 def _lines(ended: Outcome) -> Iterator[str]:
     yield f"**{ended.headline}**"
     yield ""
-    yield from (f"{sentence}  " for sentence in ended.sentences if sentence != ended.headline)  # two blanks end a line in Markdown
+    yield from (
+        f"{sentence}  " for sentence in ended.sentences if sentence != ended.headline
+    )  # two blanks end a line in Markdown
     yield from _failures(ended)
     yield from _fields(ended)
     yield from _money(ended)
@@ -29,7 +31,10 @@ def _lines(ended: Outcome) -> Iterator[str]:
 def _failures(ended: Outcome) -> Iterator[str]:
     if not ended.failures:
         return
-    rows = [(one.path, ".".join(filter(None, (one.question, one.field))), one.reason, one.detail) for one in ended.failures]
+    rows = [
+        (one.path, ".".join(filter(None, (one.question, one.field))), one.reason, one.detail)
+        for one in ended.failures
+    ]
     yield from _table("Failed in this run", ("document", "field", "reason", "what to know and do"), rows)
     more = ended.failed - len(rows)
     yield f"\n{f'{more} more are not shown. ' if more > 0 else ''}{ended.sql('FROM review')} lists all."
@@ -69,7 +74,11 @@ def _table(title: str, heading: Sequence[str], rows: Sequence[Sequence[str]]) ->
     widths = [max(len(row[place]) for row in cells) for place in range(len(heading) - 1)] + [3]
     yield from ("", f"{title}:", "")
     for number, row in enumerate(cells):
-        yield "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + " |"
+        yield (
+            "| "
+            + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            + " |"
+        )
         if number == 0:
             yield "|" + "|".join("-" * (width + 2) for width in widths) + "|"
 

@@ -72,12 +72,27 @@ def _row(ended: Outcome, begun: Row) -> Row:
         "outcome": " ".join(ended.sentences),
         "report": report(ended),
         "fields": as_rows(ended.shares),
-        "doubts": [{"question": question, "field": name, "detail": detail} for question, name, detail in ended.falls],
+        "doubts": [
+            {"question": question, "field": name, "detail": detail} for question, name, detail in ended.falls
+        ],
     }
 
 
 def _killed(begun: Row) -> Row:
-    numbers = dict.fromkeys(("documents", "ok", "failed", "added", "changed", "removed", "unchanged", "asked", "from_ledger", "not_asked"))
+    numbers = dict.fromkeys(
+        (
+            "documents",
+            "ok",
+            "failed",
+            "added",
+            "changed",
+            "removed",
+            "unchanged",
+            "asked",
+            "from_ledger",
+            "not_asked",
+        )
+    )
     unknown = dict.fromkeys(("ended_at", "cost_usd", "quoted_usd"))
     started = datetime.fromisoformat(begun["started_at"])
     words: Row = {"outcome": KILLED, "report": KILLED, "fields": [], "doubts": []}

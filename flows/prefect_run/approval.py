@@ -29,9 +29,14 @@ LOOK_EVERY_S = 5
 class Decision(RunInput):
     """What a person says to a price: the form of the button Resume."""
 
-    decision: Literal["go on", "stop"] = Field(default="go on", title="Decision", description="stop ends the run; nothing was asked.")
+    decision: Literal["go on", "stop"] = Field(
+        default="go on", title="Decision", description="stop ends the run; nothing was asked."
+    )
     budget_usd: float = Field(
-        default=0, ge=0, title="Budget of this run (USD)", description="Most that it may cost; 0 keeps the budget of the job."
+        default=0,
+        ge=0,
+        title="Budget of this run (USD)",
+        description="Most that it may cost; 0 keeps the budget of the job.",
     )
 
 
@@ -47,13 +52,23 @@ async def ask(job: Job, otherwise: Approve, found: Estimate) -> bool | Agreed:
     try:
         form = Decision.with_initial_data(description=described(job, found))
         # subtle: after the server's own timeout it makes of any end a failure in words of its own, so ours comes first
-        pause = apause_flow_run(wait_for_input=form, timeout=int(ANSWER_WITHIN_S + SERVER_LATER_S), poll_interval=LOOK_EVERY_S)
+        pause = apause_flow_run(
+            wait_for_input=form, timeout=int(ANSWER_WITHIN_S + SERVER_LATER_S), poll_interval=LOOK_EVERY_S
+        )
         answer = await asyncio.wait_for(pause, ANSWER_WITHIN_S)
     except (TimeoutError, FlowPauseTimeout):
-        message = f"Nobody agreed within {ANSWER_WITHIN_S / 3600:g} h: {consent.dollars(found)}. Nothing was asked."
-        raise NotApproved(message, about="approve_above_usd", next_step="Run it again and answer, or raise approve_above_usd.") from None
+        message = (
+            f"Nobody agreed within {ANSWER_WITHIN_S / 3600:g} h: {consent.dollars(found)}. Nothing was asked."
+        )
+        raise NotApproved(
+            message,
+            about="approve_above_usd",
+            next_step="Run it again and answer, or raise approve_above_usd.",
+        ) from None
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
-        message = f"Nobody could be asked: {consent.dollars(found)}. Prefect says: {error}. Nothing was asked."
+        message = (
+            f"Nobody could be asked: {consent.dollars(found)}. Prefect says: {error}. Nothing was asked."
+        )
         raise NotApproved(message, about="approve_above_usd", next_step="Run it again.") from error
     if answer.decision == "stop":
         message = f"A person said stop: {consent.dollars(found)}. Nothing was asked."
@@ -66,7 +81,9 @@ def described(job: Job, found: Estimate) -> str:
     expected, most = (consent.usd(amount) for amount in (found.cost.usd, found.cost.worst_usd))
     if found.unpriced:
         expected = most = "not known"
-    questions = ", ".join(f"`{name}`" for name in (*job.extract, *([f"summary ({job.summarize})"] if job.summarize else [])))
+    questions = ", ".join(
+        f"`{name}`" for name in (*job.extract, *([f"summary ({job.summarize})"] if job.summarize else []))
+    )
     return f"""**May this run ask?** The job wants a person's word above {consent.usd(job.approve_above_usd)}.
 
 | Price | |

@@ -28,7 +28,10 @@ NOTICE_KEY = "octavo-notices"  # runs become versions of it
 NOTICE = "octavo.notice"  # name of the event
 LOOK_EVERY_S = 1.0
 FIRST_AFTER_S = 5.0  # a stage that is shorter has no bar
-REDRAW_S, REDRAW_SHARE = 10.0, 0.05  # of what the stage has lasted: a stage of an hour is redrawn some 80 times
+REDRAW_S, REDRAW_SHARE = (
+    10.0,
+    0.05,
+)  # of what the stage has lasted: a stage of an hour is redrawn some 80 times
 
 
 @dataclass(slots=True)
@@ -57,7 +60,9 @@ class Notices:
             self.table = await acreate_table_artifact(rows, NOTICE_KEY, latest)
         else:
             async with get_client() as client:
-                await client.update_artifact(self.table, ArtifactUpdate(data=json.dumps(rows), description=latest))
+                await client.update_artifact(
+                    self.table, ArtifactUpdate(data=json.dumps(rows), description=latest)
+                )
 
 
 @dataclass(slots=True)
@@ -81,12 +86,20 @@ class _Stage:
         """How far it is, how long it took, and how long the rest will take if it goes on so."""
         took = now - self.began
         of = f"{self.done:,}" if self.over or self.total is None else f"{self.done:,} of {self.total:,}"
-        left = f", about {_lasting(took / self.done * (self.total - self.done))} left" if self.total and self.done and not self.over else ""
+        left = (
+            f", about {_lasting(took / self.done * (self.total - self.done))} left"
+            if self.total and self.done and not self.over
+            else ""
+        )
         return f"{STAGES.get(self.name, self.name)}: {of} in {_lasting(took)}{left}"
 
     async def draw(self, now: float, *, last: bool) -> None:
         """A line, and a bar when the stage has lasted; once more when it is over."""
-        if self.total == 0 or self.drawn == (self.done, self.total) or not (last or self.over or now >= self.due):
+        if (
+            self.total == 0
+            or self.drawn == (self.done, self.total)
+            or not (last or self.over or now >= self.due)
+        ):
             return
         self.drawn, self.due = (self.done, self.total), now + max(REDRAW_S, REDRAW_SHARE * (now - self.began))
         words = self.words(now)

@@ -50,7 +50,9 @@ class Caller:
     stop: StopSignal | None = None
     seen_at: Callable[[str], None] | None = None
     patience_s: float = math.inf  # how long to wait while another run holds the output folder
-    ended: Outcome | OctavoError | None = None  # set by the flow, and so known also when the server is gone by then
+    ended: Outcome | OctavoError | None = (
+        None  # set by the flow, and so known also when the server is gone by then
+    )
 
 
 CALLER: ContextVar[Caller | None] = ContextVar("caller", default=None)
@@ -74,7 +76,9 @@ async def in_flow_run(job: Job, *, steps: Sequence[order.Step], asks: Sequence[o
     except OctavoError as error:
         caller.ended = error
         words = as_in_form(str(error))
-        get_run_logger().error("%s", words)  # `prefect deployment run --watch` shows lines of the log, and no message of a state
+        get_run_logger().error(
+            "%s", words
+        )  # `prefect deployment run --watch` shows lines of the log, and no message of a state
         await keep(f"**{words}**\n", words)
         return Failed(message=words)
     caller.ended = ended
@@ -82,13 +86,17 @@ async def in_flow_run(job: Job, *, steps: Sequence[order.Step], asks: Sequence[o
     return state_of(ended, asked=bool(caller.approve or job.approve_above_usd))
 
 
-async def _worked(job: Job, steps: Sequence[order.Step], asks: Sequence[order.Asks], caller: Caller) -> Outcome:
+async def _worked(
+    job: Job, steps: Sequence[order.Step], asks: Sequence[order.Asks], caller: Caller
+) -> Outcome:
     stop = caller.stop or StopSignal()
     stop.listen()  # Prefect has taken SIGTERM for itself, to end a flow wherever it is
     refuse_idle(job, steps, asks)
     account = settings.account(job, key=await key_in_block(job.key_secret))
     notices, wait = Notices(str(flow_run.id)), Wait(job)
-    approve = caller.approve or consent.by_job(job, lambda sentence: get_run_logger().info("%s", as_in_form(sentence)))
+    approve = caller.approve or consent.by_job(
+        job, lambda sentence: get_run_logger().info("%s", as_in_form(sentence))
+    )
     if not caller.asks:
         approve = partial(approval.ask, job, approve)
     async with progress(caller.on_progress, notices) as on_progress:
@@ -107,13 +115,23 @@ def refuse_idle(job: Job, steps: Sequence[order.Step], asks: Sequence[order.Asks
     if order.ingest in steps:
         return
     if "extract" in asks and not job.extract:
-        raise SettingsError("The job names no schema.", about="extract", next_step='Name one, such as "extract": ["invoice"].')
+        raise SettingsError(
+            "The job names no schema.", about="extract", next_step='Name one, such as "extract": ["invoice"].'
+        )
     if "summarize" in asks and not job.summarize:
-        raise SettingsError("The job names no style.", about="summarize", next_step='Name one, such as "summarize": "bullets".')
+        raise SettingsError(
+            "The job names no style.",
+            about="summarize",
+            next_step='Name one, such as "summarize": "bullets".',
+        )
     warehouse = Warehouse(Path(job.out))
     if not (warehouse.path.exists() and warehouse.size(DOCUMENTS.name)):
         message = f"There are no documents in {job.out} yet."
-        raise SettingsError(message, about="out", next_step="Run the flow ingest first, or process-folder, which does all steps.")
+        raise SettingsError(
+            message,
+            about="out",
+            next_step="Run the flow ingest first, or process-folder, which does all steps.",
+        )
 
 
 async def key_in_block(name: str) -> str:
@@ -124,7 +142,9 @@ async def key_in_block(name: str) -> str:
         block: Secret[str] = await Secret.aload(name)
     except ValueError:  # what Prefect raises when there is no such block
         message = f"There is no Secret block named {name} on this Prefect server."
-        raise SettingsError(message, about="key_secret", next_step="Create it in the UI under Blocks, type Secret.") from None
+        raise SettingsError(
+            message, about="key_secret", next_step="Create it in the UI under Blocks, type Secret."
+        ) from None
     return str(block.get())
 
 
@@ -149,7 +169,9 @@ def state_of(ended: Outcome, *, asked: bool = False) -> State[Any]:
     `With rejects` is a run in which the job allows what failed, `Nothing new` one that changed and asked nothing. A price to which nobody
     agreed is `Cancelled` where somebody was asked; else the job lacks a budget, and that has to be red.
     """
-    words = as_in_form(" ".join(dict.fromkeys([ended.headline, *ended.sentences])))  # the headline may be one of the sentences
+    words = as_in_form(
+        " ".join(dict.fromkeys([ended.headline, *ended.sentences]))
+    )  # the headline may be one of the sentences
     if ended.exit_code == NotApproved.exit_code and asked:
         return Cancelled(message=as_in_form(ended.stopped))
     if ended.exit_code:

@@ -49,7 +49,9 @@ async def look(client: PrefectClient) -> Troubles:
     found = await _of_the_pool(client) if deployments else {}
     for deployment in deployments:
         name = f"{flows[deployment.flow_id]}/{deployment.name}"
-        active = not deployment.paused and any(_should_be_planned(schedule, now) for schedule in deployment.schedules)
+        active = not deployment.paused and any(
+            _should_be_planned(schedule, now) for schedule in deployment.schedules
+        )
         if active and not await _waiting(client, deployment, 1, after_=now):
             found[f"unplanned {name}"] = (
                 f"{name} has an active schedule, and the server plans no run of it: its scheduler does not work. "
@@ -67,12 +69,16 @@ def _late(name: str, late: list[FlowRun]) -> str:
     return f"{many} of {name} should have started and did not{when}. `prefect flow-run ls --state Late` lists them."
 
 
-async def _waiting(client: PrefectClient, deployment: DeploymentResponse, limit: int, **when: datetime) -> list[FlowRun]:
+async def _waiting(
+    client: PrefectClient, deployment: DeploymentResponse, limit: int, **when: datetime
+) -> list[FlowRun]:
     """Runs of a deployment that wait for a time after or before one, the earliest first; who waits for another run is none of them."""
     waiting = FlowRunFilterState(name=FlowRunFilterStateName(any_=["Scheduled", "Late"]))
     return await client.read_flow_runs(
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
-        flow_run_filter=FlowRunFilter(state=waiting, next_scheduled_start_time=FlowRunFilterNextScheduledStartTime.model_validate(when)),
+        flow_run_filter=FlowRunFilter(
+            state=waiting, next_scheduled_start_time=FlowRunFilterNextScheduledStartTime.model_validate(when)
+        ),
         sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC,
         limit=limit,
     )
@@ -80,7 +86,9 @@ async def _waiting(client: PrefectClient, deployment: DeploymentResponse, limit:
 
 def _should_be_planned(schedule: DeploymentSchedule, now: datetime) -> bool:
     """Whether runs of a schedule have to stand ahead: it is active, not of this minute, and without an end."""
-    if isinstance(schedule.schedule, RRuleSchedule) and any(word in schedule.schedule.rrule for word in ("UNTIL", "COUNT")):
+    if isinstance(schedule.schedule, RRuleSchedule) and any(
+        word in schedule.schedule.rrule for word in ("UNTIL", "COUNT")
+    ):
         return False
     return schedule.active and schedule.updated is not None and schedule.updated < now - PLANNED_WITHIN
 
@@ -89,9 +97,13 @@ async def _of_the_pool(client: PrefectClient) -> Troubles:
     try:
         pool = await client.read_work_pool(POOL)
     except ObjectNotFound:
-        return {"pool": f"There is no work pool {POOL}, so no run starts. `octavo serve` makes it, deploys the flows and starts a worker."}
+        return {
+            "pool": f"There is no work pool {POOL}, so no run starts. `octavo serve` makes it, deploys the flows and starts a worker."
+        }
     if pool.is_paused:
-        return {"pool": f"The work pool {POOL} is paused, so no run starts. `prefect work-pool resume {POOL}` lets them."}
+        return {
+            "pool": f"The work pool {POOL} is paused, so no run starts. `prefect work-pool resume {POOL}` lets them."
+        }
     workers = await client.read_workers_for_work_pool(POOL)
     if not any(worker.status == WorkerStatus.ONLINE for worker in workers):
         return {"pool": f"No worker takes runs from the work pool {POOL}, so no run starts. {START_A_WORKER}"}

@@ -19,7 +19,9 @@ from rich.console import Console
 from flows import settings
 from flows.prefect_run.processes import FLOW_RUN
 
-Verdict = Literal["alive", "dead", "elsewhere", "unseen"]  # on a machine that is not this one; without a lock that was ever taken
+Verdict = Literal[
+    "alive", "dead", "elsewhere", "unseen"
+]  # on a machine that is not this one; without a lock that was ever taken
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _held: dict[str, int] = {}  # open files of this process by run, kept until it ends
@@ -39,7 +41,9 @@ def announce(run: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _held[run] = handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.write(handle, json.dumps({"pid": os.getpid(), "host": os.uname().nodename, "boot": boot()}).encode())
+        os.write(
+            handle, json.dumps({"pid": os.getpid(), "host": os.uname().nodename, "boot": boot()}).encode()
+        )
         atexit.register(forget, run)
 
 

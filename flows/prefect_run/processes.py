@@ -75,7 +75,9 @@ def name_of(pid: int) -> str:
     """The number of a process and when it began, which no later process has; only the number when it has ended, or without a /proc."""
     with suppress(OSError, IndexError):
         state, *fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-        ended = state == "Z" and int(fields[16]) <= 1  # subtle: one whose threads still end has its sockets open
+        ended = (
+            state == "Z" and int(fields[16]) <= 1
+        )  # subtle: one whose threads still end has its sockets open
         return f"{pid}" if ended else f"{pid} {fields[18]}"
     return f"{pid}"
 
@@ -124,4 +126,7 @@ def _processes() -> Iterator[tuple[int, int]]:
         if folder.name.isdecimal():
             with suppress(OSError):  # it ended while we looked
                 # subtle: the name of a program, in brackets, may hold spaces and brackets
-                yield int(folder.name), int((folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+                yield (
+                    int(folder.name),
+                    int((folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]),
+                )

@@ -23,7 +23,9 @@ from prefect.runtime import flow_run
 from flows import settings
 from schemas.job import Job
 
-LATEST = 20  # runs of one folder and day that are looked at: late ones begin in the order in which they were due
+LATEST = (
+    20  # runs of one folder and day that are looked at: late ones begin in the order in which they were due
+)
 
 
 def run_name() -> str:
@@ -43,8 +45,14 @@ def _numbered(common: str) -> str:
     """Subtle: the name is given here and not only returned, so that who asks next under the lock sees it."""
     with get_client(sync_client=True) as client:
         alike = FlowRunFilter(name=FlowRunFilterName(like_=f"{common} #"))
-        runs = client.read_flow_runs(flow_run_filter=alike, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=LATEST)
-        numbers = (re.fullmatch(rf"{re.escape(common)} #(\d+)", run.name) for run in runs if str(run.id) != flow_run.id)
+        runs = client.read_flow_runs(
+            flow_run_filter=alike, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=LATEST
+        )
+        numbers = (
+            re.fullmatch(rf"{re.escape(common)} #(\d+)", run.name)
+            for run in runs
+            if str(run.id) != flow_run.id
+        )
         name = f"{common} #{max((int(number[1]) for number in numbers if number), default=0) + 1}"
         if flow_run.id:
             client.set_flow_run_name(flow_run.id, name)

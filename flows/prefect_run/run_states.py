@@ -65,7 +65,9 @@ async def _set(state: Any) -> None:
 async def _holders(job: Job) -> list[str]:
     """The names of other running flow runs that write this output folder."""
     async with get_client() as client:
-        running = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING])))
+        running = FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
+        )
         runs = await client.read_flow_runs(flow_run_filter=running)
     others = [run for run in runs if str(run.id) != flow_run.id and run.state and run.state.name != "Waiting"]
     return [run.name for run in others if _out(run.parameters) == Path(job.out).resolve()]

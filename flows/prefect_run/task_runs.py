@@ -37,7 +37,13 @@ class _TaskRun:
     def start(self) -> None:
         """Begin, as Prefect sees it."""
 
-        @task(name=self.label, task_run_name=f"{self.label} {self.number}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+        @task(
+            name=self.label,
+            task_run_name=f"{self.label} {self.number}",
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            retries=0,
+        )
         async def batches() -> None:
             await self._over.wait()
             if self.error:
@@ -76,7 +82,9 @@ def in_task_runs() -> BatchRunner:
     """Do batches inside task runs named for their kind of work and a number, such as `read 2`."""
     numbers: Counter[str] = Counter()
 
-    async def each(label: str, function: Callable[[Any], Awaitable[Any]], items: Iterable[Any]) -> AsyncGenerator[Any]:
+    async def each(
+        label: str, function: Callable[[Any], Awaitable[Any]], items: Iterable[Any]
+    ) -> AsyncGenerator[Any]:
         runs: list[_TaskRun] = []
 
         def inside(item: Any) -> Awaitable[Any]:

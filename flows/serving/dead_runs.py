@@ -14,7 +14,13 @@ from datetime import datetime
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
@@ -28,7 +34,8 @@ LIVE = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.PA
 # taken its lock yet has a minute to show a process, since a worker takes some seconds to start one.
 SURE_AFTER_S, SURE_WITHOUT_LOCK_AFTER_S = 5.0, 60.0
 MESSAGE = (
-    "The process of this run died without a word: it was killed, or memory or the machine gave out. Run it again: what is paid is kept."
+    "The process of this run died without a word: it was killed, or memory or the machine gave out. "
+    "Run it again: what is paid is kept."
 )
 
 
@@ -83,7 +90,9 @@ async def _mark(client: PrefectClient, id_: UUID) -> str:
     run = await client.read_flow_run(id_)
     if run.state is None or run.state.type not in LIVE:
         return ""
-    await client.set_flow_run_state(id_, Cancelled(message=MESSAGE) if run.state.is_cancelling() else Crashed(message=MESSAGE))
+    await client.set_flow_run_state(
+        id_, Cancelled(message=MESSAGE) if run.state.is_cancelling() else Crashed(message=MESSAGE)
+    )
     liveness.forget(str(id_))
     return f"The process of run {run.name} ({id_}) has died: it is marked as crashed. Run it again; what is paid is kept."
 

@@ -26,7 +26,16 @@ from flows.commands import show
 from flows.commands.run_in_prefect import BRIEF, TERSE, UNOBSERVED
 from flows.deployments import DEPLOYMENTS, POOL
 from flows.prefect_run.liveness import boot
-from flows.prefect_run.processes import FLOW_RUN, end, end_children, environments, is_gone, kill, name_of, wait_until_gone
+from flows.prefect_run.processes import (
+    FLOW_RUN,
+    end,
+    end_children,
+    environments,
+    is_gone,
+    kill,
+    name_of,
+    wait_until_gone,
+)
 from flows.serving.supervision import Kept, kept_running
 from schemas.errors import SettingsError
 from schemas.job import Job
@@ -35,7 +44,9 @@ ROOT = Path(__file__).resolve().parents[2]  # where prefect.yaml lies, from whic
 START_S = 300.0  # a new server took 17 to 175 s, depending on the load (2026-11)
 SPEAK_EVERY_S = 10.0
 RUNS_S, WORKER_S, SERVER_S = 7.0, 3.0, 4.0  # how long each may take to end; together under 15 s
-HEARTBEAT_S = "30"  # how often a flow run says that it lives; Prefect's own 180 s leave a dead one "running" for long
+HEARTBEAT_S = (
+    "30"  # how often a flow run says that it lives; Prefect's own 180 s leave a dead one "running" for long
+)
 
 # The UI asks the server it came from, also behind a tunnel; Prefect's default is port 4200. And slots of running flows outlive
 # a restart of the server, which otherwise stops these flows within four minutes.
@@ -90,21 +101,29 @@ async def _until_asked(host: str, port: int) -> int:
 async def _serve(host: str, port: int) -> None:
     if not (ROOT / "prefect.yaml").is_file():
         message = f"There is no prefect.yaml in {ROOT}."
-        raise SettingsError(message, about="serve", next_step="Install Octavo from a checkout, with pip install -e.")
+        raise SettingsError(
+            message, about="serve", next_step="Install Octavo from a checkout, with pip install -e."
+        )
     end_left_behind()
     async with AsyncExitStack() as stack:
         url = os.environ.get("PREFECT_API_URL", "").rstrip("/") or await _start_server(stack, host, port)
         environ = {**_environ(), "PREFECT_API_URL": url, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": HEARTBEAT_S}
-        os.environ.update({**UNOBSERVED, **TERSE, **BRIEF, "PREFECT_API_URL": url})  # of Prefect in this process
+        os.environ.update(
+            {**UNOBSERVED, **TERSE, **BRIEF, "PREFECT_API_URL": url}
+        )  # of Prefect in this process
         await _wait_until_healthy(url)
         await _deploy(environ)
         name = worker_name()
         words = ["worker", "start", "--pool", POOL, "--type", "process", "--name", name]
-        worker = await stack.enter_async_context(kept_running("worker", lambda: _prefect(words, environ, grace_s=WORKER_S), say))
+        worker = await stack.enter_async_context(
+            kept_running("worker", lambda: _prefect(words, environ, grace_s=WORKER_S), say)
+        )
         stack.push_async_callback(_end_runs, worker)
         _welcome(url)
         _say_without_key(environ)
-        watching = await asyncio.to_thread(importlib.import_module, "flows.serving.watch")  # imports Prefect, which takes seconds
+        watching = await asyncio.to_thread(
+            importlib.import_module, "flows.serving.watch"
+        )  # imports Prefect, which takes seconds
         await watching.watch(worker, name, say)
 
 
@@ -112,7 +131,11 @@ async def _end_runs(worker: Kept) -> None:
     """Ask the flow runs to end, also those of a worker that died before them, and kill what does not."""
 
     def runs() -> set[int]:
-        return {pid for pid, given in environments().items() if given.get(MARK) == name_of(os.getpid()) and FLOW_RUN in given}
+        return {
+            pid
+            for pid, given in environments().items()
+            if given.get(MARK) == name_of(os.getpid()) and FLOW_RUN in given
+        }
 
     await end_children(worker.process.pid, RUNS_S, runs)
     kill(runs())
@@ -122,10 +145,17 @@ def end_left_behind() -> None:
     """End server and worker of an `octavo serve` over the same data that was killed; its flow runs go on and report their ends."""
     home, left = os.environ.get("PREFECT_HOME"), set[int]()
     for pid, given in environments().items():
-        if MARK in given and is_gone(given[MARK]) and given.get("PREFECT_HOME") == home and FLOW_RUN not in given:
+        if (
+            MARK in given
+            and is_gone(given[MARK])
+            and given.get("PREFECT_HOME") == home
+            and FLOW_RUN not in given
+        ):
             left.add(pid)
     if left:
-        say("An earlier `octavo serve` was killed: what it left running is ended, but for its flow runs, which go on.")
+        say(
+            "An earlier `octavo serve` was killed: what it left running is ended, but for its flow runs, which go on."
+        )
         kill(left)
         wait_until_gone(left)
 
@@ -154,13 +184,17 @@ async def _start_server(stack: AsyncExitStack, host: str, port: int) -> str:
     refuse_taken(host, port)
     home = prefect_home()
     home.mkdir(parents=True, exist_ok=True)
-    show.err.print(f"Starting a Prefect server; its data and log are in {home} ...", markup=False, soft_wrap=True)
+    show.err.print(
+        f"Starting a Prefect server; its data and log are in {home} ...", markup=False, soft_wrap=True
+    )
     log = stack.enter_context((home / "octavo-server.log").open("ab"))
     words = ["server", "start", "--host", host, "--port", str(port)]
     environ = {**SERVER, **_environ()}
     url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/api"  # noqa: S104 - compared, not listened on
     server = await stack.enter_async_context(
-        kept_running("Prefect server", lambda: _prefect(words, environ, grace_s=SERVER_S, output=log.fileno()), say)
+        kept_running(
+            "Prefect server", lambda: _prefect(words, environ, grace_s=SERVER_S, output=log.fileno()), say
+        )
     )
     await _wait_until_healthy(url, server.process)
     return url
@@ -188,10 +222,14 @@ async def _wait_until_healthy(url: str, server: asyncio.subprocess.Process | Non
         while not await _is_healthy(client, url):
             if server and server.returncode is not None:
                 message = "The Prefect server ended while it was starting."
-                raise SettingsError(message, about="serve", next_step=f"{prefect_home() / 'octavo-server.log'} says why.")
+                raise SettingsError(
+                    message, about="serve", next_step=f"{prefect_home() / 'octavo-server.log'} says why."
+                )
             if time.monotonic() - started > START_S:
                 message = f"No Prefect server answers at {url} after {START_S:.0f} s."
-                raise SettingsError(message, about="PREFECT_API_URL", next_step="Start it, or unset PREFECT_API_URL.")
+                raise SettingsError(
+                    message, about="PREFECT_API_URL", next_step="Start it, or unset PREFECT_API_URL."
+                )
             if time.monotonic() - spoken > SPEAK_EVERY_S:
                 spoken = time.monotonic()
                 show.err.print(f"... still waiting for the server ({spoken - started:.0f} s)")
@@ -222,7 +260,9 @@ async def _done(words: list[str], environ: Mapping[str, str], *, must: bool = Tr
     async with _prefect(words, environ, grace_s=1.0, output=asyncio.subprocess.PIPE) as process:
         output, _ = await process.communicate()
     if process.returncode and must:
-        message = f"`prefect {' '.join(words)}` failed: {' '.join(output.decode(errors='replace').split())[-500:]}"
+        message = (
+            f"`prefect {' '.join(words)}` failed: {' '.join(output.decode(errors='replace').split())[-500:]}"
+        )
         raise SettingsError(message, about="serve", next_step="Correct that and start again.")
     return process.returncode == 0
 
@@ -244,7 +284,9 @@ def _say_without_key(environ: Mapping[str, str]) -> None:
     account = settings.account(Job(inbox="."), environ, key_needed=False)
     if account.provider.key_needed and not account.key:
         variable = account.provider.key_env
-        say(f"No key here: to ask a model, set {variable} before `octavo serve`, or name a Secret block in the job (key_secret).")
+        say(
+            f"No key here: to ask a model, set {variable} before `octavo serve`, or name a Secret block in the job (key_secret)."
+        )
 
 
 @asynccontextmanager

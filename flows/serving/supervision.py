@@ -30,12 +30,18 @@ class Kept:
 
 
 @asynccontextmanager
-async def kept_running(name: str, start: Start, say: Say, first_pause_s: float = FIRST_PAUSE_S) -> AsyncIterator[Kept]:
+async def kept_running(
+    name: str, start: Start, say: Say, first_pause_s: float = FIRST_PAUSE_S
+) -> AsyncIterator[Kept]:
     """Start a process and keep it running for as long as the block takes; says each time that it ended, and when it is started again."""
     started: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
     keeping = asyncio.create_task(_keep(name, start, say, started, first_pause_s))
     keeping.add_done_callback(
-        lambda task: None if started.done() or task.cancelled() else started.set_exception(task.exception() or OSError())
+        lambda task: (
+            None
+            if started.done() or task.cancelled()
+            else started.set_exception(task.exception() or OSError())
+        )
     )
     try:
         yield await started
@@ -45,7 +51,9 @@ async def kept_running(name: str, start: Start, say: Say, first_pause_s: float =
             await keeping
 
 
-async def _keep(name: str, start: Start, say: Say, started: asyncio.Future[Kept], first_pause_s: float) -> None:
+async def _keep(
+    name: str, start: Start, say: Say, started: asyncio.Future[Kept], first_pause_s: float
+) -> None:
     pause_s = first_pause_s
     while True:
         began = time.monotonic()

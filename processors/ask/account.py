@@ -40,8 +40,12 @@ class Account:
     def form(self, question: Question) -> Form:
         """How replies to a question are written: short, unless the account says plain; rules on this machine cost nothing either way."""
         if self.is_plain:
-            return Form(told=self.model.json_mode != "json_schema" or self.partial == "text")  # a reply is carried on without a format
-        return Form(legend(question.fields), optional=not self.provider.all_keys, told=False)  # the legend says it all
+            return Form(
+                told=self.model.json_mode != "json_schema" or self.partial == "text"
+            )  # a reply is carried on without a format
+        return Form(
+            legend(question.fields), optional=not self.provider.all_keys, told=False
+        )  # the legend says it all
 
     @property
     def leaving(self) -> str:
@@ -54,7 +58,11 @@ class Account:
     def unserved(self) -> str:
         """What to do when this address does not serve the model, as far as the catalogue knows; "" when it knows nothing."""
         retired = self.model.retired
-        return f"{self.model.id} is known to be retired ({retired:%Y-%m-%d} at its own provider). {self.model.instead}" if retired else ""
+        return (
+            f"{self.model.id} is known to be retired ({retired:%Y-%m-%d} at its own provider). {self.model.instead}"
+            if retired
+            else ""
+        )
 
     @property
     def begin(self) -> int:
@@ -79,7 +87,10 @@ async def look_up(account: Account) -> tuple[dict[str, int], float | None]:
     """
     async with Chat(account.base_url, account.key, provider=account.provider, concurrency=1) as chat:
         listed = (await chat.get("/models"))["data"]
-        served = {model["id"]: int(model.get("context_length") or model.get("max_model_len") or 0) for model in listed}  # Kimi's, vLLM's
+        served = {
+            model["id"]: int(model.get("context_length") or model.get("max_model_len") or 0)
+            for model in listed
+        }  # Kimi's, vLLM's
         try:
             return served, await read_balance(chat.get, account.provider)
         except Retryable:

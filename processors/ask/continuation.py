@@ -26,7 +26,11 @@ from schemas.pipeline import Reply, Request, Usage
 MOST = 4  # steps after the first; a reply that needs more is not ending
 LARGER = 3  # a reply that was all thought is asked for once more with so many times the limit
 LEAST_TOKENS = 256  # a step with less room is not worth its prompt
-FORMATS = ("response_format", "structured_outputs", "guided_json")  # fields of a call that ask for JSON, see `providers`
+FORMATS = (
+    "response_format",
+    "structured_outputs",
+    "guided_json",
+)  # fields of a call that ask for JSON, see `providers`
 SAME_CHARACTERS = 16  # a step that begins like the reply has begun anew
 
 
@@ -64,7 +68,9 @@ def reply(found: Sequence[Link], *, model: str, engine: str, from_ledger: bool) 
         raise KeyError
     seconds, attempts = (sum(link.row[name] for link in found) for name in ("seconds", "attempts"))
     ended = found[-1].completion.finish_reason
-    return Reply(found[0].fingerprint, text(found), ended, _usage(found), model, engine, seconds, attempts, from_ledger)
+    return Reply(
+        found[0].fingerprint, text(found), ended, _usage(found), model, engine, seconds, attempts, from_ledger
+    )
 
 
 def _usage(found: Sequence[Link]) -> Usage:
@@ -131,7 +137,14 @@ def _request(first: Request, found: Sequence[Link], body: dict[str, Any], limit:
     if limit >= STREAM_FROM_TOKENS:
         body.update(SWITCHES)
     name = _name(found)
-    return replace(first, fingerprint=name, body=body, prompt_tokens=first.prompt_tokens + spent, reply_tokens=limit, purpose="rest")
+    return replace(
+        first,
+        fingerprint=name,
+        body=body,
+        prompt_tokens=first.prompt_tokens + spent,
+        reply_tokens=limit,
+        purpose="rest",
+    )
 
 
 def _prefix(said: str, reasoning: str, mark: Mapping[str, Any]) -> dict[str, Any]:

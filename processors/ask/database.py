@@ -31,7 +31,9 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[str], path: Path) ->
     """
     while (version := _version(connection)) < len(steps):
         connection.execute("BEGIN IMMEDIATE")
-        if _version(connection) == version:  # subtle: another process may have taken the step while this one waited
+        if (
+            _version(connection) == version
+        ):  # subtle: another process may have taken the step while this one waited
             for statement in _statements(steps[version]):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {version + 1}")

@@ -36,7 +36,9 @@ from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, Requ
 from schemas.pipeline import Request, Usage
 
 RETRY_TIME_S = 600.0  # how long one request is tried; a limit by time, not by count, since waiting is what a full minute asks for
-UNREACHED_TIME_S = 15.0  # the same when nobody at the address has ever answered in this run: a wrong name, or no network
+UNREACHED_TIME_S = (
+    15.0  # the same when nobody at the address has ever answered in this run: a wrong name, or no network
+)
 UNREACHED = "Check --base-url and the network, then run again: what is done is kept."
 AWAY = "No other call got a reply meanwhile, so nothing more is sent. Run again later: what is done is kept."
 
@@ -81,7 +83,9 @@ class Dispatcher:
                     attempts += 1
                     await self._call(request, again=attempts > 1)
         except Retryable as error:
-            lost = ProviderUnavailable(f"{error.message} It was tried {attempts} times.", about=request.fingerprint)
+            lost = ProviderUnavailable(
+                f"{error.message} It was tried {attempts} times.", about=request.fingerprint
+            )
             if error.unreached or error.away:
                 lost.next_step = UNREACHED if error.unreached else AWAY
                 if self.over is None:
@@ -111,7 +115,9 @@ class Dispatcher:
             failures.append((self.pace.clock.now(), self.paid))
             error, (began, paid) = _later(state), failures[0]
             error.away = self.paid == paid
-            return failures[-1][0] - began >= (UNREACHED_TIME_S if error.unreached and not self.heard else RETRY_TIME_S)
+            return failures[-1][0] - began >= (
+                UNREACHED_TIME_S if error.unreached and not self.heard else RETRY_TIME_S
+            )
 
         again = tenacity.retry_if_exception_type(Retryable)
         return tenacity.AsyncRetrying(sleep=self._rest, retry=again, wait=wait_s, stop=stop, reraise=True)
@@ -119,7 +125,9 @@ class Dispatcher:
     async def _call(self, request: Request, *, again: bool) -> None:
         """One attempt, from the pace to the bill."""
         worst_usd = self.account.model.cost_usd(request.prompt_tokens, request.reply_tokens)
-        async with self.pace.acquire(request.prompt_tokens + request.reply_tokens, self.run, again=again) as permit:
+        async with self.pace.acquire(
+            request.prompt_tokens + request.reply_tokens, self.run, again=again
+        ) as permit:
             self._go_on()
             await self.balance.look_when_due(self.budget.spent_usd)
             reserved = await self.budget.reserve(worst_usd)
@@ -147,7 +155,9 @@ class Dispatcher:
     async def _send(self, request: Request, worst_usd: float, permit: Permit) -> float:
         """Write down, call, write down; gives what the call cost in USD."""
         assert self.chat is not None, "asked outside of `async with`"
-        attempt = await self.ledger.sent(ledger_row(request, self.account), run=self.run, sent_at=_now(), reserved_usd=worst_usd)
+        attempt = await self.ledger.sent(
+            ledger_row(request, self.account), run=self.run, sent_at=_now(), reserved_usd=worst_usd
+        )
         started = time.monotonic()
         self.pace.started(permit)
         try:
@@ -162,7 +172,9 @@ class Dispatcher:
             await self.ledger.failed(attempt, str(error), billed_usd=None)
             raise
         seconds = time.monotonic() - started
-        await self.ledger.arrived(attempt, request.fingerprint, arrived.raw, seconds=seconds, arrived_at=_now())
+        await self.ledger.arrived(
+            attempt, request.fingerprint, arrived.raw, seconds=seconds, arrived_at=_now()
+        )
         self.paid += 1
         usage = read_completion(arrived.raw).usage
         billed_usd = self._taken(request, arrived, usage, worst_usd, permit)
@@ -176,12 +188,18 @@ class Dispatcher:
         thinks = self.account.model.thinking == "always"
         return first_word_s(request.prompt_tokens, request.reply_tokens if thinks else 0)
 
-    def _taken(self, request: Request, arrived: RawReply, usage: Usage, worst_usd: float, permit: Permit) -> float:
+    def _taken(
+        self, request: Request, arrived: RawReply, usage: Usage, worst_usd: float, permit: Permit
+    ) -> float:
         """Tell the pace what came; gives the bill in USD, which is the worst case when the reply does not say what it used."""
-        if arrived.refusal is not None and arrived.refusal.shared:  # it came inside a stream, after the first words
+        if (
+            arrived.refusal is not None and arrived.refusal.shared
+        ):  # it came inside a stream, after the first words
             self.pace.overloaded(permit, arrived.refusal.wait_s, arrived.refusal.message)
         else:
-            self.pace.succeeded(permit, usage.prompt_tokens + request.reply_tokens if usage.prompt_tokens else 0)
+            self.pace.succeeded(
+                permit, usage.prompt_tokens + request.reply_tokens if usage.prompt_tokens else 0
+            )
         if not usage.prompt_tokens:
             return worst_usd
         self.learn(request.body, usage.prompt_tokens)
@@ -192,11 +210,15 @@ class Dispatcher:
         until = self.pace.clock.now() + seconds
         if seconds > SAY_FROM_S and until > self._said_until + SAY_FROM_S:
             self._said_until = until
-            self.say(f"A call is tried again in {seconds:.0f} s, {whose(seconds, error.wait_s, failures)}: {error.message}")
+            self.say(
+                f"A call is tried again in {seconds:.0f} s, {whose(seconds, error.wait_s, failures)}: {error.message}"
+            )
 
     async def _rest(self, seconds: float) -> None:
         """Sleep before the next try, but not past the moment at which all asking ended. Raises what ended it."""
-        either = [asyncio.ensure_future(waiting) for waiting in (self.pace.clock.sleep(seconds), self._ended.wait())]
+        either = [
+            asyncio.ensure_future(waiting) for waiting in (self.pace.clock.sleep(seconds), self._ended.wait())
+        ]
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:

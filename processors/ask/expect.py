@@ -31,7 +31,9 @@ LENGTH_SHARE_TOKENS = 4_000  # most that a document's length adds to its share o
 LEAST = 5  # replies from which a limit is learned
 RECENT = 200  # replies that are remembered of each question and size
 QUANTILE = 0.98
-MARGIN = 0.15  # on top of what is learned; a reply that is cut costs its prompt again, so a little room is cheap
+MARGIN = (
+    0.15  # on top of what is learned; a reply that is cut costs its prompt again, so a little room is cheap
+)
 MARGIN_TOKENS = 32
 MOST_THOUGHT = 8  # times the first guess; what is cut there is carried on
 LEAST_THOUGHTS = 10  # replies from which the room to think is learned: the same question is thought over at very different length ...
@@ -40,7 +42,9 @@ PLAIN = 1.4  # times the tokens of a reply in rows that one of plain objects has
 CENSORED = 2  # a reply that was cut at its limit counts as so many times what it had: how long it would have been is not known
 PICTURE_CHARACTERS = 2_000  # a page that is seen counts as a full page of text
 
-Parts = Iterable[tuple[str, int, int]]  # document, start and end in characters of its page; 0, 0 for a picture
+Parts = Iterable[
+    tuple[str, int, int]
+]  # document, start and end in characters of its page; 0, 0 for a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,14 @@ class ReplyLength:
         """
         documents, characters = measure((part.document, part.start, part.end) for part in window.parts)
         seen = self._of(question.fingerprint).get(_size(documents, characters), ())
-        words = _learned(seen, documents) if len(seen) >= LEAST else ceil(self._factor * estimate(question, window, items))
-        return words + self._room_to_think(self._thoughts[question.fingerprint].get(_size(documents, characters), ()), documents)
+        words = (
+            _learned(seen, documents)
+            if len(seen) >= LEAST
+            else ceil(self._factor * estimate(question, window, items))
+        )
+        return words + self._room_to_think(
+            self._thoughts[question.fingerprint].get(_size(documents, characters), ()), documents
+        )
 
     def _room_to_think(self, seen: Sequence[Seen], documents: int) -> int:
         """Tokens for the thoughts about so many documents, from windows with documents of that size."""
@@ -114,22 +124,42 @@ class ReplyLength:
         is how many the lists in the reply should have, by the tables of the documents.
         """
         item = item_tokens(question.fields, plain=self._plain)
-        of_size = {size: seen for size, seen in self._of(question.fingerprint).items() if sum(one.documents for one in seen) >= LEAST}
+        of_size = {
+            size: seen
+            for size, seen in self._of(question.fingerprint).items()
+            if sum(one.documents for one in seen) >= LEAST
+        }
         if not of_size:
-            return ceil(self._factor * question.reply_tokens * documents) + item * max(0, items - LIST_ITEMS * documents)
+            return ceil(self._factor * question.reply_tokens * documents) + item * max(
+                0, items - LIST_ITEMS * documents
+            )
         wanted = _size(documents, characters)
         nearest = min(of_size, key=lambda size: (abs(size - wanted), size))
-        learned = ceil(documents * sum(one.tokens for one in of_size[nearest]) / sum(one.documents for one in of_size[nearest]))
+        learned = ceil(
+            documents
+            * sum(one.tokens for one in of_size[nearest])
+            / sum(one.documents for one in of_size[nearest])
+        )
         return learned if nearest == wanted else max(learned, item * items)
 
     def knows(self, question: Question) -> bool:
         """Whether `likely` goes by earlier replies to a question, or by its schema."""
-        return any(sum(one.documents for one in seen) >= LEAST for seen in self._of(question.fingerprint).values())
+        return any(
+            sum(one.documents for one in seen) >= LEAST for seen in self._of(question.fingerprint).values()
+        )
 
     def note(self, request: Request, reply: Reply) -> None:
         """Learn from a reply that came just now. What is asked again tells little: it is what something was wrong with."""
-        if request.purpose in ("first", "second_pass") and not reply.from_ledger and request.question.fingerprint in self._known:
-            self._learn(request.question.fingerprint, [(part.document, part.start, part.end) for part in request.window.parts], reply)
+        if (
+            request.purpose in ("first", "second_pass")
+            and not reply.from_ledger
+            and request.question.fingerprint in self._known
+        ):
+            self._learn(
+                request.question.fingerprint,
+                [(part.document, part.start, part.end) for part in request.window.parts],
+                reply,
+            )
 
     def _of(self, question: str) -> dict[int, deque[Seen]]:
         if question not in self._known:
@@ -144,7 +174,10 @@ class ReplyLength:
         billed, ended = reply.usage.reply_tokens, reply.finish_reason
         words = min(billed, self._count(reply.text)) if self._thinking_tokens else billed
         thought_ended = "stop" if words and ended == "length" else ended
-        for known, one in ((self._known, seen(parts, words, ended)), (self._thoughts, seen(parts, billed - words, thought_ended))):
+        for known, one in (
+            (self._known, seen(parts, words, ended)),
+            (self._thoughts, seen(parts, billed - words, thought_ended)),
+        ):
             if one:
                 known[question].setdefault(one.size, deque(maxlen=RECENT)).append(one)
 
@@ -157,7 +190,10 @@ def estimate(question: Question, window: Window, items: int = 0) -> int:
         sizes[part.document] += part.tokens
         if item and part.role in ("whole", "piece", "again"):
             rows[part.document] += sum(1 for _ in rows_in(part.text))
-    more = (max(min(size // 2, LENGTH_SHARE_TOKENS), item * likely_items(rows[document])) for document, size in sizes.items())
+    more = (
+        max(min(size // 2, LENGTH_SHARE_TOKENS), item * likely_items(rows[document]))
+        for document, size in sizes.items()
+    )
     return len(sizes) * question.reply_tokens + sum(more) + item * items + REPLY_MARGIN_TOKENS
 
 

@@ -76,7 +76,9 @@ CREATE TABLE IF NOT EXISTS batch_lines (
     intent TEXT NOT NULL, request TEXT NOT NULL, attempt INTEGER NOT NULL, PRIMARY KEY (intent, request)) WITHOUT ROWID;
 """  # folders from before the steps were numbered may have these too
 LEGENDS = "ALTER TABLE requests ADD COLUMN legend TEXT NOT NULL DEFAULT '{}';"  # replies from before are in the plain form
-EFFORTS = "ALTER TABLE requests ADD COLUMN effort TEXT NOT NULL DEFAULT '';"  # how hard a model was asked to think
+EFFORTS = (
+    "ALTER TABLE requests ADD COLUMN effort TEXT NOT NULL DEFAULT '';"  # how hard a model was asked to think
+)
 USAGES = """
 ALTER TABLE ends ADD COLUMN prompt_tokens INTEGER;
 ALTER TABLE ends ADD COLUMN cached_tokens INTEGER;
@@ -84,7 +86,14 @@ ALTER TABLE ends ADD COLUMN cache_write_tokens INTEGER;
 ALTER TABLE ends ADD COLUMN reply_tokens INTEGER;
 ALTER TABLE ends ADD COLUMN reasoning_tokens INTEGER;
 """  # what a bill is for; NULL where the provider did not say, and in ends from before
-STEPS = (FIRST, ADDED_TO_ONLY, BATCHES, LEGENDS, EFFORTS, USAGES)  # of the schema; a new one goes at the end, and none is ever changed
+STEPS = (
+    FIRST,
+    ADDED_TO_ONLY,
+    BATCHES,
+    LEGENDS,
+    EFFORTS,
+    USAGES,
+)  # of the schema; a new one goes at the end, and none is ever changed
 QUEUE_COMMIT = 256  # writes that share one commit at the most
 
 INSERT_REQUEST = (
@@ -101,7 +110,9 @@ _Values = tuple[Any, ...] | dict[str, Any]
 _Write = tuple[str, _Values, "Future[int]"]
 
 
-def ending(attempt: int, billed_usd: float | None, error: str | None, usage: Usage = NOT_TOLD) -> tuple[Any, ...]:
+def ending(
+    attempt: int, billed_usd: float | None, error: str | None, usage: Usage = NOT_TOLD
+) -> tuple[Any, ...]:
     """How an attempt ended, as a row of `ends`; the bill is None when nobody knows."""
     parts = (None if usage == NOT_TOLD else getattr(usage, name) for name in TOKENS)
     return attempt, None if billed_usd is None else nano(billed_usd), error, *parts
@@ -131,10 +142,15 @@ class Ledger:
         try:
             self._reader = database.connect(path)
             database.migrate(self._reader, STEPS, path)
-            self._reader.execute("INSERT OR IGNORE INTO meta VALUES ('secret', ?)", (secrets.token_bytes(32),))
+            self._reader.execute(
+                "INSERT OR IGNORE INTO meta VALUES ('secret', ?)", (secrets.token_bytes(32),)
+            )
             self._reader.commit()
         except sqlite3.Error as error:
-            raise StorageError(f"The ledger {path} cannot be opened: {error}.", next_step="Check that the folder is writable.") from error
+            raise StorageError(
+                f"The ledger {path} cannot be opened: {error}.",
+                next_step="Check that the folder is writable.",
+            ) from error
         self.secret = bytes(self._reader.execute("SELECT value FROM meta WHERE key = 'secret'").fetchone()[0])
         self._writes: queue.Queue[_Write | None] = queue.Queue()
         self._writer = threading.Thread(target=self._write_all, name="ledger", daemon=True)
@@ -184,7 +200,10 @@ class Ledger:
 
     def notes(self, beginning: str) -> dict[str, str]:
         """All notes whose name begins so, by name."""
-        rows = self._reader.execute("SELECT key, value FROM meta WHERE substr(key, 1, ?) = ? ORDER BY key", (len(beginning), beginning))
+        rows = self._reader.execute(
+            "SELECT key, value FROM meta WHERE substr(key, 1, ?) = ? ORDER BY key",
+            (len(beginning), beginning),
+        )
         return {row["key"]: bytes(row["value"]).decode() for row in rows}
 
     def reply(self, request: str) -> sqlite3.Row | None:
@@ -211,7 +230,9 @@ class Ledger:
             (question_fingerprint, engine, model),
         )
 
-    def latest(self, question_fingerprint: str, engine: str, model: str, effort: str, most: int) -> list[sqlite3.Row]:
+    def latest(
+        self, question_fingerprint: str, engine: str, model: str, effort: str, most: int
+    ) -> list[sqlite3.Row]:
         """The last first-round requests of a question that have a reply, the latest first: request, window, legend."""
         rows: list[sqlite3.Row] = self._reader.execute(
             "SELECT q.request, q.window, q.legend FROM requests q WHERE EXISTS (SELECT 1 FROM replies r WHERE r.request = q.request)"
@@ -220,7 +241,9 @@ class Ledger:
         ).fetchall()
         return rows
 
-    def answered_ever(self, question: str, question_fingerprint: str, engine: str, model: str) -> Iterator[sqlite3.Row]:
+    def answered_ever(
+        self, question: str, question_fingerprint: str, engine: str, model: str
+    ) -> Iterator[sqlite3.Row]:
         """Requests of any round with a reply to a question of that name, whatever its fingerprint was: its own first, then the newest."""
         yield from self._reader.execute(
             "SELECT q.*, max(r.attempt) AS newest FROM requests q JOIN replies r USING (request)"
@@ -270,7 +293,10 @@ class Ledger:
                 connection.commit()
             except sqlite3.Error as error:
                 connection.rollback()
-                trouble = StorageError(f"The ledger {self.path} cannot be written: {error}.", next_step="Free space, then run again.")
+                trouble = StorageError(
+                    f"The ledger {self.path} cannot be written: {error}.",
+                    next_step="Free space, then run again.",
+                )
                 for _, _, landed in batch:
                     landed.set_exception(trouble)
             else:

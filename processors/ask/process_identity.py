@@ -25,6 +25,11 @@ def is_gone(name: str) -> bool:
 def _began(pid: int) -> str:
     """Field 22 of /proc/PID/stat (proc_pid_stat(5)), counted behind the name, which may hold spaces; "" when there is no such process."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+        return (
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="utf-8", errors="replace")
+            .rpartition(")")[2]
+            .split()[19]
+        )
     except (OSError, IndexError):
         return ""

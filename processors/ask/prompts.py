@@ -36,7 +36,9 @@ from schemas.pipeline import Part, Purpose, Question, Window
 
 Message = dict[str, Any]
 
-ID_DIGITS = 6  # of a short id: two tokens, and a document that guesses another's is right once in 900,000 times
+ID_DIGITS = (
+    6  # of a short id: two tokens, and a document that guesses another's is right once in 900,000 times
+)
 
 INSTRUCTION = """\
 Answer the question about every document as JSON: {"documents":[ENTRY,...]}
@@ -45,10 +47,15 @@ Take each RECORD from its own document only; guess and compute nothing.
 What it does not say is null; so is RECORD for a document of another kind than asked.
 Copy names and identifiers as written, dates as YYYY-MM-DD, amounts as plain numbers with a point."""
 
-PAIR, OBJECT = "[ID,RECORD]", '{"id":ID,"record":RECORD}'  # an entry of a reply in the short form, and in the plain one
+PAIR, OBJECT = (
+    "[ID,RECORD]",
+    '{"id":ID,"record":RECORD}',
+)  # an entry of a reply in the short form, and in the plain one
 ROW = "RECORD is a row of exactly these values, in this order"
 ROWS = "; what ends in [] is a list of rows"
-PLAIN_ROW = "RECORD is a row of these values in order."  # the fields are named above already, none has any inside
+PLAIN_ROW = (
+    "RECORD is a row of these values in order."  # the fields are named above already, none has any inside
+)
 LETTERS = "RECORD has the short keys of this legend"
 LEFT_OUT = ", and leaves out what is null"
 PIECE = """\
@@ -59,7 +66,10 @@ Give nothing for what the piece does not say, and null for the whole record if i
 SUMMARIES = """\
 What is shown of {id} is no text of it, but summaries of its pieces, in order. Make one summary of the whole document out of them, \
 in the style that is asked for. Keep the marks of pages, such as [p. 3], with what you take over, and take quotes from theirs."""
-_OPENING, _CLOSING = re.compile(r"<(?=[<|])"), re.compile(r"([>|])(?=>)")  # of special tokens and of our marks, also in <<< and |>>
+_OPENING, _CLOSING = (
+    re.compile(r"<(?=[<|])"),
+    re.compile(r"([>|])(?=>)"),
+)  # of special tokens and of our marks, also in <<< and |>>
 NOT_ACCEPTED: Mapping[Purpose, str] = {"failed_fields": "An earlier answer was not accepted"}
 NOT_ACCEPTED_BEFORE = "Earlier answers were not accepted, the last one for this"
 
@@ -79,14 +89,22 @@ class Form:
 
 
 def messages(
-    window: Window, question: Question, secret: bytes, form: Form, complaint: str = "", purpose: Purpose = "first"
+    window: Window,
+    question: Question,
+    secret: bytes,
+    form: Form,
+    complaint: str = "",
+    purpose: Purpose = "first",
 ) -> tuple[list[Message], dict[str, str]]:
     """The messages of one request, and the map from short id to document. `complaint` tells what was wrong in the last round."""
     ids = short_ids(window, secret)
     documents = list(_window_content(window, {document: short for short, document in ids.items()}))
     return [
         {"role": "system", "content": instruction(form)},
-        {"role": "user", "content": documents if _has_image(window) else "".join(part["text"] for part in documents)},
+        {
+            "role": "user",
+            "content": documents if _has_image(window) else "".join(part["text"] for part in documents),
+        },
         {"role": "user", "content": asked(question, form, len(ids), complaint, purpose, pieces(window, ids))},
     ], ids
 
@@ -127,11 +145,20 @@ def frame(question: Question, form: Form, documents: int) -> tuple[str, ...]:
 
     How the provider writes the format is not known; with spaces it is on the safe side.
     """
-    return instruction(form), asked(question, form, documents), json.dumps(envelope(question, form), ensure_ascii=False)
+    return (
+        instruction(form),
+        asked(question, form, documents),
+        json.dumps(envelope(question, form), ensure_ascii=False),
+    )
 
 
 def asked(
-    question: Question, form: Form, documents: int, complaint: str = "", purpose: Purpose = "first", beside: Iterable[str] = ()
+    question: Question,
+    form: Form,
+    documents: int,
+    complaint: str = "",
+    purpose: Purpose = "first",
+    beside: Iterable[str] = (),
 ) -> str:
     """The words of the question, which stand behind the documents; `beside` is said of documents that are not shown whole.
 
@@ -144,7 +171,9 @@ def asked(
         lines.append(f"JSON Schema of RECORD: {_json(form.schema(question))}")
     lines += [f"Documents: {documents}", *beside]
     if complaint:
-        lines.append(f"{NOT_ACCEPTED.get(purpose, NOT_ACCEPTED_BEFORE)}: {neutral(complaint)} Answer again, correctly.")
+        lines.append(
+            f"{NOT_ACCEPTED.get(purpose, NOT_ACCEPTED_BEFORE)}: {neutral(complaint)} Answer again, correctly."
+        )
     return "\n".join(lines)
 
 
@@ -162,12 +191,17 @@ def _shape(question: Question, known: Legend, *, optional: bool) -> str:
 def pieces(window: Window, ids: Mapping[str, str]) -> Iterator[str]:
     """What a model has to know about documents that are not shown whole."""
     for short, document in ids.items():
-        own = [part for part in window.parts if part.document == document and part.role in ("piece", "summary")]
+        own = [
+            part for part in window.parts if part.document == document and part.role in ("piece", "summary")
+        ]
         if own and own[0].role == "summary":
             yield SUMMARIES.format(id=short)
         elif own:
             first, last = own[0].page, own[-1].page
-            yield PIECE.format(id=short, place=(f"page {first}" if first == last else f"pages {first}-{last}") + f" of {own[0].pages}")
+            yield PIECE.format(
+                id=short,
+                place=(f"page {first}" if first == last else f"pages {first}-{last}") + f" of {own[0].pages}",
+            )
 
 
 def _window_content(window: Window, shorts: Mapping[str, str]) -> Iterator[Message]:
@@ -189,7 +223,12 @@ def _part_content(part: Part, short: str) -> Iterator[Message]:
 
 
 def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": dict(properties), "required": list(properties), "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 def _has_image(window: Window) -> bool:

@@ -21,12 +21,26 @@ THINKING_RESERVE_TOKENS = 8_192  # room for reasoning, which counts as output; o
 STRICT = ConfigDict(extra="forbid")
 
 JsonMode = Literal["json_schema", "json_object", "structured_outputs", "guided_json"]
-RefusalKind = Literal["rate", "overload", "no_money", "key", "not_served", "too_long", "filtered", "malformed", "server", "gateway"]
+RefusalKind = Literal[
+    "rate",
+    "overload",
+    "no_money",
+    "key",
+    "not_served",
+    "too_long",
+    "filtered",
+    "malformed",
+    "server",
+    "gateway",
+]
 
 # How each mode asks for JSON. vLLM took guided_json until 0.12 and takes structured_outputs since (docs.vllm.ai, 2026-11).
 JSON_MODES: Mapping[JsonMode, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "json_schema": lambda schema: {
-        "response_format": {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": dict(schema)}}
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "reply", "strict": True, "schema": dict(schema)},
+        }
     },
     "json_object": lambda _: {"response_format": {"type": "json_object"}},  # the prompt carries the schema
     "structured_outputs": lambda schema: {"structured_outputs": {"json": dict(schema)}},
@@ -57,24 +71,34 @@ class Provider:
     key_env: str = ""  # variable that holds the key
     key_needed: bool = True
     default_model: str = ""  # "" when there is none to assume
-    all_keys: bool = False  # strict formats must list every key as required, so that what is null has to be written
+    all_keys: bool = (
+        False  # strict formats must list every key as required, so that what is null has to be written
+    )
     any_model: bool = False  # serves ids that no catalogue knows, such as a proxy or a machine of one's own
     context_tokens: int = 32_768  # assumed for such ids
     prices_hold: bool = True  # whether the prices of a model that another provider lists hold here too
     limits: AccountLimits | None = None  # when it has no tiers, and they are known or of our making
-    assumed: AccountLimits | None = None  # when they are to be found: with what a plan reckons and asking begins
+    assumed: AccountLimits | None = (
+        None  # when they are to be found: with what a plan reckons and asking begins
+    )
     reply_limit_field: str = "max_tokens"
     json_mode: JsonMode = "json_schema"  # for models of other providers; its own say theirs
-    thinking_off: Mapping[str, Any] = field(default_factory=dict)  # JSON that keeps a model from thinking; empty when nothing does
+    thinking_off: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # JSON that keeps a model from thinking; empty when nothing does
     effort_field: str = ""  # where a model's `effort` goes; "" when it is not taken
     drop: tuple[str, ...] = ()  # fields of a call that it refuses
     rename: Mapping[str, str] = field(default_factory=dict)  # fields of a call that it names otherwise
     codes: Mapping[str, RefusalKind] = field(default_factory=dict)  # its own error codes
     balance_path: str = ""  # "" when it does not tell
-    partial: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # JSON that has a cut reply continued, see `continuation`
+    partial: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # JSON that has a cut reply continued, see `continuation`
     partial_mode: Literal["", "text"] = ""  # how, for models that do not say; "" for not
     currency: str = "USD"
-    batch: Mapping[str, Any] = field(default_factory=dict)  # how batches are ordered, see `batch_calls.Rules`; empty when there are none
+    batch: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # how batches are ordered, see `batch_calls.Rules`; empty when there are none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
@@ -91,18 +115,28 @@ class Model:
     price_cache_write_5m: NonNegativeFloat = 0.0
     price_cache_write_1h: NonNegativeFloat = 0.0
     priced: bool = True  # False when no price is known
-    batch_factor: NonNegativeFloat = 0.0  # price of a call in a batch, as a part of the list price; 0 when it takes no batches
+    batch_factor: NonNegativeFloat = (
+        0.0  # price of a call in a batch, as a part of the list price; 0 when it takes no batches
+    )
     vision: bool = False
     thinking: Literal["none", "switchable", "always"] = "none"  # we switch off what can be switched
     effort: str = ""  # how hard it is asked to think, where it can be told
-    fixed: Mapping[str, float] = field(default_factory=dict)  # sampling fields, and the one value that its own providers take
-    tools: Literal["none", "auto", "required"] = "required"  # the strongest `tool_choice` that its own providers take; none: no tools
+    fixed: Mapping[str, float] = field(
+        default_factory=dict
+    )  # sampling fields, and the one value that its own providers take
+    tools: Literal["none", "auto", "required"] = (
+        "required"  # the strongest `tool_choice` that its own providers take; none: no tools
+    )
     builtin_tools: bool = True  # whether they take tools of their own, such as $web_search
     json_mode: JsonMode = "json_schema"
     tokens_per_second: float = 40.0  # output speed that `octavo plan` assumes
-    retired: date | None = None  # from that day on its own providers do not answer; a day to come is an announcement
+    retired: date | None = (
+        None  # from that day on its own providers do not answer; a day to come is an announcement
+    )
     successor: str = ""
-    partial: Literal["", "text", "json_schema"] = ""  # how a cut reply is carried on: without a format, with a strict schema, or not
+    partial: Literal["", "text", "json_schema"] = (
+        ""  # how a cut reply is carried on: without a format, with a strict schema, or not
+    )
     extra: Mapping[str, Any] = field(default_factory=dict)  # goes into every call as it is
     source: str = ""  # where prices and limits were read, and when
     read_on: date | None = None
@@ -119,14 +153,30 @@ class Model:
     @property
     def instead(self) -> str:
         """What to do when it is gone, as a sentence."""
-        return f"Use its successor: --model {self.successor}" if self.successor else "Choose another with --model."
+        return (
+            f"Use its successor: --model {self.successor}"
+            if self.successor
+            else "Choose another with --model."
+        )
 
-    def cost_usd(self, prompt_tokens: int, reply_tokens: int, cached_tokens: int = 0, cache_write_tokens: int | None = None) -> float:
+    def cost_usd(
+        self,
+        prompt_tokens: int,
+        reply_tokens: int,
+        cached_tokens: int = 0,
+        cache_write_tokens: int | None = None,
+    ) -> float:
         """Price of one call; a worst case has nothing cached. Where nobody says what was written to it, the dearer price is taken."""
-        write_price = self.price_cache_write_5m or self.price_in  # no call of ours asks for a cache of an hour
+        write_price = (
+            self.price_cache_write_5m or self.price_in
+        )  # no call of ours asks for a cache of an hour
         fresh_price = max(self.price_in, write_price) if cache_write_tokens is None else self.price_in
         written = cache_write_tokens or 0
-        prompt = fresh_price * (prompt_tokens - cached_tokens - written) + write_price * written + self.price_cached * cached_tokens
+        prompt = (
+            fresh_price * (prompt_tokens - cached_tokens - written)
+            + write_price * written
+            + self.price_cached * cached_tokens
+        )
         return (prompt + self.price_out * reply_tokens) / 1e6
 
 
@@ -141,12 +191,18 @@ class Catalogue:
     def provider(self, name: str) -> Provider:
         """The provider of that name, or SettingsError that lists those there are."""
         if name not in self.providers:
-            raise SettingsError(f"There is no provider {name!r}; known are {', '.join(self.providers)}.", about="provider")
+            raise SettingsError(
+                f"There is no provider {name!r}; known are {', '.join(self.providers)}.", about="provider"
+            )
         return self.providers[name]
 
     def models_of(self, provider: Provider, today: date | None = None) -> list[Model]:
         """The models that a provider serves on that day, as far as the catalogue knows."""
-        return [model for model in self.models.values() if provider.name in model.providers and not model.is_gone(today)]
+        return [
+            model
+            for model in self.models.values()
+            if provider.name in model.providers and not model.is_gone(today)
+        ]
 
     def model(self, model_id: str, provider: Provider, base_url: str, today: date | None = None) -> Model:
         """The model of that id on that provider.
@@ -172,14 +228,22 @@ class Catalogue:
 
     def _unknown(self, model_id: str, provider: Provider) -> SettingsError:
         near = get_close_matches(model_id, [model.id for model in self.models_of(provider)], n=1)
-        hint = f"Did you mean {near[0]}?" if near else "`octavo models` lists them; --catalogue FILE.toml adds one."
-        return SettingsError(f"There is no model {model_id!r} at {provider.name}.", about="model", next_step=hint)
+        hint = (
+            f"Did you mean {near[0]}?"
+            if near
+            else "`octavo models` lists them; --catalogue FILE.toml adds one."
+        )
+        return SettingsError(
+            f"There is no model {model_id!r} at {provider.name}.", about="model", next_step=hint
+        )
 
     def _elsewhere(self, model_id: str, provider: Provider) -> Model:
         """A model where anything may be served: `moonshotai/Kimi-K2.6` has the weights of kimi-k2.6, but not always its price."""
         weights = self.models.get(model_id) or self.models.get(model_id.rsplit("/", 1)[-1].casefold())
         if weights is not None and provider.prices_hold:
-            return replace(weights, id=model_id, providers=(provider.name,), json_mode=provider.json_mode, fixed={})
+            return replace(
+                weights, id=model_id, providers=(provider.name,), json_mode=provider.json_mode, fixed={}
+            )
         return Model(
             id=model_id,
             providers=(provider.name,),
@@ -203,23 +267,37 @@ def catalogue(path: str = "") -> Catalogue:
 @lru_cache(maxsize=4)
 def _catalogue(path: str, _changed_ns: int) -> Catalogue:
     """Read once for each state of the file, since a worker lives longer than that."""
-    data = _cached_paid(tomllib.loads(files("processors.ask").joinpath("catalogue.toml").read_text(encoding="utf-8")))
+    data = _cached_paid(
+        tomllib.loads(files("processors.ask").joinpath("catalogue.toml").read_text(encoding="utf-8"))
+    )
     if path:
         data = _laid_over(data, _cached_paid(_read(Path(path))))
-    data["providers"] = {name: {**_like(block, data["providers"]), "name": name} for name, block in data["providers"].items()}
-    data["models"] = {name: {**_like(block, data["models"]), "id": name} for name, block in data["models"].items()}
+    data["providers"] = {
+        name: {**_like(block, data["providers"]), "name": name} for name, block in data["providers"].items()
+    }
+    data["models"] = {
+        name: {**_like(block, data["models"]), "id": name} for name, block in data["models"].items()
+    }
     for block in data["models"].values():
         if not block.keys() >= {"price_in", "price_out"}:
             block["priced"] = False
     try:
         return TypeAdapter(Catalogue).validate_python(data)
     except ValidationError as error:
-        wrong = " ".join(f"{'.'.join(map(str, trouble['loc']))}: {trouble['msg']}." for trouble in error.errors())
-        raise SettingsError(f"The catalogue {path} is wrong. {wrong}", about="catalogue", next_step="Compare catalogue.toml.") from None
+        wrong = " ".join(
+            f"{'.'.join(map(str, trouble['loc']))}: {trouble['msg']}." for trouble in error.errors()
+        )
+        raise SettingsError(
+            f"The catalogue {path} is wrong. {wrong}", about="catalogue", next_step="Compare catalogue.toml."
+        ) from None
 
 
 def call_body(
-    model: Model, provider: Provider, messages: Sequence[Mapping[str, Any]], schema: Mapping[str, Any], reply_tokens: int
+    model: Model,
+    provider: Provider,
+    messages: Sequence[Mapping[str, Any]],
+    schema: Mapping[str, Any],
+    reply_tokens: int,
 ) -> dict[str, Any]:
     """The JSON of one call in the provider's dialect: the strongest JSON mode there is, no more thinking than needed, no sampling."""
     body = {
@@ -230,7 +308,9 @@ def call_body(
         **_thinking(model, provider),
         **model.extra,
     }
-    return {provider.rename.get(name, name): value for name, value in body.items() if name not in provider.drop}
+    return {
+        provider.rename.get(name, name): value for name, value in body.items() if name not in provider.drop
+    }
 
 
 def _thinking(model: Model, provider: Provider) -> dict[str, Any]:
@@ -260,7 +340,11 @@ def _keeps_tools(model: Model) -> None:
         lost, next_step = "a tool_choice of one function, since it always thinks", 'Say "auto".'
     else:
         return
-    raise SettingsError(f"{model.id} does not take {lost}, and the catalogue's `extra` has it.", about="catalogue", next_step=next_step)
+    raise SettingsError(
+        f"{model.id} does not take {lost}, and the catalogue's `extra` has it.",
+        about="catalogue",
+        next_step=next_step,
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -285,8 +369,14 @@ def _like(block: Mapping[str, Any], blocks: Mapping[str, Mapping[str, Any]]) -> 
     if (name := own.pop("like", None)) is None:
         return own
     if name not in blocks:
-        raise SettingsError(f"The catalogue says `like = {name!r}`, and has no such block.", about="catalogue", next_step="Correct it.")
-    other = {key: value for key, value in _like(blocks[name], blocks).items() if key not in ("source", "read_on")}
+        raise SettingsError(
+            f"The catalogue says `like = {name!r}`, and has no such block.",
+            about="catalogue",
+            next_step="Correct it.",
+        )
+    other = {
+        key: value for key, value in _like(blocks[name], blocks).items() if key not in ("source", "read_on")
+    }
     return _laid_over(other, own)
 
 
@@ -295,5 +385,7 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
     merged = dict(below)
     for name, value in above.items():
         under = merged.get(name)
-        merged[name] = _laid_over(under, value) if isinstance(value, dict) and isinstance(under, dict) else value
+        merged[name] = (
+            _laid_over(under, value) if isinstance(value, dict) and isinstance(under, dict) else value
+        )
     return merged

@@ -40,7 +40,10 @@ from schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply, Reque
 
 __all__ = ["Account", "Asker", "Caps", "Order", "Traffic", "cancel", "look_up", "pending", "statement"]
 
-WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = 0.02, 512  # kept free of every window, since counts are not the provider's own
+WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = (
+    0.02,
+    512,
+)  # kept free of every window, since counts are not the provider's own
 FRAME_TOKENS = 77  # 8 a prompt, 4 a message, 3 for the last mark, about 54 for a format beside its schema (bills of clients, 2026-11-23)
 AGAIN_FACTOR = 3  # a reply asked for again may be longer, since being cut short is one reason for it
 
@@ -72,21 +75,39 @@ class Asker:
         self._count = count
         self.ledger = Ledger(ledger)
         shared = pace_file and account.engine != "offline"
-        self._sharing = SharedLimits(pace_file, account_name(account.base_url, account.key)) if pace_file and shared else None
-        self.pace = pace or RateLimiter(account.limits, begin=account.begin, sharing=self._sharing, hear=self._tell)
+        self._sharing = (
+            SharedLimits(pace_file, account_name(account.base_url, account.key))
+            if pace_file and shared
+            else None
+        )
+        self.pace = pace or RateLimiter(
+            account.limits, begin=account.begin, sharing=self._sharing, hear=self._tell
+        )
         if pace is None:
             self.pace.spent_today(self.ledger.tokens_since(account.provider.name, day_began()))
-        self.expected = expect.ReplyLength(self._latest, count, thinking_tokens=account.model.thinking_tokens, plain=account.is_plain)
+        self.expected = expect.ReplyLength(
+            self._latest, count, thinking_tokens=account.model.thinking_tokens, plain=account.is_plain
+        )
         self.budget = Budget(account.caps, run=run, hear=self._notice, say=self._tell)
-        self.balance = Balance(lambda: read_balance(self.chat.get, account.provider), account.provider.currency, hear=self._notice)
-        self.notices: list[str] = []  # what a person should know about money and the way to the provider, as it was said
+        self.balance = Balance(
+            lambda: read_balance(self.chat.get, account.provider),
+            account.provider.currency,
+            hear=self._notice,
+        )
+        self.notices: list[
+            str
+        ] = []  # what a person should know about money and the way to the provider, as it was said
         self._hear = hear
-        self._paying = Dispatcher(account, run, self.pace, self.ledger, self.budget, self.balance, self._notice, self._tell)
+        self._paying = Dispatcher(
+            account, run, self.pace, self.ledger, self.budget, self.balance, self._notice, self._tell
+        )
 
     async def __aenter__(self) -> Self:
         transport = None
         if self.account.engine == "offline":
-            from processors.ask.offline import provider  # its rules take a while to load, and most runs ask a model
+            from processors.ask.offline import (
+                provider,
+            )  # its rules take a while to load, and most runs ask a model
 
             transport = provider.transport()
         account, paying = self.account, self._paying
@@ -110,13 +131,17 @@ class Asker:
         if self._sharing:
             self._sharing.close()
 
-    def request(self, window: Window, question: Question, *, purpose: Purpose = "first", complaint: str = "") -> Request:
+    def request(
+        self, window: Window, question: Question, *, purpose: Purpose = "first", complaint: str = ""
+    ) -> Request:
         """The request for a window: its exact JSON, its price in tokens, and the fingerprint under which it is paid once."""
         form = self.account.form(question)
         messages, ids = prompts.messages(window, question, self.ledger.secret, form, complaint, purpose)
         schema = prompts.envelope(question, form)
         beside = "\n".join([complaint, *prompts.pieces(window, ids)])
-        prompt_tokens = window.tokens + self.overhead_tokens(question, len(window.documents)) + self._count(beside)
+        prompt_tokens = (
+            window.tokens + self.overhead_tokens(question, len(window.documents)) + self._count(beside)
+        )
         wanted = self.reply_tokens(window, question) * (AGAIN_FACTOR if ASKED_BEFORE[purpose] else 1)
         wanted = min(wanted, self.account.model.max_output_tokens or wanted)
         reply_tokens = min(wanted, self.account.model.context_tokens - prompt_tokens - WINDOW_MARGIN_TOKENS)
@@ -124,11 +149,15 @@ class Asker:
         if reply_tokens >= stream.STREAM_FROM_TOKENS:
             body.update(stream.SWITCHES)
         name = fingerprint(body, self.account.provider.reply_limit_field)
-        return Request(name, question, window, ids, body, prompt_tokens, reply_tokens, purpose, form.legend, complaint)
+        return Request(
+            name, question, window, ids, body, prompt_tokens, reply_tokens, purpose, form.legend, complaint
+        )
 
     def overhead_tokens(self, question: Question, documents: int) -> int:
         """Prompt tokens of a request beside its documents: instruction, question and format."""
-        return FRAME_TOKENS + sum(map(self._count, prompts.frame(question, self.account.form(question), documents)))
+        return FRAME_TOKENS + sum(
+            map(self._count, prompts.frame(question, self.account.form(question), documents))
+        )
 
     def reply_tokens(self, window: Window, question: Question, items: int = 0) -> int:
         """The most a reply may have: what replies to this question had so far, or what its schema lets expect, and room to think.
@@ -206,10 +235,28 @@ class Asker:
     def batches(self, halted: Callable[[], bool], tell: Callable[[int, int], None]) -> Batches:
         """The second way to send, which puts replies into the ledger at the price of a batch."""
         account = self.account
-        orders = Orders(self.ledger.path, provider=account.engine, model=account.model.id, base_url=account.base_url, run=self.run)
-        calls = BatchCalls(self.chat, Rules(**account.provider.batch), partial(self._paying.retrying, paced=False))
+        orders = Orders(
+            self.ledger.path,
+            provider=account.engine,
+            model=account.model.id,
+            base_url=account.base_url,
+            run=self.run,
+        )
+        calls = BatchCalls(
+            self.chat, Rules(**account.provider.batch), partial(self._paying.retrying, paced=False)
+        )
         row = partial(ledger_row, account=account)
-        return Batches(calls, orders, self.budget, account.model, row, self.is_stored, halted, tell, self._look_at_balance)
+        return Batches(
+            calls,
+            orders,
+            self.budget,
+            account.model,
+            row,
+            self.is_stored,
+            halted,
+            tell,
+            self._look_at_balance,
+        )
 
     async def _look_at_balance(self) -> None:
         await self.balance.look_when_due(self.budget.spent_usd)
@@ -232,17 +279,28 @@ class Asker:
         steps = self._steps(question) if replay else frozenset[str]()
         for row in self.ledger.answered_ever(question.name, *who) if replay else self.ledger.answered(*who):
             ids = json.loads(row["ids"])
-            if row["request"] not in steps and (among is None or any(document in among for document in ids.values())):
+            if row["request"] not in steps and (
+                among is None or any(document in among for document in ids.values())
+            ):
                 yield row["request"], ids, parts_of(row["window"]), json.loads(row["legend"])
 
     def _steps(self, question: Question) -> frozenset[str]:
         """Requests that only carried another one on, so that their replies are no answers of their own."""
-        rows = self.ledger.answered_ever(question.name, question.fingerprint, self.account.engine, self.account.model.id)
+        rows = self.ledger.answered_ever(
+            question.name, question.fingerprint, self.account.engine, self.account.model.id
+        )
         chains = (continuation.links(row["request"], self.ledger.reply) for row in rows)
         return frozenset(link.fingerprint for chain in chains for link in chain[1:])
 
     def recalled(
-        self, window: Window, question: Question, *, fingerprint: str, ids: Mapping[str, str], legend: Legend, purpose: Purpose = "first"
+        self,
+        window: Window,
+        question: Question,
+        *,
+        fingerprint: str,
+        ids: Mapping[str, str],
+        legend: Legend,
+        purpose: Purpose = "first",
     ) -> Request:
         """A request of an earlier run, to check its stored reply by: as `remembered` gave it, without what was sent."""
         return Request(fingerprint, question, window, ids, {}, 0, 0, purpose, legend)
@@ -256,7 +314,19 @@ class Asker:
         for link in (link for name in fingerprints for link in continuation.links(name, self.ledger.bill)):
             row, done = link.row, link.completion
             yield {
-                **{name: row[name] for name in ("request", "question", "engine", "provider", "model", "round", "attempts", "seconds")},
+                **{
+                    name: row[name]
+                    for name in (
+                        "request",
+                        "question",
+                        "engine",
+                        "provider",
+                        "model",
+                        "round",
+                        "attempts",
+                        "seconds",
+                    )
+                },
                 "documents": sorted(set(json.loads(row["ids"]).values())),
                 "prompt_tokens": done.usage.prompt_tokens,
                 "reply_tokens": done.usage.reply_tokens,
@@ -278,11 +348,15 @@ class Asker:
         self._hear(sentence)
 
     def _reply(self, found: Sequence[continuation.Link], *, from_ledger: bool) -> Reply:
-        return continuation.reply(found, model=self.account.model.id, engine=self.account.engine, from_ledger=from_ledger)
+        return continuation.reply(
+            found, model=self.account.model.id, engine=self.account.engine, from_ledger=from_ledger
+        )
 
     def _latest(self, question: str) -> Iterator[tuple[str, Reply]]:
         """Windows of the latest requests for replies of this form, as the ledger has them, and the replies; the oldest first."""
         model = self.account.model
-        for row in reversed(self.ledger.latest(question, self.account.engine, model.id, model.effort, expect.RECENT)):
+        for row in reversed(
+            self.ledger.latest(question, self.account.engine, model.id, model.effort, expect.RECENT)
+        ):
             if bool(json.loads(row["legend"])) is not self.account.is_plain:
                 yield row["window"], self.recall(row["request"])

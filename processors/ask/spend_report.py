@@ -23,7 +23,13 @@ from typing import Any
 from processors.ask.ledger import TOKENS
 from schemas.errors import SettingsError, StorageError
 
-HEADINGS = {"total": "'all'", "day": "substr(sent_at, 1, 10)", "model": "model", "run": "run", "question": "question"}
+HEADINGS = {
+    "total": "'all'",
+    "day": "substr(sent_at, 1, 10)",
+    "model": "model",
+    "run": "run",
+    "question": "question",
+}
 
 ATTEMPTS = """
 CREATE TEMP VIEW lines AS SELECT a.sent_at, a.run, q.model, q.question, a.reserved_nano, e.billed_nano, {tokens}, CASE
@@ -49,11 +55,15 @@ FROM lines GROUP BY 2 ORDER BY 2
 def statement(path: Path) -> list[dict[str, Any]]:
     """Sums by day, model, run and question, and over all. Reads beside a running job. Raises SettingsError and StorageError."""
     if not path.exists():
-        raise SettingsError(f"There is no ledger {path}.", about="out", next_step="`octavo run INBOX --out DIR` makes one.")
+        raise SettingsError(
+            f"There is no ledger {path}.", about="out", next_step="`octavo run INBOX --out DIR` makes one."
+        )
     try:
         return list(_rows(path))
     except sqlite3.Error as error:
-        raise StorageError(f"The ledger {path} cannot be read: {error}.", next_step="Run `octavo run` on its folder once.") from error
+        raise StorageError(
+            f"The ledger {path} cannot be read: {error}.", next_step="Run `octavo run` on its folder once."
+        ) from error
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

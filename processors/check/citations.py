@@ -32,7 +32,9 @@ def cited(value: Mapping[str, Any], parts: Sequence[Part]) -> list[Evidence]:
     named = [(f"text[{n}]", *passage) for n, passage in enumerate(passages)]
     for n, point in enumerate(value.get("points") or []):
         named += [(f"points[{n}]", *passage) for passage in _passages(point or "")]
-    return list(chain.from_iterable(_evidence(path, said, numbers, pages, words) for path, said, numbers in named))
+    return list(
+        chain.from_iterable(_evidence(path, said, numbers, pages, words) for path, said, numbers in named)
+    )
 
 
 def _passages(text: str) -> Iterator[tuple[str, list[int]]]:
@@ -52,11 +54,15 @@ def _numbers(written: str) -> list[int]:
     for piece in re.split(r"[,;\s]+", re.sub(r"\s*[–-]\s*", "-", written.strip())):
         first, _, last = piece.partition("-")
         if first.isdigit():
-            found += range(int(first), min(int(last) if last.isdigit() else int(first), int(first) + MOST_PAGES) + 1)
+            found += range(
+                int(first), min(int(last) if last.isdigit() else int(first), int(first) + MOST_PAGES) + 1
+            )
     return list(dict.fromkeys(found))[:MOST_PAGES]
 
 
-def _evidence(path: str, said: str, numbers: Sequence[int], pages: Mapping[int, str], words: Mapping[int, set[str]]) -> Iterator[Evidence]:
+def _evidence(
+    path: str, said: str, numbers: Sequence[int], pages: Mapping[int, str], words: Mapping[int, set[str]]
+) -> Iterator[Evidence]:
     """One row a page that is there; one without a page when there is none."""
     wanted = set(map(_plain, _WORD.findall(said)))
     there = [number for number in numbers if number in pages]

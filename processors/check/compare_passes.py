@@ -38,14 +38,21 @@ def _one(first: Record, second: Record | None) -> Record:
             continue
         conflicts.append(name)
         if _is_proved(theirs) and not _is_proved(mine):
-            value[name], mine = second.value.get(name), [replace(item, request=item.request or second.request) for item in theirs]
+            value[name], mine = (
+                second.value.get(name),
+                [replace(item, request=item.request or second.request) for item in theirs],
+            )
         proofs += [_noted(item, "disagreed") for item in mine]
     return replace(first, value=value, evidence=tuple(proofs), conflicts=tuple(dict.fromkeys(conflicts)))
 
 
 def _of(record: Record, name: str) -> list[Evidence]:
     """The evidence of one column, its items and fields included."""
-    return [item for item in record.evidence if item.field == name or item.field.startswith((f"{name}.", f"{name}["))]
+    return [
+        item
+        for item in record.evidence
+        if item.field == name or item.field.startswith((f"{name}.", f"{name}["))
+    ]
 
 
 def _is_proved(evidence: Iterable[Evidence]) -> bool:

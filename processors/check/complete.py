@@ -72,9 +72,16 @@ def short_lists(question: Question, record: Record, parts: Iterable[Part]) -> li
     """The lists of records that leave out rows of their table in the parts that were asked about."""
     own = [part for part in parts if part.document == record.document and part.role in ("whole", "piece")]
     fields = (question.whole or question).fields
-    names = [field.name for field in fields if field.item and field.item.kind == "record" and record.value.get(field.name)]
+    names = [
+        field.name
+        for field in fields
+        if field.item and field.item.kind == "record" and record.value.get(field.name)
+    ]
     lists = ((name, _tables(record, name, own)) for name in names)
-    found = (ShortList(name, len(table), tuple(line for line in table if not line.proves), tuple(table)) for name, table in lists)
+    found = (
+        ShortList(name, len(table), tuple(line for line in table if not line.proves), tuple(table))
+        for name, table in lists
+    )
     return [short for short in found if short.left_out]
 
 
@@ -82,7 +89,8 @@ def marked(record: Record, left: Iterable[ShortList]) -> Record:
     """The record with a mark for each of its lists that stays short: in its conflicts, and as evidence that some of it is missing."""
     sentences = [short.sentence for short in left]
     missing = [
-        Evidence(field, "", "missing", state="missing", detail=words) for field, _, words in (one.partition(": ") for one in sentences)
+        Evidence(field, "", "missing", state="missing", detail=words)
+        for field, _, words in (one.partition(": ") for one in sentences)
     ]
     return replace(record, conflicts=(*record.conflicts, *sentences), evidence=(*record.evidence, *missing))
 
@@ -108,7 +116,9 @@ def _tables(record: Record, name: str, parts: Sequence[Part]) -> list[_TextLine]
         for line in _every(lines)
         if line.row.numerals == usual and (id(line) in proving or not _SUMS.search(line.text))
     ]
-    return [line for block in _blocks(alike) if sum(one.proves for one in block) >= LEAST_PROVED for line in block]
+    return [
+        line for block in _blocks(alike) if sum(one.proves for one in block) >= LEAST_PROVED for line in block
+    ]
 
 
 def _proofs(record: Record, name: str) -> Iterable[list[Evidence]]:
@@ -179,14 +189,24 @@ def _window(request: Request, short: ShortList, cluster: Sequence[_TextLine]) ->
     """From the first row to the last, page by page, below the column headings."""
     document = cluster[0].part.document
     first, last = cluster[0], cluster[-1]
-    beside = [part for part in request.window.parts if part.document == document and part.role in ("context", "columns")]
+    beside = [
+        part
+        for part in request.window.parts
+        if part.document == document and part.role in ("context", "columns")
+    ]
     if not any(part.role == "columns" for part in beside):
         beside += _columns(short.table[0])
     pieces = []
     for part in request.window.parts:
-        if part.document == document and part.role in ("whole", "piece") and first.part.page <= part.page <= last.part.page:
+        if (
+            part.document == document
+            and part.role in ("whole", "piece")
+            and first.part.page <= part.page <= last.part.page
+        ):
             start = first.row.start if part is first.part else 0
-            pieces.append(_sliced(part, start, last.row.end if part is last.part else len(part.text), "piece"))
+            pieces.append(
+                _sliced(part, start, last.row.end if part is last.part else len(part.text), "piece")
+            )
     parts = (*beside, *pieces)
     return Window(parts, MARK_TOKENS + sum(part.tokens for part in parts))
 

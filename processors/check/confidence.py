@@ -33,7 +33,10 @@ def rated(record: Record) -> Record:
     known = _known(record.evidence)
     conflicts = (conflict.partition(": ") for conflict in record.conflicts)
     doubtful = [place for place, _, words in conflicts if not words.startswith(INCOMPLETE)]
-    noted = [replace(item, notes=(*item.notes, "conflict")) if within(item.field, doubtful) else item for item in known]
+    noted = [
+        replace(item, notes=(*item.notes, "conflict")) if within(item.field, doubtful) else item
+        for item in known
+    ]
     return replace(record, evidence=tuple(replace(item, confidence=confidence(item)) for item in noted))
 
 
@@ -42,8 +45,16 @@ def _known(evidence: Sequence[Evidence]) -> Sequence[Evidence]:
     given = {item.field for item in evidence if item.state == "given"}
     silent = [item for item in evidence if item.state != "given"]
     told = {item.field: item for item in silent if item.field not in given and _is_told(item)}
-    said = {path[: edge.start()] for path in [*given, *told] for edge in _EDGE.finditer(path)} if silent else given
-    return [item for item in evidence if item.state == "given" or told.get(item.field) is item or item.field not in said]
+    said = (
+        {path[: edge.start()] for path in [*given, *told] for edge in _EDGE.finditer(path)}
+        if silent
+        else given
+    )
+    return [
+        item
+        for item in evidence
+        if item.state == "given" or told.get(item.field) is item or item.field not in said
+    ]
 
 
 def _is_told(item: Evidence) -> bool:

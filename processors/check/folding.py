@@ -15,7 +15,9 @@ from itertools import accumulate
 _CHUNK = 1_024  # characters; the way back is walked within one
 _MARKS = re.compile(r"[,.](?:(?<!\d[,.])|(?!\d))")  # commas and points that do not stand within a number
 _DROPPED = frozenset("-‐‑‒–—―−\u00ad\u200b\u200c\u200d\ufeff'’‘`´\"“”„«»()[]:;·•")
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "å": "aa", "ø": "oe", "æ": "ae"})
+_UMLAUTS = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "å": "aa", "ø": "oe", "æ": "ae"}
+)
 _SPELLED_OUT = re.compile(r"([aou])e", re.IGNORECASE)
 _SWAPS = (  # words that a document and an answer may have one for the other
     (re.compile(r"\s(?:and|und|et|y|en|e)\s", re.IGNORECASE), " & "),
@@ -28,7 +30,9 @@ _SWAPS = (  # words that a document and an answer may have one for the other
     (re.compile(r"\bCorp\b", re.IGNORECASE), "Corporation"),
     (re.compile(r"\bCorporation\b", re.IGNORECASE), "Corp"),
 )
-_NAME = re.compile(r"[^\W\d_][\w'’.-]*(?:,? [^\W\d_][\w'’.-]*){1,3}")  # two to four words without a figure at their beginning
+_NAME = re.compile(
+    r"[^\W\d_][\w'’.-]*(?:,? [^\W\d_][\w'’.-]*){1,3}"
+)  # two to four words without a figure at their beginning
 _INITIAL = re.compile(r"[^\W\d_]\.?")
 
 
@@ -45,7 +49,9 @@ def _form(character: str) -> str:
     if character.isspace() or character in _DROPPED:
         return ""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
-    return "".join(one for one in plain if not unicodedata.combining(one) and not one.isspace() and one not in _DROPPED)
+    return "".join(
+        one for one in plain if not unicodedata.combining(one) and not one.isspace() and one not in _DROPPED
+    )
 
 
 _FORMS = _Forms()
@@ -77,7 +83,9 @@ class FoldedText:
         number, offset = divmod(origin, _CHUNK)
         if number >= len(self._chunks):
             return len(self.text)
-        return self._starts[number] + sum(len(_FORMS[ord(character)]) for character in self._chunks[number][:offset])
+        return self._starts[number] + sum(
+            len(_FORMS[ord(character)]) for character in self._chunks[number][:offset]
+        )
 
 
 def fold(text: str) -> str:
@@ -89,7 +97,9 @@ def variants(value: str) -> Iterator[str]:
     """Other ways to write the same: `&` for `and`, `Ltd` for `Limited`, umlauts spelled out or not, the last name first."""
     forms = [value]
     for pattern, word in _SWAPS:
-        forms += [swapped for form in forms if (swapped := pattern.sub(word, form)) != form and swapped not in forms]
+        forms += [
+            swapped for form in forms if (swapped := pattern.sub(word, form)) != form and swapped not in forms
+        ]
     yield from forms[1:]
     if (spelled := value.translate(_UMLAUTS)) != value:
         yield spelled
@@ -108,5 +118,8 @@ def initials(value: str) -> re.Pattern[str] | None:
     short = [_INITIAL.fullmatch(word) for word in words]
     if not any(short) or all(short):
         return None
-    forms = (rf"{re.escape(word[0])}(?:\w*|\.)" if one else re.escape(word) for word, one in zip(words, short, strict=True))
+    forms = (
+        rf"{re.escape(word[0])}(?:\w*|\.)" if one else re.escape(word)
+        for word, one in zip(words, short, strict=True)
+    )
     return re.compile(r"\b" + r"[\s,]+".join(forms) + r"(?!\w)")

@@ -30,7 +30,9 @@ class FieldValue:
     hit: Hit | None
 
 
-def ground(fields: Sequence[Field], value: Mapping[str, Any], source: WindowText, document: str) -> list[FieldValue]:
+def ground(
+    fields: Sequence[Field], value: Mapping[str, Any], source: WindowText, document: str
+) -> list[FieldValue]:
     """Every scalar value of a record that is not null, in the order of the schema, with the place where it stands in its document."""
     walk = _ValueWalk(source, source.spans[document])
     return list(walk.record("", fields, value, walk.everywhere))
@@ -40,10 +42,23 @@ def evidence(leaf: FieldValue, source: WindowText, document: str, notes: tuple[s
     """The evidence of a leaf with its notes, in offsets of its page. A document that is one picture has its page, if nothing else."""
     if leaf.hit is None:
         own = source.parts[document]
-        page = own[0].page if len({part.page for part in own}) == 1 and not any(part.text.strip() for part in own) else None
+        page = (
+            own[0].page
+            if len({part.page for part in own}) == 1 and not any(part.text.strip() for part in own)
+            else None
+        )
         return Evidence(leaf.path, written(leaf.value), "missing", page, notes=notes)
     part, start, end = source.place(leaf.hit)
-    return Evidence(leaf.path, written(leaf.value), leaf.hit.grade, part.page, start, end, source.quote(leaf.hit), notes=notes)
+    return Evidence(
+        leaf.path,
+        written(leaf.value),
+        leaf.hit.grade,
+        part.page,
+        start,
+        end,
+        source.quote(leaf.hit),
+        notes=notes,
+    )
 
 
 def written(value: Any) -> str:
@@ -63,7 +78,9 @@ class _ValueWalk:
         self.everywhere = everywhere
         self.last: dict[str, int] = {}
 
-    def record(self, path: str, fields: Sequence[Field], value: Mapping[str, Any], row: Span) -> Iterator[FieldValue]:
+    def record(
+        self, path: str, fields: Sequence[Field], value: Mapping[str, Any], row: Span
+    ) -> Iterator[FieldValue]:
         for field in fields:
             if (inner := value.get(field.name)) is not None:
                 yield from self.field(f"{path}.{field.name}" if path else field.name, field, inner, row)
@@ -82,7 +99,9 @@ class _ValueWalk:
     def leaf(self, path: str, kind: Kind, value: Any, row: Span) -> FieldValue:
         repeated = _NUMBER.sub("[]", path)
         behind = self.last.get(repeated, row[0])
-        hit = self.source.find(kind, value, (max(behind, row[0]), row[1]), (behind, self.everywhere[1]), row, self.everywhere)
+        hit = self.source.find(
+            kind, value, (max(behind, row[0]), row[1]), (behind, self.everywhere[1]), row, self.everywhere
+        )
         if hit:
             self.last[repeated] = hit.end
         return FieldValue(path, kind, value, hit)
@@ -93,10 +112,16 @@ class _ValueWalk:
         behind = within[0]
         for value in values:
             texts = sorted(_texts(item, value), key=len)
-            anchor = self.source.find("text", texts[-1], (behind, within[1]), within) if texts and item.kind == "record" else None
+            anchor = (
+                self.source.find("text", texts[-1], (behind, within[1]), within)
+                if texts and item.kind == "record"
+                else None
+            )
             starts.append(self._line(anchor.start, behind) if anchor else behind)
             behind = anchor.end if anchor else behind
-        return [(start, stop if stop > start else within[1]) for start, stop in pairwise([*starts, within[1]])]
+        return [
+            (start, stop if stop > start else within[1]) for start, stop in pairwise([*starts, within[1]])
+        ]
 
     def _line(self, start: int, behind: int) -> int:
         line = self.source.text.rfind("\n", 0, start) + 1

@@ -17,7 +17,16 @@ from processors.check.confidence import within
 from processors.check.ground import FieldValue, evidence, ground, written
 from processors.check.validate import blanked, fit, notes, shown, silences, top
 from processors.check.window_text import WindowText
-from schemas.pipeline import NOT_APPLICABLE, NOTHING_FOUND, SUMMARY, Evidence, Question, Record, Reject, Request
+from schemas.pipeline import (
+    NOT_APPLICABLE,
+    NOTHING_FOUND,
+    SUMMARY,
+    Evidence,
+    Question,
+    Record,
+    Reject,
+    Request,
+)
 
 COMMON_CHARACTERS = 4  # shorter values stand in many documents, so finding one in a neighbour shows nothing
 PROBLEMS_TOLD = 12  # fields named in one reject
@@ -47,7 +56,11 @@ class Judging:
             of_other_kind = f"Nothing in the document answers the question {self.question.name}."
             return self.reject(NOT_APPLICABLE, NOTHING_FOUND if said else of_other_kind)
         value, problems = fit(self.question, said)
-        problems += [f"{shown(key, quoted=False)}: does not belong beside id and record" for key in answer if key not in ("id", "record")]
+        problems += [
+            f"{shown(key, quoted=False)}: does not belong beside id and record"
+            for key in answer
+            if key not in ("id", "record")
+        ]
         leaves = self._grounded(value)
         if crossed := self._crossed(leaves):
             return self.reject("contamination", _sentence([*crossed, *problems]))
@@ -56,11 +69,19 @@ class Judging:
             leaves = self._grounded(value)
         refused = [*problems, *(f"{path}: {words}" for path, words in unproved.items())]
         record = None if value is None else self._record(value, said, leaves, refused)
-        if lacking and isinstance(said, Mapping):  # asked for again; what stays away is missing, and not failed
-            problems += [f"{field.name}: is missing; give its value, or null" for field in self.question.fields if field.name not in said]
+        if lacking and isinstance(
+            said, Mapping
+        ):  # asked for again; what stays away is missing, and not failed
+            problems += [
+                f"{field.name}: is missing; give its value, or null"
+                for field in self.question.fields
+                if field.name not in said
+            ]
         if record and not (refused or problems):
             return record
-        return self._refused(said, list(dict.fromkeys([*problems, *refused])), record, "invalid" if problems else "unproved")
+        return self._refused(
+            said, list(dict.fromkeys([*problems, *refused])), record, "invalid" if problems else "unproved"
+        )
 
     def reject(self, reason: str, detail: str) -> Reject:
         """The reject of the answer as a whole."""
@@ -75,22 +96,36 @@ class Judging:
         failed = {top(problem) for problem in problems}
         fields = tuple(name for name in names if name in failed) if record and failed <= set(names) else ()
         kept = record if record and any(not _is_empty(inner) for inner in record.value.values()) else None
-        answer = {name: said[name] for name in names if name in said and name not in fields} if isinstance(said, Mapping) else {}
+        answer = (
+            {name: said[name] for name in names if name in said and name not in fields}
+            if isinstance(said, Mapping)
+            else {}
+        )
         full = self.reject(reason, _sentence(problems))
         return replace(full, fields=fields if len(fields) < len(names) else (), kept=kept, answer=answer)
 
-    def _record(self, value: dict[str, Any], said: Any, leaves: Sequence[FieldValue], problems: Sequence[str]) -> Record:
+    def _record(
+        self, value: dict[str, Any], said: Any, leaves: Sequence[FieldValue], problems: Sequence[str]
+    ) -> Record:
         """The record with one evidence for each value, each null and each field that failed."""
         last, fields = self.last, self.question.fields
         first = last.kept.request if last and last.kept else self.request.fingerprint
         failed = [
-            Evidence(place, "", "missing", state="failed", detail=words) for place, _, words in (one.partition(": ") for one in problems)
+            Evidence(place, "", "missing", state="failed", detail=words)
+            for place, _, words in (one.partition(": ") for one in problems)
         ]
         proofs = self._proofs(leaves, value, said)
-        silent = [item for item in silences(fields, value, said) if not within(item.field, [one.field for one in failed])]
+        silent = [
+            item
+            for item in silences(fields, value, said)
+            if not within(item.field, [one.field for one in failed])
+        ]
         if last:
             asked = last.fields or tuple(field.name for field in fields)
-            proofs = [_repaired(item, self.request.fingerprint) if top(item.field) in asked else item for item in proofs]
+            proofs = [
+                _repaired(item, self.request.fingerprint) if top(item.field) in asked else item
+                for item in proofs
+            ]
         return Record(self.document, self.question.name, value, (*proofs, *silent, *failed), first)
 
     def _proofs(self, leaves: Sequence[FieldValue], value: Mapping[str, Any], said: Any) -> list[Evidence]:
@@ -102,7 +137,9 @@ class Judging:
     def _proof(self, leaf: FieldValue, said: Any) -> Evidence:
         """The evidence of a value, with what speaks for and against it."""
         seen = self.source.is_seen(self.document)
-        excuse = "" if leaf.hit else "seen" if seen else "" if _needs_proof(self.question, leaf) else "implied"
+        excuse = (
+            "" if leaf.hit else "seen" if seen else "" if _needs_proof(self.question, leaf) else "implied"
+        )
         noisy = "noisy" if leaf.hit and leaf.hit.noisy else ""
         noted = (*notes(leaf.kind, leaf.value, said, leaf.path), *filter(None, [excuse, noisy]))
         return evidence(leaf, self.source, self.document, noted)
@@ -110,23 +147,41 @@ class Judging:
     def _unproved(self, leaves: Sequence[FieldValue]) -> dict[str, str]:
         """By path, why a value is refused that does not stand in the document, where evidence is required."""
         wanted = self.question.required_evidence if not self.source.is_seen(self.document) else ()
-        refused = (leaf for leaf in leaves if leaf.hit is None and leaf.kind not in ("boolean", "choice") and top(leaf.path) in wanted)
-        return {leaf.path: f"{_quoted(leaf)} does not stand in the document; copy it as it is printed, or give null" for leaf in refused}
+        refused = (
+            leaf
+            for leaf in leaves
+            if leaf.hit is None and leaf.kind not in ("boolean", "choice") and top(leaf.path) in wanted
+        )
+        return {
+            leaf.path: f"{_quoted(leaf)} does not stand in the document; copy it as it is printed, or give null"
+            for leaf in refused
+        }
 
     def _crossed(self, leaves: Iterable[FieldValue]) -> list[str]:
         """Values that stand in a neighbour and not in their own document. A document that is seen as a picture proves nothing here."""
         if self.source.is_seen(self.document):
             return []
-        missing = [leaf for leaf in leaves if (leaf.hit is None or leaf.hit.noisy) and _needs_proof(self.question, leaf)]
+        missing = [
+            leaf
+            for leaf in leaves
+            if (leaf.hit is None or leaf.hit.noisy) and _needs_proof(self.question, leaf)
+        ]
         elsewhere = [leaf for leaf in missing if _is_telling(leaf, self.source)]
-        return [f"{leaf.path}: {_quoted(leaf)} does not stand in this document, only in another" for leaf in elsewhere]
+        return [
+            f"{leaf.path}: {_quoted(leaf)} does not stand in this document, only in another"
+            for leaf in elsewhere
+        ]
 
 
 def _asked_for(last: Reject, said: Any) -> dict[str, Any]:
     """The fields that were asked for again; null for the whole record is null for each."""
     if said is None:
         return dict.fromkeys(last.fields)
-    return {name: said[name] for name in last.fields if name in said} if isinstance(said, Mapping) else {"": said}
+    return (
+        {name: said[name] for name in last.fields if name in said}
+        if isinstance(said, Mapping)
+        else {"": said}
+    )
 
 
 def _repaired(item: Evidence, request: str) -> Evidence:
@@ -144,7 +199,9 @@ def _is_empty(value: Any) -> bool:
 
 
 def _needs_proof(question: Question, leaf: FieldValue) -> bool:
-    return leaf.kind not in ("boolean", "choice") and (not question.evidence or _FIELD.split(leaf.path, 1)[0] in question.evidence)
+    return leaf.kind not in ("boolean", "choice") and (
+        not question.evidence or _FIELD.split(leaf.path, 1)[0] in question.evidence
+    )
 
 
 def _is_telling(leaf: FieldValue, source: WindowText) -> bool:
@@ -154,7 +211,9 @@ def _is_telling(leaf: FieldValue, source: WindowText) -> bool:
         return (
             leaf.hit is None
             and number != 0
-            and any(len(re.sub(r"[^\d.,]", "", quote)) >= COMMON_CHARACTERS for quote in source.amounts(number))
+            and any(
+                len(re.sub(r"[^\d.,]", "", quote)) >= COMMON_CHARACTERS for quote in source.amounts(number)
+            )
         )
     is_common = leaf.kind == "text" and len(leaf.value.strip()) < COMMON_CHARACTERS
     hit = None if is_common else source.find(leaf.kind, leaf.value, (0, len(source.text)))

@@ -47,9 +47,17 @@ def merge(parts: Sequence[tuple[int, Record]]) -> Record:
     first = records[0].record
     if len(records) == 1:
         return first
-    whole = _Whole([], list(dict.fromkeys(conflict for one in records for conflict in one.record.conflicts)), first.question == SUMMARY)
-    value = _record(whole, "", [Said(one.record.value, _signed(one.record, first.request)) for one in records])
-    return replace(first, value=value, evidence=tuple(whole.evidence), conflicts=tuple(dict.fromkeys(whole.conflicts)))
+    whole = _Whole(
+        [],
+        list(dict.fromkeys(conflict for one in records for conflict in one.record.conflicts)),
+        first.question == SUMMARY,
+    )
+    value = _record(
+        whole, "", [Said(one.record.value, _signed(one.record, first.request)) for one in records]
+    )
+    return replace(
+        first, value=value, evidence=tuple(whole.evidence), conflicts=tuple(dict.fromkeys(whole.conflicts))
+    )
 
 
 def _signed(record: Record, first: str) -> tuple[Evidence, ...]:
@@ -76,7 +84,11 @@ class _Same:
 def _reading_order(part: tuple[int, Record]) -> tuple[int, tuple[int, int], str, str]:
     """Position, then the first place that is proved; the rest only makes the order certain."""
     position, record = part
-    places = [(item.page, item.start) for item in record.evidence if item.page is not None and item.start is not None]
+    places = [
+        (item.page, item.start)
+        for item in record.evidence
+        if item.page is not None and item.start is not None
+    ]
     return position, min(places, default=(0, 0)), record.request, repr(record)
 
 
@@ -117,7 +129,10 @@ def _why_not(every: Sequence[Said]) -> list[Evidence]:
 def _list(whole: _Whole, path: str, every: Sequence[Said]) -> list[Any]:
     """Lists as one, in the order of the document. What a piece could not give of it stays a mark beside what the others gave."""
     found = as_one([items_of(one.value or [], one.evidence) for one in every])
-    items = [_value(whole, f"{path}[{n}]", [Said(one.value, one.evidence) for one in same]) for n, same in enumerate(found)]
+    items = [
+        _value(whole, f"{path}[{n}]", [Said(one.value, one.evidence) for one in same])
+        for n, same in enumerate(found)
+    ]
     own = [Said(None, tuple(proof for proof in one.evidence if not proof.field)) for one in every]
     lost = [proof for one in own for proof in one.evidence if proof.detail]
     whole.evidence += [replace(proof, field=path) for proof in lost or ([] if items else _why_not(own))]
@@ -135,7 +150,9 @@ def _scalar(whole: _Whole, path: str, said: Sequence[Said]) -> Any:
         return "\n\n".join(group[0].value for group in groups.values())
     kept, *others = [max(group, key=_grade) for group in ranked]
     conflict = f"{_shown(kept)} was kept, not {', '.join(map(_shown, others))}" if others else ""
-    whole.evidence += [replace(proof, field=path + proof.field, detail=conflict or proof.detail) for proof in kept.evidence]
+    whole.evidence += [
+        replace(proof, field=path + proof.field, detail=conflict or proof.detail) for proof in kept.evidence
+    ]
     whole.conflicts += [f"{path}: {conflict}"] if others else []
     return kept.value
 

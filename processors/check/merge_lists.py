@@ -99,7 +99,9 @@ def _seam(before: Sequence[Item], items: Sequence[Item]) -> int:
     """How many items at the end of one piece are those at the beginning of the next, as far as their proofs allow."""
     for count in range(min(len(before), len(items)), 0, -1):
         pairs = list(zip(before[-count:], items, strict=False))
-        if all(plain(one.value) == plain(other.value) for one, other in pairs) and all(_may_be_one(*pair) for pair in pairs):
+        if all(plain(one.value) == plain(other.value) for one, other in pairs) and all(
+            _may_be_one(*pair) for pair in pairs
+        ):
             return count
     return 0
 

@@ -22,7 +22,10 @@ DECIMAL_DIGITS = 18  # of the columns: before and after the point together
 INTEGER_LIMIT = 2**63  # of the columns
 SHOWN_CHARACTERS = 60  # of a value that is quoted in a problem
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_TRUE, _FALSE = frozenset({"true", "yes", "y", "ja", "oui", "sí", "si", "是"}), frozenset({"false", "no", "n", "nein", "non", "否"})
+_TRUE, _FALSE = (
+    frozenset({"true", "yes", "y", "ja", "oui", "sí", "si", "是"}),
+    frozenset({"false", "no", "n", "nein", "non", "否"}),
+)
 
 
 def normalise(fields: Sequence[Field], record: Any, problems: list[str], place: str = "") -> dict[str, Any]:
@@ -34,9 +37,18 @@ def normalise(fields: Sequence[Field], record: Any, problems: list[str], place: 
         problems.append(f"{place or 'record'}: {_no_record(fields, record)}")
         return {}
     known = {field.name for field in fields}
-    problems += [f"{join(place, shown(key, quoted=False))}: is no field of the schema; leave it out" for key in record if key not in known]
-    values = {field.name: _value(field, record.get(field.name), problems, join(place, field.name)) for field in fields}
-    return {field.name: values[field.name] for field in fields if field.nullable or values[field.name] is not None}
+    problems += [
+        f"{join(place, shown(key, quoted=False))}: is no field of the schema; leave it out"
+        for key in record
+        if key not in known
+    ]
+    values = {
+        field.name: _value(field, record.get(field.name), problems, join(place, field.name))
+        for field in fields
+    }
+    return {
+        field.name: values[field.name] for field in fields if field.nullable or values[field.name] is not None
+    }
 
 
 def only_known(fields: Sequence[Field], value: Any) -> Any:
@@ -102,7 +114,11 @@ def _list(field: Field, value: Any, problems: list[str], place: str) -> list[Any
 
 def _text(_: Field, value: Any) -> str:
     """A number is text when text is asked for, digit by digit; NUL and half characters are refused, as no table can hold them."""
-    text = str(value).strip() if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else "\x00"
+    text = (
+        str(value).strip()
+        if isinstance(value, str | int | Decimal) and not isinstance(value, bool)
+        else "\x00"
+    )
     if _UNSTORABLE.search(text):
         raise ValueError("is no text that can be stored; write a plain string, or null")
     return text
@@ -152,7 +168,9 @@ def _decimal(field: Field, value: Any) -> Decimal:
     except InvalidOperation:
         raise ValueError("is too large") from None
     if scaled != number:
-        raise ValueError(f"has more than {field.scale} digits after the point; copy the amount as it is printed")
+        raise ValueError(
+            f"has more than {field.scale} digits after the point; copy the amount as it is printed"
+        )
     if len(scaled.as_tuple().digits) > DECIMAL_DIGITS:
         raise ValueError("is too large")
     return scaled if _places(number) > field.scale else number
@@ -165,7 +183,11 @@ def _places(number: Decimal) -> int:
 
 def _integer(field: Field, value: Any) -> int:
     number = _exact(field, value)
-    if abs(number.adjusted()) > DECIMAL_DIGITS or number != number.to_integral_value() or not -INTEGER_LIMIT <= number < INTEGER_LIMIT:
+    if (
+        abs(number.adjusted()) > DECIMAL_DIGITS
+        or number != number.to_integral_value()
+        or not -INTEGER_LIMIT <= number < INTEGER_LIMIT
+    ):
         raise ValueError("is no whole number that fits in 64 bits")
     return int(number)
 

@@ -22,7 +22,9 @@ MOST_OTHER = 0.4  # of the characters, for a place to be looked at more closely
 EDGE = 32  # characters by which the beginning and the end of a long value are found
 LEAST_PIECE = 3  # characters; pieces so small are taken at every place of the value
 CLOSE = 3  # characters by which they may be off, and spans that are compared letter by letter
-_ALIKE = frozenset({"0o", "0d", "0q", "1l", "1i", "il", "1t", "5s", "8b", "2z", "6b", "6g", "9g", "ce", "uv"})  # levelled letters, in order
+_ALIKE = frozenset(
+    {"0o", "0d", "0q", "1l", "1i", "il", "1t", "5s", "8b", "2z", "6b", "6g", "9g", "ce", "uv"}
+)  # levelled letters, in order
 _PARTS = frozenset("rnm")  # rn is read as m, and m as rn
 
 
@@ -57,10 +59,15 @@ def _best(wanted: str, text: str, start: int, stop: int, most: int) -> tuple[flo
     head = start + _most_alike(wanted[:edge], text[start : start + 2 * most + edge]).dest_start
     tail_from = max(start, stop - 2 * most - edge)
     tail = tail_from + _most_alike(wanted[-edge:], text[tail_from:stop]).dest_end
-    starts, stops = range(max(start, head - CLOSE), head + CLOSE + 1), range(tail - CLOSE, min(stop, tail + CLOSE) + 1)
+    starts, stops = (
+        range(max(start, head - CLOSE), head + CLOSE + 1),
+        range(tail - CLOSE, min(stop, tail + CLOSE) + 1),
+    )
     spans = [(first, last) for first in starts for last in stops if first < last]
     near = sorted(spans, key=lambda span: Levenshtein.distance(wanted, text[slice(*span)]))
-    return min(((errors(wanted, text[slice(*span)]), span) for span in near[:CLOSE]), default=(len(wanted), (0, 0)))
+    return min(
+        ((errors(wanted, text[slice(*span)]), span) for span in near[:CLOSE]), default=(len(wanted), (0, 0))
+    )
 
 
 def _most_alike(wanted: str, text: str) -> ScoreAlignment:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from schemas.pipeline import NOT_APPLICABLE, Purpose, Question, Reject, Request, Window
 
 COMPLAINT_CHARACTERS = 2_000  # most that a model is told about what was wrong
-ALONE = frozenset({"contamination", "duplicate_in_reply", "content_filter"})  # reasons to ask again about a document without its neighbours
+ALONE = frozenset(
+    {"contamination", "duplicate_in_reply", "content_filter"}
+)  # reasons to ask again about a document without its neighbours
 
 SECOND = """
 Read on your own account: begin with the last page, give the fields in the order of the schema, and copy each value from where it stands."""
@@ -37,7 +39,9 @@ def ask_again(request: Request, rejects: Iterable[Reject]) -> list[Reask]:
     A document whose answer may come from a neighbour, or that failed a second time, is asked alone, others with those that lack the
     same fields. When nothing at all fitted into the reply, its documents are asked in halves.
     """
-    failed = {reject.document: reject for reject in rejects if reject.document and not _is_final(request, reject)}
+    failed = {
+        reject.document: reject for reject in rejects if reject.document and not _is_final(request, reject)
+    }
     if request.purpose not in ("first", "failed_fields"):
         return []
     groups: dict[object, list[Reject]] = {}
@@ -46,7 +50,12 @@ def ask_again(request: Request, rejects: Iterable[Reject]) -> list[Reask]:
             alone = request.purpose == "failed_fields" or reject.reason in ALONE
             groups.setdefault(document if alone else reject.fields, []).append(reject)
     ordered = sorted(groups.values(), key=lambda group: group[0].reason not in ALONE)
-    return [_again(request, half) for group in ordered for half in _halved(group, len(request.window.documents)) if half]
+    return [
+        _again(request, half)
+        for group in ordered
+        for half in _halved(group, len(request.window.documents))
+        if half
+    ]
 
 
 def subset(question: Question, names: Iterable[str]) -> Question:
@@ -60,12 +69,21 @@ def subset(question: Question, names: Iterable[str]) -> Question:
 
 def rephrased(question: Question) -> Question:
     """The same question in other words, its fields in the opposite order: for a second, independent pass."""
-    return _variant(question, "second", question.instruction + SECOND, tuple(field.name for field in reversed(question.fields)))
+    return _variant(
+        question,
+        "second",
+        question.instruction + SECOND,
+        tuple(field.name for field in reversed(question.fields)),
+    )
 
 
 def _variant(question: Question, kind: str, words: str, names: tuple[str, ...]) -> Question:
     properties = question.json_schema.get("properties", {})
-    schema = {**question.json_schema, "properties": {name: properties[name] for name in names}, "required": list(names)}
+    schema = {
+        **question.json_schema,
+        "properties": {name: properties[name] for name in names},
+        "required": list(names),
+    }
     share = -(-question.reply_tokens * len(names) // max(1, len(question.fields)))
     signed = hashlib.sha256(f"{question.fingerprint} {kind} {' '.join(names)}".encode()).hexdigest()
     fields = {field.name: field for field in question.fields}
@@ -83,19 +101,31 @@ def _variant(question: Question, kind: str, words: str, names: tuple[str, ...]) 
 
 def _is_final(request: Request, reject: Reject) -> bool:
     """Whether asking again would change nothing: the document is of another kind, or what the filter found stands in it alone."""
-    return reject.reason == NOT_APPLICABLE or (reject.reason == "content_filter" and len(request.window.documents) == 1)
+    return reject.reason == NOT_APPLICABLE or (
+        reject.reason == "content_filter" and len(request.window.documents) == 1
+    )
 
 
 def _again(request: Request, group: list[Reject]) -> Reask:
     question = request.question.whole or request.question
     by_document = {reject.document: reject for reject in group}
     purpose: Purpose = "failed_fields" if request.purpose == "first" else "alone"
-    return Reask(_window(request.window, set(by_document)), purpose, _complaint(group), subset(question, group[0].fields), by_document)
+    return Reask(
+        _window(request.window, set(by_document)),
+        purpose,
+        _complaint(group),
+        subset(question, group[0].fields),
+        by_document,
+    )
 
 
 def _halved(rejects: list[Reject], documents: int) -> Iterator[list[Reject]]:
     """One group, or two when the reply had no room for any document of the window."""
-    middle = len(rejects) // 2 if len(rejects) == documents and all(reject.reason == "truncated" for reject in rejects) else 0
+    middle = (
+        len(rejects) // 2
+        if len(rejects) == documents and all(reject.reason == "truncated" for reject in rejects)
+        else 0
+    )
     yield rejects[:middle]
     yield rejects[middle:]
 

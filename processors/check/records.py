@@ -56,7 +56,12 @@ Before = Mapping[str, Reject]  # by document, what came of its last answer
 
 
 def check(
-    request: Request, reply: Reply, before: Before | None = None, *, earlier: bool = False, pages: Sequence[Part] = ()
+    request: Request,
+    reply: Reply,
+    before: Before | None = None,
+    *,
+    earlier: bool = False,
+    pages: Sequence[Part] = (),
 ) -> tuple[list[Record], list[Reject]]:
     """Judge a reply. Every document of the window has exactly one record or reject; answers for others are one reject without document.
 
@@ -67,7 +72,10 @@ def check(
     salvaged = salvage(reply.text)
     answers = _answers(request, salvaged)
     if earlier:
-        answers = {document: [_todays(request.question, answer) for answer in found] for document, found in answers.items()}
+        answers = {
+            document: [_todays(request.question, answer) for answer in found]
+            for document, found in answers.items()
+        }
     source = WindowText(pages or request.window.parts)
     records: list[Record] = []
     rejects: list[Reject] = []
@@ -92,7 +100,9 @@ def check(
 def close_rejects(rejects: Iterable[Reject]) -> tuple[list[Record], list[Reject]]:
     """The end of asking: what was accepted of an answer becomes a record whose other fields have failed; where nothing was, a reject."""
     rejects = list(rejects)
-    return [reject.kept for reject in rejects if reject.kept], [reject for reject in rejects if not reject.kept]
+    return [reject.kept for reject in rejects if reject.kept], [
+        reject for reject in rejects if not reject.kept
+    ]
 
 
 def repair(request: Request, reply: Reply, last: Reject | None) -> str:
@@ -111,7 +121,11 @@ def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str
     answers: dict[str, list[Mapping[str, Any]]] = {}
     for entry in salvaged.entries:
         if document := request.ids.get(_id(entry)):
-            answer = {**entry.value, "record": decode(request.legend, entry.value["record"])} if "record" in entry.value else entry.value
+            answer = (
+                {**entry.value, "record": decode(request.legend, entry.value["record"])}
+                if "record" in entry.value
+                else entry.value
+            )
             if answer not in answers.setdefault(document, []):  # the same said twice is said once
                 answers[document].append(answer)
     return answers
@@ -125,20 +139,26 @@ def _with_last(reject: Reject, last: Reject | None) -> Reject:
 
 
 def _todays(question: Question, answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**answer, "record": only_known(question.fields, answer["record"])} if "record" in answer else answer
+    return (
+        {**answer, "record": only_known(question.fields, answer["record"])} if "record" in answer else answer
+    )
 
 
 def _strays(request: Request, salvaged: Salvaged) -> str:
     """The sentence about ids that name no document of the window; empty when there are none."""
     ids = [shown(_id(entry)) for entry in salvaged.entries if _id(entry) not in request.ids]
-    return f"The reply has entries for ids that were not given: {', '.join(ids[:PROBLEMS_TOLD])}." if ids else ""
+    return (
+        f"The reply has entries for ids that were not given: {', '.join(ids[:PROBLEMS_TOLD])}." if ids else ""
+    )
 
 
 def _id(entry: Entry) -> str:
     return str(entry.value.get("id", "")).strip()
 
 
-def _unanswered(request: Request, reply: Reply, salvaged: Salvaged, found: Sequence[object]) -> tuple[str, str]:
+def _unanswered(
+    request: Request, reply: Reply, salvaged: Salvaged, found: Sequence[object]
+) -> tuple[str, str]:
     """Why a document has no answer, or too many: the reason and a sentence."""
     if found:
         return "duplicate_in_reply", f"The reply has {len(found)} unlike entries for this document; give one."
@@ -148,7 +168,10 @@ def _unanswered(request: Request, reply: Reply, salvaged: Salvaged, found: Seque
         return "truncated", f"The reply broke off after {len(salvaged.entries)} whole entries."
     if not salvaged.found:
         return "invalid_json", 'The reply holds no JSON object {"documents": [...]}.'
-    return "missing_in_reply", f"The reply has no entry for this document. {_strays(request, salvaged)}".strip()
+    return (
+        "missing_in_reply",
+        f"The reply has no entry for this document. {_strays(request, salvaged)}".strip(),
+    )
 
 
 def _lacks(answer: Mapping[str, Any], last: Reject) -> bool:

@@ -56,7 +56,13 @@ def salvage(text: str) -> Salvaged:
         if not lists[-1].whole and text.startswith(_OPENING, lists[-1].end):
             break
     closed = [one for one in lists if one.whole]
-    return closed[-1] if closed else max(lists, key=lambda one: len(one.entries), default=Salvaged((), whole=False, found=False, end=0))
+    return (
+        closed[-1]
+        if closed
+        else max(
+            lists, key=lambda one: len(one.entries), default=Salvaged((), whole=False, found=False, end=0)
+        )
+    )
 
 
 def _entries(text: str, begin: int) -> Salvaged:

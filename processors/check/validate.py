@@ -47,7 +47,9 @@ def top(problem: str) -> str:
     return "" if name == "record" else name
 
 
-def silences(fields: Sequence[Field], value: Mapping[str, Any], answer: Any, place: str = "") -> Iterator[Evidence]:
+def silences(
+    fields: Sequence[Field], value: Mapping[str, Any], answer: Any, place: str = ""
+) -> Iterator[Evidence]:
     """One evidence for each field without a value: null when the answer says so, missing when it does not speak of it."""
     said = answer if isinstance(answer, Mapping) else {}
     for field in fields:

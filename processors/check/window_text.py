@@ -27,17 +27,25 @@ from schemas.text.values import FoundValue, amounts_in, currencies_in, dates_in,
 
 SEAM = "\x00"  # stands between parts, where no value can reach across
 LOOSE_CHARACTERS = 3  # shorter texts are found as they are written, or not at all
-GLUED_CHARACTERS = 6  # a text this long is also found where it is glued to the next word, as PDF columns often are
+GLUED_CHARACTERS = (
+    6  # a text this long is also found where it is glued to the next word, as PDF columns often are
+)
 MOST_PLACES = 500  # of one value that are tried, so that no document makes the check slow
 _IDEOGRAPHS = "\u2e80"  # from here on scripts that put no spaces between words
-LONG_CHARACTERS = 60  # a text this long may have a word or two in another form, also where nothing was misread
+LONG_CHARACTERS = (
+    60  # a text this long may have a word or two in another form, also where nothing was misread
+)
 _NUMERAL = re.compile(r"\d(?<![A-Za-zÀ-ɏ\d]\d)(?<!\d[.,]\d)\d*(?:[.,]\d+)*")
 _YEAR = re.compile(r"(?:19|20)\d\d(?<=\d\.\d{4})(?![.,]?\d)")  # of a date, which else is one numeral: 05.2019
 _MINUS_APART = re.compile(r"(?<!\S)[-−–]\s+$")
 MINUS_CHARACTERS = 4  # a minus and what may stand between it and its number
 _FIGURE = re.compile(r"[0-9OolIS|.,/-]*[0-9][0-9OolIS|.,/-]*")  # a number as OCR may read it
 _MISREAD = str.maketrans("OolIS|", "001151")
-_WIDE = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFF01, 0xFF5F) if not chr(code).isalpha()} | {ord("·"): "."}
+_WIDE = {
+    code: unicodedata.normalize("NFKC", chr(code))
+    for code in range(0xFF01, 0xFF5F)
+    if not chr(code).isalpha()
+} | {ord("·"): "."}
 _AFTER = {  # what may follow a number that stands for a multiple of itself
     Decimal("0.01"): re.compile(r"\s?%"),
     Decimal(10) ** 3: re.compile(r"\s?(?:thousand|k|T€|TEUR|Tsd\.?|mille?|mil)\b"),
@@ -87,7 +95,9 @@ class WindowText:
         The last range holds all others and is searched first, so that what it does not have costs one search.
         """
         hit = self._find_in(ranges[-1], kind, value)
-        nearer = (self._find_in(span, kind, value) for span in dict.fromkeys(ranges) if hit and span != ranges[-1])
+        nearer = (
+            self._find_in(span, kind, value) for span in dict.fromkeys(ranges) if hit and span != ranges[-1]
+        )
         return next((near for near in nearer if near), hit)
 
     def place(self, hit: Hit) -> tuple[Part, int, int]:
@@ -111,7 +121,9 @@ class WindowText:
             return None
         if kind in ("text", "choice"):
             return self._find_text(value, span) or self._find_written(value, span)
-        return self._find_date(value, span) if kind in ("date", "datetime") else self._find_number(value, span)
+        return (
+            self._find_date(value, span) if kind in ("date", "datetime") else self._find_number(value, span)
+        )
 
     def _find_text(self, value: str, span: Span) -> Hit | None:
         """The text as it is, else levelled, else levelled and glued to its neighbour, as columns of a PDF often are."""
@@ -128,18 +140,31 @@ class WindowText:
     def _find_exact(self, value: str, span: Span) -> Hit | None:
         """The text as it is."""
         places = _occurrences(self.text, value, *span)
-        return next((Hit(start, end, "exact") for start in places if self._stands_alone(start, end := start + len(value))), None)
+        return next(
+            (
+                Hit(start, end, "exact")
+                for start in places
+                if self._stands_alone(start, end := start + len(value))
+            ),
+            None,
+        )
 
     def _find_written(self, value: str, span: Span) -> Hit | None:
         """A text in another form: a name in another order, a date, an amount, a currency, or with letters misread."""
         for variant in variants(value):
-            alone = (Hit(*place, "loose") for place in self._loosely(variant, span) if self._stands_alone(*place))
+            alone = (
+                Hit(*place, "loose") for place in self._loosely(variant, span) if self._stands_alone(*place)
+            )
             if hit := next(alone, None):
                 return hit
         days = (self._dates.get(day.value, ()) for day in dates_in(value) if day.text == value)
-        amounts = (self._amounts.get(amount.value, ()) for amount in amounts_in(value) if amount.text == value)
+        amounts = (
+            self._amounts.get(amount.value, ()) for amount in amounts_in(value) if amount.text == value
+        )
         written = chain(days, amounts, [self._currencies.get(value, ())])
-        return next((hit for spans in written for hit in _hits(spans, span)), None) or self._find_misread(value, span)
+        return next((hit for spans in written for hit in _hits(spans, span)), None) or self._find_misread(
+            value, span
+        )
 
     def _find_misread(self, value: str, span: Span) -> Hit | None:
         """A name with initials, or a text with letters misread."""
@@ -156,16 +181,26 @@ class WindowText:
 
     def _may_be_noisy(self, span: Span, characters: int) -> bool:
         """Whether a text so long may stand with other letters in a span: within one document, from OCR unless the text is long."""
-        own = (document for document, (start, end) in self.spans.items() if start <= span[0] and span[1] <= end)
+        own = (
+            document for document, (start, end) in self.spans.items() if start <= span[0] and span[1] <= end
+        )
         return any(characters >= LONG_CHARACTERS or document in self._misread for document in own)
 
     def _find_date(self, value: date, span: Span) -> Hit | None:
         """The date spelled in the same way, else in any form. A moment is loosely proved by its day."""
         if isinstance(value, datetime):
-            return self._find_text(value.isoformat(), span) or next(_hits(self._dates.get(value.date(), ()), span), None)
+            return self._find_text(value.isoformat(), span) or next(
+                _hits(self._dates.get(value.date(), ()), span), None
+            )
         if hit := self._find_exact(value.isoformat(), span):
             return hit
-        return next(chain(_hits(self._dates.get(value, ()), span), _hits(self._numerals.get(value.strftime("%Y%m%d"), ()), span)), None)
+        return next(
+            chain(
+                _hits(self._dates.get(value, ()), span),
+                _hits(self._numerals.get(value.strftime("%Y%m%d"), ()), span),
+            ),
+            None,
+        )
 
     def _find_number(self, value: float | Decimal, span: Span) -> Hit | None:
         """The number spelled in the same way, else the first amount of equal value."""
@@ -173,11 +208,17 @@ class WindowText:
         for spelling in _spellings(abs(number)):
             for hit in _hits(self._numerals.get(spelling, ()), span):
                 if number >= 0:
-                    return replace(hit, grade="exact") if self.quote(hit) == spelling else replace(hit, noisy=True)
+                    return (
+                        replace(hit, grade="exact")
+                        if self.quote(hit) == spelling
+                        else replace(hit, noisy=True)
+                    )
                 if self.text[hit.start - 1 : hit.start] == "-":
                     return Hit(hit.start - 1, hit.end, "exact")
         equal = next(_hits(self._amounts.get(number, ()), span), None)
-        return equal or (self._find_signed(-number, span) if number < 0 else self._find_multiple(number, span))
+        return equal or (
+            self._find_signed(-number, span) if number < 0 else self._find_multiple(number, span)
+        )
 
     def _find_multiple(self, number: Decimal, span: Span) -> Hit | None:
         """A number that is written as per cent, in thousands or millions."""
@@ -206,12 +247,16 @@ class WindowText:
     def _stands_alone(self, start: int, end: int) -> bool:
         """Whether a span is not the inside of a longer word or number."""
         text = self.text
-        return not (_glued(text[start - 1 : start], text[start]) or _glued(text[end - 1], text[end : end + 1]))
+        return not (
+            _glued(text[start - 1 : start], text[start]) or _glued(text[end - 1], text[end : end + 1])
+        )
 
     def _cuts_number(self, start: int, end: int) -> bool:
         """Whether a span begins or ends within a number: words that are glued are still those words, a piece of a number is another."""
         text = self.text
-        return _in_number(text[start - 1 : start], text[start]) or _in_number(text[end - 1], text[end : end + 1])
+        return _in_number(text[start - 1 : start], text[start]) or _in_number(
+            text[end - 1], text[end : end + 1]
+        )
 
     @cached_property
     def _levelled(self) -> FoldedText:
@@ -224,7 +269,11 @@ class WindowText:
 
     def _read_for_figures(self, document: str) -> str:
         text = self.text[slice(*self.spans[document])].translate(_WIDE)
-        return _FIGURE.sub(lambda match: match.group().translate(_MISREAD), text) if document in self._misread else text
+        return (
+            _FIGURE.sub(lambda match: match.group().translate(_MISREAD), text)
+            if document in self._misread
+            else text
+        )
 
     @cached_property
     def _dates(self) -> Mapping[date, list[Span]]:
@@ -238,7 +287,9 @@ class WindowText:
     def _numerals(self) -> Mapping[str, list[Span]]:
         """Every number as it is spelled, also where a unit follows it (`12kg`), but not where a letter goes before (`A4`)."""
         numerals: dict[str, list[Span]] = {}
-        for match in sorted(chain(_NUMERAL.finditer(self._figures), _YEAR.finditer(self._figures)), key=re.Match.start):
+        for match in sorted(
+            chain(_NUMERAL.finditer(self._figures), _YEAR.finditer(self._figures)), key=re.Match.start
+        ):
             numerals.setdefault(match.group(), []).append(match.span())
         return numerals
 

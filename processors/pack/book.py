@@ -29,7 +29,12 @@ HEADING = re.compile(
     re.MULTILINE,
 )
 _LINE = re.compile(r"[^\n]+")
-_EDGES = (re.compile(r"\n[ \t\r]*\n\s*"), re.compile(r"\n+"), re.compile(r"[.!?;]\s+|[。！？；]"), re.compile(r"\s+"))
+_EDGES = (
+    re.compile(r"\n[ \t\r]*\n\s*"),
+    re.compile(r"\n+"),
+    re.compile(r"[.!?;]\s+|[。！？；]"),
+    re.compile(r"\s+"),
+)
 
 Count = Callable[[str], int]
 Span = tuple[int, int]
@@ -49,7 +54,11 @@ class Book:
     @cached_property
     def rows(self) -> list[int]:
         """Where each line begins that looks like a row of a table."""
-        return [at + row.start for at, part in zip(self.offsets, self.parts, strict=False) for row in rows_in(part.text)]
+        return [
+            at + row.start
+            for at, part in zip(self.offsets, self.parts, strict=False)
+            for row in rows_in(part.text)
+        ]
 
     @cached_property
     def headings(self) -> list[Span]:
@@ -98,7 +107,11 @@ class Book:
         """Where the last whole lines before an offset begin that have at most so many tokens together."""
         start, left = offset, room
         for begin, end in self._lines_back(offset):
-            left -= count(self._text(begin, end)) + 1 + PAGE_MARK_TOKENS * (self.page_at(begin) != self.page_at(start))
+            left -= (
+                count(self._text(begin, end))
+                + 1
+                + PAGE_MARK_TOKENS * (self.page_at(begin) != self.page_at(start))
+            )
             if left < PAGE_MARK_TOKENS:
                 break
             start = begin
@@ -124,7 +137,11 @@ class Book:
         if first is None:
             return None
         above = next(self._lines_back(first[0]), None)
-        return above if above and above[1] - above[0] <= LONGEST_COLUMNS and len(self._text(*above).split()) > 1 else None
+        return (
+            above
+            if above and above[1] - above[0] <= LONGEST_COLUMNS and len(self._text(*above).split()) > 1
+            else None
+        )
 
     def _is_row(self, begin: int) -> bool:
         at = bisect_left(self.rows, begin)

@@ -11,7 +11,9 @@ from math import sqrt
 FIRST_FACTOR = 1.25  # before anything is learned: no text of the corpus beyond 2,000 tokens has more than 1.24 times its estimate
 LEAST = 5  # bills from which something is learned
 RECENT = 100  # bills that are remembered; what a folder holds changes
-DEVIATIONS = 3  # beyond the mean; on the corpus in 180 random orders no window of 11,000 was refused after 20 bills
+DEVIATIONS = (
+    3  # beyond the mean; on the corpus in 180 random orders no window of 11,000 was refused after 20 bills
+)
 MARGIN = 0.02
 
 
@@ -23,12 +25,18 @@ class Calibration:
 
     def learn(self, estimated: int, billed: int) -> Calibration:
         """This, and one more bill. One without tokens says nothing."""
-        return Calibration((*self.seen, (estimated, billed))[-RECENT:]) if estimated > 0 and billed > 0 else self
+        return (
+            Calibration((*self.seen, (estimated, billed))[-RECENT:]) if estimated > 0 and billed > 0 else self
+        )
 
     @property
     def mean(self) -> float:
         """Billed tokens by estimated ones; 1 while too little is known."""
-        return sum(billed for _, billed in self.seen) / sum(one for one, _ in self.seen) if len(self.seen) >= LEAST else 1.0
+        return (
+            sum(billed for _, billed in self.seen) / sum(one for one, _ in self.seen)
+            if len(self.seen) >= LEAST
+            else 1.0
+        )
 
     @property
     def factor(self) -> float:
@@ -40,5 +48,8 @@ class Calibration:
         if len(self.seen) < LEAST:
             return FIRST_FACTOR
         mean = self.mean
-        spread = sqrt(sum(one * (billed / one - mean) ** 2 for one, billed in self.seen) / sum(one for one, _ in self.seen))
+        spread = sqrt(
+            sum(one * (billed / one - mean) ** 2 for one, billed in self.seen)
+            / sum(one for one, _ in self.seen)
+        )
         return mean + DEVIATIONS * spread * sqrt(1 + LEAST / len(self.seen)) + MARGIN

@@ -18,9 +18,13 @@ from processors.pack.book import PAGE_MARK_TOKENS, Book, Count, Span
 from schemas.pipeline import Part, Window
 
 OVERLAP_TOKENS = 150  # of the end of a piece that are shown again before the next; 0 for none
-CONTEXT_TOKENS = 120  # of the first lines of the document that go before every later piece; 0 for no context at all
+CONTEXT_TOKENS = (
+    120  # of the first lines of the document that go before every later piece; 0 for no context at all
+)
 MOST_ASIDE = 10  # overlap and context each take at most one part in so many of a window
-PIECE_REPLY_TOKENS = 8_000  # most that a reply about one piece is let grow by its rows: 200 s at 40 tokens a second
+PIECE_REPLY_TOKENS = (
+    8_000  # most that a reply about one piece is let grow by its rows: 200 s at 40 tokens a second
+)
 LAST_PART = 4  # the cut lies in the last one of so many parts of a full window
 
 
@@ -39,7 +43,12 @@ def room(max_tokens: int, reply_tokens: int, row_tokens: int, marks: int) -> Roo
     reply = max(reply_tokens, min(PIECE_REPLY_TOKENS, max_tokens // 3)) if row_tokens else reply_tokens
     tokens = max_tokens - reply - marks
     aside = tokens // MOST_ASIDE
-    return Room(tokens, max(1, reply // row_tokens) if row_tokens else 0, min(OVERLAP_TOKENS, aside), min(CONTEXT_TOKENS, aside))
+    return Room(
+        tokens,
+        max(1, reply // row_tokens) if row_tokens else 0,
+        min(OVERLAP_TOKENS, aside),
+        min(CONTEXT_TOKENS, aside),
+    )
 
 
 def has_many_rows(parts: Sequence[Part], space: Room) -> bool:
@@ -48,7 +57,9 @@ def has_many_rows(parts: Sequence[Part], space: Room) -> bool:
     return 0 < space.rows < lines and len(Book(parts).rows) > space.rows
 
 
-def cut(parts: Sequence[Part], count: Count, space: Room, marks: int, gaps: Iterable[Span] = ()) -> Iterator[Window]:
+def cut(
+    parts: Sequence[Part], count: Count, space: Room, marks: int, gaps: Iterable[Span] = ()
+) -> Iterator[Window]:
     """Windows over a document whose whole pages are `parts`, or over gaps in it. `marks` are the tokens of a document's marks."""
     book = Book(parts)
     for start, end in gaps or [(0, book.offsets[-1])]:
@@ -148,7 +159,13 @@ def _furthest(book: Book, start: int, tokens: int, count: Count) -> int:
             continue
         left = tokens - (part.tokens - count(part.shown))
         fitting = _fitting(part.text, 0, left, count) if left > 0 else 0
-        return begin + fitting if begin + fitting > start else min(start + 1, book.offsets[-1]) if part.text else end
+        return (
+            begin + fitting
+            if begin + fitting > start
+            else min(start + 1, book.offsets[-1])
+            if part.text
+            else end
+        )
     return book.offsets[-1]
 
 

@@ -13,7 +13,10 @@ from heapq import heapify, heappop, heappush
 
 PLACES = 100  # in a window, when nobody says how many documents it may have: so many short documents ...
 PLACES_OF_ONE = 5  # ... and 20 of any length, since mixing up grows with what is read and written, and not with the number alone
-PLACE_TOKENS, PLACE_REPLY_TOKENS = 500, 60  # a document takes a place for so many tokens of text, or of the reply about it
+PLACE_TOKENS, PLACE_REPLY_TOKENS = (
+    500,
+    60,
+)  # a document takes a place for so many tokens of text, or of the reply about it
 LOOK = 100  # groups that are tried for a document, so that a folder of a million is planned in seconds
 
 
@@ -62,7 +65,13 @@ class Group:
     def room(self, frame: Frame) -> int:
         """Tokens that a further document may have, its reply included; none when there is no place for one."""
         full = self.places >= frame.max_places
-        return 0 if full else min(frame.max_tokens - self.tokens - self.reply_tokens, frame.max_documents_tokens - self.tokens)
+        return (
+            0
+            if full
+            else min(
+                frame.max_tokens - self.tokens - self.reply_tokens, frame.max_documents_tokens - self.tokens
+            )
+        )
 
     def takes(self, size: Size, frame: Frame) -> bool:
         """Whether there is room for a document."""
@@ -125,7 +134,9 @@ def even(sizes: Sequence[Size], frame: Frame, number: int) -> list[Group]:
 
 def _places(rooms: Sequence[tuple[int, int]], size: Size) -> Iterator[int]:
     """Where in `rooms` to look for a place: from where the document fits alone, and at once from where it fits with its reply."""
-    alone, both = (bisect_left(rooms, (tokens, 0)) for tokens in (size.tokens, size.tokens + size.reply_tokens))
+    alone, both = (
+        bisect_left(rooms, (tokens, 0)) for tokens in (size.tokens, size.tokens + size.reply_tokens)
+    )
     yield from range(alone, min(both, alone + LOOK))
     yield from range(both, min(len(rooms), both + LOOK))
 

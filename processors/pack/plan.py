@@ -13,7 +13,10 @@ from heapq import heapreplace
 from typing import NamedTuple
 
 ASIDE = 0.05  # of what the documents alone cost to read: most that their marks, instructions and questions may cost for shorter waiting ...
-SPARE_TOKENS, LONG_S = 10_000, 60.0  # ... or, where one would wait for over a minute, so many tokens: a cent with kimi-k2.6
+SPARE_TOKENS, LONG_S = (
+    10_000,
+    60.0,
+)  # ... or, where one would wait for over a minute, so many tokens: a cent with kimi-k2.6
 SLOWER = 0.05  # share of the time below which more windows are not worth their tokens
 FIRST_TOKEN_S = 0.5  # from sending to the first token of the reply; nobody documents it, assumed 2026-11
 PREFILL_TOKENS_PER_S = 8_000.0  # how fast a prompt is read; assumed as well
@@ -27,7 +30,9 @@ class Terms:
 
     prices_usd: tuple[float, float, float]  # per million tokens: fresh, cached, out; all 0 when none is known
     tokens_per_second: float  # of one reply
-    limits: tuple[int, int, int, int]  # calls in flight, requests and tokens a minute, tokens a day; 0 for none
+    limits: tuple[
+        int, int, int, int
+    ]  # calls in flight, requests and tokens a minute, tokens a day; 0 for none
     live: bool = True  # False in batches, which answer when they like
 
     def usd(self, prompt: float, cached: float, reply: float) -> float:
@@ -68,10 +73,15 @@ def cost(windows: Sequence[Sequence[Call]], terms: Terms, scale: float = 1.0) ->
     `scale` is what is expected of tokens that were counted on the safe side; the worst case and the pace take them as they are.
     """
     calls = [call for window in windows for call in window]
-    safe, cached, reply, limit = (sum(column) for column in zip(*calls, strict=True)) if calls else (0, 0, 0, 0)
+    safe, cached, reply, limit = (
+        (sum(column) for column in zip(*calls, strict=True)) if calls else (0, 0, 0, 0)
+    )
     prompt, cached = round(scale * safe), round(scale * cached)
     work = [sum(_seconds(call, terms) for call in window) for window in windows]
-    ended_s = max(_makespan_s(work, terms.limits[0]), _last_leaves_s(len(calls), safe + limit, terms) + min(work, default=0.0))
+    ended_s = max(
+        _makespan_s(work, terms.limits[0]),
+        _last_leaves_s(len(calls), safe + limit, terms) + min(work, default=0.0),
+    )
     usd = terms.usd(prompt, cached, reply)
     return Cost(len(calls), prompt, cached, reply, usd, terms.usd(safe, 0, limit), ended_s / MINUTE_S)
 
@@ -84,7 +94,9 @@ class Work:
     tokens: int  # marks included
     marks: int
     longest: int
-    questions: tuple[tuple[int, int, int], ...]  # tokens beside the documents in a window; of the reply about a document; its limit
+    questions: tuple[
+        tuple[int, int, int], ...
+    ]  # tokens beside the documents in a window; of the reply about a document; its limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,10 @@ def choose(work: Work, fewest: int, terms: Terms) -> Choice:
     if not terms.live:
         return Choice(fewest, "the fewest, since a batch has no hurry")
     most = _most(work, fewest, terms)
-    times = {windows: _time_s(work, windows, terms) for windows in _candidates(fewest, most, terms.limits[0] or work.documents)}
+    times = {
+        windows: _time_s(work, windows, terms)
+        for windows in _candidates(fewest, most, terms.limits[0] or work.documents)
+    }
     windows = min(number for number, time_s in times.items() if time_s <= (1 + SLOWER) * min(times.values()))
     if windows > fewest:
         dearer = _weight(work, windows, terms) / _weight(work, fewest, terms) - 1
@@ -148,21 +163,30 @@ def _time_s(work: Work, windows: int, terms: Terms) -> float:
     each_s = _seconds(even, terms) + sum(
         _seconds(Call(overhead, 0, reply * most_documents, 0), terms) for overhead, reply, _ in work.questions
     )
-    charged = sum(windows * overhead + work.tokens + work.documents * limit for overhead, _, limit in work.questions)
+    charged = sum(
+        windows * overhead + work.tokens + work.documents * limit for overhead, _, limit in work.questions
+    )
     rounds = -(-windows // min(terms.limits[0] or windows, windows))
     return max(rounds * each_s, _last_leaves_s(windows * len(work.questions), charged, terms) + each_s)
 
 
 def _seconds(call: Call, terms: Terms) -> float:
     """How long a call takes. What is cached is read at once."""
-    return FIRST_TOKEN_S + (call.prompt - call.cached) / PREFILL_TOKENS_PER_S + call.reply / terms.tokens_per_second
+    return (
+        FIRST_TOKEN_S
+        + (call.prompt - call.cached) / PREFILL_TOKENS_PER_S
+        + call.reply / terms.tokens_per_second
+    )
 
 
 def _last_leaves_s(calls: int, charged_tokens: int, terms: Terms) -> float:
     """When the last call may leave, as far as requests and tokens a minute and tokens a day go."""
     _, rpm, tpm, tpd = terms.limits
     amounts = ((calls, rpm, MINUTE_S), (charged_tokens, tpm, MINUTE_S), (charged_tokens, tpd, DAY_S))
-    return max((period_s * ((amount - 1) // most) for amount, most, period_s in amounts if most and amount), default=0.0)
+    return max(
+        (period_s * ((amount - 1) // most) for amount, most, period_s in amounts if most and amount),
+        default=0.0,
+    )
 
 
 def _makespan_s(work_s: Iterable[float], in_flight: int) -> float:

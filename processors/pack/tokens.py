@@ -52,7 +52,25 @@ _KINDS = sorted([
 WORD_RATE = 1.42  # a Latin word, ...
 LONG_RATES = {"aaaaa": 0.4, "AAA": 0.33}  # ... more when it is long, or in capitals, ...
 ENGLISH = tuple(
-    f" {word} " for word in ("the", "of", "and", "to", "in", "for", "is", "that", "with", "on", "by", "be", "or", "this", "a", "as")
+    f" {word} "
+    for word in (
+        "the",
+        "of",
+        "and",
+        "to",
+        "in",
+        "for",
+        "is",
+        "that",
+        "with",
+        "on",
+        "by",
+        "be",
+        "or",
+        "this",
+        "a",
+        "as",
+    )
 )
 ENGLISH_RATE = -2.3  # ... less where the text has these: English words are mostly whole in the vocabulary, those of other languages are not
 SCRIPT_RATES = {"H": 0.75, "L": 1.5, "K": 1.19, "G": 0.62, "I": 2.13, "S": 2.41}
@@ -97,7 +115,9 @@ def rough(text: str) -> int:
     kinds = text.translate(_KIND_OF)
     words = len(kinds.translate(_APART).split()) + kinds.count("aA")
     latin = WORD_RATE * words + _counted(kinds, LONG_RATES) + ENGLISH_RATE * sum(map(text.count, ENGLISH))
-    others = _counted(kinds, SCRIPT_RATES) + sum(rate * len(pattern.findall(kinds)) for pattern, rate in RATES)
+    others = _counted(kinds, SCRIPT_RATES) + sum(
+        rate * len(pattern.findall(kinds)) for pattern, rate in RATES
+    )
     return max(math.ceil(max(latin, words) + others), 1 if text else 0)
 
 
@@ -135,12 +155,17 @@ def _exact(vocabulary: bytes) -> Count:
 
 def _ranks(vocabulary: bytes) -> dict[bytes, int]:
     try:
-        ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in vocabulary.splitlines() if line)}
+        ranks = {
+            base64.b64decode(token): int(rank)
+            for token, rank in (line.split() for line in vocabulary.splitlines() if line)
+        }
     except ValueError:
         ranks = {}
     if any(bytes([byte]) not in ranks for byte in range(256)):
         message = "The file that should be the Kimi vocabulary is not one."
-        raise SettingsError(message, about="tokenizer", next_step="Remove it and run `octavo doctor --fetch-tokenizer`.")
+        raise SettingsError(
+            message, about="tokenizer", next_step="Remove it and run `octavo doctor --fetch-tokenizer`."
+        )
     return ranks
 
 

@@ -21,7 +21,9 @@ from schemas.pipeline import Page, Part, Role, Window
 DOCUMENT_MARK_TOKENS = 4  # "<<285612>>" and its newline, counted with the Kimi vocabulary, 2026-11-23
 OPEN_WINDOWS = 8  # windows that wait for a document that fits
 
-Extent = tuple[str, Role, int]  # document, whether all of it is shown or a piece or a summary, and where that begins
+Extent = tuple[
+    str, Role, int
+]  # document, whether all of it is shown or a piece or a summary, and where that begins
 
 __all__ = [
     "DOCUMENT_MARK_TOKENS", "PAGE_MARK_TOKENS", "PLACES", "ROLE_TOKENS", "VOCABULARY_SHA256", "Bounds", "Calibration", "Call", "Choice",
@@ -81,7 +83,9 @@ def windows(pages: Iterable[Page], count: Count, bounds: Bounds) -> Iterator[Win
             waiting.append(place := _Open())
         place.add(parts, size)
         if place.documents == bounds.max_documents or len(waiting) > OPEN_WINDOWS:
-            fullest = max(waiting, key=lambda window: (window.documents == bounds.max_documents, window.tokens))
+            fullest = max(
+                waiting, key=lambda window: (window.documents == bounds.max_documents, window.tokens)
+            )
             waiting.remove(fullest)
             yield fullest.close()
     yield from (window.close() for window in waiting)
@@ -95,7 +99,19 @@ def whole(pages: Sequence[Page], count: Count) -> list[Part]:
 def _part(page: Page, pages: int, count: Count) -> Part:
     tokens = _page_tokens(page, pages, count)
     text = page.text
-    return Part(page.document, page.number, pages, 0, len(text), text, tokens, page.image_px, page.image, page.text_from, page.repeated)
+    return Part(
+        page.document,
+        page.number,
+        pages,
+        0,
+        len(text),
+        text,
+        tokens,
+        page.image_px,
+        page.image,
+        page.text_from,
+        page.repeated,
+    )
 
 
 def size_of(parts: Sequence[Part]) -> int:
@@ -105,7 +121,12 @@ def size_of(parts: Sequence[Part]) -> int:
 
 def tokens_of(text_tokens: int, pages: int, images_px: Iterable[tuple[int, int]] = ()) -> int:
     """Tokens of a document in a window, marks included, from what is known without its text."""
-    return DOCUMENT_MARK_TOKENS + page_mark(pages) * pages + text_tokens + sum(image_tokens(*size) for size in images_px)
+    return (
+        DOCUMENT_MARK_TOKENS
+        + page_mark(pages) * pages
+        + text_tokens
+        + sum(image_tokens(*size) for size in images_px)
+    )
 
 
 def window_of(parts: Sequence[Part]) -> Window:
@@ -121,16 +142,22 @@ def halves(window: Window) -> list[Window]:
     """
     if len(window.documents) > 1:
         first = frozenset(window.documents[: len(window.documents) // 2])
-        sides = [[part for part in window.parts if (part.document in first) is side] for side in (True, False)]
+        sides = [
+            [part for part in window.parts if (part.document in first) is side] for side in (True, False)
+        ]
         return list(map(window_of, sides))
     own = [replace(part, role="piece") for part in window.parts if part.role in ("whole", "piece")]
     beside = [part for part in window.parts if part.role in ("context", "columns")]
     again = [part for part in window.parts if part.role == "again"]
     middle = len(own) // 2
-    return [window_of([*beside, *again, *own[:middle]]), window_of([*beside, *own[middle:]])] if middle else []
+    return (
+        [window_of([*beside, *again, *own[:middle]]), window_of([*beside, *own[middle:]])] if middle else []
+    )
 
 
-def rest(pages: Sequence[Page], seen: Sequence[Sequence[Part]], count: Count, bounds: Bounds) -> tuple[list[int], list[Window]]:
+def rest(
+    pages: Sequence[Page], seen: Sequence[Sequence[Part]], count: Count, bounds: Bounds
+) -> tuple[list[int], list[Window]]:
     """What other windows, of which the parts are given, show of a document.
 
     Gives the numbers of the fewest of them that show as much as all, in reading order, and windows over what they leave.
@@ -144,7 +171,11 @@ def shown(parts: Sequence[Part], pages: Sequence[Page], count: Count) -> list[Pa
     """Parts of a document that were stored without their text, with it."""
     if all(one.role == "whole" for one in parts):
         return whole(pages, count)
-    own = {number: _part(pages[number - 1], len(pages), count) for number in {one.page for one in parts} if number <= len(pages)}
+    own = {
+        number: _part(pages[number - 1], len(pages), count)
+        for number in {one.page for one in parts}
+        if number <= len(pages)
+    }
     return [sliced(own[one.page], one.start, one.end, one.role, count) for one in parts if one.page in own]
 
 

@@ -28,7 +28,10 @@ import pyarrow as pa
 _THREADS = 2
 _BATCH_ROWS = 2_048  # rows fetched at once: one vector of DuckDB, so that a cap is noticed early
 _GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"  # white space and comments
-_EXPLAIN = re.compile(rf"{_GAP}*EXPLAIN{_GAP}+(?:ANALYZE{_GAP}+)?(?:\(\s*(?:FORMAT|ANALYZE)\b[^()]*\))?", re.IGNORECASE | re.DOTALL)
+_EXPLAIN = re.compile(
+    rf"{_GAP}*EXPLAIN{_GAP}+(?:ANALYZE{_GAP}+)?(?:\(\s*(?:FORMAT|ANALYZE)\b[^()]*\))?",
+    re.IGNORECASE | re.DOTALL,
+)
 _END = re.compile(rf"(?:;|{_GAP})*$", re.DOTALL)
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
@@ -53,8 +56,18 @@ def main() -> None:
     try:
         connection = _open(order["database"], order["memory_bytes"])
         _answer(connection, order, out)
-    except (duckdb.Error, Refused, RuntimeError, MemoryError, OSError, pa.ArrowException, UnicodeError) as error:
-        _tell(out, error=_sentence(error))  # OSError: so come DuckDB's errors when they happen while rows are fetched
+    except (
+        duckdb.Error,
+        Refused,
+        RuntimeError,
+        MemoryError,
+        OSError,
+        pa.ArrowException,
+        UnicodeError,
+    ) as error:
+        _tell(
+            out, error=_sentence(error)
+        )  # OSError: so come DuckDB's errors when they happen while rows are fetched
 
 
 def _limit(memory_bytes: int, time_s: float) -> None:
@@ -72,7 +85,9 @@ def _limit(memory_bytes: int, time_s: float) -> None:
 
 def _open(database: str, memory_bytes: int) -> duckdb.DuckDBPyConnection:
     """Half of the memory is for DuckDB: it then ends with a sentence more often than the kernel ends it without one."""
-    connection = duckdb.connect(database, read_only=True, config={**_CONFIG, "memory_limit": f"{memory_bytes // 2}B"})
+    connection = duckdb.connect(
+        database, read_only=True, config={**_CONFIG, "memory_limit": f"{memory_bytes // 2}B"}
+    )
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -105,7 +120,9 @@ def the_select(connection: duckdb.DuckDBPyConnection, text: str) -> str:
     kind, query = statements[0].type, statements[0].query
     if explain := _EXPLAIN.match(query):
         return explain[0] + the_select(connection, query[explain.end() :])
-    if kind == duckdb.StatementType.SELECT or (kind == duckdb.StatementType.MULTI and _is_pivot(connection, query)):
+    if kind == duckdb.StatementType.SELECT or (
+        kind == duckdb.StatementType.MULTI and _is_pivot(connection, query)
+    ):
         return query
     what = "does more" if kind == duckdb.StatementType.MULTI else f"is {kind.name}"
     raise Refused(f"Only SELECT is run here, and this {what}.")
@@ -122,7 +139,9 @@ def _is_pivot(connection: duckdb.DuckDBPyConnection, query: str) -> bool:
         return False
 
 
-def capped(batches: Iterable[pa.RecordBatch], rows: int, size_bytes: int) -> tuple[list[pa.RecordBatch], bool]:
+def capped(
+    batches: Iterable[pa.RecordBatch], rows: int, size_bytes: int
+) -> tuple[list[pa.RecordBatch], bool]:
     """The batches up to so many rows and bytes together, and whether that is all of them."""
     kept: list[pa.RecordBatch] = []
     for batch in batches:

@@ -30,7 +30,12 @@ from schemas.errors import SettingsError
 Format = Literal["table", "json", "csv", "parquet"]
 
 _GUARD = Path(__file__).with_name("guard.py")
-_HARMLESS = ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")  # what the child keeps of our environment; never a key
+_HARMLESS = (
+    "PATH",
+    "LANG",
+    "LD_LIBRARY_PATH",
+    "SYSTEMROOT",
+)  # what the child keeps of our environment; never a key
 _TRUNCATED = b"octavo.truncated"
 _SHOWN_ROWS = 1_000  # rows that a table on a terminal has at most
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -56,13 +61,19 @@ def select(folder: Path, statement: str, limits: QueryLimits | None = None) -> p
     limits = limits or QueryLimits()
     database = folder / "warehouse.duckdb"
     if not database.exists():
-        raise SettingsError(f"There is no warehouse in {folder}.", about=str(folder), next_step="Run octavo run first.")
+        raise SettingsError(
+            f"There is no warehouse in {folder}.", about=str(folder), next_step="Run octavo run first."
+        )
     order = {"database": str(database.resolve()), "statement": statement, **asdict(limits)}
     outcome, rows = _run(json.dumps(order).encode(), limits)
     if "error" in outcome:
         raise SettingsError(_sentence(outcome["error"]), about=statement, next_step=_next_step(**outcome))
     table = pa.ipc.open_stream(rows).read_all()
-    return table if outcome["whole"] else table.replace_schema_metadata({_TRUNCATED: _cut(table, limits).encode()})
+    return (
+        table
+        if outcome["whole"]
+        else table.replace_schema_metadata({_TRUNCATED: _cut(table, limits).encode()})
+    )
 
 
 def truncation(table: pa.Table) -> str:
@@ -70,7 +81,9 @@ def truncation(table: pa.Table) -> str:
     return str((table.schema.metadata or {}).get(_TRUNCATED, b"").decode())
 
 
-_MISSING = re.compile(r"""(.*?Table with name "?(.+?)"? does not exist!)( Did you mean .*)?""")  # DuckDB guesses its own tables: pg_index
+_MISSING = re.compile(
+    r"""(.*?Table with name "?(.+?)"? does not exist!)( Did you mean .*)?"""
+)  # DuckDB guesses its own tables: pg_index
 _LESS = "Ask for less at once: fewer columns, WHERE, LIMIT."
 _NEXT_STEPS = {
     "One statement": "Write one SELECT.",
@@ -155,14 +168,21 @@ def _write_parquet(table: pa.Table, stream: BinaryIO) -> None:
     try:
         pq.write_table(table, stream, compression="zstd")
     except pa.ArrowNotImplementedError as error:
-        raise SettingsError(f"Parquet cannot hold this result: {error}.", next_step="Cast the column to VARCHAR.") from error
+        raise SettingsError(
+            f"Parquet cannot hold this result: {error}.", next_step="Cast the column to VARCHAR."
+        ) from error
 
 
 def _write_csv(table: pa.Table, text: io.TextIOWrapper) -> None:
     """A heading and a line a row. Null is nothing, an empty text is two quotes, as PostgreSQL has it."""
     text.write(_csv_line([_csv_text(_harmless(name)) for name in table.column_names]))
     for row in _rows(table):
-        cells = (_csv_text(_harmless(value) if isinstance(value, str) else _plain(value)) if value is not None else "" for value in row)
+        cells = (
+            _csv_text(_harmless(value) if isinstance(value, str) else _plain(value))
+            if value is not None
+            else ""
+            for value in row
+        )
         text.write(_csv_line(list(cells)))
 
 
@@ -191,7 +211,13 @@ def _write_json(table: pa.Table, text: io.TextIOWrapper) -> None:
 
 def _json(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(str(key), ensure_ascii=False)}: {_json(one)}" for key, one in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(
+                f"{json.dumps(str(key), ensure_ascii=False)}: {_json(one)}" for key, one in value.items()
+            )
+            + "}"
+        )
     if type(value) in (list, tuple):  # subtle: an interval is a tuple too, with names
         return "[" + ", ".join(map(_json, value)) + "]"
     if isinstance(value, Decimal):
@@ -219,14 +245,19 @@ def _plain(value: Any) -> str:
 def _write_table(table: pa.Table, text: io.TextIOWrapper) -> None:
     """As wide as the terminal; columns that do not fit are named below. A pipe has no width. What EXPLAIN draws keeps its lines."""
     if table.column_names == ["explain_key", "explain_value"]:
-        text.writelines(_CONTROLS.sub("\ufffd", line) + "\n" for line in "\n".join(table["explain_value"].to_pylist()).splitlines())
+        text.writelines(
+            _CONTROLS.sub("\ufffd", line) + "\n"
+            for line in "\n".join(table["explain_value"].to_pylist()).splitlines()
+        )
         return
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    width = shutil.get_terminal_size((120, 24)).columns if text.isatty() or "COLUMNS" in os.environ else _NO_WIDTH
+    width = (
+        shutil.get_terminal_size((120, 24)).columns if text.isatty() or "COLUMNS" in os.environ else _NO_WIDTH
+    )
     shown = table.select(range(min(table.num_columns, max(1, width // _COLUMN_WIDTH)))).slice(0, _SHOWN_ROWS)
     cells = [[None if value is None else _visible(_plain(value)) for value in row] for row in _rows(shown)]
     most = _cell_width([[_visible(name) for name in shown.column_names], *cells], width)
@@ -248,7 +279,14 @@ def _cell_width(rows: list[list[str | None]], width: int) -> int:
 
     widths = [max(cell_len(cell or "null") for cell in column) for column in zip(*rows, strict=True)]
     room = width - 3 * len(widths)  # three spaces between columns
-    return next((most for most in range(min(width, max(widths, default=1)), 1, -1) if sum(min(one, most) for one in widths) <= room), 1)
+    return next(
+        (
+            most
+            for most in range(min(width, max(widths, default=1)), 1, -1)
+            if sum(min(one, most) for one in widths) <= room
+        ),
+        1,
+    )
 
 
 def _footnotes(table: pa.Table, shown: pa.Table) -> Iterator[str]:

@@ -15,7 +15,9 @@ from schemas.errors import DocumentError
 from schemas.pipeline import Properties, TextFrom
 
 RENDER_DPI = 150  # legible to vision models at 74-435 KB a page, measured 2026-11
-RENDER_SIDE_PX = 2048  # longest side of a picture that is sent; larger ones are scaled down by the provider anyway
+RENDER_SIDE_PX = (
+    2048  # longest side of a picture that is sent; larger ones are scaled down by the provider anyway
+)
 JPEG_QUALITY = 80  # 4 to 20 times faster than PNG and half its size, measured 2026-11
 
 
@@ -31,9 +33,13 @@ class ReadLimits:
     memory_bytes: int = 1 << 30  # address space of a worker
     max_file_bytes: int = 200_000_000
     max_pages: int = 2_000
-    max_cells: int = 10_000_000  # rows x columns between the first and the last filled cell of a sheet: 32 bytes each
+    max_cells: int = (
+        10_000_000  # rows x columns between the first and the last filled cell of a sheet: 32 bytes each
+    )
     max_pixels: int = 50_000_000  # width x height of one picture
-    max_unpacked_bytes: int = 200_000_000  # declared by a zip container, all entries; and what all files inside a file add to it
+    max_unpacked_bytes: int = (
+        200_000_000  # declared by a zip container, all entries; and what all files inside a file add to it
+    )
     max_entry_bytes: int = 60_000_000  # one entry of a zip container, counted while inflating
     max_entries: int = 10_000  # in a zip container; and files inside a file, however deep
     max_depth: int = 64  # folders below the inbox
@@ -41,7 +47,9 @@ class ReadLimits:
     workers: int = field(default_factory=lambda: min(os.cpu_count() or 1, 4))
     ocr_workers: int = field(default_factory=lambda: min(os.cpu_count() or 1, 2))
     ocr_timeout_s: float = 60.0  # wall time for one page
-    ocr_memory_bytes: int = 2 << 30  # address space; 0.8 GB of it resident on a page of 1200 x 1600, measured 2026-11
+    ocr_memory_bytes: int = (
+        2 << 30
+    )  # address space; 0.8 GB of it resident on a page of 1200 x 1600, measured 2026-11
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +114,9 @@ class PictureReader(FormatReader, Protocol):
 class PlaceReader(FormatReader, Protocol):
     """One that knows where words stand on a page."""
 
-    def boxes(self, source: Source, number: int, start: int, end: int, /) -> Sequence[tuple[float, float, float, float]]:
+    def boxes(
+        self, source: Source, number: int, start: int, end: int, /
+    ) -> Sequence[tuple[float, float, float, float]]:
         """Where characters `start` to `end` of page `number`, from 1, stand: left, bottom, right, top in points."""
         ...
 
@@ -124,7 +134,9 @@ def clean(text: str) -> str:
     'a\nb\ufffd'
     """
     text = text.replace("\r\n", "\n")
-    if not text.replace("\n", "").replace("\xa0", "").replace("\t", "").isprintable():  # else nothing to replace: five times faster
+    if (
+        not text.replace("\n", "").replace("\xa0", "").replace("\t", "").isprintable()
+    ):  # else nothing to replace: five times faster
         text = _CONTROLS.sub("\ufffd", _LINE_ENDS.sub("\n", text))
     text = "\n".join([line.rstrip(" \t\u3000") for line in text.split("\n")])
     return (_MANY_BLANKS.sub("\n\n", text) if "\n\n\n" in text else text).strip("\n")

@@ -23,7 +23,11 @@ IGNORE_FILE = ".octavoignore"  # in the inbox: a pattern a line, matched against
 _UNSAFE = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 _KINDS = (
-    (stat.S_ISLNK, "symlink", "It is a symbolic link; links are not followed. Put the file itself into the inbox."),
+    (
+        stat.S_ISLNK,
+        "symlink",
+        "It is a symbolic link; links are not followed. Put the file itself into the inbox.",
+    ),
     (stat.S_ISFIFO, "fifo", "It is a named pipe and holds no file."),
     (stat.S_ISSOCK, "socket", "It is a socket and holds no file."),
     (stat.S_ISCHR, "device", "It is a device and holds no file."),
@@ -38,7 +42,9 @@ class FoundFile:
     inbox: bytes
     path_bytes: bytes  # below the inbox, as the file system has it
     size_bytes: int
-    known: str = ""  # SHA-256 under which the caller has its pages already; the same bytes are not parsed again
+    known: str = (
+        ""  # SHA-256 under which the caller has its pages already; the same bytes are not parsed again
+    )
     copy: bytes = b""  # file on this machine that holds its bytes, where the inbox is on another
 
     @property
@@ -52,10 +58,14 @@ class FoundFile:
         return b"://" in self.inbox
 
 
-Sight = FoundFile | Document | list[bytes] | None  # a file, a refusal, the sorted paths in a folder, or None for what has no row
+Sight = (
+    FoundFile | Document | list[bytes] | None
+)  # a file, a refusal, the sorted paths in a folder, or None for what has no row
 
 
-def walk(inbox: Path, max_file_bytes: int, max_depth: int, skip: Path | None = None) -> Iterator[FoundFile | Document]:
+def walk(
+    inbox: Path, max_file_bytes: int, max_depth: int, skip: Path | None = None
+) -> Iterator[FoundFile | Document]:
     """Every path below `inbox` once, except the folder `skip` (our own output). Raises SettingsError when `inbox` is no folder."""
     root = os.fsencode(inbox)
     if not inbox.is_dir():
@@ -65,12 +75,18 @@ def walk(inbox: Path, max_file_bytes: int, max_depth: int, skip: Path | None = N
         os.scandir(root).close()
     except OSError as error:  # trouble of a disk or a share; what lay there is not known to be gone
         message = f"The folder {display(root)} cannot be listed: {error.strerror}."
-        raise SettingsError(message, about="inbox", next_step="Check its permissions and whether it is mounted, then run again.") from error
+        raise SettingsError(
+            message,
+            about="inbox",
+            next_step="Check its permissions and whether it is mounted, then run again.",
+        ) from error
     own = os.path.realpath(os.fsencode(skip)) if skip else None
     return descend(lambda path: _look(root, path, max_file_bytes, own), _patterns(inbox), max_depth)
 
 
-def descend(look: Callable[[bytes], Sight], patterns: Sequence[str], max_depth: int) -> Iterator[FoundFile | Document]:
+def descend(
+    look: Callable[[bytes], Sight], patterns: Sequence[str], max_depth: int
+) -> Iterator[FoundFile | Document]:
     """Every path once, depth first, except those that meet a pattern; `look` says what is there."""
     passed_over = _matcher(patterns)
     pending = [iter([b""])]
@@ -84,7 +100,12 @@ def descend(look: Callable[[bytes], Sight], patterns: Sequence[str], max_depth: 
             continue
         found = look(path)
         if isinstance(found, list) and len(pending) > max_depth:
-            yield refused(path, "skipped", "too_deep", f"The folder lies deeper than max_depth = {max_depth}; raise it to read on.")
+            yield refused(
+                path,
+                "skipped",
+                "too_deep",
+                f"The folder lies deeper than max_depth = {max_depth}; raise it to read on.",
+            )
         elif isinstance(found, list):
             pending.append(iter(found))
         elif found is not None:
@@ -98,7 +119,9 @@ def _patterns(inbox: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise SettingsError(f"{IGNORE_FILE} cannot be read: {error}.", about="inbox", next_step="Correct or remove it.") from error
+        raise SettingsError(
+            f"{IGNORE_FILE} cannot be read: {error}.", about="inbox", next_step="Correct or remove it."
+        ) from error
 
 
 def patterns_in(data: bytes) -> list[str]:
@@ -106,7 +129,9 @@ def patterns_in(data: bytes) -> list[str]:
     try:
         lines = data.decode("utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{IGNORE_FILE} cannot be read: {error}.", about="inbox", next_step="Save it as UTF-8.") from error
+        raise SettingsError(
+            f"{IGNORE_FILE} cannot be read: {error}.", about="inbox", next_step="Save it as UTF-8."
+        ) from error
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
@@ -115,7 +140,9 @@ def _matcher(patterns: Sequence[str]) -> Callable[[bytes], str]:
 
     def met(path: bytes) -> str:
         names = (display(path), display(path.rpartition(b"/")[2])) if patterns else ()
-        return next((pattern for pattern in patterns if any(fnmatch.fnmatchcase(name, pattern) for name in names)), "")
+        return next(
+            (pattern for pattern in patterns if any(fnmatch.fnmatchcase(name, pattern) for name in names)), ""
+        )
 
     return met
 
@@ -165,21 +192,31 @@ def above(path: bytes) -> Iterator[bytes]:
 def take(found: FoundFile, max_bytes: int) -> bytes:
     """The bytes of a file, read once. Raises DocumentError: vanished, unreadable, changed, or not_regular."""
     try:
-        descriptor = os.open(found.copy, os.O_RDONLY | os.O_CLOEXEC) if found.copy else open_below(found.inbox, found.path_bytes)
+        descriptor = (
+            os.open(found.copy, os.O_RDONLY | os.O_CLOEXEC)
+            if found.copy
+            else open_below(found.inbox, found.path_bytes)
+        )
     except FileNotFoundError as error:
         raise DocumentError("vanished", "It was there when the folder was listed and is gone now.") from error
     except OSError as error:
-        raise DocumentError("unreadable", f"It cannot be opened: {error.strerror}.", next_step="Check its permissions.") from error
+        raise DocumentError(
+            "unreadable", f"It cannot be opened: {error.strerror}.", next_step="Check its permissions."
+        ) from error
     with os.fdopen(descriptor, "rb") as file:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise DocumentError("not_regular", "It was a file when the folder was listed and is none now.")
         try:
-            data = file.read(min(before.st_size, max_bytes) + 1)  # a longer read would ask for all that memory at once
+            data = file.read(
+                min(before.st_size, max_bytes) + 1
+            )  # a longer read would ask for all that memory at once
         except OSError as error:
             raise DocumentError("unreadable", f"It cannot be read to its end: {error.strerror}.") from error
         if _version(os.fstat(descriptor)) != _version(before):
-            raise DocumentError("changed", "It was written to while it was read.", next_step="Run again when it is complete.")
+            raise DocumentError(
+                "changed", "It was written to while it was read.", next_step="Run again when it is complete."
+            )
     return data
 
 
@@ -189,7 +226,9 @@ def _version(status: os.stat_result) -> tuple[int, int, int]:
 
 def _look(root: bytes, path: bytes, max_file_bytes: int, own: bytes | None) -> Sight:
     """What `path` is: a file, a refusal, the sorted content of a folder, or None for our own output."""
-    place = root + b"/" + path  # for the inbox itself this ends in a slash, which follows a link: its name was given by a person
+    place = (
+        root + b"/" + path
+    )  # for the inbox itself this ends in a slash, which follows a link: its name was given by a person
     try:
         status = os.lstat(place)
         if is_hidden(path):
@@ -202,7 +241,9 @@ def _look(root: bytes, path: bytes, max_file_bytes: int, own: bytes | None) -> S
     except FileNotFoundError:
         return refused(path, "error", "vanished", "It was there when its folder was listed and is gone now.")
     except OSError as error:
-        return refused(path, "error", "unreadable", f"It cannot be looked at: {error.strerror}. Check its permissions.")
+        return refused(
+            path, "error", "unreadable", f"It cannot be looked at: {error.strerror}. Check its permissions."
+        )
     return _file(root, path, status, max_file_bytes)
 
 
@@ -233,7 +274,14 @@ def dotfile(path: bytes) -> Document:
 
 def refused(path: bytes, status: Status, reason: str, detail: str, size_bytes: int = 0) -> Document:
     """The row of a path that is not read."""
-    return Document(path=display(path), path_bytes=path, size_bytes=size_bytes, status=status, reason=reason, detail=detail)
+    return Document(
+        path=display(path),
+        path_bytes=path,
+        size_bytes=size_bytes,
+        status=status,
+        reason=reason,
+        detail=detail,
+    )
 
 
 def _escape(character: str) -> str:

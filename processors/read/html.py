@@ -15,8 +15,24 @@ from processors.read import text
 from processors.read.content import Content, Source
 from schemas.pipeline import Properties
 
-_CHARSET = re.compile(rb"<(?:meta[^>]{0,200}?charset|\?xml[^>]{0,100}?encoding)\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
-_DROPPED = frozenset({"script", "style", "noscript", "template", "head", "svg", "math", "iframe", "object", "select", "-comment"})
+_CHARSET = re.compile(
+    rb"<(?:meta[^>]{0,200}?charset|\?xml[^>]{0,100}?encoding)\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE
+)
+_DROPPED = frozenset(
+    {
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "head",
+        "svg",
+        "math",
+        "iframe",
+        "object",
+        "select",
+        "-comment",
+    }
+)
 _BLOCKS = frozenset(
     re.findall(
         r"\w+",
@@ -51,8 +67,16 @@ def read(source: Source) -> Content:
 
 
 def _told(hidden_chars: int, *, cut: bool) -> str:
-    hidden = f"{hidden_chars:,} characters in it are hidden from the eye and were left out." if hidden_chars else ""
-    deep = f"Its elements lie more than {_DEEPEST:,} deep in one another; what lies deeper was read without its tags." if cut else ""
+    hidden = (
+        f"{hidden_chars:,} characters in it are hidden from the eye and were left out."
+        if hidden_chars
+        else ""
+    )
+    deep = (
+        f"Its elements lie more than {_DEEPEST:,} deep in one another; what lies deeper was read without its tags."
+        if cut
+        else ""
+    )
     return " ".join(filter(None, [hidden, deep]))
 
 
@@ -75,7 +99,9 @@ def flattened(markup: str) -> str:
 def decode(data: bytes) -> str:
     """The markup of HTML bytes: the page's own charset where it names one that fits, else as any text."""
     named = _CHARSET.search(data[:4096])
-    if named and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):  # a mark says more than a name
+    if named and not data.startswith(
+        (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
+    ):  # a mark says more than a name
         try:
             return data.decode(_web_name(named[1].decode("ascii")))
         except (UnicodeDecodeError, LookupError):

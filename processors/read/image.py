@@ -16,7 +16,9 @@ from processors.read.content import JPEG_QUALITY, Content, PageContent, Source, 
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP")  # no EPS: Pillow would start Ghostscript for it
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side
 _MOVING = frozenset({"GIF", "WEBP", "PNG"})
-_ONE_FRAME = frozenset({*_MOVING, "MPO"})  # of moving pictures, and phones' JPEGs with a second view, the first is the document
+_ONE_FRAME = frozenset(
+    {*_MOVING, "MPO"}
+)  # of moving pictures, and phones' JPEGs with a second view, the first is the document
 
 
 def read(source: Source) -> Content:
@@ -25,12 +27,16 @@ def read(source: Source) -> Content:
     for frame in _frames(source):
         leaves.append(PageContent("", sent_px(*_upright_px(frame))))
         moving = frame.format in _MOVING and getattr(frame, "is_animated", False)
-    return Content(tuple(leaves), "It is a moving picture, of which the first frame is read." if moving else "")
+    return Content(
+        tuple(leaves), "It is a moving picture, of which the first frame is read." if moving else ""
+    )
 
 
 def render(source: Source, numbers: Sequence[int]) -> dict[int, bytes]:
     """Frames (from 1) as JPEG: upright, RGB, the longest side bounded."""
-    return {number: _jpeg(frame) for number, frame in enumerate(_frames(source), start=1) if number in numbers}
+    return {
+        number: _jpeg(frame) for number, frame in enumerate(_frames(source), start=1) if number in numbers
+    }
 
 
 def sent_px(width: int, height: int) -> tuple[int, int]:
@@ -42,7 +48,9 @@ def sent_px(width: int, height: int) -> tuple[int, int]:
 def _frames(source: Source) -> Iterator[Image.Image]:
     """The frames, each in turn the same object: use one before asking for the next."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels below is the limit that counts
+        warnings.simplefilter(
+            "ignore", Image.DecompressionBombWarning
+        )  # max_pixels below is the limit that counts
         with Image.open(io.BytesIO(source.data), formats=_FORMATS) as picture:
             count = 1 if picture.format in _ONE_FRAME else getattr(picture, "n_frames", 1)
             if count > source.limits.max_pages:

@@ -20,7 +20,12 @@ PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentatio
 ODT = "application/vnd.oasis.opendocument.text"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 ODP = "application/vnd.oasis.opendocument.presentation"
-DOC, XLS, PPT, MSG = "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint", "application/vnd.ms-outlook"
+DOC, XLS, PPT, MSG = (
+    "application/msword",
+    "application/vnd.ms-excel",
+    "application/vnd.ms-powerpoint",
+    "application/vnd.ms-outlook",
+)
 RTF = "application/rtf"
 OLE_ENCRYPTED = "application/x-ole-encrypted"
 UNKNOWN = "application/octet-stream"
@@ -108,15 +113,33 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 # In an mbox, and a header. Here and below what can match in one way only is atomic, so that no file makes the search long.
-MAIL_BEGINS = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S(?>[^\n]*?\d\d:\d\d)[^\n]*+\n(?=[!-9;-~]++:)")
+MAIL_BEGINS = re.compile(
+    rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S(?>[^\n]*?\d\d:\d\d)[^\n]*+\n(?=[!-9;-~]++:)"
+)
 _HTML = re.compile(
     r"\s*+(?:<\?xml[^>]*+>\s*+)?(?><!--.*?-->\s*+)*+<(?:!doctype\s+html|html|head|body|meta|title|table|div|p|h1|script|style|span|ul|form)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_BRANDS = {b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heic"}
-_TEXT_NAMES = {b".md": "text/markdown", b".markdown": "text/markdown", b".csv": "text/csv", b".tsv": "text/csv"}
+_BRANDS = {
+    b"avif": "image/avif",
+    b"avis": "image/avif",
+    b"heic": "image/heic",
+    b"heix": "image/heic",
+    b"mif1": "image/heic",
+}
+_TEXT_NAMES = {
+    b".md": "text/markdown",
+    b".markdown": "text/markdown",
+    b".csv": "text/csv",
+    b".tsv": "text/csv",
+}
 _PEEK = 4096  # bytes looked at to tell text from binary
-_WIDE = (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2))  # encoding -> bytes of a character, at least
+_WIDE = (
+    ("utf-32-le", 4),
+    ("utf-32-be", 4),
+    ("utf-16-le", 2),
+    ("utf-16-be", 2),
+)  # encoding -> bytes of a character, at least
 _CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r\x0c\x1b")
 _COMMON_ASCII = frozenset("\t\n\r\x0c" + "".join(map(chr, range(32, 127))))
 
@@ -155,7 +178,9 @@ def _text_type(head: bytes, name: bytes) -> str:
         return UNKNOWN
     if _HTML.match(text):
         return "text/html"
-    if sum(1 for line in text.lstrip().splitlines()[:12] if _HEADER.match(line)) >= 2 or name.lower().endswith(b".eml"):
+    if sum(
+        1 for line in text.lstrip().splitlines()[:12] if _HEADER.match(line)
+    ) >= 2 or name.lower().endswith(b".eml"):
         return "message/rfc822"
     suffix = name.lower()[name.rfind(b".") :] if b"." in name else b""
     return _TEXT_NAMES.get(suffix, "text/plain")
@@ -179,23 +204,39 @@ def wide(data: bytes) -> list[str]:
     (['utf-16-le'], [])
     """
     head = data[:_PEEK]
-    return [encoding for encoding, width in _WIDE if b"\0" in head and _fits(head[: len(head) // width * width], encoding)]
+    return [
+        encoding
+        for encoding, width in _WIDE
+        if b"\0" in head and _fits(head[: len(head) // width * width], encoding)
+    ]
 
 
 def _fits(head: bytes, encoding: str) -> bool:
     """Whether the bytes are text in a wide encoding. Read in the wrong order, blanks and line ends become rare characters."""
     text = head.decode(encoding, "ignore")
-    if not text or len(text.encode(encoding)) < len(head) - 4:  # subtle: a pair may be cut at the end of the head
+    if (
+        not text or len(text.encode(encoding)) < len(head) - 4
+    ):  # subtle: a pair may be cut at the end of the head
         return False
     plain = sum(character in _COMMON_ASCII for character in text)
-    known = sum(character in _COMMON_ASCII or unicodedata.category(character)[0] in "LMNPSZ" for character in text)
-    return plain > 0 and known >= 0.98 * len(text) and plain >= sum(ord(character) & 0xFF == 0 for character in text)
+    known = sum(
+        character in _COMMON_ASCII or unicodedata.category(character)[0] in "LMNPSZ" for character in text
+    )
+    return (
+        plain > 0
+        and known >= 0.98 * len(text)
+        and plain >= sum(ord(character) & 0xFF == 0 for character in text)
+    )
 
 
 def _stray(head: bytes) -> str | None:
     """A stray NUL in a text makes no binary."""
     zeros = head.count(0)
-    return head.decode("latin-1") if zeros * 100 <= len(head) and not any(byte < 9 for byte in head if byte) else None
+    return (
+        head.decode("latin-1")
+        if zeros * 100 <= len(head) and not any(byte < 9 for byte in head if byte)
+        else None
+    )
 
 
 def _zip_type(data: bytes) -> str:
@@ -208,7 +249,10 @@ def _zip_type(data: bytes) -> str:
         names, declared = _local_names(data), ""
     if declared in _OPEN_DOCUMENT or declared in NAMES:
         return _OPEN_DOCUMENT.get(declared, declared)
-    return next((kind for prefix, kind in _ZIP_PARTS if any(name.startswith(prefix) for name in names)), "application/zip")
+    return next(
+        (kind for prefix, kind in _ZIP_PARTS if any(name.startswith(prefix) for name in names)),
+        "application/zip",
+    )
 
 
 def _local_names(data: bytes) -> list[str]:

@@ -32,7 +32,9 @@ def read(source: Source) -> Content:
     if attached:
         parts.append("Attachments: " + ", ".join(file.name for file in attached))
     words = clean("\n\n".join(parts)) if bodies else ""
-    return Content((PageContent(words),), f"{len(attached)} file(s) attached." if attached else "", inner=attached)
+    return Content(
+        (PageContent(words),), f"{len(attached)} file(s) attached." if attached else "", inner=attached
+    )
 
 
 def _narrow(data: bytes) -> bytes:
@@ -114,7 +116,9 @@ def _file(part: EmailMessage) -> Inner:
         payload = part.get_payload(decode=True)
     except Exception as error:  # noqa: BLE001  # the email package raises KeyError, LookupError, UnicodeError and more on malformed parts
         message = f"It cannot be taken out of its mail ({type(error).__name__})."
-        return Inner(name, b"", DocumentError("corrupt", message, next_step="Save it from your mail program."))
+        return Inner(
+            name, b"", DocumentError("corrupt", message, next_step="Save it from your mail program.")
+        )
     return Inner(name, payload if isinstance(payload, bytes) else b"")
 
 

@@ -19,5 +19,9 @@ def read(source: Source) -> Content:
     """All mails. A mailbox has no page of its own."""
     starts = list(MAIL_BEGINS.finditer(source.data))
     ends = [start.start() for start in starts[1:]] + [len(source.data)]
-    mails = (_QUOTED.sub(rb"\1", source.data[start.end() : end]) for start, end in zip(starts, ends, strict=True))
-    return Content((), inner=tuple(Inner(f"{number}.eml", mail) for number, mail in enumerate(mails, start=1)))
+    mails = (
+        _QUOTED.sub(rb"\1", source.data[start.end() : end]) for start, end in zip(starts, ends, strict=True)
+    )
+    return Content(
+        (), inner=tuple(Inner(f"{number}.eml", mail) for number, mail in enumerate(mails, start=1))
+    )

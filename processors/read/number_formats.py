@@ -20,10 +20,14 @@ from processors.read.content import ReadLimits, over
 Place = tuple[int, int]  # row and column, from 0
 Looks = Mapping[Place, "Look"]
 
-_CELL = re.compile(rb"<(?:\w+:)?c\b(?=[^>]*?\br=[\"']([A-Z]{1,3})([0-9]{1,7})[\"'])(?:[^>]*?\bs=[\"']([0-9]+)[\"'])?[^>]*?(/?)>")
+_CELL = re.compile(
+    rb"<(?:\w+:)?c\b(?=[^>]*?\br=[\"']([A-Z]{1,3})([0-9]{1,7})[\"'])(?:[^>]*?\bs=[\"']([0-9]+)[\"'])?[^>]*?(/?)>"
+)
 _FORMAT = re.compile(r"\[\$([^\]-]*)[^\]]*\]|\"([^\"]*)\"|\\(.)|[_*].|\[[^\]]*\]|([#0?.,]+)|(.)")
 _BUILT_IN = {"9": "0%", "10": "0.00%"}  # ECMA-376 part 1, 18.8.30, 2026-11; others have no words of their own
-_UNKNOWN = re.compile(r"\[[<>=]|[#0?],+(?![#0?,])|[Ee][+-]|/|@|General", re.ASCII)  # conditions, thousands cut off, exponents, fractions
+_UNKNOWN = re.compile(
+    r"\[[<>=]|[#0?],+(?![#0?,])|[Ee][+-]|/|@|General", re.ASCII
+)  # conditions, thousands cut off, exponents, fractions
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,11 @@ def looks(archive: Archive, limits: ReadLimits) -> dict[str, Looks]:
     if "xl/workbook.xml" not in archive or "xl/_rels/workbook.xml.rels" not in archive:
         return {}
     styles = _styles(archive)
-    return {name: _placed(archive.read(part), styles, limits) for name, part in _sheets(archive) if part in archive}
+    return {
+        name: _placed(archive.read(part), styles, limits)
+        for name, part in _sheets(archive)
+        if part in archive
+    }
 
 
 def look(code: str) -> Look | None:
@@ -67,7 +75,12 @@ def look(code: str) -> Look | None:
         around[bool(pattern)] += symbol or quoted or escaped or other
     if not pattern or not "".join(around).strip():
         return None
-    return Look(around[0], around[1].rstrip(), len(re.findall("[0#?]", pattern.partition(".")[2])), 100 if "%" in around[1] else 1)
+    return Look(
+        around[0],
+        around[1].rstrip(),
+        len(re.findall("[0#?]", pattern.partition(".")[2])),
+        100 if "%" in around[1] else 1,
+    )
 
 
 def _placed(sheet: bytes, styles: Mapping[bytes, Look], limits: ReadLimits) -> Looks:
@@ -113,7 +126,9 @@ def _styles(archive: Archive) -> dict[bytes, Look]:
     if "xl/styles.xml" not in archive:
         return {}
     root = _xml(archive, "xl/styles.xml")
-    codes = _BUILT_IN | {one.get("numFmtId", ""): one.get("formatCode", "") for one in root.iterfind("{*}numFmts/{*}numFmt")}
+    codes = _BUILT_IN | {
+        one.get("numFmtId", ""): one.get("formatCode", "") for one in root.iterfind("{*}numFmts/{*}numFmt")
+    }
     numbers = (style.get("numFmtId", "") for style in root.iterfind("{*}cellXfs/{*}xf"))
     found = ((at, look(codes.get(number, ""))) for at, number in enumerate(numbers))
     return {str(at).encode(): seen for at, seen in found if seen is not None}
@@ -124,7 +139,10 @@ def _sheets(archive: Archive) -> Iterator[tuple[str, str]]:
     relations = {one.get("Id"): one.get("Target", "") for one in _xml(archive, "xl/_rels/workbook.xml.rels")}
     for sheet in _xml(archive, "xl/workbook.xml").iterfind("{*}sheets/{*}sheet"):
         number = next((value for key, value in sheet.attrib.items() if key.endswith("}id")), "")
-        yield sheet.get("name", ""), posixpath.normpath(posixpath.join("/xl", relations.get(number, ""))).lstrip("/")
+        yield (
+            sheet.get("name", ""),
+            posixpath.normpath(posixpath.join("/xl", relations.get(number, ""))).lstrip("/"),
+        )
 
 
 def _xml(archive: Archive, name: str) -> Any:

@@ -13,7 +13,9 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-LONGEST_SIDE_PX = 1600  # 0.8 GB resident at 1200 x 1600 with one line a batch; 2000 passes 1 GB, measured 2026-11
+LONGEST_SIDE_PX = (
+    1600  # 0.8 GB resident at 1200 x 1600 with one line a batch; 2000 passes 1 GB, measured 2026-11
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,16 @@ def recognise(jpeg: bytes) -> str:
 
     with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as picture:
         picture.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX))
-        pixels = np.asarray(picture.convert("RGB"))[:, :, ::-1]  # the engine expects OpenCV's order, blue first
+        pixels = np.asarray(picture.convert("RGB"))[
+            :, :, ::-1
+        ]  # the engine expects OpenCV's order, blue first
     found = _engine()(pixels)
-    return lines([_box(text, corners) for text, corners in zip(found.txts or (), found.boxes if found.txts else (), strict=True)])
+    return lines(
+        [
+            _box(text, corners)
+            for text, corners in zip(found.txts or (), found.boxes if found.txts else (), strict=True)
+        ]
+    )
 
 
 def lines(boxes: Sequence[Box]) -> str:

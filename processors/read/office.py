@@ -57,23 +57,37 @@ def _refuse_locked(data: bytes, kind: str) -> None:
         return
     try:
         streams = Compound(data)
-        locked = streams.read("WordDocument")[11] & 1 == 1 if kind == DOC else "EncryptedSummary" in streams.names
+        locked = (
+            streams.read("WordDocument")[11] & 1 == 1 if kind == DOC else "EncryptedSummary" in streams.names
+        )
     except (ValueError, KeyError, IndexError):
         return  # damaged: the reader says so
     if locked:
-        raise DocumentError("encrypted", "The Office file asks for a password.", next_step="Save it without one.")
+        raise DocumentError(
+            "encrypted", "The Office file asks for a password.", next_step="Save it without one."
+        )
 
 
 def _by_extra(source: Source, kind: str) -> Content:
     """By kreuzberg: nothing cached on disk, one thread, no OCR."""
     from kreuzberg import ConcurrencyConfig, ExtractionConfig, extract_bytes_sync
 
-    config = ExtractionConfig(use_cache=False, enable_quality_processing=False, concurrency=ConcurrencyConfig(max_threads=1))
+    config = ExtractionConfig(
+        use_cache=False, enable_quality_processing=False, concurrency=ConcurrencyConfig(max_threads=1)
+    )
     found = extract_bytes_sync(source.data, kind, config)
-    words = _with_bars(_FIELD.sub("", found.content)) if kind == DOC else _with_rows(found.content, [table.cells for table in found.tables])
+    words = (
+        _with_bars(_FIELD.sub("", found.content))
+        if kind == DOC
+        else _with_rows(found.content, [table.cells for table in found.tables])
+    )
     inner, left = _attachments(source.data) if kind == MSG else ((), ())
     detail = f"{len(left)} attachment(s) not read: {', '.join(left)}." if left else ""
-    pages = text.paged(words, source.limits, detail if words.strip() else f"The extra office found nothing in it. {detail}".strip())
+    pages = text.paged(
+        words,
+        source.limits,
+        detail if words.strip() else f"The extra office found nothing in it. {detail}".strip(),
+    )
     return Content(pages.leaves, pages.detail, properties=_properties(found.metadata), inner=inner)
 
 
@@ -102,7 +116,9 @@ def _table(cells: list[str]) -> str:
 def _attachments(data: bytes) -> tuple[tuple[Inner, ...], tuple[str, ...]]:
     """The files attached to a msg, and the names of what is attached as something else: a mail within the mail, or a link."""
     streams = Compound(data)
-    folders = sorted({name.partition("/")[0] for name in streams.names if name.startswith("__attach_version1.0_#")})
+    folders = sorted(
+        {name.partition("/")[0] for name in streams.names if name.startswith("__attach_version1.0_#")}
+    )
     inner, left = [], []
     for folder in folders:
         name = next(_names(streams, folder), folder)
@@ -124,7 +140,9 @@ def _names(streams: Compound, folder: str) -> Iterator[str]:
 def _properties(metadata: Any) -> Properties:
     authors = metadata.get("authors") or []
     title = metadata.get("title") or metadata.get("subject") or ""
-    return Properties(title, ", ".join(authors), _moment(metadata.get("created_at")), _moment(metadata.get("modified_at")))
+    return Properties(
+        title, ", ".join(authors), _moment(metadata.get("created_at")), _moment(metadata.get("modified_at"))
+    )
 
 
 def _moment(words: str | None) -> datetime | None:
@@ -141,21 +159,38 @@ def _converted(program: str, source: Source, kind: str) -> bytes:
         given = Path(folder) / f"in.{_SHORT_NAMES[kind]}"
         given.write_bytes(source.data)
         profile = f"-env:UserInstallation={Path(folder, 'profile').as_uri()}"
-        command = [program, profile, "--headless", "--convert-to", _TARGETS[kind], "--outdir", folder, str(given)]
+        command = [
+            program,
+            profile,
+            "--headless",
+            "--convert-to",
+            _TARGETS[kind],
+            "--outdir",
+            folder,
+            str(given),
+        ]
         _run(command, source.limits.timeout_s * _SHARE)
         made = given.with_suffix(f".{_TARGETS[kind]}")
         if not made.exists():
-            raise DocumentError("corrupt", "LibreOffice could not read it.", next_step="Open it in its program and save it again.")
+            raise DocumentError(
+                "corrupt",
+                "LibreOffice could not read it.",
+                next_step="Open it in its program and save it again.",
+            )
         return made.read_bytes()
 
 
 def _run(command: list[str], timeout_s: float) -> None:
     """Run a program to its end, or end it with all that it started."""
     quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True) as process:  # noqa: S603  # no shell
+    with subprocess.Popen(  # noqa: S603 - no shell
+        command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+    ) as process:
         try:
             process.wait(timeout_s)
         except subprocess.TimeoutExpired as error:
             os.killpg(process.pid, signal.SIGKILL)
             message = f"LibreOffice took longer than {timeout_s:g} s and was stopped."
-            raise DocumentError("timeout", message, next_step="Raise the limit timeout_s, or split the file.") from error
+            raise DocumentError(
+                "timeout", message, next_step="Raise the limit timeout_s, or split the file."
+            ) from error

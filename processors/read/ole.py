@@ -64,7 +64,9 @@ class Compound:
         if entry.size >= self._mini_below:
             return self._joined(entry.start, entry.size)
         size = self._mini_bytes
-        return b"".join(self._mini[at * size : (at + 1) * size] for at in _chain(self._mini_table, entry.start))[: entry.size]
+        return b"".join(
+            self._mini[at * size : (at + 1) * size] for at in _chain(self._mini_table, entry.start)
+        )[: entry.size]
 
     def _sector(self, number: int) -> bytes:
         start = (number + 1) * self._sector_bytes
@@ -91,8 +93,18 @@ class Compound:
     def _directory(self, start: int) -> Iterator[_Entry]:
         data = b"".join(map(self._sector, _chain(self._table, start)))
         for at in range(0, len(data) - _ENTRY_BYTES + 1, _ENTRY_BYTES):
-            raw, length, kind, left, right, child, first, size = struct.unpack_from("<64sHBxIII36xII4x", data, at)
-            yield _Entry(raw[: max(0, min(length, 64) - 2)].decode("utf-16-le", "replace"), kind, left, right, child, first, size)
+            raw, length, kind, left, right, child, first, size = struct.unpack_from(
+                "<64sHBxIII36xII4x", data, at
+            )
+            yield _Entry(
+                raw[: max(0, min(length, 64) - 2)].decode("utf-16-le", "replace"),
+                kind,
+                left,
+                right,
+                child,
+                first,
+                size,
+            )
 
     def _paths(self) -> Iterator[tuple[str, _Entry]]:
         """Every stream with its path. Siblings are a tree of their own; an entry is visited once, so a loop ends."""

@@ -25,8 +25,20 @@ from schemas.pipeline import Properties
 
 Element = Any  # lxml ships no types
 
-_SKIPPED = frozenset(("tracked-changes", "note-citation", "hidden-text", "forms", "sequence-decls", "variable-decls", "user-field-decls"))
-_NUMBERS = frozenset(("page-number", "page-count"))  # fields that say where one is, which the page says itself
+_SKIPPED = frozenset(
+    (
+        "tracked-changes",
+        "note-citation",
+        "hidden-text",
+        "forms",
+        "sequence-decls",
+        "variable-decls",
+        "user-field-decls",
+    )
+)
+_NUMBERS = frozenset(
+    ("page-number", "page-count")
+)  # fields that say where one is, which the page says itself
 _ROW_GROUPS = frozenset(("table-header-rows", "table-rows", "table-row-group"))
 _LINES = frozenset(("p", "h"))
 _MOST_BLANKS = 100  # of one run; a file may ask for a billion
@@ -37,16 +49,27 @@ def read(source: Source) -> Content:
     """All pages or slides. Raises DocumentError: corrupt, encrypted, bomb, too_many_pages."""
     archive = Archive(source)
     if "META-INF/manifest.xml" in archive and b"encryption-data" in archive.read("META-INF/manifest.xml"):
-        raise DocumentError("encrypted", "The document asks for a password.", next_step="Save it without one.")
+        raise DocumentError(
+            "encrypted", "The document asks for a password.", next_step="Save it without one."
+        )
     root = _xml(archive, "content.xml")
     walk = _OpenDocumentWalk(root)
     slides = root.findall(".//{*}presentation/{*}page")
-    pages = [walk.page(slide) for slide in slides] if slides else walk.page(_body(root), *_margins(archive)).split("\f")
+    pages = (
+        [walk.page(slide) for slide in slides]
+        if slides
+        else walk.page(_body(root), *_margins(archive)).split("\f")
+    )
     if len(pages) > source.limits.max_pages:
         over("max_pages", len(pages), source.limits.max_pages, "too_many_pages")
-    hidden = [number for number, slide in enumerate(slides, start=1) if _of(slide, "style-name") in walk.hidden]
+    hidden = [
+        number for number, slide in enumerate(slides, start=1) if _of(slide, "style-name") in walk.hidden
+    ]
     detail = f"Slide(s) {', '.join(map(str, hidden))} are hidden in it and were read." if hidden else ""
-    leaves = (PageContent(clean(page), hidden_chars=len(clean(page)) if at in hidden else 0) for at, page in enumerate(pages, start=1))
+    leaves = (
+        PageContent(clean(page), hidden_chars=len(clean(page)) if at in hidden else 0)
+        for at, page in enumerate(pages, start=1)
+    )
     return Content(tuple(leaves), detail, ("hidden_slides",) if hidden else (), _properties(archive))
 
 
@@ -55,9 +78,16 @@ class _OpenDocumentWalk:
 
     def __init__(self, root: Element) -> None:
         styles = {_of(style, "name"): style for style in root.iterfind(".//{*}automatic-styles/{*}style")}
-        properties = {name: {key: value for child in style for key, value in _attributes(child)} for name, style in styles.items()}
+        properties = {
+            name: {key: value for child in style for key, value in _attributes(child)}
+            for name, style in styles.items()
+        }
         self.breaks = {name for name, found in properties.items() if found.get("break-before") == "page"}
-        self.hidden = {name for name, found in properties.items() if "hidden" in (found.get("visibility"), found.get("display"))}
+        self.hidden = {
+            name
+            for name, found in properties.items()
+            if "hidden" in (found.get("visibility"), found.get("display"))
+        }
         self.hidden |= {name for name, found in properties.items() if found.get("display") == "none"}
         self._notes: list[str] = []
         self._calls = 0
@@ -127,7 +157,9 @@ class _OpenDocumentWalk:
         for cell in row:
             if _local(cell) in ("table-cell", "covered-table-cell"):
                 words = " ".join(line.strip() for line in self.blocks(cell))
-                cells += [words] * max(1, min(_count(cell, "number-columns-repeated"), _MOST_COLUMNS - len(cells)))
+                cells += [words] * max(
+                    1, min(_count(cell, "number-columns-repeated"), _MOST_COLUMNS - len(cells))
+                )
         return cells
 
 
@@ -145,7 +177,9 @@ def _body(root: Element) -> Element:
     if body is None:
         body = root.find("{*}body")
     if body is None:
-        raise DocumentError("corrupt", "Its content has no body.", next_step="Open it in LibreOffice and save it again.")
+        raise DocumentError(
+            "corrupt", "Its content has no body.", next_step="Open it in LibreOffice and save it again."
+        )
     return body
 
 
@@ -155,7 +189,10 @@ def _margins(archive: Archive) -> tuple[str, str]:
         return "", ""
     root = _xml(archive, "styles.xml")
     walk = _OpenDocumentWalk(root)
-    found = (dict.fromkeys(line for part in root.iter("{*}" + name) for line in walk.blocks(part)) for name in ("header", "footer"))
+    found = (
+        dict.fromkeys(line for part in root.iter("{*}" + name) for line in walk.blocks(part))
+        for name in ("header", "footer")
+    )
     head, foot = ("\n".join(lines).replace("\f", "") for lines in found)
     return head, foot
 
@@ -163,9 +200,14 @@ def _margins(archive: Archive) -> tuple[str, str]:
 def _properties(archive: Archive) -> Properties:
     if "meta.xml" not in archive:
         return Properties()
-    meta = {_local(element): (element.text or "").strip() for element in _xml(archive, "meta.xml").iterfind("{*}meta/*")}
+    meta = {
+        _local(element): (element.text or "").strip()
+        for element in _xml(archive, "meta.xml").iterfind("{*}meta/*")
+    }
     author = meta.get("initial-creator") or meta.get("creator", "")
-    return Properties(meta.get("title", ""), author, _moment(meta.get("creation-date", "")), _moment(meta.get("date", "")))
+    return Properties(
+        meta.get("title", ""), author, _moment(meta.get("creation-date", "")), _moment(meta.get("date", ""))
+    )
 
 
 def _moment(words: str) -> datetime | None:
@@ -180,13 +222,19 @@ def _moment(words: str) -> datetime | None:
 def _xml(archive: Archive, name: str) -> Element:
     """One part parsed without entities and network."""
     try:
-        root = etree.fromstring(archive.read(name), etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True))
+        root = etree.fromstring(
+            archive.read(name), etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
+        )
     except etree.XMLSyntaxError as error:
         message = f"Its part {name} is not well formed ({error.msg})."
-        raise DocumentError("corrupt", message, next_step="Open it in LibreOffice and save it again.") from error
+        raise DocumentError(
+            "corrupt", message, next_step="Open it in LibreOffice and save it again."
+        ) from error
     if root.getroottree().docinfo.doctype:  # its entities are not resolved, so words would be missing
         message = f"Its part {name} declares a document type, which no OpenDocument file does."
-        raise DocumentError("corrupt", message, next_step="Do not trust this file; save it again from LibreOffice.")
+        raise DocumentError(
+            "corrupt", message, next_step="Do not trust this file; save it again from LibreOffice."
+        )
     return root
 
 

@@ -33,7 +33,18 @@ from processors.read.workers.worker import ReaderTerms, Reading, document_of, fa
 from schemas.errors import DocumentError, SettingsError, describe
 from schemas.pipeline import Document, Page
 
-__all__ = ["EXTRAS", "READERS", "READER_VERSION", "FoundFile", "ReadLimits", "Reader", "Reading", "address", "discover", "ocr_available"]
+__all__ = [
+    "EXTRAS",
+    "READERS",
+    "READER_VERSION",
+    "FoundFile",
+    "ReadLimits",
+    "Reader",
+    "Reading",
+    "address",
+    "discover",
+    "ocr_available",
+]
 
 ocr_available = ocr_engine.available
 
@@ -46,7 +57,9 @@ READERS = {  # media type -> file in this folder
     kinds.PPTX: "slides",
     **dict.fromkeys((kinds.ODT, kinds.ODP), "opendocument"),
     **dict.fromkeys((kinds.DOC, kinds.RTF, kinds.PPT, kinds.MSG), "office"),
-    **dict.fromkeys(("image/png", "image/jpeg", "image/tiff", "image/webp", "image/gif", "image/bmp"), "image"),
+    **dict.fromkeys(
+        ("image/png", "image/jpeg", "image/tiff", "image/webp", "image/gif", "image/bmp"), "image"
+    ),
     "text/html": "html",
     "message/rfc822": "mail",
     "application/mbox": "mbox",
@@ -60,7 +73,9 @@ _PRELOAD = tuple(f"processors.read.{name}" for name in ("workers.worker", *dict.
 _PAGES_A_TASK = 8  # pictures rendered in one go
 
 
-def discover(inbox: Path | str, limits: ReadLimits, skip: Path | None = None) -> Iterator[FoundFile | Document]:
+def discover(
+    inbox: Path | str, limits: ReadLimits, skip: Path | None = None
+) -> Iterator[FoundFile | Document]:
     """Every path below the inbox once, in a fixed order: a file to read, or a Document with the reason why it is none.
 
     The inbox is a folder, or a URL such as s3://bucket/prefix. `skip` is the output folder where it lies in the inbox. Raises
@@ -79,19 +94,29 @@ def address(inbox: Path | str) -> str:
 class Reader:
     """Owns the worker processes that read. With `ocr` pages without text are read by the local engine too."""
 
-    def __init__(self, limits: ReadLimits | None = None, passwords: Sequence[str] = (), *, ocr: bool = False) -> None:
+    def __init__(
+        self, limits: ReadLimits | None = None, passwords: Sequence[str] = (), *, ocr: bool = False
+    ) -> None:
         if ocr and not ocr_engine.available():
-            raise SettingsError("Local OCR is not installed.", about="ocr", next_step="Install it with: pip install 'octavo[ocr]'")
+            raise SettingsError(
+                "Local OCR is not installed.",
+                about="ocr",
+                next_step="Install it with: pip install 'octavo[ocr]'",
+            )
         self._limits = limits or ReadLimits()
         self._terms = ReaderTerms(self._limits, tuple(passwords), READERS)
         self._sandbox = Sandbox(self._limits.workers, self._limits.memory_bytes, _PRELOAD)
         self._crew = tasks.WorkerPool(self._sandbox, self._terms)
         self._folder = tempfile.TemporaryDirectory(prefix="octavo-")  # what the workers tell one another
         self._twins = Duplicates(self._place)
-        self._recognising: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by SHA-256 of the document
+        self._recognising: WeakValueDictionary[str, asyncio.Lock] = (
+            WeakValueDictionary()
+        )  # by SHA-256 of the document
         self._ocr: Sandbox | None = None
         if ocr:
-            self._ocr = Sandbox(self._limits.ocr_workers, self._limits.ocr_memory_bytes, _PRELOAD, prefix="ocr_")
+            self._ocr = Sandbox(
+                self._limits.ocr_workers, self._limits.ocr_memory_bytes, _PRELOAD, prefix="ocr_"
+            )
 
     @property
     def version(self) -> str:
@@ -105,14 +130,18 @@ class Reader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._sandbox.close()
         if self._ocr is not None:
             self._ocr.close()
         self._twins.close()
         self._folder.cleanup()
 
-    async def read(self, batch: Sequence[FoundFile], tell: Callable[[int], None] = lambda _: None) -> list[Reading]:
+    async def read(
+        self, batch: Sequence[FoundFile], tell: Callable[[int], None] = lambda _: None
+    ) -> list[Reading]:
         """A Reading for each file and for each file inside it, in order. Raises nothing for a file: what goes wrong is in its Document.
 
         `tell` hears how many more files are done, each time some are.
@@ -153,14 +182,18 @@ class Reader:
         async with self._outermost(inbox, document) as near:
             return list(await self._look_again("boxes", near, document, page, start, end) or ())
 
-    async def _stream(self, groups: Sequence[Sequence[FoundFile]], crew: tasks.WorkerPool) -> AsyncGenerator[tuple[int, list[Reading]]]:
+    async def _stream(
+        self, groups: Sequence[Sequence[FoundFile]], crew: tasks.WorkerPool
+    ) -> AsyncGenerator[tuple[int, list[Reading]]]:
         """Number and readings of each group, as they are done. So many at once that no worker waits, and no more."""
         waiting: set[asyncio.Task[tuple[int, list[Reading]]]] = set()
         pending = enumerate(groups)
         try:
             while True:
                 room = 2 * self._limits.workers + 1 - len(waiting)
-                waiting |= {asyncio.create_task(self._read_numbered(crew, *item)) for item in islice(pending, room)}
+                waiting |= {
+                    asyncio.create_task(self._read_numbered(crew, *item)) for item in islice(pending, room)
+                }
                 if not waiting:
                     return
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -171,17 +204,24 @@ class Reader:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def _read_numbered(self, crew: tasks.WorkerPool, number: int, group: Sequence[FoundFile]) -> tuple[int, list[Reading]]:
+    async def _read_numbered(
+        self, crew: tasks.WorkerPool, number: int, group: Sequence[FoundFile]
+    ) -> tuple[int, list[Reading]]:
         """The readings of a group. What goes wrong on this side, such as a full disk, costs no more than the group."""
         try:
             if group[0].is_remote:
                 each = await asyncio.gather(*(self._read_remote(crew, found) for found in group))
             else:
                 read = await crew.read_group(group)
-                each = [await self._with_text(crew, found, readings) for found, readings in zip(group, read, strict=True)]
+                each = [
+                    await self._with_text(crew, found, readings)
+                    for found, readings in zip(group, read, strict=True)
+                ]
         except Exception as error:  # noqa: BLE001 - recorded in the row of each file
             message = f"It was not read, for something failed beside it ({describe(error)})."
-            why = DocumentError("crashed", message, next_step=f"Check the space in {tempfile.gettempdir()} and run again.")
+            why = DocumentError(
+                "crashed", message, next_step=f"Check the space in {tempfile.gettempdir()} and run again."
+            )
             each = [[Reading(failed(document_of(found), why))] for found in group]
         return number, [reading for readings in each for reading in readings]
 
@@ -196,7 +236,11 @@ class Reader:
     async def _outermost(self, inbox: Path | str, document: Document) -> AsyncIterator[FoundFile]:
         """The file at hand that is the document, or that the document lies in."""
         place = remote.url(inbox)
-        found = remote.outermost(place, document) if place else outermost(os.fsencode(remote.folder(inbox)), document)
+        found = (
+            remote.outermost(place, document)
+            if place
+            else outermost(os.fsencode(remote.folder(inbox)), document)
+        )
         async with self._at_hand(found) as near:
             yield near
 
@@ -223,14 +267,21 @@ class Reader:
         task = (look_again, what, found, document.path_bytes, document.sha256, self._terms)
         return await self._sandbox.run(*task, *args, timeout_s=self._limits.timeout_s)
 
-    async def _with_text(self, crew: tasks.WorkerPool, found: FoundFile, readings: list[Reading]) -> list[Reading]:
+    async def _with_text(
+        self, crew: tasks.WorkerPool, found: FoundFile, readings: list[Reading]
+    ) -> list[Reading]:
         """The readings with the text of their pictures, where local OCR is on."""
         if self._ocr is None:
             return readings
         holding = {reading.document.container for reading in readings}
-        return [await self._once(crew, found, reading, holds=reading.document.path in holding) for reading in readings]
+        return [
+            await self._once(crew, found, reading, holds=reading.document.path in holding)
+            for reading in readings
+        ]
 
-    async def _once(self, crew: tasks.WorkerPool, found: FoundFile, reading: Reading, *, holds: bool) -> Reading:
+    async def _once(
+        self, crew: tasks.WorkerPool, found: FoundFile, reading: Reading, *, holds: bool
+    ) -> Reading:
         """The reading with the text of its pictures, or as the same bytes ended before. Workers hear of them now, not when they parse."""
         if not any(page.image_px for page in reading.pages):
             return reading
@@ -269,15 +320,26 @@ class Reader:
 
 def _recognised(page: Page, text: str) -> Page:
     """The page with the text of its picture, where that says more than the text it has."""
-    return replace(page, text=text, text_from="ocr", repeated=(), hidden_chars=0) if len(text) > len(page.text) else page
+    return (
+        replace(page, text=text, text_from="ocr", repeated=(), hidden_chars=0)
+        if len(text) > len(page.text)
+        else page
+    )
 
 
 def _after_ocr(document: Document, pages: tuple[Page, ...], trouble: Mapping[int, DocumentError]) -> Reading:
     """The document as OCR leaves it: read, in part or whole; empty; or in trouble, when that is all that came out."""
-    detail = " ".join(filter(None, [document.detail, *(f"OCR stopped at page {page}: {error}" for page, error in trouble.items())]))
+    detail = " ".join(
+        filter(
+            None,
+            [document.detail, *(f"OCR stopped at page {page}: {error}" for page, error in trouble.items())],
+        )
+    )
     if any(page.text.strip() for page in pages):
         return Reading(replace(document, detail=detail), pages)
     if trouble:
-        return Reading(replace(document, status="error", reason=next(iter(trouble.values())).reason, detail=detail))
+        return Reading(
+            replace(document, status="error", reason=next(iter(trouble.values())).reason, detail=detail)
+        )
     detail = f"OCR found no text on its {len(pages)} page(s). {detail}".strip()
     return Reading(replace(document, status="empty", reason="no_text", detail=detail), pages)

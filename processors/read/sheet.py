@@ -10,7 +10,14 @@ import io
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
 
 from processors.read import number_formats, table_rows
 from processors.read.archive import Archive
@@ -29,18 +36,33 @@ def read(source: Source) -> Content:
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(source.data))
     except PasswordError as error:
-        raise DocumentError("encrypted", "The workbook asks for a password.", next_step="Save it without one.") from error
+        raise DocumentError(
+            "encrypted", "The workbook asks for a password.", next_step="Save it without one."
+        ) from error
     except CalamineError as error:  # it may say that it knows no such format, which of a repeated cell of an ods means too many of them
         message = f"The workbook is damaged, or its cells reach further than can be held ({error})."
-        raise DocumentError("corrupt", message, next_step="Open it in its program, take out needless rows, and save it again.") from error
-    sheets = [sheet for sheet in book.sheets_metadata if sheet.typ in (SheetTypeEnum.WorkSheet, SheetTypeEnum.MacroSheet)]
+        raise DocumentError(
+            "corrupt", message, next_step="Open it in its program, take out needless rows, and save it again."
+        ) from error
+    sheets = [
+        sheet
+        for sheet in book.sheets_metadata
+        if sheet.typ in (SheetTypeEnum.WorkSheet, SheetTypeEnum.MacroSheet)
+    ]
     if len(sheets) > source.limits.max_pages:
         over("max_pages", len(sheets), source.limits.max_pages, "too_many_pages")
     hidden = [sheet.name for sheet in sheets if sheet.visible != SheetVisibleEnum.Visible]
-    leaves = tuple(_leaf(book.get_sheet_by_name(sheet.name), looks.get(sheet.name, {}), hidden=sheet.name in hidden) for sheet in sheets)
+    leaves = tuple(
+        _leaf(book.get_sheet_by_name(sheet.name), looks.get(sheet.name, {}), hidden=sheet.name in hidden)
+        for sheet in sheets
+    )
     if not hidden:
         return Content(leaves)
-    return Content(leaves, f"{len(hidden)} sheet(s) are hidden in it and were read: {', '.join(hidden)}.", ("hidden_sheets",))
+    return Content(
+        leaves,
+        f"{len(hidden)} sheet(s) are hidden in it and were read: {', '.join(hidden)}.",
+        ("hidden_sheets",),
+    )
 
 
 def _leaf(sheet: CalamineSheet, looks: Looks, *, hidden: bool) -> PageContent:

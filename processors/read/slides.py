@@ -31,12 +31,16 @@ def read(source: Source) -> Content:
     from pptx.package import Package
 
     Archive(source)  # refuses a bomb before the library loads its pictures
-    part: Any = Package.open(io.BytesIO(source.data)).main_document_part  # not pptx.Presentation: it refuses slide shows and templates
+    part: Any = Package.open(
+        io.BytesIO(source.data)
+    ).main_document_part  # not pptx.Presentation: it refuses slide shows and templates
     _refuse_document_types(part.package)
     slides = list(part.presentation.slides)
     if len(slides) > source.limits.max_pages:
         over("max_pages", len(slides), source.limits.max_pages, "too_many_pages")
-    hidden = [number for number, slide in enumerate(slides, start=1) if slide.element.get("show") in ("0", "false")]
+    hidden = [
+        number for number, slide in enumerate(slides, start=1) if slide.element.get("show") in ("0", "false")
+    ]
     leaves = tuple(_leaf(slide, hidden=number in hidden) for number, slide in enumerate(slides, start=1))
     detail = f"Slide(s) {', '.join(map(str, hidden))} are hidden in it and were read." if hidden else ""
     inner = tuple(inner for slide in slides for inner in _embedded(slide))
@@ -49,7 +53,9 @@ def _refuse_document_types(package: Any) -> None:
         root = getattr(part, "_element", None)
         if root is not None and root.getroottree().docinfo.doctype:
             message = f"Its part {part.partname} declares a document type, which no presentation does."
-            raise DocumentError("corrupt", message, next_step="Do not trust this file; save it again from PowerPoint.")
+            raise DocumentError(
+                "corrupt", message, next_step="Do not trust this file; save it again from PowerPoint."
+            )
 
 
 def _leaf(slide: Any, *, hidden: bool) -> PageContent:
@@ -65,7 +71,11 @@ def _lines(slide: Any) -> Iterator[str]:
     for shape in _in_order(slide.shapes):
         if title is None or shape.shape_id != title.shape_id:
             yield from _shape(shape)
-    if slide.has_notes_slide and (frame := slide.notes_slide.notes_text_frame) is not None and frame.text.strip():
+    if (
+        slide.has_notes_slide
+        and (frame := slide.notes_slide.notes_text_frame) is not None
+        and frame.text.strip()
+    ):
         yield f"Notes: {frame.text.strip()}"
     yield from _comments(slide)
 
@@ -120,7 +130,9 @@ def _chart(chart: Any) -> Iterator[str]:
     names = ["".join(one.xpath("./c:tx//c:v/text()")) for one in series]
     columns = [_points([one], "./c:val//c:pt | ./c:yVal//c:pt") for one in series]
     places = sorted(labels.keys() | {at for column in columns for at in column})
-    yield table_rows.lines([["", *names], *([labels.get(at, ""), *(column.get(at, "") for column in columns)] for at in places)])
+    yield table_rows.lines(
+        [["", *names], *([labels.get(at, ""), *(column.get(at, "") for column in columns)] for at in places)]
+    )
 
 
 def _points(series: Sequence[Any], path: str) -> dict[int, str]:
@@ -150,8 +162,14 @@ def _words(xml: bytes) -> list[str]:
     from lxml import etree
 
     root = etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True))
-    found = root.xpath("//*[local-name()='txBody' or local-name()='t'][.//*[local-name()='p']] | //*[local-name()='text']")
-    texts = ("\n".join("".join(p.itertext()) for p in node.xpath("./*[local-name()='p']")) or "".join(node.itertext()) for node in found)
+    found = root.xpath(
+        "//*[local-name()='txBody' or local-name()='t'][.//*[local-name()='p']] | //*[local-name()='text']"
+    )
+    texts = (
+        "\n".join("".join(p.itertext()) for p in node.xpath("./*[local-name()='p']"))
+        or "".join(node.itertext())
+        for node in found
+    )
     return [text.strip() for text in texts if text.strip()]
 
 

@@ -19,7 +19,9 @@ def lines(rows: Iterable[Sequence[str]]) -> str:
     """
     kept = [[" ".join(cell.split()) for cell in row] for row in rows]
     filled = sorted({column for row in kept for column, cell in enumerate(row) if cell})
-    text = "\n".join(_line([row[column] for column in filled[: bisect_left(filled, len(row))]]) for row in kept)
+    text = "\n".join(
+        _line([row[column] for column in filled[: bisect_left(filled, len(row))]]) for row in kept
+    )
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text.strip("\n")

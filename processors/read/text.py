@@ -50,7 +50,9 @@ def paged(words: str, limits: ReadLimits, detail: str = "") -> Content:
 def decoded(data: bytes) -> tuple[str, str]:
     """The text, and the sentence that says which encoding was guessed; "" for one that proves itself by its mark or its form."""
     text, encoding = decode(data)
-    return text, "" if _marked(data) or encoding == "utf-8" else f"It names no encoding and was read as {encoding}."
+    return text, "" if _marked(
+        data
+    ) or encoding == "utf-8" else f"It names no encoding and was read as {encoding}."
 
 
 def decode(data: bytes) -> tuple[str, str]:
@@ -129,7 +131,9 @@ def _east_asian(data: bytes) -> list[str]:
         return []
     scores = {encoding: _common_share(sample, encoding, leads) for encoding, leads in _COMMON_LEADS.items()}
     fitting = [encoding for encoding, score in scores.items() if score > 0.9]
-    if len(sample) > _SHORT_SAMPLE:  # to fit a narrower area says more, but chance does it with a few characters
+    if (
+        len(sample) > _SHORT_SAMPLE
+    ):  # to fit a narrower area says more, but chance does it with a few characters
         fitting.sort(key=lambda encoding: len(_COMMON_LEADS[encoding]))
     return sorted(fitting, key=scores.__getitem__, reverse=True)
 

@@ -61,11 +61,16 @@ class FieldCounts:
 def tally(marks: Iterable[Mark]) -> FieldCounts:
     """The marks, counted."""
     marks = list(marks)
-    gold, found = (sum(value is not None for value in values) for values in ((m.gold for m in marks), (m.found for m in marks)))
+    gold, found = (
+        sum(value is not None for value in values)
+        for values in ((m.gold for m in marks), (m.found for m in marks))
+    )
     return FieldCounts(gold, found, sum(mark.right for mark in marks))
 
 
-def compare(fields: Sequence[Field], gold: Mapping[str, Any] | None, found: Mapping[str, Any] | None) -> list[Mark]:
+def compare(
+    fields: Sequence[Field], gold: Mapping[str, Any] | None, found: Mapping[str, Any] | None
+) -> list[Mark]:
     """The marks of one document. `gold` None: the document is of another kind, so that whatever was found is wrong.
 
     Raises SchemaError when the labels name a field that the schema does not have, or hold a value that does not fit it.
@@ -83,11 +88,14 @@ class _ScoredPlace:
     found: str | None = ""
 
     def inside(self, name: str) -> _ScoredPlace:
-        return _ScoredPlace(f"{self.field}.{name}".lstrip("."), *(_below(path, name) for path in (self.gold, self.found)))
+        return _ScoredPlace(
+            f"{self.field}.{name}".lstrip("."), *(_below(path, name) for path in (self.gold, self.found))
+        )
 
     def item(self, gold: int | None, found: int | None) -> _ScoredPlace:
         return _ScoredPlace(
-            f"{self.field}[]", *(None if n is None else f"{path}[{n}]" for path, n in ((self.gold, gold), (self.found, found)))
+            f"{self.field}[]",
+            *(None if n is None else f"{path}[{n}]" for path, n in ((self.gold, gold), (self.found, found))),
         )
 
 
@@ -95,7 +103,9 @@ def _below(path: str | None, name: str) -> str | None:
     return f"{path}.{name}" if path else name if path == "" else None
 
 
-def _record(fields: Sequence[Field], gold: Mapping[str, Any], found: Mapping[str, Any], place: _ScoredPlace) -> Iterator[Mark]:
+def _record(
+    fields: Sequence[Field], gold: Mapping[str, Any], found: Mapping[str, Any], place: _ScoredPlace
+) -> Iterator[Mark]:
     known = {field.name: field for field in fields}
     for name, label in gold.items():
         if name not in known:
@@ -111,7 +121,14 @@ def _value(field: Field, gold: Any, found: Any, place: _ScoredPlace) -> Iterator
     elif field.kind == "list" and field.item:
         yield from _list(field.item, gold or [], found or [], place)
     elif gold is not None or found is not None:
-        yield Mark(place.field, gold, found, gold is not None and same(field, gold, found), place.gold or "", place.found or "")
+        yield Mark(
+            place.field,
+            gold,
+            found,
+            gold is not None and same(field, gold, found),
+            place.gold or "",
+            place.found or "",
+        )
 
 
 def _list(item: Field, gold: Sequence[Any], found: Sequence[Any], place: _ScoredPlace) -> Iterator[Mark]:

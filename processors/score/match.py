@@ -37,7 +37,9 @@ def same(field: Field, gold: Any, found: Any) -> bool:
     """
     if found is None or not (options := _options(field, gold)):
         return False
-    return _found(field, found) in options or (field.kind == "text" and any(_alike(option, folded(found)) for option in options))
+    return _found(field, found) in options or (
+        field.kind == "text" and any(_alike(option, folded(found)) for option in options)
+    )
 
 
 def _options(field: Field, gold: Any) -> tuple[Hashable, ...]:
@@ -77,7 +79,9 @@ def folded(text: str) -> str:
     >>> folded("Bei-Spiel GmbH")
     'beispielgmbh'
     """
-    return "".join(character for character in unicodedata.normalize("NFKC", text).casefold() if character.isalnum())
+    return "".join(
+        character for character in unicodedata.normalize("NFKC", text).casefold() if character.isalnum()
+    )
 
 
 def pairs(item: Field, gold: Sequence[Any], found: Sequence[Any]) -> list[Pair]:
@@ -86,7 +90,10 @@ def pairs(item: Field, gold: Sequence[Any], found: Sequence[Any]) -> list[Pair]:
     Raises SettingsError when scipy is not installed, SchemaError when a label does not fit its field.
     """
     made = _equal(item, gold, found)
-    rows, columns = ([n for n in range(len(many)) if n not in paired] for many, paired in zip((gold, found), _sides(made), strict=True))
+    rows, columns = (
+        [n for n in range(len(many)) if n not in paired]
+        for many, paired in zip((gold, found), _sides(made), strict=True)
+    )
     rest, _ = _assigned(item, [gold[row] for row in rows], [found[column] for column in columns])
     return sorted(made + [(rows[row], columns[column]) for row, column in rest])
 
@@ -103,11 +110,20 @@ def _equal(item: Field, gold: Sequence[Any], found: Sequence[Any]) -> list[Pair]
     fields = item.fields if item.kind == "record" else (item,)
     if any(field.kind in ("record", "list") for field in fields):
         return []
-    named = [field for field in fields if item.kind != "record" or any(label and field.name in label for label in gold)]
+    named = [
+        field
+        for field in fields
+        if item.kind != "record" or any(label and field.name in label for label in gold)
+    ]
     waiting: dict[tuple[Hashable, ...], list[int]] = defaultdict(list)
     for column in reversed(range(len(found))):
         values = [_part(item, found[column], field) for field in named]
-        waiting[tuple(None if value is None else _found(field, value) for field, value in zip(named, values, strict=True))].append(column)
+        waiting[
+            tuple(
+                None if value is None else _found(field, value)
+                for field, value in zip(named, values, strict=True)
+            )
+        ].append(column)
     made = []
     for row, label in enumerate(gold):
         options = [_options(field, _part(item, label, field)) for field in named]
@@ -130,10 +146,16 @@ def _assigned(item: Field, gold: Sequence[Any], found: Sequence[Any]) -> tuple[l
         from scipy.optimize import linear_sum_assignment
     except ImportError:
         step = "Install it with: pip install 'octavo[eval]'"
-        raise SettingsError("Lists are compared with scipy, which is not installed.", about="eval", next_step=step) from None
+        raise SettingsError(
+            "Lists are compared with scipy, which is not installed.", about="eval", next_step=step
+        ) from None
     agreed = _agreement(item, gold, found)
     rows, columns = linear_sum_assignment(agreed, maximize=True)
-    made = [(row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True) if agreed[row, column]]
+    made = [
+        (row, column)
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+        if agreed[row, column]
+    ]
     return made, int(agreed[rows, columns].sum())
 
 
@@ -144,11 +166,15 @@ def _agreement(field: Field, gold: Sequence[Any], found: Sequence[Any]) -> NDArr
     if field.kind == "record":
         agreed = np.zeros((len(gold), len(found)), np.int32)
         for inner in field.fields:
-            agreed += _agreement(inner, *([_part(field, value, inner) for value in values] for values in (gold, found)))
+            agreed += _agreement(
+                inner, *([_part(field, value, inner) for value in values] for values in (gold, found))
+            )
         return agreed
     if field.kind == "list" and field.item:
         item = field.item
-        return np.array([[_assigned(item, wanted or [], given or [])[1] for given in found] for wanted in gold], np.int32)
+        return np.array(
+            [[_assigned(item, wanted or [], given or [])[1] for given in found] for wanted in gold], np.int32
+        )
     wanted, rows = _numbered([_options(field, value) for value in gold])
     given, columns = _numbered([None if value is None else _found(field, value) for value in found])
     table = np.zeros((len(wanted), len(given)), np.int32)
@@ -167,9 +193,17 @@ def _numbered(values: Sequence[Any]) -> tuple[dict[Any, int], list[int]]:
 
 def _add_alike(table: NDArray[np.int32], wanted: Mapping[Any, int], given: Mapping[Any, int]) -> None:
     """Prose that is nearly the same counts as the same; texts of other lengths need no look."""
-    long = [(option, row) for options, row in wanted.items() for option in options if len(option) >= LONG_TEXT]
-    texts = [(text, column) for text, column in given.items() if text is not None and len(text) >= LONG_TEXT * ALIKE / (200 - ALIKE)]
+    long = [
+        (option, row) for options, row in wanted.items() for option in options if len(option) >= LONG_TEXT
+    ]
+    texts = [
+        (text, column)
+        for text, column in given.items()
+        if text is not None and len(text) >= LONG_TEXT * ALIKE / (200 - ALIKE)
+    ]
     if long and texts:
-        ratios = process.cdist([option for option, _ in long], [text for text, _ in texts], scorer=fuzz.ratio, score_cutoff=ALIKE)
+        ratios = process.cdist(
+            [option for option, _ in long], [text for text, _ in texts], scorer=fuzz.ratio, score_cutoff=ALIKE
+        )
         for at, other in zip(*ratios.nonzero(), strict=True):
             table[long[at][1], texts[other][1]] = 1

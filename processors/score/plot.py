@@ -17,7 +17,9 @@ def draw(scores: Mapping[str, float], title: str, path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         step = "Install it with: pip install 'octavo[eval]'"
-        raise SettingsError("Charts are drawn by matplotlib, which is not installed.", about="plot", next_step=step) from None
+        raise SettingsError(
+            "Charts are drawn by matplotlib, which is not installed.", about="plot", next_step=step
+        ) from None
     ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
     figure = Figure(figsize=(8, 1.2 + 0.28 * len(ordered)), layout="constrained")
     axes = figure.subplots()
@@ -29,4 +31,6 @@ def draw(scores: Mapping[str, float], title: str, path: Path) -> None:
     try:
         figure.savefig(path, dpi=150)
     except ValueError as error:
-        raise SettingsError(f"No chart can be written to {path}: {error}", about="plot", next_step="Name it .svg or .png.") from None
+        raise SettingsError(
+            f"No chart can be written to {path}: {error}", about="plot", next_step="Name it .svg or .png."
+        ) from None

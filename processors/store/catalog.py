@@ -23,7 +23,19 @@ from schemas.errors import StorageError
 from schemas.sql_names import literal, quoted
 from schemas.tables import FIXED, Column, Table, row_order
 
-__all__ = ["attached", "copy", "fill", "generation", "generations", "keep_books", "literal", "names", "ordering", "outdated", "quoted"]
+__all__ = [
+    "attached",
+    "copy",
+    "fill",
+    "generation",
+    "generations",
+    "keep_books",
+    "literal",
+    "names",
+    "ordering",
+    "outdated",
+    "quoted",
+]
 __all__ += ["row_count", "scalar", "shape", "slot", "stored_table", "tables"]
 
 SLOTS = 256
@@ -32,7 +44,9 @@ _STORAGE = "v1.2.0"  # of DuckDB, so that 1.2 and all later ones read the file; 
 _ROW_GROUP = 20_480  # rows, of a file that is new: a commit holds those that it changes; DuckDB's own 122,880 took 25 MB, measured 2026-11
 _NEW = f"STORAGE_VERSION '{_STORAGE}', ROW_GROUP_SIZE {_ROW_GROUP}"
 
-_idle: list[duckdb.DuckDBPyConnection] = []  # databases in memory that wait to be used again, since to make one takes 10 ms
+_idle: list[
+    duckdb.DuckDBPyConnection
+] = []  # databases in memory that wait to be used again, since to make one takes 10 ms
 os.register_at_fork(after_in_child=_idle.clear)  # its threads stay behind
 
 Shape = list[tuple[str, str, str]]  # name, DuckDB type and meaning of each column, in order
@@ -129,7 +143,10 @@ def _shapes(path: Path, *_: int) -> Mapping[str, Shape]:
                WHERE database_name = 'warehouse' AND schema_name = 'main' AND NOT internal ORDER BY table_name, column_index"""
     with attached(path, read_only=True) as connection:
         rows = connection.execute(query).fetchall()
-    return {table: [(name, kind, text) for _, name, kind, text in group] for table, group in groupby(rows, key=lambda row: row[0])}
+    return {
+        table: [(name, kind, text) for _, name, kind, text in group]
+        for table, group in groupby(rows, key=lambda row: row[0])
+    }
 
 
 def row_count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
@@ -140,19 +157,33 @@ def row_count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
 def keep_books(connection: duckdb.DuckDBPyConnection) -> None:
     """Make our bookkeeping in a file that is new: which slot changed when, which views are ours, what each table was last asked."""
     connection.execute("CREATE SCHEMA IF NOT EXISTS octavo")
-    connection.execute("CREATE TABLE IF NOT EXISTS octavo.slots (table_name TEXT, slot BIGINT, generation BIGINT)")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS octavo.slots (table_name TEXT, slot BIGINT, generation BIGINT)"
+    )
     connection.execute("CREATE TABLE IF NOT EXISTS octavo.views (name TEXT, fingerprint TEXT)")
-    connection.execute("CREATE TABLE IF NOT EXISTS octavo.asked (table_name TEXT, fingerprint TEXT, model TEXT, engine TEXT)")
-    for column in ("owner TEXT", "reads TEXT[]", "generation BIGINT"):  # which a file of an earlier version lacks
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS octavo.asked (table_name TEXT, fingerprint TEXT, model TEXT, engine TEXT)"
+    )
+    for column in (
+        "owner TEXT",
+        "reads TEXT[]",
+        "generation BIGINT",
+    ):  # which a file of an earlier version lacks
         connection.execute(f"ALTER TABLE octavo.views ADD COLUMN IF NOT EXISTS {column}")
 
 
 def generations(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[int, int]]:
     """For each table the generation in which each of its slots last changed; empty in a file that is new."""
-    if not scalar(connection, "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'warehouse' AND schema_name = 'octavo'"):
+    if not scalar(
+        connection,
+        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'warehouse' AND schema_name = 'octavo'",
+    ):
         return {}
     rows = connection.execute("SELECT table_name, slot, generation FROM octavo.slots ORDER BY ALL").fetchall()
-    return {table: {slot: generation for _, slot, generation in group} for table, group in groupby(rows, key=lambda row: row[0])}
+    return {
+        table: {slot: generation for _, slot, generation in group}
+        for table, group in groupby(rows, key=lambda row: row[0])
+    }
 
 
 def generation(connection: duckdb.DuckDBPyConnection) -> int:

@@ -59,9 +59,14 @@ def staged(change: Change) -> Staged:
 def _keys(change: Change, kinds: list[pa.Field], length: int) -> pa.Table:
     """The keys of one length in `gone`, as Arrow."""
     if not 0 < length <= len(change.table.key):
-        raise SchemaError(f"A key of {change.table.name} has 1 to {len(change.table.key)} parts, not {length}.", about=change.table.name)
+        raise SchemaError(
+            f"A key of {change.table.name} has 1 to {len(change.table.key)} parts, not {length}.",
+            about=change.table.name,
+        )
     keys = [key for key in change.gone if len(key) == length]
-    return pa.Table.from_pydict({kind.name: [key[place] for key in keys] for place, kind in enumerate(kinds)}, schema=pa.schema(kinds))
+    return pa.Table.from_pydict(
+        {kind.name: [key[place] for key in keys] for place, kind in enumerate(kinds)}, schema=pa.schema(kinds)
+    )
 
 
 # --- what would change ---------------------------------------------------------------------------------------------
@@ -97,20 +102,30 @@ def _filled(query: str, change: Staged) -> str:
         table=catalog.quoted(change.table.name),
         kept=f"temp.{catalog.quoted('__kept_' + change.table.name)}",
         columns=", ".join(catalog.quoted(column.name) for column in change.table.columns),
-        compared=", ".join(_comparable(field) for field in change.rows.schema if field.name not in change.table.untold),
-        touched=" OR ".join(f"({', '.join(keys[:length])}) IN (FROM __touched_{length})" for length in change.touched),
+        compared=", ".join(
+            _comparable(field) for field in change.rows.schema if field.name not in change.table.untold
+        ),
+        touched=" OR ".join(
+            f"({', '.join(keys[:length])}) IN (FROM __touched_{length})" for length in change.touched
+        ),
         slot=catalog.slot(change.table.name),
         order=catalog.ordering(change.table.name, change.rows.column_names),
     )
 
 
 def _comparable(field: pa.Field) -> str:
-    return f"to_json({catalog.quoted(field.name)})" if pa.types.is_nested(field.type) else catalog.quoted(field.name)
+    return (
+        f"to_json({catalog.quoted(field.name)})"
+        if pa.types.is_nested(field.type)
+        else catalog.quoted(field.name)
+    )
 
 
 def _wanted_shape(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[str, catalog.Shape]:
     types = connection.execute("DESCRIBE FROM __rows").fetchall()
-    return table.meaning, [(column.name, kind[1], column.meaning) for column, kind in zip(table.columns, types, strict=True)]
+    return table.meaning, [
+        (column.name, kind[1], column.meaning) for column, kind in zip(table.columns, types, strict=True)
+    ]
 
 
 # --- changing it ---------------------------------------------------------------------------------------------------
@@ -130,21 +145,37 @@ def keep(connection: duckdb.DuckDBPyConnection, change: Staged) -> None:
     before = {name for name, _, _ in stored[1]}
     casts = [_cast(connection, change, name, kind) for name, kind, _ in wanted[1] if name in before]
     casts += [f"'' AS {catalog.quoted(name)}" for name in change.table.key if name not in before]
-    connection.execute(_filled(catalog.fill("INSERT INTO $$kept BY NAME SELECT $casts FROM $$table", casts=", ".join(casts)), change))
+    connection.execute(
+        _filled(
+            catalog.fill("INSERT INTO $$kept BY NAME SELECT $casts FROM $$table", casts=", ".join(casts)),
+            change,
+        )
+    )
 
 
 def _cast(connection: duckdb.DuckDBPyConnection, change: Staged, name: str, kind: str) -> str:
     """A stored column in its new type, as SQL; null where a value does not fit, and everywhere when none could."""
     column = catalog.quoted(name)
     cast = f"TRY_CAST({column} AS {kind})"
-    misfits = catalog.fill("SELECT count(*) FROM $$table WHERE $column IS NOT NULL AND $cast IS NULL", column=column, cast=cast)
+    misfits = catalog.fill(
+        "SELECT count(*) FROM $$table WHERE $column IS NOT NULL AND $cast IS NULL", column=column, cast=cast
+    )
     try:
         lost = catalog.scalar(connection, _filled(misfits, change))
-    except (duckdb.ConversionException, duckdb.BinderException, duckdb.ParserException, duckdb.OutOfRangeException):
+    except (
+        duckdb.ConversionException,
+        duckdb.BinderException,
+        duckdb.ParserException,
+        duckdb.OutOfRangeException,
+    ):
         cast, lost = f"CAST(NULL AS {kind})", "All"
     if lost:
         _log.warning(
-            "%s values of %s.%s do not fit its new type %s; the answers of then have null there.", lost, change.table.name, name, kind
+            "%s values of %s.%s do not fit its new type %s; the answers of then have null there.",
+            lost,
+            change.table.name,
+            name,
+            kind,
         )
     return f"{cast} AS {column}"
 
@@ -169,10 +200,17 @@ def _comment(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     name = catalog.quoted(table.name)
     connection.execute(f"COMMENT ON TABLE {name} IS {catalog.literal(table.meaning)}")
     for column in table.columns:
-        connection.execute(f"COMMENT ON COLUMN {name}.{catalog.quoted(column.name)} IS {catalog.literal(column.meaning)}")
+        connection.execute(
+            f"COMMENT ON COLUMN {name}.{catalog.quoted(column.name)} IS {catalog.literal(column.meaning)}"
+        )
 
 
 def stamp(connection: duckdb.DuckDBPyConnection, table: str, slots: set[int], generation: int) -> None:
     """Note that the slots of a table changed in `generation`."""
-    connection.execute("DELETE FROM octavo.slots WHERE table_name = ? AND slot IN (SELECT unnest(?::BIGINT[]))", [table, sorted(slots)])
-    connection.execute("INSERT INTO octavo.slots SELECT ?, unnest(?::BIGINT[]), ?", [table, sorted(slots), generation])
+    connection.execute(
+        "DELETE FROM octavo.slots WHERE table_name = ? AND slot IN (SELECT unnest(?::BIGINT[]))",
+        [table, sorted(slots)],
+    )
+    connection.execute(
+        "INSERT INTO octavo.slots SELECT ?, unnest(?::BIGINT[]), ?", [table, sorted(slots), generation]
+    )

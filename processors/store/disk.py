@@ -39,7 +39,9 @@ def voiced(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why, step = _WHY.get(error.errno or 0, (error.strerror or str(error), "Check the disk, then run again."))
+        why, step = _WHY.get(
+            error.errno or 0, (error.strerror or str(error), "Check the disk, then run again.")
+        )
         raise StorageError(f"{path} cannot be written: {why}.", about=str(path), next_step=step) from error
 
 
@@ -68,7 +70,9 @@ def _take(descriptor: int, folder: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         message = f"{folder} is held by another run: {_holder(descriptor)}."
-        raise Locked(message, about=str(folder), next_step="Wait for it, stop it, or give another folder with --out.") from None
+        raise Locked(
+            message, about=str(folder), next_step="Wait for it, stop it, or give another folder with --out."
+        ) from None
 
 
 def _sign(descriptor: int, now: datetime) -> None:

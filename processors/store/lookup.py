@@ -16,7 +16,18 @@ from schemas.pipeline import Document, Heading, Page, Properties
 from schemas.tables import Row
 
 # Reasons in `rejects` that another run may not meet: nothing was asked, or a page could not be shown.
-TRANSIENT = ("unavailable", "not_asked", "needs_ocr", "encrypted", "changed", "vanished", "unreadable", "timeout", "memory", "crashed")
+TRANSIENT = (
+    "unavailable",
+    "not_asked",
+    "needs_ocr",
+    "encrypted",
+    "changed",
+    "vanished",
+    "unreadable",
+    "timeout",
+    "memory",
+    "crashed",
+)
 _PAGES_AT_ONCE = 2_000  # pages held in memory
 
 
@@ -39,7 +50,9 @@ def pages_of(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) ->
 
 def _groups(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> Iterator[list[str]]:
     """The documents in groups that have at most so many pages together, or one document."""
-    query = "SELECT document, count(*) FROM pages WHERE document IN (SELECT unnest(?::TEXT[])) GROUP BY document"
+    query = (
+        "SELECT document, count(*) FROM pages WHERE document IN (SELECT unnest(?::TEXT[])) GROUP BY document"
+    )
     counts = dict(connection.execute(query, [list(documents)]).fetchall())
     group: list[str] = []
     held = 0
@@ -56,7 +69,9 @@ def _pages(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> d
     query = """SELECT document, page, text, image_width_px, image_height_px, text_from, repeated, hidden_chars FROM pages
                WHERE document IN (SELECT unnest(?::TEXT[])) ORDER BY document, page"""
     found: dict[str, list[Page]] = {}
-    for one, number, text, width, height, text_from, repeated, hidden in connection.execute(query, [list(documents)]).fetchall():
+    for one, number, text, width, height, text_from, repeated, hidden in connection.execute(
+        query, [list(documents)]
+    ).fetchall():
         image_px = None if width is None else (width, height)
         spans = tuple((span["start"], span["stop"]) for span in repeated or ())
         page = Page(one, number, text, image_px, text_from=text_from, repeated=spans, hidden_chars=hidden)

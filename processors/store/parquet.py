@@ -60,11 +60,20 @@ def _buckets(connection: duckdb.DuckDBPyConnection) -> list[Bucket]:
     for table, slots in tables.items():
         of = _bucket_count(catalog.row_count(connection, table))
         for number in range(of):
-            last = max(generation for slot, generation in slots.items() if slot == catalog.SHAPE or slot % of == number)
+            last = max(
+                generation
+                for slot, generation in slots.items()
+                if slot == catalog.SHAPE or slot % of == number
+            )
             buckets.append(Bucket(table, number, of, last))
     for name, view in views.ours(connection).items():
-        if view.reads and view.reads <= tables.keys():  # else it is of an earlier version, or somebody has dropped a table
-            last = max(view.generation, *(generation for table in view.reads for generation in tables[table].values()))
+        if (
+            view.reads and view.reads <= tables.keys()
+        ):  # else it is of an earlier version, or somebody has dropped a table
+            last = max(
+                view.generation,
+                *(generation for table in view.reads for generation in tables[table].values()),
+            )
             buckets.append(Bucket(name, 0, 1, last, is_view=True))
     return buckets
 
@@ -93,11 +102,15 @@ def _write(connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket) 
 def _rows(connection: duckdb.DuckDBPyConnection, bucket: Bucket) -> pa.RecordBatchReader:
     """The rows of one bucket in the order of their key, those of a view in its own, a row group at a time."""
     if bucket.is_view:
-        return connection.sql(catalog.fill("FROM $view", view=catalog.quoted(bucket.table))).to_arrow_reader(_ROW_GROUP)
+        return connection.sql(catalog.fill("FROM $view", view=catalog.quoted(bucket.table))).to_arrow_reader(
+            _ROW_GROUP
+        )
     where = f"WHERE {catalog.slot(bucket.table)} % {bucket.of} = {bucket.number}" if bucket.of > 1 else ""
     _, columns = catalog.shape(connection, bucket.table) or ("", [])
     order = catalog.ordering(bucket.table, [name for name, _, _ in columns])
-    query = catalog.fill("FROM $table $where ORDER BY $order", table=catalog.quoted(bucket.table), where=where, order=order)
+    query = catalog.fill(
+        "FROM $table $where ORDER BY $order", table=catalog.quoted(bucket.table), where=where, order=order
+    )
     return connection.sql(query).to_arrow_reader(_ROW_GROUP)
 
 

@@ -61,7 +61,12 @@ class WarehouseReader:
             return
         chosen = ", ".join(catalog.quoted(name) for name in columns) if columns else "*"
         order = catalog.ordering(table, [name for name, _, _ in shape])
-        query = catalog.fill("SELECT $columns FROM $table ORDER BY $order", columns=chosen, table=catalog.quoted(table), order=order)
+        query = catalog.fill(
+            "SELECT $columns FROM $table ORDER BY $order",
+            columns=chosen,
+            table=catalog.quoted(table),
+            order=order,
+        )
         with self._open() as connection:
             for batch in connection.sql(query).to_arrow_reader(_ROWS_AT_ONCE):
                 yield from batch.to_pylist()
@@ -75,7 +80,11 @@ class WarehouseReader:
         """The folders and URLs below which the paths of `documents` lie, sorted."""
         if self._shape("documents") is None:
             return []
-        return list(self.query("SELECT DISTINCT inbox FROM documents WHERE inbox <> '' ORDER BY inbox")["inbox"].to_pylist())
+        return list(
+            self.query("SELECT DISTINCT inbox FROM documents WHERE inbox <> '' ORDER BY inbox")[
+                "inbox"
+            ].to_pylist()
+        )
 
     def documents_at(self, paths: Sequence[str], inbox: str) -> list[Row]:
         """The rows of `documents` at these paths of an inbox."""
@@ -140,7 +149,9 @@ class WarehouseReader:
         with self._open() as connection:
             there = catalog.tables(connection)
             answered = lookup.answered(connection, question, asked) if question in there else set()
-            for_good, for_now = lookup.rejected(connection, question, asked) if "rejects" in there else (set(), set())
+            for_good, for_now = (
+                lookup.rejected(connection, question, asked) if "rejects" in there else (set(), set())
+            )
             return (answered | for_good) - for_now
 
     def has(self, table: str) -> bool:
@@ -157,7 +168,11 @@ class WarehouseReader:
     def paths_of(self, documents: Sequence[str]) -> dict[str, str]:
         """The first path of each document that a path holds."""
         query = "SELECT document, min(path) AS path FROM documents WHERE document IN (SELECT unnest(?::TEXT[])) GROUP BY document"
-        return {row["document"]: row["path"] for row in self.query(query, [list(documents)]).to_pylist()} if documents else {}
+        return (
+            {row["document"]: row["path"] for row in self.query(query, [list(documents)]).to_pylist()}
+            if documents
+            else {}
+        )
 
     def former(self, table: str) -> int:
         """How many answers of a table wait for their successor."""
@@ -192,7 +207,11 @@ class WarehouseReader:
     @contextmanager
     def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
         if not self.path.exists():
-            raise SettingsError(f"There is no warehouse in {self.folder}.", about=str(self.folder), next_step="Run octavo run first.")
+            raise SettingsError(
+                f"There is no warehouse in {self.folder}.",
+                about=str(self.folder),
+                next_step="Run octavo run first.",
+            )
         with catalog.attached(self.path, read_only=True) as connection:
             yield connection
 
@@ -203,4 +222,6 @@ class WarehouseReader:
 
 def _info(connection: duckdb.DuckDBPyConnection, name: str) -> TableInfo:
     meaning, columns = catalog.shape(connection, name) or ("", [])
-    return TableInfo(name, catalog.row_count(connection, name), tuple(ColumnInfo(*column) for column in columns), meaning)
+    return TableInfo(
+        name, catalog.row_count(connection, name), tuple(ColumnInfo(*column) for column in columns), meaning
+    )

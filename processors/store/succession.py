@@ -51,20 +51,33 @@ def settle(connection: duckdb.DuckDBPyConnection) -> Slots:
     return {name: slots for name, slots in touched.items() if slots}
 
 
-def _settled(connection: duckdb.DuckDBPyConnection, answers: Sequence[str], there: set[str]) -> Iterator[tuple[str, set[int]]]:
+def _settled(
+    connection: duckdb.DuckDBPyConnection, answers: Sequence[str], there: set[str]
+) -> Iterator[tuple[str, set[int]]]:
     """The slots that changed, with the table that they are of."""
     for table in answers:
         yield from _settled_answers(connection, table)
     if "rejects" in there:
         yield "rejects", _deleted(connection, "rejects", _ORPHAN)
-    silent = (catalog.fill(" AND document NOT IN (SELECT document FROM $table)", table=catalog.quoted(table)) for table in answers)
+    silent = (
+        catalog.fill(" AND document NOT IN (SELECT document FROM $table)", table=catalog.quoted(table))
+        for table in answers
+    )
     yield "pages", _deleted(connection, "pages", _ORPHAN + "".join(silent))
 
 
 def _settled_answers(connection: duckdb.DuckDBPyConnection, table: str) -> Iterator[tuple[str, set[int]]]:
     yield table, _slots(connection, _PLACED, table)
     yield table, _deleted(connection, table, _GONE)
-    yield "evidence", _deleted(connection, "evidence", "question = $name AND document NOT IN (SELECT document FROM $table)", table)
+    yield (
+        "evidence",
+        _deleted(
+            connection,
+            "evidence",
+            "question = $name AND document NOT IN (SELECT document FROM $table)",
+            table,
+        ),
+    )
     former = f"($orphan OR {_asked_before(connection, table)})"
     yield table, _slots(connection, catalog.fill(_FORMER, former=former, table="$table", slot="$slot"), table)
 
@@ -83,7 +96,9 @@ def note_asked(connection: duckdb.DuckDBPyConnection, asked: Mapping[str, Asked]
     for table, (fingerprints, model, engine) in asked.items():
         connection.execute("DELETE FROM octavo.asked WHERE table_name = ?", [table])
         for fingerprint in fingerprints:
-            connection.execute("INSERT INTO octavo.asked VALUES (?, ?, ?, ?)", [table, fingerprint, model, engine])
+            connection.execute(
+                "INSERT INTO octavo.asked VALUES (?, ?, ?, ?)", [table, fingerprint, model, engine]
+            )
 
 
 def asked_otherwise(connection: duckdb.DuckDBPyConnection, asked: Mapping[str, Asked]) -> bool:
@@ -98,17 +113,30 @@ def _last_asked(connection: duckdb.DuckDBPyConnection, table: str) -> set[tuple[
     query = "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'warehouse' AND schema_name = 'octavo' AND table_name = 'asked'"
     if not catalog.scalar(connection, query):
         return set()
-    return set(connection.execute("SELECT fingerprint, model, engine FROM octavo.asked WHERE table_name = ?", [table]).fetchall())
+    return set(
+        connection.execute(
+            "SELECT fingerprint, model, engine FROM octavo.asked WHERE table_name = ?", [table]
+        ).fetchall()
+    )
 
 
 def _deleted(connection: duckdb.DuckDBPyConnection, name: str, condition: str, table: str = "") -> set[int]:
     """Delete rows of the table `name`; `table` is the table of answers that the condition speaks of, where that is another."""
     query = catalog.fill(
-        "DELETE FROM $of WHERE $condition RETURNING $slot", of=catalog.quoted(name), condition=condition, slot=catalog.slot(name)
+        "DELETE FROM $of WHERE $condition RETURNING $slot",
+        of=catalog.quoted(name),
+        condition=condition,
+        slot=catalog.slot(name),
     )
     return _slots(connection, query, table or name)
 
 
 def _slots(connection: duckdb.DuckDBPyConnection, query: str, table: str) -> set[int]:
-    filled = catalog.fill(query, table=catalog.quoted(table), name=catalog.literal(table), slot=catalog.slot(table), orphan=_ORPHAN)
+    filled = catalog.fill(
+        query,
+        table=catalog.quoted(table),
+        name=catalog.literal(table),
+        slot=catalog.slot(table),
+        orphan=_ORPHAN,
+    )
     return {slot for (slot,) in connection.execute(filled).fetchall()}

@@ -43,7 +43,9 @@ def _view(name: str, text: str) -> View:
     return View(name, select.strip().rstrip(";"), head[0] if head else "", tuple(named.items()))
 
 
-def refuse_namesakes(views: Sequence[View], tables: Iterable[Table], connection: duckdb.DuckDBPyConnection | None = None) -> None:
+def refuse_namesakes(
+    views: Sequence[View], tables: Iterable[Table], connection: duckdb.DuckDBPyConnection | None = None
+) -> None:
     """Raise SchemaError when a table has the name of a view, of this commit or, with a connection, of what is stored."""
     tables = list(tables)
     named = {table.name for table in tables}
@@ -52,7 +54,11 @@ def refuse_namesakes(views: Sequence[View], tables: Iterable[Table], connection:
         named |= set(catalog.tables(connection))
         derived |= {name for name, made in ours(connection).items() if _stays(made, tables)}
     for name in derived & named:
-        raise SchemaError(f"The table {name} has the name of a view.", about=name, next_step="Name the schema, or the list, otherwise.")
+        raise SchemaError(
+            f"The table {name} has the name of a view.",
+            about=name,
+            next_step="Name the schema, or the list, otherwise.",
+        )
 
 
 def stale(connection: duckdb.DuckDBPyConnection, views: Sequence[View], tables: Sequence[Table]) -> bool:
@@ -61,7 +67,9 @@ def stale(connection: duckdb.DuckDBPyConnection, views: Sequence[View], tables: 
     return made != {view.name: view.fingerprint for view, _, _ in _possible(connection, views, tables)}
 
 
-def create(connection: duckdb.DuckDBPyConnection, views: Sequence[View], tables: Sequence[Table], generation: int) -> None:
+def create(
+    connection: duckdb.DuckDBPyConnection, views: Sequence[View], tables: Sequence[Table], generation: int
+) -> None:
     """Make the views whose tables are there, and drop those of ours that are wanted no more; views of others stay."""
     before = ours(connection)
     possible = _possible(connection, views, tables)
@@ -71,10 +79,17 @@ def create(connection: duckdb.DuckDBPyConnection, views: Sequence[View], tables:
             connection.execute("DELETE FROM octavo.views WHERE name = ?", [name])
     for view, owner, reads in possible:
         old = before.get(view.name)
-        since = old.generation if old and old.fingerprint == view.fingerprint and old.reads == reads else generation
+        since = (
+            old.generation
+            if old and old.fingerprint == view.fingerprint and old.reads == reads
+            else generation
+        )
         _create(connection, view)
         row = [view.name, view.fingerprint, owner, sorted(reads), since]
-        connection.execute("INSERT INTO octavo.views (name, fingerprint, owner, reads, generation) VALUES (?, ?, ?, ?, ?)", row)
+        connection.execute(
+            "INSERT INTO octavo.views (name, fingerprint, owner, reads, generation) VALUES (?, ?, ?, ?, ?)",
+            row,
+        )
 
 
 def ours(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Made]:
@@ -83,7 +98,12 @@ def ours(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Made]:
         return {}
     rows = connection.sql("FROM octavo.views").to_arrow_table().to_pylist()
     return {
-        row["name"]: Made(row["fingerprint"], row.get("owner") or "", frozenset(row.get("reads") or ()), row.get("generation") or 0)
+        row["name"]: Made(
+            row["fingerprint"],
+            row.get("owner") or "",
+            frozenset(row.get("reads") or ()),
+            row.get("generation") or 0,
+        )
         for row in rows
     }
 
@@ -99,9 +119,15 @@ def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:
         connection.execute(f"CREATE OR REPLACE VIEW {name} AS {view.select}")
         connection.execute(f"COMMENT ON VIEW {name} IS {catalog.literal(view.meaning)}")
         for column, meaning in view.meanings:
-            connection.execute(f"COMMENT ON COLUMN {name}.{catalog.quoted(column)} IS {catalog.literal(meaning)}")
+            connection.execute(
+                f"COMMENT ON COLUMN {name}.{catalog.quoted(column)} IS {catalog.literal(meaning)}"
+            )
     except duckdb.ProgrammingError as error:
-        raise SchemaError(f"The view {view.name}.sql cannot be made: {error}", about=view.name, next_step="Correct the file.") from error
+        raise SchemaError(
+            f"The view {view.name}.sql cannot be made: {error}",
+            about=view.name,
+            next_step="Correct the file.",
+        ) from error
 
 
 def _possible(
@@ -110,7 +136,11 @@ def _possible(
     """The views whose tables are all there and whose name no other view has, with the table that brought them and those they read."""
     there, others = set(catalog.tables(connection)), _others(connection)
     wanted = [(view, "") for view in views]
-    wanted += [(view, name) for name, brought in {table.name: table.views or () for table in tables}.items() for view in brought]
+    wanted += [
+        (view, name)
+        for name, brought in {table.name: table.views or () for table in tables}.items()
+        for view in brought
+    ]
     reads = [(view, owner, frozenset(connection.get_table_names(view.select))) for view, owner in wanted]
     return [one for one in reads if one[2] <= there and one[0].name not in others]
 

@@ -38,7 +38,9 @@ def _utc_now() -> datetime:
 
 
 @contextmanager
-def hold_aside(folder: Path, clock: Callable[[], datetime] = _utc_now) -> Iterator[tuple[Warehouse, Warehouse]]:
+def hold_aside(
+    folder: Path, clock: Callable[[], datetime] = _utc_now
+) -> Iterator[tuple[Warehouse, Warehouse]]:
     """Hold the output folder to look ahead: give a copy of its warehouse that may be changed, and the one that an earlier look left.
 
     The warehouse itself stays as it is, and no other program finds the copy. `set_aside` gives it to the run that follows.
@@ -48,7 +50,10 @@ def hold_aside(folder: Path, clock: Callable[[], datetime] = _utc_now) -> Iterat
             disk.sweep(folder)
             (folder / ASIDE).mkdir(exist_ok=True)
             disk.sweep(folder / ASIDE)
-        last, copy = Warehouse(folder / ASIDE, file=READ), Warehouse(folder / ASIDE, file=f"next-{READ}", publishes=False)
+        last, copy = (
+            Warehouse(folder / ASIDE, file=READ),
+            Warehouse(folder / ASIDE, file=f"next-{READ}", publishes=False),
+        )
         with disk.voiced(folder):
             copy.path.unlink(missing_ok=True)
             if (folder / WAREHOUSE).exists():
@@ -87,7 +92,14 @@ def hold(folder: Path, clock: Callable[[], datetime] = _utc_now) -> Iterator[War
 class Warehouse(WarehouseReader):
     """The tables of one output folder. Anyone may read; only who holds the folder (`hold`) may commit."""
 
-    def __init__(self, folder: Path, shipped_views: Path = views.SHIPPED, *, file: str = WAREHOUSE, publishes: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        shipped_views: Path = views.SHIPPED,
+        *,
+        file: str = WAREHOUSE,
+        publishes: bool = True,
+    ) -> None:
         """`publishes` says whether its rows are written as Parquet too."""
         super().__init__(folder, file=file)
         self._publishes = publishes
@@ -119,11 +131,17 @@ class Warehouse(WarehouseReader):
 
         Gives whether anything changed. What was paid (`requests`) and done (`runs`) is never forgotten.
         """
-        return bool(paths) and self._shape("documents") is not None and self.commit([Change(FIXED["documents"], (), set(paths))])
+        return (
+            bool(paths)
+            and self._shape("documents") is not None
+            and self.commit([Change(FIXED["documents"], (), set(paths))])
+        )
 
     def adopt(self, inbox: str) -> None:
         """Say that the paths of a version before, which put down no inbox, are of this one."""
-        if self._shape("documents") is not None and (rows := self.query("SELECT * FROM documents WHERE inbox = ''").to_pylist()):
+        if self._shape("documents") is not None and (
+            rows := self.query("SELECT * FROM documents WHERE inbox = ''").to_pylist()
+        ):
             nameless = {(row["path"], "") for row in rows}
             self.commit([Change(FIXED["documents"], [{**row, "inbox": inbox} for row in rows], nameless)])
 
@@ -139,7 +157,9 @@ class Warehouse(WarehouseReader):
         if brought_up:
             self.commit(brought_up)
 
-    def _difference(self, staged: Sequence[changes.Staged], asked: Mapping[str, Asked]) -> dict[str, set[int]] | None:
+    def _difference(
+        self, staged: Sequence[changes.Staged], asked: Mapping[str, Asked]
+    ) -> dict[str, set[int]] | None:
         """The slots of each table that would change; none when only views, storage or what was asked would, None when nothing would."""
         if not self.path.exists():
             return {change.table.name: {catalog.SHAPE} for change in staged}
@@ -151,9 +171,15 @@ class Warehouse(WarehouseReader):
                 if slots := changes.difference(connection, change):
                     differs.setdefault(change.table.name, set()).update(slots)
             kept = not (views.stale(connection, self._views, tables) or catalog.outdated(connection))
-            return None if kept and not differs and not succession.asked_otherwise(connection, asked) else differs
+            return (
+                None
+                if kept and not differs and not succession.asked_otherwise(connection, asked)
+                else differs
+            )
 
-    def _replace(self, staged: Sequence[changes.Staged], differs: dict[str, set[int]], asked: Mapping[str, Asked]) -> None:
+    def _replace(
+        self, staged: Sequence[changes.Staged], differs: dict[str, set[int]], asked: Mapping[str, Asked]
+    ) -> None:
         """Copy, change, sync, rename: the new file is there whole or not at all."""
         temporary = self.folder / f"{disk.TEMPORARY}{self.path.name}"
         disk.sweep(self.folder)
@@ -199,7 +225,9 @@ class Warehouse(WarehouseReader):
     def _refuse_log(self) -> None:
         log = self.path.with_name(f"{self.path.name}.wal")
         if log.exists():
-            message = f"Another program is writing to {self.path}, or died while it did: {log.name} lies beside it."
+            message = (
+                f"Another program is writing to {self.path}, or died while it did: {log.name} lies beside it."
+            )
             step = "Close that program; if none is left, open the file once with DuckDB and close it."
             raise StorageError(message, about=str(self.path), next_step=step)
 

@@ -87,9 +87,17 @@ def compile_summary(style: str) -> Question:
     wanted = style.strip().lower().replace("_", "-").replace(" ", "-")
     chosen = next((known for name, known in STYLES.items() if wanted in (name, *known.aliases)), None)
     if chosen is None:
-        raise SchemaError(f"There is no style of summary called {style!r}.", about=style, next_step=f"Use one of {', '.join(STYLES)}.")
+        raise SchemaError(
+            f"There is no style of summary called {style!r}.",
+            about=style,
+            next_step=f"Use one of {', '.join(STYLES)}.",
+        )
     question = _from_model(Summary, "summary", style)
-    return _signed(replace(question, instruction=f"{question.instruction}\n{chosen.words}", reply_tokens=chosen.reply_tokens))
+    return _signed(
+        replace(
+            question, instruction=f"{question.instruction}\n{chosen.words}", reply_tokens=chosen.reply_tokens
+        )
+    )
 
 
 def shipped() -> dict[str, str]:
@@ -106,7 +114,9 @@ def reply_tokens(node: Node) -> int:
     if node.field.kind == "record":
         return 2 + sum(map(reply_tokens, node.parts))
     if node.field.kind == "list":
-        items: int = max(node.limits.get("minItems", 0), min(LIST_ITEMS, node.limits.get("maxItems", LIST_ITEMS)))
+        items: int = max(
+            node.limits.get("minItems", 0), min(LIST_ITEMS, node.limits.get("maxItems", LIST_ITEMS))
+        )
         return 2 + items * reply_tokens(node.parts[0])
     return node.expected_tokens or VALUE_TOKENS[node.field.kind]
 
@@ -126,7 +136,13 @@ class _Generator(GenerateJsonSchema):
 
     def decimal_schema(self, schema: DecimalSchema) -> JsonSchemaValue:
         """A number whose `multipleOf` says how many digits follow the point."""
-        bounds = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum", "multiple_of": "multipleOf"}
+        bounds = {
+            "ge": "minimum",
+            "le": "maximum",
+            "gt": "exclusiveMinimum",
+            "lt": "exclusiveMaximum",
+            "multiple_of": "multipleOf",
+        }
         written: JsonSchemaValue = {"type": "number", "format": "decimal"}
         written |= {word: float(schema[key]) for key, word in bounds.items() if key in schema}  # type: ignore[literal-required]
         if places := schema.get("decimal_places"):
@@ -138,9 +154,13 @@ def _question(node: Node, name: str, model: type[BaseModel], spec: str) -> Quest
     """The question of a tree, unless it is too long to send."""
     schema = wire(node)
     if len(json.dumps(schema)) > MAX_BYTES:
-        raise SchemaError(f"The schema {spec} is longer than {MAX_BYTES} bytes.", about=spec, next_step="Ask two questions.")
+        raise SchemaError(
+            f"The schema {spec} is longer than {MAX_BYTES} bytes.", about=spec, next_step="Ask two questions."
+        )
     instruction = "\n".join([*filter(None, [node.field.description]), *_lines(node)])
-    question = Question(name, instruction, node.field.fields, schema, reply_tokens(node), "", model, _evidence(node, spec))
+    question = Question(
+        name, instruction, node.field.fields, schema, reply_tokens(node), "", model, _evidence(node, spec)
+    )
     _tell_names(question)
     return proving(question, {part.field.name for part in node.parts if part.required_evidence})
 
@@ -148,7 +168,9 @@ def _question(node: Node, name: str, model: type[BaseModel], spec: str) -> Quest
 def _tell_names(question: Question) -> None:
     """Say, once in a program, which names of tables and columns an analyst would not guess."""
     if words := reserved(question.name, question.fields):
-        _say_once(f"Names of {question.name} that are words of SQL need quotes in a query: {', '.join(map(quoted, words))}.")
+        _say_once(
+            f"Names of {question.name} that are words of SQL need quotes in a query: {', '.join(map(quoted, words))}."
+        )
     for sentence in renamed(question.name, question.fields, OWN_NAMES):
         _say_once(sentence)
 
@@ -162,14 +184,26 @@ def proving(question: Question, names: Collection[str]) -> Question:
     """The question with these of its fields required to stand in the document, beside those that are already; `all` means every field."""
     wanted = {*names, *question.required_evidence}
     every = question.evidence or [field.name for field in question.fields]
-    required = (field.name for field in question.fields if field.name in wanted or ("all" in wanted and field.name in every))
+    required = (
+        field.name
+        for field in question.fields
+        if field.name in wanted or ("all" in wanted and field.name in every)
+    )
     return _signed(replace(question, required_evidence=tuple(required)))
 
 
 def _signed(question: Question) -> Question:
     """The question with its fingerprint: SHA-256 over what is asked, in canonical JSON."""
-    asked = [question.name, question.instruction, [asdict(field) for field in question.fields], question.json_schema, question.reply_tokens]
-    asked += [question.required_evidence] if question.required_evidence else []  # what was answered without is asked again
+    asked = [
+        question.name,
+        question.instruction,
+        [asdict(field) for field in question.fields],
+        question.json_schema,
+        question.reply_tokens,
+    ]
+    asked += (
+        [question.required_evidence] if question.required_evidence else []
+    )  # what was answered without is asked again
     text = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return replace(question, fingerprint=hashlib.sha256(text.encode()).hexdigest())
 
@@ -178,7 +212,11 @@ def _evidence(node: Node, spec: str) -> tuple[str, ...]:
     """The columns whose values must stand in the document; () when all must."""
     proved = tuple(part.field.name for part in node.parts if part.grounded)
     if not proved:
-        raise SchemaError(f"No field of {spec} has to be proved.", about=spec, next_step="Leave `grounded` out of one field at least.")
+        raise SchemaError(
+            f"No field of {spec} has to be proved.",
+            about=spec,
+            next_step="Leave `grounded` out of one field at least.",
+        )
     return () if len(proved) == len(node.parts) else proved
 
 
@@ -200,7 +238,12 @@ def _type_words(node: Node) -> str:
         return f"list of {_type_words(node.parts[0])}"
     extra = [words.format(node.limits[word]) for word, words in LIMIT_WORDS.items() if word in node.limits]
     choices = f"one of: {'; '.join(node.field.choices)}"
-    names = {"text": node.limits.get("format", "text"), "decimal": "number", "datetime": "YYYY-MM-DDTHH:MM:SS", "choice": choices}
+    names = {
+        "text": node.limits.get("format", "text"),
+        "decimal": "number",
+        "datetime": "YYYY-MM-DDTHH:MM:SS",
+        "choice": choices,
+    }
     return ", ".join([names.get(node.field.kind, node.field.kind), *extra])
 
 
@@ -213,7 +256,11 @@ def _shipped_model(name: str) -> type[BaseModel]:
     wanted = name.title().replace("_", "")
     model = getattr(import_module(f"{extraction.__name__}.{name}"), wanted, None)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise SchemaError(f"The shipped schema {name} has no model {wanted}.", about=name, next_step=f"Call its model {wanted}.")
+        raise SchemaError(
+            f"The shipped schema {name} has no model {wanted}.",
+            about=name,
+            next_step=f"Call its model {wanted}.",
+        )
     return model
 
 
@@ -236,8 +283,14 @@ def _user_model(path: Path, name: str, spec: str) -> type[BaseModel]:
     if name in found:
         return found[name]
     known = ", ".join(f"{path.name}:{key}" for key in found) or "no pydantic model"
-    why = f"has no pydantic model called {name!r}" if name else "may hold several models, so one has to be named"
-    raise SchemaError(f"The file {path} {why}.", about=spec, next_step=f"It has {known}; write FILE.py:Model.")
+    why = (
+        f"has no pydantic model called {name!r}"
+        if name
+        else "may hold several models, so one has to be named"
+    )
+    raise SchemaError(
+        f"The file {path} {why}.", about=spec, next_step=f"It has {known}; write FILE.py:Model."
+    )
 
 
 def _run(path: Path, spec: str) -> ModuleType:
@@ -245,7 +298,9 @@ def _run(path: Path, spec: str) -> ModuleType:
     name = "octavo_schema_" + hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]
     description = spec_from_file_location(name, path, loader=_FreshLoader(name, str(path)))
     if description is None or description.loader is None or not path.is_file():
-        raise SchemaError(f"There is no file {path}.", about=spec, next_step="Give the path of a Python file, then :Model.")
+        raise SchemaError(
+            f"There is no file {path}.", about=spec, next_step="Give the path of a Python file, then :Model."
+        )
     module = module_from_spec(description)
     sys.modules[name] = module  # pydantic looks up the names in annotations there
     try:
@@ -260,16 +315,22 @@ def _json_file(path: Path, spec: str) -> Any:
     try:
         return json.loads(path.read_text("utf-8-sig"), object_pairs_hook=_unique)
     except OSError as error:
-        raise SchemaError(f"The file {path} cannot be read: {error.strerror}.", about=spec, next_step="Check the path.") from error
+        raise SchemaError(
+            f"The file {path} cannot be read: {error.strerror}.", about=spec, next_step="Check the path."
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise SchemaError(f"The file {path} is no JSON: {error}.", about=spec, next_step="Correct it and try again.") from error
+        raise SchemaError(
+            f"The file {path} is no JSON: {error}.", about=spec, next_step="Correct it and try again."
+        ) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+        raise ValueError(
+            f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object"
+        )
     return made
 
 
@@ -281,7 +342,11 @@ def _table_name(name: str, spec: str) -> str:
         step = "Name the model or file with a letter first, then letters without accents, digits and _, 63 at most."
         raise SchemaError(f"{name!r} cannot be the name of a table.", about=spec, next_step=step)
     if made in OWN_NAMES:
-        raise SchemaError(f"The table or view {made!r} is Octavo's own.", about=spec, next_step="Name the model or file otherwise.")
+        raise SchemaError(
+            f"The table or view {made!r} is Octavo's own.",
+            about=spec,
+            next_step="Name the model or file otherwise.",
+        )
     return made
 
 

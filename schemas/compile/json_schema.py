@@ -16,7 +16,19 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel
 
-from schemas.compile.keywords import ANNOTATIONS, KEYWORDS, OPEN, PLACES, TYPES, Advice, advice, choices_of, digits, kind_of, limits_of
+from schemas.compile.keywords import (
+    ANNOTATIONS,
+    KEYWORDS,
+    OPEN,
+    PLACES,
+    TYPES,
+    Advice,
+    advice,
+    choices_of,
+    digits,
+    kind_of,
+    limits_of,
+)
 from schemas.errors import SchemaError
 from schemas.pipeline import Field, Kind
 
@@ -27,11 +39,30 @@ MAX_KEYS = 3000 - 3
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 _TAKEN = {"anyOf", "required", "additionalProperties"}  # MFJS takes no property of these names
 OWN_COLUMNS = frozenset(  # of every table of answers
-    ["document", "path", "engine", "model", "question", "question_fingerprint", "run", "former", "inbox", "request", "conflicts"]
+    [
+        "document",
+        "path",
+        "engine",
+        "model",
+        "question",
+        "question_fingerprint",
+        "run",
+        "former",
+        "inbox",
+        "request",
+        "conflicts",
+    ]
 )
-_BAD_NAME = Advice("the name cannot be a column", "use letters without accents, digits and _, a letter first, 63 at most")
+_BAD_NAME = Advice(
+    "the name cannot be a column", "use letters without accents, digits and _, a letter first, 63 at most"
+)
 _TRUTH = (bool, "true or false")
-_WORDS = {"grounded": _TRUTH, "required_evidence": _TRUTH, "expected_tokens": (int, "a number"), "description": (str, "a text")}
+_WORDS = {
+    "grounded": _TRUTH,
+    "required_evidence": _TRUTH,
+    "expected_tokens": (int, "a number"),
+    "description": (str, "a text"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +87,21 @@ def read(schema: Any, *, about: str) -> Node:
         node = _node(reading, schema, _SchemaPlace())
     except RecursionError:
         node = None
-        reading.refuse(_SchemaPlace(), "$ref", Advice("references and choices are nested too deep", "flatten the schema"))
+        reading.refuse(
+            _SchemaPlace(), "$ref", Advice("references and choices are nested too deep", "flatten the schema")
+        )
     if node and node.field.kind != "record":
-        reading.refuse(_SchemaPlace(), "type", Advice("a record has named fields", "make the root an object with properties"))
+        reading.refuse(
+            _SchemaPlace(),
+            "type",
+            Advice("a record has named fields", "make the root an object with properties"),
+        )
     if node and not reading.problems:
         return node
-    lines = [f"  {pointer} {keyword}: {why}; {instead}." for (pointer, keyword), (why, instead) in reading.problems.items()]
+    lines = [
+        f"  {pointer} {keyword}: {why}; {instead}."
+        for (pointer, keyword), (why, instead) in reading.problems.items()
+    ]
     message = "\n".join([f"The schema {about} cannot be compiled.", *lines])
     raise SchemaError(message, about=about, next_step="\nChange these places and try again.")
 
@@ -107,7 +147,9 @@ class _Plain:
     kind: Kind
     nullable: bool
 
-    def node(self, limits: Mapping[str, Any] | None = None, parts: tuple[Node, ...] = (), **more: Any) -> Node:
+    def node(
+        self, limits: Mapping[str, Any] | None = None, parts: tuple[Node, ...] = (), **more: Any
+    ) -> Node:
         """The node of this schema. `more` are keywords of `Field`. The words of the root keep their lines."""
         words = str(self.schema.get("description", ""))
         text = " ".join(words.split()) if self.place.depth else words.strip()
@@ -118,7 +160,9 @@ class _Plain:
 
 def _node(reading: _Reading, schema: Any, place: _SchemaPlace) -> Node | None:
     if place.depth > MAX_DEPTH:
-        reading.refuse(place, "properties", Advice(f"it lies more than {MAX_DEPTH} levels deep", "flatten the schema"))
+        reading.refuse(
+            place, "properties", Advice(f"it lies more than {MAX_DEPTH} levels deep", "flatten the schema")
+        )
         return None
     plain = _plain(reading, schema, place)
     return _READERS.get(plain.kind, _leaf)(reading, plain) if plain else None
@@ -141,7 +185,10 @@ def _referred(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace)
     _refuse_beside(reading, schema, place, "$ref")
     ref = schema["$ref"]
     if not isinstance(ref, str) or not re.fullmatch(r"#(/.*)?", ref, re.DOTALL):
-        trouble = Advice("nothing outside the schema is fetched", "copy the definition below $defs and refer to #/$defs/NAME")
+        trouble = Advice(
+            "nothing outside the schema is fetched",
+            "copy the definition below $defs and refer to #/$defs/NAME",
+        )
     elif ref in place.refs:
         trouble = Advice("a record that holds itself has no fixed columns", "write out the levels you need")
     elif (target := _target(reading.root, ref)) is None:
@@ -178,7 +225,11 @@ def _chosen(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace) -
         is_decimal = isinstance(number, Mapping) and number.get("type") == "number"
         rest = [(index, {**number, "format": "decimal"})] if is_decimal else rest
     if len(rest) != 1:
-        reading.refuse(place, "anyOf", Advice("a column has one type", "keep one of the types, or write a field for each"))
+        reading.refuse(
+            place,
+            "anyOf",
+            Advice("a column has one type", "keep one of the types, or write a field for each"),
+        )
         return None
     index, branch = rest[0]
     inner = _plain(reading, branch, place.at("anyOf", index))
@@ -188,12 +239,18 @@ def _chosen(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace) -
 
 def _is_bare(branch: Any, name: str, *words: str) -> bool:
     """Whether a schema says nothing but its type, `words` aside."""
-    return isinstance(branch, Mapping) and branch.get("type") == name and not set(branch) - ANNOTATIONS - {"type", *words}
+    return (
+        isinstance(branch, Mapping)
+        and branch.get("type") == name
+        and not set(branch) - ANNOTATIONS - {"type", *words}
+    )
 
 
 def _refuse_beside(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace, keyword: str) -> None:
     for other in sorted(set(schema) - ANNOTATIONS - {keyword, "expected_tokens"} - _column_words(place)):
-        reading.refuse(place, other, Advice(f"it stands beside {keyword}", "put it inside, beside the type it limits"))
+        reading.refuse(
+            place, other, Advice(f"it stands beside {keyword}", "put it inside, beside the type it limits")
+        )
 
 
 def _column_words(place: _SchemaPlace) -> set[str]:
@@ -217,9 +274,15 @@ def _typed(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace) ->
         reading.refuse(place, keyword, advice(keyword, kind))
     if kind:
         listed = schema.get("enum")
-        return _Plain(schema, place, kind, nullable="null" in types or (isinstance(listed, list) and None in listed))
+        return _Plain(
+            schema, place, kind, nullable="null" in types or (isinstance(listed, list) and None in listed)
+        )
     if declared or not unknown:
-        reading.refuse(place, "type", Advice("a column has one type", f"write one of {', '.join(TYPES)}, with or without null"))
+        reading.refuse(
+            place,
+            "type",
+            Advice("a column has one type", f"write one of {', '.join(TYPES)}, with or without null"),
+        )
     return None
 
 
@@ -238,7 +301,11 @@ def _limits(reading: _Reading, plain: _Plain) -> dict[str, Any]:
 
 def _leaf(reading: _Reading, plain: _Plain) -> Node:
     limits = _limits(reading, plain)
-    return plain.node(limits, scale=digits(limits.get("multipleOf")) or 4) if plain.kind == "decimal" else plain.node(limits)
+    return (
+        plain.node(limits, scale=digits(limits.get("multipleOf")) or 4)
+        if plain.kind == "decimal"
+        else plain.node(limits)
+    )
 
 
 def _choice(reading: _Reading, plain: _Plain) -> Node:
@@ -262,14 +329,23 @@ def _record(reading: _Reading, plain: _Plain) -> Node | None:
     if plain.schema.get("additionalProperties", False) is not False:
         reading.refuse(plain.place, "additionalProperties", OPEN)
     if not isinstance(properties, Mapping) or not properties:
-        reading.refuse(plain.place, "properties", Advice("an object without properties has no columns", OPEN.instead))
+        reading.refuse(
+            plain.place, "properties", Advice("an object without properties has no columns", OPEN.instead)
+        )
         return None
     reading.keys += len(properties)
     if reading.keys > MAX_KEYS:
-        reading.refuse(_SchemaPlace(), "properties", Advice(f"there are more than {MAX_KEYS} in all", "ask two questions"))
+        reading.refuse(
+            _SchemaPlace(),
+            "properties",
+            Advice(f"there are more than {MAX_KEYS} in all", "ask two questions"),
+        )
         return None
     _check_names(reading, plain, list(properties))
-    nodes = [_node(reading, schema, plain.place.below(name, "properties", name)) for name, schema in properties.items()]
+    nodes = [
+        _node(reading, schema, plain.place.below(name, "properties", name))
+        for name, schema in properties.items()
+    ]
     parts = tuple(_as_property(node) for node in nodes if node)
     return plain.node(parts=parts, fields=tuple(part.field for part in parts))
 
@@ -283,19 +359,37 @@ def _as_property(node: Node) -> Node:
 def _check_names(reading: _Reading, plain: _Plain, names: list[str]) -> None:
     required = plain.schema.get("required", [])
     if not isinstance(required, list) or any(name not in names for name in required):
-        reading.refuse(plain.place, "required", Advice("it names what is not in properties", "list names of properties only"))
+        reading.refuse(
+            plain.place,
+            "required",
+            Advice("it names what is not in properties", "list names of properties only"),
+        )
     seen: set[str] = set()
     for name in names:
         place = plain.place.at("properties", name)
         if not _NAME.fullmatch(name):
             reading.refuse(place, "properties", _BAD_NAME)
         elif hasattr(BaseModel, name) or name in _TAKEN:
-            reading.refuse(place, "properties", Advice("the name is taken by pydantic or JSON Schema", f"call it {name}_value or the like"))
+            reading.refuse(
+                place,
+                "properties",
+                Advice("the name is taken by pydantic or JSON Schema", f"call it {name}_value or the like"),
+            )
         elif plain.place.depth == 0 and name.casefold() in OWN_COLUMNS:
-            reading.refuse(place, "properties", Advice("every answer has a column of this name already", "call the field otherwise"))
+            reading.refuse(
+                place,
+                "properties",
+                Advice("every answer has a column of this name already", "call the field otherwise"),
+            )
         elif name.casefold() in seen:
-            reading.refuse(place, "properties", Advice("SQL takes it for the same name as another", "name the two apart"))
+            reading.refuse(
+                place, "properties", Advice("SQL takes it for the same name as another", "name the two apart")
+            )
         seen.add(name.casefold())
 
 
-_READERS: dict[Kind, Callable[[_Reading, _Plain], Node | None]] = {"choice": _choice, "list": _list, "record": _record}
+_READERS: dict[Kind, Callable[[_Reading, _Plain], Node | None]] = {
+    "choice": _choice,
+    "list": _list,
+    "record": _record,
+}

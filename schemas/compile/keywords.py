@@ -23,7 +23,17 @@ MAX_SCALE = 12  # digits after the point; leaves six before it in the 18 of a co
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object")
 FORMATS = ("date", "date-time", "email", "uri", "uuid", "time", "decimal")
-ANNOTATIONS = {"title", "description", "default", "examples", "$schema", "$id", "$comment", "$defs", "definitions"}
+ANNOTATIONS = {
+    "title",
+    "description",
+    "default",
+    "examples",
+    "$schema",
+    "$id",
+    "$comment",
+    "$defs",
+    "definitions",
+}
 
 _COUNTS = {"minLength", "maxLength", "minItems", "maxItems"}
 _BOUNDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
@@ -50,28 +60,51 @@ class Advice(NamedTuple):
 
 
 MERGED = Advice("strict mode does not hold the model to it", "write the merged schema out")
-CASES = Advice("strict mode does not hold the model to it", "write one schema, with a field for each case that can be null")
-OPEN = Advice("keys that are not known beforehand cannot be columns", "list the properties, or use an array of objects with name and value")
-PLACES = Advice("an array is a column of one kind of value", "describe one item, or use an object with a named property for each place")
+CASES = Advice(
+    "strict mode does not hold the model to it",
+    "write one schema, with a field for each case that can be null",
+)
+OPEN = Advice(
+    "keys that are not known beforehand cannot be columns",
+    "list the properties, or use an array of objects with name and value",
+)
+PLACES = Advice(
+    "an array is a column of one kind of value",
+    "describe one item, or use an object with a named property for each place",
+)
 UNCHECKED = Advice("strict mode does not hold the model to it", "remove it, and ask with SQL")
 NOT_FOLLOWED = Advice("it is not followed", "use $ref with #/$defs/NAME")
 ADVICE = {
     "allOf": MERGED,
-    **dict.fromkeys(("oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies"), CASES),
-    **dict.fromkeys(("patternProperties", "propertyNames", "unevaluatedProperties", "minProperties", "maxProperties"), OPEN),
+    **dict.fromkeys(
+        ("oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies"), CASES
+    ),
+    **dict.fromkeys(
+        ("patternProperties", "propertyNames", "unevaluatedProperties", "minProperties", "maxProperties"),
+        OPEN,
+    ),
     **dict.fromkeys(("prefixItems", "additionalItems", "unevaluatedItems"), PLACES),
     **dict.fromkeys(("uniqueItems", "contains", "minContains", "maxContains"), UNCHECKED),
     **dict.fromkeys(("$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor"), NOT_FOLLOWED),
-    "enum": Advice("only text can be chosen from a list", "write the values as strings, or use minimum and maximum"),
+    "enum": Advice(
+        "only text can be chosen from a list", "write the values as strings, or use minimum and maximum"
+    ),
     "const": Advice("only text can be fixed", "write the value as a string, or leave the field out"),
-    "format": Advice("it is not known, or not for this type", f"use one of {', '.join(FORMATS)}, or remove it"),
-    **dict.fromkeys(("grounded", "required_evidence"), Advice("evidence is required by column", "put it on a property of the root")),
+    "format": Advice(
+        "it is not known, or not for this type", f"use one of {', '.join(FORMATS)}, or remove it"
+    ),
+    **dict.fromkeys(
+        ("grounded", "required_evidence"),
+        Advice("evidence is required by column", "put it on a property of the root"),
+    ),
 }
 
 
 def advice(keyword: str, kind: Kind | None) -> Advice:
     """Why a word is not taken for a kind of column, and what to write instead."""
-    return ADVICE.get(keyword) or Advice(f"it means nothing for {kind or 'a schema without one type'}", "remove it")
+    return ADVICE.get(keyword) or Advice(
+        f"it means nothing for {kind or 'a schema without one type'}", "remove it"
+    )
 
 
 def kind_of(schema: Mapping[str, Any], name: str) -> Kind:
@@ -105,7 +138,9 @@ def limits_of(schema: Mapping[str, Any], kind: Kind) -> tuple[dict[str, Any], di
         if fault := _fault(keyword, value, kind):
             faults[keyword] = Advice(fault, ADVICE["format"].instead if keyword == "format" else "correct it")
         else:
-            limits[keyword] = int(value) if keyword in _COUNTS or (kind == "integer" and keyword in _BOUNDS) else value
+            limits[keyword] = (
+                int(value) if keyword in _COUNTS or (kind == "integer" and keyword in _BOUNDS) else value
+            )
     for least, most in _PAIRS:
         if least in limits and most in limits and limits[least] > limits[most]:
             faults[least] = Advice(f"it is above {most}", "exchange the two")
@@ -119,7 +154,9 @@ def choices_of(schema: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Ad
     values = [value for value in listed if value is not None] if isinstance(listed, list) else []
     if not values or not all(isinstance(value, str) for value in values):
         return (), {keyword: ADVICE[keyword]}
-    if len(values) > MAX_CHOICES or (len(values) > MANY_CHOICES and sum(map(len, values)) > MAX_CHOICE_CHARACTERS):
+    if len(values) > MAX_CHOICES or (
+        len(values) > MANY_CHOICES and sum(map(len, values)) > MAX_CHOICE_CHARACTERS
+    ):
         bound = f"at most {MAX_CHOICES} values are taken, and {MAX_CHOICE_CHARACTERS} characters when there are over {MANY_CHOICES}"
         return (), {keyword: Advice(bound, "use a text and describe it")}
     return tuple(dict.fromkeys(values)), {}
@@ -128,7 +165,9 @@ def choices_of(schema: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Ad
 def _fault(keyword: str, value: Any, kind: Kind) -> str:
     """What is wrong with the value of one limit, or nothing."""
     if keyword in ("pattern", "format"):
-        return _pattern_fault(value) if keyword == "pattern" else "" if value in FORMATS else "it is not known"
+        return (
+            _pattern_fault(value) if keyword == "pattern" else "" if value in FORMATS else "it is not known"
+        )
     if not _is_number(value):
         return "it has to be a number"
     if keyword in _COUNTS and value < 0:

@@ -36,7 +36,9 @@ def wire(node: Node) -> dict[str, Any]:
     body: dict[str, Any] = {"type": _TYPES[node.field.kind]}
     if form := _FORMS.get(node.field.kind):
         body["description"] = form
-    body |= {word: node.limits[word] for word in _KEPT if word in node.limits and _is_plain(node.limits[word])} | _content(node)
+    body |= {
+        word: node.limits[word] for word in _KEPT if word in node.limits and _is_plain(node.limits[word])
+    } | _content(node)
     if not node.field.nullable:
         return body
     if body.keys() <= {"type", "description"}:

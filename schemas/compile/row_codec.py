@@ -19,7 +19,9 @@ from typing import Any
 
 from schemas.pipeline import Field
 
-Legend = Mapping[str, Any] | Sequence[Any]  # entries of a row, or letter -> entry; an entry is a name or {name: legend}, {"name[]": legend}
+Legend = (
+    Mapping[str, Any] | Sequence[Any]
+)  # entries of a row, or letter -> entry; an entry is a name or {name: legend}, {"name[]": legend}
 
 WIDEST = 16  # fields of a record that is written as a row; a longer one is written letter by letter
 _LIST = "[]"  # behind the name of a list of records
@@ -39,8 +41,12 @@ def encode_schema(known: Legend, schema: Mapping[str, Any], *, optional: bool) -
     nodes = schema["properties"]
     if not isinstance(known, Mapping):
         return _row(known, nodes, optional=optional)
-    properties = {letter: _property(entry, nodes[_name(entry)], optional=optional) for letter, entry in known.items()}
-    needed = [letter for letter, entry in known.items() if not (optional and _is_nullable(nodes[_name(entry)]))]
+    properties = {
+        letter: _property(entry, nodes[_name(entry)], optional=optional) for letter, entry in known.items()
+    }
+    needed = [
+        letter for letter, entry in known.items() if not (optional and _is_nullable(nodes[_name(entry)]))
+    ]
     return {**schema, "properties": properties, "required": needed}
 
 
@@ -56,7 +62,10 @@ def decode(known: Legend, record: Any) -> Any:
     if not known or not isinstance(record, Mapping):
         return record
     keys = {_name(entry): entry for entry in entries} | dict(known if isinstance(known, Mapping) else {})
-    given = {_name(keys[key]) if key in keys else key: _expanded(keys.get(key, key), value) for key, value in record.items()}
+    given = {
+        _name(keys[key]) if key in keys else key: _expanded(keys.get(key, key), value)
+        for key, value in record.items()
+    }
     return (dict.fromkeys(map(_name, entries)) if isinstance(known, Mapping) else {}) | given
 
 
@@ -118,14 +127,18 @@ def _row(entries: Sequence[Any], nodes: Mapping[str, Any], *, optional: bool) ->
             if branch["type"] in ("array", "object"):
                 others += [branch] if branch not in others else []
             else:
-                types |= dict.fromkeys([branch["type"]] if isinstance(branch["type"], str) else branch["type"])
+                types |= dict.fromkeys(
+                    [branch["type"]] if isinstance(branch["type"], str) else branch["type"]
+                )
     scalar = {"type": [*(kind for kind in types if kind != "null"), "null"]}
     items = {"anyOf": [scalar, *others]} if others else scalar
     return {"type": "array", "items": items, "minItems": len(entries), "maxItems": len(entries)}
 
 
 def _is_nullable(node: Mapping[str, Any]) -> bool:
-    return any(branch.get("type") == "null" for branch in node.get("anyOf", ())) or "null" in node.get("type", ())
+    return any(branch.get("type") == "null" for branch in node.get("anyOf", ())) or "null" in node.get(
+        "type", ()
+    )
 
 
 def _without_null(node: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,14 @@ from enum import Enum
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, is_typeddict
 
-from pydantic import BaseModel, ModelWrapValidatorHandler, PlainSerializer, RootModel, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    ModelWrapValidatorHandler,
+    PlainSerializer,
+    RootModel,
+    create_model,
+    model_validator,
+)
 from pydantic import Field as Limits
 
 from schemas.compile.json_schema import Node
@@ -72,7 +79,9 @@ class Answer(BaseModel):
 
 def model_of(node: Node, name: str) -> type[BaseModel]:
     """A model made from the tree of a record, with all its limits."""
-    fields = {part.field.name: (_type_of(part, f"{name}_{part.field.name}") | None, None) for part in node.parts}
+    fields = {
+        part.field.name: (_type_of(part, f"{name}_{part.field.name}") | None, None) for part in node.parts
+    }
     return create_model(name, __base__=Answer, __cls_kwargs__=_CONFIG, **cast("Any", fields))
 
 
@@ -83,8 +92,15 @@ def forgiving(model: type[BaseModel]) -> type[BaseModel]:
     """
     if model.model_computed_fields:
         names = ", ".join(model.model_computed_fields)
-        raise SchemaError(f"{model.__name__} has computed fields: {names}.", about=names, next_step="Leave them out and compute with SQL.")
-    fields = {name: (_field_type(info.annotation, info.metadata) | None, None) for name, info in model.model_fields.items()}
+        raise SchemaError(
+            f"{model.__name__} has computed fields: {names}.",
+            about=names,
+            next_step="Leave them out and compute with SQL.",
+        )
+    fields = {
+        name: (_field_type(info.annotation, info.metadata) | None, None)
+        for name, info in model.model_fields.items()
+    }
     return create_model(
         model.__name__,
         __base__=(Answer, model),
@@ -144,7 +160,11 @@ def _forgiving_class(kind: type) -> Any:
     if issubclass(kind, BaseModel) and not issubclass(kind, RootModel):
         return forgiving(kind)
     if dataclasses.is_dataclass(kind) or is_typeddict(kind):
-        raise SchemaError(f"{kind.__name__} is no pydantic model.", about=kind.__name__, next_step="Derive it from pydantic.BaseModel.")
+        raise SchemaError(
+            f"{kind.__name__} is no pydantic model.",
+            about=kind.__name__,
+            next_step="Derive it from pydantic.BaseModel.",
+        )
     if issubclass(kind, (*_NATIVE, Enum, RootModel)):
         return kind
     return Annotated[kind, PlainSerializer(_native, return_type=Any)]

@@ -15,7 +15,9 @@ class LineItem(BaseModel):
 
     description: str = Field(description="Name of the item as printed, without codes and prices.")
     quantity: Decimal | None = Field(default=None, description="Number of units or weight, if printed.")
-    amount: Money | None = Field(default=None, description="Price of the whole line; negative for a discount.")
+    amount: Money | None = Field(
+        default=None, description="Price of the whole line; negative for a discount."
+    )
 
 
 class Receipt(BaseModel):
@@ -24,10 +26,18 @@ class Receipt(BaseModel):
     Scans may hold reading errors; copy what stands there and do not correct it.
     """
 
-    merchant_name: str = Field(description="Shop or company at the head of the receipt; not a brand of goods or of the card reader.")
-    merchant_address: str | None = Field(default=None, description="Address of that shop in one line, without telephone and tax number.")
-    purchase_date: date = Field(description="Day of the purchase; day before month unless the receipt is American.")
-    purchase_time: str | None = Field(default=None, description="Time of the purchase as printed, such as 14:05 or 2:05 PM.")
+    merchant_name: str = Field(
+        description="Shop or company at the head of the receipt; not a brand of goods or of the card reader."
+    )
+    merchant_address: str | None = Field(
+        default=None, description="Address of that shop in one line, without telephone and tax number."
+    )
+    purchase_date: date = Field(
+        description="Day of the purchase; day before month unless the receipt is American."
+    )
+    purchase_time: str | None = Field(
+        default=None, description="Time of the purchase as printed, such as 14:05 or 2:05 PM."
+    )
     currency: str | None = Field(
         default=None,
         min_length=3,
@@ -35,7 +45,13 @@ class Receipt(BaseModel):
         description="ISO 4217 code, from code, sign or country: MYR for RM.",
         json_schema_extra=IMPLIED,
     )
-    total: Money = Field(description="Sum to pay with tax and after rounding; not the cash given, the change or a subtotal.")
-    tax_total: Money | None = Field(default=None, description="Sum of the taxes contained or added; an amount, not a rate.")
-    payment_method: str | None = Field(default=None, description="How it was paid as printed: cash, card, name of the card.")
+    total: Money = Field(
+        description="Sum to pay with tax and after rounding; not the cash given, the change or a subtotal."
+    )
+    tax_total: Money | None = Field(
+        default=None, description="Sum of the taxes contained or added; an amount, not a rate."
+    )
+    payment_method: str | None = Field(
+        default=None, description="How it was paid as printed: cash, card, name of the card."
+    )
     line_items: list[LineItem] = Field(description="All things bought, in printed order.")

@@ -19,7 +19,12 @@ class Degree(BaseModel):
 
     institution: str = Field(description="School or university; name only.")
     degree: str | None = Field(default=None, description="Degree and subject as written: BSc Physics.")
-    year: int | None = Field(default=None, ge=1900, le=2100, description="Year it was finished, four digits; for a span, the last year.")
+    year: int | None = Field(
+        default=None,
+        ge=1900,
+        le=2100,
+        description="Year it was finished, four digits; for a span, the last year.",
+    )
 
 
 class Resume(BaseModel):
@@ -28,8 +33,14 @@ class Resume(BaseModel):
     name: str = Field(description="Full name of the person, without titles.")
     email: str | None = Field(default=None, description="First e-mail address.")
     phone: str | None = Field(default=None, description="First telephone number as written.")
-    location: str | None = Field(default=None, description="Where the person lives, as written; not where they worked.")
-    headline: str | None = Field(default=None, description="Line below the name that says what they do; not a whole profile text.")
-    skills: list[str] = Field(description="Skills listed as such, each on its own; none drawn from the job descriptions.")
+    location: str | None = Field(
+        default=None, description="Where the person lives, as written; not where they worked."
+    )
+    headline: str | None = Field(
+        default=None, description="Line below the name that says what they do; not a whole profile text."
+    )
+    skills: list[str] = Field(
+        description="Skills listed as such, each on its own; none drawn from the job descriptions."
+    )
     experience: list[Position] = Field(description="Posts held, in printed order.")
     education: list[Degree] = Field(description="Studies and training, in printed order.")

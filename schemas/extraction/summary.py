@@ -18,10 +18,12 @@ class Summary(BaseModel):
 
     text: str = Field(description="The summary itself, with marks of pages.", json_schema_extra=IMPLIED)
     points: list[str] = Field(
-        description="The points, each with its pages, without a bullet sign; empty if the style has none.", json_schema_extra=IMPLIED
+        description="The points, each with its pages, without a bullet sign; empty if the style has none.",
+        json_schema_extra=IMPLIED,
     )
     quotes: list[str] = Field(
-        max_length=3, description="Up to three whole sentences copied word for word from the document, on which the summary rests."
+        max_length=3,
+        description="Up to three whole sentences copied word for word from the document, on which the summary rests.",
     )
 
 

@@ -60,7 +60,9 @@ def item_tokens(fields: Sequence[Field], *, plain: bool = False) -> int:
     `plain` is for items that are written as objects, where each key costs its words and two marks.
     """
     items = (field.item for field in fields if field.item and field.item.kind == "record")
-    return max((2 + sum(_value_tokens(inner, plain=plain) for inner in item.fields) for item in items), default=0)
+    return max(
+        (2 + sum(_value_tokens(inner, plain=plain) for inner in item.fields) for item in items), default=0
+    )
 
 
 def _value_tokens(field: Field, *, plain: bool) -> int:

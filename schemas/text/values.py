@@ -45,9 +45,29 @@ janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro 
 janner feber mrz apr mai jun jul aug sept okt nov dez
 jan feb mrt apr maggio jun jul aug sep oct nov dec
 """
-_PIVOT = 69  # two-digit years below are 20xx, the others 19xx, as POSIX strptime has it (The Open Group, Issue 7)
+_PIVOT = (
+    69  # two-digit years below are 20xx, the others 19xx, as POSIX strptime has it (The Open Group, Issue 7)
+)
 _LONGEST_DATE = 64  # characters; a longer text is prose that has a date in it, not a date
-_LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt", "pl", "cs", "da", "sv", "fi", "ro", "hu", "tr", "ru", "uk")
+_LANGUAGES = (
+    "en",
+    "de",
+    "fr",
+    "es",
+    "it",
+    "nl",
+    "pt",
+    "pl",
+    "cs",
+    "da",
+    "sv",
+    "fi",
+    "ro",
+    "hu",
+    "tr",
+    "ru",
+    "uk",
+)
 
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d)?"
 _WORD = r"[A-Za-zÀ-ÿ]{3,10}"
@@ -65,7 +85,9 @@ _DATE_FORMS = tuple(
 )
 _SLASHED = re.compile(r"\d{1,2}[-/／] ?\d{1,2}[-/／] ?\d+")
 _COMPACT = re.compile(r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})")
-_TIME = re.compile(r"T?\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:Z|[AaPp]\.?[Mm]\.?)?(?:\s*[+-]\d{2}:?\d{2})?")
+_TIME = re.compile(
+    r"T?\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:Z|[AaPp]\.?[Mm]\.?)?(?:\s*[+-]\d{2}:?\d{2})?"
+)
 
 
 def parse_date(text: str, *, day_first: bool | None = None) -> date | None:
@@ -91,7 +113,9 @@ def dates_in(text: str, *, day_first: bool | None = None) -> Iterator[FoundValue
     """Every full date in `text` with its half-open span, in order and without overlaps; rules as in `parse_date`."""
     matches = (match for form in _DATE_FORMS for match in form.finditer(text))
     hits = [
-        FoundValue(match.start(), match.end(), match.group(), day) for match in matches if (day := _date_of(match, day_first=day_first))
+        FoundValue(match.start(), match.end(), match.group(), day)
+        for match in matches
+        if (day := _date_of(match, day_first=day_first))
     ]
     end = 0
     for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
@@ -114,7 +138,9 @@ def _date_of(match: re.Match[str], *, day_first: bool | None) -> date | None:
     if len(parts["y"]) == 2:
         year += 2000 if year < _PIVOT else 1900
     if "a" in parts:
-        day, month = _ordered(int(parts["a"]), int(parts["b"]), day_first=day_first is not False or parts["s"] == ".")
+        day, month = _ordered(
+            int(parts["a"]), int(parts["b"]), day_first=day_first is not False or parts["s"] == "."
+        )
     else:
         day, month = int(parts["d"]), int(parts["m"]) if "m" in parts else _month(parts["n"])
     try:
@@ -160,7 +186,11 @@ def _parse_rare_date(text: str, order: str) -> date | None:
     moment = dateparser.parse(
         text,
         languages=list(_LANGUAGES),
-        settings={"REQUIRE_PARTS": ["day", "month", "year"], "PARSERS": ["absolute-time"], "DATE_ORDER": order},
+        settings={
+            "REQUIRE_PARTS": ["day", "month", "year"],
+            "PARSERS": ["absolute-time"],
+            "DATE_ORDER": order,
+        },
     )
     return moment.date() if moment else None
 
@@ -269,7 +299,12 @@ def _pieces(match: re.Match[str]) -> Iterator[FoundValue[Decimal]]:
 def _amount_of(match: re.Match[str]) -> Decimal | None:
     currency = match["before"] or match["after"] or ""
     value = _decimal(match["number"], three_decimals=currency in _THREE_DECIMALS)
-    negative = match["sign"] or match["minus"] or match["trail"] or (match["open"] and (currency or not match["number"].isdigit()))
+    negative = (
+        match["sign"]
+        or match["minus"]
+        or match["trail"]
+        or (match["open"] and (currency or not match["number"].isdigit()))
+    )
     return -value if value and negative else value
 
 

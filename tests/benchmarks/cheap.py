@@ -33,7 +33,10 @@ from tests.emulator.oracle import labelled_lines
 
 SAMPLES = counts.ROOT / "data" / "samples"
 WORDS, FEW = 259, 200  # of a slip, which has then 300 tokens; slips that are asked about one by one
-MARK, TIGHT = "\ue000", (",", ":")  # around numbers, which are written as they are labelled; JSON without spaces
+MARK, TIGHT = (
+    "\ue000",
+    (",", ":"),
+)  # around numbers, which are written as they are labelled; JSON without spaces
 FREE = 1_000_000_000  # a limit that binds nothing
 
 
@@ -60,7 +63,9 @@ def main() -> None:
         make(folder / "in", number, WORDS)
         make(folder / "few", FEW, WORDS)
         for schema in ("parcel", "label", "note"):
-            (folder / f"{schema}.json").write_text(json.dumps({**SCHEMA, "description": f"A {schema} that was sent."}), encoding="utf-8")
+            (folder / f"{schema}.json").write_text(
+                json.dumps({**SCHEMA, "description": f"A {schema} that was sent."}), encoding="utf-8"
+            )
         prompts(folder, number)
         questions(folder)
     replies()
@@ -70,10 +75,16 @@ def prompts(folder: Path, number: int) -> None:
     """Prompt tokens by document tokens, over the slips."""
     ways: dict[str, dict[str, Any]] = {"one call at a time": {"tier": 1, "concurrency": 1}}
     ways |= {f"tier {tier}": {"tier": tier} for tier in (1, 3, 5)}
-    print(f"{number:,} documents of {tokens_of(folder / 'in') / number:.0f} tokens, five fields; prompt tokens by document tokens:")
+    print(
+        f"{number:,} documents of {tokens_of(folder / 'in') / number:.0f} tokens, five fields; prompt tokens by document tokens:"
+    )
     for label, changes in ways.items():
         say(label, folder / "in", billed(folder / "in", [folder / "parcel.json"], **changes))
-    say("one a request", folder / "few", billed(folder / "few", [folder / "parcel.json"], max_documents_per_window=1))
+    say(
+        "one a request",
+        folder / "few",
+        billed(folder / "few", [folder / "parcel.json"], max_documents_per_window=1),
+    )
     plain = billed(folder / "few", [folder / "parcel.json"], max_documents_per_window=1, plain_json=True)
     say("one a request, plain JSON", folder / "few", plain)
 
@@ -82,7 +93,9 @@ def say(label: str, inbox: Path, bill: Bill) -> None:
     """Print a line of the first figure."""
     number = len(list(inbox.iterdir()))
     share = bill.prompt / tokens_of(inbox)
-    print(f"  {label:<26} {number:,} documents in {bill.calls} calls: {share:.3f}; {bill.reply / number:.1f} reply tokens a document")
+    print(
+        f"  {label:<26} {number:,} documents in {bill.calls} calls: {share:.3f}; {bill.reply / number:.1f} reply tokens a document"
+    )
 
 
 @cache
@@ -95,7 +108,10 @@ def tokens_of(inbox: Path) -> int:
 def questions(folder: Path) -> None:
     """Dollars of the prompts of three questions by those of one."""
     slips = [folder / f"{name}.json" for name in ("parcel", "label", "note")]
-    for label, inbox, asked in (("slips", folder / "in", slips), ("data/samples", SAMPLES, ["invoice", "receipt", "contract"])):
+    for label, inbox, asked in (
+        ("slips", folder / "in", slips),
+        ("data/samples", SAMPLES, ["invoice", "receipt", "contract"]),
+    ):
         three = billed(inbox, asked, tier=1)
         ones = [billed(inbox, [one], tier=1).prompt_usd for one in (asked if inbox == SAMPLES else asked[:1])]
         mean_usd = sum(ones) / len(ones)
@@ -114,7 +130,11 @@ def replies() -> None:
     print("reply tokens by those of plain JSON: with spaces, without, indented")
     for name in shipped():
         question = compile_question(name)
-        records = [value_of(question.fields, one["values"]) for one in gold if one.get("schema") == name and one.get("values")]
+        records = [
+            value_of(question.fields, one["values"])
+            for one in gold
+            if one.get("schema") == name and one.get("values")
+        ]
         if not records:
             continue
         sizes = [count(text) for text in written(question, records)]
@@ -125,10 +145,18 @@ def replies() -> None:
 
 def written(question: Question, records: Sequence[Mapping[str, Any]]) -> tuple[str, str, str, str]:
     """A reply with these records: in the short form, and as plain JSON with spaces, without, and indented."""
-    known, named = row_codec.legend(question.fields), [(f"{285_612 + at}", record) for at, record in enumerate(records)]
+    known, named = (
+        row_codec.legend(question.fields),
+        [(f"{285_612 + at}", record) for at, record in enumerate(records)],
+    )
     short = {"documents": [[key, row_codec.encode(known, record)] for key, record in named]}
     plain = {"documents": [{"id": key, "record": record} for key, record in named]}
-    return _json(short, separators=TIGHT), _json(plain), _json(plain, separators=TIGHT), _json(plain, indent=2)
+    return (
+        _json(short, separators=TIGHT),
+        _json(plain),
+        _json(plain, separators=TIGHT),
+        _json(plain, indent=2),
+    )
 
 
 def shares(sizes: Sequence[int]) -> str:
@@ -143,14 +171,30 @@ def value_of(fields: Sequence[Field], labels: Mapping[str, Any]) -> dict[str, An
 
 def billed(inbox: Path, asked: Sequence[str | Path], **changes: Any) -> Bill:
     """Do a job as `octavo run` does; gives its bill."""
-    config = Config(tier=5, timing=False, oracle=labelled_lines, vocabulary=str(counts.VOCABULARY), rpm=FREE, tpm=FREE, concurrency=FREE)
+    config = Config(
+        tier=5,
+        timing=False,
+        oracle=labelled_lines,
+        vocabulary=str(counts.VOCABULARY),
+        rpm=FREE,
+        tpm=FREE,
+        concurrency=FREE,
+    )
     with running(config) as kimi, tempfile.TemporaryDirectory() as out:
-        asking = {"inbox": str(inbox), "out": out, "extract": list(map(str, asked)), "base_url": kimi.base_url, "rpm": FREE}
+        asking = {
+            "inbox": str(inbox),
+            "out": out,
+            "extract": list(map(str, asked)),
+            "base_url": kimi.base_url,
+            "rpm": FREE,
+        }
         job = Job.model_validate({"tier": 5, **asking, **changes})
         account = settings.account(job, {}, key=kimi.key)
         asyncio.run(order.run(job, account, counts.VOCABULARY.read_bytes()))
         paid = kimi.paid()
-    prompt, cached, reply = (sum(getattr(entry, f"{name}_tokens") for entry in paid) for name in ("prompt", "cached", "reply"))
+    prompt, cached, reply = (
+        sum(getattr(entry, f"{name}_tokens") for entry in paid) for name in ("prompt", "cached", "reply")
+    )
     return Bill(len(paid), prompt, cached, reply, account.model.cost_usd(prompt, 0, cached))
 
 

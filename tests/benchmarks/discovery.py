@@ -20,7 +20,9 @@ def fill(folder: Path, files: int) -> None:
     for number in range(files):
         if number % 1_000 == 0:
             (folder / f"{number:06}").mkdir()
-        (folder / f"{number // 1_000 * 1_000:06}" / f"note {number}.txt").write_text(f"Note {number}\nsender: Sender {number} Ltd\n")
+        (folder / f"{number // 1_000 * 1_000:06}" / f"note {number}.txt").write_text(
+            f"Note {number}\nsender: Sender {number} Ltd\n"
+        )
 
 
 def discover(folder: str) -> None:
@@ -31,7 +33,9 @@ def discover(folder: str) -> None:
     before = peak_mb()
     begun = time.perf_counter()
     files = sum(1 for _ in walk(Path(folder), ReadLimits()))
-    print(f"listing {files:,} files: {time.perf_counter() - begun:.2f} s, peak {peak_mb():.0f} MB, {peak_mb() - before:.1f} MB of it new")
+    print(
+        f"listing {files:,} files: {time.perf_counter() - begun:.2f} s, peak {peak_mb():.0f} MB, {peak_mb() - before:.1f} MB of it new"
+    )
 
 
 def ingest(folder: str) -> None:
@@ -56,7 +60,11 @@ def peak_mb() -> float:
 
 def main(most: int) -> None:
     """Print all figures."""
-    steps = [("discover", 1_000), ("discover", 100_000), *(("ingest", count) for count in (1_000, 10_000, 100_000) if count <= most)]
+    steps = [
+        ("discover", 1_000),
+        ("discover", 100_000),
+        *(("ingest", count) for count in (1_000, 10_000, 100_000) if count <= most),
+    ]
     for step, count in steps:
         with tempfile.TemporaryDirectory() as folder:
             fill(Path(folder), count)

@@ -32,9 +32,34 @@ SCHEMA = {
         "weight": {"type": "number", "multipleOf": 0.01},
     },
 }
-KIMI = ("--no-timing", "--oracle", "labelled_lines", "--rpm", "1000000", "--tpm", "1000000000", "--concurrency", "1000")
+KIMI = (
+    "--no-timing",
+    "--oracle",
+    "labelled_lines",
+    "--rpm",
+    "1000000",
+    "--tpm",
+    "1000000000",
+    "--concurrency",
+    "1000",
+)
 WORDS = (
-    *["the", "parcel", "was", "handed", "over", "at", "the", "counter", "and", "signed", "for", "by", "a", "person"],
+    *[
+        "the",
+        "parcel",
+        "was",
+        "handed",
+        "over",
+        "at",
+        "the",
+        "counter",
+        "and",
+        "signed",
+        "for",
+        "by",
+        "a",
+        "person",
+    ],
     *["whose", "name", "is", "written", "below", "while", "rain", "fell"],
 )
 
@@ -44,7 +69,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="CPU a further document.")
     parser.add_argument("--small", type=int, default=200)
     parser.add_argument("--large", type=int, default=2_000)
-    parser.add_argument("--runs", type=int, default=3, help="Others on the machine make a run dearer, so the least counts.")
+    parser.add_argument(
+        "--runs", type=int, default=3, help="Others on the machine make a run dearer, so the least counts."
+    )
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, emulator(*KIMI) as base_url:
         folder = Path(name)
@@ -53,18 +80,32 @@ def main() -> None:
         for count in (flags.small, flags.large):
             make(folder / f"in{count}", count)
             spent[count] = min(once(folder, count, base_url) for _ in range(flags.runs))
-            print(f"octavo run, {count:,} files: {spent[count]:.2f} s CPU, largest process {largest_child_mb():.0f} MB")
+            print(
+                f"octavo run, {count:,} files: {spent[count]:.2f} s CPU, largest process {largest_child_mb():.0f} MB"
+            )
         further = 1_000 * (spent[flags.large] - spent[flags.small]) / (flags.large - flags.small)
         print(f"octavo, a further document: {further:.2f} ms CPU")
-        command = [sys.executable, "-m", "tests.benchmarks.documents_plain", str(folder / f"in{flags.large}"), base_url]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.benchmarks.documents_plain",
+            str(folder / f"in{flags.large}"),
+            base_url,
+        ]
         plain = cpu_s(lambda: subprocess.run(command, check=True, env=environ()))
-        print(f"AsyncOpenAI and a semaphore, one document a request: {1_000 * plain / flags.large:.2f} ms CPU a document, start included")
+        print(
+            f"AsyncOpenAI and a semaphore, one document a request: {1_000 * plain / flags.large:.2f} ms CPU a document, start included"
+        )
 
 
 def once(folder: Path, count: int, base_url: str) -> float:
     """CPU seconds of one run, into a new output folder."""
     shutil.rmtree(folder / f"out{count}", ignore_errors=True)
-    return cpu_s(lambda: subprocess.run(octavo(folder, count, base_url), check=True, capture_output=True, env=environ()))
+    return cpu_s(
+        lambda: subprocess.run(
+            octavo(folder, count, base_url), check=True, capture_output=True, env=environ()
+        )
+    )
 
 
 def octavo(folder: Path, count: int, base_url: str) -> list[str]:
@@ -82,7 +123,16 @@ def octavo(folder: Path, count: int, base_url: str) -> list[str]:
         "1000000000",
         "--yes",
     ]
-    return [sys.executable, "-m", "flows.cli", "run", str(folder / f"in{count}"), "--out", str(folder / f"out{count}"), *flags]
+    return [
+        sys.executable,
+        "-m",
+        "flows.cli",
+        "run",
+        str(folder / f"in{count}"),
+        "--out",
+        str(folder / f"out{count}"),
+        *flags,
+    ]
 
 
 def environ() -> dict[str, str]:

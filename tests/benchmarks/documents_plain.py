@@ -15,7 +15,10 @@ from openai.types.chat import ChatCompletionMessageParam
 from tests.benchmarks.documents import SCHEMA
 
 AT_ONCE = 100
-FORMAT = {"type": "json_schema", "json_schema": {"name": "parcel", "strict": True, "schema": {**SCHEMA, "additionalProperties": False}}}
+FORMAT = {
+    "type": "json_schema",
+    "json_schema": {"name": "parcel", "strict": True, "schema": {**SCHEMA, "additionalProperties": False}},
+}
 
 
 async def main(folder: Path, base_url: str) -> None:
@@ -31,7 +34,10 @@ async def main(folder: Path, base_url: str) -> None:
             ]
             async with slots:
                 reply = await client.chat.completions.create(
-                    model="kimi-k2.6", messages=messages, max_completion_tokens=200, extra_body={"thinking": {"type": "disabled"}}
+                    model="kimi-k2.6",
+                    messages=messages,
+                    max_completion_tokens=200,
+                    extra_body={"thinking": {"type": "disabled"}},
                 )
             return reply.choices[0].message.content
 

@@ -27,7 +27,13 @@ HEAD = "POST {path}/chat/completions HTTP/1.1\r\nHost: emulator\r\nAuthorization
 def request(path: str, tokens: int, *, stream: bool) -> bytes:
     """The bytes of one request, with a document of so many tokens."""
     message = {"role": "user", "content": "word " * round(tokens * CHARACTERS_A_TOKEN / 5)}
-    body = {"model": "kimi-k2.6", "messages": [message], "thinking": {"type": "disabled"}, "max_completion_tokens": 500, "stream": stream}
+    body = {
+        "model": "kimi-k2.6",
+        "messages": [message],
+        "thinking": {"type": "disabled"},
+        "max_completion_tokens": 500,
+        "stream": stream,
+    }
     said = json.dumps(body).encode()
     return HEAD.format(path=path, length=len(said)).encode() + said
 
@@ -54,7 +60,9 @@ async def ask_all(address: str, tokens: int, requests: int, *, stream: bool) -> 
     assert where.port
     words = request(where.path, tokens, stream=stream)
     began = time.perf_counter()
-    await asyncio.gather(*(ask(where.hostname, where.port, words, requests // CONNECTIONS) for _ in range(CONNECTIONS)))
+    await asyncio.gather(
+        *(ask(where.hostname, where.port, words, requests // CONNECTIONS) for _ in range(CONNECTIONS))
+    )
     return time.perf_counter() - began
 
 
@@ -64,7 +72,17 @@ def measure(tokens: int, requests: int, *, stream: bool) -> tuple[float, float]:
 
     def run(number: int) -> None:
         nonlocal taken_s
-        with emulator("--no-timing", "--tier", "5", "--concurrency", "1000", "--rpm", "100000000", "--tpm", "1000000000000") as address:
+        with emulator(
+            "--no-timing",
+            "--tier",
+            "5",
+            "--concurrency",
+            "1000",
+            "--rpm",
+            "100000000",
+            "--tpm",
+            "1000000000000",
+        ) as address:
             taken_s = asyncio.run(ask_all(address, tokens, number, stream=stream))
 
     before_s = cpu_s(lambda: run(few))
@@ -74,7 +92,9 @@ def measure(tokens: int, requests: int, *, stream: bool) -> tuple[float, float]:
 
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.emulator", description="Requests a second that the emulator answers.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.emulator", description="Requests a second that the emulator answers."
+    )
     parser.add_argument("--requests", type=int, default=3_200)
     requests = parser.parse_args().requests
     print("request                          | a second | ms CPU each")
@@ -83,7 +103,9 @@ def main() -> None:
         (f"{SMALL_TOKENS} tokens, as a stream", SMALL_TOKENS, True),
         (f"{LARGE_TOKENS:,} tokens, in one piece", LARGE_TOKENS, False),
     ):
-        a_second, each_ms = measure(tokens, requests if tokens == SMALL_TOKENS else requests // 10, stream=stream)
+        a_second, each_ms = measure(
+            tokens, requests if tokens == SMALL_TOKENS else requests // 10, stream=stream
+        )
         print(f"{name:32} | {a_second:8.0f} | {each_ms:.2f}", flush=True)
 
 

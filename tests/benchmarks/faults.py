@@ -49,7 +49,9 @@ Said = dict[str, dict[str, str]]  # path -> what the document says
 WINDOW = 5  # documents in a request
 SHARE = 0.1  # of requests that go wrong
 RUNS = 60  # most runs until all is done
-FILTERED = "strictly forbidden words"  # what the filter refuses; a document in fifty has it, so a window in ten
+FILTERED = (
+    "strictly forbidden words"  # what the filter refuses; a document in fifty has it, so a window in ten
+)
 FIELDS = ("sender", "sent_on", "weight", "city", "note")
 SCHEMA = {
     "type": "object",
@@ -62,13 +64,30 @@ SCHEMA = {
     "required": ["sender", "sent_on", "weight", "city"],
 }
 ALL_SPOILED = {
-    *("reset_before", "reset_mid", "truncated", "stream_cut", "stream_error", "not_json", "cut", "empty", "whitespace"),
+    *(
+        "reset_before",
+        "reset_mid",
+        "truncated",
+        "stream_cut",
+        "stream_error",
+        "not_json",
+        "cut",
+        "empty",
+        "whitespace",
+    ),
     *("null_content", "only_reasoning", "mixed_up"),
 }
 FIRST_SPOILED, LAST_SPOILED = {"missing_field", "extra_field", "wrong_type"}, {"missing_document"}
-KEYED = {"missing_field", "empty_for_null"}  # strike where every key is asked for: in the short form, to leave one out says null
+KEYED = {
+    "missing_field",
+    "empty_for_null",
+}  # strike where every key is asked for: in the short form, to leave one out says null
 ASKED_ALONE = {"mixed_up", "content_filter_output"}
-HALVED = {"content_filter", "content_filter_output", "too_long"}  # refusals after which a window is asked in halves
+HALVED = {
+    "content_filter",
+    "content_filter_output",
+    "too_long",
+}  # refusals after which a window is asked in halves
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +111,17 @@ class Result:
 
     def __str__(self) -> str:
         """The columns of the table."""
-        numbers = (self.right, self.refused, self.lost, self.runs, self.requests, self.struck, self.paid, self.least, self.twice)
+        numbers = (
+            self.right,
+            self.refused,
+            self.lost,
+            self.runs,
+            self.requests,
+            self.struck,
+            self.paid,
+            self.least,
+            self.twice,
+        )
         return " | ".join(f"{number:7,}" for number in numbers)
 
 
@@ -103,7 +132,11 @@ def fault(kind: str, share: float, times: int) -> Fault:
     """
     if kind == "refused":
         return Fault(kind, every_s=20.0, for_s=20.0 * share)
-    match = {"content_filter": FILTERED, "content_filter_output": FILTERED, "too_long": f"Documents: {WINDOW}"}.get(kind, "")
+    match = {
+        "content_filter": FILTERED,
+        "content_filter_output": FILTERED,
+        "too_long": f"Documents: {WINDOW}",
+    }.get(kind, "")
     long = 600.0 if kind == "stall" else 0.0
     if match == FILTERED:
         return Fault(kind, match=match)
@@ -116,10 +149,19 @@ def make(folder: Path, count: int) -> Said:
     (folder / "parcel.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
     said: Said = {}
     for n in range(count):
-        record = {"sender": f"Sender Number {n} Ltd", "sent_on": f"2026-03-{n % 28 + 1:02}", "weight": f"{n}.25", "city": f"Town of {n:05}"}
+        record = {
+            "sender": f"Sender Number {n} Ltd",
+            "sent_on": f"2026-03-{n % 28 + 1:02}",
+            "weight": f"{n}.25",
+            "city": f"Town of {n:05}",
+        }
         record |= {"note": f"careful with number {n}"} if n % 2 else {}
         words = FILTERED if n % 50 == 7 else "perfectly ordinary words"
-        text = f"Parcel slip {n} with {words}\n" + "\n".join(f"{name}: {value}" for name, value in record.items()) + "\n"
+        text = (
+            f"Parcel slip {n} with {words}\n"
+            + "\n".join(f"{name}: {value}" for name, value in record.items())
+            + "\n"
+        )
         (folder / "inbox" / f"{n:05}.txt").write_text(text, encoding="utf-8")
         said[f"{n:05}.txt"] = {"note": "None", **record}
     job = _job(folder, folder / "base", "http://127.0.0.1:9/v1")
@@ -130,7 +172,14 @@ def make(folder: Path, count: int) -> Said:
 
 
 def measure(
-    folder: Path, said: Said, kinds: Iterable[str], *, streamed: bool = False, plain: bool = False, share: float = SHARE, times: int = 0
+    folder: Path,
+    said: Said,
+    kinds: Iterable[str],
+    *,
+    streamed: bool = False,
+    plain: bool = False,
+    share: float = SHARE,
+    times: int = 0,
 ) -> Result:
     """Ask about all documents of the folder while these kinds strike that share of the requests together. Runs in virtual time."""
     several = sorted(kinds)
@@ -150,13 +199,20 @@ def measure(
 
 async def _asked(folder: Path, out: Path, faults: list[Fault], *, plain: bool) -> tuple[list[Entry], int]:
     """The journal of all runs that it takes, and their number."""
-    config = Config(tier=5, faults=faults, oracle=labelled_lines, keep_bodies=True, cache=False, stream_chunk_tokens=2)
+    config = Config(
+        tier=5, faults=faults, oracle=labelled_lines, keep_bodies=True, cache=False, stream_chunk_tokens=2
+    )
     async with emulated(config) as kimi:
         job = _job(folder, out, kimi.base_url).model_copy(update={"plain_json": plain})
         runs = 0
         while True:
             runs += 1
-            ended = await order.run(job, settings.account(job, {}, key="sk-emulator"), steps=order.PROCESS_FOLDER[1:], asks=["extract"])
+            ended = await order.run(
+                job,
+                settings.account(job, {}, key="sk-emulator"),
+                steps=order.PROCESS_FOLDER[1:],
+                asks=["extract"],
+            )
             if "tokens a day" in ended.stopped:
                 await asyncio.sleep(DAY_S)
             elif ended.exit_code not in (AccessRefused.exit_code, ModelNotServed.exit_code) or runs == RUNS:
@@ -164,15 +220,25 @@ async def _asked(folder: Path, out: Path, faults: list[Fault], *, plain: bool) -
 
 
 def _job(folder: Path, out: Path, base_url: str) -> Job:
-    named = {"inbox": str(folder / "inbox"), "out": str(out), "extract": [str(folder / "parcel.json")], "base_url": base_url}
+    named = {
+        "inbox": str(folder / "inbox"),
+        "out": str(out),
+        "extract": [str(folder / "parcel.json")],
+        "base_url": base_url,
+    }
     return Job.model_validate({**named, "tier": 5, "concurrency": 10, "max_documents_per_window": WINDOW})
 
 
 def _result(said: Said, out: Path, journal: Sequence[Entry], runs: int) -> Result:
     query = f"SELECT documents.path, {', '.join(FIELDS)} FROM parcel JOIN documents USING (document)"
-    rows = {row.pop("path"): {name: str(value) for name, value in row.items()} for row in Warehouse(out).query(query).to_pylist()}
+    rows = {
+        row.pop("path"): {name: str(value) for name, value in row.items()}
+        for row in Warehouse(out).query(query).to_pylist()
+    }
     paid = [entry for entry in journal if entry.cost_usd > 0]
-    filtered = [_shown(entry) for entry in journal if entry.fault in {"content_filter", "content_filter_output"}]
+    filtered = [
+        _shown(entry) for entry in journal if entry.fault in {"content_filter", "content_filter_output"}
+    ]
     usable = Counter(text for entry in paid for text in set(_shown(entry)) - set(spoiled(entry)))
     return Result(
         documents=len(said),
@@ -192,9 +258,13 @@ def spoiled(entry: Entry) -> list[str]:
     shown = _shown(entry)
     if entry.fault == "mixed_up" and len(shown) == 1:
         return []
-    if entry.fault == "content_filter_output":  # a stream stops half-way; a document that was refused alone is not asked again
+    if (
+        entry.fault == "content_filter_output"
+    ):  # a stream stops half-way; a document that was refused alone is not asked again
         return shown[len(shown) // 2 :]
-    in_the_middle = entry.fault == "prose" and (entry.body or {})["messages"][-1]["role"] == "assistant"  # of a record that is carried on
+    in_the_middle = (
+        entry.fault == "prose" and (entry.body or {})["messages"][-1]["role"] == "assistant"
+    )  # of a record that is carried on
     if entry.fault in ALL_SPOILED or in_the_middle or not entry.delivered:
         return shown
     return shown[:1] if entry.fault in FIRST_SPOILED else shown[-1:] if entry.fault in LAST_SPOILED else []
@@ -218,17 +288,27 @@ def _shown(entry: Entry) -> list[str]:
 
 def main() -> None:
     """Measure each kind that the flags name, then all of them together, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.faults", description="What trouble costs.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.faults", description="What trouble costs."
+    )
     parser.add_argument("--kinds", nargs="+", default=sorted(KINDS))
     parser.add_argument("--documents", type=int, default=400)
-    parser.add_argument("--mixed", type=int, default=2_000, help="documents of the runs in which all kinds are mixed")
+    parser.add_argument(
+        "--mixed", type=int, default=2_000, help="documents of the runs in which all kinds are mixed"
+    )
     flags = parser.parse_args()
-    print("replies | kind                  |   right | refused |    lost |    runs |   calls |  struck |    paid |   least |   twice")
+    print(
+        "replies | kind                  |   right | refused |    lost |    runs |   calls |  struck |    paid |   least |   twice"
+    )
     with tempfile.TemporaryDirectory() as name:
         said = make(Path(name), flags.documents)
         for kind in flags.kinds:
             for streamed in (False, True) if kind not in STREAM_ONLY else (True,):
-                show(kind, measure(Path(name), said, [kind], streamed=streamed, plain=kind in KEYED), streamed=streamed)
+                show(
+                    kind,
+                    measure(Path(name), said, [kind], streamed=streamed, plain=kind in KEYED),
+                    streamed=streamed,
+                )
     with tempfile.TemporaryDirectory() as name:
         said = make(Path(name), flags.mixed)
         for streamed, plain in ((False, False), (True, False), (False, True), (True, True)):

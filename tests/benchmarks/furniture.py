@@ -29,7 +29,9 @@ def main() -> None:
     by_kind: dict[str, list[tuple[int, int]]] = defaultdict(list)
     with Reader(ReadLimits()) as reader:
         paths = sorted(CORPUS.glob("*/*.pdf"))
-        for path, reading in zip(paths, asyncio.run(reader.read(found([str(path) for path in paths]))), strict=True):
+        for path, reading in zip(
+            paths, asyncio.run(reader.read(found([str(path) for path in paths]))), strict=True
+        ):
             if len(reading.pages) > 1:
                 marked = furniture(reading)
                 saved = sum(count(text) * times for text, times in marked.items())
@@ -39,8 +41,13 @@ def main() -> None:
     for kind, documents in by_kind.items():
         total, saved = sum(tokens for tokens, _ in documents), sum(saved for _, saved in documents)
         those = sum(tokens for tokens, own in documents if own)
-        print(f"{kind:10} {len(documents):3} documents of 2+ pages, {sum(own > 0 for _, own in documents):3} with furniture: ", end="")
-        print(f"{saved:,} of {total:,} tokens, {saved / max(1, total):.1%}; {saved / max(1, those):.1%} of those that have it")
+        print(
+            f"{kind:10} {len(documents):3} documents of 2+ pages, {sum(own > 0 for _, own in documents):3} with furniture: ",
+            end="",
+        )
+        print(
+            f"{saved:,} of {total:,} tokens, {saved / max(1, total):.1%}; {saved / max(1, those):.1%} of those that have it"
+        )
 
 
 def furniture(reading: Reading) -> Counter[str]:

@@ -33,12 +33,27 @@ from pydantic import RootModel
 
 from processors.check.records import check, rated
 from schemas.compile.compiler import compile_question
-from schemas.pipeline import Evidence, Field, Part, Question, Record, Reject, Reply, Request, TextFrom, Usage, Window
+from schemas.pipeline import (
+    Evidence,
+    Field,
+    Part,
+    Question,
+    Record,
+    Reject,
+    Reply,
+    Request,
+    TextFrom,
+    Usage,
+    Window,
+)
 from schemas.text.values import parse_date
 from tests.benchmarks import offline_quality as offline
 
 CORPUS = offline.CORPUS
-EQUAL = {kind: {name: field for field, names in fields.items() for name in names} for kind, fields in offline.LABELS.items()}
+EQUAL = {
+    kind: {name: field for field, names in fields.items() for name in names}
+    for kind, fields in offline.LABELS.items()
+}
 KINDS = {"invoice": "invoice", "receipt": "receipt", "nda": "contract"}
 NEIGHBOURS = 8  # documents in a window
 
@@ -61,7 +76,9 @@ class Gold:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description="How well values are found in their documents.")
-    parser.add_argument("--missed", action="store_true", help="print each value that was not found, and each false alarm")
+    parser.add_argument(
+        "--missed", action="store_true", help="print each value that was not found, and each false alarm"
+    )
     missed = parser.parse_args().missed
     labelled = list(gold())
     print_found(labelled, missed=missed)
@@ -76,7 +93,11 @@ def gold() -> Iterator[Gold]:
     for path in sorted((CORPUS / "labels").glob("*.json")):
         label = json.loads(path.read_text(encoding="utf-8"))
         names = EQUAL[KINDS[label["kind"]]]
-        values = {names[name]: value for name, value in label["fields"].items() if name in names and value not in ("", None)}
+        values = {
+            names[name]: value
+            for name, value in label["fields"].items()
+            if name in names and value not in ("", None)
+        }
         if isinstance(values.get("parties"), str):
             values["parties"] = [values["parties"]]
         yield Gold(label["document"], KINDS[label["kind"]], values, parts(label["document"]))
@@ -87,17 +108,26 @@ def parts(document: str) -> tuple[Part, ...]:
     if document.endswith(".pdf"):
         with pypdfium2.PdfDocument(CORPUS / document) as pdf:
             texts = [page.get_textpage().get_text_bounded().replace("\r\n", "\n") for page in pdf]
-        return tuple(Part(document, number, len(texts), 0, len(text), text, 0) for number, text in enumerate(texts, start=1))
+        return tuple(
+            Part(document, number, len(texts), 0, len(text), text, 0)
+            for number, text in enumerate(texts, start=1)
+        )
     text = offline.transcript(Path(document))
     return (Part(document, 1, 1, 0, len(text), text, 0, text_from="ocr"),)
 
 
-def judge(question: Question, window: list[Gold], answers: list[dict[str, Any]]) -> tuple[list[Record], list[Reject]]:
+def judge(
+    question: Question, window: list[Gold], answers: list[dict[str, Any]]
+) -> tuple[list[Record], list[Reject]]:
     """Check one reply about a window."""
     ids = {f"k{number}": one.document for number, one in enumerate(window)}
     shown = Window(tuple(part for one in window for part in one.parts), 0)
-    text = json.dumps({"documents": [{"id": key, "record": answer} for key, answer in zip(ids, answers, strict=True)]})
-    return check(Request("f", question, shown, ids, {}, 0, 0), Reply("f", text, "stop", Usage(0, 0), "m", "e", 0.0))
+    text = json.dumps(
+        {"documents": [{"id": key, "record": answer} for key, answer in zip(ids, answers, strict=True)]}
+    )
+    return check(
+        Request("f", question, shown, ids, {}, 0, 0), Reply("f", text, "stop", Usage(0, 0), "m", "e", 0.0)
+    )
 
 
 def windows(labelled: list[Gold]) -> Iterator[tuple[Question, list[Gold]]]:
@@ -128,8 +158,12 @@ def print_found(labelled: list[Gold], *, missed: bool) -> None:
                     if missed and item.grade == "missing":
                         print(f"  missed {record.document}: {item.field} = {item.value!r}")
                 elif missed:
-                    print(f"  (folded, it stands nowhere) {record.document}: {item.field} = {item.value!r}; {item.grade} {item.quote!r}")
-    print(f"labels as answers: {values} values; {stand} stand in the text, of these {found} have a span ({found / stand:.2%})")
+                    print(
+                        f"  (folded, it stands nowhere) {record.document}: {item.field} = {item.value!r}; {item.grade} {item.quote!r}"
+                    )
+    print(
+        f"labels as answers: {values} values; {stand} stand in the text, of these {found} have a span ({found / stand:.2%})"
+    )
     print(f"good answers refused as contamination: {refused} of {values} values ({refused / values:.2%})")
 
 
@@ -140,12 +174,31 @@ def stands(item: Evidence, record: Record, document: Gold) -> bool:
         value = value[int(step[0])] if step[0] else value[step[1]]
     text = document.text
     if isinstance(value, date):
-        names = {"en": "%d %B %Y", "us": "%B %d, %Y", "day": "%d.%m.%Y", "slash": "%d/%m/%Y", "month": "%m/%d/%Y", "iso": "%Y-%m-%d"}
-        short = ("%d/%m/%y", "%d.%m.%y", "%d-%m-%Y", "%d %b %Y", "%b %d, %Y", "%B %d %Y", "%d-%b-%Y", "%Y年%m月%d日")
+        names = {
+            "en": "%d %B %Y",
+            "us": "%B %d, %Y",
+            "day": "%d.%m.%Y",
+            "slash": "%d/%m/%Y",
+            "month": "%m/%d/%Y",
+            "iso": "%Y-%m-%d",
+        }
+        short = (
+            "%d/%m/%y",
+            "%d.%m.%y",
+            "%d-%m-%Y",
+            "%d %b %Y",
+            "%b %d, %Y",
+            "%B %d %Y",
+            "%d-%b-%Y",
+            "%Y年%m月%d日",
+        )
         return any(_folded(value.strftime(form)) in _folded(text) for form in (*names.values(), *short))
     if isinstance(value, Decimal):
         figures = f"{value:.2f}".replace(".", "")
-        grouped = re.compile("".join(rf"{figure}[.,' ]?" for figure in figures[:-2]) + rf"[.,]?{figures[-2]}{figures[-1]}(?!\d)")
+        grouped = re.compile(
+            "".join(rf"{figure}[.,' ]?" for figure in figures[:-2])
+            + rf"[.,]?{figures[-2]}{figures[-1]}(?!\d)"
+        )
         whole = re.compile(rf"(?<![\d.,]){value:.0f}(?![\d])") if value == value.to_integral_value() else None
         return bool(grouped.search(text) or (whole and whole.search(text)))
     return _folded(str(value)) in _folded(text)
@@ -201,7 +254,11 @@ def _day(text: str) -> date | None:
 
 
 FACT = Field(
-    "facts", "list", item=Field("fact", "record", fields=(Field("name", "text"), Field("amount", "decimal"), Field("day", "date")))
+    "facts",
+    "list",
+    item=Field(
+        "fact", "record", fields=(Field("name", "text"), Field("amount", "decimal"), Field("day", "date"))
+    ),
 )
 
 
@@ -214,22 +271,39 @@ def print_pages() -> None:
             texts = [page.get_textpage().get_text_bounded().replace("\r\n", "\n") for page in list(pdf)[:60]]
         facts, pages = [], []
         for number in sorted(chance.sample(range(len(texts)), min(20, len(texts)))):
-            amount, day = Decimal(chance.randint(1, 30)) * 250, date(2021, chance.randint(1, 12), chance.randint(1, 28))
+            amount, day = (
+                Decimal(chance.randint(1, 30)) * 250,
+                date(2021, chance.randint(1, 12), chance.randint(1, 28)),
+            )
             name = f"Consignment {chance.choice(['Alder', 'Birch', 'Cedar'])} {number + 100}"
             lines = texts[number].split("\n")
             at = chance.randrange(len(lines) + 1)
-            texts[number] = "\n".join([*lines[:at], f"{name} of {day:%d.%m.%Y}   EUR {amount:,.2f}", *lines[at:]])
+            texts[number] = "\n".join(
+                [*lines[:at], f"{name} of {day:%d.%m.%Y}   EUR {amount:,.2f}", *lines[at:]]
+            )
             facts.append({"name": name, "amount": str(amount), "day": day.isoformat()})
             pages.append(number + 1)
-        shown = tuple(Part("d", number, len(texts), 0, len(text), text, 0) for number, text in enumerate(texts, start=1))
+        shown = tuple(
+            Part("d", number, len(texts), 0, len(text), text, 0) for number, text in enumerate(texts, start=1)
+        )
         question = Question("facts", "", (FACT,), {}, 0, "q", _AnyModel)
         window = Window(shown, 0)
-        reply = Reply("f", json.dumps({"documents": [{"id": "k", "record": {"facts": facts}}]}), "stop", Usage(0, 0), "m", "e", 0.0)
+        reply = Reply(
+            "f",
+            json.dumps({"documents": [{"id": "k", "record": {"facts": facts}}]}),
+            "stop",
+            Usage(0, 0),
+            "m",
+            "e",
+            0.0,
+        )
         (record,), _ = check(Request("f", question, window, {"k": "d"}, {}, 0, 0), reply)
         for item in record.evidence:
             total += 1
             right += item.page == pages[int(re.findall(r"\d+", item.field)[0])]
-    print(f"facts planted on known pages of long documents: {total} values, on the right page {right} ({right / max(1, total):.2%})")
+    print(
+        f"facts planted on known pages of long documents: {total} values, on the right page {right} ({right / max(1, total):.2%})"
+    )
 
 
 class _AnyModel(RootModel[dict[str, Any]]):
@@ -238,11 +312,16 @@ class _AnyModel(RootModel[dict[str, Any]]):
 
 def print_speed() -> None:
     """CPU seconds to check a reply of 500 values about a window of 256K tokens, all of them right, and a tenth found nowhere."""
-    with pypdfium2.PdfDocument(max((CORPUS / "long").glob("*.pdf"), key=lambda path: path.stat().st_size)) as pdf:
+    with pypdfium2.PdfDocument(
+        max((CORPUS / "long").glob("*.pdf"), key=lambda path: path.stat().st_size)
+    ) as pdf:
         text = "\n".join(page.get_textpage().get_text_bounded() for page in list(pdf)[:400])
     text = (text * (1_000_000 // max(1, len(text)) + 1))[:1_000_000]
     size = len(text) // 50
-    shown = tuple(Part(f"d{number}", 1, 1, 0, size, text[number * size : (number + 1) * size], 0) for number in range(50))
+    shown = tuple(
+        Part(f"d{number}", 1, 1, 0, size, text[number * size : (number + 1) * size], 0)
+        for number in range(50)
+    )
     words = [re.findall(r"\w[\w ]{12,30}\w", part.text)[5:12] for part in shown]
     field = Field("facts", "list", item=Field("fact", "text"))
     amounts = Field("amounts", "list", item=Field("amount", "decimal"))
@@ -274,14 +353,18 @@ def print_confidence(labelled: list[Gold]) -> None:
     right: dict[float, list[bool]] = defaultdict(list)
     for question, window in windows(labelled):
         answers = [offline.ask(one.text, offline.MODELS[one.schema]) for one in window]
-        records, rejects = judge(question, window, [json.loads(json.dumps(answer, default=str)) for answer in answers])
+        records, rejects = judge(
+            question, window, [json.loads(json.dumps(answer, default=str)) for answer in answers]
+        )
         by_document = {one.document: one for one in window}
         for record in map(rated, [*records, *(reject.kept for reject in rejects if reject.kept)]):
             for item in record.evidence:
                 wanted = by_document[record.document].values.get(item.field)
                 if wanted is not None and not isinstance(wanted, list) and item.confidence is not None:
                     given = record.value[item.field]
-                    right[item.confidence].append(offline.same(str(given) if isinstance(given, date) else _float(given), wanted))
+                    right[item.confidence].append(
+                        offline.same(str(given) if isinstance(given, date) else _float(given), wanted)
+                    )
     for confidence, marks in sorted(right.items(), reverse=True):
         print(f"confidence {confidence:.3f}: {len(marks):4} values, right {sum(marks) / len(marks):.0%}")
 

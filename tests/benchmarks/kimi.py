@@ -12,7 +12,9 @@ from contextlib import contextmanager
 @contextmanager
 def emulator(*flags: str) -> Iterator[str]:
     """Start it with the flags of `python -m tests.emulator`, give its address, and end it."""
-    with subprocess.Popen([sys.executable, "-m", "tests.emulator", *flags], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.emulator", *flags], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         found = re.search(r"http\S+", process.stdout.readline())
         assert found

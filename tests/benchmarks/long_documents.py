@@ -63,18 +63,25 @@ async def books(kimi: Running, folder: Path, vocabulary: bytes | None) -> None:
     for row in warehouse.rows("documents"):
         pages = list(warehouse.pages_of([row["document"]]))
         windows = list(pack.windows(pages, count, pack.Bounds(WINDOW_TOKENS + 4_500, 1, 4_500)))
-        beside = sum(part.tokens for window in windows for part in window.parts if part.role not in ("whole", "piece"))
+        beside = sum(
+            part.tokens for window in windows for part in window.parts if part.role not in ("whole", "piece")
+        )
         tokens = sum(window.tokens for window in windows) - beside
         asked = sum(row["document"] in request["documents"] for request in requests)
         reduced = asked - len(windows)
-        print(f"{row['path'][:34]:36}{row['page_count']:6} pages {len(windows):5} pieces {reduced:3} reduced {beside / tokens:8.2%} more")
+        print(
+            f"{row['path'][:34]:36}{row['page_count']:6} pages {len(windows):5} pieces {reduced:3} reduced {beside / tokens:8.2%} more"
+        )
 
 
 async def main() -> None:
     """Print all figures."""
     path = SHARED / "tokenizer" / "kimi_k2.tiktoken.model"
     vocabulary = path.read_bytes() if path.is_file() else None
-    with tempfile.TemporaryDirectory() as name, running(Config(tier=5, timing=False, oracle=reader())) as kimi:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        running(Config(tier=5, timing=False, oracle=reader())) as kimi,
+    ):
         print("careful model", await list_of_rows(kimi, Path(name) / "careful", vocabulary))
         kimi.config.oracle = reader(lazy)
         print("lazy model   ", await list_of_rows(kimi, Path(name) / "lazy", vocabulary))

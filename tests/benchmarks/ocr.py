@@ -23,7 +23,9 @@ CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 
 def error_rate(read: str, truth: str) -> float:
     """Edits a character of the truth."""
-    kept = ["".join(character for character in words.lower() if character.isalnum()) for words in (read, truth)]
+    kept = [
+        "".join(character for character in words.lower() if character.isalnum()) for words in (read, truth)
+    ]
     return Levenshtein.distance(*kept) / max(1, len(kept[1]))
 
 
@@ -36,9 +38,11 @@ def recall(read: str, truth: str) -> float:
 async def main(count: int) -> None:
     """Read the first receipts and print a line for each, then means and medians."""
     limits = ReadLimits(ocr_workers=1)
-    receipts = [found for found in discover(CORPUS / "receipt", limits) if isinstance(found, FoundFile) and found.path.endswith(".jpg")][
-        :count
-    ]
+    receipts = [
+        found
+        for found in discover(CORPUS / "receipt", limits)
+        if isinstance(found, FoundFile) and found.path.endswith(".jpg")
+    ][:count]
     errors, recalls = [], []
     with Reader(limits, ocr=True) as reader:
         for receipt in receipts:
@@ -48,9 +52,13 @@ async def main(count: int) -> None:
             truth = (CORPUS / "groundtruth" / f"{receipt.path}.txt").read_text(encoding="utf-8")
             errors.append(error_rate(text, truth))
             recalls.append(recall(text, truth))
-            print(f"{receipt.path}: CER {errors[-1]:.3f}, token recall {recalls[-1]:.2f}, {time.perf_counter() - started:.1f} s wall")
+            print(
+                f"{receipt.path}: CER {errors[-1]:.3f}, token recall {recalls[-1]:.2f}, {time.perf_counter() - started:.1f} s wall"
+            )
     for name, values in (("CER", errors), ("token recall", recalls)):
-        print(f"{name}: mean {statistics.fmean(values):.3f}, median {statistics.median(values):.3f} of {len(values)} receipts")
+        print(
+            f"{name}: mean {statistics.fmean(values):.3f}, median {statistics.median(values):.3f} of {len(values)} receipts"
+        )
 
 
 if __name__ == "__main__":

@@ -44,8 +44,17 @@ LABELS: dict[str, dict[str, tuple[str, ...]]] = {
         "tax_total": ("tax_total", "amount_tax"),
         "grand_total": ("grand_total", "amount"),
     },
-    "receipt": {"merchant_name": ("company",), "purchase_date": ("date",), "merchant_address": ("address",), "total": ("total",)},
-    "contract": {"effective_date": ("effective_date",), "parties": ("party",), "governing_law": ("jurisdiction",)},
+    "receipt": {
+        "merchant_name": ("company",),
+        "purchase_date": ("date",),
+        "merchant_address": ("address",),
+        "total": ("total",),
+    },
+    "contract": {
+        "effective_date": ("effective_date",),
+        "parties": ("party",),
+        "governing_law": ("jurisdiction",),
+    },
 }
 MODELS: dict[str, type[BaseModel]] = {"invoice": Invoice, "receipt": Receipt, "contract": Contract}
 KINDS = {"invoice": "invoice", "receipt": "receipt", "nda": "contract"}  # in the label files -> here
@@ -66,19 +75,29 @@ class Score:
 
 def main() -> None:
     """Print the share of right fields by kind and by field."""
-    parser = argparse.ArgumentParser(description="Share of labelled fields that the offline rules answer right.")
-    parser.add_argument("--ocr", action="store_true", help="read receipts with rapidocr instead of their transcripts")
-    parser.add_argument("--wrong", action="store_true", help="print each wrong answer of documents that were not held out")
+    parser = argparse.ArgumentParser(
+        description="Share of labelled fields that the offline rules answer right."
+    )
+    parser.add_argument(
+        "--ocr", action="store_true", help="read receipts with rapidocr instead of their transcripts"
+    )
+    parser.add_argument(
+        "--wrong", action="store_true", help="print each wrong answer of documents that were not held out"
+    )
     flags = parser.parse_args()
     started = time.process_time()
     scores = list(measure(read_with_ocr if flags.ocr else transcript))
     for score in scores if flags.wrong else ():
         if not score.right and not score.held_out:
-            print(f"{score.kind}.{score.field} {score.document}: wanted {score.wanted!r}, given {score.given!r}")
+            print(
+                f"{score.kind}.{score.field} {score.document}: wanted {score.wanted!r}, given {score.given!r}"
+            )
     for kind, fields in LABELS.items():
         print(f"{kind:10} {_shares([score for score in scores if score.kind == kind])}")
         for field in fields:
-            print(f"  {field:18} {_shares([score for score in scores if (score.kind, score.field) == (kind, field)])}")
+            print(
+                f"  {field:18} {_shares([score for score in scores if (score.kind, score.field) == (kind, field)])}"
+            )
     print(f"{time.process_time() - started:.1f} s CPU with reading")
 
 
@@ -105,7 +124,10 @@ def ask(text: str, model: type[BaseModel]) -> dict[str, Any]:
     words = f"<<k1>>\n{text}\n<<end>>\n"
     done = offline.answer(
         {
-            "messages": [{"role": "user", "content": words}, {"role": "user", "content": "Question: benchmark"}],
+            "messages": [
+                {"role": "user", "content": words},
+                {"role": "user", "content": "Question: benchmark"},
+            ],
             "response_format": {"type": "json_schema", "json_schema": {"schema": schema}},
         }
     )
@@ -130,7 +152,9 @@ def read_with_ocr(path: Path) -> str:
     """The text of a receipt as rapidocr reads it: boxes of one height in one line, with two spaces between."""
     from rapidocr import RapidOCR
 
-    found: Any = RapidOCR(params={"EngineConfig.onnxruntime.intra_op_num_threads": 1, "Global.log_level": "error"})(str(path))
+    found: Any = RapidOCR(
+        params={"EngineConfig.onnxruntime.intra_op_num_threads": 1, "Global.log_level": "error"}
+    )(str(path))
     rows: list[list[tuple[float, float, float, str]]] = []
     boxes = [
         (min(y for _, y in box), max(y for _, y in box), min(x for x, _ in box), text)
@@ -147,7 +171,11 @@ def read_with_ocr(path: Path) -> str:
 def same(given: Any, wanted: Any) -> bool:
     """Whether an answer is what the label says."""
     if isinstance(wanted, list):
-        return bool(given) and len(given) == len(wanted) and all(any(_close(one, other) for other in given) for one in wanted)
+        return (
+            bool(given)
+            and len(given) == len(wanted)
+            and all(any(_close(one, other) for other in given) for one in wanted)
+        )
     if given is None:
         return False
     if isinstance(given, int | float):

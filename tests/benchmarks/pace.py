@@ -76,7 +76,9 @@ class Result:
         return f"{used:6.1%} | {self.binding:11} | {self.requests:8} | {refused:5.2%} | {self.lost:4} | {self.least:.0%}"
 
 
-async def measure(tier: int, kind: Kind, *, told: bool, minutes: int, processes: int = 1, shared: bool = True) -> Result:
+async def measure(
+    tier: int, kind: Kind, *, told: bool, minutes: int, processes: int = 1, shared: bool = True
+) -> Result:
     """One run, of so many minutes in virtual time. Of several processes each begins 30 s after the one before; `shared`: with one file."""
     limits = TIERS[tier]
     config = Config(tier=tier, tpd=0, balance_usd=1e9, tokens_per_s=kind.tokens_per_s, cache=False)
@@ -87,7 +89,9 @@ async def measure(tier: int, kind: Kind, *, told: bool, minutes: int, processes:
         await asyncio.sleep(LATER_S * number)
         file = Path(folder) / "pace.sqlite" if processes > 1 and shared else None
         async with asker(kimi.base_url, tier if told else -1, file) as asking:
-            lost = await _work(asking, kind, limits.concurrency + WAITING, until=begun + 60 * minutes, first=number * 10**6)
+            lost = await _work(
+                asking, kind, limits.concurrency + WAITING, until=begun + 60 * minutes, first=number * 10**6
+            )
             answered[number] = asking.ledger.tokens_since(asking.account.provider.name, "")
         return lost
 
@@ -107,7 +111,9 @@ async def asker(base_url: str, tier: int, file: Path | None = None) -> AsyncIter
     sharing = SharedLimits(file, "account", clock=now) if file else None
     pace = RateLimiter(limits, clock=Clock(now, wall), sharing=sharing)
     with tempfile.TemporaryDirectory() as folder:
-        async with Asker(account, Path(folder) / "ledger.sqlite", run="benchmark", count=pack.counter(None), pace=pace) as asking:
+        async with Asker(
+            account, Path(folder) / "ledger.sqlite", run="benchmark", count=pack.counter(None), pace=pace
+        ) as asking:
             yield asking
 
 
@@ -153,7 +159,9 @@ def _shares(chats: list[Entry], limits: Tier, minutes: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure what the flags name, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.pace", description="Share of an account's limits that is used.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.pace", description="Share of an account's limits that is used."
+    )
     parser.add_argument("--tiers", type=int, nargs="+", default=range(len(TIERS)))
     parser.add_argument("--kinds", nargs="+", default=[kind.name for kind in KINDS])
     parser.add_argument("--minutes", type=int, default=10, help="length of each run in its own time")

@@ -40,7 +40,9 @@ from tests.emulator.config import Config
 from tests.emulator.oracle import labelled_lines
 from tests.false_time import emulated, now, run, wall
 
-Asking = Callable[[Path, int, int], tuple[Estimate, dict[str, Any]]]  # folder, tier, documents a window at most; price said, what came
+Asking = Callable[
+    [Path, int, int], tuple[Estimate, dict[str, Any]]
+]  # folder, tier, documents a window at most; price said, what came
 
 TOKENS_PER_S, PREFILL_TOKENS_PER_S, FIRST_TOKEN_S = 40.0, 8_000.0, 0.3  # of the emulator
 DOCUMENTS = {1: 600, 3: 1_500, 5: 3_000}
@@ -52,7 +54,9 @@ def main() -> None:
     """Print the fill, then the time by tier."""
     parser = argparse.ArgumentParser(description="Fill of windows, and makespan.")
     parser.add_argument("--tiers", type=int, nargs="*", default=[1, 3, 5], choices=list(DOCUMENTS))
-    parser.add_argument("--real", action="store_true", help="in real time, with the emulator in another process")
+    parser.add_argument(
+        "--real", action="store_true", help="in real time, with the emulator in another process"
+    )
     flags = parser.parse_args()
     fill()
     for tier in flags.tiers:
@@ -63,14 +67,18 @@ def fill() -> None:
     """Windows over the corpus, by the tokens that a window may have."""
     count = pack.counter(counts.VOCABULARY.read_bytes())
     read = asyncio.run(counts.read_texts(counts.SHARED / "corpus"))
-    sizes = [pack.Size(name, pack.tokens_of(sum(map(count, pages)), len(pages)), REPLY) for name, pages in read]
+    sizes = [
+        pack.Size(name, pack.tokens_of(sum(map(count, pages)), len(pages)), REPLY) for name, pages in read
+    ]
     for most in (16_000, 32_000, 64_000, 128_000, CONTEXT):
         frame = pack.Frame(CONTEXT + REPLY * len(sizes), most, len(sizes))
         short = [size for size in sizes if frame.holds(size)]
         groups = pack.fewest(short, frame)
         bound = math.ceil(sum(size.tokens for size in short) / most)
         full = sum(group.tokens for group in groups[:-1]) / (most * max(1, len(groups) - 1))
-        print(f"windows of {most:>7,} tokens: {len(short)} documents in {len(groups)}, at least {bound}; fill but the last {full:.3f}")
+        print(
+            f"windows of {most:>7,} tokens: {len(short)} documents in {len(groups)}, at least {bound}; fill but the last {full:.3f}"
+        )
 
 
 def makespan(tier: int, ask: Asking) -> None:
@@ -98,7 +106,9 @@ def lower_bound_s(stats: dict[str, Any], tier: int) -> float:
     """No client is faster: every token takes its time in one of the calls in flight, and minutes have their limits."""
     limits = settings.catalogue("").tiers[tier]
     tokens = stats["prompt_tokens"] + stats["reply_tokens"]
-    last_minutes: list[float] = [(amount - 1) // most for amount, most in ((stats["admitted"], limits.rpm), (tokens, limits.tpm))]
+    last_minutes: list[float] = [
+        (amount - 1) // most for amount, most in ((stats["admitted"], limits.rpm), (tokens, limits.tpm))
+    ]
     work_s: float = stats["reply_tokens"] / TOKENS_PER_S + stats["prompt_tokens"] / PREFILL_TOKENS_PER_S
     return FIRST_TOKEN_S + max(work_s / limits.concurrency, 60.0 * max(last_minutes))
 
@@ -114,14 +124,26 @@ def asked(folder: Path, tier: int, most: int) -> tuple[Estimate, dict[str, Any]]
 
 
 async def _asked(folder: Path, tier: int, most: int) -> tuple[Estimate, dict[str, Any]]:
-    config = Config(tier=tier, tokens_per_s=TOKENS_PER_S, jitter=0.0, oracle=labelled_lines, vocabulary=str(counts.VOCABULARY))
+    config = Config(
+        tier=tier,
+        tokens_per_s=TOKENS_PER_S,
+        jitter=0.0,
+        oracle=labelled_lines,
+        vocabulary=str(counts.VOCABULARY),
+    )
     async with emulated(config) as kimi:
         return await ordered(folder, kimi.base_url, tier, most), kimi.state.journal.stats()
 
 
 def really_asked(folder: Path, tier: int, most: int) -> tuple[Estimate, dict[str, Any]]:
     """The same in real time, with the emulator in a process of its own."""
-    flags = {"tier": tier, "tokens-per-s": TOKENS_PER_S, "jitter": 0.0, "oracle": "labelled_lines", "vocabulary": counts.VOCABULARY}
+    flags = {
+        "tier": tier,
+        "tokens-per-s": TOKENS_PER_S,
+        "jitter": 0.0,
+        "oracle": "labelled_lines",
+        "vocabulary": counts.VOCABULARY,
+    }
     with emulator(*(word for name, value in flags.items() for word in (f"--{name}", str(value)))) as base_url:
         said = asyncio.run(ordered(folder, base_url, tier, most))
         with urllib.request.urlopen(base_url.removesuffix("/v1") + "/_emu/stats") as answer:
@@ -137,10 +159,19 @@ async def ordered(folder: Path, base_url: str, tier: int, most: int) -> Estimate
         said.append(estimate)
         return True
 
-    named = {"inbox": str(folder / "in"), "out": str(folder / f"out{most}"), "extract": [str(folder / "parcel.json")]}
+    named = {
+        "inbox": str(folder / "in"),
+        "out": str(folder / f"out{most}"),
+        "extract": [str(folder / "parcel.json")],
+    }
     job = Job.model_validate({**named, "base_url": base_url, "tier": tier, "max_documents_per_window": most})
     with mock.patch.dict(os.environ, OCTAVO_HOME=str(folder / f"home{most}")):
-        await order.run(job, settings.account(job, {}, key="sk-emulator"), counts.VOCABULARY.read_bytes(), hooks=Hooks(approve=approve))
+        await order.run(
+            job,
+            settings.account(job, {}, key="sk-emulator"),
+            counts.VOCABULARY.read_bytes(),
+            hooks=Hooks(approve=approve),
+        )
     return said[0]
 
 

@@ -32,14 +32,23 @@ SLIPS = 300
 
 
 @contextmanager
-def work(oracle: Oracle, schema: dict[str, Any] | None, **changes: Any) -> Iterator[tuple[Path, Callable[[str], None]]]:
+def work(
+    oracle: Oracle, schema: dict[str, Any] | None, **changes: Any
+) -> Iterator[tuple[Path, Callable[[str], None]]]:
     """An empty inbox, and a function that plans and does the job over what is in it by then, and prints the line of that name."""
     config = Config(tier=5, timing=False, oracle=oracle, vocabulary=str(counts.VOCABULARY))
     with running(config) as kimi, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "asked.json").write_text(json.dumps(schema), encoding="utf-8")
-        named = {"inbox": str(folder / "in"), "out": str(folder / "out"), "base_url": kimi.base_url, "tier": 5}
-        job = Job.model_validate({**named, "extract": [str(folder / "asked.json")] if schema else [], **changes})
+        named = {
+            "inbox": str(folder / "in"),
+            "out": str(folder / "out"),
+            "base_url": kimi.base_url,
+            "tier": 5,
+        }
+        job = Job.model_validate(
+            {**named, "extract": [str(folder / "asked.json")] if schema else [], **changes}
+        )
         yield folder / "in", lambda label: measure(label, kimi, job)
 
 
@@ -51,7 +60,9 @@ def measure(label: str, kimi: Running, job: Job) -> None:
     paid = kimi.paid()[before:]
     prompt, reply = sum(entry.prompt_tokens for entry in paid), sum(entry.reply_tokens for entry in paid)
     shares = f"prompts {said.prompt_tokens / prompt - 1:+.1%}, replies {said.reply_tokens / reply - 1:+.1%}"
-    dollars = f"dollars {said.usd / ended.cost_usd - 1:+.1%}, at the most {said.worst_usd / ended.cost_usd:.1f} x"
+    dollars = (
+        f"dollars {said.usd / ended.cost_usd - 1:+.1%}, at the most {said.worst_usd / ended.cost_usd:.1f} x"
+    )
     print(f"{label:28} calls {said.requests} of {len(paid)}, {shares}, {dollars}", flush=True)
 
 
@@ -68,7 +79,10 @@ def main() -> None:
         for name, one in json.loads((SAMPLES / "gold.json").read_text(encoding="utf-8")).items()
         if one.get("schema") == "invoice"
     }
-    with work(gold({one["invoice_number"]: one for one in known.values()}), None, extract=["invoice"]) as (inbox, measured):
+    with work(gold({one["invoice_number"]: one for one in known.values()}), None, extract=["invoice"]) as (
+        inbox,
+        measured,
+    ):
         inbox.mkdir()
         for name in known:
             shutil.copy(SAMPLES / name, inbox)

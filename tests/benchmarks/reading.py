@@ -25,7 +25,9 @@ from processors.read.pages import FoundFile, Reader, ReadLimits
 from tests.benchmarks.usage import cpu_s
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
-START = str(CORPUS / "pdf" / "sample-files__minimal-document.pdf")  # one page: what a program costs before there is work
+START = str(
+    CORPUS / "pdf" / "sample-files__minimal-document.pdf"
+)  # one page: what a program costs before there is work
 LONG = 10  # pages: from here on a file counts as long
 
 RAW = """
@@ -51,7 +53,9 @@ def main() -> None:
     """Run all and print."""
     parser = argparse.ArgumentParser(description="Pages a CPU second, ours over raw PDFium.")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--no-pypdf", action="store_true", help="leave pypdf out, which takes most of the time")
+    parser.add_argument(
+        "--no-pypdf", action="store_true", help="leave pypdf out, which takes most of the time"
+    )
     flags = parser.parse_args()
     for name, files in kinds().items():
         pages = sum(count for _, count in files)
@@ -63,7 +67,10 @@ def main() -> None:
         )
         print(f"ratio {raw / ours:.2f}")
     paths = [path for files in kinds().values() for path, _ in files]
-    one, two = (statistics.median(walls) for walls in zip(*(workers_s(paths) for _ in range(flags.rounds)), strict=True))
+    one, two = (
+        statistics.median(walls)
+        for walls in zip(*(workers_s(paths) for _ in range(flags.rounds)), strict=True)
+    )
     print(f"two workers over one: {one / two:.2f} x (wall)")
     if not flags.no_pypdf:
         pypdf, ours = together([PYPDF, OURS], paths, 1)
@@ -73,7 +80,9 @@ def main() -> None:
 def kinds() -> dict[str, list[tuple[str, int]]]:
     """Long and small readable digital PDFs of the corpus, with their number of pages."""
     with (CORPUS / "manifest.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["kind"] == "pdf-digital" and row["expected"] == "text"]
+        rows = [
+            row for row in csv.DictReader(file) if row["kind"] == "pdf-digital" and row["expected"] == "text"
+        ]
     files = [(str(CORPUS / row["path"]), int(row["pages"])) for row in rows]
     return {
         f"files of {LONG}+ pages": [file for file in files if file[1] >= LONG],
@@ -83,7 +92,10 @@ def kinds() -> dict[str, list[tuple[str, int]]]:
 
 def together(programs: Sequence[str], paths: Sequence[str], rounds: int) -> list[float]:
     """CPU seconds of each program over the files beyond what it takes for one page: the median of so many rounds."""
-    taken = [[program_s(program, paths) - program_s(program, [START]) for program in programs] for _ in range(rounds)]
+    taken = [
+        [program_s(program, paths) - program_s(program, [START]) for program in programs]
+        for _ in range(rounds)
+    ]
     return [statistics.median(column) for column in zip(*taken, strict=True)]
 
 
@@ -91,7 +103,14 @@ def program_s(program: str, paths: Sequence[str], workers: int = 1) -> float:
     """CPU seconds of one program over the files, its children counted."""
     environ = {**os.environ, "WORKERS": str(workers)}
     return cpu_s(
-        lambda: subprocess.run([sys.executable, "-c", program], input="\n".join(paths), text=True, check=True, env=environ, stderr=-3)
+        lambda: subprocess.run(
+            [sys.executable, "-c", program],
+            input="\n".join(paths),
+            text=True,
+            check=True,
+            env=environ,
+            stderr=-3,
+        )
     )
 
 
@@ -110,7 +129,10 @@ def _wall_s(paths: Sequence[str], workers: int) -> float:
 
 def found(paths: Sequence[str]) -> list[FoundFile]:
     """Paths as discovery would hand them over."""
-    return [FoundFile(os.fsencode(CORPUS), os.fsencode(os.path.relpath(path, CORPUS)), Path(path).stat().st_size) for path in paths]
+    return [
+        FoundFile(os.fsencode(CORPUS), os.fsencode(os.path.relpath(path, CORPUS)), Path(path).stat().st_size)
+        for path in paths
+    ]
 
 
 def read() -> None:

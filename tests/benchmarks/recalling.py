@@ -83,12 +83,20 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=200)
     parser.add_argument("--large", type=int, default=2_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--isolation", default="window", choices=("window", "document"), help="Documents that share a call, or not.")
+    parser.add_argument(
+        "--isolation",
+        default="window",
+        choices=("window", "document"),
+        help="Documents that share a call, or not.",
+    )
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, emulator(*KIMI) as base_url:
         top = Path(name)
         (top / "parcel.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
-        few, many = (Folder(top, count, base_url, ["--isolation", flags.isolation]) for count in (flags.small, flags.large))
+        few, many = (
+            Folder(top, count, base_url, ["--isolation", flags.isolation])
+            for count in (flags.small, flags.large)
+        )
         rounds = [(few.round(), many.round()) for _ in range(flags.runs)]
     report(rounds, few.count, many.count)
 
@@ -98,12 +106,16 @@ def report(rounds: list[tuple[dict[str, float], dict[str, float]]], few: int, ma
     print(f"kind    | CPU s, {few:6,} files | CPU s, {many:6,} files | ms a further document | each run")
     further: dict[str, float] = {}
     for kind in KINDS:
-        small_s, large_s = (statistics.median(one[kind] for one in side) for side in zip(*rounds, strict=True))
+        small_s, large_s = (
+            statistics.median(one[kind] for one in side) for side in zip(*rounds, strict=True)
+        )
         each = [1_000 * (large[kind] - small[kind]) / (many - few) for small, large in rounds]
         further[kind] = statistics.median(each)
         said = ", ".join(f"{one:.2f}" for one in each)
         print(f"{kind:7} | {small_s:19.2f} | {large_s:19.2f} | {further[kind]:21.2f} | {said}")
-    print(f"recall by ask {further['recall'] / further['ask']:.2f}, restore by whole {further['restore'] / further['whole']:.2f}")
+    print(
+        f"recall by ask {further['recall'] / further['ask']:.2f}, restore by whole {further['restore'] / further['whole']:.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -35,7 +35,9 @@ def main() -> None:
         return
     first, whole = zip(*(child() for _ in range(flags.runs)), strict=True)
     for name, seconds in (("to the first document", first), ("of the whole run", whole)):
-        print(f"CPU {name}: {statistics.median(seconds):.2f} s (from {min(seconds):.2f} to {max(seconds):.2f}, {flags.runs} runs)")
+        print(
+            f"CPU {name}: {statistics.median(seconds):.2f} s (from {min(seconds):.2f} to {max(seconds):.2f}, {flags.runs} runs)"
+        )
 
 
 def child() -> tuple[float, float]:
@@ -46,7 +48,9 @@ def child() -> tuple[float, float]:
         shutil.copy(SAMPLE, inbox)
         said: list[str] = []
         command = [sys.executable, "-m", "tests.benchmarks.start", "--inbox", str(inbox)]
-        whole = cpu_s(lambda: said.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+        whole = cpu_s(
+            lambda: said.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        )
         return float(said[0]), whole
 
 

@@ -56,12 +56,16 @@ def main() -> None:
     corpus = dict(asyncio.run(read_texts(SHARED / "corpus")))
     off = sum(abs(count(page) - other.count(page)) for pages in corpus.values() for page in pages)
     print(f"exact: {sum(map(len, corpus.values())):,} pages, off by {off} tokens in all")
-    seen = [Text(name, sum(map(tokens.rough, pages)), sum(map(count, pages))) for name, pages in corpus.items()]
+    seen = [
+        Text(name, sum(map(tokens.rough, pages)), sum(map(count, pages))) for name, pages in corpus.items()
+    ]
     unseen = [Text(name, tokens.rough(text), count(text)) for name, text in _checkout()]
     for label, texts in (("corpus", seen), ("this checkout", unseen)):
         print(f"estimate by exact count, {label}, texts beyond 200 tokens, before anything is learned:")
         for kind, ratios in _by_kind(texts).items():
-            print(f"  {kind:<26} {len(ratios):>4} texts: {min(ratios):.2f} to {max(ratios):.2f}, median {statistics.median(ratios):.2f}")
+            print(
+                f"  {kind:<26} {len(ratios):>4} texts: {min(ratios):.2f} to {max(ratios):.2f}, median {statistics.median(ratios):.2f}"
+            )
     for context in (32_768, 131_072, 262_144):
         print(_windows([text for text in seen if 50 < text.exact < 0.3 * context], context, orders))
 
@@ -72,12 +76,23 @@ async def read_texts(folder: Path) -> list[tuple[str, list[str]]]:
     found = [path for path in read.discover(folder, limits) if not isinstance(path, Document)]
     with read.Reader(limits, ocr=False) as reader:
         readings = await reader.read(found, lambda _: None)
-    return [(reading.document.path, [page.text for page in reading.pages]) for reading in readings if reading.document.status == "ok"]
+    return [
+        (reading.document.path, [page.text for page in reading.pages])
+        for reading in readings
+        if reading.document.status == "ok"
+    ]
 
 
 def _checkout() -> Iterator[tuple[str, str]]:
     """Prose, code and tables of this project, and its samples as text."""
-    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("*.toml"), *(ROOT / "data").rglob("*"), *(ROOT / "processors").rglob("*.py")]):
+    for path in sorted(
+        [
+            *ROOT.glob("*.md"),
+            *ROOT.glob("*.toml"),
+            *(ROOT / "data").rglob("*"),
+            *(ROOT / "processors").rglob("*.py"),
+        ]
+    ):
         if path.suffix in {".md", ".toml", ".txt", ".py", ".html", ".eml", ".json"}:
             yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
 

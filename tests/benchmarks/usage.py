@@ -11,7 +11,9 @@ from typing import Any
 
 from flows.prefect_run.processes import descendants
 
-PR_SET_CHILD_SUBREAPER = 36  # of Linux, linux/prctl.h, read 2026-11: who outlives its parent becomes our child
+PR_SET_CHILD_SUBREAPER = (
+    36  # of Linux, linux/prctl.h, read 2026-11: who outlives its parent becomes our child
+)
 
 
 def cpu_s(work: Callable[[], Any]) -> float:

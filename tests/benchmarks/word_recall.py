@@ -35,8 +35,18 @@ CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 TIMES = 5  # of which the fastest counts
 
 WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+|[0-9]+|[^\W\d_]")
-SIGNS = {"pi": "π", "epsilon": "ϵ", "infty": "∞", "tau": "τ", "alpha": "α", "beta": "β", "phi": "ϕ"}  # letters only: signs are no words
-NAMES = frozenset({"cos", "sin", "tan", "lim", "max", "min", "log", "ln", "exp"})  # commands that are printed as they are called
+SIGNS = {
+    "pi": "π",
+    "epsilon": "ϵ",
+    "infty": "∞",
+    "tau": "τ",
+    "alpha": "α",
+    "beta": "β",
+    "phi": "ϕ",
+}  # letters only: signs are no words
+NAMES = frozenset(
+    {"cos", "sin", "tan", "lim", "max", "min", "log", "ln", "exp"}
+)  # commands that are printed as they are called
 
 
 def ours(data: bytes) -> str:
@@ -53,7 +63,9 @@ def walk(data: bytes) -> str:
     """Every text element of the main part in order, a paragraph a line."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         root = etree.fromstring(archive.read("word/document.xml"))
-    return "\n".join("".join(text.text or "" for text in paragraph.iter("{*}t")) for paragraph in root.iter("{*}p"))
+    return "\n".join(
+        "".join(text.text or "" for text in paragraph.iter("{*}t")) for paragraph in root.iter("{*}p")
+    )
 
 
 READERS: dict[str, Callable[[bytes], str]] = {"ours": ours, "paragraphs": paragraphs, "walk": walk}
@@ -69,19 +81,29 @@ def plain(markdown: str) -> str:
 def _formula(latex: str) -> str:
     """LaTeX: commands become letters or names, or nothing where they are only notation."""
     latex = latex.replace("\\ ", " ").replace("{0pt}", "")
-    return re.sub(r"\\([A-Za-z]+)", lambda match: f" {SIGNS.get(match[1], match[1] if match[1] in NAMES else '')} ", latex)
+    return re.sub(
+        r"\\([A-Za-z]+)",
+        lambda match: f" {SIGNS.get(match[1], match[1] if match[1] in NAMES else '')} ",
+        latex,
+    )
 
 
 def _rows(text: str) -> Iterator[str]:
     """Lines; in table rows a cell that says what the cell before it or above it says is left out."""
     above: list[str] = []
     for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.lstrip().startswith("|") else []
+        cells = (
+            [cell.strip() for cell in line.strip().strip("|").split("|")]
+            if line.lstrip().startswith("|")
+            else []
+        )
         if not cells:
             yield re.sub(r"^(\s*)- \[( |x)\]", r"\1", line)
         else:
             beside = [*cells[:1], *(cell for left, cell in pairwise(cells) if cell != left)]
-            yield " ".join(re.sub(r"\[( |x)\]", "", cell) for cell in beside if len(cell) < 12 or cell not in above)
+            yield " ".join(
+                re.sub(r"\[( |x)\]", "", cell) for cell in beside if len(cell) < 12 or cell not in above
+            )
         above = above if set(line) <= set("|- :") else cells
 
 
@@ -130,14 +152,24 @@ def main() -> None:
             raw = Counter(re.findall(r"\w+", markdown.lower()))
             got = sum((Counter(re.findall(r"\w+", text.lower())) & raw).values()) / max(1, raw.total())
             sums[name].append((*scores(text, plain(markdown)), got, seconds * 1000))
-            print("  {:<11} recall {:.3f}  precision {:.3f}  order {:.3f}  raw {:.3f}  CPU {:6.1f} ms".format(name, *sums[name][-1]))
+            print(
+                "  {:<11} recall {:.3f}  precision {:.3f}  order {:.3f}  raw {:.3f}  CPU {:6.1f} ms".format(
+                    name, *sums[name][-1]
+                )
+            )
             if missing and name == "ours":
                 want, have = Counter(tokens(plain(markdown))), Counter(tokens(text))
-                print(f"    missing {dict((want - have).most_common(12))}\n    added {dict((have - want).most_common(12))}")
+                print(
+                    f"    missing {dict((want - have).most_common(12))}\n    added {dict((have - want).most_common(12))}"
+                )
     print(f"mean of {len(references)}")
     for name, rows in sums.items():
         means = [fmean(column) for column in zip(*rows, strict=True)]
-        print("  {:<11} recall {:.3f}  precision {:.3f}  order {:.3f}  raw {:.3f}  CPU {:6.1f} ms".format(name, *means))
+        print(
+            "  {:<11} recall {:.3f}  precision {:.3f}  order {:.3f}  raw {:.3f}  CPU {:6.1f} ms".format(
+                name, *means
+            )
+        )
 
 
 if __name__ == "__main__":

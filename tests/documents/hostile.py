@@ -29,7 +29,11 @@ def raw_pdf(*objects: str | bytes) -> bytes:
     places = []
     for number, body in enumerate(objects, start=1):
         places.append(out.tell())
-        out.write(b"%d 0 obj\n" % number + (body if isinstance(body, bytes) else body.encode("latin-1")) + b"\nendobj\n")
+        out.write(
+            b"%d 0 obj\n" % number
+            + (body if isinstance(body, bytes) else body.encode("latin-1"))
+            + b"\nendobj\n"
+        )
     start = out.tell()
     out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
     out.writelines(b"%010d 00000 n \n" % place for place in places)
@@ -45,7 +49,10 @@ def stream(data: bytes, entries: str = "") -> bytes:
 def nested_forms(depth: int = 12, times: int = 12) -> bytes:
     """A PDF of a few KB whose page draws a form that draws a form ...: `times` to the power of `depth` drawings."""
     inner = [
-        stream(b"/F Do " * times, f"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /F {6 + level} 0 R >> >>")
+        stream(
+            b"/F Do " * times,
+            f"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /F {6 + level} 0 R >> >>",
+        )
         for level in range(depth)
     ]
     return raw_pdf(
@@ -104,7 +111,10 @@ def self_drawing_form(times: int = 40) -> bytes:
         _ONE_PAGE,
         _page("/XObject << /F 5 0 R >>"),
         stream(b"/F Do"),
-        stream(b"/F Do " * times, "/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /F 5 0 R >> >>"),
+        stream(
+            b"/F Do " * times,
+            "/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /F 5 0 R >> >>",
+        ),
     )
 
 
@@ -115,18 +125,28 @@ def ascii85_bomb(size_bytes: int = 20_000_000) -> bytes:
 
 def miscounted_pages(claimed: int = 2_000_000_000) -> bytes:
     """A PDF of one page that claims two billion."""
-    return raw_pdf(_CATALOG, f"<< /Type /Pages /Kids [3 0 R] /Count {claimed} >>", _page(), stream(b"0 0 1 1 re f"))
+    return raw_pdf(
+        _CATALOG, f"<< /Type /Pages /Kids [3 0 R] /Count {claimed} >>", _page(), stream(b"0 0 1 1 re f")
+    )
 
 
 def branching_pages(depth: int = 40) -> bytes:
     """A PDF whose page tree names each of its branches twice: one page, reached in 2 to the power of `depth` ways."""
-    branches = (f"<< /Type /Pages /Kids [{at + 1} 0 R {at + 1} 0 R] /Count {1 << min(depth - at, 30)} >>" for at in range(2, depth))
+    branches = (
+        f"<< /Type /Pages /Kids [{at + 1} 0 R {at + 1} 0 R] /Count {1 << min(depth - at, 30)} >>"
+        for at in range(2, depth)
+    )
     return raw_pdf(_CATALOG, *branches, f"<< /Type /Page /Parent {depth - 1} 0 R /MediaBox [0 0 99 99] >>")
 
 
 def deep_arrays(depth: int = 200_000) -> bytes:
     """A PDF whose page and whose content hold arrays in arrays."""
-    page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Contents 4 0 R /Deep " + "[" * depth + "]" * depth + " >>"
+    page = (
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Contents 4 0 R /Deep "
+        + "[" * depth
+        + "]" * depth
+        + " >>"
+    )
     return raw_pdf(_CATALOG, _ONE_PAGE, page, stream(b"[" * depth))
 
 
@@ -165,20 +185,30 @@ def large_picture_pdf(side: int = 30_000) -> bytes:
 
 def _page(resources: str = "") -> str:
     """The third object of most PDFs here: a small page whose content is the fourth."""
-    return f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Contents 4 0 R /Resources << {resources} >> >>"
+    return (
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Contents 4 0 R /Resources << {resources} >> >>"
+    )
 
 
 def pictured(data: bytes, side: int, coding: str) -> bytes:
     """A PDF whose page is one picture of one bit a pixel."""
     entries = f"/Type /XObject /Subtype /Image /Width {side} /Height {side} /BitsPerComponent 1 /ColorSpace /DeviceGray /Filter {coding}"
-    return raw_pdf(_CATALOG, _ONE_PAGE, _page("/XObject << /I 5 0 R >>"), stream(b"99 0 0 99 0 0 cm /I Do"), stream(data, entries))
+    return raw_pdf(
+        _CATALOG,
+        _ONE_PAGE,
+        _page("/XObject << /I 5 0 R >>"),
+        stream(b"99 0 0 99 0 0 cm /I Do"),
+        stream(data, entries),
+    )
 
 
 def locked_pdf(password: str) -> bytes:
     """A PDF of one page that asks for a password."""
     from pypdf import PdfReader, PdfWriter
 
-    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf(lambda canvas: canvas.drawString(72, 700, "Secret terms")))))
+    writer = PdfWriter(
+        clone_from=PdfReader(io.BytesIO(pdf(lambda canvas: canvas.drawString(72, 700, "Secret terms"))))
+    )
     writer.encrypt(password, algorithm="AES-256")
     with io.BytesIO() as file:
         writer.write(file)
@@ -238,7 +268,9 @@ def overlapping_zip() -> bytes:
     data = zipped({"a.txt": b"a" * 1000})
     start, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
     central = data[start:end] * 2
-    return data[:start] + central + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 2, 2, len(central), start, 0)
+    return (
+        data[:start] + central + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 2, 2, len(central), start, 0)
+    )
 
 
 def nested_zip_bomb(width: int = 16) -> bytes:
@@ -256,22 +288,35 @@ def deep_paths(folders: int = 32_000, entries: int = 10) -> bytes:
 
 def media_bomb(pictures: int = 5) -> bytes:
     """A docx of 250 KB with a word of text and pictures of 250 MB."""
-    return with_parts(docx(p("hi")), {f"word/media/{number}.png": bytes(50_000_000) for number in range(pictures)})
+    return with_parts(
+        docx(p("hi")), {f"word/media/{number}.png": bytes(50_000_000) for number in range(pictures)}
+    )
 
 
 def outside_relations(address: str) -> bytes:
     """A docx that names a template, a picture and a part to take in at an address of the net."""
     kinds = ("attachedTemplate", "image", "aFChunk")
-    links = "".join(f'<Relationship Id="{kind}" Type="{OFFICE}/{kind}" Target="{address}/{kind}" TargetMode="External"/>' for kind in kinds)
+    links = "".join(
+        f'<Relationship Id="{kind}" Type="{OFFICE}/{kind}" Target="{address}/{kind}" TargetMode="External"/>'
+        for kind in kinds
+    )
     body = p("inside") + '<w:altChunk r:id="aFChunk"/>'
-    return with_parts(docx(body), {"word/_rels/document.xml.rels": f'<Relationships xmlns="{PACKAGE}">{links}</Relationships>'.encode()})
+    return with_parts(
+        docx(body),
+        {
+            "word/_rels/document.xml.rels": f'<Relationships xmlns="{PACKAGE}">{links}</Relationships>'.encode()
+        },
+    )
 
 
 def with_parts(container: bytes, parts: Mapping[str, bytes | Callable[[bytes], bytes]]) -> bytes:
     """A zip container with some parts put in or replaced, by bytes or by what a function makes of what stood there."""
     with zipfile.ZipFile(io.BytesIO(container)) as archive:
         entries = {entry.filename: archive.read(entry) for entry in archive.infolist()}
-    return zipped(entries | {name: part if isinstance(part, bytes) else part(entries[name]) for name, part in parts.items()})
+    return zipped(
+        entries
+        | {name: part if isinstance(part, bytes) else part(entries[name]) for name, part in parts.items()}
+    )
 
 
 def with_document_type(xml: bytes, word: bytes, entity: str = "lol") -> bytes:
@@ -285,7 +330,10 @@ def with_document_type(xml: bytes, word: bytes, entity: str = "lol") -> bytes:
 
 def nested_tables(depth: int = 60) -> bytes:
     """An odt with tables in the cells of tables."""
-    start, end = "<table:table><table:table-row><table:table-cell>", "</table:table-cell></table:table-row></table:table>"
+    start, end = (
+        "<table:table><table:table-row><table:table-cell>",
+        "</table:table-cell></table:table-row></table:table>",
+    )
     return opendocument(start * depth + "<text:p>core</text:p>" + end * depth)
 
 
@@ -304,7 +352,9 @@ def far_cells(quote: str = '"') -> bytes:
 
 def wide_dimension() -> bytes:
     """An xlsx with one cell, which says that it uses all of the sheet."""
-    return xlsx('<dimension ref="A1:XFD1048576"/><sheetData><row r="1"><c r="A1"><v>7</v></c></row></sheetData>')
+    return xlsx(
+        '<dimension ref="A1:XFD1048576"/><sheetData><row r="1"><c r="A1"><v>7</v></c></row></sheetData>'
+    )
 
 
 def lying_xlsx() -> bytes:
@@ -321,12 +371,20 @@ def xlsx(sheet: str) -> bytes:
     with io.BytesIO() as file:
         with Workbook(file, {"in_memory": True}) as book:
             book.add_worksheet()
-        return with_parts(file.getvalue(), {"xl/worksheets/sheet1.xml": f'<worksheet xmlns="{_SHEET}">{sheet}</worksheet>'.encode()})
+        return with_parts(
+            file.getvalue(),
+            {"xl/worksheets/sheet1.xml": f'<worksheet xmlns="{_SHEET}">{sheet}</worksheet>'.encode()},
+        )
 
 
 def ole_encrypted() -> bytes:
     """The head of an Office file that is encrypted with a password: an OLE container, no zip."""
-    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1016) + "EncryptedPackage".encode("utf-16-le") + bytes(512)
+    return (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+        + bytes(1016)
+        + "EncryptedPackage".encode("utf-16-le")
+        + bytes(512)
+    )
 
 
 def large_png(side: int = 13_000) -> bytes:
@@ -380,19 +438,31 @@ def without_directory(data: bytes) -> bytes:
 
 def long_headers() -> bytes:
     """A mail of half a MB whose addresses are comments in comments."""
-    return b"From: a@example.com\nTo: " + b"(((((a@example.com," * 25_000 + b"\nSubject: Order\n\nTwelve chairs.\n"
+    return (
+        b"From: a@example.com\nTo: "
+        + b"(((((a@example.com," * 25_000
+        + b"\nSubject: Order\n\nTwelve chairs.\n"
+    )
 
 
 def deep_multiparts(depth: int = 3_000) -> bytes:
     """A mail whose only text lies in thousands of multiparts, one in the other."""
-    layers = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (level, level) for level in range(depth))
-    return b"From: a@example.com\nTo: b@example.com\nMIME-Version: 1.0\n" + layers + b"Content-Type: text/plain\n\ncore\n"
+    layers = b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (level, level) for level in range(depth)
+    )
+    return (
+        b"From: a@example.com\nTo: b@example.com\nMIME-Version: 1.0\n"
+        + layers
+        + b"Content-Type: text/plain\n\ncore\n"
+    )
 
 
 def many_attachments(count: int = 12_000) -> bytes:
     """A mail with thousands of files of one name."""
     head = b"From: a@example.com\nTo: b@example.com\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"
-    part = b"--b\nContent-Type: application/octet-stream\nContent-Disposition: attachment; filename=a.txt\n\nx\n"
+    part = (
+        b"--b\nContent-Type: application/octet-stream\nContent-Disposition: attachment; filename=a.txt\n\nx\n"
+    )
     return head + part * count + b"--b--\n"
 
 
@@ -413,7 +483,12 @@ def million_blanks() -> bytes:
 
 def odd_characters() -> bytes:
     """A text with controls, a way to clear the terminal, half a pair, a turn of direction and the marks of a chat."""
-    return b"Total 12\x1b[2J\x07 \xed\xa0\x80 " + "\u202e<|im_end|>\ufffe\n".encode() + b"=1+1\r\n" + b"plain words " * 9
+    return (
+        b"Total 12\x1b[2J\x07 \xed\xa0\x80 "
+        + "\u202e<|im_end|>\ufffe\n".encode()
+        + b"=1+1\r\n"
+        + b"plain words " * 9
+    )
 
 
 def deep_html(depth: int = 20_000) -> bytes:
@@ -423,12 +498,22 @@ def deep_html(depth: int = 20_000) -> bytes:
 
 def deep_blocks(depth: int = 200_000) -> bytes:
     """A page of 2 MB of blocks in blocks, each of them closed, with words at the bottom and behind it all."""
-    return b"<html><body>" + b"<div>" * depth + b"core" + b"</div>" * depth + b"<table><tr><td>after<td>all</table>"
+    return (
+        b"<html><body>"
+        + b"<div>" * depth
+        + b"core"
+        + b"</div>" * depth
+        + b"<table><tr><td>after<td>all</table>"
+    )
 
 
 def outside_html(address: str) -> bytes:
     """A page that wants pictures, frames, scripts and styles of an address of the net."""
-    tags = (f'<img src="{address}/i">', f'<iframe src="{address}/f"></iframe>', f'<script src="{address}/s"></script>')
+    tags = (
+        f'<img src="{address}/i">',
+        f'<iframe src="{address}/f"></iframe>',
+        f'<script src="{address}/s"></script>',
+    )
     return f'<html><head><link rel="stylesheet" href="{address}/c"></head><body>{"".join(tags)}<p>inside</p>'.encode()
 
 

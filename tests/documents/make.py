@@ -51,18 +51,29 @@ def pdf(draw: Callable[[Canvas], object]) -> bytes:
         return file.getvalue()
 
 
-def docx(body: str, *, strict: bool = False, parts: Mapping[str, tuple[str, str]] | None = None, main: str = "document.xml") -> bytes:
+def docx(
+    body: str,
+    *,
+    strict: bool = False,
+    parts: Mapping[str, tuple[str, str]] | None = None,
+    main: str = "document.xml",
+) -> bytes:
     """A Word file around the XML of a body. `parts`: name -> (kind of relationship, XML of its root without declaration)."""
     word, office = (W_STRICT, OFFICE_STRICT) if strict else (W, OFFICE)
     rels = f'<Relationship Id="r0" Type="{office}/officeDocument" Target="word/{main}"/>'
-    inner = "".join(f'<Relationship Id="{name}" Type="{office}/{kind}" Target="{name}"/>' for name, (kind, _) in (parts or {}).items())
+    inner = "".join(
+        f'<Relationship Id="{name}" Type="{office}/{kind}" Target="{name}"/>'
+        for name, (kind, _) in (parts or {}).items()
+    )
     document = f'<w:document xmlns:w="{word}" xmlns:r="{office}"><w:body>{body}</w:body></w:document>'
     entries = {
         "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
         "_rels/.rels": f'<Relationships xmlns="{PACKAGE}">{rels}</Relationships>',
         f"word/{main}": document,
         f"word/_rels/{main}.rels": f'<Relationships xmlns="{PACKAGE}">{inner}</Relationships>',
-    } | {f"word/{name}": xml.replace(">", f' xmlns:w="{word}">', 1) for name, (_, xml) in (parts or {}).items()}
+    } | {
+        f"word/{name}": xml.replace(">", f' xmlns:w="{word}">', 1) for name, (_, xml) in (parts or {}).items()
+    }
     return zipped({name: text.encode() for name, text in entries.items()})
 
 
@@ -75,21 +86,37 @@ def zipped(entries: Mapping[str, bytes]) -> bytes:
         return file.getvalue()
 
 
-def opendocument(body: str, kind: str = "text", *, styles: str = "", meta: str = "", masters: str = "") -> bytes:
+def opendocument(
+    body: str, kind: str = "text", *, styles: str = "", meta: str = "", masters: str = ""
+) -> bytes:
     """An OpenDocument file around the XML of a body; `styles` are those of its content, `masters` the pages with their margins."""
     office = "urn:oasis:names:tc:opendocument:xmlns:"
-    spaces = "".join(f' xmlns:{name}="{office}{name}:1.0"' for name in ("office", "text", "table", "style", "meta", "presentation"))
+    spaces = "".join(
+        f' xmlns:{name}="{office}{name}:1.0"'
+        for name in ("office", "text", "table", "style", "meta", "presentation")
+    )
     spaces += f' xmlns:draw="{office}drawing:1.0" xmlns:fo="{office}xsl-fo-compatible:1.0" xmlns:dc="http://purl.org/dc/elements/1.1/"'
     content = f"<office:automatic-styles>{styles}</office:automatic-styles><office:body><office:{kind}>{body}</office:{kind}></office:body>"
     roots = {"content": content, "meta": meta, "styles": masters}
-    entries = {f"{name}.xml": f"<office:document{spaces}>{xml}</office:document>".encode() for name, xml in roots.items()}
+    entries = {
+        f"{name}.xml": f"<office:document{spaces}>{xml}</office:document>".encode()
+        for name, xml in roots.items()
+    }
     manifest = b'<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
-    return zipped({"mimetype": f"application/vnd.oasis.opendocument.{kind}".encode(), "META-INF/manifest.xml": manifest, **entries})
+    return zipped(
+        {
+            "mimetype": f"application/vnd.oasis.opendocument.{kind}".encode(),
+            "META-INF/manifest.xml": manifest,
+            **entries,
+        }
+    )
 
 
 def compound(streams: Mapping[str, bytes]) -> bytes:
     """An OLE container; a name may have one storage before its stream. Streams are padded to the size that has sectors of its own."""
-    entries: list[list[Any]] = [["Root Entry", 5, 0xFFFFFFFF, 0xFFFFFFFF, b""]]  # name, kind, right neighbour, child, bytes
+    entries: list[list[Any]] = [
+        ["Root Entry", 5, 0xFFFFFFFF, 0xFFFFFFFF, b""]
+    ]  # name, kind, right neighbour, child, bytes
     folders = {"": 0}
     for path, data in streams.items():
         folder, _, name = path.rpartition("/")
@@ -105,10 +132,21 @@ def compound(streams: Mapping[str, bytes]) -> bytes:
     table = [0xFFFFFFFD, *_chained(1, directory_sectors)]
     for start, body in zip(starts, bodies, strict=True):
         table += _chained(start, len(body) // 512) if body else []
-    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<5H", 0x3E, 3, 0xFFFE, 9, 6) + bytes(10)
-    header += struct.pack("<IIIIIIII", 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0) + struct.pack("<109I", 0, *[0xFFFFFFFF] * 108)
+    header = (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+        + bytes(16)
+        + struct.pack("<5H", 0x3E, 3, 0xFFFE, 9, 6)
+        + bytes(10)
+    )
+    header += struct.pack("<IIIIIIII", 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0) + struct.pack(
+        "<109I", 0, *[0xFFFFFFFF] * 108
+    )
     lines = b"".join(_directory_line(start, *entry) for entry, start in zip(entries, starts, strict=True))
-    sectors = [struct.pack("<128I", *table, *[0xFFFFFFFF] * (128 - len(table))), lines.ljust(directory_sectors * 512, b"\0"), *bodies]
+    sectors = [
+        struct.pack("<128I", *table, *[0xFFFFFFFF] * (128 - len(table))),
+        lines.ljust(directory_sectors * 512, b"\0"),
+        *bodies,
+    ]
     return header + b"".join(sectors)
 
 
@@ -141,7 +179,9 @@ def listed(text: str, number: int, level: int = 0) -> str:
 
 def table(*rows: list[str]) -> str:
     """The XML of a table; a cell is text, or XML that begins with "<"."""
-    cells = (("".join(f"<w:tc>{cell if cell.startswith('<') else p(cell)}</w:tc>" for cell in row)) for row in rows)
+    cells = (
+        ("".join(f"<w:tc>{cell if cell.startswith('<') else p(cell)}</w:tc>" for cell in row)) for row in rows
+    )
     return "<w:tbl>" + "".join(f"<w:tr>{row}</w:tr>" for row in cells) + "</w:tbl>"
 
 
@@ -174,7 +214,11 @@ def contract() -> bytes:
             listed("The Buyer", 1, 1),
             listed("Price", 1),
             PRICE,
-            table(["Item", "Amount"], ["Bolts", "200.00"], ["<w:tcPr><w:vMerge/></w:tcPr>" + p("hidden"), "50.00"]),
+            table(
+                ["Item", "Amount"],
+                ["Bolts", "200.00"],
+                ["<w:tcPr><w:vMerge/></w:tcPr>" + p("hidden"), "50.00"],
+            ),
             listed("Steel", 2),
             '<w:p><w:r><w:br w:type="page"/></w:r></w:p>',
             "<w:sdt><w:sdtContent>" + p("Signed in Utrecht") + "</w:sdtContent></w:sdt>",
@@ -281,7 +325,9 @@ def documents() -> dict[str, bytes]:
         "fax.tiff": _saved(frames[0], "TIFF", save_all=True, append_images=frames[1:], compression="group4"),
         "order.eml": MAIL.replace("\n", "\r\n").encode("ascii"),
         "prices.html": PAGE.encode("cp1252"),
-        "hetong.txt": "合同编号：HT-2024-001\n甲方：北京示例科技有限公司\n总金额：人民币 1,200 元\n".encode("gb18030"),
+        "hetong.txt": "合同编号：HT-2024-001\n甲方：北京示例科技有限公司\n总金额：人民币 1,200 元\n".encode(
+            "gb18030"
+        ),
         "stock.csv": "item;count\r\nbolts;200\r\n".encode("utf-16"),
     }
 

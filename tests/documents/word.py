@@ -19,7 +19,11 @@ CORE = (
 
 
 def with_files(
-    data: bytes, files: Mapping[str, tuple[str, bytes]], *, part: str = "word/document.xml", outside: Mapping[str, str] | None = None
+    data: bytes,
+    files: Mapping[str, tuple[str, bytes]],
+    *,
+    part: str = "word/document.xml",
+    outside: Mapping[str, str] | None = None,
 ) -> bytes:
     """A Word file with more parts: id -> (kind of relationship, bytes); the part is named as the id. `outside`: id -> address.
 
@@ -29,12 +33,17 @@ def with_files(
     rels = f"{folder}/_rels/{name}.rels".removeprefix("/")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = {entry: archive.read(entry) for entry in archive.namelist()}
-    added = "".join(f'<Relationship Id="{key}" Type="{OFFICE}/{kind}" Target="{key}"/>' for key, (kind, _) in files.items())
+    added = "".join(
+        f'<Relationship Id="{key}" Type="{OFFICE}/{kind}" Target="{key}"/>'
+        for key, (kind, _) in files.items()
+    )
     away = f'<Relationship Id="{{}}" Type="{OFFICE}/hyperlink" Target="{{}}" TargetMode="External"/>'
     added += "".join(away.format(key, address) for key, address in (outside or {}).items())
     before = entries.get(rels, f'<Relationships xmlns="{PACKAGE}"></Relationships>'.encode())
     entries[rels] = before.replace(b"</Relationships>", added.encode() + b"</Relationships>")
-    return zipped(entries | {f"{folder}/{key}".removeprefix("/"): content for key, (_, content) in files.items()})
+    return zipped(
+        entries | {f"{folder}/{key}".removeprefix("/"): content for key, (_, content) in files.items()}
+    )
 
 
 def run(text: str, properties: str = "") -> str:
@@ -51,7 +60,12 @@ def complex_field(instruction: str, result: str | None, form: str = "") -> str:
     """The XML of a field; without a result it has no separator either."""
     char = '<w:r><w:fldChar w:fldCharType="{}">{}</w:fldChar></w:r>'
     shown = char.format("separate", "") + result if result is not None else ""
-    return char.format("begin", form) + f"<w:r><w:instrText>{instruction}</w:instrText></w:r>" + shown + char.format("end", "")
+    return (
+        char.format("begin", form)
+        + f"<w:r><w:instrText>{instruction}</w:instrText></w:r>"
+        + shown
+        + char.format("end", "")
+    )
 
 
 def styles(*inner: str) -> tuple[str, str]:
@@ -106,7 +120,9 @@ def chart() -> bytes:
 def diagram() -> bytes:
     """The data part of a diagram with two texts."""
     d = 'xmlns:d="http://schemas.openxmlformats.org/drawingml/2006/diagram" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
-    texts = "".join(f"<d:pt><d:t><a:p><a:r><a:t>{text}</a:t></a:r></a:p></d:t></d:pt>" for text in ("Plan", "Build"))
+    texts = "".join(
+        f"<d:pt><d:t><a:p><a:r><a:t>{text}</a:t></a:r></a:p></d:t></d:pt>" for text in ("Plan", "Build")
+    )
     return f"<d:dataModel {d}><d:ptLst>{texts}</d:ptLst></d:dataModel>".encode()
 
 

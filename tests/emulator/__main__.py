@@ -38,22 +38,42 @@ async def _serve(config: Config) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.emulator", description="A Kimi emulator on 127.0.0.1.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.emulator", description="A Kimi emulator on 127.0.0.1."
+    )
     for field in dataclasses.fields(Config):
         if isinstance(field.default, bool):
-            parser.add_argument(_flag(field.name), action=argparse.BooleanOptionalAction, default=field.default)
+            parser.add_argument(
+                _flag(field.name), action=argparse.BooleanOptionalAction, default=field.default
+            )
         elif isinstance(field.default, int | float | str):
             parser.add_argument(_flag(field.name), type=type(field.default), default=field.default)
-    parser.add_argument("--key", action="append", default=[], metavar="KEY=ORG", help="a key and its organisation")
-    parser.add_argument("--fault", action="append", default=[], metavar="KIND:PROBABILITY[:FIELD=VALUE...]", help="see faults.py")
-    parser.add_argument("--retire", action="append", default=[], metavar="MODEL[=SECOND]", help="a model that answers 404")
+    parser.add_argument(
+        "--key", action="append", default=[], metavar="KEY=ORG", help="a key and its organisation"
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND:PROBABILITY[:FIELD=VALUE...]",
+        help="see faults.py",
+    )
+    parser.add_argument(
+        "--retire", action="append", default=[], metavar="MODEL[=SECOND]", help="a model that answers 404"
+    )
     parser.add_argument("--oracle", choices=sorted(_ORACLES), default="schema_filler")
-    parser.add_argument("--gold", metavar="FILE.json", help="records by a text that their document contains, or its SHA-256")
+    parser.add_argument(
+        "--gold", metavar="FILE.json", help="records by a text that their document contains, or its SHA-256"
+    )
     return parser
 
 
 def _config(flags: argparse.Namespace) -> Config:
-    plain = {name: value for name, value in vars(flags).items() if name not in ("key", "fault", "retire", "oracle", "gold")}
+    plain = {
+        name: value
+        for name, value in vars(flags).items()
+        if name not in ("key", "fault", "retire", "oracle", "gold")
+    }
     config = Config(**plain, faults=[_fault(text) for text in flags.fault])
     if flags.key:
         config.keys = dict(pair.split("=", 1) for pair in flags.key)

@@ -24,7 +24,15 @@ from tests.emulator.understanding import understood
 ENDPOINT = "/v1/chat/completions"
 _WINDOW = re.compile(r"(\d+)([hd])")
 _WINDOW_H = (12, 168)  # 12h to 7d [D]
-_STAMPS = ("in_progress_at", "finalizing_at", "completed_at", "failed_at", "expired_at", "cancelling_at", "cancelled_at")
+_STAMPS = (
+    "in_progress_at",
+    "finalizing_at",
+    "completed_at",
+    "failed_at",
+    "expired_at",
+    "cancelling_at",
+    "cancelled_at",
+)
 _OPEN = ("validating", "in_progress", "finalizing")
 _SAMPLING = ("temperature", "top_p", "n", "presence_penalty", "frequency_penalty")
 
@@ -114,8 +122,17 @@ def listed(state: State, query: dict[str, str]) -> dict[str, Any]:
     jobs = list(reversed(state.batches.values()))
     at = next((at + 1 for at, job in enumerate(jobs) if job.ident == query.get("after")), 0)
     page = jobs[at : at + int(query.get("limit", 20))]
-    ends = {"first_id": page[0].ident, "last_id": page[-1].ident} if page else {"first_id": None, "last_id": None}
-    return {"object": "list", "data": [job.shown() for job in page], **ends, "has_more": at + len(page) < len(jobs)}
+    ends = (
+        {"first_id": page[0].ident, "last_id": page[-1].ident}
+        if page
+        else {"first_id": None, "last_id": None}
+    )
+    return {
+        "object": "list",
+        "data": [job.shown() for job in page],
+        **ends,
+        "has_more": at + len(page) < len(jobs),
+    }
 
 
 def cancel(state: State, ident: str) -> dict[str, Any]:
@@ -145,7 +162,9 @@ async def _walk(state: State, job: Batch, content: bytes) -> None:
     config, clock = state.config, state.clock
     await clock.sleep(config.batch_step_s)
     lines = content.decode("utf-8", "replace").splitlines()
-    job.errors = [{"code": "invalid_request", "line": at, "message": text} for at, text in _faulty(state, lines)]
+    job.errors = [
+        {"code": "invalid_request", "line": at, "message": text} for at, text in _faulty(state, lines)
+    ]
     if job.errors:
         _step(state, job, "failed")
         return
@@ -171,7 +190,9 @@ async def _lines(state: State, job: Batch, lines: list[str]) -> None:
         try:
             body = await _answer(state, job, order["body"])
         except Refusal as refusal:
-            job.failed.append(_line(order["custom_id"], refusal.status, json.loads(refusal.body()), failed=True))
+            job.failed.append(
+                _line(order["custom_id"], refusal.status, json.loads(refusal.body()), failed=True)
+            )
         else:
             job.done.append(_line(order["custom_id"], 200, body))
 
@@ -194,7 +215,12 @@ async def _answer(state: State, job: Batch, body: dict[str, Any]) -> dict[str, A
 
 def _line(custom_id: str, status: int, body: dict[str, Any], *, failed: bool = False) -> dict[str, Any]:
     response = {"status_code": status, "request_id": "", "body": body}
-    return {"id": custom_id, "custom_id": custom_id, "response": response, "error": body.get("error") if failed else None}
+    return {
+        "id": custom_id,
+        "custom_id": custom_id,
+        "response": response,
+        "error": body.get("error") if failed else None,
+    }
 
 
 def _write(state: State, job: Batch) -> None:
@@ -202,7 +228,9 @@ def _write(state: State, job: Batch) -> None:
     for name, rows in (("output", job.done), ("error", job.failed)):
         if rows:
             text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            setattr(job, f"{name}_file_id", keep(state, f"{job.ident}_{name}.jsonl", "batch", text.encode()).ident)
+            setattr(
+                job, f"{name}_file_id", keep(state, f"{job.ident}_{name}.jsonl", "batch", text.encode()).ident
+            )
 
 
 def _faulty(state: State, lines: list[str]) -> Iterator[tuple[int, str]]:

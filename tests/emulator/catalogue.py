@@ -35,8 +35,23 @@ class Model:
 # Windows [D]; K3 default reply [D] 2026-08-13; K2.6 default reply [D], K2.7 [I]; prices [D] 2026-10-03; K3.1 [C] third parties 2026-10-26;
 # speed of highspeed models 180 to 260 tokens a second [D].
 _LIVE = (
-    Model("kimi-k3.1-pro", 1_048_576, 2.00, 0.20, 10.00, "always", 1_792_713_600, 131_072, 2.00, 4.00, k3=True),
-    Model("kimi-k3.1-pro-highspeed", 1_048_576, 4.00, 0.20, 20.00, "always", 1_792_713_600, 131_072, 4.00, 8.00, 200, k3=True),
+    Model(
+        "kimi-k3.1-pro", 1_048_576, 2.00, 0.20, 10.00, "always", 1_792_713_600, 131_072, 2.00, 4.00, k3=True
+    ),
+    Model(
+        "kimi-k3.1-pro-highspeed",
+        1_048_576,
+        4.00,
+        0.20,
+        20.00,
+        "always",
+        1_792_713_600,
+        131_072,
+        4.00,
+        8.00,
+        200,
+        k3=True,
+    ),
     Model("kimi-k3", 1_048_576, 3.00, 0.30, 15.00, "always", 1_784_160_000, 131_072, 3.00, 6.00, k3=True),
     Model("kimi-k2.7-code", 262_144, 0.95, 0.19, 4.00, "always", 1_781_000_000, batch=True),
     Model("kimi-k2.7-code-highspeed", 262_144, 1.90, 0.38, 8.00, "always", 1_781_000_000, tokens_per_s=200),
@@ -44,9 +59,27 @@ _LIVE = (
 )
 
 
-def _old(name: str, context: int, price_in: float, price_cached: float, price_out: float, thinking: Thinking = "none") -> Model:
+def _old(
+    name: str,
+    context: int,
+    price_in: float,
+    price_cached: float,
+    price_out: float,
+    thinking: Thinking = "none",
+) -> Model:
     images = "vision" in name or "latest" in name or "k2.5" in name
-    return Model(name, context, price_in, price_cached, price_out, thinking, 1_752_000_000, 1_024, legacy=True, images=images)
+    return Model(
+        name,
+        context,
+        price_in,
+        price_cached,
+        price_out,
+        thinking,
+        1_752_000_000,
+        1_024,
+        legacy=True,
+        images=images,
+    )
 
 
 # The set of 2025 [D]; prices of moonshot-v1 and kimi-latest [I].

@@ -18,7 +18,9 @@ OFF = {"thinking": {"type": "disabled"}}
 @contextmanager
 def sdk(kimi: Running, key: str = "") -> Iterator[openai.OpenAI]:
     """The official SDK, without retries of its own."""
-    with openai.OpenAI(base_url=kimi.base_url, api_key=key or kimi.key, max_retries=0, timeout=20.0) as client:
+    with openai.OpenAI(
+        base_url=kimi.base_url, api_key=key or kimi.key, max_retries=0, timeout=20.0
+    ) as client:
         yield client
 
 
@@ -35,7 +37,9 @@ def post(kimi: Running, sent: Any, path: str = "/chat/completions", key: str = "
 
 def get(kimi: Running, path: str) -> Any:
     """The JSON of a path."""
-    return httpx2.get(kimi.base_url + path, headers={"Authorization": f"Bearer {kimi.key}"}, timeout=20.0, verify=False).json()
+    return httpx2.get(
+        kimi.base_url + path, headers={"Authorization": f"Bearer {kimi.key}"}, timeout=20.0, verify=False
+    ).json()
 
 
 def error(reply: httpx2.Response) -> tuple[int, str, str]:

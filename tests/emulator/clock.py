@@ -58,7 +58,9 @@ class Clock:
             self._virtual = max(self._virtual, moment)
             if not future.done():
                 future.set_result(None)
-            for _ in range(5):  # subtle: lets the woken task run and go to sleep again before the next one is looked at
+            for _ in range(
+                5
+            ):  # subtle: lets the woken task run and go to sleep again before the next one is looked at
                 await asyncio.sleep(0)
         self._virtual = target
 

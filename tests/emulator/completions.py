@@ -77,7 +77,9 @@ def _time(turn: Turn) -> None:
     turn.began = turn.first = turn.done = turn.state.clock.now()
     if not config.timing:
         return
-    lot = hashlib.blake2b(f"{config.seed} {entry.fingerprint} {entry.attempt}".encode(), digest_size=8).digest()
+    lot = hashlib.blake2b(
+        f"{config.seed} {entry.fingerprint} {entry.attempt}".encode(), digest_size=8
+    ).digest()
     factor = math.exp(random.Random(lot).gauss(0.0, config.jitter))
     fresh = entry.prompt_tokens - entry.cached_tokens
     prefill_s = (fresh + entry.cached_tokens / config.cached_prefill_factor) / config.prefill_tokens_per_s

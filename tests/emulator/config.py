@@ -49,7 +49,9 @@ class Config:
     # A. transport and auth
     host: str = "127.0.0.1"
     port: int = 0  # 0: any free one
-    keys: dict[str, str] = field(default_factory=lambda: {"sk-emulator": "org-emulator"})  # key -> organisation [D]
+    keys: dict[str, str] = field(
+        default_factory=lambda: {"sk-emulator": "org-emulator"}
+    )  # key -> organisation [D]
     require_v1: bool = True  # [I] paths without /v1 answer 404
     body_bytes_max: int = 100 * 2**20  # [C] "request entity too large" beyond about 100 MB
 
@@ -61,7 +63,9 @@ class Config:
     # C. parameter rules
     k3_thinking: Literal["refuse", "ignore"] = "refuse"  # [I] the docs only say to remove the field
     k2_effort: Literal["refuse", "ignore"] = "refuse"  # [I]
-    mfjs: Literal["refuse", "ignore"] = "refuse"  # [D] "errors or warnings"; [C] real servers are often silent
+    mfjs: Literal["refuse", "ignore"] = (
+        "refuse"  # [D] "errors or warnings"; [C] real servers are often silent
+    )
     stop_max: int = 5  # [D]
     stop_bytes_max: int = 32  # [D]
     tools_max: int = 128  # [D]
@@ -95,8 +99,12 @@ class Config:
     seed: int = 0
     oracle: Oracle | None = None  # answers first; None, or an answer of None, leaves it to the schema filler
     text_tokens: int = 120  # [I] planned length of a free text
-    thinking_tokens: dict[str, int] = field(default_factory=lambda: {"low": 64, "high": 256, "max": 1024})  # [I] by effort
-    cached_place: Literal["top", "nested", "both", "absent"] = "top"  # [D] directly in usage until September, nested in October
+    thinking_tokens: dict[str, int] = field(
+        default_factory=lambda: {"low": 64, "high": 256, "max": 1024}
+    )  # [I] by effort
+    cached_place: Literal["top", "nested", "both", "absent"] = (
+        "top"  # [D] directly in usage until September, nested in October
+    )
     vocabulary: str = ""  # path of kimi_k2.tiktoken.model; "" for the ratio model
     latin_characters_a_token: float = 4.6  # measured on English Markdown with the K2 vocabulary
     han_characters_a_token: float = 1.5  # [D] 400,000 characters in 256K
@@ -107,7 +115,9 @@ class Config:
     image_tokens_max: int = 4_400  # [I] from 4,394 and 4,396 measured there
 
     # F. streaming
-    stream_usage: Literal["choice", "top", "both", "none"] = "choice"  # [D] the official example; [C] both places seen
+    stream_usage: Literal["choice", "top", "both", "none"] = (
+        "choice"  # [D] the official example; [C] both places seen
+    )
     stream_chunk_tokens: int = 8  # [I]
     bill_hangup: bool = True  # [D] a client that hangs up may be charged for finished work
     bill_undelivered: bool = True  # [I] work that a broken connection lost
@@ -131,7 +141,9 @@ class Config:
     cache: bool = True
     cache_block: int = 256  # [C] probe of 2026
     cache_min: int = 256  # [D] the earlier prompt must be longer
-    cache_exact_reads_all: bool = False  # [C] a warm prompt of 12,035 tokens read 12,032, so floors by default
+    cache_exact_reads_all: bool = (
+        False  # [C] a warm prompt of 12,035 tokens read 12,032, so floors by default
+    )
     cache_ttl_s: float = 300.0  # [D] K3 line; K2 unstated, probes bracket 5 to 30 minutes
     cache_ttl_long_s: float = 3_600.0  # [D] prompt_cache_options.ttl = "1h", K3 line
 

@@ -32,15 +32,21 @@ ODD_FINISH = "network_error"  # seen at other hosts; nothing but stop, length an
 _REFUSING: dict[str, Callable[[Fault, str, Org], Refusal]] = {
     "overloaded": lambda fault, _who, _org: refusals.overloaded(int(fault.value or 1)),
     "overloaded_529": lambda fault, _who, _org: refusals.overloaded(int(fault.value or 1), 529),
-    "concurrency": lambda fault, who, org: refusals.concurrency(who, org.tier().concurrency, int(fault.value or 1)),
+    "concurrency": lambda fault, who, org: refusals.concurrency(
+        who, org.tier().concurrency, int(fault.value or 1)
+    ),
     "rpm": lambda fault, who, org: refusals.rpm(who, org.tier().rpm, int(fault.value or 1)),
     "tpm": lambda _fault, who, org: refusals.tpm(who, org.tier().tpm + 1, org.tier().tpm),
-    "tpd": lambda _fault, who, org: refusals.tpd(who, (org.tier().tpd or 1_500_000) + 1, org.tier().tpd or 1_500_000),
+    "tpd": lambda _fault, who, org: refusals.tpd(
+        who, (org.tier().tpd or 1_500_000) + 1, org.tier().tpd or 1_500_000
+    ),
     "quota": lambda _fault, who, _org: refusals.suspended(who),
     "token_quota": lambda _fault, who, _org: refusals.token_quota(who),
     "server_error": lambda *_: refusals.server(500, "server_error", "invalid state transition"),
     "unexpected_output": lambda *_: refusals.server(500, "unexpected_output", "invalid state transition"),
-    "server_unavailable": lambda *_: refusals.server(503, "server_unavailable", "The service is scaling, please try again later"),
+    "server_unavailable": lambda *_: refusals.server(
+        503, "server_unavailable", "The service is scaling, please try again later"
+    ),
     "bad_gateway": lambda *_: refusals.gateway(502, "Bad Gateway"),
     "gateway_timeout": lambda *_: refusals.gateway_timeout(),
     "content_filter": lambda *_: refusals.filtered(),
@@ -55,7 +61,11 @@ def pick(config: Config, entry: Entry, text: str, now: float, path: str) -> Faul
     for number, fault in enumerate(config.faults):
         if fault.kind in DOOR or (fault.kind in STREAM_ONLY and not entry.streamed) or fault.path != path:
             continue
-        if due(fault, now) and _meant(fault, entry, text) and _lot(config.seed, number, entry) < fault.probability:
+        if (
+            due(fault, now)
+            and _meant(fault, entry, text)
+            and _lot(config.seed, number, entry) < fault.probability
+        ):
             fault.fired += 1
             entry.fault = fault.kind
             return fault
@@ -102,7 +112,9 @@ def _meant(fault: Fault, entry: Entry, text: str) -> bool:
 
 
 def _lot(seed: int, number: int, entry: Entry) -> float:
-    drawn = hashlib.blake2b(f"{seed} {number} {entry.fingerprint} {entry.attempt}".encode(), digest_size=8).digest()
+    drawn = hashlib.blake2b(
+        f"{seed} {number} {entry.fingerprint} {entry.attempt}".encode(), digest_size=8
+    ).digest()
     return int.from_bytes(drawn, "big") / 2**64
 
 
@@ -180,7 +192,10 @@ def _with(entry: Any, name: str, value: Any) -> Any:
 def _mixed_up(entries: list[Any]) -> list[Any]:
     """Each record goes to the next document."""
     records = [entry[_key(entry, "record")] for entry in entries]
-    return [_with(entry, "record", record) for entry, record in zip(entries, records[1:] + records[:1], strict=True)]
+    return [
+        _with(entry, "record", record)
+        for entry, record in zip(entries, records[1:] + records[:1], strict=True)
+    ]
 
 
 _TEXT: dict[str, Callable[[str], str]] = {
@@ -192,14 +207,18 @@ _TEXT: dict[str, Callable[[str], str]] = {
     "empty": lambda _: "",
 }
 _VALUE: dict[str, Callable[[Any], Any]] = {
-    "array": lambda value: value["documents"] if isinstance(value, dict) and "documents" in value else [value],
+    "array": lambda value: (
+        value["documents"] if isinstance(value, dict) and "documents" in value else [value]
+    ),
     "missing_field": _in_first(_drop_field),
     "extra_field": _in_first(_extra_field),
     "empty_for_null": _empty_for_null,
     "wrong_type": _in_first(_wrong_type),
     "missing_document": _in_list(lambda entries: entries[:-1]),
     "duplicate_document": _in_list(lambda entries: [*entries, *entries[:1]]),
-    "unknown_document": _in_list(lambda entries: [*entries, _with(entries[0], "id", "kffff")] if entries else entries),
+    "unknown_document": _in_list(
+        lambda entries: [*entries, _with(entries[0], "id", "kffff")] if entries else entries
+    ),
     "mixed_up": _in_list(_mixed_up),
 }
 

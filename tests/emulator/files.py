@@ -52,7 +52,9 @@ def upload(state: State, content_type: str, body: bytes) -> dict[str, Any]:
         raise refusals.invalid("File size is zero, please confirm and re-upload the file")
     if len(content) > state.config.file_bytes_max:
         size = state.config.file_bytes_max // 2**20
-        raise refusals.invalid(f"File size is too large, max file size is {size}MB, please confirm and re-upload the file")
+        raise refusals.invalid(
+            f"File size is too large, max file size is {size}MB, please confirm and re-upload the file"
+        )
     if len(state.files) >= state.config.files_max:
         count = state.config.files_max
         text = f"The number of files you have uploaded exceeded the max file count {count}, please delete previous uploaded files"

@@ -73,16 +73,32 @@ def scripted(scripts: list[Script], body: dict[str, Any]) -> Scripted | None:
     return None
 
 
-def answer(body: dict[str, Any], model: Model, budget: int, config: Config, counter: Counter, script: Scripted | None) -> Answer:
+def answer(
+    body: dict[str, Any], model: Model, budget: int, config: Config, counter: Counter, script: Scripted | None
+) -> Answer:
     """The whole answer within so many tokens: reasoning is spent first, then content is cut [D]."""
     script = script or Scripted(_said(body, config))
     reasoning, spent = _reasoning(body, model, budget, config, counter, script)
-    content, finish = _stopped(_continued(_text(script.content), body, model), body), "tool_calls" if script.tool_calls else "stop"
+    content, finish = (
+        _stopped(_continued(_text(script.content), body, model), body),
+        "tool_calls" if script.tool_calls else "stop",
+    )
     tokens = counter.count(content) + sum(counter.count(json.dumps(call)) for call in script.tool_calls)
     if tokens > budget - spent:
-        content, finish, tokens = counter.vocabulary.cut(content, budget - spent) if budget > spent else "", "length", budget - spent
+        content, finish, tokens = (
+            counter.vocabulary.cut(content, budget - spent) if budget > spent else "",
+            "length",
+            budget - spent,
+        )
     choices = int(body.get("n") or 1)
-    return Answer(content, reasoning, script.tool_calls, script.finish_reason or finish, spent + tokens * choices, choices)
+    return Answer(
+        content,
+        reasoning,
+        script.tool_calls,
+        script.finish_reason or finish,
+        spent + tokens * choices,
+        choices,
+    )
 
 
 def spoil(made: Answer, fault: Fault, budget: int, counter: Counter) -> Answer:
@@ -119,7 +135,12 @@ def _filler(body: Mapping[str, Any], config: Config) -> str:
     """Words that depend on seed, model and messages alone."""
     seed = json.dumps([config.seed, body["model"], body["messages"]], sort_keys=True)
     start = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:2], "big")
-    return " ".join(_WORDS[(start * (at + 1) + at) % len(_WORDS)] for at in range(config.text_tokens)).capitalize() + "."
+    return (
+        " ".join(
+            _WORDS[(start * (at + 1) + at) % len(_WORDS)] for at in range(config.text_tokens)
+        ).capitalize()
+        + "."
+    )
 
 
 def _text(content: Any) -> str:
@@ -131,7 +152,9 @@ def _text(content: Any) -> str:
 def _continued(content: str, body: Mapping[str, Any], model: Model) -> str:
     """In Partial Mode the rest after the prefix. K2.6 with json_object begins anew instead: "unexpected replies" [D]."""
     prefix = rules.partial(body)
-    mixed = (body.get("response_format") or {}).get("type") == "json_object" and model.thinking == "switchable"
+    mixed = (body.get("response_format") or {}).get(
+        "type"
+    ) == "json_object" and model.thinking == "switchable"
     return content.removeprefix(prefix) if prefix and not mixed else content
 
 

@@ -71,5 +71,7 @@ _READ: dict[str, Callable[[Any], Any]] = {"faults": _faults, "retired": set, "ti
 def _script(asked: dict[str, Any]) -> Script:
     error = None
     if "status" in asked:
-        error = Refusal(asked["status"], asked.get("type", "server_error"), asked.get("message", "scripted"), "scripted")
+        error = Refusal(
+            asked["status"], asked.get("type", "server_error"), asked.get("message", "scripted"), "scripted"
+        )
     return Script(asked.get("contains", ""), Scripted(asked.get("reply"), error=error), asked.get("times", 0))

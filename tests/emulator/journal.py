@@ -101,7 +101,9 @@ class Journal:
         """Sums over the completions: counts, shares, peaks, rates a minute, money."""
         chats = self.chats()
         begun = [entry for entry in chats if entry.admitted]
-        span = max((entry.ended_s for entry in chats), default=0.0) - min((entry.time_s for entry in chats), default=0.0)
+        span = max((entry.ended_s for entry in chats), default=0.0) - min(
+            (entry.time_s for entry in chats), default=0.0
+        )
         return {
             "requests": len(chats),
             "admitted": len(begun),

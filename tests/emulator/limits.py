@@ -47,7 +47,9 @@ class Org:
             number = config.tier_at[max(begun)]
         base = (TIERS_UNTIL_AUGUST if config.limits_of_august else TIERS)[number]
         custom = {name: config.limit(name) for name in ("concurrency", "rpm", "tpm", "tpd")}
-        return Tier(**{name: getattr(base, name) if value is None else value for name, value in custom.items()})
+        return Tier(
+            **{name: getattr(base, name) if value is None else value for name, value in custom.items()}
+        )
 
     @property
     def balance_usd(self) -> float:

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
-_STRUCTURE = frozenset({"type", "properties", "required", "additionalProperties", "items", "anyOf", "enum", "$ref"})
+_STRUCTURE = frozenset(
+    {"type", "properties", "required", "additionalProperties", "items", "anyOf", "enum", "$ref"}
+)
 _BOUNDS = frozenset({"minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"})
 ALLOWED = _STRUCTURE | _BOUNDS | {"description", "title", "default"}
 ROOT_ONLY = frozenset({"$defs", "$id"})
@@ -28,7 +30,11 @@ def complaints(schema: Mapping[str, Any]) -> Iterator[str]:
     nodes = list(_nodes(schema, "$", 1))
     for place, node, depth in nodes:
         yield from (f"{place}: {text}" for text in _node(node, depth, root=place == "$"))
-        yield from (f"{place}: $ref {node['$ref']} leads nowhere" for _ in [0] if "$ref" in node and not _target(schema, node["$ref"]))
+        yield from (
+            f"{place}: $ref {node['$ref']} leads nowhere"
+            for _ in [0]
+            if "$ref" in node and not _target(schema, node["$ref"])
+        )
     if sum(len(node.get("properties", {})) for _, node, _ in nodes) > KEYS_MAX:
         yield f"$: more than {KEYS_MAX} property keys"
 
@@ -57,7 +63,10 @@ def _nodes(schema: Any, place: str, depth: int) -> Found:
 
 
 def _node(node: Mapping[str, Any], depth: int, *, root: bool) -> Iterator[str]:
-    yield from (f"keyword {key} is not supported" for key in node.keys() - ALLOWED - (ROOT_ONLY if root else frozenset()))
+    yield from (
+        f"keyword {key} is not supported"
+        for key in node.keys() - ALLOWED - (ROOT_ONLY if root else frozenset())
+    )
     if depth > DEPTH_MAX:
         yield f"deeper than {DEPTH_MAX}"
     if "type" in node and ("anyOf" in node or "$ref" in node):
@@ -69,10 +78,16 @@ def _node(node: Mapping[str, Any], depth: int, *, root: bool) -> Iterator[str]:
 
 def _lists(node: Mapping[str, Any]) -> Iterator[str]:
     properties, choices = node.get("properties") or {}, node.get("enum") or []
-    yield from (f"required name {name} is not in properties" for name in node.get("required") or [] if name not in properties)
+    yield from (
+        f"required name {name} is not in properties"
+        for name in node.get("required") or []
+        if name not in properties
+    )
     if len(choices) > ENUM_MAX:
         yield f"more than {ENUM_MAX} enum items"
-    if not all(isinstance(choice, str) for choice in choices) and not all(isinstance(choice, int | float) for choice in choices):
+    if not all(isinstance(choice, str) for choice in choices) and not all(
+        isinstance(choice, int | float) for choice in choices
+    ):
         yield "enum items must be all strings or all numbers"
     if len(node.get("anyOf") or []) > BRANCHES_MAX:
         yield f"more than {BRANCHES_MAX} anyOf branches"
@@ -82,4 +97,8 @@ def _target(schema: Mapping[str, Any], ref: Any) -> bool:
     """True when an internal $ref points at something."""
     if ref == "#":
         return True
-    return isinstance(ref, str) and ref.startswith("#/$defs/") and ref.removeprefix("#/$defs/") in (schema.get("$defs") or {})
+    return (
+        isinstance(ref, str)
+        and ref.startswith("#/$defs/")
+        and ref.removeprefix("#/$defs/") in (schema.get("$defs") or {})
+    )

@@ -46,8 +46,13 @@ def text_of(message: Mapping[str, Any]) -> str:
 def documents(body: Mapping[str, Any]) -> list[Shown]:
     """The marked documents of a prompt; the words of the user as one document when nothing is marked."""
     said = [text_of(message) for message in body["messages"] if message.get("role") == "user"]
-    pages = [(match[1], match[2].removesuffix("\n") + "\n") for text in said for match in _PAGE.finditer(text)]
-    found = [Shown(short, "".join(text for _, text in group)) for short, group in groupby(pages, key=lambda page: page[0])]
+    pages = [
+        (match[1], match[2].removesuffix("\n") + "\n") for text in said for match in _PAGE.finditer(text)
+    ]
+    found = [
+        Shown(short, "".join(text for _, text in group))
+        for short, group in groupby(pages, key=lambda page: page[0])
+    ]
     return found or [Shown("", "\n".join(said))]
 
 
@@ -77,11 +82,18 @@ def told_schema(body: Mapping[str, Any]) -> dict[str, Any]:
     levels: list[dict[str, Any]] = [{"type": "object", "properties": {}}]
     for match in _FIELD.finditer(words.partition("\nRECORD ")[0]):
         kind = match[4]
-        node: dict[str, Any] = {"type": ["object" if kind == "record" else _KINDS.get(kind, "string"), "null"]}
+        node: dict[str, Any] = {
+            "type": ["object" if kind == "record" else _KINDS.get(kind, "string"), "null"]
+        }
         if kind == "record":
             node = {"type": "object", "properties": {}}
         if kind.startswith("one of: "):
-            node = {"anyOf": [{"type": "string", "enum": kind.removeprefix("one of: ").split("; ")}, {"type": "null"}]}
+            node = {
+                "anyOf": [
+                    {"type": "string", "enum": kind.removeprefix("one of: ").split("; ")},
+                    {"type": "null"},
+                ]
+            }
         depth = len(match[1]) // 2
         levels[depth]["properties"][match[2]] = {"type": "array", "items": node} if match[3] else node
         levels[depth + 1 :] = [node]
@@ -123,7 +135,9 @@ def schema_filler(body: Body) -> Any:
         return None
     said = json.dumps(body["messages"], sort_keys=True)
     seed = hashlib.sha256(said.encode()).hexdigest()
-    return enveloped(body, {shown.short: _fill(schema, schema, f"{seed}{shown.short}") for shown in documents(body)})
+    return enveloped(
+        body, {shown.short: _fill(schema, schema, f"{seed}{shown.short}") for shown in documents(body)}
+    )
 
 
 def labelled_lines(body: Body) -> Any:
@@ -140,7 +154,9 @@ def gold(labels: Mapping[str, Mapping[str, Any]]) -> Oracle:
     def answer(body: Body) -> Any:
         schema = _plain_schema(body)
         blank = _read(schema, schema, "", "") if schema else {}
-        return enveloped(body, {shown.short: {**blank, **(_known(shown.text, labels) or {})} for shown in documents(body)})
+        return enveloped(
+            body, {shown.short: {**blank, **(_known(shown.text, labels) or {})} for shown in documents(body)}
+        )
 
     return answer
 
@@ -195,16 +211,26 @@ def _fill(schema: Mapping[str, Any], root: Mapping[str, Any], seed: str) -> Any:
         return plain["enum"][number % len(plain["enum"])]
     kind = plain.get("type")
     if kind == "object":
-        return {name: _fill(child, root, f"{number}{name}") for name, child in (plain.get("properties") or {}).items()}
+        return {
+            name: _fill(child, root, f"{number}{name}")
+            for name, child in (plain.get("properties") or {}).items()
+        }
     if kind == "array":
-        return [_fill(plain.get("items") or {"type": "string"}, root, f"{number}{at}") for at in range(max(2, plain.get("minItems", 0)))]
+        return [
+            _fill(plain.get("items") or {"type": "string"}, root, f"{number}{at}")
+            for at in range(max(2, plain.get("minItems", 0)))
+        ]
     return _scalar(plain, kind, number)
 
 
 def _scalar(plain: Mapping[str, Any], kind: Any, number: int) -> Any:
     if kind in ("integer", "number"):
         low, high = plain.get("minimum", 0), plain.get("maximum", 10_000)
-        return low + number % max(1, int(high - low)) if kind == "integer" else round(low + (number % 10_007) / 10_007 * (high - low), 2)
+        return (
+            low + number % max(1, int(high - low))
+            if kind == "integer"
+            else round(low + (number % 10_007) / 10_007 * (high - low), 2)
+        )
     if kind in ("boolean", "null"):
         return bool(number % 2) if kind == "boolean" else None
     longest, shortest = plain.get("maxLength", 1_000), plain.get("minLength", 0)
@@ -228,7 +254,13 @@ def _read(schema: Mapping[str, Any], root: Mapping[str, Any], text: str, name: s
 
 def _line(text: str, name: str) -> str | None:
     words = r"[ _-]+".join(re.escape(word) for word in name.split("_") if word)
-    match = re.search(rf"^[ \t*#|-]*{words}[ \t*|]*[:：][ \t*|]*(\S[^\n]*?)[ \t|]*$", text, re.IGNORECASE | re.MULTILINE) if words else None
+    match = (
+        re.search(
+            rf"^[ \t*#|-]*{words}[ \t*|]*[:：][ \t*|]*(\S[^\n]*?)[ \t|]*$", text, re.IGNORECASE | re.MULTILINE
+        )
+        if words
+        else None
+    )
     return match[1] if match else None
 
 
@@ -244,7 +276,9 @@ def _typed(found: str, plain: Mapping[str, Any]) -> Any:
     if kind == "array":
         items = plain.get("items") or {}
         plain_items = items.get("type") not in ("object", "array")
-        return [_typed(part.strip(), items) for part in found.split(";") if part.strip()] if plain_items else []
+        return (
+            [_typed(part.strip(), items) for part in found.split(";") if part.strip()] if plain_items else []
+        )
     return found
 
 
@@ -263,4 +297,6 @@ def _nothing(plain: Mapping[str, Any]) -> Any:
     """What stands for nothing where null is not allowed."""
     if plain.get("enum"):
         return plain["enum"][0]
-    return {"array": [], "object": {}, "integer": 0, "number": 0, "boolean": False, "string": ""}.get(str(plain.get("type")))
+    return {"array": [], "object": {}, "integer": 0, "number": 0, "boolean": False, "string": ""}.get(
+        str(plain.get("type"))
+    )

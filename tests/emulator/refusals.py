@@ -30,7 +30,9 @@ class Refusal(Exception):
         """The JSON of the error, or the gateway's page."""
         if self.html:
             return NGINX.format(self.message).encode()
-        return json.dumps({"error": {"message": self.message, "type": self.kind}}, ensure_ascii=False).encode()
+        return json.dumps(
+            {"error": {"message": self.message, "type": self.kind}}, ensure_ascii=False
+        ).encode()
 
 
 def invalid(message: str, reason: str = "invalid_request") -> Refusal:
@@ -45,12 +47,19 @@ def malformed(what: str) -> Refusal:
 
 def too_long(window: int, asked: int) -> Refusal:
     """400 for a prompt and reply budget beyond the window [C: kimi-cli issue 2011]."""
-    return invalid(f"Invalid request: Your request exceeded model token limit: {window} (requested: {asked})", "too_long")
+    return invalid(
+        f"Invalid request: Your request exceeded model token limit: {window} (requested: {asked})", "too_long"
+    )
 
 
 def filtered() -> Refusal:
     """400 for content held to be of high risk [D]."""
-    return Refusal(400, "content_filter", "The request was rejected because it was considered high risk", "content_filter")
+    return Refusal(
+        400,
+        "content_filter",
+        "The request was rejected because it was considered high risk",
+        "content_filter",
+    )
 
 
 def no_key() -> Refusal:
@@ -65,7 +74,9 @@ def wrong_key() -> Refusal:
 
 def no_model(name: str) -> Refusal:
     """404 for an unknown or retired model [D]."""
-    return Refusal(404, "resource_not_found_error", f"Not found the model {name} or Permission denied", "no_model")
+    return Refusal(
+        404, "resource_not_found_error", f"Not found the model {name} or Permission denied", "no_model"
+    )
 
 
 def not_found(what: str) -> Refusal:

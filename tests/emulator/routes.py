@@ -16,7 +16,9 @@ from tests.emulator.understanding import parsed
 from tests.emulator.wire import Exchange
 
 Made = dict[str, Any] | bytes
-Route = Callable[[State, Exchange, Org, str, str], Made]  # state, exchange, organisation, key's end, id in the path
+Route = Callable[
+    [State, Exchange, Org, str, str], Made
+]  # state, exchange, organisation, key's end, id in the path
 ESTIMATE = "/tokenizers/estimate-token-count"
 
 
@@ -31,7 +33,10 @@ def match(method: str, path: str) -> tuple[str, Route, str] | None:
 
 
 def _models(state: State, _exchange: Exchange, _org: Org, _ak: str, _ident: str) -> Made:
-    return {"object": "list", "data": [shown_model(state.config.dialect, _shown(model)) for model in state.models()]}
+    return {
+        "object": "list",
+        "data": [shown_model(state.config.dialect, _shown(model)) for model in state.models()],
+    }
 
 
 def _model(state: State, _exchange: Exchange, _org: Org, _ak: str, ident: str) -> Made:
@@ -89,11 +94,31 @@ _ROUTES: dict[str, tuple[str, re.Pattern[str], Route]] = {
     "estimate": ("POST", re.compile(ESTIMATE), _estimate),
     "upload": ("POST", re.compile("/files"), _upload),
     "files": ("GET", re.compile("/files"), lambda state, *_: files.listed(state)),
-    "file": ("GET", re.compile("/files/([^/]+)"), lambda state, _e, _o, _a, ident: files.find(state, ident).shown()),
+    "file": (
+        "GET",
+        re.compile("/files/([^/]+)"),
+        lambda state, _e, _o, _a, ident: files.find(state, ident).shown(),
+    ),
     "content": ("GET", re.compile("/files/([^/]+)/content"), _content),
-    "delete": ("DELETE", re.compile("/files/([^/]+)"), lambda state, _e, _o, _a, ident: files.delete(state, ident)),
+    "delete": (
+        "DELETE",
+        re.compile("/files/([^/]+)"),
+        lambda state, _e, _o, _a, ident: files.delete(state, ident),
+    ),
     "batch_create": ("POST", re.compile("/batches"), _create),
-    "batches": ("GET", re.compile("/batches"), lambda state, exchange, *_: batches.listed(state, _query(exchange))),
-    "batch_get": ("GET", re.compile("/batches/([^/]+)"), lambda state, _e, _o, _a, ident: batches.get(state, ident).shown()),
-    "batch_cancel": ("POST", re.compile("/batches/([^/]+)/cancel"), lambda state, _e, _o, _a, ident: batches.cancel(state, ident)),
+    "batches": (
+        "GET",
+        re.compile("/batches"),
+        lambda state, exchange, *_: batches.listed(state, _query(exchange)),
+    ),
+    "batch_get": (
+        "GET",
+        re.compile("/batches/([^/]+)"),
+        lambda state, _e, _o, _a, ident: batches.get(state, ident).shown(),
+    ),
+    "batch_cancel": (
+        "POST",
+        re.compile("/batches/([^/]+)/cancel"),
+        lambda state, _e, _o, _a, ident: batches.cancel(state, ident),
+    ),
 }

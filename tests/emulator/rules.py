@@ -38,7 +38,11 @@ def structure(body: Any) -> str:
     name, messages = body.get("model"), body.get("messages")
     if not isinstance(name, str) or not name:
         raise malformed("model is required")
-    if not isinstance(messages, list) or not messages or not all(isinstance(message, dict) for message in messages):
+    if (
+        not isinstance(messages, list)
+        or not messages
+        or not all(isinstance(message, dict) for message in messages)
+    ):
         raise malformed("messages is required and must not be empty")
     return name
 
@@ -75,8 +79,15 @@ def _messages(body: Body, known_files: Mapping[str, Any], model: Model) -> None:
         _content(message, at, known_files, model)
         if message.get("partial") and (at < len(messages) - 1 or message["role"] != "assistant"):
             raise malformed("partial is only allowed on the last message, of role assistant")
-        if message.get("tool_calls") and thinks(body, model) and not model.legacy and "reasoning_content" not in message:
-            raise invalid(f"thinking is enabled but reasoning_content is missing in assistant tool call message at index {at}")
+        if (
+            message.get("tool_calls")
+            and thinks(body, model)
+            and not model.legacy
+            and "reasoning_content" not in message
+        ):
+            raise invalid(
+                f"thinking is enabled but reasoning_content is missing in assistant tool call message at index {at}"
+            )
 
 
 def _content(message: Body, at: int, known_files: Mapping[str, Any], model: Model) -> None:
@@ -125,7 +136,11 @@ def _thinking(body: Body, model: Model, config: Config) -> None:
 
 
 def _thinking_object(wanted: Any, model: Model) -> None:
-    if not isinstance(wanted, Mapping) or wanted.keys() - {"type", "keep"} or wanted.get("type") not in ("enabled", "disabled"):
+    if (
+        not isinstance(wanted, Mapping)
+        or wanted.keys() - {"type", "keep"}
+        or wanted.get("type") not in ("enabled", "disabled")
+    ):
         raise malformed("thinking must be {type: enabled | disabled, keep: null | all}")
     if wanted.get("keep") not in (None, "all"):
         raise malformed("thinking.keep must be null or all")
@@ -137,7 +152,13 @@ def _sampling(body: Body, model: Model) -> None:
     if model.legacy:
         _sampling_of_old(body)
         return
-    fixed = {"temperature": 1.0 if thinks(body, model) else 0.6, "top_p": 0.95, "n": 1, "presence_penalty": 0, "frequency_penalty": 0}
+    fixed = {
+        "temperature": 1.0 if thinks(body, model) else 0.6,
+        "top_p": 0.95,
+        "n": 1,
+        "presence_penalty": 0,
+        "frequency_penalty": 0,
+    }
     for name, value in fixed.items():
         if body.get(name) is not None and body[name] != value:
             raise invalid(f"invalid {name}: only {value:g} is allowed for this model", "locked_parameter")
@@ -145,7 +166,13 @@ def _sampling(body: Body, model: Model) -> None:
 
 def _sampling_of_old(body: Body) -> None:
     """The models of 2025: temperature 0 to 1, n up to 5 unless the temperature is near 0 [D, C: LiteLLM draws the line at 0.3]."""
-    bounds = {"temperature": (0, 1), "top_p": (0, 1), "n": (1, 5), "presence_penalty": (-2, 2), "frequency_penalty": (-2, 2)}
+    bounds = {
+        "temperature": (0, 1),
+        "top_p": (0, 1),
+        "n": (1, 5),
+        "presence_penalty": (-2, 2),
+        "frequency_penalty": (-2, 2),
+    }
     for name, (low, high) in bounds.items():
         value = body.get(name)
         if value is not None and not (isinstance(value, int | float) and low <= value <= high):
@@ -182,7 +209,9 @@ def _response_format(body: Body, config: Config) -> None:
         raise malformed("response_format.type must be text, json_object or json_schema")
     if wanted["type"] == "json_schema":
         for text in _json_schema(wanted.get("json_schema"), config):
-            raise malformed(f"the `response_format.json_schema.schema` field in the request is illegal: {text}")
+            raise malformed(
+                f"the `response_format.json_schema.schema` field in the request is illegal: {text}"
+            )
 
 
 def _json_schema(wanted: Any, config: Config) -> Iterator[str]:
@@ -204,4 +233,6 @@ def _stop(body: Body, config: Config) -> None:
     given = body.get("stop")
     stops = [given] if isinstance(given, str) else given or []
     if len(stops) > config.stop_max or any(len(str(stop).encode()) > config.stop_bytes_max for stop in stops):
-        raise malformed(f"stop takes at most {config.stop_max} entries of at most {config.stop_bytes_max} bytes")
+        raise malformed(
+            f"stop takes at most {config.stop_max} entries of at most {config.stop_bytes_max} bytes"
+        )

@@ -51,7 +51,11 @@ async def send_stream(turn: Turn, exchange: Exchange, deadline: float) -> None:
     exchange.stream({**turn.headers(), **_EVENTS})
     turn.entry.status = 200
     deltas = list(_deltas(turn))
-    broken_at = max(1, int(len(deltas) * ((turn.fault.value if turn.fault else 0) or _HALF))) if turn.kind in _BREAKS else len(deltas)
+    broken_at = (
+        max(1, int(len(deltas) * ((turn.fault.value if turn.fault else 0) or _HALF)))
+        if turn.kind in _BREAKS
+        else len(deltas)
+    )
     for at, delta in enumerate(deltas):
         moment = turn.first + (turn.done - turn.first) * at / len(deltas)
         await turn.state.clock.until(moment)
@@ -60,7 +64,15 @@ async def send_stream(turn: Turn, exchange: Exchange, deadline: float) -> None:
             await _broken(turn, exchange)
             return
         await _stalled(turn, at, len(deltas))
-        await exchange.write(_frame(turn, [{"index": index, "delta": delta, "finish_reason": None} for index in range(turn.made.choices)]))
+        await exchange.write(
+            _frame(
+                turn,
+                [
+                    {"index": index, "delta": delta, "finish_reason": None}
+                    for index in range(turn.made.choices)
+                ],
+            )
+        )
     await turn.state.clock.until(turn.done)
     turn.share = 1.0
     await (_broken if turn.kind in _BREAKS else _finish)(turn, exchange)
@@ -69,12 +81,19 @@ async def send_stream(turn: Turn, exchange: Exchange, deadline: float) -> None:
 async def _finish(turn: Turn, exchange: Exchange) -> None:
     """The chunk with the finish reason, the usage where it belongs, and [DONE]."""
     asked = bool((turn.body.get("stream_options") or {}).get("include_usage"))
-    place = "none" if turn.kind == "no_usage" or asked else stream_usage(turn.state.config.dialect, turn.state.config.stream_usage)
+    place = (
+        "none"
+        if turn.kind == "no_usage" or asked
+        else stream_usage(turn.state.config.dialect, turn.state.config.stream_usage)
+    )
     choice: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": turn.made.finish_reason}
     if place in ("choice", "both"):
         choice["usage"] = turn.usage()
     extra = {"usage": turn.usage()} if place in ("top", "both") else {}
-    others = [{"index": at, "delta": {}, "finish_reason": turn.made.finish_reason} for at in range(1, turn.made.choices)]
+    others = [
+        {"index": at, "delta": {}, "finish_reason": turn.made.finish_reason}
+        for at in range(1, turn.made.choices)
+    ]
     await exchange.write(_frame(turn, [choice, *others], extra))
     if asked and turn.kind != "no_usage":
         await exchange.write(_frame(turn, [], {"usage": turn.usage()}))

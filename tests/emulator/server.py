@@ -149,15 +149,25 @@ class Emulator:
             hints |= self.state.limits(self.state.org(entry.org), entry)
         if refused.after_s is not None and (refused.reason == "overloaded" or config.retry_after_on_limits):
             date = formatdate(time.time() + refused.after_s, usegmt=True)
-            hints["Retry-After"] = {"seconds": str(refused.after_s), "date": date, "zero": "0"}[config.retry_after_form]
+            hints["Retry-After"] = {"seconds": str(refused.after_s), "date": date, "zero": "0"}[
+                config.retry_after_form
+            ]
         if config.ratelimit_headers and entry.org and refused.status == 429:
             limit = self.state.org(entry.org).tier().rpm
             left = max(0, limit - entry.rpm_used)
-            hints |= {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": str(left), "X-RateLimit-Reset": "60"}
+            hints |= {
+                "X-RateLimit-Limit": str(limit),
+                "X-RateLimit-Remaining": str(left),
+                "X-RateLimit-Reset": "60",
+            }
         return hints
 
     def _reply(self, exchange: Exchange, status: int, made: Any, began: float) -> None:
-        body = made if isinstance(made, bytes) else json.dumps(made, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        body = (
+            made
+            if isinstance(made, bytes)
+            else json.dumps(made, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        )
         kind = "application/octet-stream" if isinstance(made, bytes) else JSON
         exchange.reply(status, {**self.state.headers(began), "Content-Type": kind}, body)
 
@@ -178,7 +188,9 @@ class Emulator:
         if exchange.started:
             exchange.reset()
         else:
-            exchange.reply(500, {"Content-Type": JSON}, refusals.server(500, "emulator_crash", self.crashes[-1]).body())
+            exchange.reply(
+                500, {"Content-Type": JSON}, refusals.server(500, "emulator_crash", self.crashes[-1]).body()
+            )
 
     async def _open(self) -> None:
         config, loop = self.state.config, asyncio.get_running_loop()
@@ -201,7 +213,10 @@ class Emulator:
         """Closes the port while a fault of kind `refused` is due, and opens it again after."""
         while True:
             await asyncio.sleep(_DOOR_POLL_S)
-            barred = any(fault.kind in DOOR and due(fault, self.state.clock.now()) for fault in self.state.config.faults)
+            barred = any(
+                fault.kind in DOOR and due(fault, self.state.clock.now())
+                for fault in self.state.config.faults
+            )
             if barred and self._server is not None:
                 self._shut()
             elif not barred and self._server is None:

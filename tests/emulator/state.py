@@ -78,7 +78,9 @@ class State:
 
     def limits(self, org: Org, entry: Entry) -> dict[str, str]:
         """The headers about the limits of an organisation, as they stood when a request came."""
-        return dialects.limits(self.config.dialect, org.tier(), entry.rpm_used, entry.tpm_used, self.config.window_s)
+        return dialects.limits(
+            self.config.dialect, org.tier(), entry.rpm_used, entry.tpm_used, self.config.window_s
+        )
 
     def reset(self) -> None:
         """Forgets requests, limits, spending, cache, scripts, files and batches; the Config stays."""
@@ -97,4 +99,6 @@ class State:
         return {**LIVE, **OLD} if self.config.legacy else LIVE
 
     def _retired(self, name: str) -> bool:
-        return name in self.config.retired or self.config.retire_at.get(name, float("inf")) <= self.clock.now()
+        return (
+            name in self.config.retired or self.config.retire_at.get(name, float("inf")) <= self.clock.now()
+        )

@@ -62,7 +62,9 @@ class KimiVocabulary:
         import tiktoken
 
         lines = Path(path).read_bytes().split(b"\n")
-        ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines if line)}
+        ranks = {
+            base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines if line)
+        }
         self._encoding = tiktoken.Encoding("kimi", pat_str=SPLIT, mergeable_ranks=ranks, special_tokens={})
 
     def encode(self, text: str) -> bytes:
@@ -80,7 +82,9 @@ class KimiVocabulary:
     def _numbers(self, text: str) -> list[int]:
         if len(text) < 25_000:
             return self._encoding.encode_ordinary(text)
-        return [number for piece in _PIECE.finditer(text) for number in self._encoding.encode_ordinary(piece[0])]
+        return [
+            number for piece in _PIECE.finditer(text) for number in self._encoding.encode_ordinary(piece[0])
+        ]
 
 
 class RatioVocabulary:
@@ -92,11 +96,17 @@ class RatioVocabulary:
 
     def encode(self, text: str) -> bytes:
         """One checksum for each token's worth of characters."""
-        return b"".join(self._pieces(run, self._han if at % 2 else self._latin) for at, run in enumerate(_HAN.split(text)) if run)
+        return b"".join(
+            self._pieces(run, self._han if at % 2 else self._latin)
+            for at, run in enumerate(_HAN.split(text))
+            if run
+        )
 
     def count(self, text: str) -> int:
         """Characters by script over characters a token, each run rounded up."""
-        return sum(_tokens(run, self._han if at % 2 else self._latin) for at, run in enumerate(_HAN.split(text)))
+        return sum(
+            _tokens(run, self._han if at % 2 else self._latin) for at, run in enumerate(_HAN.split(text))
+        )
 
     def cut(self, text: str, tokens: int) -> str:
         """As many characters as so many tokens hold."""
@@ -120,7 +130,9 @@ class Counter:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self.vocabulary: Vocabulary = KimiVocabulary(config.vocabulary) if config.vocabulary else RatioVocabulary(config)
+        self.vocabulary: Vocabulary = (
+            KimiVocabulary(config.vocabulary) if config.vocabulary else RatioVocabulary(config)
+        )
         self._memory: OrderedDict[str, bytes] = OrderedDict()
         self._memory_bytes = 0
         self._lock = threading.Lock()  # long prompts are counted on a thread, beside short ones on the loop
@@ -138,7 +150,9 @@ class Counter:
         wanted = body.get("response_format") or {}
         if wanted.get("type") != "json_schema":
             return 0
-        return self._config.frame_tokens_schema + self.count(json.dumps(wanted.get("json_schema"), ensure_ascii=False))
+        return self._config.frame_tokens_schema + self.count(
+            json.dumps(wanted.get("json_schema"), ensure_ascii=False)
+        )
 
     def _segments(self, body: Mapping[str, Any]) -> Iterator[bytes]:
         yield _frame("prompt", self._config.frame_tokens_prompt)
@@ -151,7 +165,11 @@ class Counter:
     def _content(self, message: Mapping[str, Any]) -> Iterator[bytes]:
         content = message.get("content")
         for part in content if isinstance(content, list) else [{"type": "text", "text": content or ""}]:
-            yield self._image(part) if part.get("type") == "image_url" else self._encode(str(part.get("text", "")))
+            yield (
+                self._image(part)
+                if part.get("type") == "image_url"
+                else self._encode(str(part.get("text", "")))
+            )
         if message.get("tool_calls"):
             yield self._encode(json.dumps(message["tool_calls"], ensure_ascii=False))
 

@@ -50,7 +50,12 @@ class Turn:
 
     def stamp(self, kind: str) -> dict[str, Any]:
         """The fields that every body of this reply begins with."""
-        stamp = {"id": self.ident, "object": kind, "created": int(self.state.clock.wall()), "model": self.model.name}
+        stamp = {
+            "id": self.ident,
+            "object": kind,
+            "created": int(self.state.clock.wall()),
+            "model": self.model.name,
+        }
         return dialects.stamp(self.state.config.dialect, stamp)
 
     def completion(self) -> dict[str, Any]:
@@ -60,13 +65,19 @@ class Turn:
             message["reasoning_content"] = self.made.reasoning
         if self.made.tool_calls:
             message["tool_calls"] = self.made.tool_calls
-        choices = [{"index": at, "message": message, "finish_reason": self.made.finish_reason} for at in range(self.made.choices)]
+        choices = [
+            {"index": at, "message": message, "finish_reason": self.made.finish_reason}
+            for at in range(self.made.choices)
+        ]
         return {**self.stamp("chat.completion"), "choices": choices, "usage": self.usage()}
 
     def usage(self) -> dict[str, Any]:
         """Token counts as the API reports them; where the cached ones stand is a setting [D: top until September, nested in October]."""
         entry, place = self.entry, self.state.config.cached_place
-        usage: dict[str, Any] = {"prompt_tokens": entry.prompt_tokens, "completion_tokens": entry.reply_tokens}
+        usage: dict[str, Any] = {
+            "prompt_tokens": entry.prompt_tokens,
+            "completion_tokens": entry.reply_tokens,
+        }
         usage["total_tokens"] = entry.prompt_tokens + entry.reply_tokens
         if place in ("top", "both"):
             usage["cached_tokens"] = entry.cached_tokens
@@ -76,7 +87,12 @@ class Turn:
                 usage["prompt_tokens_details"]["cache_write_tokens"] = entry.cache_write_tokens
         if self.state.config.dialect == "kimi":
             return usage
-        return dialects.usage(self.state.config.dialect, usage, entry.cached_tokens, self.state.counter.count(self.made.reasoning))
+        return dialects.usage(
+            self.state.config.dialect,
+            usage,
+            entry.cached_tokens,
+            self.state.counter.count(self.made.reasoning),
+        )
 
     def headers(self) -> dict[str, str]:
         """The common headers, and on the K3 line what was written to the cache [D through clients]."""
@@ -92,5 +108,9 @@ class Turn:
         entry, model = self.entry, self.model
         write_price = model.price_write_1h if self.long_ttl else model.price_write_5m
         fresh = entry.prompt_tokens - entry.cached_tokens - entry.cache_write_tokens
-        dollars = fresh * model.price_in + entry.cached_tokens * model.price_cached + entry.cache_write_tokens * write_price
+        dollars = (
+            fresh * model.price_in
+            + entry.cached_tokens * model.price_cached
+            + entry.cache_write_tokens * write_price
+        )
         return (dollars + entry.reply_tokens * model.price_out) / 1e6

@@ -36,7 +36,16 @@ async def understood(state: State, raw: bytes, org: Org, ak: str, entry: Entry, 
     dialects.check(state.config.dialect, body)
     body = dialects.in_kimis_words(state.config.dialect, body)
     rules.check(body, model, state.config, state.files)
-    turn = Turn(state, org, ak, entry, body, model, _struck(state, body, org, ak, entry, path), scripted(state.scripts, body))
+    turn = Turn(
+        state,
+        org,
+        ak,
+        entry,
+        body,
+        model,
+        _struck(state, body, org, ak, entry, path),
+        scripted(state.scripts, body),
+    )
     await _measure(turn, len(raw))
     return turn
 

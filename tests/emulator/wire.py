@@ -16,7 +16,10 @@ from http import HTTPStatus
 Handler = Callable[["Exchange"], Awaitable[None]]
 HEAD_BYTES_MAX = 65_536
 _FLUSH_S = 0.02
-_REASONS = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request", 529: "Site is Overloaded"}
+_REASONS = {status.value: status.phrase for status in HTTPStatus} | {
+    499: "Client Closed Request",
+    529: "Site is Overloaded",
+}
 
 
 class Exchange:
@@ -79,7 +82,9 @@ class Exchange:
     def _head(self, status: int, headers: dict[str, str], body: bytes = b"") -> None:
         self.started = True
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self._wire.send(f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n{lines}\r\n".encode("latin-1") + body)
+        self._wire.send(
+            f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n{lines}\r\n".encode("latin-1") + body
+        )
 
 
 class Wire(asyncio.Protocol):
@@ -131,7 +136,9 @@ class Wire(asyncio.Protocol):
         try:
             self._advance()
         except ValueError:  # a head or a chunk that is no HTTP: say so and end this connection
-            self.send(b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self.send(
+                b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
             self.close()
 
     def send(self, data: bytes) -> None:
@@ -183,7 +190,9 @@ class Wire(asyncio.Protocol):
         first, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
         del self._buffer[: end + 4]
         method, path, _ = first.split(" ", 2)
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        headers = {
+            name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+        }
         self._exchange = Exchange(self, method, path, headers)
         self._missing = int(headers.get("content-length", 0))
         if self._missing > self._body_bytes_max():

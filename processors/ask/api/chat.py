@@ -27,11 +27,17 @@ from schemas.pipeline import Usage
 
 CONNECT_TIMEOUT_S = 20.0
 READ_TIMEOUT_S = stream.LONGEST_SILENCE_S  # of a reply in one piece
-FINISH_REASONS = {"sensitive": "content_filter", "model_context_window_exceeded": "length"}  # Z.ai's words for what others say (2026-08-31)
+FINISH_REASONS = {
+    "sensitive": "content_filter",
+    "model_context_window_exceeded": "length",
+}  # Z.ai's words for what others say (2026-08-31)
 ENDS_ALL: Mapping[str, tuple[str, str]] = {  # kind of refusal -> what happened, what to do
     "key": ("The provider refused the key", "Check the key and that it belongs to this base URL."),
     "no_money": ("The provider refuses this account", "Check balance and permissions in its console."),
-    "not_served": ("The provider does not serve this model or address", "`octavo models --check` lists what is served."),
+    "not_served": (
+        "The provider does not serve this model or address",
+        "`octavo models --check` lists what is served.",
+    ),
 }
 ENDS_REQUEST: Mapping[str, tuple[str, str]] = {  # kind of refusal -> what happened, reason in `rejects`
     "too_long": ("The request is too long for the provider", "too_long"),
@@ -112,12 +118,20 @@ class Chat:
         the model is not served, "" when nothing is known of it.
         """
         self._provider, self._key, self._unserved = provider, key, unserved
-        limits = httpx2.Limits(max_connections=max(concurrency, 1) + 2, max_keepalive_connections=max(concurrency, 1) + 2)
+        limits = httpx2.Limits(
+            max_connections=max(concurrency, 1) + 2, max_keepalive_connections=max(concurrency, 1) + 2
+        )
         timeout = httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         http = httpx2.AsyncClient(
-            transport=transport, limits=limits, timeout=timeout, trust_env=transport is None, event_hooks=_hooks(heard)
+            transport=transport,
+            limits=limits,
+            timeout=timeout,
+            trust_env=transport is None,
+            event_hooks=_hooks(heard),
         )
-        self._client = openai.AsyncOpenAI(base_url=base_url, api_key=key or "none", max_retries=0, http_client=http)
+        self._client = openai.AsyncOpenAI(
+            base_url=base_url, api_key=key or "none", max_retries=0, http_client=http
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -144,9 +158,16 @@ class Chat:
         """The response to a call; of one that asks for a stream the body is still to be read."""
         if not body.get("stream"):
             return await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body))
-        how: Any = {"options": {"timeout": httpx2.Timeout(silent_s, connect=CONNECT_TIMEOUT_S)}, "stream_cls": openai.AsyncStream[object]}
-        reply: Any = await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body), stream=True, **how)
-        return cast("httpx2.Response", reply)  # the SDK gives the response itself when a response is asked for
+        how: Any = {
+            "options": {"timeout": httpx2.Timeout(silent_s, connect=CONNECT_TIMEOUT_S)},
+            "stream_cls": openai.AsyncStream[object],
+        }
+        reply: Any = await self._client.post(
+            "/chat/completions", cast_to=httpx2.Response, body=dict(body), stream=True, **how
+        )
+        return cast(
+            "httpx2.Response", reply
+        )  # the SDK gives the response itself when a response is asked for
 
     def _kept(self, made: stream.Assembly, headers: Mapping[str, str]) -> RawReply:
         """What a stream brought. Raises what its error frame means, or TryLater, when there is nothing in it worth keeping."""
@@ -155,7 +176,9 @@ class Chat:
         if made.whole or made.has_text:
             return RawReply(raw, said)
         if said is None:
-            raise Retryable(f"The reply is not whole: {made.trouble or 'it ended without [DONE]'}.", maybe_paid=True)
+            raise Retryable(
+                f"The reply is not whole: {made.trouble or 'it ended without [DONE]'}.", maybe_paid=True
+            )
         error = trouble(said, self._unserved)
         if isinstance(error, RequestRefused):  # a filter that stopped the reply: what it had written is paid
             return RawReply(raw, said)
@@ -175,16 +198,26 @@ class Chat:
         """What it means that there is no answer. Without a connection all calls fail alike, so all wait."""
         cause = error.__cause__ or error
         if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
-            return Retryable(f"{self._client.base_url} cannot be reached ({_reason(cause)}).", shared=True, unreached=True)
-        if isinstance(cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):  # what it says may show the key
+            return Retryable(
+                f"{self._client.base_url} cannot be reached ({_reason(cause)}).", shared=True, unreached=True
+            )
+        if isinstance(
+            cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol
+        ):  # what it says may show the key
             sentence = f"Nothing can be sent to {self._client.base_url} ({type(cause).__name__}): check the address and the key."
             return Retryable(sentence, shared=True, unreached=True)
-        what = "The provider said nothing for too long" if isinstance(cause, httpx2.ReadTimeout) else "The connection to the provider broke"
+        what = (
+            "The provider said nothing for too long"
+            if isinstance(cause, httpx2.ReadTimeout)
+            else "The connection to the provider broke"
+        )
         sentence = f"{what} ({type(cause).__name__})."
         return Retryable(sentence, maybe_paid=not isinstance(cause, httpx2.PoolTimeout))
 
     def _refused(self, error: openai.APIStatusError) -> OctavoError:
-        return trouble(self._refusal(error.status_code, error.response.text, error.response.headers), self._unserved)
+        return trouble(
+            self._refusal(error.status_code, error.response.text, error.response.headers), self._unserved
+        )
 
     def _refusal(self, status: int, body: str, headers: Mapping[str, str]) -> Refusal:
         return refusal(status, without_key(body, self._key), headers, self._provider, now_s=time.time())
@@ -220,9 +253,13 @@ class Chat:
         except openai.APIStatusError as error:
             raise self._refused(error) from None
         except (openai.APIConnectionError, TimeoutError) as error:
-            raise ProviderUnavailable(f"{self._client.base_url} does not answer ({type(error).__name__}).") from None
+            raise ProviderUnavailable(
+                f"{self._client.base_url} does not answer ({type(error).__name__})."
+            ) from None
         except json.JSONDecodeError:
-            raise ProviderUnavailable(f"{self._client.base_url} answers {path} with something that is no JSON.") from None
+            raise ProviderUnavailable(
+                f"{self._client.base_url} answers {path} with something that is no JSON."
+            ) from None
 
 
 def trouble(refused: Refusal, unserved: str = "") -> OctavoError:
@@ -282,7 +319,9 @@ async def _text(reply: httpx2.Response) -> str:
     try:
         await reply.aread()
     except httpx2.HTTPError as error:
-        raise Retryable(f"The connection to the provider broke ({type(error).__name__}).", maybe_paid=True) from None
+        raise Retryable(
+            f"The connection to the provider broke ({type(error).__name__}).", maybe_paid=True
+        ) from None
     return reply.text
 
 

@@ -77,20 +77,31 @@ WORDS: tuple[tuple[frozenset[int], re.Pattern[str], RefusalKind], ...] = (
         ),
         "too_long",
     ),
-    (frozenset({400, 403}), re.compile(r"considered high risk|content management policy|content policy", re.IGNORECASE), "filtered"),
+    (
+        frozenset({400, 403}),
+        re.compile(r"considered high risk|content management policy|content policy", re.IGNORECASE),
+        "filtered",
+    ),
 )
 
 # The limit that was reached, and the account's number: Moonshot's, then OpenAI's, then LiteLLM's wording.
 LIMITS: Mapping[str, re.Pattern[str]] = {
     "concurrency": re.compile(
-        r"concurrency: ?(\d+)|max_parallel_requests\. Current limit: (\d+)|()high concurrency|()并发数", re.IGNORECASE
+        r"concurrency: ?(\d+)|max_parallel_requests\. Current limit: (\d+)|()high concurrency|()并发数",
+        re.IGNORECASE,
     ),
     "rpm": re.compile(r"max RPM: ?(\d+)|\(RPM\): Limit ([\d,]+)|Limit type: requests\. Current limit: (\d+)"),
-    "tpm": re.compile(r"TPM rate limit, current: ?\d+, limit: ?(\d+)|\(TPM\): Limit ([\d,]+)|Limit type: tokens\. Current limit: (\d+)"),
+    "tpm": re.compile(
+        r"TPM rate limit, current: ?\d+, limit: ?(\d+)|\(TPM\): Limit ([\d,]+)|Limit type: tokens\. Current limit: (\d+)"
+    ),
     "tpd": re.compile(r"TPD rate limit, current: ?\d+, limit: ?(\d+)|\(TPD\): Limit ([\d,]+)"),
 }
-USED = re.compile(r"current: ?(?P<all>\d+)|Used (?P<before>[\d,]+), Requested (?P<this>[\d,]+)")  # tokens: Moonshot's, then OpenAI's
-WAIT = re.compile(r"\b(?:after|in) (?:(\d+)h)?(?:(\d+)m(?!s))?(\d+(?:\.\d+)?) ?(ms|s|seconds?)\b", re.IGNORECASE)
+USED = re.compile(
+    r"current: ?(?P<all>\d+)|Used (?P<before>[\d,]+), Requested (?P<this>[\d,]+)"
+)  # tokens: Moonshot's, then OpenAI's
+WAIT = re.compile(
+    r"\b(?:after|in) (?:(\d+)h)?(?:(\d+)m(?!s))?(\d+(?:\.\d+)?) ?(ms|s|seconds?)\b", re.IGNORECASE
+)
 SECONDS = re.compile(r"\d{1,9}(?:\.\d+)?")
 PAGE = re.compile(r"\s*(?:<!doctype html|<html)", re.IGNORECASE)
 TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -116,7 +127,9 @@ class Refusal:
         return self.kind in {"rate", "overload"}
 
 
-def refusal(status: int, body: str, headers: Mapping[str, str], provider: Provider, *, now_s: float | None = None) -> Refusal:
+def refusal(
+    status: int, body: str, headers: Mapping[str, str], provider: Provider, *, now_s: float | None = None
+) -> Refusal:
     """The meaning of an answer that is not 2xx. `now_s` (Unix time) is used for a date to wait for when the answer has no date itself."""
     labels, message = _said(body)
     limit, allowed = _limit(message)
@@ -135,15 +148,21 @@ def refusal_in_body(body: str, provider: Provider) -> Refusal | None:
     known: RefusalKind | None = next((kind for label in labels if (kind := _of_label(label, provider))), None)
     if known is None and not (labels and message):
         return None
-    return Refusal(known or "server", SECRET.sub("[key]", f"{' '.join(labels)}: {message}")[:SHOWN_CHARACTERS])
+    return Refusal(
+        known or "server", SECRET.sub("[key]", f"{' '.join(labels)}: {message}")[:SHOWN_CHARACTERS]
+    )
 
 
 def without_key(said: AnyStr, key: str) -> AnyStr:
     """Text or bytes without the key that its sender was given, as it is and as JSON escapes it, also JSON within JSON."""
     if len(key) < SECRET_CHARACTERS:
         return said
-    pattern = "".join(sign if sign.isalnum() else rf"(?:\\*{re.escape(sign)}|\\+u00(?i:{ord(sign):02x}))" for sign in key)
-    return re.sub(pattern, "[key]", said) if isinstance(said, str) else re.sub(pattern.encode(), b"[key]", said)
+    pattern = "".join(
+        sign if sign.isalnum() else rf"(?:\\*{re.escape(sign)}|\\+u00(?i:{ord(sign):02x}))" for sign in key
+    )
+    return (
+        re.sub(pattern, "[key]", said) if isinstance(said, str) else re.sub(pattern.encode(), b"[key]", said)
+    )
 
 
 def _kind(status: int, labels: tuple[str, ...], message: str, provider: Provider) -> RefusalKind:
@@ -169,7 +188,9 @@ def _said(body: str) -> tuple[tuple[str, ...], str]:
         data = json.loads(body)
     except ValueError:
         title = TITLE.search(body)
-        return ("gateway",) if PAGE.match(body) else (), (title.group(1) if title else body[:SHOWN_CHARACTERS]).strip()
+        return ("gateway",) if PAGE.match(body) else (), (
+            title.group(1) if title else body[:SHOWN_CHARACTERS]
+        ).strip()
     if not isinstance(data, dict):
         return (), str(data)
     error = data.get("error") or data  # Z.ai and older vLLM give the error bare
@@ -198,7 +219,9 @@ def _used(message: str) -> int:
 
 def _wait_s(message: str, headers: Mapping[str, str], now_s: float | None) -> float | None:
     """Seconds to wait: the header `Retry-After` as seconds or date, else "after 2 seconds" or "in 1m30s" in the message."""
-    if (header := headers.get("retry-after", "").strip()) and (told := _header_s(header, headers.get("date", ""), now_s)) is not None:
+    if (header := headers.get("retry-after", "").strip()) and (
+        told := _header_s(header, headers.get("date", ""), now_s)
+    ) is not None:
         return min(told, LONGEST_WAIT_S)
     if not (found := WAIT.search(message)):
         return None

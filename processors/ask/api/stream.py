@@ -24,17 +24,28 @@ STREAM_FROM_TOKENS = 8_192  # 200 s at 40 tokens a second; shorter replies come 
 # Before the first word a prompt is read and, where thoughts are not shown, thought over. No page says how fast (2026-11): these are slow.
 # Moonshot's gateway itself ends a silence of 900 s (documentation of 2026-08-13).
 FIRST_WORD_S = 180.0  # to be let in and begin, in seconds: to wait is free, and a call that is given up may be paid; our choice, 2026-11-23
-READ_TOKENS_PER_S, THOUGHT_TOKENS_PER_S = 1_000.0, 20.0  # an eighth of what plans reckon with, and half; our choice, 2026-11-23
+READ_TOKENS_PER_S, THOUGHT_TOKENS_PER_S = (
+    1_000.0,
+    20.0,
+)  # an eighth of what plans reckon with, and half; our choice, 2026-11-23
 LONGEST_SILENCE_S = 930.0
 STALL_S = 60.0  # silence after the first words, in seconds; a slow model says a word in far less; our choice, 2026-11-23
 END_S = 1.0  # what follows [DONE] is the end of the body, which comes at once
 FRAME_BYTES = 1_024  # most that one token may take; frames of one token have 200 to 400 (examples of Moonshot's api/chat, 2026-08-13)
 SPARE_BYTES = 1 << 20  # for frames that carry no token
-BLANK_CHARACTERS = 4_000  # white space in a row that no JSON has; models are known to go on with it for ever (2026-08-13)
-CUT, ENDLESS, FILTERED = "cut", "endless", "content_filter"  # finish reasons of ours; the last one is OpenAI's
+BLANK_CHARACTERS = (
+    4_000  # white space in a row that no JSON has; models are known to go on with it for ever (2026-08-13)
+)
+CUT, ENDLESS, FILTERED = (
+    "cut",
+    "endless",
+    "content_filter",
+)  # finish reasons of ours; the last one is OpenAI's
 SWITCHES: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 LIMITS = ("max_completion_tokens", "max_tokens")  # names of the reply limit, the newer one first
-LIMIT_TOKENS = 131_072  # the largest default of a model (K3 quick start, 2026-08-13), for a request that names no limit
+LIMIT_TOKENS = (
+    131_072  # the largest default of a model (K3 quick start, 2026-08-13), for a request that names no limit
+)
 
 # Statuses of error types (Moonshot's error page, 2026-08-13): an error inside a stream comes without one.
 _STATUS = {
@@ -112,7 +123,13 @@ class Assembly:
         if self._reasoning:
             message["reasoning_content"] = "".join(self._reasoning)
         choice = {"index": 0, "message": message, "finish_reason": self._ended()}
-        made = {**self._head, "object": "chat.completion", "choices": [choice], "usage": self._usage, **(self.error or {})}
+        made = {
+            **self._head,
+            "object": "chat.completion",
+            "choices": [choice],
+            "usage": self._usage,
+            **(self.error or {}),
+        }
         if not self.whole:
             made["cut"] = self.trouble or "it ended without [DONE]"
         return json.dumps(made, ensure_ascii=False)
@@ -166,7 +183,10 @@ class _Watched(httpx2.AsyncByteStream):
 
 def first_word_s(prompt_tokens: int, thought_tokens: int) -> float:
     """How long a stream may be silent before its first word, in seconds."""
-    return min(LONGEST_SILENCE_S, FIRST_WORD_S + prompt_tokens / READ_TOKENS_PER_S + thought_tokens / THOUGHT_TOKENS_PER_S)
+    return min(
+        LONGEST_SILENCE_S,
+        FIRST_WORD_S + prompt_tokens / READ_TOKENS_PER_S + thought_tokens / THOUGHT_TOKENS_PER_S,
+    )
 
 
 async def collect(response: httpx2.Response, *, limit_tokens: int) -> Assembly:

@@ -7,7 +7,9 @@ from typing import Any
 
 from schemas.pipeline import Usage
 
-NOT_TOLD = Usage(prompt_tokens=0, reply_tokens=0)  # the usage of a reply that does not say it, which is billed as the worst case
+NOT_TOLD = Usage(
+    prompt_tokens=0, reply_tokens=0
+)  # the usage of a reply that does not say it, which is billed as the worst case
 
 
 def used(data: Mapping[str, Any], choice: Mapping[str, Any]) -> Usage:
@@ -21,7 +23,13 @@ def used(data: Mapping[str, Any], choice: Mapping[str, Any]) -> Usage:
         return NOT_TOLD
     cached = _part(usage, "prompt_tokens_details", "cached_tokens", prompt_tokens)
     written = _part(usage, "prompt_tokens_details", "cache_write_tokens", prompt_tokens - (cached or 0))
-    return Usage(prompt_tokens, reply_tokens, cached, written, _part(usage, "completion_tokens_details", "reasoning_tokens", reply_tokens))
+    return Usage(
+        prompt_tokens,
+        reply_tokens,
+        cached,
+        written,
+        _part(usage, "completion_tokens_details", "reasoning_tokens", reply_tokens),
+    )
 
 
 def billable(usage: Usage) -> tuple[int, int, int, int | None]:

@@ -26,7 +26,9 @@ from schemas.pipeline import Request
 
 POLL_GROWTH = 1.5
 HALT_NOTICED_S = 1.0  # how soon a pause hears that the run should end
-ENDED_USD: Mapping[str, float | None] = {  # statuses that do not change any more -> the bill of a request without a line
+ENDED_USD: Mapping[
+    str, float | None
+] = {  # statuses that do not change any more -> the bill of a request without a line
     "completed": None,
     GONE: None,
     "failed": 0.0,
@@ -59,7 +61,9 @@ class Batches:
     is_stored: Callable[[str], bool]  # whether a request has a reply
     halted: Callable[[], bool] = _never  # whether to stop waiting; what is ordered stays ordered
     tell: Callable[[int, int], None] = _quiet  # hears how many requests of how many are answered
-    look: Callable[[], Awaitable[None]] = _no_look  # reads the balance while it is waited, when that is due; may raise AccessRefused
+    look: Callable[[], Awaitable[None]] = (
+        _no_look  # reads the balance while it is waited, when that is due; may raise AccessRefused
+    )
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     arrived: set[str] = field(default_factory=set)  # requests whose reply came
     _reserved: dict[str, Reservation] = field(default_factory=dict)  # by intent, of what this run ordered
@@ -91,13 +95,25 @@ class Batches:
         spool, seen = Spool(), set[str]()
         async for request in requests:
             line = line_of(request, self.calls.rules.url)
-            if not line or len(line) > self.calls.rules.max_bytes or request.fingerprint in seen or self.is_stored(request.fingerprint):
+            if (
+                not line
+                or len(line) > self.calls.rules.max_bytes
+                or request.fingerprint in seen
+                or self.is_stored(request.fingerprint)
+            ):
                 continue
-            if spool.rows and (spool.size_bytes + len(line) > self.calls.rules.max_bytes or len(spool.rows) >= self.calls.rules.max_lines):
+            if spool.rows and (
+                spool.size_bytes + len(line) > self.calls.rules.max_bytes
+                or len(spool.rows) >= self.calls.rules.max_lines
+            ):
                 yield spool
                 spool = Spool()
             seen.add(request.fingerprint)
-            spool.add(line, self.row(request), self._usd(self.model.cost_usd(request.prompt_tokens, request.reply_tokens)))
+            spool.add(
+                line,
+                self.row(request),
+                self._usd(self.model.cost_usd(request.prompt_tokens, request.reply_tokens)),
+            )
         if spool.rows:
             yield spool
 
@@ -122,7 +138,9 @@ class Batches:
     async def _ordered(self, spool: Spool, reserved: Reservation) -> Order:
         """Intent, upload, batch: each on disk before the next. What is reserved has the name of the intent, for later processes."""
         try:
-            order = await asyncio.to_thread(self.orders.intend, spool.rows, spool.worst, sha256=spool.sha256, size_bytes=spool.size_bytes)
+            order = await asyncio.to_thread(
+                self.orders.intend, spool.rows, spool.worst, sha256=spool.sha256, size_bytes=spool.size_bytes
+            )
         except BaseException:
             await self.budget.settle(reserved, 0.0)
             raise
@@ -173,7 +191,10 @@ class Batches:
         pause_s, longest_s = self.calls.rules.poll_s
         while True:
             batch = await self.calls.status(order)
-            self._counts[order.intent] = ((batch.get("request_counts") or {}).get("completed") or 0, order.requests)
+            self._counts[order.intent] = (
+                (batch.get("request_counts") or {}).get("completed") or 0,
+                order.requests,
+            )
             self.tell(*map(sum, zip(*self._counts.values(), strict=True)))
             if batch.get("status") in ENDED_USD:
                 return batch
@@ -192,27 +213,42 @@ class Batches:
     async def _keep(self, order: Order, batch: Mapping[str, Any]) -> float:
         """Put the replies and reasons of a batch on disk, then remove its files from the provider. Gives the bill in USD."""
         files = [file for name in ("error_file_id", "output_file_id") if (file := batch.get(name))]
-        found = {request: (raw, reason) for file in files for request, raw, reason in results(await self.calls.content(file))}
+        found = {
+            request: (raw, reason)
+            for file in files
+            for request, raw, reason in results(await self.calls.content(file))
+        }
         worst_usd = self.orders.worst_usd(order)
         missing = Ended(None, ENDED_USD[batch["status"]], _why(batch))
-        ended = {request: self._end(*found[request], worst) if request in found else missing for request, worst in worst_usd.items()}
+        ended = {
+            request: self._end(*found[request], worst) if request in found else missing
+            for request, worst in worst_usd.items()
+        }
         replied = {request for request, end in ended.items() if end.raw is not None}
         said = f"{batch['status']}: {len(replied)} of {order.requests} requests have a reply."
         await asyncio.to_thread(self.orders.done, order, ended, seconds=_seconds(batch), said=said)
         self.arrived |= replied
         for file in (order.file, *files):
             await self.calls.delete(file)
-        return sum(worst_usd[request] if end.billed_usd is None else end.billed_usd for request, end in ended.items())
+        return sum(
+            worst_usd[request] if end.billed_usd is None else end.billed_usd for request, end in ended.items()
+        )
 
     def _end(self, raw: str | None, reason: str, worst_usd: float) -> Ended:
         """What a line means: a reply with its bill (the worst case when it does not say what it used), or a refusal, which is free."""
         if raw is None:
             return Ended(None, 0.0, reason)
         usage = read_completion(raw).usage
-        return Ended(raw, self._usd(self.model.cost_usd(*billable(usage))) if usage.prompt_tokens else worst_usd, usage=usage)
+        return Ended(
+            raw,
+            self._usd(self.model.cost_usd(*billable(usage))) if usage.prompt_tokens else worst_usd,
+            usage=usage,
+        )
 
     def _usd(self, live_usd: float) -> float:
-        return usd(nano(self.model.batch_factor * live_usd))  # whole, so that parts add up to the sum reserved
+        return usd(
+            nano(self.model.batch_factor * live_usd)
+        )  # whole, so that parts add up to the sum reserved
 
 
 async def _together(tasks: list[asyncio.Task[None]]) -> None:

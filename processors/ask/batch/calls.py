@@ -56,7 +56,12 @@ class BatchCalls:
     async def create(self, order: Order) -> str:
         """Make the batch of an order whose file is uploaded; gives its id."""
         metadata = {INTENT: order.intent, "octavo_run": order.run}
-        wanted = {"input_file_id": order.file, "endpoint": self.rules.url, "completion_window": self.rules.window, "metadata": metadata}
+        wanted = {
+            "input_file_id": order.file,
+            "endpoint": self.rules.url,
+            "completion_window": self.rules.window,
+            "metadata": metadata,
+        }
 
         async def create() -> str:
             return str(_json(await self.chat.post("/batches", wanted))["id"])
@@ -125,7 +130,9 @@ class BatchCalls:
         return await self._tried(found_or_made)
 
     async def _tried(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        async def called() -> Result:  # subtle: the library takes a lambda for a function that need not be awaited
+        async def called() -> (
+            Result
+        ):  # subtle: the library takes a lambda for a function that need not be awaited
             return await call()
 
         try:
@@ -136,7 +143,9 @@ class BatchCalls:
 
 async def cancel(order: Order, key: str) -> str:
     """Ask the provider to end a batch; gives its status. What is answered by then is paid. Raises as the calls of `BatchCalls`."""
-    async with Chat(order.base_url, key, provider=catalogue().provider(order.provider), concurrency=1) as chat:
+    async with Chat(
+        order.base_url, key, provider=catalogue().provider(order.provider), concurrency=1
+    ) as chat:
         try:
             return str(_json(await chat.post(f"/batches/{order.batch}/cancel"))["status"])
         except Retryable as error:

@@ -14,9 +14,13 @@ from typing import Any
 
 from schemas.pipeline import Request
 
-SAMPLING = frozenset({"temperature", "top_p", "n", "presence_penalty", "frequency_penalty"})  # not allowed in a batch
+SAMPLING = frozenset(
+    {"temperature", "top_p", "n", "presence_penalty", "frequency_penalty"}
+)  # not allowed in a batch
 LIVE_ONLY = frozenset({"stream", "stream_options"})  # how a live reply comes, which has no meaning in a batch
-LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}  # some readers of lines end one here
+LINE_ENDS = {
+    ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"
+}  # some readers of lines end one here
 
 
 class Spool:
@@ -56,7 +60,9 @@ class Spool:
         middle = len(self.rows) // 2
         for part in (slice(None, middle), slice(middle, None)):
             half = Spool()
-            for size, row, worst_usd in zip(self._sizes[part], self.rows[part], self.worst[part], strict=True):
+            for size, row, worst_usd in zip(
+                self._sizes[part], self.rows[part], self.worst[part], strict=True
+            ):
                 half.add(self.file.read(size), row, worst_usd)
             yield half
 

@@ -73,29 +73,48 @@ class Orders:
         self._account = (provider, model, base_url)
         self._run = run
 
-    def intend(self, rows: Sequence[Mapping[str, Any]], worst_usd: Sequence[float], *, sha256: str, size_bytes: int) -> Order:
+    def intend(
+        self, rows: Sequence[Mapping[str, Any]], worst_usd: Sequence[float], *, sha256: str, size_bytes: int
+    ) -> Order:
         """Put down that a file of these requests is about to be uploaded. `rows` have the columns of `requests`."""
         made_at = _now()
-        head = (uuid4().hex, *self._account, self._run, made_at, sha256, size_bytes, len(rows), sum(worst_usd))
+        head = (
+            uuid4().hex,
+            *self._account,
+            self._run,
+            made_at,
+            sha256,
+            size_bytes,
+            len(rows),
+            sum(worst_usd),
+        )
         order = Order(*head, file="", batch="", state="intended", said="")
         with _transaction(self._path) as ledger:
             ledger.executemany(INSERT_REQUEST, rows)
             ledger.execute(INSERT_BATCH, astuple(order))
             for row, worst in zip(rows, worst_usd, strict=True):
-                attempt = ledger.execute(INSERT_ATTEMPT, (row["request"], self._run, made_at, nano(worst))).lastrowid
-                ledger.execute("INSERT INTO batch_lines VALUES (?, ?, ?)", (order.intent, row["request"], attempt))
+                attempt = ledger.execute(
+                    INSERT_ATTEMPT, (row["request"], self._run, made_at, nano(worst))
+                ).lastrowid
+                ledger.execute(
+                    "INSERT INTO batch_lines VALUES (?, ?, ?)", (order.intent, row["request"], attempt)
+                )
         return order
 
     def uploaded(self, order: Order, file: str) -> Order:
         """Put down the id of the uploaded file."""
         with _transaction(self._path) as ledger:
-            ledger.execute("UPDATE batches SET file = ?, state = 'uploaded' WHERE intent = ?", (file, order.intent))
+            ledger.execute(
+                "UPDATE batches SET file = ?, state = 'uploaded' WHERE intent = ?", (file, order.intent)
+            )
         return replace(order, file=file, state="uploaded")
 
     def ordered(self, order: Order, batch: str) -> Order:
         """Put down the id of the batch."""
         with _transaction(self._path) as ledger:
-            ledger.execute("UPDATE batches SET batch = ?, state = 'ordered' WHERE intent = ?", (batch, order.intent))
+            ledger.execute(
+                "UPDATE batches SET batch = ?, state = 'ordered' WHERE intent = ?", (batch, order.intent)
+            )
         return replace(order, batch=batch, state="ordered")
 
     def dropped(self, order: Order, said: str) -> None:
@@ -103,7 +122,9 @@ class Orders:
         with _transaction(self._path) as ledger:
             for attempt, _ in _lines(ledger, order).values():
                 ledger.execute(INSERT_END, ending(attempt, 0.0, said))
-            ledger.execute("UPDATE batches SET state = 'dropped', said = ? WHERE intent = ?", (said, order.intent))
+            ledger.execute(
+                "UPDATE batches SET state = 'dropped', said = ? WHERE intent = ?", (said, order.intent)
+            )
 
     def done(self, order: Order, ended: Mapping[str, Ended], *, seconds: float, said: str) -> None:
         """Put down what became of every request of an order, and that it is over."""
@@ -111,13 +132,22 @@ class Orders:
             for request, (attempt, _) in _lines(ledger, order).items():
                 end = ended[request]
                 if end.raw is not None:
-                    ledger.execute("INSERT INTO replies VALUES (?, ?, ?, ?, ?)", (attempt, request, end.raw, seconds, _now()))
+                    ledger.execute(
+                        "INSERT INTO replies VALUES (?, ?, ?, ?, ?)",
+                        (attempt, request, end.raw, seconds, _now()),
+                    )
                 ledger.execute(INSERT_END, ending(attempt, end.billed_usd, end.reason or None, end.usage))
-            ledger.execute("UPDATE batches SET state = 'done', said = ? WHERE intent = ?", (said, order.intent))
+            ledger.execute(
+                "UPDATE batches SET state = 'done', said = ? WHERE intent = ?", (said, order.intent)
+            )
 
     def open(self) -> list[Order]:
         """Orders of this account that are not over, in the order in which they were made."""
-        return [order for order in pending(self._path) if (order.provider, order.model, order.base_url) == self._account]
+        return [
+            order
+            for order in pending(self._path)
+            if (order.provider, order.model, order.base_url) == self._account
+        ]
 
     def worst_usd(self, order: Order) -> dict[str, float]:
         """The requests of an order, and what each may cost at the most."""
@@ -129,14 +159,18 @@ def pending(ledger: Path) -> list[Order]:
     """Orders that are not over, of any account, in the order in which they were made. Raises StorageError."""
     with _transaction(ledger) as connection:
         database.migrate(connection, STEPS, ledger)  # a ledger of an older version has no such table
-        rows = connection.execute("SELECT * FROM batches WHERE state NOT IN ('done', 'dropped') ORDER BY rowid")
+        rows = connection.execute(
+            "SELECT * FROM batches WHERE state NOT IN ('done', 'dropped') ORDER BY rowid"
+        )
         return [Order(*row) for row in rows]
 
 
 def _lines(ledger: sqlite3.Connection, order: Order) -> dict[str, tuple[int, float]]:
     """The requests of an order, with the number of the attempt and the worst case in USD."""
     sql = "SELECT request, attempt, reserved_nano FROM batch_lines JOIN attempts USING (attempt, request) WHERE intent = ?"
-    return {request: (attempt, usd(nanos)) for request, attempt, nanos in ledger.execute(sql, (order.intent,))}
+    return {
+        request: (attempt, usd(nanos)) for request, attempt, nanos in ledger.execute(sql, (order.intent,))
+    }
 
 
 @contextmanager
@@ -146,7 +180,9 @@ def _transaction(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(database.connect(path)) as connection, connection:
             yield connection
     except sqlite3.Error as error:
-        raise StorageError(f"The ledger {path} cannot be used: {error}.", next_step="Free space, then run again.") from error
+        raise StorageError(
+            f"The ledger {path} cannot be used: {error}.", next_step="Free space, then run again."
+        ) from error
 
 
 def _now() -> str:

@@ -22,7 +22,14 @@ Read = Callable[[], Awaitable[float | None]]
 class Balance:
     """The balance of one account during one run. Without a call to `begin` it is never read."""
 
-    def __init__(self, read: Read, currency: str, *, hear: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        read: Read,
+        currency: str,
+        *,
+        hear: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`read` gives the balance in `currency`, None when the provider does not tell; `clock` gives seconds."""
         self._read, self._currency, self._hear, self._clock = read, currency, hear, clock
         self._expected_usd = 0.0
@@ -50,11 +57,15 @@ class Balance:
             return
         if balance <= 0:
             message = f"The account's balance is {balance:.2f} {self._currency}."
-            raise AccessRefused(message, about="balance", next_step="Top up in the provider's console, then run again.")
+            raise AccessRefused(
+                message, about="balance", next_step="Top up in the provider's console, then run again."
+            )
         missing = self._expected_usd - spent_usd
         if self._currency == "USD" and balance < missing and not self._said:
             self._said = True
-            self._hear(f"The account's balance of ${balance:.2f} may not be enough: about ${missing:.2f} of calls are still to come.")
+            self._hear(
+                f"The account's balance of ${balance:.2f} may not be enough: about ${missing:.2f} of calls are still to come."
+            )
 
 
 async def read_balance(get: Callable[[str], Awaitable[Any]], provider: Provider) -> float | None:

@@ -43,7 +43,9 @@ class Caps:
     @property
     def shared(self) -> bool:
         """Whether calls are counted together with those of other runs."""
-        return self.file is not None and bool(self.day_usd or self.month_usd or self.project_usd or self.project)
+        return self.file is not None and bool(
+            self.day_usd or self.month_usd or self.project_usd or self.project
+        )
 
     @property
     def lowest_usd(self) -> float:
@@ -57,7 +59,11 @@ class Caps:
     def of(self, scope: str) -> int:
         """The cap of a scope such as `run` or `day 2026-11-23` in nano-dollars; 0 for none."""
         kind = scope.partition(" ")[0]
-        return nano_cap({"run": self.run_usd, "day": self.day_usd, "month": self.month_usd, "project": self.project_usd}[kind])
+        return nano_cap(
+            {"run": self.run_usd, "day": self.day_usd, "month": self.month_usd, "project": self.project_usd}[
+                kind
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +93,9 @@ class Budget:
         self._spent = self._held = 0
         self._turn = asyncio.Lock()  # held by the one call that is next to be let go
         self._freed = asyncio.Event()
-        self._dearer = 1.0  # how much more than its worst case a call has cost; stays 1 while tokens are counted right
+        self._dearer = (
+            1.0  # how much more than its worst case a call has cost; stays 1 while tokens are counted right
+        )
         self._told: set[tuple[str, int]] = set()
         self._shared: Spending | None = None
 
@@ -129,7 +137,9 @@ class Budget:
         who = "calls of other runs" if short.may_free else "calls in flight"
         budget = _budget(short.scope, self.caps.of(short.scope))
         held = f"{shown(short.billed)} is spent, {shown(short.open)} is reserved for {who}, and the next call may cost {shown(worst)}"
-        return f"The next call waits until {who} are billed, since the {budget} has no room for it now: {held}."
+        return (
+            f"The next call waits until {who} are billed, since the {budget} has no room for it now: {held}."
+        )
 
     async def name(self, reserved: Reservation, batch: str) -> None:
         """Give a reservation the name of a batch, which may outlive this process, in the shared file."""
@@ -149,9 +159,13 @@ class Budget:
         self._spent += billed
         if billed > worst:
             self._dearer = max(self._dearer, billed_usd / usd(worst))
-            self._hear(f"A call cost {shown(billed)}, more than the {shown(worst)} reserved for it; more is reserved from now on.")
+            self._hear(
+                f"A call cost {shown(billed)}, more than the {shown(worst)} reserved for it; more is reserved from now on."
+            )
         try:
-            totals = await asyncio.to_thread(self._shared.settle, call, billed) if call and self._shared else {}
+            totals = (
+                await asyncio.to_thread(self._shared.settle, call, billed) if call and self._shared else {}
+            )
         finally:
             self._freed.set()
         self._alert({"run": self._spent, **totals})
@@ -218,7 +232,11 @@ class Budget:
             cap = self.caps.of(scope)
             passed = [percent for percent in ALERTS if cap and billed * 100 >= cap * percent]
             if passed:
-                self._tell(scope, passed[-1], f"{passed[-1]} % of the {_budget(scope, cap)} is spent: {shown(billed)}.")
+                self._tell(
+                    scope,
+                    passed[-1],
+                    f"{passed[-1]} % of the {_budget(scope, cap)} is spent: {shown(billed)}.",
+                )
 
     def _tell(self, scope: str, percent: int, sentence: str) -> None:
         if not any(told == scope and said >= percent for told, said in self._told):
@@ -228,7 +246,12 @@ class Budget:
 
 def _budget(scope: str, cap: int) -> str:
     kind, _, name = scope.partition(" ")
-    where = {"run": "", "day": f" for {name} (UTC)", "month": f" for {name} (UTC)", "project": f" for the project {name}"}[kind]
+    where = {
+        "run": "",
+        "day": f" for {name} (UTC)",
+        "month": f" for {name} (UTC)",
+        "project": f" for the project {name}",
+    }[kind]
     return f"budget of {shown(cap)}{where}"
 
 

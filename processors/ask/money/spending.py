@@ -78,7 +78,9 @@ class Spending:
                     billed, held = self._total(scope)
                     return Shortage(scope, billed, held, may_free=self._others_hold())
             values = (self.project, self.run, day, self._me, nanos)
-            added = self._connection.execute("INSERT INTO calls (project, run, day, holder, reserved_nano) VALUES (?, ?, ?, ?, ?)", values)
+            added = self._connection.execute(
+                "INSERT INTO calls (project, run, day, holder, reserved_nano) VALUES (?, ?, ?, ?, ?)", values
+            )
             self._count(scopes(day, self.project), billed=0, held=nanos)
             return added.lastrowid or 0
 
@@ -97,7 +99,9 @@ class Spending:
     def named(self, batch: str) -> int:
         """The number of the reservation that waits for a batch; 0 when there is none."""
         with self._lock, self._sentence():
-            row = self._connection.execute("SELECT call FROM calls WHERE billed_nano IS NULL AND batch = ?", (batch,)).fetchone()
+            row = self._connection.execute(
+                "SELECT call FROM calls WHERE billed_nano IS NULL AND batch = ?", (batch,)
+            ).fetchone()
         return int(row["call"]) if row else 0
 
     def total_usd(self, scope: str) -> tuple[float, float]:
@@ -108,13 +112,19 @@ class Spending:
 
     def _settle(self, row: sqlite3.Row, billed: int, *, lost: bool) -> None:
         """Put the bill in place of the reservation, or of the bill that was assumed when its process was gone."""
-        was_billed, was_held = (0, row["reserved_nano"]) if row["billed_nano"] is None else (row["billed_nano"], 0)
-        self._connection.execute("UPDATE calls SET billed_nano = ?, lost = ? WHERE call = ?", (billed, lost, row["call"]))
+        was_billed, was_held = (
+            (0, row["reserved_nano"]) if row["billed_nano"] is None else (row["billed_nano"], 0)
+        )
+        self._connection.execute(
+            "UPDATE calls SET billed_nano = ?, lost = ? WHERE call = ?", (billed, lost, row["call"])
+        )
         self._count(scopes(row["day"], row["project"]), billed=billed - was_billed, held=-was_held)
 
     def _write_off(self) -> None:
         """Count the reservations of processes that are gone as spent: nobody knows, and nobody will."""
-        for row in self._connection.execute("SELECT * FROM calls WHERE billed_nano IS NULL AND batch = ''").fetchall():
+        for row in self._connection.execute(
+            "SELECT * FROM calls WHERE billed_nano IS NULL AND batch = ''"
+        ).fetchall():
             if row["holder"] != self._me and is_gone(row["holder"]):
                 self._settle(row, row["reserved_nano"], lost=True)
 
@@ -125,7 +135,9 @@ class Spending:
         return any(is_here(name) for (name,) in holders)
 
     def _total(self, scope: str) -> tuple[int, int]:
-        row = self._connection.execute("SELECT billed_nano, open_nano FROM totals WHERE scope = ?", (scope,)).fetchone()
+        row = self._connection.execute(
+            "SELECT billed_nano, open_nano FROM totals WHERE scope = ?", (scope,)
+        ).fetchone()
         return (int(row[0]), int(row[1])) if row else (0, 0)
 
     def _count(self, counted: Sequence[str], *, billed: int, held: int) -> None:
@@ -149,4 +161,6 @@ class Spending:
             yield
         except (OSError, sqlite3.Error) as error:
             message = f"The file of what is spent, {self.path}, cannot be used: {error}."
-            raise StorageError(message, next_step="Make it writable, or name another folder in OCTAVO_HOME.") from error
+            raise StorageError(
+                message, next_step="Make it writable, or name another folder in OCTAVO_HOME."
+            ) from error

@@ -29,7 +29,9 @@ _WORDS = {
     "thing": r"""^(?:items?|products?|services?|details?|goods|articles?|artikel|leistung\w*|produkt\w*|produits?|prestations?|vare|varer|
         articulo|prodotto|dienst|商品)\b""",
 }
-_HEADINGS: Mapping[str, re.Pattern[str]] = {kind: re.compile(words, re.VERBOSE) for kind, words in _WORDS.items()}
+_HEADINGS: Mapping[str, re.Pattern[str]] = {
+    kind: re.compile(words, re.VERBOSE) for kind, words in _WORDS.items()
+}
 _MARK = re.compile(r"(?<=[.,]\d\d) ?[A-Z*]{1,2}$")  # behind an amount: what tax it has
 
 
@@ -47,10 +49,16 @@ def columns(cells: Sequence[str]) -> Mapping[str, int]:
             places.setdefault(kind, place)
     if "description" not in places and (named := places.get("thing", places.get("code"))) is not None:
         places["description"] = named
-    return places if {"description", "amount"} <= places.keys() and places.keys() & {"quantity", "unit_price"} else {}
+    return (
+        places
+        if {"description", "amount"} <= places.keys() and places.keys() & {"quantity", "unit_price"}
+        else {}
+    )
 
 
 def number_in(cell: str) -> Decimal | None:
     """The one number of a cell, beside which a unit, a currency or the mark of a tax may stand: 2934.00 of `2,934.00T`."""
-    found = list(amounts_in(_MARK.sub("", cell.strip())))  # a number with spaces in it is followed by its pieces
+    found = list(
+        amounts_in(_MARK.sub("", cell.strip()))
+    )  # a number with spaces in it is followed by its pieces
     return found[0].value if found and found[-1].end <= found[0].end else None

@@ -14,7 +14,9 @@ LONGEST_OPENING = 6000  # characters at the head of a contract in which its part
 LONGEST_LIST = 900  # characters in which the parties follow the word "between"
 BEFORE_CLAUSE = 200  # characters before a phrase that tell what it is about
 
-_BETWEEN = re.compile(r"\b(?:by and between|by and among|between|among|zwischen|entre|tussen|tra)\b\s*:?\s*", re.IGNORECASE)
+_BETWEEN = re.compile(
+    r"\b(?:by and between|by and among|between|among|zwischen|entre|tussen|tra)\b\s*:?\s*", re.IGNORECASE
+)
 _AND = re.compile(r"\s*(?:[,;]\s*)?\b(?:and|und|et|en|y)\b\s+", re.IGNORECASE)
 _APPOSITION = re.compile(
     r",?\s*\(|,\s+(?:an?|the|having|with|whose|located|acting|incorporated|organi[sz]ed|on behalf|its|duly|vertreten|mit|une?|een|"
@@ -24,10 +26,14 @@ _APPOSITION = re.compile(
 )
 _ADDRESSED_AS = re.compile(r"^(?:the )?(?:undersigned|parties|company|following),?\s+", re.IGNORECASE)
 _DEFINED = re.compile(r"\([^()“\"„«'‘]{0,60}[“\"„«'‘][^”\"“»’'()]{1,60}[”\"“»’'][^()]{0,80}\)")
-_NO_PARTY = re.compile(r"agreement|parties|date|information|purpose|transaction|period|material|note|plan|act\b|section", re.IGNORECASE)
+_NO_PARTY = re.compile(
+    r"agreement|parties|date|information|purpose|transaction|period|material|note|plan|act\b|section",
+    re.IGNORECASE,
+)
 _PERSON_AT_END = re.compile(r"\b([A-ZÀ-Þ][\w.’'-]*(?: [A-ZÀ-Þ][\w.’'-]*){1,3}),?\s*$")
 _KIND = re.compile(
-    r"(?:[\w-]+ )?(?:agreement|contract|lease|licen[cs]e|deed|vertrag|vereinbarung)\b|\w+(?:vertrag|vereinbarung)\b", re.IGNORECASE
+    r"(?:[\w-]+ )?(?:agreement|contract|lease|licen[cs]e|deed|vertrag|vereinbarung)\b|\w+(?:vertrag|vereinbarung)\b",
+    re.IGNORECASE,
 )
 _LAW = re.compile(
     r"\blaws?\s+(?:and\s+\w+\s+)?(?:of|in)\s+(?:the\s+)?"
@@ -43,15 +49,21 @@ _LENGTH = (
     r"(?:days?|weeks?|months?|years?|Tagen?|Wochen?|Monaten?|Jahren?|mois|ans?|jours?)\b"
 )
 _TERM = re.compile(
-    rf"\b(?:term|period|duration|effect|force|expire|remain|terminate|Laufzeit|Dauer|durée)\b[^.;]{{0,120}}?\b({_LENGTH})", re.IGNORECASE
+    rf"\b(?:term|period|duration|effect|force|expire|remain|terminate|Laufzeit|Dauer|durée)\b[^.;]{{0,120}}?\b({_LENGTH})",
+    re.IGNORECASE,
 )
-_NOTICE = re.compile(rf"\b({_LENGTH}[’']?s?\s+(?:prior\s+)?(?:written\s+)?(?:prior\s+)?notice)\b|\bFrist von ({_LENGTH})", re.IGNORECASE)
+_NOTICE = re.compile(
+    rf"\b({_LENGTH}[’']?s?\s+(?:prior\s+)?(?:written\s+)?(?:prior\s+)?notice)\b|\bFrist von ({_LENGTH})",
+    re.IGNORECASE,
+)
 
 
 def parties(sheet: Sheet) -> list[str]:
     """The parties of a contract: after "between", else the names that brackets define at its head, else none."""
     head = " ".join(sheet.text[:LONGEST_OPENING].split())
-    lists = (_listed(head[opening.end() : opening.end() + LONGEST_LIST]) for opening in _BETWEEN.finditer(head))
+    lists = (
+        _listed(head[opening.end() : opening.end() + LONGEST_LIST]) for opening in _BETWEEN.finditer(head)
+    )
     return next((names for names in lists if len(names) > 1), None) or _defined(head[: LONGEST_OPENING // 2])
 
 
@@ -82,7 +94,11 @@ def notice(sheet: Sheet) -> str | None:
 
 def _spoken_of(sheet: Sheet, found: list[re.Match[str]], about: re.Pattern[str]) -> re.Match[str] | None:
     """The first phrase before which a pattern stands, else the first."""
-    told = (match for match in found if about.search(sheet.text, max(0, match.start() - BEFORE_CLAUSE), match.start() + 20))
+    told = (
+        match
+        for match in found
+        if about.search(sheet.text, max(0, match.start() - BEFORE_CLAUSE), match.start() + 20)
+    )
     return next(told, None) or next(iter(found), None)
 
 

@@ -20,19 +20,25 @@ _INVOICE = re.compile(
     r"|发\s*票",
     _I | re.MULTILINE,
 )
-_TOTAL = re.compile(r"\b(?:(?:sub)?totalt?|sum|\w*summe|\w*betrag|totaal|totale|amount due|å betale|betaald|paid)\b|合\s*计", _I)
+_TOTAL = re.compile(
+    r"\b(?:(?:sub)?totalt?|sum|\w*summe|\w*betrag|totaal|totale|amount due|å betale|betaald|paid)\b|合\s*计",
+    _I,
+)
 _TILL = re.compile(
     r"\b(?:receipt|kvittering|quittung|kassenbon|bon|reçu|ticket|recibo|cash|change|tendered|card|visa|mastercard|gst|order confirm\w+)\b",
     _I,
 )
 _TERMS = re.compile(r"\b(?:due date|payment terms|iban|zahlbar|fällig|échéance|vervaldatum|bill to)\b", _I)
-_AGREEMENT = re.compile(r"\b(?:agreement|contract|vertrag|vereinbarung|contrat|overeenkomst|contrato|contratto)\b|合同|协议", _I)
+_AGREEMENT = re.compile(
+    r"\b(?:agreement|contract|vertrag|vereinbarung|contrat|overeenkomst|contrato|contratto)\b|合同|协议", _I
+)
 _WORK = re.compile(r"^\W*(?:\w+ )?(?:experience|employment|berufserfahrung|expérience)\b", _I | re.MULTILINE)
 _STUDY = re.compile(r"^\W*(?:education|ausbildung|formation|qualifications|studium)\b", _I | re.MULTILINE)
 _ABSTRACT = re.compile(r"^\W*(?:abstract|summary|zusammenfassung|résumé)\b", _I | re.MULTILINE)
 _REFERENCES = re.compile(r"^\W*(?:references|bibliography|literatur|références)\b|\bdoi\b", _I | re.MULTILINE)
 _GREETING = re.compile(
-    r"^\W*(?:dear|to whom it may concern|sehr geehrte|liebe[rs]?|madame|monsieur|geachte|estimad[oa]|gentile)\b", _I | re.MULTILINE
+    r"^\W*(?:dear|to whom it may concern|sehr geehrte|liebe[rs]?|madame|monsieur|geachte|estimad[oa]|gentile)\b",
+    _I | re.MULTILINE,
 )
 _MAIL = re.compile(r"\A(?:from|to|date|subject):", _I)
 
@@ -40,7 +46,9 @@ _MAIL = re.compile(r"\A(?:from|to|date|subject):", _I)
 def is_invoice(text: str) -> bool:
     """Calls itself an invoice or has the number of one, has a total, and is no agreement that speaks of invoices."""
     head = text[:HEAD_CHARACTERS]
-    return bool(_INVOICE.search(head) and _TOTAL.search(text)) and not _AGREEMENT.search(head[:TITLE_CHARACTERS])
+    return bool(_INVOICE.search(head) and _TOTAL.search(text)) and not _AGREEMENT.search(
+        head[:TITLE_CHARACTERS]
+    )
 
 
 def is_receipt(text: str) -> bool:
@@ -52,7 +60,9 @@ def is_receipt(text: str) -> bool:
 KINDS: dict[str, Callable[[str], bool]] = {
     "invoice": is_invoice,
     "receipt": is_receipt,
-    "contract": lambda text: bool(_AGREEMENT.search(text[:TITLE_CHARACTERS])) and len(text) > TITLE_CHARACTERS,
+    "contract": lambda text: (
+        bool(_AGREEMENT.search(text[:TITLE_CHARACTERS])) and len(text) > TITLE_CHARACTERS
+    ),
     "resume": lambda text: bool(_WORK.search(text) and _STUDY.search(text)),
     "paper": lambda text: bool(_ABSTRACT.search(text[:HEAD_CHARACTERS]) and _REFERENCES.search(text)),
     "letter": lambda text: bool(_GREETING.search(text) or _MAIL.search(text)) and not is_invoice(text),

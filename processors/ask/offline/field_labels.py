@@ -273,7 +273,9 @@ def words(name: str) -> str:
 
 def _labels() -> dict[str, list[tuple[str, int]]]:
     """Every label with the concepts it can announce and the tier in which it stands there."""
-    meanings: dict[str, list[tuple[str, int]]] = {label.strip(): [] for label in OTHER.replace("\n", "").split("|")}
+    meanings: dict[str, list[tuple[str, int]]] = {
+        label.strip(): [] for label in OTHER.replace("\n", "").split("|")
+    }
     for name, concept in CONCEPTS.items():
         for label, rank in concept.labels():
             meanings.setdefault(label, []).append((name, rank))

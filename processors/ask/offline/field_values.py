@@ -23,7 +23,8 @@ SHORTEST_PHONE = 8  # digits of a number that no label calls a telephone
 _SIGN = r"(?:(?:nr|no|num|number|nummer|numero|n°|nº|id|idnr|reg|#|№)(?![^\W\d_])[.:°]*[\s:#.|]*)"
 _ID = r"#?\s?((?:[A-Za-z]{2,3} (?=\d))?\w[\w./-]*)"
 _TAX_ID = re.compile(
-    rf"{_SIGN}*((?:[A-Za-z]{{2,3}}[ -]?)?[A-Z]{{0,2}}\d[\w./]*(?:[ .-]\d[\dA-Z]*)*(?: (?:MWST|TVA|IVA|MVA)\b)?)", re.IGNORECASE
+    rf"{_SIGN}*((?:[A-Za-z]{{2,3}}[ -]?)?[A-Z]{{0,2}}\d[\w./]*(?:[ .-]\d[\dA-Z]*)*(?: (?:MWST|TVA|IVA|MVA)\b)?)",
+    re.IGNORECASE,
 )
 _IDENTIFIER = re.compile(rf"{_SIGN}*{_ID}", re.IGNORECASE)
 _LONG_TOKEN = re.compile(r"((?=[\w./-]*\d)\w[\w./-]{3,})")
@@ -32,7 +33,9 @@ _PATTERNS = {
     "email": re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}"),
     "url": re.compile(r"(?:https?://|www\.)[^\s<>\"|]{3,200}"),
     "iban": re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"),
-    "phone": re.compile(r"(?<![\w/.-])(?:\+|00)?\(?\d{1,4}\)?(?:[ ./()-]{1,2}\d{2,7}){1,6}(?!\w)|(?<![\w/.-])\+?\d{6,15}(?!\w)"),
+    "phone": re.compile(
+        r"(?<![\w/.-])(?:\+|00)?\(?\d{1,4}\)?(?:[ ./()-]{1,2}\d{2,7}){1,6}(?!\w)|(?<![\w/.-])\+?\d{6,15}(?!\w)"
+    ),
     "time": re.compile(r"(?<![\d:])(?:[01]?\d|2[0-3]) ?: ?[0-5]\d(?: ?: ?[0-5]\d)?(?: ?[AaPp]\.?[Mm]\b\.?)?"),
 }
 _PAYMENTS = re.compile(
@@ -56,7 +59,11 @@ def issued(sheet: Sheet) -> FoundValue[date] | None:
             return found
     numbered = _identifier_at(sheet, "invoice_number")
     after = sheet.within(sheet.dates, numbered[1], numbered[1] + DATE_REACH) if numbered else ()
-    return next(iter(after), None) or dated(sheet, "issue_date") or (next(iter(sheet.dates), None) if sheet.opens else None)
+    return (
+        next(iter(after), None)
+        or dated(sheet, "issue_date")
+        or (next(iter(sheet.dates), None) if sheet.opens else None)
+    )
 
 
 def in_force(sheet: Sheet) -> FoundValue[date] | None:
@@ -73,10 +80,18 @@ def identifier(sheet: Sheet, concept: str) -> str | None:
 
 def tax_id(sheet: Sheet, owner: str | None) -> str | None:
     """The tax number whose label stands nearest to the name of its owner; without one the first. It has six letters and digits or more."""
-    found = [(rank, hit.start, one) for rank, hit in sheet.of("seller_tax_id") if (one := _token_at(sheet, hit, _TAX_ID))]
+    found = [
+        (rank, hit.start, one)
+        for rank, hit in sheet.of("seller_tax_id")
+        if (one := _token_at(sheet, hit, _TAX_ID))
+    ]
     long = [(rank, start, token) for rank, start, (token, _) in found if len(re.sub(r"\W", "", token)) > 5]
-    names = [match.start() for match in re.finditer(re.escape(owner), sheet.text)][:MOST_NAMES] if owner else []
-    nearest = min(long, key=lambda one: (one[0], min((abs(one[1] - name) for name in names), default=0)), default=None)
+    names = (
+        [match.start() for match in re.finditer(re.escape(owner), sheet.text)][:MOST_NAMES] if owner else []
+    )
+    nearest = min(
+        long, key=lambda one: (one[0], min((abs(one[1] - name) for name in names), default=0)), default=None
+    )
     return nearest[2] if nearest else None
 
 
@@ -89,12 +104,21 @@ def shaped(sheet: Sheet, concept: str, form: str) -> str | None:
     if concept not in CONCEPTS:
         return None
     matches = (match.group() for match in pattern.finditer(sheet.text))
-    return next((one.strip(" .,;") for one in matches if form != "phone" or sum(map(str.isdigit, one)) >= SHORTEST_PHONE), None)
+    return next(
+        (
+            one.strip(" .,;")
+            for one in matches
+            if form != "phone" or sum(map(str.isdigit, one)) >= SHORTEST_PHONE
+        ),
+        None,
+    )
 
 
 def currency_behind(sheet: Sheet, concept: str) -> str | None:
     """ISO 4217 code of the currency that stands behind a label."""
-    return next((code for start, end in _spans(sheet, concept) if (code := currency_in(sheet.text[start:end]))), None)
+    return next(
+        (code for start, end in _spans(sheet, concept) if (code := currency_in(sheet.text[start:end]))), None
+    )
 
 
 def truth(sheet: Sheet, concept: str) -> bool | None:
@@ -109,7 +133,9 @@ def truth(sheet: Sheet, concept: str) -> bool | None:
 def written(sheet: Sheet, concept: str) -> str | None:
     """The text behind a label that a colon announces or that opens a short line; else in its column, its block or the next line."""
     for _, hit in sheet.of(concept):
-        if not sheet.announces(hit) and not (sheet.begins(hit) and len(sheet.lines[hit.line]) < LONGEST_TEXT / 2):
+        if not sheet.announces(hit) and not (
+            sheet.begins(hit) and len(sheet.lines[hit.line]) < LONGEST_TEXT / 2
+        ):
             continue
         for start, end in sheet.places(hit):
             text = sheet.rest(hit) if start == hit.end else sheet.text[start:end].strip()
@@ -120,7 +146,9 @@ def written(sheet: Sheet, concept: str) -> str | None:
 
 def payment(sheet: Sheet) -> str | None:
     """How it was paid: the means that is named behind the label, else anywhere."""
-    said = re.sub(r"\s+\d[\d ]*[.,]\d\d$", "", written(sheet, "payment_method") or "")  # the sum that was paid may follow
+    said = re.sub(
+        r"\s+\d[\d ]*[.,]\d\d$", "", written(sheet, "payment_method") or ""
+    )  # the sum that was paid may follow
     if said and len(said) <= LONGEST_MEANS:
         return said
     means = _PAYMENTS.search(said or sheet.text)
@@ -131,7 +159,11 @@ def choice(sheet: Sheet, concept: str, choices: Sequence[str]) -> str | None:
     """The choice behind the field's label, else the one whose words stand in the text most often; None when no one does."""
     said = folded(written(sheet, concept) or "")
     for text in (said, sheet.folded):
-        counts = {one: len(re.findall(rf"(?<!\w){re.escape(folded(words(one)))}(?!\w)", text)) for one in choices if one.strip()}
+        counts = {
+            one: len(re.findall(rf"(?<!\w){re.escape(folded(words(one)))}(?!\w)", text))
+            for one in choices
+            if one.strip()
+        }
         best = max(counts, key=counts.__getitem__, default="")
         if counts.get(best):
             return best
@@ -155,7 +187,9 @@ def _identifier_at(sheet: Sheet, concept: str) -> tuple[str, int] | None:
     """An identifier and where it ends. Behind a label of the second tier the sign of a number or a colon must stand before it."""
     for rank, hit in sheet.of(concept):
         found = _token_at(sheet, hit, _IDENTIFIER if rank == 0 or sheet.announces(hit) else _NUMBERED)
-        if not found and sheet.begins(hit):  # `INVOICE 26-104388`: no sign of a number, but the token is long enough
+        if not found and sheet.begins(
+            hit
+        ):  # `INVOICE 26-104388`: no sign of a number, but the token is long enough
             found = _token_at(sheet, hit, _LONG_TOKEN)
         if found:
             return found
@@ -167,6 +201,10 @@ def _token_at(sheet: Sheet, hit: SheetHit, pattern: re.Pattern[str]) -> tuple[st
         begin = sheet.value_start(hit) if start == hit.end else start
         match = pattern.match(sheet.text, begin, end) if begin < end else None
         token = match.group(1).rstrip(".,;:/-") if match else ""
-        if match and re.search(r"\d", token) and not sheet.within(sheet.dates, match.start(1), match.start(1) + 1):
+        if (
+            match
+            and re.search(r"\d", token)
+            and not sheet.within(sheet.dates, match.start(1), match.start(1) + 1)
+        ):
             return token, match.end()
     return None

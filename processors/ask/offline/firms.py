@@ -18,7 +18,28 @@ _FORMS = (
 )
 _FORM = re.compile(rf"(?<![^\s,])(?:{_FORMS})(?!\w)(?:,? (?:{_FORMS})(?!\w))*\.?")
 _CHINESE = re.compile(r"[\u4e00-\u9fff（）()]{2,30}(?:公司|株式会社|厂|商店)")
-_JOINING = frozenset(["&", "and", "und", "et", "of", "de", "der", "des", "du", "für", "la", "le", "+", "-", "van", "den", "y", "e"])
+_JOINING = frozenset(
+    [
+        "&",
+        "and",
+        "und",
+        "et",
+        "of",
+        "de",
+        "der",
+        "des",
+        "du",
+        "für",
+        "la",
+        "le",
+        "+",
+        "-",
+        "van",
+        "den",
+        "y",
+        "e",
+    ]
+)
 _BREAK = re.compile(r"[:●•·|;–\t]|  | - |, (?!(?:Inc|INC|LLC|Ltd|LTD|L\.P|Limited|Corp|LLP|S\.)\b)|[”\"“]")
 _TRADE = re.compile(
     r"\b(?:enterprise|trading|restaurant|restoran|ristorante|hardware|stores?|shop|mart|market|supermarket|supermarkt|pharmacy|apotheke|"
@@ -32,9 +53,12 @@ _NO_NAME = re.compile(
     re.IGNORECASE,
 )
 _SALUTATION = re.compile(
-    r"^(?:herrn?|frau|mr|mrs|ms|monsieur|madame|m|mme|attn|z\. ?hd|c/o|attention|firma|messrs)\b[.:]?\s*", re.IGNORECASE
+    r"^(?:herrn?|frau|mr|mrs|ms|monsieur|madame|m|mme|attn|z\. ?hd|c/o|attention|firma|messrs)\b[.:]?\s*",
+    re.IGNORECASE,
 )
-_PERSON = re.compile(r"(?:[A-ZÀ-Þ][\w.'’-]*)(?: (?:[A-ZÀ-Þ][\w.'’-]*|van|von|de|der|la|di)){1,4}|[\u4e00-\u9fff]{2,4}")
+_PERSON = re.compile(
+    r"(?:[A-ZÀ-Þ][\w.'’-]*)(?: (?:[A-ZÀ-Þ][\w.'’-]*|van|von|de|der|la|di)){1,4}|[\u4e00-\u9fff]{2,4}"
+)
 
 
 def companies(lines: Iterable[str]) -> Iterator[str]:
@@ -44,10 +68,19 @@ def companies(lines: Iterable[str]) -> Iterator[str]:
             continue
         begin = 0
         for form in _FORM.finditer(line):
-            start = max((mark.end() for mark in _BREAK.finditer(line, begin, form.end()) if mark.end() <= form.start()), default=begin)
+            start = max(
+                (
+                    mark.end()
+                    for mark in _BREAK.finditer(line, begin, form.end())
+                    if mark.end() <= form.start()
+                ),
+                default=begin,
+            )
             begin = form.end()
             name = _capitalised(line[start : form.start()])
-            kind = re.search(rf"\ban? {re.escape(name)}$", line[start : form.start()].rstrip())  # "a Delaware corporation" is no name
+            kind = re.search(
+                rf"\ban? {re.escape(name)}$", line[start : form.start()].rstrip()
+            )  # "a Delaware corporation" is no name
             if name and not kind and len(name) <= LONGEST_NAME:
                 yield line[line.index(name, start) : form.end()]
         yield from (match.group() for match in _CHINESE.finditer(line))
@@ -62,7 +95,13 @@ def company_at_start(line: str) -> str | None:
 def traders(lines: Iterable[str]) -> Iterator[str]:
     """Lines that are names with a word for a trade in them: "Yong Tat Hardware Trading", but not "Bistro & Cafe" alone."""
     for line in lines:
-        if len(line) < 60 and _TRADE.search(line) and ":" not in line and is_name(line) and re.search(r"[^\W\d_]{2}", _TRADE.sub("", line)):
+        if (
+            len(line) < 60
+            and _TRADE.search(line)
+            and ":" not in line
+            and is_name(line)
+            and re.search(r"[^\W\d_]{2}", _TRADE.sub("", line))
+        ):
             yield line
 
 
@@ -104,7 +143,9 @@ def _capitalised(text: str) -> str:
     """The words at the end of a text that belong to a name: "an associate of Ann Taylor," ends in the name "Ann Taylor,"."""
     kept: list[str] = []
     for word in reversed(text.split(" ")):
-        if word and (not (any(map(str.isupper, word)) or word[0].isdigit() or word in _JOINING) or word.startswith(")")):
+        if word and (
+            not (any(map(str.isupper, word)) or word[0].isdigit() or word in _JOINING) or word.startswith(")")
+        ):
             break
         kept.insert(0, word)
         if word.startswith("(") and ")" not in " ".join(kept):

@@ -16,14 +16,19 @@ from processors.ask.offline.text_sheet import Sheet, SheetHit, folded
 from schemas.text.values import FoundValue, currency_in
 
 CENT = Decimal("0.01")
-MOST_CANDIDATES = 40  # amounts of one concept that are compared: enough for any bill, and arithmetic on them stays quick
+MOST_CANDIDATES = (
+    40  # amounts of one concept that are compared: enough for any bill, and arithmetic on them stays quick
+)
 MOST_ITEMS = 500
 MOST_COLUMNS = 6  # numbers at the end of a row among which quantity and price are looked for
 LONGEST_ROW = 200  # characters
 
 _WORDS = re.compile(r"[^\W\d_]{4,}")
 _QUANTITY_FIRST = re.compile(r"(\d{1,4})\s*[x×]\s+", re.IGNORECASE)
-_UNIT = re.compile(r"(?:stk|stck|stuks|pcs?|pieces?|units?|ea|kg|std|hrs?|hours?|uur|satz|fahrt|pz|ud|st|h|[*@€$£])\.?", re.IGNORECASE)
+_UNIT = re.compile(
+    r"(?:stk|stck|stuks|pcs?|pieces?|units?|ea|kg|std|hrs?|hours?|uur|satz|fahrt|pz|ud|st|h|[*@€$£])\.?",
+    re.IGNORECASE,
+)
 _CODE = re.compile(r"^(?=[A-Z./-]*\d|[A-Z]+-)[A-Z\d][A-Z\d./-]+\s+")
 _POSITION = re.compile(r"^\d{1,3}[.)]?\s+(?=\D|\d+[-.]\d)")
 _NO_ITEM = re.compile(
@@ -44,7 +49,9 @@ class Totals:
 
 def totals(sheet: Sheet) -> Totals:
     """Net, tax and grand total. Where labels leave a choice, the one is taken in which net and tax add up to the grand total."""
-    nets, taxes, grands = (_candidates(sheet, concept) for concept in ("net_total", "tax_total", "grand_total"))
+    nets, taxes, grands = (
+        _candidates(sheet, concept) for concept in ("net_total", "tax_total", "grand_total")
+    )
     grand = _grand(sheet, grands)
     net, tax = _fitting(nets, taxes, grand) or _beside(sheet, grand) or _surest(nets, taxes, grand)
     return Totals(net, tax, grand)
@@ -52,7 +59,14 @@ def totals(sheet: Sheet) -> Totals:
 
 def labelled_amount(sheet: Sheet, concept: str) -> Decimal | None:
     """The number behind the surest label of a concept, which need not be money, or None."""
-    return next((amount for _, hit in sheet.of(concept) if (amount := _amount_at(sheet, hit, money_only=False)) is not None), None)
+    return next(
+        (
+            amount
+            for _, hit in sheet.of(concept)
+            if (amount := _amount_at(sheet, hit, money_only=False)) is not None
+        ),
+        None,
+    )
 
 
 def currency(sheet: Sheet) -> str | None:
@@ -113,13 +127,17 @@ def _fitting(
 ) -> tuple[Decimal, Decimal] | None:
     """Labelled net and tax that add up to the grand total."""
     pairs = ((net, tax) for _, net in nets for _, tax in taxes)
-    return next(((net, tax) for net, tax in pairs if grand is not None and abs(net + tax - grand) <= CENT), None)
+    return next(
+        ((net, tax) for net, tax in pairs if grand is not None and abs(net + tax - grand) <= CENT), None
+    )
 
 
 def _beside(sheet: Sheet, grand: Decimal | None) -> tuple[Decimal, Decimal] | None:
     """Net and tax in one row of totals, such as `Total 24.99 5.00 29.99`: two amounts side by side that add up to the grand total."""
     for _, hit in sheet.of("grand_total"):
-        row = [found.value for found in sheet.within(sheet.pieces, hit.end, sheet.ends(hit.line))][-MOST_COLUMNS:]
+        row = [found.value for found in sheet.within(sheet.pieces, hit.end, sheet.ends(hit.line))][
+            -MOST_COLUMNS:
+        ]
         for net, tax in pairwise(row):
             if net + tax == grand and net > tax > 0:
                 return net, tax
@@ -130,7 +148,10 @@ def _surest(
     nets: Sequence[tuple[int, Decimal]], taxes: Sequence[tuple[int, Decimal]], grand: Decimal | None
 ) -> tuple[Decimal | None, Decimal | None]:
     """Net and tax of the surest labels that do not pass the grand total; a net total beside a tax is not the grand total itself."""
-    net, tax = (next((amount for _, amount in some if grand is None or abs(amount) <= abs(grand)), None) for some in (nets, taxes))
+    net, tax = (
+        next((amount for _, amount in some if grand is None or abs(amount) <= abs(grand)), None)
+        for some in (nets, taxes)
+    )
     if grand is not None and tax == grand:
         tax = None
     return (None if tax and net == grand else net), tax
@@ -150,7 +171,12 @@ class MoneyRow:
 
     def cells(self) -> Mapping[str, str | Decimal | None]:
         """The row by the names of the shipped schemas."""
-        return {"description": self.description, "quantity": self.quantity, "unit_price": self.unit_price, "amount": self.amount}
+        return {
+            "description": self.description,
+            "quantity": self.quantity,
+            "unit_price": self.unit_price,
+            "amount": self.amount,
+        }
 
 
 def line_items(sheet: Sheet) -> list[MoneyRow]:
@@ -175,9 +201,16 @@ def _below_headers(sheet: Sheet) -> Iterator[tuple[int, MoneyRow]]:
 
 def _by_columns(cells: Sequence[str], header: Mapping[str, int]) -> MoneyRow | None:
     """A row of a table whose header tells the columns; a total that stands in them is none."""
-    quantity, price, amount = (number_in(cells[header[kind]]) if kind in header else None for kind in ("quantity", "unit_price", "amount"))
+    quantity, price, amount = (
+        number_in(cells[header[kind]]) if kind in header else None
+        for kind in ("quantity", "unit_price", "amount")
+    )
     description = cells[header["description"]]
-    if amount is None or not re.search(r"[^\W\d_]", description) or (quantity is None and _NO_ITEM.search(description)):
+    if (
+        amount is None
+        or not re.search(r"[^\W\d_]", description)
+        or (quantity is None and _NO_ITEM.search(description))
+    ):
         return None
     return MoneyRow(description, quantity, price, amount)
 
@@ -199,14 +232,20 @@ def _row(sheet: Sheet, number: int) -> MoneyRow | None:
         return None
     for numbers in (sheet.within(sheet.amounts, start, end), sheet.within(sheet.pieces, start, end)):
         last = numbers[-1] if numbers else None
-        if last is None or not re.search(r"[.,]\d\d\D*$", last.text) or re.search(r"\w{4}", sheet.text[last.end : end]):
+        if (
+            last is None
+            or not re.search(r"[.,]\d\d\D*$", last.text)
+            or re.search(r"\w{4}", sheet.text[last.end : end])
+        ):
             return None
         if factors := next(_factors(numbers[-MOST_COLUMNS:]), None):
             return _with_factors(sheet, start, *factors)
     return _without_factors(line[: numbers[-1].start - start], numbers[-1].value)
 
 
-def _factors(numbers: Sequence[FoundValue[Decimal]]) -> Iterator[tuple[FoundValue[Decimal], FoundValue[Decimal], Decimal]]:
+def _factors(
+    numbers: Sequence[FoundValue[Decimal]],
+) -> Iterator[tuple[FoundValue[Decimal], FoundValue[Decimal], Decimal]]:
     """Two numbers of a row and the amount behind them that is their product; from the end, since descriptions hold numbers too."""
     for third in range(len(numbers) - 1, 1, -1):
         amount = numbers[third].value
@@ -215,7 +254,9 @@ def _factors(numbers: Sequence[FoundValue[Decimal]]) -> Iterator[tuple[FoundValu
                 yield first, second, amount
 
 
-def _with_factors(sheet: Sheet, start: int, first: FoundValue[Decimal], second: FoundValue[Decimal], amount: Decimal) -> MoneyRow | None:
+def _with_factors(
+    sheet: Sheet, start: int, first: FoundValue[Decimal], second: FoundValue[Decimal], amount: Decimal
+) -> MoneyRow | None:
     """A row with quantity and price. Subtle: of `2,0000  6,5 Stk` the number with fewer decimals is the quantity, though it stands last."""
     quantity, price = (second, first) if _digits(first.value) > _digits(second.value) else (first, second)
     before, between = sheet.text[start : first.start], sheet.text[first.end : second.start]
@@ -226,16 +267,21 @@ def _with_factors(sheet: Sheet, start: int, first: FoundValue[Decimal], second: 
 def _without_factors(before: str, amount: Decimal) -> MoneyRow | None:
     leading = _QUANTITY_FIRST.match(before.lstrip())
     description = _described(before.lstrip()[leading.end() :] if leading else before)
-    return MoneyRow(description, Decimal(leading[1]) if leading else None, None, amount) if description else None
+    return (
+        MoneyRow(description, Decimal(leading[1]) if leading else None, None, amount) if description else None
+    )
 
 
 def _described(text: str) -> str:
     """A description without position, article code and unit around it, of cells the one with most letters; "" when no word is left."""
     text = max(text.split("|"), key=lambda cell: sum(map(str.isalpha, cell)))
     text = _CODE.sub("", _POSITION.sub("", text.strip(" \t|*"), count=1), count=1)
-    text = re.sub(rf"(?<!\d)(?<!\bper)(?<!\bpro)(?<!\bpar)\s+{_UNIT.pattern}$", "", text.strip(" \t|:;,*€$£"), flags=re.IGNORECASE).strip(
-        " \t|:;,*"
-    )
+    text = re.sub(
+        rf"(?<!\d)(?<!\bper)(?<!\bpro)(?<!\bpar)\s+{_UNIT.pattern}$",
+        "",
+        text.strip(" \t|:;,*€$£"),
+        flags=re.IGNORECASE,
+    ).strip(" \t|:;,*")
     return text if re.search(r"[^\W\d_]{2}", text) and not _UNIT.fullmatch(text) else ""
 
 

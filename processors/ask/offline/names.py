@@ -10,7 +10,16 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from processors.ask.offline.firms import companies, company_at_start, is_name, is_person, name_in, traders, unsaluted, whole
+from processors.ask.offline.firms import (
+    companies,
+    company_at_start,
+    is_name,
+    is_person,
+    name_in,
+    traders,
+    unsaluted,
+    whole,
+)
 from processors.ask.offline.text_sheet import Sheet, SheetHit, folded
 
 HEAD_LINES = 12  # of a document: where a letterhead stands
@@ -18,12 +27,16 @@ PARTY_LINES = 5  # below a label such as "Sold by": numbers of the party may sta
 ADDRESS_LINES = 6
 ABOVE_STREET = 3  # lines of a postal address above its street: name, department, person
 
-_NAME_LABEL = re.compile(r"(?:company |full )?(?:name|nom|naam|nombre|nome|名称|firma)\s*[:：]\s*", re.IGNORECASE)
+_NAME_LABEL = re.compile(
+    r"(?:company |full )?(?:name|nom|naam|nombre|nome|名称|firma)\s*[:：]\s*", re.IGNORECASE
+)
 _POSTCODE = re.compile(
     r"\b(?:[A-Z]{1,2}[- ])?\d{4,6}(?![\da-z])(?: ?[A-Z]{2}\b)?,? *[^\W\d_]{2}|[^\d\n]{0,40}[A-Z]{2},? \d{5}\b|"
     r"[^\d\n]{0,40}\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b"
 )
-_POSTAL = re.compile(r"^\d+[\w/-]* [^\W\d_]{3}[^:]*,|^[^\W\d_]{3}[^:\d]* \d+\w?, ")  # a number and a street, and more behind a comma
+_POSTAL = re.compile(
+    r"^\d+[\w/-]* [^\W\d_]{3}[^:]*,|^[^\W\d_]{3}[^:\d]* \d+\w?, "
+)  # a number and a street, and more behind a comma
 _NO_ADDRESS = re.compile(
     r"\b(?:tel|tlf|fax|gst|invoice|taxinvoice|receipt|kvittering|tax|cash|co\.? ?reg|reg|org|date|dato|datum|rechnung|beleg|facture|bill|"
     r"table|phone|check|guest|sales?|welcome)\b",
@@ -53,9 +66,13 @@ def merchant(sheet: Sheet) -> str | None:
         return person(sheet, "sender")
     named = next(companies(whole(head[:6])), None) or next(traders(head[:4]), None)
     above = (
-        line for line, below in pairwise(sheet.lines[:HEAD_LINES]) if is_name(line) and not line.endswith(",") and _POSTAL.search(below)
+        line
+        for line, below in pairwise(sheet.lines[:HEAD_LINES])
+        if is_name(line) and not line.endswith(",") and _POSTAL.search(below)
     )
-    return named or next(above, None) or next((line for line in head if is_name(line) and ":" not in line), None)
+    return (
+        named or next(above, None) or next((line for line in head if is_name(line) and ":" not in line), None)
+    )
 
 
 def buyer(sheet: Sheet) -> str | None:
@@ -63,7 +80,11 @@ def buyer(sheet: Sheet) -> str | None:
     if labelled := buyer_by_label(sheet):
         return labelled
     other = folded(seller(sheet) or "")
-    apart = (name for name in addressees(sheet) if not other or (folded(name) not in other and other not in folded(name)))
+    apart = (
+        name
+        for name in addressees(sheet)
+        if not other or (folded(name) not in other and other not in folded(name))
+    )
     return next(apart, None)
 
 
@@ -95,7 +116,12 @@ def merchant_address(sheet: Sheet) -> str | None:
     """The address of a shop: the lines below its name that make one, joined by spaces."""
     name = merchant(sheet) or ""
     for start, line in enumerate(sheet.lines):
-        if line and name and (line.startswith(name) or name.endswith(line)) and (address := _address_below(sheet, start)):
+        if (
+            line
+            and name
+            and (line.startswith(name) or name.endswith(line))
+            and (address := _address_below(sheet, start))
+        ):
             return address
     return None
 
@@ -124,12 +150,21 @@ def _name_at(sheet: Sheet, hit: SheetHit) -> str | None:
     """The name of a label: behind it, else in the lines below, past numbers, notes and salutations."""
     if rest := sheet.rest(hit):
         return name_in(rest) if re.search(r"[^\W\d_]{2}", rest) else None
-    below = [_NAME_LABEL.sub("", line, count=1) for line in sheet.lines[hit.line + 1 : hit.line + 1 + PARTY_LINES] if line]
+    below = [
+        _NAME_LABEL.sub("", line, count=1)
+        for line in sheet.lines[hit.line + 1 : hit.line + 1 + PARTY_LINES]
+        if line
+    ]
     for line, following in pairwise([*below, ""]):
         company = company_at_start(line)
         if not company and (":" in line or not is_name(unsaluted(line))):
             continue
-        if not company and following and company_at_start(following) == following and not re.search(r"\d", line):
+        if (
+            not company
+            and following
+            and company_at_start(following) == following
+            and not re.search(r"\d", line)
+        ):
             return f"{line} {following}"
         return name_in(line)
     return None
@@ -148,7 +183,12 @@ def _address_below(sheet: Sheet, start: int) -> str | None:
 
 def _is_address(line: str, *, first: bool) -> bool:
     """Whether a line can be part of an address: words, in the first line with a number or comma, and no word of another line."""
-    if len(line) > 90 or ":" in line or not re.search(r"[^\W\d_]{2}", line) or re.search(r"@|www\.|\d{1,2}:\d{2}", line):
+    if (
+        len(line) > 90
+        or ":" in line
+        or not re.search(r"[^\W\d_]{2}", line)
+        or re.search(r"@|www\.|\d{1,2}:\d{2}", line)
+    ):
         return False
     if first and not re.search(r"\w.*\d.* |,|\w \d", line.strip("()")):
         return False

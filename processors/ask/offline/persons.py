@@ -29,7 +29,8 @@ _PLACE = re.compile(r"[A-ZÀ-Þ][^\W\d]*(?:[ '-][^\W\d]+){0,3}, [A-ZÀ-Þ][^\W\d
 _CONTACT = re.compile(r"@|\+?\(?\d[\d ()/-]{6,}")
 _MONTH_YEAR = r"(?:\d{1,2}[/.]\d{4}|(?:[^\W\d_]{3,10}\.?\s)?\d{4})"
 _PERIOD = re.compile(
-    rf"\(?\b({_MONTH_YEAR})\s*(?:-|–|—|to|bis|until|à)\s*({_MONTH_YEAR}|present|current|now|today|heute|aktuell|ongoing)\)?", re.IGNORECASE
+    rf"\(?\b({_MONTH_YEAR})\s*(?:-|–|—|to|bis|until|à)\s*({_MONTH_YEAR}|present|current|now|today|heute|aktuell|ongoing)\)?",
+    re.IGNORECASE,
 )
 _BULLET = re.compile(r"\s*(?:[-–—•●▪◦*·○■]|\d{1,2}[.)])\s+")
 _DEGREE = re.compile(
@@ -37,14 +38,21 @@ _DEGREE = re.compile(
     r"M\.?Eng|LL\.?[BM])\b",
     re.IGNORECASE,
 )
-_SCHOOL = re.compile(r"universit|college|school|hochschule|institut|academy|akademie|école|ecole|polytechn|gymnasium|大学", re.IGNORECASE)
+_SCHOOL = re.compile(
+    r"universit|college|school|hochschule|institut|academy|akademie|école|ecole|polytechn|gymnasium|大学",
+    re.IGNORECASE,
+)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
 def sender(sheet: Sheet) -> str | None:
     """Who wrote a letter: behind "From", else the line below the closing words, else the letterhead."""
     closing = next((n for n in range(len(sheet.lines) - 1, -1, -1) if _CLOSING.match(sheet.lines[n])), None)
-    signed = (line for line in sheet.lines[closing + 1 : closing + 6] if is_name(line)) if closing is not None else iter(())
+    signed = (
+        (line for line in sheet.lines[closing + 1 : closing + 6] if is_name(line))
+        if closing is not None
+        else iter(())
+    )
     return person(sheet, "sender") or next(signed, None) or next(companies(sheet.lines[:5]), None)
 
 
@@ -64,7 +72,9 @@ def subject(sheet: Sheet) -> str | None:
 
 def applicant(sheet: Sheet) -> str | None:
     """Whose resume it is: behind "Name", else the first line of the first page that is a person's name."""
-    return person(sheet, "person") or next((line for line in sheet.lines[:60] if sheet.opens and is_person(line)), None)
+    return person(sheet, "person") or next(
+        (line for line in sheet.lines[:60] if sheet.opens and is_person(line)), None
+    )
 
 
 def headline(sheet: Sheet) -> str | None:
@@ -73,14 +83,22 @@ def headline(sheet: Sheet) -> str | None:
     start = sheet.lines.index(name) if name in sheet.lines else None
     below = [line for line in sheet.lines[start + 1 : start + 4] if line] if start is not None else []
     line = below[0] if below else ""
-    return line if re.search(r"[^\W\d_]{3}", line) and not re.search(r"[@\d:]", line) and len(line.split()) < 12 else None
+    return (
+        line
+        if re.search(r"[^\W\d_]{3}", line) and not re.search(r"[@\d:]", line) and len(line.split()) < 12
+        else None
+    )
 
 
 def location(sheet: Sheet) -> str | None:
     """Where a person lives: a line "Place, Country" beside a line with telephone or e-mail."""
     for number, line in enumerate(sheet.lines[:60]):
         around = sheet.lines[max(0, number - 2) : number + 3]
-        if len(line) < 60 and _PLACE.fullmatch(line) and any(_CONTACT.search(other[:LONGEST_LINE]) for other in around):
+        if (
+            len(line) < 60
+            and _PLACE.fullmatch(line)
+            and any(_CONTACT.search(other[:LONGEST_LINE]) for other in around)
+        ):
             return line
     return None
 
@@ -109,7 +127,15 @@ def degrees(sheet: Sheet) -> Iterator[dict[str, str | int | None]]:
             continue
         around = [line, *sheet.lines[number + 1 : number + 2], *sheet.lines[max(0, number - 1) : number]]
         years = next((found for text in around if (found := _YEAR.findall(text))), [])
-        named = next((part for text in around for part in _parts(text) if _DEGREE.search(part) and not _SCHOOL.search(part)), None)
+        named = next(
+            (
+                part
+                for text in around
+                for part in _parts(text)
+                if _DEGREE.search(part) and not _SCHOOL.search(part)
+            ),
+            None,
+        )
         degree = re.sub(rf"^\W*{_YEAR.pattern}\W*|\W*{_YEAR.pattern}\W*$", "", named) if named else None
         school = next((part for part in _parts(line) if _SCHOOL.search(part)), None)
         if school and (degree or years):
@@ -118,7 +144,14 @@ def degrees(sheet: Sheet) -> Iterator[dict[str, str | int | None]]:
 
 def _greeting(sheet: Sheet) -> tuple[int, str] | None:
     """Number of the line that greets, and who is greeted."""
-    return next(((n, match.group(1).strip()) for n, line in enumerate(sheet.lines[:60]) if (match := _GREETING.match(line))), None)
+    return next(
+        (
+            (n, match.group(1).strip())
+            for n, line in enumerate(sheet.lines[:60])
+            if (match := _GREETING.match(line))
+        ),
+        None,
+    )
 
 
 def _parts_beside(lines: Sequence[str], number: int, period: re.Match[str]) -> list[str]:
@@ -130,7 +163,9 @@ def _parts_beside(lines: Sequence[str], number: int, period: re.Match[str]) -> l
     above = lines[number - 1] if number and not _PERIOD.search(lines[number - 1]) else ""
     below = lines[number + 1] if number + 1 < len(lines) else ""
     near = (
-        text for text in ((below,) if beside else (above, below)) if len(text) < 90 and not _BULLET.match(text) and not text.endswith(".")
+        text
+        for text in ((below,) if beside else (above, below))
+        if len(text) < 90 and not _BULLET.match(text) and not text.endswith(".")
     )
     return beside + [part for text in near for part in _parts(text)]
 

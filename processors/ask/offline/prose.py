@@ -71,7 +71,13 @@ def title(sheet: Sheet) -> str | None:
     if not sheet.opens:
         return None
     head = [n for n, line in enumerate(sheet.lines[:25]) if _is_heading(line)][:12]
-    named = [n for n in head if _AGREEMENT.search(sheet.lines[n]) and len(sheet.lines[n]) < 120 and not sheet.lines[n].endswith(".")]
+    named = [
+        n
+        for n in head
+        if _AGREEMENT.search(sheet.lines[n])
+        and len(sheet.lines[n]) < 120
+        and not sheet.lines[n].endswith(".")
+    ]
     first = next(iter(named or head), None)
     return _with_next_lines(sheet.lines, first) if first is not None else None
 
@@ -94,12 +100,21 @@ def abstract(sheet: Sheet) -> str | None:
 
 def authors(sheet: Sheet, heading: str | None) -> list[str]:
     """Names in the lines below the title: words with capitals, between commas or "and"."""
-    start = next((n for n, line in enumerate(sheet.lines[:30]) if heading and line and heading.endswith(line)), None)
+    start = next(
+        (n for n, line in enumerate(sheet.lines[:30]) if heading and line and heading.endswith(line)), None
+    )
     if start is None:
         return []
     for line in sheet.lines[start + 1 : start + 4]:
-        names = [re.sub(r"[\d*†‡§∗,]+$|^\d+", "", name).strip() for name in re.split(r",|;|\band\b|\bund\b|\s{2,}", line)]
-        names = [name for name in names if re.fullmatch(r"(?:[A-ZÀ-Þ][\w.'’-]*)(?: (?:[A-ZÀ-Þ][\w.'’-]*|van|von|de|der|la)){1,3}", name)]
+        names = [
+            re.sub(r"[\d*†‡§∗,]+$|^\d+", "", name).strip()
+            for name in re.split(r",|;|\band\b|\bund\b|\s{2,}", line)
+        ]
+        names = [
+            name
+            for name in names
+            if re.fullmatch(r"(?:[A-ZÀ-Þ][\w.'’-]*)(?: (?:[A-ZÀ-Þ][\w.'’-]*|van|von|de|der|la)){1,3}", name)
+        ]
         if names:
             return names
     return []
@@ -117,7 +132,9 @@ def listed(sheet: Sheet, concept: str) -> list[str]:
         if not sheet.begins(hit) or not (sheet.announces(hit) or sheet.rest(hit)):
             continue
         rest = sheet.text[sheet.value_start(hit) : sheet.ends(hit.line)].strip()
-        entries = _entries([rest, *_while_going_on(sheet, hit.line, rest)] if rest else _while_bulleted(sheet, hit.line))
+        entries = _entries(
+            [rest, *_while_going_on(sheet, hit.line, rest)] if rest else _while_bulleted(sheet, hit.line)
+        )
         if entries:
             return entries
     return []
@@ -149,7 +166,11 @@ def _split(prose: str) -> list[str]:
 def _is_sentence(text: str) -> bool:
     letters = sum(char.isalpha() for char in text)
     wide = sum(char >= "\u2e80" for char in text)
-    return (25 <= len(text) <= 500 or wide > 8) and len(text) <= 500 and letters > 0.6 * len(text.replace(" ", ""))
+    return (
+        (25 <= len(text) <= 500 or wide > 8)
+        and len(text) <= 500
+        and letters > 0.6 * len(text.replace(" ", ""))
+    )
 
 
 def _content_words(text: str) -> list[str]:
@@ -162,15 +183,25 @@ def _weight(sentence: str, place: int, frequent: Counter[str]) -> float:
 
 
 def _is_heading(line: str) -> bool:
-    return 2 < len(line) <= 160 and bool(re.search(r"[^\W\d_]{3}|[\u4e00-\u9fff]{2}", line)) and not _HEADING_NOISE.search(line)
+    return (
+        2 < len(line) <= 160
+        and bool(re.search(r"[^\W\d_]{3}|[\u4e00-\u9fff]{2}", line))
+        and not _HEADING_NOISE.search(line)
+    )
 
 
 def _with_next_lines(lines: Sequence[str], first: int) -> str:
     """A heading with the lines in which it goes on: both in capitals, or a line that ends in a joining word."""
     parts = [lines[first]]
     for line in lines[first + 1 : first + 3]:
-        joined = bool(re.search(r"(?:\b(?:and|of|for|the|und|der|et|de|with|in|on|to)|[,:-])$", parts[-1], re.IGNORECASE))
-        if not (_is_heading(line) and (joined or (line.isupper() and parts[-1].isupper() and len(parts[-1]) > 20))):
+        joined = bool(
+            re.search(
+                r"(?:\b(?:and|of|for|the|und|der|et|de|with|in|on|to)|[,:-])$", parts[-1], re.IGNORECASE
+            )
+        )
+        if not (
+            _is_heading(line) and (joined or (line.isupper() and parts[-1].isupper() and len(parts[-1]) > 20))
+        ):
             break
         parts.append(line)
     return " ".join(parts)
@@ -197,7 +228,9 @@ def _while_bulleted(sheet: Sheet, line: int) -> list[str]:
 
 
 def _entries(lines: Sequence[str]) -> list[str]:
-    parts = [part.strip(" .\t") for line in lines for part in re.split(r"[,;•●·、，；|]", _BULLET.sub("", line))]
+    parts = [
+        part.strip(" .\t") for line in lines for part in re.split(r"[,;•●·、，；|]", _BULLET.sub("", line))
+    ]
     return list(dict.fromkeys(part for part in parts if 0 < len(part) <= 80))
 
 

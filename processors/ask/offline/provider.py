@@ -59,14 +59,23 @@ def answer(body: Mapping[str, Any]) -> dict[str, Any]:
         for shown in _documents("".join(words))
     ] if schema else []  # fmt: skip
     content = _json({"documents": documents})
-    prompt, reply = (max(1, len(text.encode("utf-8", "replace")) // BYTES_A_TOKEN) for text in ("".join(words), content))
+    prompt, reply = (
+        max(1, len(text.encode("utf-8", "replace")) // BYTES_A_TOKEN) for text in ("".join(words), content)
+    )
     return {
         "id": "cmpl-" + hashlib.sha256("".join(words).encode("utf-8", "replace")).hexdigest()[:32],
         "object": "chat.completion",
         "created": 0,
         "model": MODEL,
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": prompt, "completion_tokens": reply, "total_tokens": prompt + reply, "cached_tokens": 0},
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+        ],
+        "usage": {
+            "prompt_tokens": prompt,
+            "completion_tokens": reply,
+            "total_tokens": prompt + reply,
+            "cached_tokens": 0,
+        },
     }
 
 
@@ -84,13 +93,17 @@ async def _respond(request: httpx2.Request) -> httpx2.Response:
         }
         return httpx2.Response(200, json={"object": "list", "data": [model]})
     if request.method != "POST" or not path.endswith("/chat/completions"):
-        return _error(404, "resource_not_found_error", f"The offline provider has no {request.method} {path}.")
+        return _error(
+            404, "resource_not_found_error", f"The offline provider has no {request.method} {path}."
+        )
     try:
         body = json.loads(request.content)
     except ValueError:
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
-        return _error(400, "invalid_request_error", "Invalid request: the body is no JSON object with messages.")
+        return _error(
+            400, "invalid_request_error", "Invalid request: the body is no JSON object with messages."
+        )
     return httpx2.Response(200, json=await asyncio.to_thread(answer, body))
 
 
@@ -137,11 +150,22 @@ def _documents(text: str) -> Iterator[Shown]:
     """
     marks = list(_MARK.finditer(text))
     limits = [*(mark.start() for mark in marks[1:]), len(text)]
-    shown = [(mark, text[mark.end() : limit]) for mark, limit in zip(marks, limits, strict=False)]  # without marks one limit is left
+    shown = [
+        (mark, text[mark.end() : limit]) for mark, limit in zip(marks, limits, strict=False)
+    ]  # without marks one limit is left
     for short, group in groupby(shown, key=lambda page: page[0]["id"]):
         if short != _END:
-            pages = tuple((int(mark["page"] or 1), page.strip("\n")) for mark, page in group if mark["role"] != "context")
-            yield Shown(short, "\n".join(page for _, page in pages).strip("\n"), opens=not pages or pages[0][0] == 1, pages=pages)
+            pages = tuple(
+                (int(mark["page"] or 1), page.strip("\n"))
+                for mark, page in group
+                if mark["role"] != "context"
+            )
+            yield Shown(
+                short,
+                "\n".join(page for _, page in pages).strip("\n"),
+                opens=not pages or pages[0][0] == 1,
+                pages=pages,
+            )
 
 
 def _json(value: Any) -> str:

@@ -51,18 +51,29 @@ class Asked:
         return prose.title(self.sheet)
 
 
-def record(root: Schema, text: str, *, opens: bool = True, pointed: bool = True, pages: Sequence[tuple[int, str]] = ()) -> dict[str, Any]:
+def record(
+    root: Schema,
+    text: str,
+    *,
+    opens: bool = True,
+    pointed: bool = True,
+    pages: Sequence[tuple[int, str]] = (),
+) -> dict[str, Any]:
     """The answer about one document. `opens` is true when the text begins on its first page; `pointed` when a summary wants points.
 
     A summary marks the `pages`, numbers and texts, on which its sentences stand.
     """
-    sheet = Sheet(text, opens=opens, extra={folded(words(name)) for name in _names(root, root) if not concept_of(name)})
+    sheet = Sheet(
+        text, opens=opens, extra={folded(words(name)) for name in _names(root, root) if not concept_of(name)}
+    )
     return _object(Asked(sheet, root, pointed, pages), _resolved(root, root))
 
 
 def _object(asked: Asked, schema: Schema) -> dict[str, Any]:
     properties = schema.get("properties", {})
-    return {name: _fitted(asked, properties[name], _value(asked, name, properties[name])) for name in properties}
+    return {
+        name: _fitted(asked, properties[name], _value(asked, name, properties[name])) for name in properties
+    }
 
 
 def _value(asked: Asked, name: str, schema: Schema) -> Any:
@@ -86,8 +97,19 @@ def _form(concept: str, name: str, plain: Schema) -> str:
     kind, written = _kind(plain), str(plain.get("format", ""))
     if kind in {"number", "integer", "boolean"}:
         return "boolean" if kind == "boolean" else "amount"
-    known = {"date": "date", "date-time": "date", "email": "email", "uri": "url", "time": "time", "decimal": "amount"}.get(written)
-    form = CONCEPTS[concept].form if concept in CONCEPTS else _LAST_WORDS.get(words(name).rpartition(" ")[2], "text")
+    known = {
+        "date": "date",
+        "date-time": "date",
+        "email": "email",
+        "uri": "url",
+        "time": "time",
+        "decimal": "amount",
+    }.get(written)
+    form = (
+        CONCEPTS[concept].form
+        if concept in CONCEPTS
+        else _LAST_WORDS.get(words(name).rpartition(" ")[2], "text")
+    )
     return known or form
 
 
@@ -115,14 +137,18 @@ def _array(asked: Asked, name: str, schema: Schema) -> list[Any]:
     else:
         entries = prose.listed(asked.sheet, concept or folded(words(name)))
     fitted = (_fitted(asked, item, entry) for entry in entries)
-    return [one for one in fitted if one is not None and (not isinstance(one, dict) or any(one.values()))][: schema.get("maxItems")]
+    return [one for one in fitted if one is not None and (not isinstance(one, dict) or any(one.values()))][
+        : schema.get("maxItems")
+    ]
 
 
 def _table(sheet: Sheet, names: list[str]) -> list[dict[str, str]]:
     """Rows of cells below a line of cells in which at least two columns of the item are named."""
     wanted = {folded(words(name)): name for name in names}
     for number, line in enumerate(sheet.lines):
-        header = [wanted.get(folded(cell).strip(" :")) for cell in prose.cells(line)] if len(line) < 1000 else []
+        header = (
+            [wanted.get(folded(cell).strip(" :")) for cell in prose.cells(line)] if len(line) < 1000 else []
+        )
         if sum(map(bool, header)) < min(2, len(names)):
             continue
         rows: list[dict[str, str]] = []
@@ -143,7 +169,9 @@ _LISTS: Mapping[str, Callable[[Asked], list[Any]]] = {
     "parties": lambda asked: clauses.parties(asked.sheet),
     "authors": lambda asked: prose.authors(asked.sheet, asked.title),
     "quotes": lambda asked: [prose.unmarked(one) for one in prose.leading(asked.sheet, 3)],
-    "points": lambda asked: [prose.marked(one, asked.pages) for one in prose.leading(asked.sheet, 5)] if asked.pointed else [],
+    "points": lambda asked: (
+        [prose.marked(one, asked.pages) for one in prose.leading(asked.sheet, 5)] if asked.pointed else []
+    ),
 }
 
 _RULES: Mapping[str, Callable[[Asked], Any]] = {
@@ -173,7 +201,10 @@ _RULES: Mapping[str, Callable[[Asked], Any]] = {
     "term": lambda asked: clauses.term(asked.sheet),
     "termination_notice": lambda asked: clauses.notice(asked.sheet),
     "summary": lambda asked: (
-        " ".join(prose.marked(one, asked.pages) for one in prose.leading(asked.sheet, 1 if asked.pointed else 4)) or None
+        " ".join(
+            prose.marked(one, asked.pages) for one in prose.leading(asked.sheet, 1 if asked.pointed else 4)
+        )
+        or None
     ),
 }
 
@@ -200,7 +231,15 @@ def _kind(plain: Schema) -> str:
     """The JSON type that is not null; what has properties is an object and what has items an array."""
     declared = plain.get("type")
     kinds = [one for one in (declared if isinstance(declared, list) else [declared]) if one and one != "null"]
-    return str(kinds[0]) if kinds else "object" if "properties" in plain else "array" if "items" in plain else "string"
+    return (
+        str(kinds[0])
+        if kinds
+        else "object"
+        if "properties" in plain
+        else "array"
+        if "items" in plain
+        else "string"
+    )
 
 
 def _names(root: Schema, schema: Schema, depth: int = 0) -> Iterator[str]:
@@ -225,14 +264,24 @@ def _fitted(asked: Asked, schema: Schema, value: Any) -> Any:
         return value if isinstance(value, bool) else None
     if kind == "object":
         inner = plain.get("properties", {})
-        return {name: _fitted(asked, inner[name], value.get(name)) for name in inner} if isinstance(value, Mapping) else None
+        return (
+            {name: _fitted(asked, inner[name], value.get(name)) for name in inner}
+            if isinstance(value, Mapping)
+            else None
+        )
     if kind in {"number", "integer"}:
         return _number(plain, value, whole=kind == "integer")
     return _string(plain, value)
 
 
 def _number(plain: Schema, value: Any, *, whole: bool) -> Decimal | int | None:
-    number = parse_amount(value) if isinstance(value, str) else Decimal(value) if isinstance(value, int | Decimal) else None
+    number = (
+        parse_amount(value)
+        if isinstance(value, str)
+        else Decimal(value)
+        if isinstance(value, int | Decimal)
+        else None
+    )
     step = plain.get("multipleOf")
     if number is None or (step and number % Decimal(str(step))) or (whole and number % 1):
         return None
@@ -242,11 +291,17 @@ def _number(plain: Schema, value: Any, *, whole: bool) -> Decimal | int | None:
 
 def _string(plain: Schema, value: Any) -> str | None:
     if isinstance(value, FoundValue):
-        wanted = plain.get("format") not in {"date", "date-time"} and _AS_WRITTEN.search(str(plain.get("description", "")))
+        wanted = plain.get("format") not in {"date", "date-time"} and _AS_WRITTEN.search(
+            str(plain.get("description", ""))
+        )
         value = value.text.strip() if wanted else value.value.isoformat()
     elif plain.get("format") == "date":
         day: date | None = parse_date(value) if isinstance(value, str) else None
         value = day.isoformat() if day else None
     text = format(value, "f") if isinstance(value, Decimal) else value
-    fits = isinstance(text, str) and text and plain.get("minLength", 0) <= len(text) <= plain.get("maxLength", len(text))
+    fits = (
+        isinstance(text, str)
+        and text
+        and plain.get("minLength", 0) <= len(text) <= plain.get("maxLength", len(text))
+    )
     return text if fits else None

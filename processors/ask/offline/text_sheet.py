@@ -28,11 +28,14 @@ LONGEST_ROW = 1000  # characters of a line that can be a row of cells; looking a
 LEAD = re.compile(r"[\s:：;=#*|>.,)\-–—_]*(?:\([^()\n]{0,24}\)[\s:：;=#*|.\-–—]*)?")
 CELLS = re.compile(r"\t+|[ \u00a0]{2,}| ?\| ?")
 _APART = re.compile(  # spaces that set a Chinese label wide, and the line breaks of one set downward: `名　　称`, `购\n买\n方`
-    r"(?<=[\u4e00-\u9fff])\u3000+(?=[\u4e00-\u9fff])|(?<=^[\u4e00-\u9fff]) ?\n(?=[\u4e00-\u9fff] ?\n)", re.MULTILINE
+    r"(?<=[\u4e00-\u9fff])\u3000+(?=[\u4e00-\u9fff])|(?<=^[\u4e00-\u9fff]) ?\n(?=[\u4e00-\u9fff] ?\n)",
+    re.MULTILINE,
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _ONLY_CURRENCY = re.compile(r"[A-Z]{2,3}|[$€£¥]")  # a line of its own between a label and its amount
-_RATE_AHEAD = re.compile(r"(?:^|[^\d\s])\s?%\s?$")  # no number stands before the sign, so it belongs to the number behind it
+_RATE_AHEAD = re.compile(
+    r"(?:^|[^\d\s])\s?%\s?$"
+)  # no number stands before the sign, so it belongs to the number behind it
 _SLASHED = re.compile(r"(?<![\d./-])(\d{1,2})/(\d{1,2})/(?:\d{4}|\d{2})(?!\d)")
 _AMERICAN = re.compile(
     r"\b(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|"
@@ -82,7 +85,10 @@ class Sheet:
     @cached_property
     def pieces(self) -> list[FoundValue[Decimal]]:
         """Every number that may be an amount, in order, without rates in per cent. `2 100,00` is there whole and in its pieces."""
-        return sorted((found for found in amounts_in(self.text) if not self._is_rate(found)), key=lambda found: (found.start, -found.end))
+        return sorted(
+            (found for found in amounts_in(self.text) if not self._is_rate(found)),
+            key=lambda found: (found.start, -found.end),
+        )
 
     @cached_property
     def amounts(self) -> list[FoundValue[Decimal]]:
@@ -96,7 +102,9 @@ class Sheet:
     @cached_property
     def hits(self) -> Mapping[str, Sequence[SheetHit]]:
         """Where each label stands, by label; of overlapping labels the first and longest counts."""
-        found = sorted(_occurrences(self.folded, [*LABELS, *self._extra]), key=lambda spot: (spot[0], -spot[1]))
+        found = sorted(
+            _occurrences(self.folded, [*LABELS, *self._extra]), key=lambda spot: (spot[0], -spot[1])
+        )
         kept: list[tuple[int, int, str]] = []
         for spot in found:
             if not kept or spot[0] >= kept[-1][1]:
@@ -133,12 +141,18 @@ class Sheet:
 
     def announces(self, hit: SheetHit) -> bool:
         """Whether a colon follows, or the label stands alone at the start of its line or cell: what prose seldom does."""
-        return bool(re.match(r"[\s)]{0,3}[:：]", self.text[hit.end : hit.end + 4])) or (self.begins(hit) and not self.rest(hit))
+        return bool(re.match(r"[\s)]{0,3}[:：]", self.text[hit.end : hit.end + 4])) or (
+            self.begins(hit) and not self.rest(hit)
+        )
 
     def rest(self, hit: SheetHit) -> str:
         """What stands behind a label up to the next label or the end of the line, without the signs between."""
         start = self.value_start(hit)
-        return self.text[start : min(hit.stop, start + LONGEST_VALUE)].replace("\u00a0", " ").strip() if start < hit.stop else ""
+        return (
+            self.text[start : min(hit.stop, start + LONGEST_VALUE)].replace("\u00a0", " ").strip()
+            if start < hit.stop
+            else ""
+        )
 
     def value_start(self, hit: SheetHit) -> int:
         """Offset at which the value behind a label begins."""
@@ -161,7 +175,11 @@ class Sheet:
 
     def within(self, found: Sequence[FoundValue[T]], start: int, end: int) -> Sequence[FoundValue[T]]:
         """Those that begin between two offsets, of a list in order."""
-        return found[bisect_left(found, start, key=lambda one: one.start) : bisect_left(found, end, key=lambda one: one.start)]
+        return found[
+            bisect_left(found, start, key=lambda one: one.start) : bisect_left(
+                found, end, key=lambda one: one.start
+            )
+        ]
 
     def cells(self, line: int) -> list[str]:
         """The cells of a line."""
@@ -170,7 +188,9 @@ class Sheet:
     def _is_rate(self, found: FoundValue[Decimal]) -> bool:
         """Whether a per cent sign stands behind a number, or before it as in "VAT % 19,0"."""
         behind = self.text[found.end : found.end + 2].lstrip()
-        return behind.startswith(("%", "％")) or bool(_RATE_AHEAD.search(self.text[max(0, found.start - 4) : found.start]))
+        return behind.startswith(("%", "％")) or bool(
+            _RATE_AHEAD.search(self.text[max(0, found.start - 4) : found.start])
+        )
 
     def _in_header(self, hit: SheetHit) -> bool:
         return len(self._cells(hit.line)) > 1 and self.begins(hit)
@@ -196,13 +216,21 @@ class Sheet:
         size = last - first + 1
         for block in (first - size, last + 1):
             lines = range(max(block, 0), block + size)
-            if 1 < size == sum(1 for n in lines if n < len(self.lines) and self.lines[n] and not self._is_bare(n)):
+            if (
+                1
+                < size
+                == sum(1 for n in lines if n < len(self.lines) and self.lines[n] and not self._is_bare(n))
+            ):
                 line = block + hit.line - first
                 return self.starts[line], self.ends(line)
         return None
 
     def _is_bare(self, line: int) -> bool:
-        return 0 <= line < len(self.lines) and self.lines[line].endswith((":", "：")) and len(self.lines[line]) < 40
+        return (
+            0 <= line < len(self.lines)
+            and self.lines[line].endswith((":", "："))
+            and len(self.lines[line]) < 40
+        )
 
     def _cells(self, line: int) -> list[tuple[int, int]]:
         """Spans of the cells of a line: between tabs, bars, or two spaces. A line too long for a row of a table has none."""
@@ -210,7 +238,11 @@ class Sheet:
         if end - start > LONGEST_ROW:
             return []
         marks = [start, *(edge for gap in CELLS.finditer(self.text, start, end) for edge in gap.span()), end]
-        return [(left, right) for left, right in zip(marks[::2], marks[1::2], strict=True) if self.text[left:right].strip()]
+        return [
+            (left, right)
+            for left, right in zip(marks[::2], marks[1::2], strict=True)
+            if self.text[left:right].strip()
+        ]
 
 
 def folded(text: str) -> str:
@@ -228,7 +260,9 @@ def _folds() -> dict[int, str]:
     for code in range(0xC0, 0x250):
         base = unicodedata.normalize("NFKD", chr(code))[0]
         folds[code] = base.lower() if len(base.lower()) == 1 else base
-    return folds | {ord(sign): plain for sign, plain in zip("：（）’‘‐‑−\u00a0\u202f\t", ":()''---   ", strict=True)}
+    return folds | {
+        ord(sign): plain for sign, plain in zip("：（）’‘‐‑−\u00a0\u202f\t", ":()''---   ", strict=True)
+    }
 
 
 _FOLDS = _folds()
@@ -237,7 +271,9 @@ _FOLDS = _folds()
 @lru_cache(maxsize=256)
 def _labels_of(concept: str) -> list[tuple[str, int]]:
     """The labels of a concept with their tier; an unknown concept is its own label."""
-    known = [(label, rank) for label, meanings in LABELS.items() for name, rank in meanings if name == concept]
+    known = [
+        (label, rank) for label, meanings in LABELS.items() for name, rank in meanings if name == concept
+    ]
     return known or [(concept, 0)]
 
 
@@ -271,5 +307,8 @@ def _stands_alone(text: str, start: int, end: int, *, ends_word: bool) -> bool:
         return False
     before = not start or ends_word or not (text[start - 1].isalnum() or text[start - 1] == "_")
     return before and (
-        end == len(text) or not (text[end].isalpha() or text[end] == "_") or text[end] >= "\u2e80" or not text[end - 1].isalpha()
+        end == len(text)
+        or not (text[end].isalpha() or text[end] == "_")
+        or text[end] >= "\u2e80"
+        or not text[end - 1].isalpha()
     )

@@ -22,7 +22,10 @@ DAY_SHIFT_S = 8 * 3_600.0  # the provider's day begins at 00:00 UTC+8 (inferred,
 MOST_IN_FLIGHT = 256  # where no limit is known; more than any tier has (100, 2026-09-12)
 TRY_MORE_S = 900.0  # a limit that was found is tried again, a little above, after so long: it may have been lowered for a while only
 GROW_SHARE = 0.1  # while slots are sought, this share of those that are open is added a second, one by one (ours, 2026-11-23) ...
-GROW_LEAST, GROW_MOST = 1.0, 5.0  # ... but so many at least and at most: those on their way when a refusal comes meet it too
+GROW_LEAST, GROW_MOST = (
+    1.0,
+    5.0,
+)  # ... but so many at least and at most: those on their way when a refusal comes meet it too
 GROW_SLOWLY = 10  # times as long it takes near the number at which refusals began
 MISCOUNT = 2.0  # our counts of tokens are corrected by at most this factor
 _TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)(ms|s)?)?")
@@ -38,7 +41,11 @@ def minute_in(headers: Mapping[str, str], what: str) -> tuple[int, float]:
     if limit := headers.get(f"x-ratelimit-limit-{what}", ""):
         left, reset = (headers.get(f"x-ratelimit-{name}-{what}", "") for name in ("remaining", "reset"))
     else:
-        limit, left, reset = (headers.get("x-ratelimit-limit", "") if what == "requests" else "", "", headers.get("x-ratelimit-reset", ""))
+        limit, left, reset = (
+            headers.get("x-ratelimit-limit", "") if what == "requests" else "",
+            "",
+            headers.get("x-ratelimit-reset", ""),
+        )
     reset_s = _seconds(reset)
     if not re.fullmatch(r"[0-9]{1,12}", limit) or reset_s > MINUTE_S:
         return 0, 0.0
@@ -50,7 +57,11 @@ def _seconds(text: str) -> float:
     if not (found := _TIME.fullmatch(text)):
         return math.inf
     hours, minutes, seconds, unit = found.groups(default="")
-    return 3_600 * int(hours or 0) + MINUTE_S * int(minutes or 0) + float(seconds or 0) / (1_000 if unit == "ms" else 1)
+    return (
+        3_600 * int(hours or 0)
+        + MINUTE_S * int(minutes or 0)
+        + float(seconds or 0) / (1_000 if unit == "ms" else 1)
+    )
 
 
 def fitting(context_tokens: int, minute_tokens: int) -> int:
@@ -61,7 +72,11 @@ def fitting(context_tokens: int, minute_tokens: int) -> int:
 def day_began(now: datetime | None = None) -> str:
     """When the provider's day began, in UTC as the ledger writes times; `now` is this moment unless given."""
     there = (now or datetime.now(UTC)).astimezone(timezone(timedelta(seconds=DAY_SHIFT_S)))
-    return there.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC).isoformat(timespec="milliseconds")
+    return (
+        there.replace(hour=0, minute=0, second=0, microsecond=0)
+        .astimezone(UTC)
+        .isoformat(timespec="milliseconds")
+    )
 
 
 @dataclass(slots=True)
@@ -162,7 +177,9 @@ class Minute:
         A request over the whole minute's tokens may leave alone: the provider then says what it thinks of it.
         """
         self.forget(now)
-        if not self.requests or ((not rpm or self.requests < rpm) and (not tpm or self.tokens + tokens <= tpm)):
+        if not self.requests or (
+            (not rpm or self.requests < rpm) and (not tpm or self.tokens + tokens <= tpm)
+        ):
             return 0.0
         return self._left[0].at + MINUTE_S + SLACK_S - now if self._left else math.inf
 

@@ -125,19 +125,33 @@ class RateLimiter:
             case "rpm":
                 news = self._rpm.find(refusal.allowed, self.clock.now())
                 if new_wave:
-                    self.pause(refusal.wait_s or 0.0 if news else self._pauses.backoff_s(refusal.wait_s), why, refusal.wait_s)
+                    self.pause(
+                        refusal.wait_s or 0.0 if news else self._pauses.backoff_s(refusal.wait_s),
+                        why,
+                        refusal.wait_s,
+                    )
             case "tpm":
                 self._tpm.find(refusal.allowed, self.clock.now())
                 self._minute.others(refusal.used, self.clock.now())
-                self.pause(refusal.wait_s or 0.0 if refusal.used else self._pauses.backoff_s(refusal.wait_s), why, refusal.wait_s)
+                self.pause(
+                    refusal.wait_s or 0.0 if refusal.used else self._pauses.backoff_s(refusal.wait_s),
+                    why,
+                    refusal.wait_s,
+                )
             case _:
                 self._tpd.find(refusal.allowed, self.clock.now())
                 self._day.tokens = max(self._day.tokens, refusal.used or refusal.allowed)
-                self.pause(refusal.wait_s or 0.0 if refusal.allowed else self._pauses.backoff_s(refusal.wait_s), why, refusal.wait_s)
+                self.pause(
+                    refusal.wait_s or 0.0 if refusal.allowed else self._pauses.backoff_s(refusal.wait_s),
+                    why,
+                    refusal.wait_s,
+                )
         self._recount(permit, 0)  # it was not let in, so it holds no tokens
         if refusal.limit == "tpm" and 0 < refusal.allowed < permit.asked_tokens:
             message = f"A request of {permit.asked_tokens:,} tokens is more than the account's {refusal.allowed:,} tokens a minute."
-            raise RequestRefused(message, next_step=f"Name the limit, so that windows are made to fit: --tpm {refusal.allowed}")
+            raise RequestRefused(
+                message, next_step=f"Name the limit, so that windows are made to fit: --tpm {refusal.allowed}"
+            )
 
     def overloaded(self, permit: Permit, wait_s: float | None = None, why: str = "") -> None:
         """The provider has too much to do, also when it says so in the middle of a reply: all go on with half, after a pause."""
@@ -187,7 +201,11 @@ class RateLimiter:
             self._minute.take_back(permit)
             self._day.recount(permit, 0)
         if self._sharing:
-            self._sharing.leave(permit.entered_at, (0 if never else permit.tokens) - permit.entered_tokens, requests=-int(never))
+            self._sharing.leave(
+                permit.entered_at,
+                (0 if never else permit.tokens) - permit.entered_tokens,
+                requests=-int(never),
+            )
         self._let_go()
 
     def _recount(self, permit: Permit, tokens: int) -> None:
@@ -215,7 +233,9 @@ class RateLimiter:
                 continue
             now = self.clock.now()
             if wait_s := self._wait_s(tokens, now):
-                if wait_s > self._pauses.until - now:  # subtle: at a later moment each pause would seem to be a full minute
+                if (
+                    wait_s > self._pauses.until - now
+                ):  # subtle: at a later moment each pause would seem to be a full minute
                     self._pauses.hold(wait_s, used_up(self._minute, self._rpm, self._tpm))
                 self._wake_in(wait_s)
                 return
@@ -286,7 +306,11 @@ class RateLimiter:
         if not self._tpd.now or self._day.tokens + tokens <= self._tpd.now:
             return False
         message = f"The account's {self._tpd.now:,} tokens a day are used up."
-        waiting.turn.set_exception(BudgetReached(message, about="tpd", next_step="Run again after 00:00 UTC+8; what is done is kept."))
+        waiting.turn.set_exception(
+            BudgetReached(
+                message, about="tpd", next_step="Run again after 00:00 UTC+8; what is done is kept."
+            )
+        )
         self._turns.pop()
         return True
 

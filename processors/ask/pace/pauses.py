@@ -18,7 +18,9 @@ from processors.ask.waits import JITTER, SAY_FROM_S, whose
 BACKOFF_S = 1.0  # first pause when the provider names none; doubled with each wave of refusals, with jitter
 BACKOFF_MAX_S = 60.0
 OTHERS_WAIT = "since another run of this account was told to wait."
-OTHERS_SHARE = "other runs of this account on this machine use its limits, and this one waits for its share of them."
+OTHERS_SHARE = (
+    "other runs of this account on this machine use its limits, and this one waits for its share of them."
+)
 WAVE_S = 10.0  # refusals that are heard within so long may be of one wave (ours, 2026-11-23)
 
 

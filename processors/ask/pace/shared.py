@@ -105,13 +105,17 @@ class SharedLimits:
         now = self._clock()
         sql = "INSERT INTO pauses VALUES (?, ?, ?) ON CONFLICT (account) DO UPDATE SET said_at = excluded.said_at, until = excluded.until"
         values = (self._account, now, now + seconds)
-        self._together(lambda: self._run(f"{sql} WHERE until < excluded.until", values) if seconds else NO_ROWS, NO_ROWS)
+        self._together(
+            lambda: self._run(f"{sql} WHERE until < excluded.until", values) if seconds else NO_ROWS, NO_ROWS
+        )
 
     def tell_limit(self, name: str, allowed: int, at: float) -> None:
         """Remember a limit that the provider named; `at` in seconds since 1970."""
         values = (self._account, name, allowed, at)
         if allowed:
-            self._together(lambda: self._run("INSERT OR REPLACE INTO limits VALUES (?, ?, ?, ?)", values), NO_ROWS)
+            self._together(
+                lambda: self._run("INSERT OR REPLACE INTO limits VALUES (?, ?, ?, ?)", values), NO_ROWS
+            )
 
     def found_limits(self) -> dict[str, tuple[int, float]]:
         """The limits that were found, by whomever, and when."""
@@ -125,7 +129,12 @@ class SharedLimits:
 
     def close(self) -> None:
         """Take no part any more; what was sent counts until its minute is over."""
-        self._together(lambda: self._run("DELETE FROM processes WHERE account = ? AND name = ?", (self._account, self._me)), NO_ROWS)
+        self._together(
+            lambda: self._run(
+                "DELETE FROM processes WHERE account = ? AND name = ?", (self._account, self._me)
+            ),
+            NO_ROWS,
+        )
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -152,7 +161,9 @@ class SharedLimits:
         processes = self._run(sql, (self._account,))
         sql = "SELECT name, sum(requests) AS requests, sum(tokens) AS tokens FROM minutes WHERE account = ? GROUP BY name"
         minutes = self._run(sql, (self._account,))
-        waiting = sum(one["name"] != self._me and one["waited_at"] > self._clock() - WAITS_S for one in processes)
+        waiting = sum(
+            one["name"] != self._me and one["waited_at"] > self._clock() - WAITS_S for one in processes
+        )
         for limit, rows, column, more in (
             (limits["concurrency"], processes, "in_flight", 1),
             (limits["rpm"], minutes, "requests", 1),
@@ -177,7 +188,9 @@ class SharedLimits:
         if now < self._looked_at + GONE_S:
             return
         self._looked_at = now
-        self._run("DELETE FROM minutes WHERE second < ? OR second > ?", (now - MINUTE_S - SLACK_S - 1, now + 1))
+        self._run(
+            "DELETE FROM minutes WHERE second < ? OR second > ?", (now - MINUTE_S - SLACK_S - 1, now + 1)
+        )
         self._run("DELETE FROM pauses WHERE until < ? OR said_at > ?", (now, now + 1))
         for account, name in self._run("SELECT account, name FROM processes"):
             if is_gone(name.partition("/")[0]):

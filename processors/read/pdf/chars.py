@@ -44,7 +44,9 @@ class Word(NamedTuple):
     top: float
 
 
-_word: Callable[[Iterable[Any]], Word] = partial(tuple.__new__, Word)  # without the Python function that a named tuple is made by
+_word: Callable[[Iterable[Any]], Word] = partial(
+    tuple.__new__, Word
+)  # without the Python function that a named tuple is made by
 
 
 def _run(calls: Iterable[Any]) -> None:
@@ -56,7 +58,9 @@ def _call(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
     """A function of PDFium that takes handles and pointers as numbers."""
     place = ctypes.cast(getattr(pdfium, name), ctypes.c_void_p).value
     assert place is not None
-    return ctypes.PYFUNCTYPE(result, *arguments)(place)  # keeps the GIL, which is dearer to give away than the call
+    return ctypes.PYFUNCTYPE(result, *arguments)(
+        place
+    )  # keeps the GIL, which is dearer to give away than the call
 
 
 _HANDLE, _INT, _OUT = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t
@@ -100,7 +104,9 @@ class PageChars:
         characters = array("H", bytes(2 * count + 2))
         end = max(0, _get_text(self.layer, 0, count, characters.buffer_info()[0]) - 1)
         self.text = str(memoryview(characters)[:end], "utf-16-le", "ignore")
-        self.is_plain = len(self.text) == count  # whether each of PDFium's characters has its place in the text
+        self.is_plain = (
+            len(self.text) == count
+        )  # whether each of PDFium's characters has its place in the text
         self.units = range(end) if len(self.text) == end else _beginnings(characters[:end])
 
     @cached_property
@@ -125,7 +131,11 @@ class PageChars:
 def _beginnings(units: Sequence[int]) -> list[int]:
     """Where each character begins among the units of UTF-16. A pair of them makes one, half a pair makes none, as when it is decoded."""
     pairs = pairwise([*units, 0])
-    return [place for place, (one, two) in enumerate(pairs) if one >> 11 != 0x1B or (one >> 10, two >> 10) == (0x36, 0x37)]
+    return [
+        place
+        for place, (one, two) in enumerate(pairs)
+        if one >> 11 != 0x1B or (one >> 10, two >> 10) == (0x36, 0x37)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,13 +233,22 @@ def _sides(sheet: PageChars, places: Sequence[int]) -> Columns:
     """Left, top, right and bottom of characters in the page's own coordinates."""
     numbers = array("f", bytes(16 * len(places)))
     start, _ = numbers.buffer_info()
-    _run(map(_loose_box, repeat(sheet.layer), _indices(sheet, places), range(start, start + 16 * len(places), 16)))
+    _run(
+        map(
+            _loose_box,
+            repeat(sheet.layer),
+            _indices(sheet, places),
+            range(start, start + 16 * len(places), 16),
+        )
+    )
     return _columns(numbers)
 
 
 def _indices(sheet: PageChars, places: Sequence[int]) -> Iterable[int]:
     """PDFium's numbers of characters, which are their places in the text unless some have no text or are a pair in UTF-16."""
-    return places if sheet.is_plain else map(_char_at, repeat(sheet.layer), map(sheet.units.__getitem__, places))
+    return (
+        places if sheet.is_plain else map(_char_at, repeat(sheet.layer), map(sheet.units.__getitem__, places))
+    )
 
 
 def word_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
@@ -250,7 +269,9 @@ def words(sheet: PageChars, spans: Sequence[tuple[int, int]]) -> list[Word]:
         return []
     starts, ends = zip(*spans, strict=True)
     one, two = shown(sheet, starts), shown(sheet, [end - 1 for end in ends])
-    box = (map(choose, first, last) for choose, first, last in zip((min, min, max, max), one, two, strict=True))
+    box = (
+        map(choose, first, last) for choose, first, last in zip((min, min, max, max), one, two, strict=True)
+    )
     return list(map(_word, zip(starts, ends, *box, strict=True)))
 
 

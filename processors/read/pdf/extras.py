@@ -25,7 +25,11 @@ from schemas.pipeline import Heading, Properties
 MOST_HEADINGS = 5_000
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?\s*(?:(Z)|([+-])(\d\d)'?(\d\d)?)?")
 _BUTTONS = (pdfium.FPDF_FORMFIELD_CHECKBOX, pdfium.FPDF_FORMFIELD_RADIOBUTTON)
-_NO_VALUES = (pdfium.FPDF_FORMFIELD_UNKNOWN, pdfium.FPDF_FORMFIELD_PUSHBUTTON, pdfium.FPDF_FORMFIELD_SIGNATURE)
+_NO_VALUES = (
+    pdfium.FPDF_FORMFIELD_UNKNOWN,
+    pdfium.FPDF_FORMFIELD_PUSHBUTTON,
+    pdfium.FPDF_FORMFIELD_SIGNATURE,
+)
 _BOUNDED_FILTERS = frozenset({"/ASCII85Decode", "/ASCIIHexDecode", "/RunLengthDecode", "/LZWDecode"})
 _MOST_GROWTH = 2_800  # bytes out of one byte in: a code of LZW has 12 bits at most 4,096 bytes long
 
@@ -34,7 +38,9 @@ def properties(document: pypdfium2.PdfDocument) -> Properties:
     """Title, author, dates and outline, as the file has them."""
     say = document.get_metadata_value
     title, author = (" ".join(clean(say(key)).split()) for key in ("Title", "Author"))
-    return Properties(title, author, date(say("CreationDate")), date(say("ModDate")), tuple(_outline(document)))
+    return Properties(
+        title, author, date(say("CreationDate")), date(say("ModDate")), tuple(_outline(document))
+    )
 
 
 def date(text: str) -> datetime | None:
@@ -66,7 +72,11 @@ def _outline(document: pypdfium2.PdfDocument) -> Iterator[Heading]:
 
 def cut(found: Properties) -> str:
     """The sentence that says that an outline was cut, "" for one that was not."""
-    return f"Of its outline the first {MOST_HEADINGS:,} headings were taken." if len(found.outline) >= MOST_HEADINGS else ""
+    return (
+        f"Of its outline the first {MOST_HEADINGS:,} headings were taken."
+        if len(found.outline) >= MOST_HEADINGS
+        else ""
+    )
 
 
 def fields(page: pypdfium2.PdfPage, seen: set[str]) -> list[str]:
@@ -119,7 +129,9 @@ def attachments(data: bytes, password: str, limits: ReadLimits) -> tuple[tuple[I
                 over_by = f"the limit max_entries is {limits.max_entries:,}, raise it to read them"
                 left_out.append(f"{more:,} of its {len(names):,} attachments are not read: {over_by}.")
     except (pikepdf.PdfError, ValueError, KeyError, AttributeError, TypeError) as error:
-        left_out.append(f"The list of its attachments is damaged ({type(error).__name__}), so that some may be missing.")
+        left_out.append(
+            f"The list of its attachments is damaged ({type(error).__name__}), so that some may be missing."
+        )
     return tuple(taken), " ".join(left_out)
 
 
@@ -132,7 +144,11 @@ def _attachment(document: pikepdf.Pdf, key: str, limits: ReadLimits, space: int)
     except DocumentError as error:
         return Inner(name, b"", error)
     except (pikepdf.PdfError, ValueError, KeyError, AttributeError, TypeError, zlib.error) as error:
-        return Inner(name, b"", DocumentError("corrupt", f"The attachment is damaged ({type(error).__name__}).", next_step=again))
+        return Inner(
+            name,
+            b"",
+            DocumentError("corrupt", f"The attachment is damaged ({type(error).__name__}).", next_step=again),
+        )
 
 
 def _content(stream: Any, limits: ReadLimits, space: int) -> bytes:
@@ -140,7 +156,9 @@ def _content(stream: Any, limits: ReadLimits, space: int) -> bytes:
 
     `space` is what all before it left of `max_unpacked_bytes`.
     """
-    limit, most_bytes = min(("max_entry_bytes", limits.max_entry_bytes), ("max_unpacked_bytes", space), key=lambda pair: pair[1])
+    limit, most_bytes = min(
+        ("max_entry_bytes", limits.max_entry_bytes), ("max_unpacked_bytes", space), key=lambda pair: pair[1]
+    )
     filters = stream.get("/Filter", ())
     names = [str(filters)] if isinstance(filters, pikepdf.Name) else [str(one) for one in filters]
     raw = bytes(stream.read_raw_bytes())
@@ -149,7 +167,9 @@ def _content(stream: Any, limits: ReadLimits, space: int) -> bytes:
     elif names:
         if strange := sorted(set(names) - _BOUNDED_FILTERS):
             message = f"The attachment is coded in a way that is not unpacked here ({', '.join(strange)})."
-            raise DocumentError("unsupported", message, next_step="Save it from your PDF program into the inbox.")
+            raise DocumentError(
+                "unsupported", message, next_step="Save it from your PDF program into the inbox."
+            )
         _refuse_over(limit, most_bytes, limits, len(raw) * _MOST_GROWTH ** len(names), "may unpack to")
         raw = bytes(stream.read_bytes())
     _refuse_over(limit, most_bytes, limits, len(raw), "unpacks to at least")

@@ -46,7 +46,9 @@ def repeated(texts: Sequence[str]) -> list[tuple[Span, ...]]:
         return [()] * len(texts)
     pages = [[*_edge(text, top=True), *_edge(text, top=False)] for text in texts]
     fewest = min(_FEWEST_PAGES, max(2, len(texts)))
-    counts = Counter(shape for lines in pages for shape in {line.shape for line in lines if line.shape[1] != _PARAGRAPH})
+    counts = Counter(
+        shape for lines in pages for shape in {line.shape for line in lines if line.shape[1] != _PARAGRAPH}
+    )
     common = {shape for shape, count in counts.items() if count >= fewest}
     keys = [
         [list(_keys(text, line, number)) if line.shape in common else [] for line in lines]
@@ -58,7 +60,8 @@ def repeated(texts: Sequence[str]) -> list[tuple[Span, ...]]:
             places[key].add(number)
     first = {key: min(numbers) for key, numbers in places.items() if len(numbers) >= fewest}
     return [
-        tuple(_spans(text, number, lines, own, first)) for number, (text, lines, own) in enumerate(zip(texts, pages, keys, strict=True))
+        tuple(_spans(text, number, lines, own, first))
+        for number, (text, lines, own) in enumerate(zip(texts, pages, keys, strict=True))
     ]
 
 
@@ -70,7 +73,9 @@ def _edge(text: str, *, top: bool) -> Iterator[_EdgeLine]:
         end = text.find("\n", place) + 1 or len(text) if top else place
         words = text[start:end].strip()
         if words:
-            yield _EdgeLine(start, end, (top, words.translate(_DIGITS) if end - start <= _LONGEST_LINE else _PARAGRAPH))
+            yield _EdgeLine(
+                start, end, (top, words.translate(_DIGITS) if end - start <= _LONGEST_LINE else _PARAGRAPH)
+            )
             left -= 1
         place = end if top else start
 
@@ -80,7 +85,9 @@ def _keys(text: str, line: _EdgeLine, page: int) -> Iterator[Key]:
     top, _ = line.shape
     words = " ".join(text[line.start : line.end].split()).casefold()
     numbers = _NUMBER.findall(words)
-    says_something = any(map(str.isalpha, words))  # a bare "2" that stays the same may be a piece of a formula
+    says_something = any(
+        map(str.isalpha, words)
+    )  # a bare "2" that stays the same may be a piece of a formula
     if not numbers or len(numbers) > _MOST_NUMBERS:
         yield from [(top, words)] if says_something else []
         return
@@ -90,7 +97,13 @@ def _keys(text: str, line: _EdgeLine, page: int) -> Iterator[Key]:
             yield top, "".join(map("".join, zip(between, [*choice, ""], strict=True)))
 
 
-def _spans(text: str, number: int, lines: Sequence[_EdgeLine], keys: Sequence[Sequence[Key]], first: Mapping[Key, int]) -> list[Span]:
+def _spans(
+    text: str,
+    number: int,
+    lines: Sequence[_EdgeLine],
+    keys: Sequence[Sequence[Key]],
+    first: Mapping[Key, int],
+) -> list[Span]:
     """The furniture of one page: lines from the edges inwards up to the first that is none, within the bounded share."""
     found: list[Span] = []
     space = len(text) * LARGEST_SHARE

@@ -45,16 +45,25 @@ def strays(sheet: PageChars) -> list[Span]:
     boxes = chars.shown(sheet, [line.start() for line in lines])
     if not lines or _are_all_in(sheet, *boxes):
         return []
-    odd = [(line.start(), line.start() + len(line[0].rstrip())) for line in compress(lines, _are_stray(sheet, zip(*boxes, strict=True)))]
+    odd = [
+        (line.start(), line.start() + len(line[0].rstrip()))
+        for line in compress(lines, _are_stray(sheet, zip(*boxes, strict=True)))
+    ]
     ends = chars.shown(sheet, [end - 1 for _, end in odd])
     found: list[Span] = []
     for (start, end), is_whole in zip(odd, _are_stray(sheet, zip(*ends, strict=True)), strict=True):
         words = chars.word_spans(sheet.text, start, end)
-        found += words if is_whole else compress(words, _are_stray(sheet, (word[2:] for word in chars.words(sheet, words))))
+        found += (
+            words
+            if is_whole
+            else compress(words, _are_stray(sheet, (word[2:] for word in chars.words(sheet, words))))
+        )
     return found
 
 
-def _are_all_in(sheet: PageChars, left: list[float], bottom: list[float], right: list[float], top: list[float]) -> bool:
+def _are_all_in(
+    sheet: PageChars, left: list[float], bottom: list[float], right: list[float], top: list[float]
+) -> bool:
     """Whether no box leaves the page and none is too low; a quick answer for nearly all pages."""
     east, north = sheet.size[0] + _BEYOND, sheet.size[1] + _BEYOND
     inside = min(left) > -_BEYOND and min(bottom) > -_BEYOND and max(right) < east and max(top) < north
@@ -65,7 +74,11 @@ def _are_stray(sheet: PageChars, boxes: Iterable[Box]) -> list[bool]:
     """Whether each box lies beyond the page or is too low to be read. Characters that PDFium adds have a box without height."""
     east, north = sheet.size[0] + _BEYOND, sheet.size[1] + _BEYOND
     return [
-        right < -_BEYOND or top < -_BEYOND or left > east or bottom > north or 0 < max(top - bottom, right - left) < TINY_POINTS
+        right < -_BEYOND
+        or top < -_BEYOND
+        or left > east
+        or bottom > north
+        or 0 < max(top - bottom, right - left) < TINY_POINTS
         for left, bottom, right, top in boxes
     ]
 
@@ -75,9 +88,17 @@ def without_ink(sheet: PageChars, drawn: Drawn) -> tuple[list[int], list[int]]:
     places = [place for place, kind in enumerate(drawn.kinds) if kind == TEXT]
     items = [drawn.items[place] for place in places]
     modes, fills = chars.modes(items), chars.fills(items)
-    sure = [item for item, mode, fill in zip(items, modes, fills, strict=True) if mode in NO_INK or fill[3] < _NO_OPACITY]
+    sure = [
+        item
+        for item, mode, fill in zip(items, modes, fills, strict=True)
+        if mode in NO_INK or fill[3] < _NO_OPACITY
+    ]
     known = set(sure)
-    white = [place for place, fill in zip(places, fills, strict=True) if _is_white(fill) and drawn.items[place] not in known]
+    white = [
+        place
+        for place, fill in zip(places, fills, strict=True)
+        if _is_white(fill) and drawn.items[place] not in known
+    ]
     unsure = [drawn.items[place] for place in white]
     if drawn.nested or not white:
         return sure, unsure
@@ -93,7 +114,9 @@ def _grounds(sheet: PageChars, drawn: Drawn, places: list[int]) -> list[Ground]:
     inside = [box[0] < right and left < box[2] and box[1] < top and bottom < box[3] for box in boxes]
     surfaces = _surfaces(drawn, 0) if any(inside) else {}
     return [
-        _ground(drawn, max((earlier for earlier in _at(box, surfaces) if earlier < place), default=None)) if is_inside else "beyond"
+        _ground(drawn, max((earlier for earlier in _at(box, surfaces) if earlier < place), default=None))
+        if is_inside
+        else "beyond"
         for place, box, is_inside in zip(places, boxes, inside, strict=True)
     ]
 
@@ -125,8 +148,15 @@ def covered(drawn: Drawn) -> list[int]:
     last = max(place for band in surfaces.values() for place, _ in band)
     texts = [place for place in range(first, last) if kinds[place] == TEXT]
     boxes = chars.bounds([items[place] for place in texts])
-    under = [(items[place], [later for later in _at(box, surfaces) if later > place]) for place, box in zip(texts, boxes, strict=True)]
-    return [item for item, covers in under if any(kinds[cover] != PATH or chars.is_filled(items[cover]) for cover in covers)]
+    under = [
+        (items[place], [later for later in _at(box, surfaces) if later > place])
+        for place, box in zip(texts, boxes, strict=True)
+    ]
+    return [
+        item
+        for item, covers in under
+        if any(kinds[cover] != PATH or chars.is_filled(items[cover]) for cover in covers)
+    ]
 
 
 def _surfaces(drawn: Drawn, first: int) -> Bands:
@@ -155,21 +185,36 @@ def unseen(sheet: PageChars, spans: list[Span], suspects: Collection[int]) -> li
     scale = min(_SCALE, _SIDE_PX / max(1.0, *sheet.size))
     size = math.ceil(sheet.page.get_width() * scale), math.ceil(sheet.page.get_height() * scale)
     areas = [_area(word, scale, *size) for word in chars.words(sheet, spans)]
-    inside = [(left, upper, right, lower) for left, upper, right, lower in areas if left < right and upper < lower]
+    inside = [
+        (left, upper, right, lower) for left, upper, right, lower in areas if left < right and upper < lower
+    ]
     if not inside:
         return spans
-    west, north, east, south = (choose(side) for choose, side in zip((min, min, max, max), zip(*inside, strict=True), strict=True))
+    west, north, east, south = (
+        choose(side) for choose, side in zip((min, min, max, max), zip(*inside, strict=True), strict=True)
+    )
     changes = _changes(sheet.page, suspects, scale, (west, size[1] - south, size[0] - east, north))
-    return [span for span, area in zip(spans, areas, strict=True) if area not in inside or not _is_seen(area, changes, west, north)]
+    return [
+        span
+        for span, area in zip(spans, areas, strict=True)
+        if area not in inside or not _is_seen(area, changes, west, north)
+    ]
 
 
 def _area(word: Word, scale: float, width: int, height: int) -> tuple[int, int, int, int]:
     """Left, upper, right and lower of the pixels around a word within the drawn page."""
     left, right = max(0, int(word.left * scale)), min(width, int(word.right * scale) + 1)
-    return left, max(0, height - int(word.top * scale) - 1), right, min(height, height - int(word.bottom * scale))
+    return (
+        left,
+        max(0, height - int(word.top * scale) - 1),
+        right,
+        min(height, height - int(word.bottom * scale)),
+    )
 
 
-def _changes(page: pypdfium2.PdfPage, suspects: Collection[int], scale: float, margins: tuple[int, ...]) -> Image.Image:
+def _changes(
+    page: pypdfium2.PdfPage, suspects: Collection[int], scale: float, margins: tuple[int, ...]
+) -> Image.Image:
     """What the suspects change within the margins, in pixels, of the drawn page, in grey."""
     with_them = _drawn(page, scale, margins)
     chars.activate(suspects, active=False)
@@ -180,7 +225,9 @@ def _changes(page: pypdfium2.PdfPage, suspects: Collection[int], scale: float, m
 
 
 def _drawn(page: pypdfium2.PdfPage, scale: float, margins: tuple[int, ...]) -> Image.Image:
-    left, bottom, right, top = ((pixels - 0.5) / scale for pixels in margins)  # which are rounded up when they are pixels again
+    left, bottom, right, top = (
+        (pixels - 0.5) / scale for pixels in margins
+    )  # which are rounded up when they are pixels again
     with closing(page.render(scale=scale, may_draw_forms=False, crop=(left, bottom, right, top))) as bitmap:
         picture: Image.Image = bitmap.to_pil().convert("RGB")
         return picture

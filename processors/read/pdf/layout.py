@@ -23,10 +23,15 @@ from typing import NamedTuple
 from processors.read.pdf.chars import Word
 
 BAR = " | "
-_FEW_DIGITS, _MANY_DIGITS = 0.04, 0.12  # shares of a page's characters: prose has less than the first, most tables more than the second
+_FEW_DIGITS, _MANY_DIGITS = (
+    0.04,
+    0.12,
+)  # shares of a page's characters: prose has less than the first, most tables more than the second
 _DIGIT, _LETTER = re.compile(r"\d"), re.compile(r"[^\W\d_]")
 _AMOUNT = re.compile(r"\d[.,]\d\d\d?(?!\d)")
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")  # rows of such scripts are left as PDFium gives them
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"
+)  # rows of such scripts are left as PDFium gives them
 _FEWEST_AMOUNTS = 4
 _GAP = 0.75  # between cells, in heights of the line: spaces between words have 0.25, stretched ones up to 0.6
 _SAME_LINE = 0.35  # how far the middles of two cells of a row may be apart, in heights
@@ -148,7 +153,18 @@ def _cell(order: int, line: int, words: Sequence[Word], text: str) -> Cell:
     first, last = words[0], words[-1]
     own = text[first.start : last.end]
     numeric = _DIGIT.search(own) is not None and len(_DIGIT.findall(own)) >= len(_LETTER.findall(own))
-    return Cell(order, line, first.start, last.end, len(words), numeric, first.left, first.bottom, last.right, first.top)
+    return Cell(
+        order,
+        line,
+        first.start,
+        last.end,
+        len(words),
+        numeric,
+        first.left,
+        first.bottom,
+        last.right,
+        first.top,
+    )
 
 
 def _rows(cells: Sequence[Cell]) -> list[list[Cell]]:
@@ -191,7 +207,9 @@ def _runs(rows: Sequence[list[Cell]]) -> Iterator[list[list[Cell]]]:
         yield run
 
 
-def _stacks(cells: Sequence[Cell], rows: Sequence[Sequence[Cell]], taken: set[int], text: str) -> Iterator[list[list[Cell]]]:
+def _stacks(
+    cells: Sequence[Cell], rows: Sequence[Sequence[Cell]], taken: set[int], text: str
+) -> Iterator[list[list[Cell]]]:
     """Two columns that are drawn one after the other, such as all labels of a form and then all their values, as rows."""
     at = {cell.order: number for number, row in enumerate(rows) for cell in row}
     numbers = [at[order] for order in range(len(cells))]
@@ -199,7 +217,11 @@ def _stacks(cells: Sequence[Cell], rows: Sequence[Sequence[Cell]], taken: set[in
     for place in range(1, len(cells)):
         depth = _depth(numbers, done, place)
         one, two = cells[place - depth : place], cells[place : place + depth]
-        if depth > 1 and not any(cell.order in taken for cell in [*one, *two]) and (_are_values(one, text) or _are_values(two, text)):
+        if (
+            depth > 1
+            and not any(cell.order in taken for cell in [*one, *two])
+            and (_are_values(one, text) or _are_values(two, text))
+        ):
             yield [sorted(row, key=lambda cell: cell.left) for row in zip(one, two, strict=True)]
             done = place + depth
 
@@ -229,7 +251,11 @@ def _are_values(column: Sequence[Cell], text: str) -> bool:
 def _is_row(row: Sequence[Cell]) -> bool:
     """Several cells beside each other, of which at most one is a sentence."""
     sentences = sum(cell.words >= _LONG_WORDS and not cell.is_numeric for cell in row)
-    return len(row) > 1 and sentences <= 1 and all(one.right <= two.left + 0.5 * one.height for one, two in pairwise(row))
+    return (
+        len(row) > 1
+        and sentences <= 1
+        and all(one.right <= two.left + 0.5 * one.height for one, two in pairwise(row))
+    )
 
 
 def _parts(run: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
@@ -241,14 +267,19 @@ def _parts(run: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
         if _is_whole(block):
             yield block
         else:
-            yield from ([part] for row in block for part in _drawn_together(row) if len(part) > 1 and _in_rows([part]))
+            yield from (
+                [part] for row in block for part in _drawn_together(row) if len(part) > 1 and _in_rows([part])
+            )
 
 
 def _drawn_together(row: list[Cell]) -> list[list[Cell]]:
     """The row, or where it is not drawn in one go its parts that are: those of a table, without a panel that stands beside it."""
     if _in_one_go(row):
         return [row]
-    return [[cell for _, cell in part] for _, part in groupby(enumerate(row), key=lambda item: item[1].order - item[0])]
+    return [
+        [cell for _, cell in part]
+        for _, part in groupby(enumerate(row), key=lambda item: item[1].order - item[0])
+    ]
 
 
 def _is_whole(run: Sequence[Sequence[Cell]]) -> bool:
@@ -274,7 +305,11 @@ def _is_beside(row: Sequence[Cell], above: Sequence[Cell]) -> bool:
     close = above[0].middle - row[0].middle < _SAME_BLOCK * min(above[0].height, row[0].height)
     apart = not any(cell.left < one.right and one.left < cell.right for cell in row for one in above)
     ordered = any(len(line) > 1 and _in_one_go(line) and _in_rows([line]) for line in (row, above))
-    return close and apart and (ordered or any(all(cell.end - cell.start == 1 for cell in line) for line in (row, above)))
+    return (
+        close
+        and apart
+        and (ordered or any(all(cell.end - cell.start == 1 for cell in line) for line in (row, above)))
+    )
 
 
 def _in_one_go(cells: Sequence[Cell]) -> bool:

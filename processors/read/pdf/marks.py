@@ -17,15 +17,41 @@ import pikepdf
 
 _MAX_STREAM_BYTES = 32_000_000  # inflated; a larger stream is not looked into
 _MAX_DEPTH = 3  # forms within forms that are followed
-_NO_CONTENT = (b"/Image", b"/Length1", b"/FontFile", b"/Type1C", b"FontType0C", b"/OpenType", b"/XRef", b"/Metadata", b"/EmbeddedFile")
+_NO_CONTENT = (
+    b"/Image",
+    b"/Length1",
+    b"/FontFile",
+    b"/Type1C",
+    b"FontType0C",
+    b"/OpenType",
+    b"/XRef",
+    b"/Metadata",
+    b"/EmbeddedFile",
+)
 _OBJECTS = b"/ObjStm"  # a stream of objects
 _ACTIONS = re.compile(rb"/(?:JavaScript|JS|Launch)[\s/(<\[]")
 _OBJECT = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+obj\b")
-_GREY, _RGB, _CMYK = (1, 1.0), (3, 1.0), (4, 0.0)  # how many numbers make a colour, and the value of each in white
-_OPERATORS = ((b" rg", (_RGB,)), (b" g", (_GREY,)), (b" k", (_CMYK,)), (b" sc", (_GREY, _RGB)))  # that set the colour of text
-_NEXT = re.compile(rb"\s(?:q|Q|rg|g|k|scn?|cs)(?=\s)|\(|(?<!<)<(?!<)")  # after a colour is set: another, or a string that is shown
+_GREY, _RGB, _CMYK = (
+    (1, 1.0),
+    (3, 1.0),
+    (4, 0.0),
+)  # how many numbers make a colour, and the value of each in white
+_OPERATORS = (
+    (b" rg", (_RGB,)),
+    (b" g", (_GREY,)),
+    (b" k", (_CMYK,)),
+    (b" sc", (_GREY, _RGB)),
+)  # that set the colour of text
+_NEXT = re.compile(
+    rb"\s(?:q|Q|rg|g|k|scn?|cs)(?=\s)|\(|(?<!<)<(?!<)"
+)  # after a colour is set: another, or a string that is shown
 _MAX_TOKENS = 10_000  # followed behind one colour
-_WHITE_ENDS = (b" 1", b"\n1", b"\r1", b"0 0 0 0")  # without a point, so that most colours are told apart without reading numbers
+_WHITE_ENDS = (
+    b" 1",
+    b"\n1",
+    b"\r1",
+    b"0 0 0 0",
+)  # without a point, so that most colours are told apart without reading numbers
 _NO_INK = (b"3", b"7")  # render modes, ISO 32000-1 table 106
 _NEARLY = 0.05  # so far from white is white
 
@@ -34,7 +60,9 @@ def has_javascript(data: bytes) -> bool:
     """Whether there may be JavaScript, or programs to be started."""
     streams = _streams(data) if _OBJECTS in data else ()
     objects = (_inflated(head, packed) for head, packed in streams if _OBJECTS in head)
-    return _ACTIONS.search(data) is not None or any(content is None or _ACTIONS.search(content) for content in objects)
+    return _ACTIONS.search(data) is not None or any(
+        content is None or _ACTIONS.search(content) for content in objects
+    )
 
 
 def may_hide_text(data: bytes, password: str, page_count: int) -> frozenset[int] | None:
@@ -64,10 +92,17 @@ def _pages(data: bytes, password: str, hiding: set[int]) -> frozenset[int] | Non
             drawn = [set(_contents(page.obj)) for page in document.pages]
             if hiding - set().union(*drawn):
                 known: dict[int, set[int]] = {}
-                drawn = [own | _forms(page.obj, _MAX_DEPTH, known) for own, page in zip(drawn, document.pages, strict=True)]
+                drawn = [
+                    own | _forms(page.obj, _MAX_DEPTH, known)
+                    for own, page in zip(drawn, document.pages, strict=True)
+                ]
     except (pikepdf.PdfError, ValueError, TypeError):  # PDFium is more patient than qpdf
         return None
-    return None if hiding - set().union(*drawn) else frozenset(index for index, own in enumerate(drawn) if own & hiding)
+    return (
+        None
+        if hiding - set().union(*drawn)
+        else frozenset(index for index, own in enumerate(drawn) if own & hiding)
+    )
 
 
 def _contents(page: Any) -> Iterator[int]:
@@ -123,14 +158,20 @@ def _hides(content: bytes) -> bool:
     if b"Tf" not in content:
         return False
     modes = content.split(b" Tr")[:-1]
-    return any(mode.endswith(_NO_INK) for mode in modes) or any(_white_text(content, *operator) for operator in _OPERATORS)
+    return any(mode.endswith(_NO_INK) for mode in modes) or any(
+        _white_text(content, *operator) for operator in _OPERATORS
+    )
 
 
 def _white_text(content: bytes, operator: bytes, colors: tuple[tuple[int, float], ...]) -> bool:
     """Whether a colour like white is set and a string is shown in it."""
     pieces = content.split(operator)
     tails = {piece[-32:] for piece in pieces[:-1] if piece.endswith(_WHITE_ENDS) or b"." in piece[-8:]}
-    whites = {tail for tail in tails if any(_is_white(tail.split()[-parts:], parts, white) for parts, white in colors)}
+    whites = {
+        tail
+        for tail in tails
+        if any(_is_white(tail.split()[-parts:], parts, white) for parts, white in colors)
+    }
     place = 0
     for before, behind in pairwise(pieces) if whites else ():
         place += len(before) + len(operator)

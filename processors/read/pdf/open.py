@@ -39,7 +39,9 @@ def opened(source: Source) -> Iterator[OpenedPdf]:
         file = OpenedPdf(pypdfium2.PdfDocument(data), data, repaired=True)
     with closing(file.document):
         if len(file.document) == 0:
-            raise DocumentError("corrupt", "The PDF opens but holds no page.", next_step="Export it again from its source.")
+            raise DocumentError(
+                "corrupt", "The PDF opens but holds no page.", next_step="Export it again from its source."
+            )
         yield file
 
 
@@ -47,7 +49,9 @@ def _with_password(source: Source) -> OpenedPdf:
     """Opened with no password or the first that fits. Raises PdfiumError when it is no password that is missing."""
     for password in ("", *source.passwords):
         try:
-            return OpenedPdf(pypdfium2.PdfDocument(source.data, password=password or None), source.data, password)
+            return OpenedPdf(
+                pypdfium2.PdfDocument(source.data, password=password or None), source.data, password
+            )
         except pypdfium2.PdfiumError as error:
             if error.err_code != pdfium.FPDF_ERR_PASSWORD:
                 raise

@@ -24,12 +24,16 @@ from processors.read.pdf.chars import PageChars
 from processors.read.pdf.open import OpenedPdf, opened
 from schemas.errors import DocumentError
 
-_FEW_PAGES = 9  # up to so many, each page is looked at object by object, for up to half of what its text takes
+_FEW_PAGES = (
+    9  # up to so many, each page is looked at object by object, for up to half of what its text takes
+)
 _FEW_DRAWN = 1_000  # objects of such a page that are asked whether they are seen; with more, a look for marks in the streams costs less
 _ENOUGH_TEXT = 1_500  # characters: a page with as many is not looked at further when nothing is marked
 _FEW_OBJECTS = 100  # a page under a picture with little text has fewer; one with more is drawn or set
 _HYPHEN = re.compile("\ufffe")  # PDFium's mark for a word broken at a line end
-_BLANK = frozenset(" \t\u3000\n\r\x0b\x0c\x85\u2028\u2029")  # what cleaning may take away; all else stays, in its order
+_BLANK = frozenset(
+    " \t\u3000\n\r\x0b\x0c\x85\u2028\u2029"
+)  # what cleaning may take away; all else stays, in its order
 
 
 @dataclass
@@ -70,8 +74,16 @@ def read(source: Source) -> Content:
         inner, left_out = _attachments(file, source)
         properties = extras.properties(file.document)
         flags, detail = _flags(file, task, leaves), _detail(file, task, extras.cut(properties), left_out)
-        if (task.lost or task.unseen) and not inner and not any(leaf.text or leaf.image_px for leaf in leaves):
-            raise DocumentError("corrupt", f"None of its pages can be shown. {detail}", next_step="Export it again from its source.")
+        if (
+            (task.lost or task.unseen)
+            and not inner
+            and not any(leaf.text or leaf.image_px for leaf in leaves)
+        ):
+            raise DocumentError(
+                "corrupt",
+                f"None of its pages can be shown. {detail}",
+                next_step="Export it again from its source.",
+            )
         return Content(tuple(leaves), detail, flags, properties, inner)
 
 
@@ -79,7 +91,9 @@ def render(source: Source, numbers: Sequence[int]) -> dict[int, bytes]:
     """Pages (from 1) as JPEG at 150 dpi with form values, the longest side bounded."""
     with opened(source) as file:
         _has_form(file.document)
-        return {number: _jpeg(file.document, number - 1) for number in numbers if 0 < number <= len(file.document)}
+        return {
+            number: _jpeg(file.document, number - 1) for number in numbers if 0 < number <= len(file.document)
+        }
 
 
 def boxes(source: Source, number: int, start: int, end: int) -> list[chars.Box]:
@@ -93,7 +107,11 @@ def boxes(source: Source, number: int, start: int, end: int) -> list[chars.Box]:
         with closing(file.document[number - 1]) as page, closing(PageChars(page)) as sheet:
             parts = _parts(sheet)
             text = _cleaned(layout.joined(sheet.text, parts))
-            places = [(text.count("\n", 0, at), origin) for at, origin in _origins(sheet.text, parts, text) if start <= at < end]
+            places = [
+                (text.count("\n", 0, at), origin)
+                for at, origin in _origins(sheet.text, parts, text)
+                if start <= at < end
+            ]
             rows = [[origin for _, origin in row] for _, row in groupby(places, key=lambda place: place[0])]
             return [box for row in rows for box in _merged(list(zip(*chars.shown(sheet, row), strict=True)))]
 
@@ -128,7 +146,11 @@ def _leaf(task: _Task, page: pypdfium2.PdfPage, index: int) -> PageContent:
             return PageContent("", scan.size_px(page) if scan.is_drawn(sheet) else None)
         if scan.is_junk(text):
             return PageContent(text, scan.size_px(page))
-        if task.is_short or task.is_marked(index) or (len(text) < _ENOUGH_TEXT and chars.count(sheet) < _FEW_OBJECTS):
+        if (
+            task.is_short
+            or task.is_marked(index)
+            or (len(text) < _ENOUGH_TEXT and chars.count(sheet) < _FEW_OBJECTS)
+        ):
             return _looked_at(task, sheet, index, PageContent(text))
         return PageContent(text, hidden_chars=_characters(hidden.strays(sheet)))
 
@@ -138,7 +160,9 @@ def _looked_at(task: _Task, sheet: PageChars, index: int, leaf: PageContent) -> 
     drawn = chars.objects(sheet)
     share = scan.picture_share(sheet, drawn)
     if share >= scan.WHOLE_PAGE and scan.is_layer(drawn):
-        return replace(leaf, image_px=scan.size_px(sheet.page) if scan.is_poor(leaf.text) else None, text_from="layer")
+        return replace(
+            leaf, image_px=scan.size_px(sheet.page) if scan.is_poor(leaf.text) else None, text_from="layer"
+        )
     hidden = _hidden(task, sheet, index, drawn)
     picture = scan.size_px(sheet.page) if scan.needs_sight(share, leaf.text) else None
     return replace(leaf, image_px=picture, hidden_chars=_characters(hidden))
@@ -179,7 +203,11 @@ def _cleaned(text: str) -> str:
 def _soft_hyphens(text: str) -> list[int]:
     """Places of the marks between letters."""
     marks = [found.start() for found in _HYPHEN.finditer(text)]
-    return [place for place in marks if text[place - 1 : place].isalpha() and text[place + 1 : place + 2].isalpha()]
+    return [
+        place
+        for place in marks
+        if text[place - 1 : place].isalpha() and text[place + 1 : place + 2].isalpha()
+    ]
 
 
 def _origins(raw: str, parts: Sequence[layout.Piece], text: str) -> Iterator[tuple[int, int]]:
@@ -187,7 +215,9 @@ def _origins(raw: str, parts: Sequence[layout.Piece], text: str) -> Iterator[tup
 
     Cleaning takes away white space and soft hyphens and replaces others one by one, so what is left pairs up in order.
     """
-    places = [place for part in parts for place in ([-1] * len(part) if isinstance(part, str) else range(*part))]
+    places = [
+        place for part in parts for place in ([-1] * len(part) if isinstance(part, str) else range(*part))
+    ]
     whole = layout.joined(raw, parts)
     soft = set(_soft_hyphens(whole))
     before = (place for at, place in enumerate(places) if whole[at] not in _BLANK and at not in soft)
@@ -222,18 +252,31 @@ def _flags(file: OpenedPdf, task: _Task, leaves: Sequence[PageContent]) -> tuple
     """What a careful reader should know."""
     hidden = any(leaf.hidden_chars for leaf in leaves)
     damaged = task.lost or task.unseen
-    signs = {"repaired": file.repaired, "hidden_text": hidden, "javascript": marks.has_javascript(file.data), "damaged_pages": damaged}
+    signs = {
+        "repaired": file.repaired,
+        "hidden_text": hidden,
+        "javascript": marks.has_javascript(file.data),
+        "damaged_pages": damaged,
+    }
     return tuple(name for name, holds in signs.items() if holds)
 
 
 def _detail(file: OpenedPdf, task: _Task, *left_out: str) -> str:
     repaired = "It was damaged and was repaired before reading." if file.repaired else ""
     lost = f"Damaged and not read: page(s) {', '.join(map(str, task.lost))}." if task.lost else ""
-    unseen = f"Damaged and not seen: the pictures on page(s) {', '.join(map(str, task.unseen))}." if task.unseen else ""
+    unseen = (
+        f"Damaged and not seen: the pictures on page(s) {', '.join(map(str, task.unseen))}."
+        if task.unseen
+        else ""
+    )
     return " ".join(filter(None, [repaired, lost, unseen, *left_out]))
 
 
 def _jpeg(document: pypdfium2.PdfDocument, index: int) -> bytes:
-    with closing(document[index]) as page, closing(page.render(scale=scan.scale(page))) as bitmap, io.BytesIO() as file:
+    with (
+        closing(document[index]) as page,
+        closing(page.render(scale=scan.scale(page))) as bitmap,
+        io.BytesIO() as file,
+    ):
         bitmap.to_pil().convert("RGB").save(file, "JPEG", quality=JPEG_QUALITY)
         return file.getvalue()

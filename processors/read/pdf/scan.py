@@ -43,7 +43,10 @@ _VOWEL = re.compile("[aeiouyàâäåæéèêëïîíìôöòóøùúûüœAEIOUY
 
 def is_drawn(sheet: PageChars) -> bool:
     """Whether anything but blank paper is on the page."""
-    if any(_share(sheet, [picture.get_bounds()]) >= WHOLE_PAGE and _shows(picture) for picture in _first_picture(sheet)):
+    if any(
+        _share(sheet, [picture.get_bounds()]) >= WHOLE_PAGE and _shows(picture)
+        for picture in _first_picture(sheet)
+    ):
         return True
     with closing(sheet.page.render(scale=_THUMBNAIL_PX / max(1.0, *sheet.size), grayscale=True)) as bitmap:
         low, high = bitmap.to_pil().getextrema()
@@ -101,7 +104,9 @@ def picture_share(sheet: PageChars, drawn: Drawn) -> float:
 
 def _share(sheet: PageChars, boxes: Iterable[Box]) -> float:
     width, height = sheet.size
-    return sum((right - left) * (top - bottom) for left, bottom, right, top in boxes) / max(1.0, width * height)
+    return sum((right - left) * (top - bottom) for left, bottom, right, top in boxes) / max(
+        1.0, width * height
+    )
 
 
 def is_layer(drawn: Drawn) -> bool:

@@ -44,12 +44,20 @@ def _read(source: Source, depth: int) -> Content:
         over("max_pages", len(pages.leaves), source.limits.max_pages, "too_many_pages")
     findings = walk.inline.findings
     if not any(leaf.text.strip() for leaf in pages.leaves):
-        findings.carried |= findings.pictures  # subtle: a scan that was pasted into Word has no other text than its pictures
+        findings.carried |= (
+            findings.pictures
+        )  # subtle: a scan that was pasted into Word has no other text than its pictures
     core = next(iter(package.targets("", "core-properties")), "")
     said = properties(package.xml(core) if core else None, tuple(pages.outline))
     noted = dict(_noted(package, findings, sum(leaf.hidden_chars for leaf in pages.leaves)))
     flags = tuple(flag for flag in noted if flag)
-    return Content(tuple(pages.leaves), " ".join(noted.values()), flags, said, (*carried(package, findings.carried), *further))
+    return Content(
+        tuple(pages.leaves),
+        " ".join(noted.values()),
+        flags,
+        said,
+        (*carried(package, findings.carried), *further),
+    )
 
 
 def _nested(source: Source, depth: int, further: list[Inner]) -> list[str] | None:
@@ -78,4 +86,7 @@ def _noted(package: Package, findings: Findings, hidden_chars: int) -> Iterator[
     if findings.outside:
         yield "outside_parts", f"{findings.outside} parts of it lie outside the file and were not fetched."
     if findings.old_equations:
-        yield "unread_equations", f"{findings.old_equations} equations of an old editor have no text and were not read."
+        yield (
+            "unread_equations",
+            f"{findings.old_equations} equations of an old editor have no text and were not read.",
+        )

@@ -16,12 +16,20 @@ _TITLES = frozenset({"title"})
 
 def drawn(part: Element) -> list[str]:
     """The lines of a drawing part. Raises nothing."""
-    return [line for line in (_chart(part) if bare(part.tag) == "chartSpace" else _texts(part)) if line.strip(" |")]
+    return [
+        line
+        for line in (_chart(part) if bare(part.tag) == "chartSpace" else _texts(part))
+        if line.strip(" |")
+    ]
 
 
 def _texts(part: Element) -> Iterator[str]:
     """The paragraphs of a diagram, and the values of the newer charts, each once."""
-    lines = ("".join(item.itertext()).strip() for item in part.iter() if bare(item.tag) in {"p", "v", "pt"} and not _holds_paragraphs(item))
+    lines = (
+        "".join(item.itertext()).strip()
+        for item in part.iter()
+        if bare(item.tag) in {"p", "v", "pt"} and not _holds_paragraphs(item)
+    )
     return iter(dict.fromkeys(line for line in lines if line))
 
 
@@ -34,7 +42,10 @@ def _chart(part: Element) -> Iterator[str]:
     """Titles of chart and axes, then a table: a row a category, a column a series."""
     yield from (text for item in part.iter() if bare(item.tag) in _TITLES and (text := _title(item)))
     every = [item for item in part.iter() if bare(item.tag) == "ser"]
-    columns = [_points(child(item, "val") if child(item, "val") is not None else child(item, "yVal")) for item in every]
+    columns = [
+        _points(child(item, "val") if child(item, "val") is not None else child(item, "yVal"))
+        for item in every
+    ]
     names = [_title(child(item, "tx")) for item in every]
     first = next((found for item in every if (found := _points(_categories(item)))), {})
     if columns:
@@ -56,7 +67,9 @@ def _title(item: Element | None) -> str:
     """The words of a title or a series' name, written or taken from a sheet."""
     if item is None:
         return ""
-    return " ".join("".join(found.text or "" for found in item.iter() if bare(found.tag) in {"t", "v"}).split())
+    return " ".join(
+        "".join(found.text or "" for found in item.iter() if bare(found.tag) in {"t", "v"}).split()
+    )
 
 
 def _points(data: Element | None) -> dict[int, str]:

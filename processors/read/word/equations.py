@@ -15,7 +15,9 @@ from collections.abc import Callable
 from processors.read.word.xml import Element, attribute, bare, child, children, switched, value
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u2061\u2062\u2063\u2064\u200b"))
-_MATH_LETTERS = re.compile("[\U0001d400-\U0001d7ff]+")  # italic and bold letters of their own: plain ones read as well, and are cheaper
+_MATH_LETTERS = re.compile(
+    "[\U0001d400-\U0001d7ff]+"
+)  # italic and bold letters of their own: plain ones read as well, and are cheaper
 _ATOM = re.compile(r"(?:[^\W\d_]+|\d+(?:[.,]\d+)?)[′'!]*|[^\w\s]")  # one name, number or sign
 _SCRIPT_END = re.compile(r"[_^/]\w+$")
 _LOOK_BACK = 20  # characters: longer scripts stand in brackets
@@ -55,7 +57,9 @@ def _runs_together(text: str, piece: str, name: str) -> bool:
 
 def _run(run: Element) -> str:
     """The characters of a run: letters plain, marks of alignment and signs that nobody sees left out."""
-    text = "".join("\n" if bare(item.tag) == "br" else item.text or "" for item in run if bare(item.tag) in {"t", "br"})
+    text = "".join(
+        "\n" if bare(item.tag) == "br" else item.text or "" for item in run if bare(item.tag) in {"t", "br"}
+    )
     text = _MATH_LETTERS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
     return text.translate(_INVISIBLE)
 
@@ -91,7 +95,9 @@ def _scripts(element: Element) -> str:
 
 
 def _prescripts(element: Element) -> str:
-    return _scripted("", _part(element, "sub"), _part(element, "sup")).removeprefix("()") + _part(element, "e")
+    return _scripted("", _part(element, "sub"), _part(element, "sup")).removeprefix("()") + _part(
+        element, "e"
+    )
 
 
 def _fraction(element: Element) -> str:
@@ -130,7 +136,9 @@ def _delimited(element: Element) -> str:
 
 
 def _matrix(element: Element) -> str:
-    rows = (", ".join(_inside(cell).strip() for cell in children(row, "e")) for row in children(element, "mr"))
+    rows = (
+        ", ".join(_inside(cell).strip() for cell in children(row, "e")) for row in children(element, "mr")
+    )
     return f"[{'; '.join(rows)}]"
 
 

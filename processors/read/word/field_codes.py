@@ -56,7 +56,9 @@ class Fields:
 
     def settle(self) -> None:
         """A paragraph ends: a field that never began its result mutes nothing further, so a broken file loses no text."""
-        for item in reversed(self._open):  # subtle: those below were settled with their own paragraph, so a million stay linear
+        for item in reversed(
+            self._open
+        ):  # subtle: those below were settled with their own paragraph, so a million stay linear
             if not self.muted:
                 return
             self._begin_result(item, item.out)
@@ -89,7 +91,9 @@ def ticked(*, checked: bool) -> str:
 def _beside(instruction: str, ended: _Field, *, empty: bool) -> str:
     found = _HYPERLINK.match(instruction)
     if found:
-        return link(found[1] or found[2] or "", "".join(ended.out[max(ended.start, len(ended.out) - _NEARBY) :]))
+        return link(
+            found[1] or found[2] or "", "".join(ended.out[max(ended.start, len(ended.out) - _NEARBY) :])
+        )
     button = _BUTTON.match(instruction)
     if button and empty:
         return button[1].strip()

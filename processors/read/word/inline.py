@@ -16,9 +16,30 @@ from processors.read.word.symbols import symbol
 from processors.read.word.xml import Element, attribute, bare, child, children, switched
 
 SKIPPED = frozenset(
-    ("rPr", "pPr", "tblPr", "trPr", "tcPr", "sdtPr", "sectPr", "tblGrid", "delText", "delInstrText", "posOffset", "Fallback", "rt"),
+    (
+        "rPr",
+        "pPr",
+        "tblPr",
+        "trPr",
+        "tcPr",
+        "sdtPr",
+        "sectPr",
+        "tblGrid",
+        "delText",
+        "delInstrText",
+        "posOffset",
+        "Fallback",
+        "rt",
+    ),
 )
-_PRINTED = {"tab": "\t", "ptab": "\t", "cr": "\n", "noBreakHyphen": "-", "softHyphen": "", "lastRenderedPageBreak": "\f"}
+_PRINTED = {
+    "tab": "\t",
+    "ptab": "\t",
+    "cr": "\n",
+    "noBreakHyphen": "-",
+    "softHyphen": "",
+    "lastRenderedPageBreak": "\f",
+}
 _OLD_EQUATIONS = ("Equation", "MathType")
 _NEARBY = 20  # pieces of text before a link, in which its address may stand already
 
@@ -46,7 +67,9 @@ class Findings:
 class Inline:
     """Turns paragraphs into text. `part` is the part at hand, to which links and drawings relate."""
 
-    def __init__(self, package: Package, styles: Styles, notes: Notes, blocks: Callable[[Element, list[str]], None]) -> None:
+    def __init__(
+        self, package: Package, styles: Styles, notes: Notes, blocks: Callable[[Element, list[str]], None]
+    ) -> None:
         self.part = package.main
         self.findings = Findings()
         self._package, self._styles, self._notes, self._blocks = package, styles, notes, blocks
@@ -149,7 +172,9 @@ class Inline:
         """An equation, kept apart from words that touch it."""
         del after
         following = item.getnext()
-        next_text = next((found.text or "" for found in following.iter("{*}t")), "") if following is not None else ""
+        next_text = (
+            next((found.text or "" for found in following.iter("{*}t")), "") if following is not None else ""
+        )
         before = " " if out and out[-1][-1:].isalnum() else ""
         out.append(before + linear(item) + (" " if next_text[:1].isalnum() else ""))
 
@@ -160,7 +185,9 @@ class Inline:
 
     def _alternative(self, item: Element, out: list[str], after: list[str]) -> None:
         """Content that Word writes twice, the second time for older readers: the first form that is there."""
-        chosen = next((found for name in ("Choice", "Fallback") if (found := child(item, name)) is not None), None)
+        chosen = next(
+            (found for name in ("Choice", "Fallback") if (found := child(item, name)) is not None), None
+        )
         if chosen is not None:
             self._into(chosen, out, after)
 
@@ -199,7 +226,11 @@ class Inline:
         """A chart or a diagram, whose words stand in a part of their own; each is told once."""
         del out
         related = self._package.related(self.part).get(attribute(item, "dm") or attribute(item, "id"))
-        if related is not None and related.target not in self.findings.drawn and related.target in self._package:
+        if (
+            related is not None
+            and related.target not in self.findings.drawn
+            and related.target in self._package
+        ):
             self.findings.drawn[related.target] = None
             after.extend(drawn(self._package.xml(related.target)))
 

@@ -22,7 +22,11 @@ class Notes:
         self._elements: dict[tuple[str, str], tuple[str, Element]] = {}
         for kind in _KINDS.values():
             for part in package.targets(package.main, kind):
-                self._elements |= {(kind, attribute(item, "id")): (part, item) for item in package.xml(part) if _is_note(item)}
+                self._elements |= {
+                    (kind, attribute(item, "id")): (part, item)
+                    for item in package.xml(part)
+                    if _is_note(item)
+                }
         self._places: dict[tuple[str, str], int] = {}
         self._counts = dict.fromkeys(_KINDS.values(), 0)
         self._depth = 0
@@ -37,7 +41,9 @@ class Notes:
             self._counts[key[0]] += 1
             label = ("c" if key[0] == "comments" else "") + written(self._counts[key[0]], _SCRIPTS[key[0]])
             self._places[key] = len(self.told)
-            self.told.append(Note(label, ""))  # subtle: its place is taken before its text is read, so a note that calls itself ends
+            self.told.append(
+                Note(label, "")
+            )  # subtle: its place is taken before its text is read, so a note that calls itself ends
             self.told[self._places[key]] = Note(label, self._text(*self._elements[key]))
         return called(self._places[key])
 

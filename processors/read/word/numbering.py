@@ -43,7 +43,11 @@ class Numbering:
 
     def __init__(self, definitions: Sequence[Element], styles: Styles) -> None:
         self._styles = styles
-        abstract = {attribute(item, "abstractNumId"): item for root in definitions for item in children(root, "abstractNum")}
+        abstract = {
+            attribute(item, "abstractNumId"): item
+            for root in definitions
+            for item in children(root, "abstractNum")
+        }
         numbers = {attribute(item, "numId"): item for root in definitions for item in children(root, "num")}
         self._lists = {name: self._list(item, abstract, numbers) for name, item in numbers.items()}
         self._counts: dict[str, list[int | None]] = {}
@@ -66,7 +70,9 @@ class Numbering:
         """The mark of the next item: counts its level up, its upper levels in where they were skipped, and its lower ones back."""
         counts = self._counts.setdefault(found.counter, [None] * _LEVELS)
         level, last = found.levels[depth], counts[depth]
-        counts[depth] = found.starts.pop(depth) if depth in found.starts else level.start if last is None else last + 1
+        counts[depth] = (
+            found.starts.pop(depth) if depth in found.starts else level.start if last is None else last + 1
+        )
         for upper in range(depth):
             if counts[upper] is None:
                 counts[upper] = found.levels[upper].start if upper in found.levels else 1
@@ -93,7 +99,9 @@ class Numbering:
         levels = self._lists[name].levels if name in self._lists and style.name else {}
         return name, next((depth for depth, level in levels.items() if level.style == style.name), 0)
 
-    def _list(self, item: Element, abstract: dict[str, Element], numbers: dict[str, Element]) -> _NumberedList:
+    def _list(
+        self, item: Element, abstract: dict[str, Element], numbers: dict[str, Element]
+    ) -> _NumberedList:
         """A list with its own words on single levels put over those of its definition."""
         counter = value(item, "abstractNumId")
         linked = value(abstract.get(counter), "numStyleLink")

@@ -55,7 +55,9 @@ class Package:
 
     def targets(self, part: str, *kinds: str) -> list[str]:
         """The parts to which a part relates by one of these kinds, each once."""
-        found = (item.target for item in self.related(part).values() if item.kind in kinds and not item.external)
+        found = (
+            item.target for item in self.related(part).values() if item.kind in kinds and not item.external
+        )
         return [target for target in dict.fromkeys(found) if target in self._archive]
 
     def trees(self, *kinds: str) -> list[Element]:
@@ -103,14 +105,22 @@ class Package:
         rels = posixpath.join(folder, "_rels", f"{name}.rels")
         if rels not in self._archive:
             return {}
-        return {element.get("Id", ""): self._relation(folder, element) for element in self.xml(rels) if element.get("Target")}
+        return {
+            element.get("Id", ""): self._relation(folder, element)
+            for element in self.xml(rels)
+            if element.get("Target")
+        }
 
     def _relation(self, folder: str, element: Element) -> Related:
         """A target counts from the root of the container, or from the folder of the part; it may be escaped as in a link."""
         kind, target = str(element.get("Type", "")).rpartition("/")[2], element.get("Target")
         if element.get("TargetMode") == "External":
             return Related(kind, target, external=True)
-        place = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
+        place = (
+            target.lstrip("/")
+            if target.startswith("/")
+            else posixpath.normpath(posixpath.join(folder, target))
+        )
         return Related(kind, place if place in self._archive else unquote(place), external=False)
 
 
@@ -143,4 +153,6 @@ def _without_doctype(element: Element) -> Element:
 
 
 def _no_xml(name: str, why: str) -> DocumentError:
-    return DocumentError("corrupt", f"Its part {name} is no XML ({why}).", next_step="Save it again from Word.")
+    return DocumentError(
+        "corrupt", f"Its part {name} is no XML ({why}).", next_step="Save it again from Word."
+    )

@@ -55,7 +55,9 @@ def without_headings(text: str) -> str:
 class Pages:
     """Lays out pages and notes. `leaves` and `outline` are whole once all lines are in."""
 
-    def __init__(self, lines: Sequence[str], notes: Sequence[Note], above: Sequence[str], below: Sequence[str]) -> None:
+    def __init__(
+        self, lines: Sequence[str], notes: Sequence[Note], above: Sequence[str], below: Sequence[str]
+    ) -> None:
         """Headers go above the first page, footers below the last."""
         self._notes = notes
         self._told: set[int] = set()
@@ -65,7 +67,9 @@ class Pages:
         for number, page in enumerate(pages, start=1):
             self._headings(page, number)
             first, last = number == 1, number == len(pages)
-            self._add("\n".join([*(above if first else ()), page, *self._below(page), *(below if last else ())]))
+            self._add(
+                "\n".join([*(above if first else ()), page, *self._below(page), *(below if last else ())])
+            )
 
     def _add(self, page: str) -> None:
         """A page without its marks; hidden text stays, and is counted."""

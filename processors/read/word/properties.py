@@ -16,7 +16,13 @@ _CHARS = 1_000  # of a title or an author; nobody reads more
 
 def properties(core: Element | None, outline: tuple[Heading, ...] = ()) -> Properties:
     """What the file says about itself."""
-    return Properties(_text(core, "title"), _text(core, "creator"), _moment(core, "created"), _moment(core, "modified"), outline)
+    return Properties(
+        _text(core, "title"),
+        _text(core, "creator"),
+        _moment(core, "created"),
+        _moment(core, "modified"),
+        outline,
+    )
 
 
 def _text(core: Element | None, name: str) -> str:

@@ -33,9 +33,13 @@ class Styles:
     """The styles of one file by id; "" is the default paragraph style."""
 
     def __init__(self, roots: Sequence[Element]) -> None:
-        self._elements = {attribute(item, "styleId"): item for root in roots for item in children(root, "style")}
+        self._elements = {
+            attribute(item, "styleId"): item for root in roots for item in children(root, "style")
+        }
         default = (key for key, item in self._elements.items() if attribute(item, "default") in {"1", "true"})
-        self._default = next((key for key in default if attribute(self._elements[key], "type") == "paragraph"), "")
+        self._default = next(
+            (key for key in default if attribute(self._elements[key], "type") == "paragraph"), ""
+        )
         self._known: dict[str, Style] = {}
 
     def of(self, name: str) -> Style:
@@ -69,10 +73,26 @@ class Styles:
         return Style(
             name=name,
             list_id=next((value(item, "numId") for item in numbered if value(item, "numId")), ""),
-            level=next((number(value(item, "ilvl"), 0) for item in numbered if child(item, "ilvl") is not None), None),
+            level=next(
+                (number(value(item, "ilvl"), 0) for item in numbered if child(item, "ilvl") is not None), None
+            ),
             outline=next((level for item in chain if (level := _outline(item)) >= 0), 0),
-            breaks=next((switched(item, "pageBreakBefore") for item in found if child(item, "pageBreakBefore") is not None), False),
-            hidden=next((switched(child(item, "rPr"), "vanish") for item in chain if child(item, "rPr", "vanish") is not None), False),
+            breaks=next(
+                (
+                    switched(item, "pageBreakBefore")
+                    for item in found
+                    if child(item, "pageBreakBefore") is not None
+                ),
+                False,
+            ),
+            hidden=next(
+                (
+                    switched(child(item, "rPr"), "vanish")
+                    for item in chain
+                    if child(item, "rPr", "vanish") is not None
+                ),
+                False,
+            ),
         )
 
 

@@ -13,7 +13,19 @@ from processors.read.word.numbering import Numbering
 from processors.read.word.package import Package
 from processors.read.word.page_breaks import heading, without_headings
 from processors.read.word.styles import Style, Styles, outline
-from processors.read.word.xml import Element, attribute, bare, by_name, child, children, number, on, switched, through, value
+from processors.read.word.xml import (
+    Element,
+    attribute,
+    bare,
+    by_name,
+    child,
+    children,
+    number,
+    on,
+    switched,
+    through,
+    value,
+)
 
 _DRAWINGS = ("chart", "chartEx", "diagramData")
 _FLOWING = frozenset({"continuous", "nextColumn"})  # sections that begin on the page at hand
@@ -32,8 +44,13 @@ class Walk:
         self.notes = Notes(package, self.story)
         self.inline = Inline(package, styles, self.notes, self.blocks)
         self._joined = ""  # text of a paragraph whose end was deleted: it runs on in the next
-        self._section_end: tuple[list[str], int] | None = None  # where the page break stands that the next section may take back
-        self._running: dict[str, dict[str, None]] = {"header": {}, "footer": {}}  # ids of those that a section shows
+        self._section_end: tuple[list[str], int] | None = (
+            None  # where the page break stands that the next section may take back
+        )
+        self._running: dict[str, dict[str, None]] = {
+            "header": {},
+            "footer": {},
+        }  # ids of those that a section shows
         self._title_page = False
         self._taken: set[str] = set()
 
@@ -64,7 +81,11 @@ class Walk:
 
     def undrawn(self) -> list[str]:
         """The words of charts and diagrams to which no drawing refers."""
-        parts = (part for part in self._package.targets(self._package.main, *_DRAWINGS) if part not in self.inline.findings.drawn)
+        parts = (
+            part
+            for part in self._package.targets(self._package.main, *_DRAWINGS)
+            if part not in self.inline.findings.drawn
+        )
         return [line for part in parts for line in drawn(self._package.xml(part))]
 
     def blocks(self, parent: Iterable[Element], lines: list[str], aside: list[str] | None = None) -> None:
@@ -147,7 +168,9 @@ class Walk:
     def _shows(self, which: str) -> bool:
         """Whether headers of this kind are printed: those of a first page, and of even pages, only where the file asks for them."""
         if which == "even":
-            return any(switched(settings, "evenAndOddHeaders") for settings in self._package.trees("settings"))
+            return any(
+                switched(settings, "evenAndOddHeaders") for settings in self._package.trees("settings")
+            )
         return which != "first" or self._title_page
 
     def _chunk(self, identity: str) -> list[str]:

@@ -31,7 +31,9 @@ class Duplicates:
         with suppress(sqlite3.Error):
             self._rows.execute("PRAGMA journal_mode = WAL")
             self._rows.execute("PRAGMA synchronous = OFF")  # it lives no longer than the run
-            self._rows.execute("CREATE TABLE IF NOT EXISTS ended (sha256 BLOB PRIMARY KEY, path BLOB, value BLOB) WITHOUT ROWID")
+            self._rows.execute(
+                "CREATE TABLE IF NOT EXISTS ended (sha256 BLOB PRIMARY KEY, path BLOB, value BLOB) WITHOUT ROWID"
+            )
 
     def close(self) -> None:
         """Let go of both files."""

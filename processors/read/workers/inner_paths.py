@@ -22,12 +22,18 @@ def paths(container: bytes, names: Iterable[str]) -> Iterator[bytes]:
     """A path for each name. No path is given twice, and none lies below another, so that files inside these have room of their own."""
     files: set[bytes] = set()
     folders: set[bytes] = set()
-    numbers: dict[tuple[bytes, ...], Iterator[bytes]] = {}  # tries go on where they stopped, however often a name comes
+    numbers: dict[
+        tuple[bytes, ...], Iterator[bytes]
+    ] = {}  # tries go on where they stopped, however often a name comes
 
     for name in names:
         parts = tuple(_parts(name))
         tries = numbers.setdefault(parts, _tries(container, parts))
-        path = next(path for path in tries if path not in files and path not in folders and files.isdisjoint(above(path)))
+        path = next(
+            path
+            for path in tries
+            if path not in files and path not in folders and files.isdisjoint(above(path))
+        )
         files.add(path)
         folders.update(above(path))
         yield path
@@ -57,5 +63,7 @@ def _parts(name: str) -> list[bytes]:
 
 def _short(part: str) -> bytes:
     """A name as bytes; of one that is too long the middle is left out, and the ending stays."""
-    data = part.encode("utf-8", "surrogateescape" if not re.search("[\ud800-\udc7f\udd00-\udfff]", part) else "replace")
+    data = part.encode(
+        "utf-8", "surrogateescape" if not re.search("[\ud800-\udc7f\udd00-\udfff]", part) else "replace"
+    )
     return data if len(data) <= _MOST_BYTES else data[: _MOST_BYTES - 20] + b"~" + data[-19:]

@@ -39,7 +39,9 @@ _starting = threading.Lock()
 class Sandbox:
     """Owns the worker processes; use it as a context manager. `prefix` stands before the names of its limits in sentences."""
 
-    def __init__(self, workers: int, memory_bytes: int, preload: tuple[str, ...] = (), prefix: str = "") -> None:
+    def __init__(
+        self, workers: int, memory_bytes: int, preload: tuple[str, ...] = (), prefix: str = ""
+    ) -> None:
         self._workers = workers
         self._prefix = prefix
         self._memory_bytes = memory_bytes
@@ -49,7 +51,9 @@ class Sandbox:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -67,19 +71,27 @@ class Sandbox:
         for attempt in range(2):
             pool = self._started()
             try:
-                return await asyncio.wrap_future(pool.schedule(_shielded, args=(function, *args), timeout=timeout_s))
+                return await asyncio.wrap_future(
+                    pool.schedule(_shielded, args=(function, *args), timeout=timeout_s)
+                )
             except BrokenProcessPool:
                 self._drop(pool)  # the pool lost an idle worker and gave up: a new one takes the task
             except TimeoutError as error:
                 message = f"Reading it took longer than {timeout_s:g} s and was stopped."
-                raise DocumentError("timeout", message, next_step=f"Raise the limit {self._prefix}timeout_s, or split the file.") from error
+                raise DocumentError(
+                    "timeout",
+                    message,
+                    next_step=f"Raise the limit {self._prefix}timeout_s, or split the file.",
+                ) from error
             except ProcessExpired as error:
                 if attempt >= forgiven or error.exitcode == _OUT_OF_MEMORY:
                     self._raise_expired(error)
             except MemoryError as error:
                 self._raise_full(error)
         limit = f"{self._prefix}memory_bytes"
-        raise DocumentError("crashed", "The worker processes cannot be started.", next_step=f"Check the memory limit {limit}.")
+        raise DocumentError(
+            "crashed", "The worker processes cannot be started.", next_step=f"Check the memory limit {limit}."
+        )
 
     def _started(self) -> ProcessPool:
         if self._pool is None:
@@ -87,21 +99,33 @@ class Sandbox:
             context.set_forkserver_preload(list(self._preload))
             with _starting, _bare_environment():
                 forkserver.ensure_running()
-            self._pool = ProcessPool(self._workers, initializer=_enter, initargs=(self._memory_bytes,), context=context)
+            self._pool = ProcessPool(
+                self._workers, initializer=_enter, initargs=(self._memory_bytes,), context=context
+            )
         return self._pool
 
     def _raise_expired(self, error: ProcessExpired) -> NoReturn:
         if error.exitcode == _OUT_OF_MEMORY:
             self._raise_full(error)
         limit = f"{self._prefix}memory_bytes"
-        name = signal.Signals(-error.exitcode).name if -error.exitcode in set(signal.Signals) else f"exit code {error.exitcode}"
+        name = (
+            signal.Signals(-error.exitcode).name
+            if -error.exitcode in set(signal.Signals)
+            else f"exit code {error.exitcode}"
+        )
         message = f"The parser died on it ({name}), for lack of memory or by a fault the file provokes."
-        raise DocumentError("crashed", message, next_step=f"Open it in a viewer and save it again, or raise the limit {limit}.") from error
+        raise DocumentError(
+            "crashed",
+            message,
+            next_step=f"Open it in a viewer and save it again, or raise the limit {limit}.",
+        ) from error
 
     def _raise_full(self, error: Exception) -> NoReturn:
         limit = f"{self._prefix}memory_bytes"
         message = f"Reading it needs more memory than the limit {limit} of {self._memory_bytes:,}."
-        raise DocumentError("memory", message, next_step=f"Raise the limit {limit}, or split the file.") from error
+        raise DocumentError(
+            "memory", message, next_step=f"Raise the limit {limit}, or split the file."
+        ) from error
 
     def _drop(self, pool: ProcessPool) -> None:
         if self._pool is pool:
@@ -116,7 +140,9 @@ def _shielded(function: Callable[..., T], *args: Any) -> T:
         raise
     except BaseException as error:
         message = f"Reading it ended in a way that nobody foresaw ({describe(error)})."
-        raise DocumentError("crashed", message, next_step="Open it in its program, save it again, and run again.") from error
+        raise DocumentError(
+            "crashed", message, next_step="Open it in its program, save it again, and run again."
+        ) from error
 
 
 def out_of_memory() -> NoReturn:

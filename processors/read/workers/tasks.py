@@ -11,14 +11,25 @@ from pathlib import Path
 
 from processors.read.discover import FoundFile, display
 from processors.read.workers.sandbox import Sandbox
-from processors.read.workers.worker import OpenedFile, ReaderTerms, Reading, SlotRange, document_of, failed, read_file, read_files
+from processors.read.workers.worker import (
+    OpenedFile,
+    ReaderTerms,
+    Reading,
+    SlotRange,
+    document_of,
+    failed,
+    read_file,
+    read_files,
+)
 from schemas.errors import DocumentError
 from schemas.pipeline import Document
 
 _SMALL_BYTES = 256_000  # several files up to this size share a task; a larger one has its own
 _TOGETHER = 16  # small files a task: 1.8 x on two workers against 1.1 x for one each with 8, and 0.03 ms less a file, measured 2026-11
 _FIRST_TRY = 1 / 3  # share of the time limit for a task of several; the rest is for trying one of them alone
-_SOFT = 1 / 3  # share of the time limit after which a task begins no further file of an archive: the next task does
+_SOFT = (
+    1 / 3
+)  # share of the time limit after which a task begins no further file of an archive: the next task does
 _LEAST_S = 1.0  # for a task, however much time was lost before
 
 
@@ -50,7 +61,9 @@ class WorkerPool:
             return [await self.read_alone(group[0])]
         limit_s = self.terms.limits.timeout_s
         try:
-            opened = await self.sandbox.run(read_files, tuple(group), self.terms, timeout_s=limit_s * _FIRST_TRY, forgiven=0)
+            opened = await self.sandbox.run(
+                read_files, tuple(group), self.terms, timeout_s=limit_s * _FIRST_TRY, forgiven=0
+            )
         except DocumentError:
             left_s = limit_s * (1 - _FIRST_TRY)
             return list(await asyncio.gather(*(self._from(0, found, left_s) for found in group)))
@@ -64,9 +77,13 @@ class WorkerPool:
         """The readings, and those of the files inside it for which the first task had no time."""
         if opened.more_from is None:
             return opened.readings
-        return opened.readings + await self._from(opened.more_from, found, self.terms.limits.timeout_s, opened.spent)
+        return opened.readings + await self._from(
+            opened.more_from, found, self.terms.limits.timeout_s, opened.spent
+        )
 
-    async def _from(self, start: int, found: FoundFile, timeout_s: float, spent: tuple[int, int] = (0, 0)) -> list[Reading]:
+    async def _from(
+        self, start: int, found: FoundFile, timeout_s: float, spent: tuple[int, int] = (0, 0)
+    ) -> list[Reading]:
         """One file and what lies in it, from a slot on. Where a task dies, what came before is read again, then the file it died on, alone.
 
         Only the time of tasks that die is counted, so that a large archive is read to its end and a hostile one is not.
@@ -80,7 +97,9 @@ class WorkerPool:
                 begun = time.monotonic()
                 stretch = SlotRange(start, stop, timeout_s * _SOFT, spent, lost)
                 try:
-                    opened = await self.sandbox.run(read_file, found, self.terms, stretch, mark.name, timeout_s=timeout_s)
+                    opened = await self.sandbox.run(
+                        read_file, found, self.terms, stretch, mark.name, timeout_s=timeout_s
+                    )
                 except DocumentError as error:
                     slot, path = _put_down(Path(mark.name))
                     if slot > start:
@@ -102,7 +121,9 @@ class WorkerPool:
     def _no_time(self) -> DocumentError:
         limit_s = self.terms.limits.timeout_s
         message = f"It was not read, since other files in its container used up the limit timeout_s of {limit_s:g} s."
-        return DocumentError("timeout", message, next_step="Raise the limit timeout_s, or take the container apart.")
+        return DocumentError(
+            "timeout", message, next_step="Raise the limit timeout_s, or take the container apart."
+        )
 
 
 def _put_down(mark: Path) -> tuple[int, bytes]:

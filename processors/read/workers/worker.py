@@ -63,7 +63,10 @@ class SlotRange:
     start: int = 0
     stop: int | None = None  # None for all
     soft_s: float = 1.0
-    spent: tuple[int, int] = (0, 0)  # files inside, and bytes by which they are larger, counted in the stretches before
+    spent: tuple[int, int] = (
+        0,
+        0,
+    )  # files inside, and bytes by which they are larger, counted in the stretches before
     lost: DocumentError | None = None  # set when nothing is to be read any more: why
 
 
@@ -98,7 +101,11 @@ def look_again(what: str, found: FoundFile, path: bytes, sha256: str, terms: Rea
     """
     data = _extracted(document_of(found), _taken(found, terms.limits), path, terms)
     if data is None or hashlib.sha256(data).hexdigest() != sha256:
-        raise DocumentError("changed", f"{display(path)} is no longer the file that was read.", next_step="Run again to read it anew.")
+        raise DocumentError(
+            "changed",
+            f"{display(path)} is no longer the file that was read.",
+            next_step="Run again to read it anew.",
+        )
     name = terms.readers.get(media_type(data, path), "")
     reader = _reader(name) if name else None
     if not isinstance(reader, LOOKS[what]):
@@ -113,7 +120,9 @@ def document_of(found: FoundFile) -> Document:
 
 def failed(document: Document, error: DocumentError) -> Document:
     """The document with the reason why it could not be read."""
-    status: Status = "skipped" if error.reason == "unsupported" else "error"  # such as a format whose extra is not installed
+    status: Status = (
+        "skipped" if error.reason == "unsupported" else "error"
+    )  # such as a format whose extra is not installed
     return replace(document, status=status, reason=error.reason, detail=str(error))
 
 
@@ -136,7 +145,9 @@ class _Tree:
         for slot, (one, file) in enumerate(_files(own.document, inner), start=1):
             if slot < stretch.start:
                 continue
-            if slot == stretch.stop or (time.monotonic() - begun > stretch.soft_s and slot > stretch.start and not stretch.lost):
+            if slot == stretch.stop or (
+                time.monotonic() - begun > stretch.soft_s and slot > stretch.start and not stretch.lost
+            ):
                 return OpenedFile(readings, slot, (self._files, self._grown_bytes))
             self._put_down(slot, one.path_bytes)
             readings += [Reading(failed(one, stretch.lost))] if stretch.lost else self._read(one, file, 1)
@@ -147,10 +158,16 @@ class _Tree:
         if file.error:
             yield Reading(failed(document, file.error))
         elif any(part.startswith(".") for part in document.path.removeprefix(document.container).split("/")):
-            yield Reading(replace(dotfile(document.path_bytes), container=document.container, size_bytes=document.size_bytes))
+            yield Reading(
+                replace(
+                    dotfile(document.path_bytes), container=document.container, size_bytes=document.size_bytes
+                )
+            )
         elif depth > self._terms.limits.max_nesting:
             bound = self._terms.limits.max_nesting
-            detail = f"It lies {depth} files deep; the limit max_nesting is {bound}. Raise it to read the file."
+            detail = (
+                f"It lies {depth} files deep; the limit max_nesting is {bound}. Raise it to read the file."
+            )
             yield Reading(replace(document, status="skipped", reason="too_deep", detail=detail))
         else:
             own, inner = self._open(document, file.data)
@@ -161,9 +178,13 @@ class _Tree:
     def _open(self, document: Document, data: bytes, known: str = "") -> tuple[Reading, Sequence[Inner]]:
         """The reading of one file, and the files inside it, unread."""
         kind = media_type(data, document.path_bytes) if data else ""
-        document = replace(document, sha256=hashlib.sha256(data).hexdigest(), media_type=kind, size_bytes=len(data))
+        document = replace(
+            document, sha256=hashlib.sha256(data).hexdigest(), media_type=kind, size_bytes=len(data)
+        )
         if not data:
-            return Reading(replace(document, status="empty", reason="zero_bytes", detail="The file has no bytes.")), ()
+            return Reading(
+                replace(document, status="empty", reason="zero_bytes", detail="The file has no bytes.")
+            ), ()
         if document.sha256 == known:
             return Reading(document, unchanged=True), ()
         if kind not in self._terms.readers:
@@ -183,7 +204,9 @@ class _Tree:
         if twin:
             return Reading(own.document if own.document.status == "error" else twin, twin=True), inner
         to_see = self._terms.ocr and any(page.image_px for page in own.pages)
-        if not to_see and own.document.reason != "bomb":  # which may be the limit of a container, and says nothing of the bytes
+        if (
+            not to_see and own.document.reason != "bomb"
+        ):  # which may be the limit of a container, and says nothing of the bytes
             known.put(own.document, holds=bool(inner))
         return own, inner
 
@@ -214,7 +237,11 @@ def _extracted(document: Document, data: bytes, path: bytes, terms: ReaderTerms)
     """The bytes of the file with this path in a file, or of the file itself; None when there is none."""
     while document.path_bytes != path:
         inner = _content(data, media_type(data, document.path_bytes), terms).inner
-        on_the_way = (pair for pair in _files(document, inner) if path == pair[0].path_bytes or path.startswith(pair[0].path_bytes + b"/"))
+        on_the_way = (
+            pair
+            for pair in _files(document, inner)
+            if path == pair[0].path_bytes or path.startswith(pair[0].path_bytes + b"/")
+        )
         found = next(on_the_way, None)
         if found is None:
             return None
@@ -225,7 +252,12 @@ def _extracted(document: Document, data: bytes, path: bytes, terms: ReaderTerms)
 def _files(container: Document, inner: Sequence[Inner]) -> Iterator[tuple[Document, Inner]]:
     """Each file inside as the document it will be."""
     for path, file in zip(paths(container.path_bytes, (file.name for file in inner)), inner, strict=True):
-        yield Document(path=display(path), path_bytes=path, size_bytes=len(file.data), container=container.path), file
+        yield (
+            Document(
+                path=display(path), path_bytes=path, size_bytes=len(file.data), container=container.path
+            ),
+            file,
+        )
 
 
 def _taken(found: FoundFile, limits: ReadLimits) -> bytes:
@@ -237,7 +269,9 @@ def _taken(found: FoundFile, limits: ReadLimits) -> bytes:
 
 
 def _content(data: bytes, kind: str, terms: ReaderTerms) -> Content:
-    content: Content = _guarded(_reader(terms.readers[kind]).read, Source(data, terms.limits, terms.passwords))
+    content: Content = _guarded(
+        _reader(terms.readers[kind]).read, Source(data, terms.limits, terms.passwords)
+    )
     return content
 
 
@@ -255,13 +289,17 @@ def _guarded(function: Any, *args: Any) -> Any:
         if _is_out_of_memory(error):
             out_of_memory()
         message = f"Its reader could make no sense of it ({describe(error)})."
-        raise DocumentError("corrupt", message, next_step="Open it in its program and save it again.") from error
+        raise DocumentError(
+            "corrupt", message, next_step="Open it in its program and save it again."
+        ) from error
 
 
 def _is_out_of_memory(error: BaseException | None) -> bool:
     """Whether an error, or one that it came from, says that there was no memory. libxml2 does so by code 2 and "unknown error"."""
     while error is not None:
-        if isinstance(error, MemoryError) or (type(error).__name__ == "XMLSyntaxError" and getattr(error, "code", 0) == _XML_NO_MEMORY):
+        if isinstance(error, MemoryError) or (
+            type(error).__name__ == "XMLSyntaxError" and getattr(error, "code", 0) == _XML_NO_MEMORY
+        ):
             return True
         error = error.__cause__ or error.__context__
     return False
@@ -271,24 +309,47 @@ def _paged(document: Document, content: Content) -> Reading:
     """The leaves as pages of a document. Without text and without a picture to look at it is empty, or only holds other files."""
     leaves = enumerate(content.leaves, start=1)
     pages = tuple(_page(document.sha256, number, leaf) for number, leaf in leaves)
-    document = replace(document, page_count=len(pages), detail=content.detail, flags=content.flags, properties=content.properties)
+    document = replace(
+        document,
+        page_count=len(pages),
+        detail=content.detail,
+        flags=content.flags,
+        properties=content.properties,
+    )
     if any(page.text.strip() or page.image_px for page in pages):
         return Reading(document, pages)
     if content.inner:
-        return Reading(replace(document, reason="container", detail=f"{len(content.inner)} file(s) in it. {content.detail}".strip()))
+        return Reading(
+            replace(
+                document,
+                reason="container",
+                detail=f"{len(content.inner)} file(s) in it. {content.detail}".strip(),
+            )
+        )
     detail = f"{len(pages)} page(s), and no text on them. {content.detail}".strip()
     return Reading(replace(document, status="empty", reason="no_text", detail=detail), pages)
 
 
 def _page(document: str, number: int, leaf: PageContent) -> Page:
     return Page(
-        document, number, leaf.text, leaf.image_px, text_from=leaf.text_from, repeated=leaf.repeated, hidden_chars=leaf.hidden_chars
+        document,
+        number,
+        leaf.text,
+        leaf.image_px,
+        text_from=leaf.text_from,
+        repeated=leaf.repeated,
+        hidden_chars=leaf.hidden_chars,
     )
 
 
 def _unsupported(document: Document) -> Document:
     if document.media_type == OLE_ENCRYPTED:
-        return failed(document, DocumentError("encrypted", "The Office file asks for a password.", next_step="Save it without one."))
+        return failed(
+            document,
+            DocumentError(
+                "encrypted", "The Office file asks for a password.", next_step="Save it without one."
+            ),
+        )
     way = "PNG or JPEG" if document.media_type.startswith("image/") else "PDF"
     detail = f"It is {NAMES.get(document.media_type, NAMES[UNKNOWN])}, which is not read. Save it as {way} to have it read."
     if document.media_type == UNKNOWN:
