@@ -7,7 +7,13 @@ READY := $(VENV)/.ready
 # Three workers for two cores, since the one with the Prefect servers mostly waits; which tests stay together says tests/conftest.py.
 TOGETHER := -n 3 --dist loadscope --no-loadscope-reorder
 
-.PHONY: demo test lint prove lock samples clean
+# Tests of functions, without servers, kills or the corpus.
+FAST := tests/test_architecture.py tests/test_doctests.py $(wildcard tests/test_schemas_*.py tests/test_pack_*.py tests/test_score_*.py) \
+  tests/test_check_records.py tests/test_check_merge.py tests/test_check_complete.py tests/test_check_ground.py tests/test_check_salvage.py \
+  tests/test_ask_budget.py tests/test_ask_expect.py tests/test_ask_prompts.py tests/test_ask_refusals.py tests/test_ask_stream.py \
+  tests/test_flows_usage.py tests/test_flows_tracked.py
+
+.PHONY: demo check test lint prove lock samples clean
 
 demo: $(READY)
 	@rm -rf out/demo
@@ -16,6 +22,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest $(TOGETHER) -m "not prove"
+
+check: lint
+	$(BIN)/pytest -n 2 $(FAST)
 
 lint: $(READY)
 	$(BIN)/ruff check .
