@@ -31,7 +31,7 @@ class RunContext:
     count: TokenCounter
     stored: StoredReplies
     hooks: Hooks
-    name: str  # as it stands in `runs`, in the ledger and in Prefect
+    name: str  # the run's id, as it stands in `runs` and in the ledger
     inbox: str  # the one of the job, as the tables name it
     out: Path
     absent: frozenset[str] = frozenset()  # documents whose file was not found, which are not asked about

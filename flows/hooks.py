@@ -21,7 +21,7 @@ OnNotice = Callable[[str], None]  # gets a sentence that a person should know wh
 
 
 def ignore(*_: object) -> None:
-    """OnNotice and say nothing."""
+    """Hear and say nothing."""
 
 
 @dataclass(slots=True)

@@ -101,7 +101,7 @@ async def run(
         if not warehouse.inboxes():
             warehouse.adopt(read.address(job.inbox))
         async with opened(
-            job, account, vocabulary, asked, warehouse, name=run_name(job, started), hooks=hooks or Hooks()
+            job, account, vocabulary, asked, warehouse, name=run_id(job, started), hooks=hooks or Hooks()
         ) as opening:
             warehouse.commit(
                 [Change(table) for table in tables_of(asked)]
@@ -257,6 +257,6 @@ async def _approved(run: RunContext, price: Estimate) -> bool:
     return not run.stop.error
 
 
-def run_name(job: Job, started: datetime) -> str:
-    """The name of a run in `runs`, in the ledger and in Prefect: when it began and six digits of what it does."""
+def run_id(job: Job, started: datetime) -> str:
+    """The id of a run in `runs` and in the ledger: when it began and six digits of what it does."""
     return f"{started:%Y%m%dT%H%M%SZ}-{hashlib.sha256(job.model_dump_json().encode()).hexdigest()[:6]}"

@@ -22,7 +22,7 @@ from schemas import tables
 from schemas.columns import Waiting
 from schemas.pipeline import Document
 
-FILES_PER_BATCH = 100  # a batch is a task in Prefect, which should last seconds and not milliseconds ...
+FILES_PER_BATCH = 100  # a batch is worked on at once and committed soon ...
 GROWTH = 50  # ... and later ones are a share of all before them: 200 task runs for 100,000 files, 315 for a million
 COMMIT_EVERY_S = 30.0
 COMMIT_EVERY_CHARS = 30_000_000  # of text that waits in memory

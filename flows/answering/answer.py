@@ -31,7 +31,7 @@ from processors.pack import windows as pack
 from schemas.pipeline import Question, Reject
 from schemas.tables import REJECTS
 
-WINDOWS_PER_BATCH = 100  # a batch is a task in Prefect: minutes of calls, not one call ...
+WINDOWS_PER_BATCH = 100  # a batch is asked at once: minutes of calls, not one call ...
 TOKENS_PER_BATCH = 4_000_000  # ... and not more text in memory than this
 CUT_SHORT = (
     "The run was stopped at once, before there was an answer. Run it again: it goes on where it stopped."

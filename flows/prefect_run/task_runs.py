@@ -1,7 +1,7 @@
 """Batches of work as Prefect task runs: one task run spans all batches that begin while it is young, and ends with the last of them.
 
 In: batches, and what is done with each. Out: their results, as `flows.batch_runner.BatchRunner` gives them. Prefect sees a label and a
-number only. A task run costs the server 20 kB and 45 ms, so it should last minutes (DESIGN.md); a run that finds nothing new has one.
+number only. A task run costs the server 20 kB and 45 ms, so it should last minutes; a run that finds nothing new has one.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ queued at once (measured: 0.7-0.9 ms a reply, against 3-12 with a commit each), 
 
 Attempts, replies and ends are only ever added to, which the file itself holds by triggers. An attempt (`sent`) has a reply, or an end
 without one; its end says what was billed: 0 when surely nothing, NULL when nobody knows. No end and no reply: never heard of again,
-or in flight now. What is counted as spent is the bill, else the reservation, in whole nano-dollars (`money`); an
+or in flight now. What is counted as spent is the bill, else the reservation, in whole nano-dollars (`nano_usd`); an
 end with a bill says which tokens it is for, where the provider told them (`usage`).
 """
 

@@ -98,7 +98,7 @@ class Provider:
     currency: str = "USD"
     batch: Mapping[str, Any] = field(
         default_factory=dict
-    )  # how batches are ordered, see `batch_calls.Rules`; empty when there are none
+    )  # how batches are ordered, see `batch.calls.Rules`; empty when there are none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)

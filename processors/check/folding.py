@@ -61,7 +61,7 @@ class FoldedText:
     """The plainest form of a text, and for each of its characters the one it came from."""
 
     def __init__(self, text: str) -> None:
-        """Levels the text; the way back is found when it is asked for."""
+        """Folds the text; the way back is found when it is asked for."""
         text = _MARKS.sub(" ", text)
         self._chunks = [text[start : start + _CHUNK] for start in range(0, len(text), _CHUNK)]
         pieces = [chunk.translate(_FORMS) for chunk in self._chunks]

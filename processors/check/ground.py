@@ -1,7 +1,7 @@
-"""A checked record and the source of its window come in; each of its values goes out, with the place where it stands in its document.
+"""A checked record and the text of its window come in; each of its values goes out, with the place where it stands in its document.
 
 The fields of a list item are looked for in their own row first: from the line of its longest text to that of the next item.
-This helper uses another, `source`, because proving a value is one thing and knowing where to look first is a second.
+What to look for stands here, and how a value is found in `window_text`.
 """
 
 from __future__ import annotations

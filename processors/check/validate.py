@@ -1,9 +1,7 @@
 """A record as the reply has it comes in; as much of it as fits the question goes out, and what is wrong with the rest.
 
-    fit(question, {"total": "9.50", "day": "soon"})
-    {"total": Decimal("9.50"), "day": None}    ["day: 'soon' is no full date; write YYYY-MM-DD, or null"]
-
-This helper uses another, `normalise`, because reading a value of one kind is one thing and fitting a whole record is a second.
+fit(question, {"total": "9.50", "day": "soon"})
+{"total": Decimal("9.50"), "day": None}    ["day: 'soon' is no full date; write YYYY-MM-DD, or null"]
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """The parts of a window come in; where a value stands in them goes out, with the grade of the proof.
 
 `exact` means the same characters. `loose` means the same after white space, line breaks, hyphens, case, accents, ligatures and
-full-width forms are levelled, a name in another order, a date or amount of equal value, the sign of a currency for its code, and where
-the text is from OCR or the value is long, the same but for misread letters (`noisy`). What is found nowhere has no hit.
-
-Imports the helpers `levels` and `noisy`, because writing a value in other ways, and misreading it, are arts of their own.
+full-width forms are folded (`folding`), a name in another order, a date or amount of equal value, the sign of a currency for its
+code, and where the text is from OCR or the value is long, the same but for misread letters (`ocr_noise`). What is found nowhere
+has no hit.
 """
 
 from __future__ import annotations

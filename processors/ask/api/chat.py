@@ -142,7 +142,7 @@ class Chat:
     async def send(self, body: Mapping[str, Any], *, silent_s: float = READ_TIMEOUT_S) -> RawReply:
         """Make one call and give the raw JSON of the reply, also of a stream, and of one that was cut after its first words.
 
-        `silent_s` is how long a stream may say nothing at first. Raises TryLater, RequestRefused and AccessRefused.
+        `silent_s` is how long a stream may say nothing at first. Raises Retryable, RequestRefused and AccessRefused.
         """
         with self._told_apart():
             reply = await self._post(body, silent_s)
@@ -170,7 +170,7 @@ class Chat:
         )  # the SDK gives the response itself when a response is asked for
 
     def _kept(self, made: stream.Assembly, headers: Mapping[str, str]) -> RawReply:
-        """What a stream brought. Raises what its error frame means, or TryLater, when there is nothing in it worth keeping."""
+        """What a stream brought. Raises what its error frame means, or Retryable, when there is nothing in it worth keeping."""
         said = self._refusal(made.status, json.dumps(made.error), headers) if made.error else None
         raw = without_key(made.raw(), self._key)
         if made.whole or made.has_text:
@@ -315,7 +315,7 @@ def _begun(error: OctavoError) -> OctavoError:
 
 
 async def _text(reply: httpx2.Response) -> str:
-    """The body of a response. Raises TryLater when it does not come whole."""
+    """The body of a response. Raises Retryable when it does not come whole."""
     try:
         await reply.aread()
     except httpx2.HTTPError as error:

@@ -1,7 +1,7 @@
 """Batches: requests in, replies in the ledger, at the price of a batch. The second way to send, for work that may take a day.
 
 `orders` keeps what was ordered, so that a run that ended at any point is taken up again instead of paid again; `file` writes and
-reads the files; `calls` makes the calls. The money goes through `budget`, in the units of `money`; `providers` says what a model
+reads the files; `calls` makes the calls. The money goes through `budget`, in the units of `nano_usd`; `providers` says what a model
 costs, `usage` what of a reply has a price, and `chat` reads replies.
 """
 

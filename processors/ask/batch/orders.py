@@ -3,7 +3,7 @@
 The order of writing is the order of a call, once more: the intent is committed before the upload, the file's id before the batch is
 made, the batch's id before anything waits for it, and replies before anything looks at them. A request in a batch is an attempt that was
 `sent`. The tables stand in the file of the `ledger`, whose words for a request are used here, opened by `database`; each step is one
-transaction. Orders change their state; attempts, replies and ends are only added to. Sums are whole nano-dollars (`money`), and
+transaction. Orders change their state; attempts, replies and ends are only added to. Sums are whole nano-dollars (`nano_usd`), and
 `usage` has a word for tokens that nobody told.
 """
 

@@ -69,7 +69,7 @@ class Balance:
 
 
 async def read_balance(get: Callable[[str], Awaitable[Any]], provider: Provider) -> float | None:
-    """The balance in the provider's currency; None when the provider does not tell. Raises ProviderUnavailable and TryLater."""
+    """The balance in the provider's currency; None when the provider does not tell. Raises ProviderUnavailable and Retryable."""
     if not provider.balance_path:
         return None
     try:

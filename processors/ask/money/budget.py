@@ -1,7 +1,7 @@
 """What may be spent: the worst case is reserved before a request leaves, and settled to the bill after.
 
 A run's own cap is kept in this process. Caps of a UTC day, a month or a project are kept in the file of `spending`, which all
-processes share; it is opened when the first call that costs something is about to leave. Sums are whole nano-dollars (`money`).
+processes share; it is opened when the first call that costs something is about to leave. Sums are whole nano-dollars (`nano_usd`).
 `waits` says that a call waits for room.
 """
 

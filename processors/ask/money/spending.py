@@ -6,8 +6,8 @@ transaction, so two processes never take the same dollar.
 
 The rule for a process that ends without settling, as by kill -9: nobody knows whether its calls in flight were billed, so their worst
 case stays counted for good, marked as lost. A batch that waits at the provider outlives its process, so that its reservation has a
-name, by which a later process settles it. Nothing is ever freed for being old. Sums are whole nano-dollars (`money`), the file is
-opened by `database`, and processes are told apart by `holders`.
+name, by which a later process settles it. Nothing is ever freed for being old. Sums are whole nano-dollars (`nano_usd`), the file is
+opened by `database`, and processes are told apart by `process_identity`.
 """
 
 from __future__ import annotations

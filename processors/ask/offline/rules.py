@@ -1,8 +1,6 @@
 """One record by rules: the JSON Schema of a record and a document's text in, a record with every property out, null where nothing is found.
 
 A field is answered by the concept that its name means, else by the label that its name is; its type decides what may stand there.
-It imports `labels`, `sheet`, `values`, `money`, `names`, `persons`, `clauses` and
-`prose`, since choosing between their rules is all it does.
 """
 
 from __future__ import annotations

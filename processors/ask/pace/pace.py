@@ -1,9 +1,10 @@
 """When a request may leave: slots in flight, requests and tokens in a sliding minute, tokens a day, and shared pauses.
 
-One Pace for one account: jobs that share it leave in turn. Nobody polls: each event (a reply, a departure, the end of a wait) lets go
-whoever may leave then. The provider charges prompt + reply budget against its tokens a minute, whatever is generated, and counts every
-attempt as a request (documentation of 2026-08-13). The books are kept by `limits`, and for all processes by `shared`; who waits
-stands in `queue`, and until when all wait in `pauses`; what a refusal says is read by `refusals`.
+One RateLimiter for one account: jobs that share it leave in turn. Nobody polls: each event (a reply, a departure, the end of a
+wait) lets go whoever may leave then. The provider charges prompt + reply budget against its tokens a minute, whatever is
+generated, and counts every attempt as a request (documentation of 2026-08-13). The books are kept by `limits`, and for all
+processes by `shared`; who waits stands in `queue`, and until when all wait in `pauses`; what a refusal says is read by
+`refusals`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ says so, and the others then keep to their share. What a killed process had in f
 
 The file also remembers the tokens of the day and the limits that were found. It holds nothing that cannot be found again, so that it is
 not synced (a kill does no harm, a power cut may), and trouble with it ends the sharing, never the run. It is opened by `database`;
-processes are told apart by `holders`; how long a minute is stands in `limits`.
+processes are told apart by `process_identity`; how long a minute is stands in `limits`.
 """
 
 from __future__ import annotations

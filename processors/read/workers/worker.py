@@ -32,7 +32,7 @@ _XML_NO_MEMORY = 2  # XML_ERR_NO_MEMORY in libxml2's xmlerror.h, read 2026-11
 class ReaderTerms:
     """On what terms files are read: limits, passwords to try, the file in this folder that reads each media type, and what is known.
 
-    `duplicates` is the file that tells what was read before, "" when each file is read; with `ocr`, pictures are not in it.
+    `twins` is the file that tells what was read before, "" when each file is read; with `ocr`, pictures are not in it.
     """
 
     limits: ReadLimits
