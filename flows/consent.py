@@ -31,6 +31,7 @@ class Estimate:
         bool  # whether the tokens of replies are those that earlier ones had, or what the schemas let expect
     )
     cost: pack.Cost
+    vanished: int = 0  # known files that are gone, and so many that a run would remove nothing and say so
     changed: int = 0  # answers that stand in the tables, and are asked for again since the question or the model is another one now
     assumed: str = ""  # which limits are assumed for the minutes, whose they are, and how to tell the account's, when they are not told
     unpriced: bool = False  # whether nobody knows what the provider charges for the model

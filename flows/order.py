@@ -142,7 +142,7 @@ async def plan(
             job, account, vocabulary, questions(job), warehouse, name="plan", hooks=Hooks(on_progress)
         ) as context:
             found = await read_inbox(context, last if last.path.exists() else None)
-            return estimate(replace(context, absent=found.absent))
+            return replace(estimate(replace(context, absent=found.absent)), vanished=found.vanished)
 
 
 @asynccontextmanager

@@ -264,6 +264,28 @@ def test_plan_says_that_another_inbox_would_be_refused(
         assert cli.main(["plan", str(tmp_path / "other"), *flags, way]) == 0
 
 
+def test_plan_says_that_files_have_vanished(inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A plan over an inbox that is empty all at once says so, as the run would; before that it says nothing of it."""
+    flags = [str(inbox), "--out", str(inbox.parent / "out"), "--extract", "letter", "--offline"]
+    assert cli.main(["run", *flags]) == cli.main(["plan", *flags]) == 0
+    assert "Vanished" not in capsys.readouterr().out
+    for path in inbox.iterdir():
+        path.unlink()
+    assert cli.main(["plan", *flags]) == 0
+    assert re.search(
+        r"Vanished\s+\d+ known files, so many that a run removes nothing", capsys.readouterr().out
+    )
+
+
+def test_ctrl_c_while_octavo_starts_is_no_traceback() -> None:
+    """A signal in the seconds in which Python imports ends with 130 and without a word."""
+    code = "import sys; sys.modules['flows.cli'] = None; import flows.__main__ as octavo\n"
+    code += "class Interrupted:\n    def find_spec(self, name, *_):\n        if name == 'flows.cli': raise KeyboardInterrupt\n"
+    code += "del sys.modules['flows.cli']; sys.meta_path.insert(0, Interrupted()); sys.exit(octavo.main())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 @pytest.mark.usefixtures("corpus")
 async def test_plan_is_near_the_bill(inbox: Path, vocabulary: bytes) -> None:
     """The prompt tokens that `octavo plan` counts are within 2 % of what the provider bills."""

@@ -77,16 +77,15 @@ def estimate(found: Estimate, account: Account) -> None:
         if found.exact
         else "estimated; `octavo doctor` says how to count exactly"
     )
+    shown_if = {"Vanished": found.vanished, "Changed": found.changed}
     for name, value in (
         ("Model", f"{account.model.id} at {account.base_url}"),
         ("Files", f"{found.files:,} with {found.pages:,} pages"),
         ("To ask", f"{found.tokens:,} tokens in {found.windows:,} windows ({counted})"),
         ("Windows", f"{found.windows:,}: {found.reason}"),
         ("Known", f"{found.stored:,} replies in the ledger, free"),
-        (
-            "Changed",
-            f"{found.changed:,} answers are of another question or model than now, and are asked for again",
-        ),
+        ("Vanished", f"{found.vanished:,} known files, so many that a run removes nothing and says so"),
+        ("Changed", f"{found.changed:,} answers, of another question or model than now: asked for again"),
         ("Calls", f"{found.cost.requests:,}"),
         (
             "Tokens",
@@ -97,7 +96,7 @@ def estimate(found: Estimate, account: Account) -> None:
         ("Time", consent.time(found)),
         ("Not in it", "what has to be asked again: answers that are not accepted, rows that a list left out"),
     ):
-        if found.changed or name != "Changed":
+        if shown_if.get(name, True):
             grid.add_row(f"[bold]{name}[/]", escape(value))
     out.print(grid)
 
