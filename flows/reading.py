@@ -244,7 +244,9 @@ class _StagedPages:
         gone = {
             key: row
             for key, row in unmet.items()
-            if row.status != "skipped" and (row.document not in self.met or not row.document)
+            if row.status != "skipped"
+            and (row.document not in self.met or not row.document)
+            and not self._has_moved(*key)
         }
         files = sum(not row.container for row in gone.values())
         if not accepted and files and (files == self.found.known or files > MOST_VANISHED * self.found.known):
@@ -257,10 +259,14 @@ class _StagedPages:
         self._documents.put(
             [tables.document_row(document, self.reader, self.inbox) for document in passed_over]
         )
-        moved = sum(inbox == self.replaced.inbox and path in self.moved for path, inbox in unmet)
+        moved = sum(self._has_moved(*key) for key in unmet)
         self.found.removed += len(unmet) - moved + len(passed_over)
         await self.commit()
         self.found.tables_changed |= await asyncio.to_thread(self.warehouse.delete_paths, unmet.keys())
+
+    def _has_moved(self, path: str, inbox: str) -> bool:
+        """Whether a path of the inbox whose place this one has taken is here too, with the same content or another."""
+        return inbox == self.replaced.inbox and path in self.moved
 
     def _left_a_file(self, path: str, inbox: str) -> bool:
         """Whether a path that is gone was inside a file of this inbox that is there."""

@@ -105,6 +105,20 @@ async def test_what_another_model_left_open_is_of_no_concern_for_this_one(kimi: 
     assert Warehouse(Path(job.out)).rows("rejects") == []
 
 
+async def test_a_moved_inbox_takes_no_answer_before_its_successor(kimi: Running, inbox: Path) -> None:
+    """A folder that moved with a changed file in it keeps the old answer, `former`, until the new one is there."""
+    await run(kimi, job_of(kimi, inbox))
+    moved = inbox.rename(inbox.parent / "moved")
+    text = "Parcel slip 9\nsender: Sender Number 9 Ltd\n"
+    (moved / "slip0.txt").write_text(text, encoding="utf-8")
+    job = job_of(kimi, moved, replace_inbox=True)
+    stopped = await run(kimi, job.model_copy(update={"budget_usd": 0.000001}))
+    assert (stopped.exit_code, stopped.rows, stopped.removed) == (3, {"parcel": 3}, 0)
+    assert former(job) == {"slip0.txt": True, "slip1.txt": False, "slip2.txt": False}
+    ended = await run(kimi, job)
+    assert (ended.exit_code, ended.asked, ended.rows, ended.former) == (0, 1, {"parcel": 3}, {})
+
+
 async def test_a_moved_file_leaves_its_old_path_also_when_others_are_gone(kimi: Running, inbox: Path) -> None:
     """That many files are gone keeps those, and not the old names of files that were renamed; each answer has the name of now."""
     await run(kimi, job := job_of(kimi, inbox))

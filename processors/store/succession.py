@@ -9,6 +9,7 @@ An answer outlives the file it is about until something takes its place, so that
     changed, and answered             the answer goes in the commit that brings its successor
     path gone from `documents`        the answer goes; who commits that has a person's word for it
     file moved                        the answer gets the new path
+    inbox moved, file changed too     the answer gets the new inbox and stays, `former`
     question or model changed         the answer stays, `former`, until the document is answered anew
 """
 
@@ -36,6 +37,12 @@ _PLACED = """
     UPDATE $table SET path = first.path, inbox = first.inbox
     FROM (SELECT document, min({'path': path, 'inbox': inbox}) AS first FROM documents WHERE document IS NOT NULL GROUP BY document) AS d
     WHERE $table.document = d.document AND ($table.path, $table.inbox) <> (first.path, first.inbox) RETURNING $slot"""
+
+# Where an inbox has no path left, another has taken its place: what lies at the same path there is the file of the answer.
+_MOVED = """
+    UPDATE $table SET inbox = d.inbox
+    FROM (SELECT path, min(inbox) AS inbox FROM documents GROUP BY path HAVING count(*) = 1) AS d
+    WHERE $orphan AND $table.path = d.path AND $table.inbox NOT IN (SELECT inbox FROM documents) RETURNING $slot"""
 
 _FORMER = "UPDATE $table SET former = $former WHERE former <> $former RETURNING $slot"
 
@@ -68,6 +75,7 @@ def _settled(
 
 def _settled_answers(connection: duckdb.DuckDBPyConnection, table: str) -> Iterator[tuple[str, set[int]]]:
     yield table, _slots(connection, _PLACED, table)
+    yield table, _slots(connection, _MOVED, table)
     yield table, _deleted(connection, table, _GONE)
     yield (
         "evidence",
