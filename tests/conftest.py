@@ -7,8 +7,6 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from processors.ask.providers import catalogue
 from tests.emulator.config import Config
@@ -18,15 +16,7 @@ from tests.emulator.oracle import labelled_lines
 hypothesis.settings.register_profile("octavo", deadline=None)  # machines are noisy, and no test is timed
 hypothesis.settings.load_profile("octavo")
 
-# Files that start a Prefect server: one worker does them one after the other, since two servers starve one another on two cores.
-SERVERS = (
-    "test_flows_schedule",
-    "test_flows_prefect",
-    "test_flows_automations",
-    "test_flows_serve",
-    "test_flows_reporting",
-)
-# Files that take long, so that they are not what is left at the end.
+# Files that take long, which begin first, so that they are not what is left at the end.
 LONG = (
     "test_flows_days",
     "test_ask_kill",
@@ -41,22 +31,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 
-class TogetherByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives each worker whole files, and one of them all files that start servers."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "servers" if Path(file).stem in SERVERS else file
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Keep together what shares a server (the groups of xdist 3.8 are not heard by pytest 9.2)."""
-    return TogetherByFile(config, log)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long."""
-    rank = {name: place for place, name in enumerate((*SERVERS, *LONG))}
+    rank = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
