@@ -57,7 +57,8 @@ def start(kimi: Running, inbox: Path, environ: Mapping[str, str] = os.environ) -
 
 def assert_drained(kimi: Running, out: Path, left: int) -> None:
     """What had left when the signal came was awaited, paid and committed, and nothing left after."""
-    assert len(kimi.log.chats()) <= left + 1  # one may leave between the look and the signal
+    # Between the look and the signal each slot may turn once on a busy machine; a run that goes on asks about all.
+    assert len(kimi.log.chats()) <= left + AT_ONCE < SLIPS
     assert len(kimi.paid()) == len(kimi.log.chats()) == len(Warehouse(out).rows("parcel"))
     assert Ledger(out / "ledger.sqlite").maybe_paid() == (0, 0.0)
 
