@@ -92,7 +92,11 @@ async def _worked(
     stop = caller.stop or StopSignal()
     stop.listen()  # Prefect has taken SIGTERM for itself, to end a flow wherever it is
     refuse_idle(job, steps, asks)
-    account = settings.account(job, key=await key_in_block(job.key_secret))
+    asked = any(
+        getattr(job, kind) for kind in asks
+    )  # who only reads needs no key, whatever the job could ask
+    key = await key_in_block(job.key_secret if asked else "")
+    account = settings.account(job, key=key, key_needed=asked)
     notices, wait = Notices(str(flow_run.id)), Wait(job)
     approve = caller.approve or consent.by_job(
         job, lambda sentence: get_run_logger().info("%s", as_in_form(sentence))
