@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from flows.commands.evaluate import evaluate
-from processors.query.sql import select, write
+from octavo.flows.commands.evaluate import evaluate
+from octavo.processors.query.sql import select, write
 
 SAMPLES = Path(__file__).parent / "samples"
 QUERIES = (

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from flows import settings
-from flows.commands import flags, jobs, parsing, progress, show
-from flows.commands.signals import until_signalled
-from flows.hooks import Hooks, StopSignal
-from schemas.errors import OctavoError, ResultCut, SettingsError
+from octavo.flows import settings
+from octavo.flows.commands import flags, jobs, parsing, progress, show
+from octavo.flows.commands.signals import until_signalled
+from octavo.flows.hooks import Hooks, StopSignal
+from octavo.schemas.errors import OctavoError, ResultCut, SettingsError
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 ONLY_READS = "No question is asked: the files were only read. --extract invoice, or another schema, and --summarize ask one."
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         asks = bool(job.extract or job.summarize)
         approve = progress.approve(job, report)
         if args.prefect or os.environ.get("PREFECT_API_URL"):
-            from flows.commands.run_in_prefect import report_to_prefect
+            from octavo.flows.commands.run_in_prefect import report_to_prefect
 
             work = report_to_prefect(
                 job,
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
                 say=report.note,
             )
         else:
-            from flows import folder_queue, order
+            from octavo.flows import folder_queue, order
 
             account = settings.account(job, key_needed=asks)
             if asks and not account.model.priced:
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 
 def plan(args: argparse.Namespace) -> int:
     """Say what a run would cost, and make no call."""
-    from flows import order
+    from octavo.flows import order
 
     job = jobs.from_flags(args)
     account = settings.account(job, key_needed=False)
@@ -112,7 +112,7 @@ def plan(args: argparse.Namespace) -> int:
 
 def sql(args: argparse.Namespace) -> int:
     """Query the tables, read-only."""
-    from processors.query import sql as query
+    from octavo.processors.query import sql as query
 
     limits = query.QueryLimits() if args.max_rows is None else query.QueryLimits(rows=args.max_rows)
     table = query.select(Path(args.out), args.statement, limits)
@@ -131,7 +131,7 @@ def sql(args: argparse.Namespace) -> int:
 
 def tables(args: argparse.Namespace) -> int:
     """Show tables, what their columns mean, and how many rows they have."""
-    from processors.store.warehouse import Warehouse
+    from octavo.processors.store.warehouse import Warehouse
 
     found = Warehouse(Path(args.out)).tables()
     if not found:
@@ -146,7 +146,7 @@ def tables(args: argparse.Namespace) -> int:
 
 def batch(args: argparse.Namespace) -> int:
     """List the batches that wait at the provider, or end one of them."""
-    from flows.commands import waiting_batches
+    from octavo.flows.commands import waiting_batches
 
     if args.cancel:
         status = asyncio.run(waiting_batches.cancel(jobs.from_flags(args), args.cancel, os.environ))
@@ -158,13 +158,13 @@ def batch(args: argparse.Namespace) -> int:
 
 def ledger(args: argparse.Namespace) -> int:
     """Show what was spent by day, model, run and question, and what is maybe paid; or check all stored replies again, for nothing."""
-    from flows.commands import ledger
-    from processors.query import sql as query
+    from octavo.flows.commands import ledger
+    from octavo.processors.query import sql as query
 
     if args.action == "show":
         query.write(ledger.spent(Path(args.out)), args.format, sys.stdout.buffer)
         return 0
-    from flows import order
+    from octavo.flows import order
 
     job = ledger.replay(Path(args.out), {"extract": args.extract} if args.extract else {})
     stop = StopSignal()
@@ -179,7 +179,7 @@ def ledger(args: argparse.Namespace) -> int:
 
 def evaluate(args: argparse.Namespace) -> int:
     """Compare the answers with labels: precision, recall and F1 by field, pages of evidence, cost a page."""
-    from flows.commands import evaluate
+    from octavo.flows.commands import evaluate
 
     report = evaluate.evaluate(args.gold, Path(args.out))
     short = evaluate.shortfalls(report, args.min)
@@ -200,17 +200,17 @@ def models(args: argparse.Namespace) -> int:
     if not args.check:
         show.models(settings.catalogue(job.catalogue))
         return 0
-    from flows.commands.doctor import compare
+    from octavo.flows.commands.doctor import compare
 
     return show.findings(asyncio.run(compare(job)))
 
 
 def doctor(args: argparse.Namespace) -> int:
     """Check key, provider, tokenizer, OCR, Prefect and output folder, and say what to do; fetch the Kimi vocabulary when asked."""
-    from flows.commands.doctor import examine
+    from octavo.flows.commands.doctor import examine
 
     if args.fetch_tokenizer:
-        from flows.commands.tokenizer import fetch
+        from octavo.flows.commands.tokenizer import fetch
 
         show.note(f"The vocabulary is at {fetch(args.fetch_tokenizer)}.")
     return show.findings(asyncio.run(examine(jobs.from_flags(args))))
@@ -218,7 +218,7 @@ def doctor(args: argparse.Namespace) -> int:
 
 def serve(args: argparse.Namespace) -> int:
     """Start the Prefect UI with all deployments and a worker; Ctrl-C ends it."""
-    from flows.serving.serve import serve as start
+    from octavo.flows.serving.serve import serve as start
 
     return start(args.host, args.port)
 

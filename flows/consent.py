@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from processors.pack import windows as pack
-from schemas.errors import NotApproved
-from schemas.job import Job
+from octavo.processors.pack import windows as pack
+from octavo.schemas.errors import NotApproved
+from octavo.schemas.job import Job
 
 SMALL_USD = 0.1  # below it two digits say too little
 

@@ -1,4 +1,4 @@
-"""What a run works with. It is opened by `flows.order`, and everything that works for a run is given it."""
+"""What a run works with. It is opened by `octavo.flows.order`, and everything that works for a run is given it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flows.hooks import Hooks, StopSignal
-from flows.stored_replies import StoredReplies
-from flows.token_counter import TokenCounter
-from processors.ask.replies import Asker
-from processors.check import records as check
-from processors.read import pages as read
-from processors.store.warehouse import Warehouse
-from schemas.job import Job
-from schemas.pipeline import SUMMARY, Question
+from octavo.flows.hooks import Hooks, StopSignal
+from octavo.flows.stored_replies import StoredReplies
+from octavo.flows.token_counter import TokenCounter
+from octavo.processors.ask.replies import Asker
+from octavo.processors.check import records as check
+from octavo.processors.read import pages as read
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import SUMMARY, Question
 
 
 @dataclass(frozen=True, slots=True)

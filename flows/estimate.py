@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 
-from flows import settings
-from flows.answering import backlog, packing
-from flows.consent import Estimate
-from flows.context import RunContext
-from flows.stored_replies import WindowTask
-from processors.pack import windows as pack
-from schemas.pipeline import SUMMARY, Part, Window
-from schemas.text.printed_rows import likely_items
+from octavo.flows import settings
+from octavo.flows.answering import backlog, packing
+from octavo.flows.consent import Estimate
+from octavo.flows.context import RunContext
+from octavo.flows.stored_replies import WindowTask
+from octavo.processors.pack import windows as pack
+from octavo.schemas.pipeline import SUMMARY, Part, Window
+from octavo.schemas.text.printed_rows import likely_items
 
 LIMITS = {
     "concurrency": "calls in flight",
@@ -120,7 +120,7 @@ def _seen(size: pack.Size, window: Window) -> pack.Size:
 
 
 def _reducing(run: RunContext, size: pack.Size) -> Iterator[pack.Call]:
-    """The calls that make one summary of those of the pieces of a document, level by level, as `flows.answering.summaries` does."""
+    """The calls that make one summary of those of the pieces of a document, level by level, as `octavo.flows.answering.summaries` does."""
     question = next(question for question in run.questions if question.name == SUMMARY)
     bounds, overhead = packing.alone(run), run.asker.overhead_tokens(question, 1)
     number, _ = pack.pieces(size.tokens, bounds.alone, size.rows)

@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from flows import settings
-from flows.hooks import StopSignal
-from schemas.errors import Locked, SameJobWaits
-from schemas.job import Job
+from octavo.flows import settings
+from octavo.flows.hooks import StopSignal
+from octavo.schemas.errors import Locked, SameJobWaits
+from octavo.schemas.job import Job
 
 LOOK_EVERY_S = 2.0  # a look is an open and a flock
 SAY_EVERY_S = 60.0

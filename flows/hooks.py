@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.batch_runner import BatchRunner, run_in_process
-from flows.consent import Approve, always
-from processors.ask.replies import Traffic
-from schemas.errors import OctavoError
+from octavo.flows.batch_runner import BatchRunner, run_in_process
+from octavo.flows.consent import Approve, always
+from octavo.processors.ask.replies import Traffic
+from octavo.schemas.errors import OctavoError
 
 STAGES = {"read": "Reading files", "batch": "Waiting for batches", "ask": "Asking questions"}  # for people
 

@@ -7,10 +7,10 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.order import ingest as read_inbox
-from flows.prefect_run.flow_run import in_flow_run
-from flows.prefect_run.run_names import run_name
-from schemas.job import Job
+from octavo.flows.order import ingest as read_inbox
+from octavo.flows.prefect_run.flow_run import in_flow_run
+from octavo.flows.prefect_run.run_names import run_name
+from octavo.schemas.job import Job
 
 
 @flow(name="ingest", flow_run_name=run_name, persist_result=False)

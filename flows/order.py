@@ -20,26 +20,33 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from flows import settings
-from flows.answering import answer as answering
-from flows.answering.bulk import fill_ledger
-from flows.consent import Agreed, Estimate
-from flows.context import RunContext
-from flows.estimate import estimate
-from flows.hooks import Hooks, OnProgress, ignore
-from flows.outcome import runs
-from flows.outcome.outcome import Done, Outcome, outcome
-from flows.reading import read_inbox
-from flows.stored_replies import StoredReplies
-from flows.token_counter import TokenCounter
-from processors.ask.replies import Account, Asker
-from processors.read import pages as read
-from processors.store.warehouse import Change, Warehouse, drop_aside, hold, hold_aside, set_aside
-from schemas.compile.compiler import compile_question, compile_summary, proving
-from schemas.errors import AccessRefused, Interrupted, NotApproved, OctavoError, SettingsError, StorageError
-from schemas.job import Job
-from schemas.pipeline import Question
-from schemas.tables import tables_of
+from octavo.flows import settings
+from octavo.flows.answering import answer as answering
+from octavo.flows.answering.bulk import fill_ledger
+from octavo.flows.consent import Agreed, Estimate
+from octavo.flows.context import RunContext
+from octavo.flows.estimate import estimate
+from octavo.flows.hooks import Hooks, OnProgress, ignore
+from octavo.flows.outcome import runs
+from octavo.flows.outcome.outcome import Done, Outcome, outcome
+from octavo.flows.reading import read_inbox
+from octavo.flows.stored_replies import StoredReplies
+from octavo.flows.token_counter import TokenCounter
+from octavo.processors.ask.replies import Account, Asker
+from octavo.processors.read import pages as read
+from octavo.processors.store.warehouse import Change, Warehouse, drop_aside, hold, hold_aside, set_aside
+from octavo.schemas.compile.compiler import compile_question, compile_summary, proving
+from octavo.schemas.errors import (
+    AccessRefused,
+    Interrupted,
+    NotApproved,
+    OctavoError,
+    SettingsError,
+    StorageError,
+)
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Question
+from octavo.schemas.tables import tables_of
 
 Step = Callable[[RunContext, Done], Awaitable[Done]]
 Asks = Literal["extract", "summarize"]

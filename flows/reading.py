@@ -14,13 +14,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from flows.context import RunContext
-from flows.tally import FIRST, Failure
-from processors.read import pages as read
-from processors.store.warehouse import Change, Warehouse
-from schemas import tables
-from schemas.columns import Waiting
-from schemas.pipeline import Document
+from octavo.flows.context import RunContext
+from octavo.flows.tally import FIRST, Failure
+from octavo.processors.read import pages as read
+from octavo.processors.store.warehouse import Change, Warehouse
+from octavo.schemas import tables
+from octavo.schemas.columns import Waiting
+from octavo.schemas.pipeline import Document
 
 FILES_PER_BATCH = 100  # a batch is worked on at once and committed soon ...
 GROWTH = 50  # ... and later ones are a share of all before them: 200 task runs for 100,000 files, 315 for a million

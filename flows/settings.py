@@ -9,11 +9,11 @@ from dataclasses import fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from processors.ask.providers import AccountLimits, Catalogue, Provider, catalogue
-from processors.ask.replies import Account, Caps
-from processors.read import pages as read
-from schemas.errors import SettingsError
-from schemas.job import Job
+from octavo.processors.ask.providers import AccountLimits, Catalogue, Provider, catalogue
+from octavo.processors.ask.replies import Account, Caps
+from octavo.processors.read import pages as read
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.job import Job
 
 VOCABULARY_NAME = "tiktoken.model"  # as the model's repository has it
 PUBLIC_VOCABULARY = (

@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from processors.ask.replies import Asker
-from processors.pack import windows as pack
-from schemas.pipeline import Question, Request, Window
+from octavo.processors.ask.replies import Asker
+from octavo.processors.pack import windows as pack
+from octavo.schemas.pipeline import Question, Request, Window
 
 
 @dataclass(frozen=True, slots=True)

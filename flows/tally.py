@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.pipeline import NOT_APPLICABLE, NOTHING_FOUND, SUMMARY, Question, Record, Reject
+from octavo.schemas.pipeline import NOT_APPLICABLE, NOTHING_FOUND, SUMMARY, Question, Record, Reject
 
 FIRST = 20  # failures that are named one by one
 WAITING = "not_asked"  # the reason of rejects that are no failure: nothing was asked yet

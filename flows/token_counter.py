@@ -11,8 +11,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from processors.ask.replies import Account, Asker
-from processors.pack import windows as pack
+from octavo.processors.ask.replies import Account, Asker
+from octavo.processors.pack import windows as pack
 
 EVERY, FIRST = (
     10,

@@ -15,8 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.errors import SchemaError
-from schemas.pipeline import Field, Kind
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.pipeline import Field, Kind
 
 TEXT, WHOLE, REAL, FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 MOMENT = pa.timestamp("us", tz="UTC")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, SecretS
 from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema
 
-from schemas.job_groups import flattened, form_schema
+from octavo.schemas.job_groups import flattened, form_schema
 
 FailOn = Literal["new", "any", "never"]
 Isolation = Literal["window", "document"]

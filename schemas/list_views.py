@@ -17,9 +17,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from string import Template
 
-from schemas.columns import View
-from schemas.pipeline import Field
-from schemas.sql_names import literal, quoted
+from octavo.schemas.columns import View
+from octavo.schemas.pipeline import Field
+from octavo.schemas.sql_names import literal, quoted
 
 _ITEMS = "SELECT a.document, a.path, ${numbers}unnest($steps) AS one, generate_subscripts($steps, 1) AS n$at FROM $around AS a"
 _PROOFS = """SELECT $columns FROM (

@@ -1,12 +1,12 @@
-"""Answers as rows: a record, its evidence or a reject comes in; plain dicts for the tables of `schemas.tables` go out."""
+"""Answers as rows: a record, its evidence or a reject comes in; plain dicts for the tables of `octavo.schemas.tables` go out."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from schemas.columns import native_record
-from schemas.errors import SchemaError
-from schemas.pipeline import Question, Record, Reject
+from octavo.schemas.columns import native_record
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.pipeline import Question, Record, Reject
 
 Row = dict[str, Any]
 

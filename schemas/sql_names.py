@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from schemas.pipeline import Field
+from octavo.schemas.pipeline import Field
 
 # Words that no query can use as a bare name in one of DuckDB 1.2, 1.5 and 2.0, tried one by one (2026-11-30); other engines have more.
 _KEPT = (

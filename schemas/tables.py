@@ -1,6 +1,6 @@
 """The tables: their names, keys, typed columns and meanings, and the functions that turn nouns into their rows.
 
-In: the nouns of `schemas.pipeline`. Out: plain dicts, and strict Arrow tables. Nothing here reads or writes.
+In: the nouns of `octavo.schemas.pipeline`. Out: plain dicts, and strict Arrow tables. Nothing here reads or writes.
 
     documents --path--> pages, <question> --document--> evidence --request--> requests
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.columns import (
+from octavo.schemas.columns import (
     FLAG,
     MOMENT,
     REAL,
@@ -28,10 +28,10 @@ from schemas.columns import (
     column_of,
     refuse_twins,
 )
-from schemas.errors import SchemaError
-from schemas.list_views import list_views
-from schemas.pipeline import Document, Page, Question
-from schemas.rows import evidence_rows, record_row, reject_row
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.list_views import list_views
+from octavo.schemas.pipeline import Document, Page, Question
+from octavo.schemas.rows import evidence_rows, record_row, reject_row
 
 Row = dict[str, Any]
 

@@ -11,9 +11,9 @@ import signal
 import sys
 from pathlib import Path
 
-from processors.store.warehouse import Change, Warehouse, hold
-from schemas import tables
-from schemas.pipeline import Document, Page
+from octavo.processors.store.warehouse import Change, Warehouse, hold
+from octavo.schemas import tables
+from octavo.schemas.pipeline import Document, Page
 
 DOCUMENTS = 20
 TOUCHES = {"open", "os.rename", "os.remove", "os.mkdir", "shutil.copyfile"}  # audit events of Python

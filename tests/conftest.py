@@ -8,7 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from processors.ask.providers import catalogue
+from octavo.processors.ask.providers import catalogue
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines

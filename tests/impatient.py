@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from flows import cli
-from processors.ask import dispatch
+from octavo.flows import cli
+from octavo.processors.ask import dispatch
 
 if __name__ == "__main__":
     dispatch.RETRY_TIME_S = dispatch.UNREACHED_TIME_S = float(sys.argv.pop(1))

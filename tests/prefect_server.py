@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flows.prefect_run.processes import descendants
+from octavo.flows.prefect_run.processes import descendants
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S = 420.0  # patience, no promise: with a load of 13 on two cores it took four minutes
@@ -49,7 +49,7 @@ class Server:
 
     def octavo(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command of Octavo that reports to this server."""
-        command = [sys.executable, "-m", "flows.cli", *words]
+        command = [sys.executable, "-m", "octavo.flows.cli", *words]
         return subprocess.run(
             command, cwd=ROOT, env=self.environ, check=False, capture_output=True, text=True, timeout=400
         )
@@ -138,14 +138,14 @@ def alive(pids: list[int]) -> list[int]:
 
 @contextmanager
 def serving(
-    home: Path, log: Path, *, port: int = 0, **more: str
+    home: Path, log: Path, *, port: int = 0, cwd: Path = ROOT, **more: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """`octavo serve` until its worker is there, then until it was asked to end; whatever it started has to be gone with it."""
     port = port or free_port()
     with log.open("wb") as output:
-        command = [sys.executable, "-m", "flows.cli", "serve", "--port", str(port)]
+        command = [sys.executable, "-m", "octavo.flows.cli", "serve", "--port", str(port)]
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environ(home, **more), stdout=output, stderr=subprocess.STDOUT
+            command, cwd=cwd, env=environ(home, **more), stdout=output, stderr=subprocess.STDOUT
         )
     try:
         wait_for(

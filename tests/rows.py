@@ -6,9 +6,9 @@ from hashlib import sha256
 
 from pydantic import BaseModel
 
-from processors.store.warehouse import Change
-from schemas import tables
-from schemas.pipeline import Document, Evidence, Field, Page, Question, Record, Reject
+from octavo.processors.store.warehouse import Change
+from octavo.schemas import tables
+from octavo.schemas.pipeline import Document, Evidence, Field, Page, Question, Record, Reject
 
 AMOUNT = Field("amount", "decimal", "What it costs", scale=2)
 INVOICE_FIELDS = (

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from processors.ask.ledger import Ledger
-from processors.store.warehouse import Warehouse
+from octavo.processors.ask.ledger import Ledger
+from octavo.processors.store.warehouse import Warehouse
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running
 from tests.emulator.oracle import labelled_lines
@@ -49,7 +49,7 @@ def start(kimi: Running, inbox: Path, environ: Mapping[str, str] = os.environ) -
         "--yes",
     ]
     flags += ["--tier", "5", "--concurrency", str(AT_ONCE), "--max-documents-per-window", "1"]
-    command = [sys.executable, "-m", "flows.cli", "run", str(inbox), *flags]
+    command = [sys.executable, "-m", "octavo.flows.cli", "run", str(inbox), *flags]
     return subprocess.Popen(
         command, cwd=ROOT, env={**environ, "MOONSHOT_API_KEY": kimi.key}, stderr=subprocess.PIPE, text=True
     )

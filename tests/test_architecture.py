@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-import schemas.errors
-from processors.read.content import FormatReader
-from processors.read.pages import READERS
-from schemas.errors import OctavoError
+import octavo.schemas.errors
+from octavo.processors.read.content import FormatReader
+from octavo.processors.read.pages import READERS
+from octavo.schemas.errors import OctavoError
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("schemas", "processors", "flows")
@@ -64,12 +64,12 @@ def tree(path: Path) -> ast.Module:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Full names of what a file imports, at the top and inside functions."""
+    """Full names of what a file imports, at the top and inside functions; ours are named below `octavo`."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from (alias.name.removeprefix("octavo.") for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (f"{node.module}.{alias.name}".removeprefix("octavo.") for alias in node.names)
 
 
 def functions() -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -180,7 +180,7 @@ def test_no_empty_word_is_a_name() -> None:
 def test_readers_have_what_a_reader_has() -> None:
     """Each reader of a format has the functions of its protocol."""
     for name in set(READERS.values()):
-        assert isinstance(importlib.import_module(f"processors.read.{name}"), FormatReader), name
+        assert isinstance(importlib.import_module(f"octavo.processors.read.{name}"), FormatReader), name
 
 
 def test_imports_run_in_no_circle() -> None:
@@ -280,7 +280,7 @@ def _is_top(path: Path, node: ast.AST) -> bool:
 
 def test_errors_are_drawn() -> None:
     """The tree at the top of errors.py shows every class with its exit code and where it hangs."""
-    lines = (schemas.errors.__doc__ or "").splitlines()
+    lines = (octavo.schemas.errors.__doc__ or "").splitlines()
     drawn = {
         words[0]: (len(line) - len(line.lstrip()), words[1])
         for line in lines
@@ -288,14 +288,14 @@ def test_errors_are_drawn() -> None:
     }
     classes = [
         item
-        for item in vars(schemas.errors).values()
+        for item in vars(octavo.schemas.errors).values()
         if isinstance(item, type) and issubclass(item, OctavoError)
     ]
     assert set(drawn) == {item.__name__ for item in classes}
     for item in classes:
         indent, code = drawn[item.__name__]
         assert indent == 4 + 2 * (len(item.__mro__) - len(OctavoError.__mro__)), item
-        assert item is schemas.errors.Interrupted or int(code) == item.exit_code, item
+        assert item is octavo.schemas.errors.Interrupted or int(code) == item.exit_code, item
 
 
 def test_run_does_not_import_prefect() -> None:
@@ -313,7 +313,7 @@ def test_run_does_not_import_prefect() -> None:
         "pikepdf",
         "fastapi",
     }
-    code = f"import sys; from flows import cli, order; print(*sorted({heavy!r} & set(sys.modules)))"
+    code = f"import sys; from octavo.flows import cli, order; print(*sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
@@ -321,6 +321,6 @@ def test_run_does_not_import_prefect() -> None:
 def test_every_module_imports() -> None:
     """Each module can be imported on its own; a deployment whose entry point fails would deploy all the same."""
     for floor in FLOORS:
-        package = importlib.import_module(floor)
-        for module in pkgutil.walk_packages(package.__path__, f"{floor}."):
+        package = importlib.import_module(f"octavo.{floor}")
+        for module in pkgutil.walk_packages(package.__path__, f"octavo.{floor}."):
             assert importlib.import_module(module.name).__doc__, module.name

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from flows import order, settings
-from flows.hooks import Hooks
-from flows.outcome.outcome import Outcome
-from processors.ask import replies
-from processors.ask.api.chat import Retryable
-from processors.ask.money import balance as balances
-from processors.ask.money.balance import EVERY_S, Balance, read_balance
-from processors.ask.replies import look_up
-from schemas.errors import AccessRefused, ProviderUnavailable
-from schemas.job import Job
+from octavo.flows import order, settings
+from octavo.flows.hooks import Hooks
+from octavo.flows.outcome.outcome import Outcome
+from octavo.processors.ask import replies
+from octavo.processors.ask.api.chat import Retryable
+from octavo.processors.ask.money import balance as balances
+from octavo.processors.ask.money.balance import EVERY_S, Balance, read_balance
+from octavo.processors.ask.replies import look_up
+from octavo.schemas.errors import AccessRefused, ProviderUnavailable
+from octavo.schemas.job import Job
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines

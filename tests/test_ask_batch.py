@@ -16,21 +16,21 @@ from typing import Any
 
 import pytest
 
-from flows import cli, order, settings
-from flows.commands import waiting_batches
-from flows.hooks import Hooks, StopSignal
-from flows.outcome.outcome import Outcome
-from processors.ask.batch.batches import Batches
-from processors.ask.batch.file import line_of, results
-from processors.ask.batch.orders import pending
-from processors.ask.money.spending import Spending
-from processors.ask.replies import Account, Asker
-from processors.pack import windows as pack
-from processors.store.warehouse import Warehouse
-from schemas.compile.compiler import compile_question
-from schemas.errors import Interrupted, SettingsError
-from schemas.job import Job
-from schemas.pipeline import Page
+from octavo.flows import cli, order, settings
+from octavo.flows.commands import waiting_batches
+from octavo.flows.hooks import Hooks, StopSignal
+from octavo.flows.outcome.outcome import Outcome
+from octavo.processors.ask.batch.batches import Batches
+from octavo.processors.ask.batch.file import line_of, results
+from octavo.processors.ask.batch.orders import pending
+from octavo.processors.ask.money.spending import Spending
+from octavo.processors.ask.replies import Account, Asker
+from octavo.processors.pack import windows as pack
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.errors import Interrupted, SettingsError
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Page
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
@@ -230,7 +230,7 @@ async def test_a_batch_that_is_not_accepted_is_asked_live(kimi: Running, inbox: 
 
 async def run_watching(job: Job, account: Account, watch: Any) -> Outcome:
     """Do the job and show each status of a batch to `watch`."""
-    from processors.ask.batch.calls import BatchCalls
+    from octavo.processors.ask.batch.calls import BatchCalls
 
     plain = BatchCalls.status
 
@@ -299,7 +299,7 @@ async def test_ctrl_c_leaves_the_batch_where_it_is(kimi: Running, inbox: Path) -
         "batch",
         "--yes",
     ]
-    command = [sys.executable, "-m", "flows.cli", "run", *flags]
+    command = [sys.executable, "-m", "octavo.flows.cli", "run", *flags]
     environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key}
     started = subprocess.Popen(  # noqa: ASYNC220 - starting takes no time
         command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -394,10 +394,10 @@ async def test_a_batch_can_be_ended(kimi: Running, inbox: Path, capsys: pytest.C
 KILLED = """
 import asyncio, os, signal, sys
 from dataclasses import replace
-from flows import order, settings
-from processors.ask.api import chat
-from processors.ask.batch import calls, orders
-from schemas.job import Job
+from octavo.flows import order, settings
+from octavo.processors.ask.api import chat
+from octavo.processors.ask.batch import calls, orders
+from octavo.schemas.job import Job
 
 def then_die(owner, name):
     plain = getattr(owner, name)
@@ -466,7 +466,7 @@ async def test_a_lost_answer_to_an_order_makes_no_second_batch(
     kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the connection breaks after the provider made the batch, it is looked for before another one is made."""
-    from processors.ask.api.chat import Chat, Retryable
+    from octavo.processors.ask.api.chat import Chat, Retryable
 
     plain = Chat.post
     broken: list[str] = []

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.ask.money.budget import Budget, Caps
-from processors.ask.nano_usd import nano
-from schemas.errors import BudgetReached
+from octavo.processors.ask.money.budget import Budget, Caps
+from octavo.processors.ask.nano_usd import nano
+from octavo.schemas.errors import BudgetReached
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 1.0), st.floats(0.0, 1.0)), max_size=30), st.floats(0.5, 5.0))

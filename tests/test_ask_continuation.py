@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from flows import order, settings
-from processors.ask import continuation
-from processors.ask.api import stream
-from processors.ask.replies import Account, Asker, Caps
-from processors.check import records as check
-from processors.pack import windows as pack
-from processors.store.warehouse import Warehouse
-from schemas.compile.compiler import compile_question
-from schemas.errors import BudgetReached
-from schemas.job import Job
-from schemas.pipeline import Page, Question, Reply, Request, Window
+from octavo.flows import order, settings
+from octavo.processors.ask import continuation
+from octavo.processors.ask.api import stream
+from octavo.processors.ask.replies import Account, Asker, Caps
+from octavo.processors.check import records as check
+from octavo.processors.pack import windows as pack
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.errors import BudgetReached
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Page, Question, Reply, Request, Window
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.journal import Entry

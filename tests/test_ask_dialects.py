@@ -12,14 +12,14 @@ from typing import Any
 import httpx2
 import pytest
 
-from flows import cli, order, settings
-from processors.ask.api.stream import LONGEST_SILENCE_S, first_word_s
-from processors.ask.replies import Account, Asker, look_up
-from processors.pack import windows as pack
-from schemas.compile.compiler import compile_question
-from schemas.errors import AccessRefused, RequestRefused
-from schemas.job import Job
-from schemas.pipeline import Page, Question, Window
+from octavo.flows import cli, order, settings
+from octavo.processors.ask.api.stream import LONGEST_SILENCE_S, first_word_s
+from octavo.processors.ask.replies import Account, Asker, look_up
+from octavo.processors.pack import windows as pack
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.errors import AccessRefused, RequestRefused
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Page, Question, Window
 from tests.emulator.config import Config, Dialect, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.generation import Scripted
@@ -102,9 +102,9 @@ def question() -> Question:
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that nobody asked for are short, and a minute that is used up is over soon."""
-    monkeypatch.setattr("processors.ask.pace.limits.MINUTE_S", 1.0)
-    monkeypatch.setattr("processors.ask.dispatch.BACKOFF_S", 0.01)
-    monkeypatch.setattr("processors.ask.pace.pauses.BACKOFF_S", 0.01)
+    monkeypatch.setattr("octavo.processors.ask.pace.limits.MINUTE_S", 1.0)
+    monkeypatch.setattr("octavo.processors.ask.dispatch.BACKOFF_S", 0.01)
+    monkeypatch.setattr("octavo.processors.ask.pace.pauses.BACKOFF_S", 0.01)
 
 
 def account_of(host: Host, emulator: Running) -> Account:

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows import settings
-from processors.ask import expect
-from processors.ask.expect import LEAST, LEAST_THOUGHTS, MOST_THOUGHT, ReplyLength, Seen
-from processors.ask.fingerprint import fingerprint
-from processors.ask.replies import Asker
-from processors.pack import windows as pack
-from schemas.compile.compiler import compile_question
-from schemas.job import Job
-from schemas.pipeline import Page, Purpose, Question, Reply, Request, Usage, Window
-from schemas.text.printed_rows import item_tokens
+from octavo.flows import settings
+from octavo.processors.ask import expect
+from octavo.processors.ask.expect import LEAST, LEAST_THOUGHTS, MOST_THOUGHT, ReplyLength, Seen
+from octavo.processors.ask.fingerprint import fingerprint
+from octavo.processors.ask.replies import Asker
+from octavo.processors.pack import windows as pack
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Page, Purpose, Question, Reply, Request, Usage, Window
+from octavo.schemas.text.printed_rows import item_tokens
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines

@@ -15,12 +15,12 @@ import duckdb
 import httpx2
 import pytest
 
-from flows import settings
-from processors.ask.api.chat import Chat, Retryable
-from processors.ask.api.refusals import without_key
-from processors.ask.providers import catalogue
-from schemas.errors import SettingsError
-from schemas.job import Job
+from octavo.flows import settings
+from octavo.processors.ask.api.chat import Chat, Retryable
+from octavo.processors.ask.api.refusals import without_key
+from octavo.processors.ask.providers import catalogue
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
@@ -62,7 +62,16 @@ def run(kimi: Running, folder: Path, *flags: str) -> str:
     (folder / "inbox").mkdir()
     (folder / "inbox" / "a.txt").write_text("subject: balance\n", encoding="utf-8")
     where = ["--out", str(folder / "out"), "--base-url", kimi.base_url, "--tier", "5", "--yes", *flags]
-    command = [sys.executable, "-m", "flows.cli", "run", str(folder / "inbox"), "--extract", "letter", *where]
+    command = [
+        sys.executable,
+        "-m",
+        "octavo.flows.cli",
+        "run",
+        str(folder / "inbox"),
+        "--extract",
+        "letter",
+        *where,
+    ]
     environ = {**os.environ, "MOONSHOT_API_KEY": KEY, "OCTAVO_HOME": str(folder / "out" / "home")}
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     return f"{done.returncode}\n{done.stdout}\n{done.stderr}"

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from processors.ask.ledger import Ledger
-from processors.store.warehouse import Warehouse
+from octavo.processors.ask.ledger import Ledger
+from octavo.processors.store.warehouse import Warehouse
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.journal import Entry
@@ -67,7 +67,7 @@ def start(kimi: Running, inbox: Path, out: Path) -> subprocess.Popen[bytes]:
     command = [
         sys.executable,
         "-m",
-        "flows.cli",
+        "octavo.flows.cli",
         "run",
         str(inbox),
         "--out",

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from processors.ask import database
-from processors.ask.batch.orders import Orders
-from processors.ask.ledger import STEPS, Ledger
-from processors.ask.spend_report import statement
-from schemas.errors import StorageError
-from schemas.pipeline import Usage
+from octavo.processors.ask import database
+from octavo.processors.ask.batch.orders import Orders
+from octavo.processors.ask.ledger import STEPS, Ledger
+from octavo.processors.ask.spend_report import statement
+from octavo.schemas.errors import StorageError
+from octavo.schemas.pipeline import Usage
 
 FULL = 2  # of PRAGMA synchronous
 
@@ -253,7 +253,7 @@ KILLED = """
 import asyncio, os, signal, sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from processors.ask.ledger import Ledger
+from octavo.processors.ask.ledger import Ledger
 from tests.test_ask_ledger import pay
 async def main():
     ledger = Ledger(Path({path!r}))

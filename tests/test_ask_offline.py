@@ -16,17 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from processors.ask import prompts
-from processors.ask.offline import provider as offline
-from schemas.extraction.contract import Contract
-from schemas.extraction.invoice import Invoice
-from schemas.extraction.letter import Letter
-from schemas.extraction.paper import Paper
-from schemas.extraction.receipt import Receipt
-from schemas.extraction.resume import Resume
-from schemas.extraction.summary import Summary
-from schemas.pipeline import Part, Question, Window
-from schemas.text.values import amounts_in, currency_in, dates_in
+from octavo.processors.ask import prompts
+from octavo.processors.ask.offline import provider as offline
+from octavo.schemas.extraction.contract import Contract
+from octavo.schemas.extraction.invoice import Invoice
+from octavo.schemas.extraction.letter import Letter
+from octavo.schemas.extraction.paper import Paper
+from octavo.schemas.extraction.receipt import Receipt
+from octavo.schemas.extraction.resume import Resume
+from octavo.schemas.extraction.summary import Summary
+from octavo.schemas.pipeline import Part, Question, Window
+from octavo.schemas.text.values import amounts_in, currency_in, dates_in
 from tests.benchmarks import offline_quality
 
 CORPUS = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"

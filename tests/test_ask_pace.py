@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.ask.api.refusals import Refusal, refusal
-from processors.ask.pace.clock import Clock
-from processors.ask.pace.limits import MINUTE_S, SLACK_S, SPREAD_S, day_began, fitting, minute_in
-from processors.ask.pace.pace import RateLimiter
-from processors.ask.pace.pauses import Pauses
-from processors.ask.providers import AccountLimits, catalogue
-from schemas.errors import AccessRefused, BudgetReached, RequestRefused
+from octavo.processors.ask.api.refusals import Refusal, refusal
+from octavo.processors.ask.pace.clock import Clock
+from octavo.processors.ask.pace.limits import MINUTE_S, SLACK_S, SPREAD_S, day_began, fitting, minute_in
+from octavo.processors.ask.pace.pace import RateLimiter
+from octavo.processors.ask.pace.pauses import Pauses
+from octavo.processors.ask.providers import AccountLimits, catalogue
+from octavo.schemas.errors import AccessRefused, BudgetReached, RequestRefused
 from tests.false_time import VirtualLoop, now, run
 
 SPAN_S = MINUTE_S + SLACK_S

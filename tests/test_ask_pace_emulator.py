@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from flows import settings
-from processors.ask.api.chat import Retryable
-from processors.ask.dispatch import Dispatcher
-from processors.ask.money.budget import Budget, Caps
-from processors.ask.pace.clock import Clock
-from processors.ask.pace.pace import RateLimiter
-from processors.ask.replies import Account, Asker, statement
-from processors.pack import windows as pack
-from schemas.compile.compiler import compile_question
-from schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable
-from schemas.job import Job
-from schemas.pipeline import Page, Window
+from octavo.flows import settings
+from octavo.processors.ask.api.chat import Retryable
+from octavo.processors.ask.dispatch import Dispatcher
+from octavo.processors.ask.money.budget import Budget, Caps
+from octavo.processors.ask.pace.clock import Clock
+from octavo.processors.ask.pace.pace import RateLimiter
+from octavo.processors.ask.replies import Account, Asker, statement
+from octavo.processors.pack import windows as pack
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Page, Window
 from tests.benchmarks.pace import KINDS, Kind, measure
 from tests.emulator.config import Config, Fault
 from tests.emulator.server import Emulator
@@ -215,7 +215,7 @@ def test_the_day_is_kept_over_runs(tmp_path: Path) -> None:
 
 def test_an_overload_inside_a_stream_makes_all_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An overload that breaks a reply off after its first words is heard by all who would leave; nothing is lost or paid in vain."""
-    monkeypatch.setattr("processors.ask.api.stream.STREAM_FROM_TOKENS", 1)
+    monkeypatch.setattr("octavo.processors.ask.api.stream.STREAM_FROM_TOKENS", 1)
 
     async def broken_off() -> tuple[float, float, int]:
         config = Config(tier=1, faults=[Fault("stream_error", times=1, value=0.5)], jitter=0.0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from processors.ask.prompts import ID_DIGITS, Form, asked, short_ids
-from processors.pack import windows as pack
-from schemas.compile.compiler import compile_question
-from schemas.pipeline import Part
+from octavo.processors.ask.prompts import ID_DIGITS, Form, asked, short_ids
+from octavo.processors.pack import windows as pack
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.pipeline import Part
 
 
 def test_ids_are_numbers_of_which_none_is_likelier() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from flows import settings
-from flows.commands import show
-from processors.ask.providers import AccountLimits, Model, call_body, catalogue
-from schemas.errors import ModelRetired, SettingsError
-from schemas.job import Job
+from octavo.flows import settings
+from octavo.flows.commands import show
+from octavo.processors.ask.providers import AccountLimits, Model, call_body, catalogue
+from octavo.schemas.errors import ModelRetired, SettingsError
+from octavo.schemas.job import Job
 
 SCHEMA = {"type": "object", "properties": {}}
 ELSEWHERE = "http://10.0.0.7:8000/v1"

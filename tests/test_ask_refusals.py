@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.ask.api.chat import trouble
-from processors.ask.api.refusals import SHOWN_CHARACTERS, Refusal, refusal, refusal_in_body
-from processors.ask.providers import catalogue
-from schemas.errors import AccessRefused, RequestRefused
+from octavo.processors.ask.api.chat import trouble
+from octavo.processors.ask.api.refusals import SHOWN_CHARACTERS, Refusal, refusal, refusal_in_body
+from octavo.processors.ask.providers import catalogue
+from octavo.schemas.errors import AccessRefused, RequestRefused
 
 WHO = "Your account org-1<ak-1> request reached"
 NGINX = "<html>\r\n<head><title>{0}</title></head>\r\n<body><center><h1>{0}</h1></center><hr><center>nginx</center></body></html>"

@@ -9,13 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from flows import settings
-from processors.ask.replies import Account, Asker, look_up, statement
-from processors.pack import windows as pack
-from schemas.compile.compiler import compile_question
-from schemas.errors import AccessRefused, BudgetReached, Interrupted, ProviderUnavailable, RequestRefused
-from schemas.job import Job
-from schemas.pipeline import Page, Question, Window
+from octavo.flows import settings
+from octavo.processors.ask.replies import Account, Asker, look_up, statement
+from octavo.processors.pack import windows as pack
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.errors import (
+    AccessRefused,
+    BudgetReached,
+    Interrupted,
+    ProviderUnavailable,
+    RequestRefused,
+)
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Page, Question, Window
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
@@ -202,7 +208,7 @@ async def test_an_address_that_nobody_answers_is_a_sentence(
     kimi: Running, question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When no connection can be made within the retry time, the request ends as ProviderUnavailable and was not paid."""
-    monkeypatch.setattr("processors.ask.dispatch.RETRY_TIME_S", 0.2)
+    monkeypatch.setattr("octavo.processors.ask.dispatch.RETRY_TIME_S", 0.2)
     account = replace(account_of(kimi), base_url="http://127.0.0.1:9/v1")
     async with Asker(account, tmp_path / "ledger.sqlite", run="test", count=pack.counter(None)) as asking:
         with pytest.raises(ProviderUnavailable, match="tried"):

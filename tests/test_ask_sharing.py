@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from processors.ask.api.refusals import Refusal
-from processors.ask.pace.clock import Clock
-from processors.ask.pace.pace import RateLimiter
-from processors.ask.pace.shared import LONGEST_PAUSE_S, WAITS_S, SharedLimits, account_name
-from processors.ask.providers import AccountLimits
+from octavo.processors.ask.api.refusals import Refusal
+from octavo.processors.ask.pace.clock import Clock
+from octavo.processors.ask.pace.pace import RateLimiter
+from octavo.processors.ask.pace.shared import LONGEST_PAUSE_S, WAITS_S, SharedLimits, account_name
+from octavo.processors.ask.providers import AccountLimits
 from tests.false_time import now, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +26,7 @@ LIMITS = {"concurrency": 4, "rpm": 10, "tpm": 1_000, "tpd": 0}
 ENTER_AND_DIE = """
 import os, sys
 from pathlib import Path
-from processors.ask.pace.shared import SharedLimits
+from octavo.processors.ask.pace.shared import SharedLimits
 sharing = SharedLimits(Path(sys.argv[1]), "a")
 for _ in range(4):
     assert sharing.enter(10, {"concurrency": 4, "rpm": 10, "tpm": 1_000, "tpd": 0}, 1)[0]

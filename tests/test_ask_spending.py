@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from processors.ask.money.budget import Budget, Caps
-from processors.ask.money.spending import Spending
-from processors.ask.nano_usd import nano
-from schemas.errors import BudgetReached, StorageError
+from octavo.processors.ask.money.budget import Budget, Caps
+from octavo.processors.ask.money.spending import Spending
+from octavo.processors.ask.nano_usd import nano
+from octavo.schemas.errors import BudgetReached, StorageError
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import running
 from tests.emulator.oracle import labelled_lines
@@ -126,7 +126,7 @@ async def test_a_call_that_costs_more_than_its_worst_case_is_said(tmp_path: Path
 RESERVE_AND_DIE = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from processors.ask.money.budget import Budget, Caps
+from octavo.processors.ask.money.budget import Budget, Caps
 purse = Budget(Caps(day_usd=1, file=Path(sys.argv[1])), run="killed")
 asyncio.run(purse.reserve(0.7))
 print("reserved", flush=True)
@@ -190,14 +190,14 @@ async def test_a_file_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
 ASKING = """
 import asyncio, json, sys
 from pathlib import Path
-from flows import settings
-from flows.batch_runner import bounded
-from processors.ask import dispatch, replies
-from processors.pack import windows as pack
-from schemas.compile.compiler import compile_question
-from schemas.errors import BudgetReached, ProviderUnavailable
-from schemas.job import Job
-from schemas.pipeline import Page
+from octavo.flows import settings
+from octavo.flows.batch_runner import bounded
+from octavo.processors.ask import dispatch, replies
+from octavo.processors.pack import windows as pack
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.errors import BudgetReached, ProviderUnavailable
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Page
 
 name, base_url, home, cap_usd = sys.argv[1:]
 dispatch.BACKOFF_S = 0.05
@@ -252,7 +252,7 @@ BATCH_AND_DIE = """
 import asyncio, os, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from processors.ask.money.budget import Budget, Caps
+from octavo.processors.ask.money.budget import Budget, Caps
 
 async def main():
     purse = Budget(Caps(day_usd=1, file=Path(sys.argv[1])), now=lambda: datetime(2026, 11, 23, 12, tzinfo=UTC))

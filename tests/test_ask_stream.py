@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.ask.api import stream
-from processors.ask.api.chat import Chat, Retryable, read_completion
-from processors.ask.providers import catalogue
-from schemas.errors import AccessRefused
+from octavo.processors.ask.api import stream
+from octavo.processors.ask.api.chat import Chat, Retryable, read_completion
+from octavo.processors.ask.providers import catalogue
+from octavo.schemas.errors import AccessRefused
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.generation import Scripted

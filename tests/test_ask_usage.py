@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows import settings
-from processors.ask.api.chat import Chat, read_completion
-from processors.ask.replies import Asker
-from processors.pack import windows as pack
-from schemas.compile.compiler import compile_question
-from schemas.job import Job
-from schemas.pipeline import Page, Usage
+from octavo.flows import settings
+from octavo.processors.ask.api.chat import Chat, read_completion
+from octavo.processors.ask.replies import Asker
+from octavo.processors.pack import windows as pack
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Page, Usage
 
 TOLD = {"prompt_tokens": 100, "completion_tokens": 7}
 PLACES = st.sampled_from(

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from processors.ask.api.chat import Retryable
-from processors.ask.api.refusals import Refusal
-from processors.ask.dispatch import Dispatcher
-from processors.ask.money.budget import Budget, Caps
-from processors.ask.pace.clock import Clock
-from processors.ask.pace.limits import Permit
-from processors.ask.pace.pace import RateLimiter
-from processors.ask.pace.shared import SharedLimits
-from processors.ask.providers import AccountLimits
-from processors.ask.waits import SAY_FROM_S, whose
+from octavo.processors.ask.api.chat import Retryable
+from octavo.processors.ask.api.refusals import Refusal
+from octavo.processors.ask.dispatch import Dispatcher
+from octavo.processors.ask.money.budget import Budget, Caps
+from octavo.processors.ask.pace.clock import Clock
+from octavo.processors.ask.pace.limits import Permit
+from octavo.processors.ask.pace.pace import RateLimiter
+from octavo.processors.ask.pace.shared import SharedLimits
+from octavo.processors.ask.providers import AccountLimits
+from octavo.processors.ask.waits import SAY_FROM_S, whose
 from tests.false_time import now, run
 
 

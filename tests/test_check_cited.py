@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from processors.check.citations import cited
-from schemas.pipeline import Part
+from octavo.processors.check.citations import cited
+from octavo.schemas.pipeline import Part
 
 TEXTS = [
     "The bridge closes in June.\nIt was built 1911.",

@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.check import records as check
-from schemas.compile.compiler import compile_question
-from schemas.pipeline import Evidence, Part, Record, Request, Window
-from schemas.text.printed_rows import item_tokens, rows_in
+from octavo.processors.check import records as check
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.pipeline import Evidence, Part, Record, Request, Window
+from octavo.schemas.text.printed_rows import item_tokens, rows_in
 
 INVOICE = compile_question("invoice")
 

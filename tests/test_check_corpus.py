@@ -9,9 +9,9 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from processors.check.records import check
-from schemas.compile.compiler import compile_question
-from schemas.pipeline import Part, Record, Reject, Reply, Request, Usage, Window
+from octavo.processors.check.records import check
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.pipeline import Part, Record, Reject, Reply, Request, Usage, Window
 
 CORPUS = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"
 pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="the developer corpus is not here")

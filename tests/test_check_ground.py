@@ -12,10 +12,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from processors.check.ground import evidence, ground
-from processors.check.window_text import WindowText
-from schemas.pipeline import Evidence, Field, Kind, Part, TextFrom
-from schemas.text.values import amounts_in, dates_in
+from octavo.processors.check.ground import evidence, ground
+from octavo.processors.check.window_text import WindowText
+from octavo.schemas.pipeline import Evidence, Field, Kind, Part, TextFrom
+from octavo.schemas.text.values import amounts_in, dates_in
 
 LINE = Field(
     "lines",

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.check.merge import merge
-from processors.check.merge_lists import plain
-from processors.check.records import rated
-from schemas.pipeline import Evidence, Grade, Record
+from octavo.processors.check.merge import merge
+from octavo.processors.check.merge_lists import plain
+from octavo.processors.check.records import rated
+from octavo.schemas.pipeline import Evidence, Grade, Record
 
 
 def record(

@@ -14,11 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, create_model, field_validator
 
-from processors.check.normalise import normalise
-from processors.check.reask import subset
-from processors.check.records import agree, ask_again, check, close_rejects, rated, rephrased
-from schemas.compile.row_codec import legend
-from schemas.pipeline import Field, Part, Purpose, Question, Record, Reject, Reply, Request, Usage, Window
+from octavo.processors.check.normalise import normalise
+from octavo.processors.check.reask import subset
+from octavo.processors.check.records import agree, ask_again, check, close_rejects, rated, rephrased
+from octavo.schemas.compile.row_codec import legend
+from octavo.schemas.pipeline import (
+    Field,
+    Part,
+    Purpose,
+    Question,
+    Record,
+    Reject,
+    Reply,
+    Request,
+    Usage,
+    Window,
+)
 
 
 class Item(BaseModel):

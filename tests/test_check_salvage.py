@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.check.salvage import salvage
+from octavo.processors.check.salvage import salvage
 
 ONE, TWO = {"id": "k1", "record": {"a": "x"}}, {"id": "k2", "record": {"a": [1, {"b": "}]"}]}}
 WHOLE = json.dumps({"documents": [ONE, TWO]})

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from flows import cli
-from processors.query.sql import select
-from processors.store.warehouse import Change, hold
-from schemas import tables
+from octavo.flows import cli
+from octavo.processors.query.sql import select
+from octavo.processors.store.warehouse import Change, hold
+from octavo.schemas import tables
 from tests.test_store_versions import another_duckdb
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 WITH_EXAMPLES = sorted(
-    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    ".".join(("octavo", *path.relative_to(ROOT).with_suffix("").parts))
     for room in ("flows", "processors", "schemas")
     for path in (ROOT / room).rglob("*.py")
     if ">>> " in path.read_text(encoding="utf-8")

@@ -8,13 +8,13 @@ from unittest.mock import patch
 
 import pytest
 
-from flows import consent
-from flows.consent import Estimate
-from flows.prefect_run import approval
-from processors.ask.money.budget import Budget, Caps
-from processors.pack import windows as pack
-from schemas.errors import NotApproved
-from schemas.job import Job
+from octavo.flows import consent
+from octavo.flows.consent import Estimate
+from octavo.flows.prefect_run import approval
+from octavo.processors.ask.money.budget import Budget, Caps
+from octavo.processors.pack import windows as pack
+from octavo.schemas.errors import NotApproved
+from octavo.schemas.job import Job
 
 
 def quote(worst_usd: float) -> Estimate:

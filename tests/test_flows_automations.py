@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.deployments import DEPLOYMENTS
-from flows.prefect_run.processes import descendants
-from processors.store.warehouse import Warehouse
+from octavo.flows.deployments import DEPLOYMENTS
+from octavo.flows.prefect_run.processes import descendants
+from octavo.processors.store.warehouse import Warehouse
 from tests.emulator.fixture import Running
 from tests.prefect_server import ROOT, Server, environ, prefect_server, wait_for
 
@@ -32,7 +32,7 @@ emit_event("octavo.notice", {"prefect.resource.id": "octavo.run.x"}, payload={"m
 
 LATE = """
 import asyncio, datetime
-from flows.prefect_run import late_runs
+from octavo.flows.prefect_run import late_runs
 late_runs.PLANNED_WITHIN = datetime.timedelta(0)
 print(*asyncio.run(late_runs.of_the_server()).values(), sep="\\n")
 """
@@ -97,7 +97,7 @@ def test_the_commands_of_the_page_work(
             '"out/samples"', f'"{tmp_path / "out"}"'
         )
         script = script.replace(
-            "octavo doctor", f"{sys.executable} -m flows.cli doctor --out {tmp_path / 'out'}"
+            "octavo doctor", f"{sys.executable} -m octavo.flows.cli doctor --out {tmp_path / 'out'}"
         )
         command = ["sh", "-e", "-c", script]
         where = ROOT if "deploy" in block else tmp_path
@@ -173,7 +173,7 @@ def test_a_server_that_is_gone_is_told(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "flows.cli",
+        "octavo.flows.cli",
         "doctor",
         "--provider",
         "offline",

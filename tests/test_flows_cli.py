@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli, order, settings
-from flows.commands import jobs
-from schemas.errors import ModelRetired, SettingsError
-from schemas.job import Job
-from schemas.job_groups import GROUPS
+from octavo.flows import cli, order, settings
+from octavo.flows.commands import jobs
+from octavo.schemas.errors import ModelRetired, SettingsError
+from octavo.schemas.job import Job
+from octavo.schemas.job_groups import GROUPS
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 
@@ -279,9 +279,11 @@ def test_plan_says_that_files_have_vanished(inbox: Path, capsys: pytest.CaptureF
 
 def test_ctrl_c_while_octavo_starts_is_no_traceback() -> None:
     """A signal in the seconds in which Python imports ends with 130 and without a word."""
-    code = "import sys; sys.modules['flows.cli'] = None; import flows.__main__ as octavo\n"
-    code += "class Interrupted:\n    def find_spec(self, name, *_):\n        if name == 'flows.cli': raise KeyboardInterrupt\n"
-    code += "del sys.modules['flows.cli']; sys.meta_path.insert(0, Interrupted()); sys.exit(octavo.main())"
+    code = "import sys; sys.modules['octavo.flows.cli'] = None; import octavo.__main__ as octavo\n"
+    code += "class Interrupted:\n    def find_spec(self, name, *_):\n        if name == 'octavo.flows.cli': raise KeyboardInterrupt\n"
+    code += (
+        "del sys.modules['octavo.flows.cli']; sys.meta_path.insert(0, Interrupted()); sys.exit(octavo.main())"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "")
 
@@ -306,7 +308,11 @@ def test_nothing_is_said_after_the_run(inbox: Path, tmp_path: Path) -> None:
     """The last words of a run are where its tables lie: no library reports leaks as the process ends."""
     flags = ["run", str(inbox), "--out", str(tmp_path / "out"), "--extract", "letter", "--offline"]
     done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", *flags], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "octavo.flows.cli", *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "leak" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("Tables: ")
@@ -333,7 +339,7 @@ def test_a_result_that_is_cut_is_told_by_the_exit_code(
     inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows beyond the limit are left out with exit 5, so that no script takes a part for the whole; --max-rows N moves the limit."""
-    from processors.query import sql as query
+    from octavo.processors.query import sql as query
 
     out = str(tmp_path / "out")
     cli.main(["run", str(inbox), "--offline", "--out", out])
@@ -415,9 +421,7 @@ def test_a_folder_that_cannot_be_written(inbox: Path, tmp_path: Path) -> None:
 
 def test_a_reader_of_the_output_who_left_is_no_trouble() -> None:
     """Output that nobody reads any more, as under `head`, ends the command with exit code 0 and no words."""
-    command = (
-        f"{{ sleep 1; exec {sys.executable} -m flows.cli models; }} 2>&3 | true; exit ${{PIPESTATUS[0]}}"
-    )
+    command = f"{{ sleep 1; exec {sys.executable} -m octavo.flows.cli models; }} 2>&3 | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", f"exec 3>&2; {command}"], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
-from flows.consent import agreed
-from processors.store.warehouse import Warehouse
-from schemas.job import Job
+from octavo.flows import cli
+from octavo.flows.consent import agreed
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
@@ -127,7 +127,7 @@ def test_a_job_agrees_by_saying_so_or_how_much() -> None:
 def at_a_terminal(words: list[str], answer: str) -> tuple[int, str]:
     """A command at a real terminal, at which somebody types an answer once asked; gives the exit code and all that was shown."""
     terminal, theirs = pty.openpty()
-    command = [sys.executable, "-m", "flows.cli", *words]
+    command = [sys.executable, "-m", "octavo.flows.cli", *words]
     process = subprocess.Popen(
         command, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     )

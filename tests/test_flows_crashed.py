@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from flows.deployments import DEPLOYMENTS
-from flows.prefect_run.processes import FLOW_RUN, environments
-from processors.store.warehouse import Warehouse
+from octavo.flows.deployments import DEPLOYMENTS
+from octavo.flows.prefect_run.processes import FLOW_RUN, environments
+from octavo.processors.store.warehouse import Warehouse
 from tests.prefect_server import ROOT, Server, free_port, prefect_server, serving, wait_for
 
 pytestmark = [pytest.mark.flow, pytest.mark.prove]  # four servers that are killed: some minutes
@@ -162,7 +162,7 @@ def kill_a_run_of_the_terminal(server: Server, inbox: Path, silent: str) -> None
         "--yes",
     ]
     started = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *words],
+        [sys.executable, "-m", "octavo.flows.cli", *words],
         cwd=ROOT,
         env={**server.environ, "MOONSHOT_API_KEY": "sk-silent"},
     )

@@ -30,11 +30,11 @@ from hypothesis import Phase, given
 from hypothesis import settings as how
 from hypothesis import strategies as some
 
-from flows import order, settings
-from flows.outcome.outcome import Outcome
-from processors.store.warehouse import Warehouse
-from schemas.errors import SettingsError
-from schemas.job import Job
+from octavo.flows import order, settings
+from octavo.flows.outcome.outcome import Outcome
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.job import Job
 from tests.emulator.fixture import Running
 from tests.emulator.journal import Entry
 
@@ -263,7 +263,7 @@ class Folder:
         command = [
             sys.executable,
             "-m",
-            "flows.cli",
+            "octavo.flows.cli",
             "run",
             job.inbox,
             "--out",

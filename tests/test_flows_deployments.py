@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.deployments import DEPLOYMENTS, POOL, TAG, Deployment
-from schemas.job import Job
+from octavo.flows.deployments import DEPLOYMENTS, POOL, TAG, Deployment
+from octavo.schemas.job import Job
 
 ROOT = Path(__file__).resolve().parents[1]
 YAML = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
@@ -68,6 +68,9 @@ def test_examples_in_comments_name_jobs() -> None:
 
 def test_doors_import_no_prefect() -> None:
     """`octavo serve` and the door to reporting start at once: Prefect is imported when it is used."""
-    code = "import sys, flows.deployments, flows.commands.run_in_prefect, flows.serving.serve; print('prefect' in sys.modules)"
+    code = (
+        "import sys; from octavo.flows import deployments; from octavo.flows.commands import run_in_prefect; "
+    )
+    code += "from octavo.flows.serving import serve; print('prefect' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "False"

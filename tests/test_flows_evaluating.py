@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from flows import cli
-from flows.commands import evaluate
-from processors.store.warehouse import Warehouse
-from schemas.errors import SettingsError
+from octavo.flows import cli
+from octavo.flows.commands import evaluate
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.errors import SettingsError
 from tests.benchmarks.offline_quality import KINDS, LABELS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-import schemas.errors
-from processors.store.warehouse import Warehouse
-from schemas.errors import Interrupted, OctavoError
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas import errors
+from octavo.schemas.errors import Interrupted, OctavoError
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
@@ -37,9 +37,7 @@ def told() -> set[int]:
 def test_the_documentation_tells_every_code() -> None:
     """The table of exit codes has those of all errors, and no others."""
     classes = [
-        item
-        for item in vars(schemas.errors).values()
-        if isinstance(item, type) and issubclass(item, OctavoError)
+        item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, OctavoError)
     ]
     ours = {item.exit_code for item in classes if item is not Interrupted}
     assert told() == ours | {WELL, DEFECT, 130, 143}

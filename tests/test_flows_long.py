@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from flows import order, settings
-from flows.answering import staging
-from flows.consent import Estimate
-from flows.outcome.outcome import Outcome
-from processors.store.warehouse import Warehouse
-from schemas.job import Job
-from schemas.pipeline import Reject
+from octavo.flows import order, settings
+from octavo.flows.answering import staging
+from octavo.flows.consent import Estimate
+from octavo.flows.outcome.outcome import Outcome
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Reject
 from tests.conftest import SHARED
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
@@ -188,7 +188,7 @@ def start(kimi: Running, job: Job) -> subprocess.Popen[bytes]:
         "--max-window-tokens",
         "5000",
     ]
-    command = [sys.executable, "-m", "flows.cli", "run", *flags, "--concurrency", "1", "--yes"]
+    command = [sys.executable, "-m", "octavo.flows.cli", "run", *flags, "--concurrency", "1", "--yes"]
     environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key}
     return subprocess.Popen(
         command,

@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from flows import order, settings
-from flows.consent import Estimate
-from flows.hooks import Hooks
-from flows.outcome.outcome import Outcome
-from processors.ask import prompts
-from processors.store.warehouse import Warehouse
-from schemas.errors import SettingsError
-from schemas.job import Job
+from octavo.flows import order, settings
+from octavo.flows.consent import Estimate
+from octavo.flows.hooks import Hooks
+from octavo.flows.outcome.outcome import Outcome
+from octavo.processors.ask import prompts
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.job import Job
 from tests.emulator.fixture import Running
 from tests.emulator.oracle import labelled_lines, record_schema, schema_filler
 
@@ -410,7 +410,7 @@ def start(kimi: Running, job: Job) -> subprocess.Popen[str]:
     ]
     flags += ["--concurrency", str(job.concurrency), "--yes"]
     environ = {**os.environ, "MOONSHOT_API_KEY": kimi.key}
-    command = [sys.executable, "-m", "flows.cli", "run", *flags]
+    command = [sys.executable, "-m", "octavo.flows.cli", "run", *flags]
     return subprocess.Popen(
         command,
         cwd=ROOT,
@@ -518,7 +518,7 @@ async def test_a_scan_is_a_reason_where_nothing_can_see(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Offline and without local OCR a scan is read as a picture, gets no answer, and its row says what to install; exit code 2."""
-    monkeypatch.setattr("flows.order.read.ocr_available", lambda: False)
+    monkeypatch.setattr("octavo.flows.order.read.ocr_available", lambda: False)
     (tmp_path / "inbox").mkdir()
     shutil.copy(ROOT / "data" / "samples" / "receipt_scan.jpg", tmp_path / "inbox")
     job = Job(inbox=str(tmp_path / "inbox"), out=str(tmp_path / "out"), extract=["receipt"], offline=True)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from flows import order, settings
-from flows.outcome.outcome import Outcome
-from flows.outcome.report import report
-from processors.store.warehouse import Warehouse
-from schemas.errors import SettingsError
-from schemas.job import Job
+from octavo.flows import order, settings
+from octavo.flows.outcome.outcome import Outcome
+from octavo.flows.outcome.report import report
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.job import Job
 from tests.emulator.fixture import Running
 from tests.emulator.oracle import labelled_lines
 

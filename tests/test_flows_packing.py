@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from flows import order, settings
-from flows.answering import packing
-from flows.consent import Estimate
-from flows.hooks import Hooks
-from flows.outcome.outcome import Outcome
-from processors.pack.calibration import FIRST_FACTOR
-from processors.store.warehouse import Warehouse, hold
-from schemas.job import Job
+from octavo.flows import order, settings
+from octavo.flows.answering import packing
+from octavo.flows.consent import Estimate
+from octavo.flows.hooks import Hooks
+from octavo.flows.outcome.outcome import Outcome
+from octavo.processors.pack.calibration import FIRST_FACTOR
+from octavo.processors.store.warehouse import Warehouse, hold
+from octavo.schemas.job import Job
 from tests.conftest import SHARED
 from tests.emulator.fixture import Running
 from tests.emulator.oracle import gold

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from flows.prefect_run.processes import descendants
-from processors.store.warehouse import Warehouse, hold
-from schemas.job_groups import GROUPS
+from octavo.flows.prefect_run.processes import descendants
+from octavo.processors.store.warehouse import Warehouse, hold
+from octavo.schemas.job_groups import GROUPS
 from tests.browser import browser
 from tests.emulator.config import Config
 from tests.emulator.fixture import running
@@ -34,10 +34,10 @@ BLOCK = "octavo-key"
 
 ALONE = """
 import asyncio, json, sys
-from flows.extract import extract
-from flows.ingest import ingest
-from flows.summarize import summarize
-from schemas.job import Job
+from octavo.flows.extract import extract
+from octavo.flows.ingest import ingest
+from octavo.flows.summarize import summarize
+from octavo.schemas.job import Job
 
 async def main():
     job = Job.model_validate_json(sys.argv[1])
@@ -52,7 +52,7 @@ asyncio.run(main())
 PROBE = """
 import asyncio, sys
 from prefect import flow
-from flows.prefect_run.task_runs import in_task_runs
+from octavo.flows.prefect_run.task_runs import in_task_runs
 
 async def answer(item):
     return item.upper()
@@ -67,8 +67,8 @@ asyncio.run(probe())
 NAME = """
 import sys
 from prefect import flow
-from flows.prefect_run.run_names import run_name
-from schemas.job import Job
+from octavo.flows.prefect_run.run_names import run_name
+from octavo.schemas.job import Job
 
 @flow(name="named", flow_run_name=run_name)
 def named(job: Job) -> None:
@@ -81,7 +81,7 @@ NOTICES = """
 import asyncio, sys
 from prefect import flow
 from prefect.runtime import flow_run
-from flows.prefect_run.artifacts import Notices
+from octavo.flows.prefect_run.artifacts import Notices
 
 @flow(name="noticed")
 async def noticed():
@@ -96,9 +96,9 @@ asyncio.run(noticed())
 
 ASKED = """
 import asyncio, sys
-from flows.prefect_run import approval
-from flows.process_folder import process_folder
-from schemas.job import Job
+from octavo.flows.prefect_run import approval
+from octavo.flows.process_folder import process_folder
+from octavo.schemas.job import Job
 
 approval.ANSWER_WITHIN_S, approval.LOOK_EVERY_S = float(sys.argv[2]), 1
 asyncio.run(process_folder(Job.model_validate_json(sys.argv[1]), return_state=True))
@@ -439,7 +439,15 @@ def test_a_budget_that_runs_low_is_an_event_and_an_artifact(
         (tmp_path / "job.yaml").write_text(
             json.dumps({**job, "max_documents_per_window": 1, "budget_usd": 0.0055})
         )
-        command = [sys.executable, "-m", "flows.cli", "run", "--job", str(tmp_path / "job.yaml"), "--yes"]
+        command = [
+            sys.executable,
+            "-m",
+            "octavo.flows.cli",
+            "run",
+            "--job",
+            str(tmp_path / "job.yaml"),
+            "--yes",
+        ]
         environ = {**server.environ, "MOONSHOT_API_KEY": kimi.key}
         done = subprocess.run(
             command, cwd=ROOT, env=environ, check=False, capture_output=True, text=True, timeout=300

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from flows import cli
-from flows.commands import progress
-from flows.commands.meter import Meter
-from flows.hooks import StopSignal
-from processors.ask.replies import Traffic
+from octavo.flows import cli
+from octavo.flows.commands import progress
+from octavo.flows.commands.meter import Meter
+from octavo.flows.hooks import StopSignal
+from octavo.processors.ask.replies import Traffic
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines

@@ -11,14 +11,14 @@ from typing import Any
 import pyarrow.dataset
 import pytest
 
-from flows import order, reading, settings
-from flows.cli import parser
-from flows.commands import jobs
-from flows.outcome.outcome import Outcome
-from flows.process_folder import process_folder
-from processors.store.warehouse import Warehouse
-from schemas.errors import SettingsError
-from schemas.job import Job
+from octavo.flows import order, reading, settings
+from octavo.flows.cli import parser
+from octavo.flows.commands import jobs
+from octavo.flows.outcome.outcome import Outcome
+from octavo.flows.process_folder import process_folder
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.job import Job
 from tests.documents import hostile, make
 
 PASSWORD = "canary-sesame"

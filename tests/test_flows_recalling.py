@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from flows import order, settings
-from flows.outcome.outcome import Outcome
-from processors.ask.ledger import Ledger
-from processors.ask.replies import Asker
-from processors.store.warehouse import Warehouse
-from schemas.job import Job
+from octavo.flows import order, settings
+from octavo.flows.outcome.outcome import Outcome
+from octavo.processors.ask.ledger import Ledger
+from octavo.processors.ask.replies import Asker
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from flows import cli, order, settings
-from processors.store.warehouse import Warehouse
-from schemas.job import Job
+from octavo.flows import cli, order, settings
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines

@@ -18,7 +18,7 @@ def test_server_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "flows.cli",
+        "octavo.flows.cli",
         "run",
         str(tmp_path),
         "--out",

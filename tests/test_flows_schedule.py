@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from flows.deployments import DEPLOYMENTS
-from processors.store.warehouse import Warehouse
+from octavo.flows.deployments import DEPLOYMENTS
+from octavo.processors.store.warehouse import Warehouse
 from tests.prefect_server import ROOT, Server, prefect_server, wait_for
 
 pytestmark = pytest.mark.flow

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.prefect_run.processes import descendants, end, end_children
-from flows.serving.serve import (
+from octavo.flows.prefect_run.processes import descendants, end, end_children
+from octavo.flows.serving.serve import (
     EXAMPLE,
     ROOT,
     RUNS_S,
@@ -22,8 +22,8 @@ from flows.serving.serve import (
     prefect_home,
     refuse_taken,
 )
-from schemas.errors import SettingsError
-from schemas.job import Job
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.job import Job
 from tests.prefect_server import alive, environ, wait_for
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
@@ -46,7 +46,7 @@ def test_port_in_use_is_a_sentence(tmp_path: Path) -> None:
     """A port that is taken ends `octavo serve` with exit code 1 and says both ways out; nothing is started."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        command = [sys.executable, "-m", "flows.cli", "serve", "--port", port]
+        command = [sys.executable, "-m", "octavo.flows.cli", "serve", "--port", port]
         done = subprocess.run(
             command, cwd=ROOT, env=environ(tmp_path), check=False, capture_output=True, text=True, timeout=60
         )

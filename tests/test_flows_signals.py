@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.store.warehouse import Warehouse
+from octavo.processors.store.warehouse import Warehouse
 from tests.emulator.fixture import running
 from tests.prefect_server import wait_for
 from tests.signalled import AT_ONCE, SLIPS, assert_drained, ended_by, slips, slow, start

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from flows import order, settings
-from flows.outcome.outcome import Outcome
-from processors.store.warehouse import Warehouse
-from schemas.job import Job
+from octavo.flows import order, settings
+from octavo.flows.outcome.outcome import Outcome
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.job import Job
 from tests.emulator.fixture import Running
 
 WORDINGS = ("A parcel.", "Another parcel.")

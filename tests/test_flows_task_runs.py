@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flows.hooks import ignore
-from flows.prefect_run import artifacts, task_runs
+from octavo.flows.hooks import ignore
+from octavo.flows.prefect_run import artifacts, task_runs
 
 
 class Recorder:

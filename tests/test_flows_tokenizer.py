@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli, settings
-from flows.commands import tokenizer
-from flows.token_counter import TokenCounter
-from processors.pack import windows as pack
-from schemas.errors import SettingsError, StorageError
-from schemas.job import Job
+from octavo.flows import cli, settings
+from octavo.flows.commands import tokenizer
+from octavo.flows.token_counter import TokenCounter
+from octavo.processors.pack import windows as pack
+from octavo.schemas.errors import SettingsError, StorageError
+from octavo.schemas.job import Job
 
 
 @dataclass

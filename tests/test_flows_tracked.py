@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from flows import order
-from flows.outcome.outcome import Outcome
-from flows.prefect_run.flow_run import refuse_idle, state_of
-from flows.tally import Failure
-from schemas.errors import SettingsError
-from schemas.job import Job
-from schemas.job_groups import as_in_form
+from octavo.flows import order
+from octavo.flows.outcome.outcome import Outcome
+from octavo.flows.prefect_run.flow_run import refuse_idle, state_of
+from octavo.flows.tally import Failure
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.job import Job
+from octavo.schemas.job_groups import as_in_form
 
 
 def ended(**more: Any) -> Outcome:

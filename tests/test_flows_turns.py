@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from flows import folder_queue
-from flows.hooks import StopSignal
-from processors.store.warehouse import hold
-from schemas.errors import Interrupted, Locked, SameJobWaits
-from schemas.job import Job
+from octavo.flows import folder_queue
+from octavo.flows.hooks import StopSignal
+from octavo.processors.store.warehouse import hold
+from octavo.schemas.errors import Interrupted, Locked, SameJobWaits
+from octavo.schemas.job import Job
 from tests.prefect_server import ROOT
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from processors.store.warehouse import hold
+from octavo.processors.store.warehouse import hold
 
 with hold(Path(sys.argv[1])):
     print("held", flush=True)
@@ -139,7 +139,7 @@ def test_the_terminal_waits_when_told(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "flows.cli",
+        "octavo.flows.cli",
         "run",
         str(tmp_path / "in"),
         "--out",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
-from flows.commands import flags, parsing
-from schemas.job import Job
+from octavo.flows import cli
+from octavo.flows.commands import flags, parsing
+from octavo.schemas.job import Job
 
 ZERO_IS_NONE = [name for name, field in Job.model_fields.items() if "; 0 for " in (field.description or "")]
 

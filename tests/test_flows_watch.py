@@ -19,8 +19,8 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, StateDetails, StateType
 from prefect.client.schemas.objects import State as RunState
 
-from flows.prefect_run import liveness
-from flows.prefect_run.processes import (
+from octavo.flows.prefect_run import liveness
+from octavo.flows.prefect_run.processes import (
     FLOW_RUN,
     environments,
     flow_runs_here,
@@ -28,17 +28,15 @@ from flows.prefect_run.processes import (
     name_of,
     wait_until_gone,
 )
-from flows.serving import dead_runs
-from flows.serving.serve import worker_name
-from flows.serving.supervision import how_it_ended, kept_running
-from flows.serving.watch import SURE_AFTER, Told
+from octavo.flows.serving import dead_runs
+from octavo.flows.serving.serve import worker_name
+from octavo.flows.serving.supervision import how_it_ended, kept_running
+from octavo.flows.serving.watch import SURE_AFTER, Told
 from tests.prefect_server import ROOT
 
 RUN = "0658abce-e7f9-47b2-9585-fc8d37f666f8"
 LATER = datetime.now(UTC) + timedelta(days=1)
-LIVING = (
-    f"from flows.prefect_run import liveness; liveness.announce({RUN!r}); print('ready', flush=True); input()"
-)
+LIVING = f"from octavo.flows.prefect_run import liveness; liveness.announce({RUN!r}); print('ready', flush=True); input()"
 
 
 def living() -> subprocess.Popen[str]:
@@ -79,7 +77,8 @@ def test_a_run_lives_as_long_as_its_process() -> None:
 @pytest.mark.parametrize("started_by_worker", [True, False])
 def test_a_run_outlives_its_worker(tmp_path: Path, *, started_by_worker: bool) -> None:
     """A process that a worker started goes on when nobody reads its lines; one of a terminal ends, as `octavo run | head` should."""
-    code = "import sys; from flows.prefect_run import liveness; from rich.console import Console; liveness.outlive_worker(); input()\n"
+    code = "import sys; from octavo.flows.prefect_run import liveness; from rich.console import Console\n"
+    code += "liveness.outlive_worker(); input()\n"
     code += "for _ in range(3): Console().print('x'); Console(stderr=True).print('x')\n"
     code += f"open({str(tmp_path / 'done')!r}, 'w')"
     environ = {**os.environ, **({FLOW_RUN: RUN} if started_by_worker else {})}

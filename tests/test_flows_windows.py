@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from flows import order, settings
-from flows.outcome.outcome import Outcome
-from processors.ask import prompts
-from processors.store.warehouse import Warehouse
-from schemas.compile.compiler import compile_question
-from schemas.job import Job
-from schemas.pipeline import Part, Window
+from octavo.flows import order, settings
+from octavo.flows.outcome.outcome import Outcome
+from octavo.processors.ask import prompts
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Part, Window
 from tests.emulator.fixture import Running
 from tests.emulator.generation import Scripted
 from tests.emulator.oracle import labelled_lines, text_of

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.pack import plan
-from processors.pack import windows as pack
+from octavo.processors.pack import plan
+from octavo.processors.pack import windows as pack
 
 FRAMES = st.builds(pack.Frame, st.integers(200, 2_000), st.integers(150, 2_000), st.integers(5, 20))
 FOLDERS = st.lists(st.tuples(st.integers(1, 150), st.integers(0, 50), st.integers(1, 5)), max_size=60)

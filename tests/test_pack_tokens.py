@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.pack import tokens
-from processors.pack.calibration import FIRST_FACTOR, LEAST, RECENT, Calibration
+from octavo.processors.pack import tokens
+from octavo.processors.pack.calibration import FIRST_FACTOR, LEAST, RECENT, Calibration
 
 
 def test_exact_count_is_the_models(vocabulary: bytes) -> None:

@@ -8,8 +8,8 @@ from math import ceil, log2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.pack import windows as pack
-from schemas.pipeline import Page, Part, Window
+from octavo.processors.pack import windows as pack
+from octavo.schemas.pipeline import Page, Part, Window
 
 TEXTS = st.text(alphabet="ab \n.", max_size=400)
 FOLDERS = st.lists(st.lists(TEXTS, min_size=1, max_size=5), max_size=12)

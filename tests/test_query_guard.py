@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.query import guard
-from processors.store.warehouse import hold
+from octavo.processors.query import guard
+from octavo.processors.store.warehouse import hold
 from tests import rows
 
 GUARD = Path(guard.__file__)

@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from processors.query import sql
-from processors.store.warehouse import Change, Warehouse, hold
-from schemas import tables
-from schemas.errors import SettingsError
-from schemas.pipeline import Field
+from octavo.processors.query import sql
+from octavo.processors.store.warehouse import Change, Warehouse, hold
+from octavo.schemas import tables
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.pipeline import Field
 from tests import rows
 
 QUICK = sql.QueryLimits(time_s=120, memory_bytes=2 << 30, rows=1_000, bytes=1 << 20)

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
-from processors.read.workers.inner_paths import paths
+from octavo.processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
+from octavo.processors.read.workers.inner_paths import paths
 from tests.documents import hostile, make
 
 PDF = make.documents()["invoice.pdf"]

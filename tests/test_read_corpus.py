@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.read.pages import FoundFile, Reader, Reading, ReadLimits
+from octavo.processors.read.pages import FoundFile, Reader, Reading, ReadLimits
 
 CORPUS = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from processors.read import delimited
-from processors.read.content import ReadLimits, Source
+from octavo.processors.read import delimited
+from octavo.processors.read.content import ReadLimits, Source
 
 
 def text(data: bytes) -> str:

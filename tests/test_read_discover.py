@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.read.discover import FoundFile, display, take, walk
-from schemas.errors import DocumentError, SettingsError
-from schemas.pipeline import Document
+from octavo.processors.read.discover import FoundFile, display, take, walk
+from octavo.schemas.errors import DocumentError, SettingsError
+from octavo.schemas.pipeline import Document
 
 
 def listed(
@@ -146,7 +146,7 @@ def test_a_file_that_is_written_to_is_refused(tmp_path: Path, monkeypatch: pytes
                 file.write("more")
         return real(descriptor)
 
-    monkeypatch.setattr("processors.read.discover.os.fstat", grown)
+    monkeypatch.setattr("octavo.processors.read.discover.os.fstat", grown)
     with pytest.raises(DocumentError) as caught:
         take(FoundFile(os.fsencode(tmp_path), b"a.txt", 3), 1000)
     assert caught.value.reason == "changed"

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from processors.read import html, image, mail, text
-from processors.read.content import PageContent, ReadLimits, Source, clean
-from processors.read.kinds import DOCX, media_type
-from schemas.errors import DocumentError
+from octavo.processors.read import html, image, mail, text
+from octavo.processors.read.content import PageContent, ReadLimits, Source, clean
+from octavo.processors.read.kinds import DOCX, media_type
+from octavo.schemas.errors import DocumentError
 from tests.documents import hostile, make
 
 DOCUMENTS = make.documents()

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.read.pdf.furniture import EDGE_LINES, LARGEST_SHARE, repeated
+from octavo.processors.read.pdf.furniture import EDGE_LINES, LARGEST_SHARE, repeated
 
 BODY = "Some {0} words of this page alone, enough of them that a header is a small part of it.\nAnd a second line on {0}, as long."
 

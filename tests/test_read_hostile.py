@@ -15,9 +15,9 @@ import pikepdf
 import pytest
 from pptx import Presentation
 
-from processors.read.pages import READERS, FoundFile, Reader, Reading, ReadLimits, discover
-from processors.read.workers.worker import ReaderTerms, SlotRange, read_file
-from schemas.pipeline import Document
+from octavo.processors.read.pages import READERS, FoundFile, Reader, Reading, ReadLimits, discover
+from octavo.processors.read.workers.worker import ReaderTerms, SlotRange, read_file
+from octavo.schemas.pipeline import Document
 from tests.documents import hostile, make
 
 KILLED = frozenset({"error crashed", "error memory", "error timeout"})  # which of them depends on the machine

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from processors.read import html
-from processors.read.content import Content, ReadLimits, Source
+from octavo.processors.read import html
+from octavo.processors.read.content import Content, ReadLimits, Source
 
 
 def read(markup: str, encoding: str = "utf-8") -> Content:

@@ -7,10 +7,10 @@ import io
 import pytest
 from PIL import Image
 
-from processors.read import image
-from processors.read.content import PageContent, ReadLimits, Source
-from processors.read.kinds import media_type
-from schemas.errors import DocumentError
+from octavo.processors.read import image
+from octavo.processors.read.content import PageContent, ReadLimits, Source
+from octavo.processors.read.kinds import media_type
+from octavo.schemas.errors import DocumentError
 from tests.documents import make
 
 

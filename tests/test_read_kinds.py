@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.read import kinds
-from processors.read.kinds import media_type, wide
-from processors.read.ole import MAGIC, Compound
+from octavo.processors.read import kinds
+from octavo.processors.read.kinds import media_type, wide
+from octavo.processors.read.ole import MAGIC, Compound
 from tests.documents import make
 
 OPEN = "application/vnd.oasis.opendocument."

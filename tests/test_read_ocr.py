@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from processors.read import ocr
-from processors.read.ocr import Box, available, lines
-from processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
+from octavo.processors.read import ocr
+from octavo.processors.read.ocr import Box, available, lines
+from octavo.processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
 from tests.documents import make
 
 needs_engine = pytest.mark.skipif(not available(), reason="the extra `ocr` is not installed")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from processors.read import office
-from processors.read.content import Content, Inner, ReadLimits, Source
-from processors.read.pages import FoundFile, Reader, discover
-from schemas.errors import DocumentError
+from octavo.processors.read import office
+from octavo.processors.read.content import Content, Inner, ReadLimits, Source
+from octavo.processors.read.pages import FoundFile, Reader, discover
+from octavo.schemas.errors import DocumentError
 from tests.documents import make
 
 needs_extra = pytest.mark.skipif(find_spec("kreuzberg") is None, reason="the extra `office` is not installed")
@@ -224,8 +224,8 @@ def test_what_needs_an_extra_is_skipped_and_not_an_error(tmp_path: Path) -> None
     """In a worker without the extra the row is skipped as unsupported, and keeps its type."""
     (tmp_path / "a.rtf").write_bytes(RTF)
     script = (
-        "import asyncio, pathlib, sys\nfrom processors.read import office, pages\n"
-        "from processors.read.workers import worker\noffice.find_spec = lambda _: None\n"
+        "import asyncio, pathlib, sys\nfrom octavo.processors.read import office, pages\n"
+        "from octavo.processors.read.workers import worker\noffice.find_spec = lambda _: None\n"
         f"found = pages.FoundFile({os.fsencode(tmp_path)!r}, b'a.rtf', {len(RTF)})\n"
         "(opened,) = worker.read_files([found], worker.ReaderTerms(pages.ReadLimits(), (), pages.READERS))\n"
         "document = opened.readings[0].document\nprint(document.status, document.reason, document.media_type)\n"

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from processors.read import opendocument
-from processors.read.content import Content, PageContent, ReadLimits, Source
-from schemas.errors import DocumentError
+from octavo.processors.read import opendocument
+from octavo.processors.read.content import Content, PageContent, ReadLimits, Source
+from octavo.schemas.errors import DocumentError
 from tests.documents.make import opendocument as made
 from tests.documents.make import zipped
 

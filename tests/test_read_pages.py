@@ -16,9 +16,9 @@ import pytest
 from PIL import Image, ImageStat
 from reportlab.pdfgen.canvas import Canvas
 
-from processors.read.pages import READERS, FoundFile, Reader, Reading, ReadLimits, discover
-from schemas.errors import DocumentError
-from schemas.pipeline import Document, Page
+from octavo.processors.read.pages import READERS, FoundFile, Reader, Reading, ReadLimits, discover
+from octavo.schemas.errors import DocumentError
+from octavo.schemas.pipeline import Document, Page
 from tests.documents import hostile, make
 
 DOCUMENTS = Path(__file__).parent / "documents"
@@ -303,7 +303,7 @@ def test_trouble_beside_the_files_is_a_row(tmp_path: Path, monkeypatch: pytest.M
 def test_parent_imports_no_document_library() -> None:
     """Importing the room is light: the heavy libraries come in the workers only."""
     script = (
-        "import sys, processors.read.pages\n"
+        "import sys, octavo.processors.read.pages\n"
         "heavy = {'pypdfium2', 'pypdf', 'pikepdf', 'docx', 'pptx', 'python_calamine', 'kreuzberg', 'lxml', 'PIL', 'selectolax'}\n"
         "heavy |= {'rapidocr', 'onnxruntime', 'cv2', 'numpy'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"

@@ -8,9 +8,9 @@ import pikepdf
 import pytest
 from PIL import Image
 
-from processors.read.content import PageContent, ReadLimits, Source
-from processors.read.pdf.pages import read, render
-from schemas.errors import DocumentError
+from octavo.processors.read.content import PageContent, ReadLimits, Source
+from octavo.processors.read.pdf.pages import read, render
+from octavo.schemas.errors import DocumentError
 from tests.documents import hostile, make
 
 DOCUMENTS = make.documents()

@@ -12,9 +12,9 @@ from reportlab.lib.pagesizes import A4
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
-from processors.read.content import ReadLimits, Source
-from processors.read.pages import FoundFile, Reader
-from processors.read.pdf.pages import boxes, read
+from octavo.processors.read.content import ReadLimits, Source
+from octavo.processors.read.pages import FoundFile, Reader
+from octavo.processors.read.pdf.pages import boxes, read
 from tests.documents import hostile, make
 
 LINES = ["Offer of the year", "The com-", "pile time is long", "Total 1,234.50 EUR"]

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
-from processors.read.content import Inner, ReadLimits, Source
-from processors.read.pages import FoundFile, Reader, discover
-from processors.read.pdf.extras import date
-from processors.read.pdf.pages import read
-from schemas.errors import DocumentError
-from schemas.pipeline import Document, Heading
+from octavo.processors.read.content import Inner, ReadLimits, Source
+from octavo.processors.read.pages import FoundFile, Reader, discover
+from octavo.processors.read.pdf.extras import date
+from octavo.processors.read.pdf.pages import read
+from octavo.schemas.errors import DocumentError
+from octavo.schemas.pipeline import Document, Heading
 from tests.documents import make
 
 PLAIN = make.documents()["invoice.pdf"]

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
-from processors.read.content import ReadLimits, Source
-from processors.read.pdf.chars import Word
-from processors.read.pdf.layout import BAR, joined, looks_tabular, pieces
-from processors.read.pdf.pages import read
+from octavo.processors.read.content import ReadLimits, Source
+from octavo.processors.read.pdf.chars import Word
+from octavo.processors.read.pdf.layout import BAR, joined, looks_tabular, pieces
+from octavo.processors.read.pdf.pages import read
 from tests.documents import make
 
 TABLE = [

@@ -15,12 +15,12 @@ import pytest
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
-from flows import order, settings
-from processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
-from processors.store.warehouse import Warehouse
-from schemas.errors import DocumentError, SettingsError
-from schemas.job import Job
-from schemas.pipeline import Document
+from octavo.flows import order, settings
+from octavo.processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.errors import DocumentError, SettingsError
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Document
 from tests.documents import make
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -161,7 +161,7 @@ def test_what_is_missing_is_named() -> None:
     script = (
         "import sys\n"
         "sys.modules['s3fs'] = None\n"
-        "from processors.read.pages import ReadLimits, discover\n"
+        "from octavo.processors.read.pages import ReadLimits, discover\n"
         "try:\n"
         "    list(discover('s3://papers', ReadLimits()))\n"
         "except Exception as error:\n"

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from processors.read.workers.sandbox import Sandbox, out_of_memory
-from schemas.errors import DocumentError
+from octavo.processors.read.workers.sandbox import Sandbox, out_of_memory
+from octavo.schemas.errors import DocumentError
 
 CANARIES = (
     "CANARY_API_KEY",
@@ -116,7 +116,7 @@ def test_kernel_keeps_no_key() -> None:
     """A program that starts its first sandbox with a key set has no worker whose /proc/PID/environ shows it."""
     script = (
         "import asyncio, pathlib\n"
-        "from processors.read.workers.sandbox import Sandbox\n"
+        "from octavo.processors.read.workers.sandbox import Sandbox\n"
         "with Sandbox(1, 1 << 30) as box:\n"
         "    environ = asyncio.run(box.run(pathlib.Path.read_bytes, pathlib.Path('/proc/self/environ'), timeout_s=30))\n"
         "assert b'PATH=' in environ and b'sk-canary' not in environ, environ\n"
@@ -130,7 +130,7 @@ def test_workers_do_not_import_the_program(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(
         "import asyncio, os, pathlib\n"
         "pathlib.Path('starts').open('a').write('x')\n"
-        "from processors.read.workers.sandbox import Sandbox\n"
+        "from octavo.processors.read.workers.sandbox import Sandbox\n"
         "with Sandbox(1, 1 << 30) as box:\n"
         "    assert asyncio.run(box.run(os.getpid, timeout_s=30)) != os.getpid()\n",
     )

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xlsxwriter import Workbook
 
-from processors.read import number_formats, sheet, table_rows
-from processors.read.content import ReadLimits, Source
-from processors.read.kinds import ODS, media_type
-from schemas.errors import DocumentError
+from octavo.processors.read import number_formats, sheet, table_rows
+from octavo.processors.read.content import ReadLimits, Source
+from octavo.processors.read.kinds import ODS, media_type
+from octavo.schemas.errors import DocumentError
 from tests.documents import hostile, make
 
 

@@ -13,10 +13,10 @@ from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Cm
 
-from processors.read import slides
-from processors.read.content import Content, ReadLimits, Source
-from processors.read.kinds import PPTX, media_type
-from schemas.errors import DocumentError
+from octavo.processors.read import slides
+from octavo.processors.read.content import Content, ReadLimits, Source
+from octavo.processors.read.kinds import PPTX, media_type
+from octavo.schemas.errors import DocumentError
 from tests.documents import hostile, make
 
 

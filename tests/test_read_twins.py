@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from processors.read import pages, text
-from processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
-from processors.read.workers import worker
-from processors.read.workers.duplicates import Duplicates
-from schemas.pipeline import Document
+from octavo.processors.read import pages, text
+from octavo.processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
+from octavo.processors.read.workers import worker
+from octavo.processors.read.workers.duplicates import Duplicates
+from octavo.schemas.pipeline import Document
 from tests.documents import make
 
 MAIL = b"From: a@b.example\r\nSubject: hello\r\nContent-Type: text/plain\r\n\r\nSee you.\r\n"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from processors.read.content import ReadLimits, Source
-from processors.read.word.counts import written
-from processors.read.word.document import read
-from schemas.errors import DocumentError
+from octavo.processors.read.content import ReadLimits, Source
+from octavo.processors.read.word.counts import written
+from octavo.processors.read.word.document import read
+from octavo.schemas.errors import DocumentError
 from tests.documents import hostile
 from tests.documents.make import contract, docx, listed, p, table, zipped
 

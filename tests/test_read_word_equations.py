@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.read.content import ReadLimits, Source
-from processors.read.word.document import read
+from octavo.processors.read.content import ReadLimits, Source
+from octavo.processors.read.word.document import read
 from tests.documents.make import docx
 from tests.documents.word import M, deep_fractions, math, run
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from processors.read.content import ReadLimits, Source
-from processors.read.pages import FoundFile, Reader, discover
-from processors.read.word.document import read
-from processors.read.word.package import Package
-from schemas.errors import DocumentError
+from octavo.processors.read.content import ReadLimits, Source
+from octavo.processors.read.pages import FoundFile, Reader, discover
+from octavo.processors.read.word.document import read
+from octavo.processors.read.word.package import Package
+from octavo.schemas.errors import DocumentError
 from tests.documents import hostile
 from tests.documents.make import docx, listed, p, table
 from tests.documents.word import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from processors.read.content import Content, ReadLimits, Source
-from processors.read.word.document import read
+from octavo.processors.read.content import Content, ReadLimits, Source
+from octavo.processors.read.word.document import read
 from tests.documents.make import STAMP, docx, p, table
 from tests.documents.word import complex_field, paragraph, run, style, styles, unclosed_fields, with_files
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import docx as python_docx
 
-from processors.read.content import Content, Inner, ReadLimits, Source
-from processors.read.word.document import read
+from octavo.processors.read.content import Content, Inner, ReadLimits, Source
+from octavo.processors.read.word.document import read
 from tests.documents.make import documents, docx, p, zipped
 from tests.documents.word import CORE, chart, diagram, paragraph, with_files
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from processors.read.content import Content, ReadLimits, Source
-from processors.read.word.document import read
-from schemas.pipeline import Heading
+from octavo.processors.read.content import Content, ReadLimits, Source
+from octavo.processors.read.word.document import read
+from octavo.schemas.pipeline import Heading
 from tests.documents.make import docx, listed, p, table
 from tests.documents.word import level, levels, looping_notes, paragraph, run, style, styles
 

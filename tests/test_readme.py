@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli, deployments
-from flows.settings import catalogue
-from processors.read import pages
-from processors.store import views
-from schemas import tables
-from schemas.compile.compiler import shipped
-from schemas.job import Job
+from octavo.flows import cli, deployments
+from octavo.flows.settings import catalogue
+from octavo.processors.read import pages
+from octavo.processors.store import views
+from octavo.schemas import tables
+from octavo.schemas.compile.compiler import shipped
+from octavo.schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 
@@ -72,7 +72,7 @@ def test_every_command_works(kimi: Running, place: Path) -> None:
     for command in (
         command for command in commands() if ".venv/bin/octavo" in command and "serve" not in command
     ):
-        words = command.replace(".venv/bin/octavo", f"{sys.executable} -m flows.cli")
+        words = command.replace(".venv/bin/octavo", f"{sys.executable} -m octavo.flows.cli")
         done = subprocess.run(
             ["sh", "-c", words], cwd=place, env=environ, capture_output=True, text=True, check=False
         )

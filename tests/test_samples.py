@@ -201,7 +201,7 @@ def test_gold_fields_are_fields_of_the_shipped_schema(sample: Sample) -> None:
     if sample.schema is None:
         assert not sample.values
         return
-    module = importlib.import_module(f"schemas.extraction.{sample.schema}")
+    module = importlib.import_module(f"octavo.schemas.extraction.{sample.schema}")
     model = getattr(module, sample.schema.capitalize())
     assert set(sample.values) <= set(model.model_fields)
 

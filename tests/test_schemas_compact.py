@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.compile.compiler import compile_question, shipped
-from schemas.compile.row_codec import WIDEST, decode, encode, encode_schema, legend
-from schemas.pipeline import Field
+from octavo.schemas.compile.compiler import compile_question, shipped
+from octavo.schemas.compile.row_codec import WIDEST, decode, encode, encode_schema, legend
+from octavo.schemas.pipeline import Field
 from tests.emulator.mfjs import complaints
 
 TYPE = re.compile(r"'(string|integer|number|boolean|array|object|null)'")

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.compile.compiler import compile_question, compile_summary, proving, shipped
-from schemas.errors import SchemaError
-from schemas.pipeline import Field, Question
-from schemas.tables import FIXED, question_table
-from schemas.text.printed_rows import VALUE_TOKENS
+from octavo.schemas.compile.compiler import compile_question, compile_summary, proving, shipped
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.pipeline import Field, Question
+from octavo.schemas.tables import FIXED, question_table
+from octavo.schemas.text.printed_rows import VALUE_TOKENS
 from tests.mfjs import faults
 
 ORDER = '''

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-import schemas.extraction
-from schemas.compile.compiler import compile_question, compile_summary, shipped
-from schemas.extraction.summary import STYLES
-from schemas.pipeline import Field
-from schemas.tables import question_table
+import octavo.schemas.extraction
+from octavo.schemas.compile.compiler import compile_question, compile_summary, shipped
+from octavo.schemas.extraction.summary import STYLES
+from octavo.schemas.pipeline import Field
+from octavo.schemas.tables import question_table
 from tests.mfjs import faults
 
 COLUMNS = {
@@ -77,7 +77,7 @@ def _leaves(fields: tuple[Field, ...]) -> list[Field]:
 
 def test_every_file_is_a_schema() -> None:
     """Each file in schemas/extraction is a schema of that name, and nothing else is."""
-    files = {path.stem for path in Path(schemas.extraction.__path__[0]).glob("*.py")} - {"__init__"}
+    files = {path.stem for path in Path(octavo.schemas.extraction.__path__[0]).glob("*.py")} - {"__init__"}
     assert set(shipped()) == files == set(COLUMNS)
 
 

@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.exceptions import best_match
 
-from schemas.job import Job
-from schemas.job_groups import FOLDED, GROUPS
+from octavo.schemas.job import Job
+from octavo.schemas.job_groups import FOLDED, GROUPS
 
 FORM = Draft202012Validator(Job.model_json_schema())
 

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.compile.compiler import compile_question
-from schemas.compile.json_schema import MAX_DEPTH, MAX_KEYS, OWN_COLUMNS
-from schemas.errors import SchemaError
-from schemas.pipeline import Question
-from schemas.tables import META, question_table
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.compile.json_schema import MAX_DEPTH, MAX_KEYS, OWN_COLUMNS
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.pipeline import Question
+from octavo.schemas.tables import META, question_table
 from tests.mfjs import conforms, faults
 
 

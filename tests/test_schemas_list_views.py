@@ -8,10 +8,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from processors.store.warehouse import Change, Warehouse, hold
-from schemas import tables
-from schemas.list_views import list_views, renamed
-from schemas.pipeline import Evidence, Field, Kind, Record
+from octavo.processors.store.warehouse import Change, Warehouse, hold
+from octavo.schemas import tables
+from octavo.schemas.list_views import list_views, renamed
+from octavo.schemas.pipeline import Evidence, Field, Kind, Record
 from tests import rows
 
 TEXT: Kind = "text"

@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from schemas.compile import compiler
-from schemas.compile.compiler import compile_question, shipped
-from schemas.sql_names import RESERVED, literal, quoted, reserved, sql_name
+from octavo.schemas.compile import compiler
+from octavo.schemas.compile.compiler import compile_question, shipped
+from octavo.schemas.sql_names import RESERVED, literal, quoted, reserved, sql_name
 
 ORDER = '''
 from pydantic import BaseModel

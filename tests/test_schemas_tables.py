@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import tables
-from schemas.columns import arrow_type, native_record
-from schemas.errors import SchemaError
-from schemas.pipeline import Document, Evidence, Field, Page, Record, Reject
+from octavo.schemas import tables
+from octavo.schemas.columns import arrow_type, native_record
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.pipeline import Document, Evidence, Field, Page, Record, Reject
 from tests import rows
 
 KINDS: list[tuple[Field, pa.DataType]] = [

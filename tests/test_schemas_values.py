@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.text.values import (
+from octavo.schemas.text.values import (
     amounts_in,
     currency_in,
     dates_in,

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.score import match
-from processors.score.answers import FieldCounts, compare, tally
-from processors.score.match import pairs, same
-from schemas.errors import SchemaError
-from schemas.pipeline import Field
+from octavo.processors.score import match
+from octavo.processors.score.answers import FieldCounts, compare, tally
+from octavo.processors.score.match import pairs, same
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.pipeline import Field
 
 TEXT, DAY = Field("name", "text"), Field("day", "date")
 AMOUNT = Field("amount", "decimal", scale=2)

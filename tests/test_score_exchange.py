@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from processors.score.answers import exchanged
-from schemas.pipeline import Field
+from octavo.processors.score.answers import exchanged
+from octavo.schemas.pipeline import Field
 
 LINE = Field("line", "record", fields=(Field("what", "text"), Field("amount", "decimal")))
 LINES = Field("lines", "list", item=LINE)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from processors.store import catalog
-from processors.store.warehouse import Warehouse, hold
+from octavo.processors.store import catalog
+from octavo.processors.store.warehouse import Warehouse, hold
 from tests import rows
 
 

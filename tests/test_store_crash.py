@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from processors.store.warehouse import Warehouse, hold
+from octavo.processors.store.warehouse import Warehouse, hold
 from tests import committer
 
 ROOT = Path(__file__).resolve().parents[1]

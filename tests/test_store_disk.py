@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from processors.store import disk
-from processors.store.warehouse import Change, Warehouse, hold
-from schemas import tables
-from schemas.errors import Locked, OctavoError, StorageError
-from schemas.pipeline import Document
+from octavo.processors.store import disk
+from octavo.processors.store.warehouse import Change, Warehouse, hold
+from octavo.schemas import tables
+from octavo.schemas.errors import Locked, OctavoError, StorageError
+from octavo.schemas.pipeline import Document
 from tests import committer
 
 ROOT = Path(__file__).resolve().parents[1]

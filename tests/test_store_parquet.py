@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from processors.store.warehouse import Change, Warehouse, hold
-from schemas import tables
-from schemas.pipeline import Field, Page
+from octavo.processors.store.warehouse import Change, Warehouse, hold
+from octavo.schemas import tables
+from octavo.schemas.pipeline import Field, Page
 from tests import rows
 
 
@@ -122,7 +122,7 @@ def test_a_large_table_is_spread_and_only_its_changed_files_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Above the bound a table has 2, 4, 8, ... files by hash of the document; one document changes one file."""
-    monkeypatch.setattr("processors.store.parquet.BUCKET_ROWS", 50)
+    monkeypatch.setattr("octavo.processors.store.parquet.BUCKET_ROWS", 50)
     with hold(tmp_path) as warehouse:
         warehouse.commit(pages(50))
         assert list(files(warehouse, "pages")) == ["000-of-001.parquet"]
@@ -142,7 +142,7 @@ def test_every_file_of_a_large_table_gets_its_new_columns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When a schema was edited, files whose rows did not change are written too, so that all files of a table have its columns."""
-    monkeypatch.setattr("processors.store.parquet.BUCKET_ROWS", 2)
+    monkeypatch.setattr("octavo.processors.store.parquet.BUCKET_ROWS", 2)
     with hold(tmp_path) as warehouse:
         warehouse.commit([*rows.read(*"abcdefgh"), *rows.answers(*"abcdefgh")])
         assert len(files(warehouse, "invoice")) == 4

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from processors.store.warehouse import Asked, Change, Warehouse, hold
-from schemas import tables
-from schemas.pipeline import Document, Page, Status
+from octavo.processors.store.warehouse import Asked, Change, Warehouse, hold
+from octavo.schemas import tables
+from octavo.schemas.pipeline import Document, Page, Status
 from tests import rows
 
 FIRST: dict[str, Asked] = {"invoice": (["f1"], "rules", "offline")}

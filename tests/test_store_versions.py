@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from processors.store.warehouse import Warehouse, hold
+from octavo.processors.store.warehouse import Warehouse, hold
 from tests import rows
 
 READ_ALL = """

@@ -11,11 +11,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from processors.store.views import SHIPPED
-from processors.store.warehouse import Change, Warehouse, hold
-from schemas import tables
-from schemas.errors import SchemaError
-from schemas.pipeline import Evidence, Field
+from octavo.processors.store.views import SHIPPED
+from octavo.processors.store.warehouse import Change, Warehouse, hold
+from octavo.schemas import tables
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.pipeline import Evidence, Field
 from tests import rows
 
 

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.store.warehouse import Change, Warehouse, hold
-from schemas import tables
-from schemas.errors import SchemaError, SettingsError, StorageError
-from schemas.pipeline import Field, Page, Record
+from octavo.processors.store.warehouse import Change, Warehouse, hold
+from octavo.schemas import tables
+from octavo.schemas.errors import SchemaError, SettingsError, StorageError
+from octavo.schemas.pipeline import Field, Page, Record
 from tests import rows
 
 
@@ -309,7 +309,7 @@ def test_pages_come_in_the_order_asked_and_by_number(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when they are fetched in several groups, when a document is unknown, and when a page has to be seen."""
-    monkeypatch.setattr("processors.store.lookup._PAGES_AT_ONCE", 4)
+    monkeypatch.setattr("octavo.processors.store.lookup._PAGES_AT_ONCE", 4)
     pages = [
         Page(f"d{number % 5}", number, f"p{number}", (9, 8) if number == 7 else None)
         for number in range(20, 0, -1)

@@ -6,16 +6,16 @@ import shutil
 from pathlib import Path
 from pprint import pformat
 
-from flows import settings
-from flows.order import questions
-from processors.ask.replies import Asker
-from processors.check import records as check
-from processors.pack import windows as pack
-from processors.query import sql
-from processors.read import pages as read
-from processors.store.warehouse import Change, hold
-from schemas import tables
-from schemas.job import Job
+from octavo.flows import settings
+from octavo.flows.order import questions
+from octavo.processors.ask.replies import Asker
+from octavo.processors.check import records as check
+from octavo.processors.pack import windows as pack
+from octavo.processors.query import sql
+from octavo.processors.read import pages as read
+from octavo.processors.store.warehouse import Change, hold
+from octavo.schemas import tables
+from octavo.schemas.job import Job
 
 SAMPLE = Path(__file__).resolve().parents[1] / "data" / "samples" / "invoice_de.pdf"
 

@@ -15,21 +15,21 @@ from collections import Counter, deque
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
 from contextlib import aclosing
 
-from flows.answering import backlog
-from flows.answering.contents import visible, with_text
-from flows.answering.missing_rows import with_missing_rows
-from flows.answering.retry import ask, recall
-from flows.answering.second_pass import with_second_pass
-from flows.answering.staging import StagedAnswers
-from flows.answering.summaries import summed_up
-from flows.answering.window_answers import Answers, together
-from flows.batch_runner import bounded
-from flows.context import RunContext
-from flows.stored_replies import WindowTask
-from flows.tally import WAITING, Tally
-from processors.pack import windows as pack
-from schemas.pipeline import Question, Reject
-from schemas.tables import REJECTS
+from octavo.flows.answering import backlog
+from octavo.flows.answering.contents import visible, with_text
+from octavo.flows.answering.missing_rows import with_missing_rows
+from octavo.flows.answering.retry import ask, recall
+from octavo.flows.answering.second_pass import with_second_pass
+from octavo.flows.answering.staging import StagedAnswers
+from octavo.flows.answering.summaries import summed_up
+from octavo.flows.answering.window_answers import Answers, together
+from octavo.flows.batch_runner import bounded
+from octavo.flows.context import RunContext
+from octavo.flows.stored_replies import WindowTask
+from octavo.flows.tally import WAITING, Tally
+from octavo.processors.pack import windows as pack
+from octavo.schemas.pipeline import Question, Reject
+from octavo.schemas.tables import REJECTS
 
 WINDOWS_PER_BATCH = 100  # a batch is asked at once: minutes of calls, not one call ...
 TOKENS_PER_BATCH = 4_000_000  # ... and not more text in memory than this

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from flows.answering.packing import alone, packed
-from flows.context import RunContext
-from flows.stored_replies import WindowTask
-from processors.check import records as check
-from processors.pack import windows as pack
-from schemas.pipeline import Part, Question
+from octavo.flows.answering.packing import alone, packed
+from octavo.flows.context import RunContext
+from octavo.flows.stored_replies import WindowTask
+from octavo.processors.check import records as check
+from octavo.processors.pack import windows as pack
+from octavo.schemas.pipeline import Part, Question
 
 
 def answered(run: RunContext) -> dict[str, set[str]]:

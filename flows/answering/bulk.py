@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from flows import settings
-from flows.answering import backlog
-from flows.answering.contents import visible, with_text
-from flows.context import RunContext
-from processors.ask import replies
-from processors.pack import windows as pack
-from schemas.errors import AccessRefused, Interrupted, OctavoError, RequestError, SettingsError
-from schemas.pipeline import Request
+from octavo.flows import settings
+from octavo.flows.answering import backlog
+from octavo.flows.answering.contents import visible, with_text
+from octavo.flows.context import RunContext
+from octavo.processors.ask import replies
+from octavo.processors.pack import windows as pack
+from octavo.schemas.errors import AccessRefused, Interrupted, OctavoError, RequestError, SettingsError
+from octavo.schemas.pipeline import Request
 
 
 async def fill_ledger(run: RunContext) -> frozenset[str]:

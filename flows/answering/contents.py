@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from flows.context import RunContext
-from flows.stored_replies import WindowTask
-from processors.pack import windows as pack
-from schemas.errors import DocumentError
-from schemas.pipeline import Page, Part, Reject, Window
+from octavo.flows.context import RunContext
+from octavo.flows.stored_replies import WindowTask
+from octavo.processors.pack import windows as pack
+from octavo.schemas.errors import DocumentError
+from octavo.schemas.pipeline import Page, Part, Reject, Window
 
 PARTS_AT_ONCE = 1_000  # parts of stored windows whose text is looked up together: a look-up takes 5 ms, however little it brings
 BLIND = (

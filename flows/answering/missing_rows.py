@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flows.answering.retry import ask
-from flows.answering.window_answers import PASSING, Answers, together
-from flows.context import RunContext
-from processors.check import records as check
-from processors.pack import windows as pack
-from schemas.pipeline import NOT_APPLICABLE, Record, Request
+from octavo.flows.answering.retry import ask
+from octavo.flows.answering.window_answers import PASSING, Answers, together
+from octavo.flows.context import RunContext
+from octavo.processors.check import records as check
+from octavo.processors.pack import windows as pack
+from octavo.schemas.pipeline import NOT_APPLICABLE, Record, Request
 
 
 async def with_missing_rows(run: RunContext, request: Request, said: Answers) -> Answers:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from flows import settings
-from flows.context import RunContext
-from processors.pack import windows as pack
-from schemas.pipeline import Question, Window
-from schemas.text.printed_rows import item_tokens, likely_items, rows_in
+from octavo.flows import settings
+from octavo.flows.context import RunContext
+from octavo.processors.pack import windows as pack
+from octavo.schemas.pipeline import Question, Window
+from octavo.schemas.text.printed_rows import item_tokens, likely_items, rows_in
 
 SHORT_ROW = 20  # characters of a row of a table, at the least; how many rows a longer document has is counted
 LOOKED_AT = 1_000  # shorter documents whose rows are counted as well, in 0.2 s; which ones is chance, since they come by their hashes

@@ -14,14 +14,14 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from flows.answering.contents import whole_pages, with_images
-from flows.answering.window_answers import Answers, together
-from flows.context import RunContext
-from flows.stored_replies import WindowTask
-from processors.check import records as check
-from processors.pack import windows as pack
-from schemas.errors import AccessRefused, BudgetReached, Interrupted, RequestError, RequestRefused
-from schemas.pipeline import NOT_APPLICABLE, Purpose, Question, Reject, Reply, Request
+from octavo.flows.answering.contents import whole_pages, with_images
+from octavo.flows.answering.window_answers import Answers, together
+from octavo.flows.context import RunContext
+from octavo.flows.stored_replies import WindowTask
+from octavo.processors.check import records as check
+from octavo.processors.pack import windows as pack
+from octavo.schemas.errors import AccessRefused, BudgetReached, Interrupted, RequestError, RequestRefused
+from octavo.schemas.pipeline import NOT_APPLICABLE, Purpose, Question, Reject, Reply, Request
 
 NOTHING: Mapping[str, Reject] = {}
 IN_HALVES = frozenset(

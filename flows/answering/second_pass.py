@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flows.answering.contents import with_images, with_text
-from flows.answering.missing_rows import with_missing_rows
-from flows.answering.retry import ask, recall
-from flows.answering.window_answers import PASSING, Answers, together
-from flows.context import RunContext
-from processors.check import records as check
-from processors.pack import windows as pack
-from schemas.pipeline import Question, Window
+from octavo.flows.answering.contents import with_images, with_text
+from octavo.flows.answering.missing_rows import with_missing_rows
+from octavo.flows.answering.retry import ask, recall
+from octavo.flows.answering.window_answers import PASSING, Answers, together
+from octavo.flows.context import RunContext
+from octavo.processors.check import records as check
+from octavo.processors.pack import windows as pack
+from octavo.schemas.pipeline import Question, Window
 
 
 async def with_second_pass(

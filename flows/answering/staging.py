@@ -9,14 +9,14 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from flows.answering.window_answers import PASSING, Answers
-from flows.context import RunContext
-from flows.tally import WAITING, Tally
-from processors.check import records as check
-from processors.store.warehouse import Asked, Change
-from schemas import tables
-from schemas.errors import SchemaError
-from schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject
+from octavo.flows.answering.window_answers import PASSING, Answers
+from octavo.flows.context import RunContext
+from octavo.flows.tally import WAITING, Tally
+from octavo.processors.check import records as check
+from octavo.processors.store.warehouse import Asked, Change
+from octavo.schemas import tables
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject
 
 COMMIT_EVERY_S = 60.0  # the longest that answers wait
 COMMIT_FIRST_S, COMMIT_SHARE = 5.0, 0.05  # the shortest, and the share of the time that may go into commits

@@ -12,12 +12,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from flows.answering.packing import alone
-from flows.answering.retry import ask
-from flows.answering.window_answers import Answers, together
-from flows.context import RunContext
-from processors.pack import windows as pack
-from schemas.pipeline import NOT_APPLICABLE, SUMMARY, Part, Question, Record
+from octavo.flows.answering.packing import alone
+from octavo.flows.answering.retry import ask
+from octavo.flows.answering.window_answers import Answers, together
+from octavo.flows.context import RunContext
+from octavo.processors.pack import windows as pack
+from octavo.schemas.pipeline import NOT_APPLICABLE, SUMMARY, Part, Question, Record
 
 Piece = tuple[int, Record]  # where it begins in its document, and its summary
 

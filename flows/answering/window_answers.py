@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from processors.pack import windows as pack
-from schemas.pipeline import NOT_APPLICABLE, Record, Reject, Request
+from octavo.processors.pack import windows as pack
+from octavo.schemas.pipeline import NOT_APPLICABLE, Record, Reject, Request
 
 PASSING = ("not_asked", "unavailable")  # reasons of rejects that a later run need not meet again
 

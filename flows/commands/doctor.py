@@ -11,12 +11,12 @@ from pathlib import Path
 
 import httpx
 
-from flows import settings
-from processors.ask.replies import Account, look_up
-from processors.read import pages as read
-from processors.store.warehouse import hold
-from schemas.errors import OctavoError
-from schemas.job import Job
+from octavo.flows import settings
+from octavo.processors.ask.replies import Account, look_up
+from octavo.processors.read import pages as read
+from octavo.processors.store.warehouse import hold
+from octavo.schemas.errors import OctavoError
+from octavo.schemas.job import Job
 
 ANSWERS_WITHIN_S, LOOKS_WITHIN_S = (
     5.0,
@@ -186,7 +186,7 @@ async def _prefect(environ: Mapping[str, str]) -> list[Finding]:
     try:
         async with httpx.AsyncClient(timeout=ANSWERS_WITHIN_S) as client:
             (await client.get(f"{address}/health")).raise_for_status()
-        from flows.prefect_run import late_runs  # imports Prefect, which takes seconds
+        from octavo.flows.prefect_run import late_runs  # imports Prefect, which takes seconds
 
         async with asyncio.timeout(LOOKS_WITHIN_S):
             troubles = await late_runs.of_the_server()

@@ -16,12 +16,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from processors.score import answers as score
-from processors.store.warehouse import Warehouse
-from schemas.compile.compiler import compile_question
-from schemas.errors import SettingsError, system_message
-from schemas.labels import Labels
-from schemas.pipeline import Question
+from octavo.processors.score import answers as score
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.errors import SettingsError, system_message
+from octavo.schemas.labels import Labels
+from octavo.schemas.pipeline import Question
 
 PROVED = ("exact", "loose")
 NAMED = 20  # labelled documents that a sentence names

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from flows import settings
-from flows.commands import jobs, parsing
+from octavo.flows import settings
+from octavo.flows.commands import jobs, parsing
 
 Command = Callable[[argparse.Namespace], int]
 

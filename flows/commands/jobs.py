@@ -10,10 +10,10 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import ValidationError
 
-from flows.commands.parsing import nearest, number, one_of
-from schemas.errors import SettingsError, UsageError, system_message
-from schemas.job import Job, SummaryStyle
-from schemas.job_groups import GROUPS, flattened
+from octavo.flows.commands.parsing import nearest, number, one_of
+from octavo.schemas.errors import SettingsError, UsageError, system_message
+from octavo.schemas.job import Job, SummaryStyle
+from octavo.schemas.job_groups import GROUPS, flattened
 
 PROVIDER_FLAGS = ("provider", "base_url", "model", "catalogue", "key_env")
 WORDS = {

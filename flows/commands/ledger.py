@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 from pydantic import ValidationError
 
-from processors.ask.replies import statement
-from processors.store.warehouse import Warehouse
-from schemas.errors import SettingsError
-from schemas.job import Job
-from schemas.tables import RUNS
+from octavo.processors.ask.replies import statement
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.job import Job
+from octavo.schemas.tables import RUNS
 
 
 def spent(out: Path) -> pa.Table:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from flows.consent import usd
-from flows.hooks import STAGES
-from processors.ask.replies import Traffic
+from octavo.flows.consent import usd
+from octavo.flows.hooks import STAGES
+from octavo.processors.ask.replies import Traffic
 
 UNITS = {"read": "files", "batch": "requests", "ask": "answers"}  # what each stage counts
 RATE_OVER_S = 120.0  # the rate is that of so long

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-from schemas.errors import UsageError
+from octavo.schemas.errors import UsageError
 
 NEAREST = 3  # that are offered at most
 ALIKE = 0.65  # share of the characters that a mistyped word has in common with what was meant

@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from flows import consent
-from flows.commands import show
-from flows.commands.meter import Meter
-from flows.hooks import STAGES, StopSignal
-from schemas.errors import OctavoError
-from schemas.job import Job
+from octavo.flows import consent
+from octavo.flows.commands import show
+from octavo.flows.commands.meter import Meter
+from octavo.flows.hooks import STAGES, StopSignal
+from octavo.schemas.errors import OctavoError
+from octavo.schemas.job import Job
 
 if TYPE_CHECKING:
-    from flows.consent import Approve, Estimate
-    from flows.outcome.outcome import Outcome
-    from processors.ask.replies import Traffic
+    from octavo.flows.consent import Approve, Estimate
+    from octavo.flows.outcome.outcome import Outcome
+    from octavo.processors.ask.replies import Traffic
 
 LINES = 10  # lines that a stage has at least where there is no terminal
 SPEAK_EVERY_S = 60.0  # and so often there is one at least

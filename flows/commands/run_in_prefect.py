@@ -6,12 +6,12 @@ import os
 
 import httpx
 
-from flows.commands import show
-from flows.consent import Approve, always
-from flows.hooks import OnNotice, OnProgress, StopSignal, ignore
-from flows.outcome.outcome import Outcome
-from schemas.errors import SettingsError
-from schemas.job import Job
+from octavo.flows.commands import show
+from octavo.flows.consent import Approve, always
+from octavo.flows.hooks import OnNotice, OnProgress, StopSignal, ignore
+from octavo.flows.outcome.outcome import Outcome
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.job import Job
 
 # Prefect 3.9 tells its makers about installations and starts unless these are set (2026-11). Nothing is to leave the machine.
 UNOBSERVED = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
@@ -39,8 +39,8 @@ async def report_to_prefect(
     os.environ.update(UNOBSERVED | TERSE | BRIEF)
     from prefect.exceptions import PrefectException
 
-    from flows.prefect_run.flow_run import CALLER, Caller
-    from flows.process_folder import process_folder
+    from octavo.flows.prefect_run.flow_run import CALLER, Caller
+    from octavo.flows.process_folder import process_folder
 
     there = bool(os.environ.get("PREFECT_API_URL"))
     if not there:

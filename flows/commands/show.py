@@ -10,20 +10,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows import consent
-from schemas.errors import OctavoError
-from schemas.sql_names import sql_name
+from octavo.flows import consent
+from octavo.schemas.errors import OctavoError
+from octavo.schemas.sql_names import sql_name
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from flows.commands.doctor import Finding
-    from flows.commands.evaluate import Report
-    from flows.consent import Estimate
-    from flows.outcome.outcome import Outcome
-    from processors.ask.providers import Catalogue, Model
-    from processors.ask.replies import Account, Order
-    from processors.store.warehouse import TableInfo
+    from octavo.flows.commands.doctor import Finding
+    from octavo.flows.commands.evaluate import Report
+    from octavo.flows.consent import Estimate
+    from octavo.flows.outcome.outcome import Outcome
+    from octavo.processors.ask.providers import Catalogue, Model
+    from octavo.processors.ask.replies import Account, Order
+    from octavo.processors.store.warehouse import TableInfo
 
 
 class _Output(Console):
@@ -54,7 +54,7 @@ def note(sentence: str) -> None:
 
 def outcome(ended: Outcome) -> None:
     """How a run ended, and where the tables lie, as it also stands in `runs` and on the page of the run."""
-    from flows.outcome.report import report
+    from octavo.flows.outcome.report import report
 
     err.print(escape(report(ended).rstrip()), soft_wrap=True)
 

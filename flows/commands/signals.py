@@ -8,8 +8,8 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from flows.hooks import StopSignal
-from schemas.errors import Interrupted
+from octavo.flows.hooks import StopSignal
+from octavo.schemas.errors import Interrupted
 
 DRAIN_S = 900.0  # how long a run that was asked to end awaits what is in flight; the gateway cuts a silent call after that (2026-08-13)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from flows import settings
-from processors.pack.windows import VOCABULARY_SHA256
-from schemas.errors import SettingsError, StorageError
+from octavo.flows import settings
+from octavo.processors.pack.windows import VOCABULARY_SHA256
+from octavo.schemas.errors import SettingsError, StorageError
 
 VOCABULARY_BYTES = 2_795_286
 PATIENCE_S = 30.0  # without a byte

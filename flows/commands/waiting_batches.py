@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from flows import settings
-from processors.ask import replies
-from schemas.errors import SettingsError
-from schemas.job import Job
+from octavo.flows import settings
+from octavo.processors.ask import replies
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.job import Job
 
 
 def waiting(out: Path) -> list[replies.Order]:

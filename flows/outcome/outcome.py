@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from flows.context import RunContext
-from flows.reading import Ingested
-from flows.tally import FIRST, Failure, Shares, Tally, falls, of_rows, together
-from schemas.pipeline import NOT_APPLICABLE
-from schemas.tables import EVIDENCE, REJECTS, RUNS
+from octavo.flows.context import RunContext
+from octavo.flows.reading import Ingested
+from octavo.flows.tally import FIRST, Failure, Shares, Tally, falls, of_rows, together
+from octavo.schemas.pipeline import NOT_APPLICABLE
+from octavo.schemas.tables import EVIDENCE, REJECTS, RUNS
 
 FAILURES_SHOWN = 3
 EARLIER_RUNS = 20  # with whose answers together those of a run are compared

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from flows.consent import usd
-from flows.outcome.outcome import Outcome
-from flows.tally import Share
+from octavo.flows.consent import usd
+from octavo.flows.outcome.outcome import Outcome
+from octavo.flows.tally import Share
 
 
 def report(ended: Outcome) -> str:

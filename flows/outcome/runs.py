@@ -10,12 +10,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.context import RunContext
-from flows.outcome.outcome import Outcome
-from flows.outcome.report import report
-from flows.tally import as_rows
-from processors.store.warehouse import Change
-from schemas import tables
+from octavo.flows.context import RunContext
+from octavo.flows.outcome.outcome import Outcome
+from octavo.flows.outcome.report import report
+from octavo.flows.tally import as_rows
+from octavo.processors.store.warehouse import Change
+from octavo.schemas import tables
 
 BEGUN = "run "  # how the names of such notes begin
 KILLED = "It was killed, or the machine stopped: nothing was heard of its end. What it had paid for is kept, and the next run went on."

@@ -16,10 +16,10 @@ from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
 from pydantic import Field
 
-from flows import consent
-from flows.consent import Agreed, Approve, Estimate
-from schemas.errors import NotApproved
-from schemas.job import Job
+from octavo.flows import consent
+from octavo.flows.consent import Agreed, Approve, Estimate
+from octavo.schemas.errors import NotApproved
+from octavo.schemas.job import Job
 
 ANSWER_WITHIN_S = 24 * 3600
 SERVER_LATER_S = 3600

@@ -20,9 +20,9 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.events import emit_event
 
-from flows.hooks import STAGES, OnProgress
-from flows.prefect_run.run_states import tolerantly
-from schemas.job_groups import as_in_form
+from octavo.flows.hooks import STAGES, OnProgress
+from octavo.flows.prefect_run.run_states import tolerantly
+from octavo.schemas.job_groups import as_in_form
 
 NOTICE_KEY = "octavo-notices"  # runs become versions of it
 NOTICE = "octavo.notice"  # name of the event

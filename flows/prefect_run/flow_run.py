@@ -21,21 +21,21 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from flows import consent, order, settings
-from flows.consent import Approve
-from flows.folder_queue import in_turn
-from flows.hooks import Hooks, OnProgress, StopSignal, ignore
-from flows.outcome.outcome import Outcome
-from flows.outcome.report import report
-from flows.prefect_run import approval, liveness
-from flows.prefect_run.artifacts import Notices, progress
-from flows.prefect_run.run_states import Wait, tolerantly
-from flows.prefect_run.task_runs import in_task_runs
-from processors.store.warehouse import Warehouse
-from schemas.errors import NotApproved, OctavoError, SameJobWaits, SettingsError
-from schemas.job import Job
-from schemas.job_groups import as_in_form
-from schemas.tables import DOCUMENTS
+from octavo.flows import consent, order, settings
+from octavo.flows.consent import Approve
+from octavo.flows.folder_queue import in_turn
+from octavo.flows.hooks import Hooks, OnProgress, StopSignal, ignore
+from octavo.flows.outcome.outcome import Outcome
+from octavo.flows.outcome.report import report
+from octavo.flows.prefect_run import approval, liveness
+from octavo.flows.prefect_run.artifacts import Notices, progress
+from octavo.flows.prefect_run.run_states import Wait, tolerantly
+from octavo.flows.prefect_run.task_runs import in_task_runs
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.errors import NotApproved, OctavoError, SameJobWaits, SettingsError
+from octavo.schemas.job import Job
+from octavo.schemas.job_groups import as_in_form
+from octavo.schemas.tables import DOCUMENTS
 
 OUTCOME_KEY = "octavo-outcome"  # runs become versions of it
 

@@ -24,7 +24,7 @@ from prefect.client.schemas.schedules import RRuleSchedule
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
-from flows.deployments import DEPLOYMENTS, POOL
+from octavo.flows.deployments import DEPLOYMENTS, POOL
 
 LATE_AFTER = timedelta(minutes=1)
 PLANNED_WITHIN = timedelta(minutes=3)  # the server plans once a minute, and right away what was just deployed

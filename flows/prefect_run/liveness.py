@@ -16,8 +16,8 @@ from typing import Literal
 
 from rich.console import Console
 
-from flows import settings
-from flows.prefect_run.processes import FLOW_RUN
+from octavo.flows import settings
+from octavo.flows.prefect_run.processes import FLOW_RUN
 
 Verdict = Literal[
     "alive", "dead", "elsewhere", "unseen"

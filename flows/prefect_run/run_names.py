@@ -20,8 +20,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
-from flows import settings
-from schemas.job import Job
+from octavo.flows import settings
+from octavo.schemas.job import Job
 
 LATEST = (
     20  # runs of one folder and day that are looked at: late ones begin in the order in which they were due

@@ -20,7 +20,7 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.states import Running
 
-from schemas.job import Job
+from octavo.schemas.job import Job
 
 ANSWER_WITHIN_S = 10.0  # Prefect's client by itself tries for a minute
 

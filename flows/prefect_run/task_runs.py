@@ -16,7 +16,7 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows.batch_runner import IN_FLIGHT, BatchRunner, bounded
+from octavo.flows.batch_runner import IN_FLIGHT, BatchRunner, bounded
 
 YOUNG_S = 120.0  # how long a task run takes on batches
 

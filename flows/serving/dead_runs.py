@@ -25,9 +25,9 @@ from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 
-from flows.deployments import DEPLOYMENTS, POOL
-from flows.prefect_run import liveness
-from flows.prefect_run.processes import flow_runs_here
+from octavo.flows.deployments import DEPLOYMENTS, POOL
+from octavo.flows.prefect_run import liveness
+from octavo.flows.prefect_run.processes import flow_runs_here
 
 LIVE = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.PAUSED]
 # A run has to be dead at two looks, since a new process may be about to take the lock of one that was started again. One that has not

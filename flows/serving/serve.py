@@ -21,12 +21,13 @@ from pathlib import Path
 
 import httpx
 
-from flows import settings
-from flows.commands import show
-from flows.commands.run_in_prefect import BRIEF, TERSE, UNOBSERVED
-from flows.deployments import DEPLOYMENTS, POOL
-from flows.prefect_run.liveness import boot
-from flows.prefect_run.processes import (
+import octavo
+from octavo.flows import settings
+from octavo.flows.commands import show
+from octavo.flows.commands.run_in_prefect import BRIEF, TERSE, UNOBSERVED
+from octavo.flows.deployments import DEPLOYMENTS, POOL
+from octavo.flows.prefect_run.liveness import boot
+from octavo.flows.prefect_run.processes import (
     FLOW_RUN,
     end,
     end_children,
@@ -36,11 +37,14 @@ from flows.prefect_run.processes import (
     name_of,
     wait_until_gone,
 )
-from flows.serving.supervision import Kept, kept_running
-from schemas.errors import SettingsError
-from schemas.job import Job
+from octavo.flows.serving.supervision import Kept, kept_running
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.job import Job
 
-ROOT = Path(__file__).resolve().parents[2]  # where prefect.yaml lies, from which flows are deployed and run
+DEPLOYED = (
+    Path(octavo.__file__).with_name("prefect.yaml").resolve()
+)  # in a checkout a link to the one at its top
+FOLDER = DEPLOYED.parent if DEPLOYED.with_name("pyproject.toml").is_file() else Path.cwd()  # where flows run
 START_S = 300.0  # a new server took 17 to 175 s, depending on the load (2026-11)
 SPEAK_EVERY_S = 10.0
 RUNS_S, WORKER_S, SERVER_S = 7.0, 3.0, 4.0  # how long each may take to end; together under 15 s
@@ -99,11 +103,6 @@ async def _until_asked(host: str, port: int) -> int:
 
 
 async def _serve(host: str, port: int) -> None:
-    if not (ROOT / "prefect.yaml").is_file():
-        message = f"There is no prefect.yaml in {ROOT}."
-        raise SettingsError(
-            message, about="serve", next_step="Install Octavo from a checkout, with pip install -e."
-        )
     end_left_behind()
     async with AsyncExitStack() as stack:
         url = os.environ.get("PREFECT_API_URL", "").rstrip("/") or await _start_server(stack, host, port)
@@ -122,7 +121,7 @@ async def _serve(host: str, port: int) -> None:
         _welcome(url)
         _say_without_key(environ)
         watching = await asyncio.to_thread(
-            importlib.import_module, "flows.serving.watch"
+            importlib.import_module, "octavo.flows.serving.watch"
         )  # imports Prefect, which takes seconds
         await watching.watch(worker, name, say)
 
@@ -251,7 +250,7 @@ async def _deploy(environ: Mapping[str, str]) -> None:
     if not await _done(["work-pool", "inspect", POOL], environ, must=False):
         await _done(["work-pool", "create", POOL, "--type", "process"], environ)
         show.err.print(f"Made the work pool {POOL}.")
-    await _done(["deploy", "--all"], environ)
+    await _done(["deploy", "--all", "--prefect-file", str(DEPLOYED)], environ)
     show.err.print(f"Deployed {', '.join(deployment.name for deployment in DEPLOYMENTS)}.", soft_wrap=True)
 
 
@@ -274,7 +273,7 @@ def _welcome(url: str) -> None:
         "From a terminal:",
         f"  PREFECT_API_URL={url} {command} deployment run '{DEPLOYMENTS[0].name}' \\",
         f"    --watch --watch-timeout 3600 --param job='{EXAMPLE}'",
-        f"Folders of a job are relative to {ROOT}. Ctrl-C ends it all.\n",
+        f"Folders of a job are relative to {FOLDER}. Ctrl-C ends it all.\n",
     ):
         show.out.print(line, markup=False, soft_wrap=True)
 
@@ -296,7 +295,7 @@ async def _prefect(
     """A command of Prefect while it runs, in a session of its own, so that Ctrl-C reaches it through us and in order."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "prefect", "--no-prompt", *words),
-        cwd=ROOT,
+        cwd=FOLDER,
         env=dict(environ),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=output,

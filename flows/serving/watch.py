@@ -17,9 +17,9 @@ import httpx
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 
-from flows.prefect_run import late_runs
-from flows.serving.dead_runs import DeadRuns
-from flows.serving.supervision import Kept, Say
+from octavo.flows.prefect_run import late_runs
+from octavo.flows.serving.dead_runs import DeadRuns
+from octavo.flows.serving.supervision import Kept, Say
 
 LOOK_EVERY_S = 10.0
 LATE_EVERY = 6  # looks; what is late costs the server a dozen questions

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from processors.ask import providers
-from processors.ask.api.chat import Chat, Retryable
-from processors.ask.money.balance import read_balance
-from processors.ask.money.budget import Caps
-from processors.ask.prompts import Form
-from schemas.compile.row_codec import legend
-from schemas.pipeline import Question
+from octavo.processors.ask import providers
+from octavo.processors.ask.api.chat import Chat, Retryable
+from octavo.processors.ask.money.balance import read_balance
+from octavo.processors.ask.money.budget import Caps
+from octavo.processors.ask.prompts import Form
+from octavo.schemas.compile.row_codec import legend
+from octavo.schemas.pipeline import Question
 
 
 @dataclass(frozen=True, slots=True)

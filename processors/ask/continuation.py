@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from processors.ask.api.chat import Completion, read_completion
-from processors.ask.api.stream import CUT, LIMITS, STREAM_FROM_TOKENS, SWITCHES
-from processors.ask.fingerprint import next_fingerprint
-from schemas.pipeline import Reply, Request, Usage
+from octavo.processors.ask.api.chat import Completion, read_completion
+from octavo.processors.ask.api.stream import CUT, LIMITS, STREAM_FROM_TOKENS, SWITCHES
+from octavo.processors.ask.fingerprint import next_fingerprint
+from octavo.schemas.pipeline import Reply, Request, Usage
 
 MOST = 4  # steps after the first; a reply that needs more is not ending
 LARGER = 3  # a reply that was all thought is asked for once more with so many times the limit

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from schemas.errors import StorageError
+from octavo.schemas.errors import StorageError
 
 BUSY_S = 60.0  # how long a writer waits for another one
 

@@ -21,19 +21,19 @@ from typing import Any
 
 import tenacity
 
-from processors.ask.account import Account
-from processors.ask.api.chat import Chat, RawReply, Retryable, read_completion
-from processors.ask.api.stream import LONGEST_SILENCE_S, first_word_s
-from processors.ask.api.usage import billable
-from processors.ask.ledger import Ledger, stored
-from processors.ask.money.balance import Balance
-from processors.ask.money.budget import Budget, Hear, quiet
-from processors.ask.pace.limits import Permit
-from processors.ask.pace.pace import RateLimiter
-from processors.ask.pace.pauses import BACKOFF_MAX_S, BACKOFF_S
-from processors.ask.waits import SAY_FROM_S, whose
-from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
-from schemas.pipeline import Request, Usage
+from octavo.processors.ask.account import Account
+from octavo.processors.ask.api.chat import Chat, RawReply, Retryable, read_completion
+from octavo.processors.ask.api.stream import LONGEST_SILENCE_S, first_word_s
+from octavo.processors.ask.api.usage import billable
+from octavo.processors.ask.ledger import Ledger, stored
+from octavo.processors.ask.money.balance import Balance
+from octavo.processors.ask.money.budget import Budget, Hear, quiet
+from octavo.processors.ask.pace.limits import Permit
+from octavo.processors.ask.pace.pace import RateLimiter
+from octavo.processors.ask.pace.pauses import BACKOFF_MAX_S, BACKOFF_S
+from octavo.processors.ask.waits import SAY_FROM_S, whose
+from octavo.schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
+from octavo.schemas.pipeline import Request, Usage
 
 RETRY_TIME_S = 600.0  # how long one request is tried; a limit by time, not by count, since waiting is what a full minute asks for
 UNREACHED_TIME_S = (

@@ -23,8 +23,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
-from schemas.pipeline import Question, Reply, Request, Window
-from schemas.text.printed_rows import LIST_ITEMS, item_tokens, likely_items, rows_in
+from octavo.schemas.pipeline import Question, Reply, Request, Window
+from octavo.schemas.text.printed_rows import LIST_ITEMS, item_tokens, likely_items, rows_in
 
 REPLY_MARGIN_TOKENS = 256  # for the envelope and what the estimate misses
 LENGTH_SHARE_TOKENS = 4_000  # most that a document's length adds to its share of the reply budget

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from processors.ask.api.stream import LIMITS, SWITCHES
+from octavo.processors.ask.api.stream import LIMITS, SWITCHES
 
 
 def fingerprint(body: Mapping[str, Any], limit_field: str) -> str:

@@ -23,11 +23,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from processors.ask import database
-from processors.ask.api.usage import NOT_TOLD
-from processors.ask.nano_usd import nano, usd
-from schemas.errors import StorageError
-from schemas.pipeline import Part, Role, Usage
+from octavo.processors.ask import database
+from octavo.processors.ask.api.usage import NOT_TOLD
+from octavo.processors.ask.nano_usd import nano, usd
+from octavo.schemas.errors import StorageError
+from octavo.schemas.pipeline import Part, Role, Usage
 
 FIRST = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);

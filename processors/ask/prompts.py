@@ -31,8 +31,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.compile.row_codec import Legend, encode_schema
-from schemas.pipeline import Part, Purpose, Question, Window
+from octavo.schemas.compile.row_codec import Legend, encode_schema
+from octavo.schemas.pipeline import Part, Purpose, Question, Window
 
 Message = dict[str, Any]
 

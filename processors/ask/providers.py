@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, NonNegativeFloat, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from schemas.errors import ModelRetired, SettingsError, system_message
+from octavo.schemas.errors import ModelRetired, SettingsError, system_message
 
 THINKING_RESERVE_TOKENS = 8_192  # room for reasoning, which counts as output; our choice, 2026-11-23
 STRICT = ConfigDict(extra="forbid")
@@ -268,7 +268,7 @@ def catalogue(path: str = "") -> Catalogue:
 def _catalogue(path: str, _changed_ns: int) -> Catalogue:
     """Read once for each state of the file, since a worker lives longer than that."""
     data = _cached_paid(
-        tomllib.loads(files("processors.ask").joinpath("catalogue.toml").read_text(encoding="utf-8"))
+        tomllib.loads(files("octavo.processors.ask").joinpath("catalogue.toml").read_text(encoding="utf-8"))
     )
     if path:
         data = _laid_over(data, _cached_paid(_read(Path(path))))

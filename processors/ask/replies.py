@@ -17,26 +17,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from processors.ask import continuation, expect, prompts, providers
-from processors.ask.account import Account, look_up
-from processors.ask.api import stream
-from processors.ask.api.chat import Chat
-from processors.ask.batch.batches import Batches
-from processors.ask.batch.calls import BatchCalls, Rules, cancel
-from processors.ask.batch.orders import Order, Orders, pending
-from processors.ask.dispatch import Dispatcher, ledger_row
-from processors.ask.fingerprint import fingerprint
-from processors.ask.ledger import Ledger, parts_of
-from processors.ask.money.balance import Balance, read_balance
-from processors.ask.money.budget import Budget, Caps, Hear, quiet
-from processors.ask.pace.limits import day_began, fitting
-from processors.ask.pace.pace import RateLimiter
-from processors.ask.pace.shared import SharedLimits, account_name
-from processors.ask.spend_report import statement
-from processors.ask.traffic import Traffic
-from schemas.compile.row_codec import Legend
-from schemas.errors import AccessRefused, BudgetReached, Interrupted, OctavoError, RequestError
-from schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply, Request, Window
+from octavo.processors.ask import continuation, expect, prompts, providers
+from octavo.processors.ask.account import Account, look_up
+from octavo.processors.ask.api import stream
+from octavo.processors.ask.api.chat import Chat
+from octavo.processors.ask.batch.batches import Batches
+from octavo.processors.ask.batch.calls import BatchCalls, Rules, cancel
+from octavo.processors.ask.batch.orders import Order, Orders, pending
+from octavo.processors.ask.dispatch import Dispatcher, ledger_row
+from octavo.processors.ask.fingerprint import fingerprint
+from octavo.processors.ask.ledger import Ledger, parts_of
+from octavo.processors.ask.money.balance import Balance, read_balance
+from octavo.processors.ask.money.budget import Budget, Caps, Hear, quiet
+from octavo.processors.ask.pace.limits import day_began, fitting
+from octavo.processors.ask.pace.pace import RateLimiter
+from octavo.processors.ask.pace.shared import SharedLimits, account_name
+from octavo.processors.ask.spend_report import statement
+from octavo.processors.ask.traffic import Traffic
+from octavo.schemas.compile.row_codec import Legend
+from octavo.schemas.errors import AccessRefused, BudgetReached, Interrupted, OctavoError, RequestError
+from octavo.schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply, Request, Window
 
 __all__ = ["Account", "Asker", "Caps", "Order", "Traffic", "cancel", "look_up", "pending", "statement"]
 
@@ -105,7 +105,7 @@ class Asker:
     async def __aenter__(self) -> Self:
         transport = None
         if self.account.engine == "offline":
-            from processors.ask.offline import (
+            from octavo.processors.ask.offline import (
                 provider,
             )  # its rules take a while to load, and most runs ask a model
 

@@ -20,8 +20,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from processors.ask.ledger import TOKENS
-from schemas.errors import SettingsError, StorageError
+from octavo.processors.ask.ledger import TOKENS
+from octavo.schemas.errors import SettingsError, StorageError
 
 HEADINGS = {
     "total": "'all'",

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from schemas.pipeline import Evidence, Part
+from octavo.schemas.pipeline import Evidence, Part
 
 LEAST_SHARE = 0.5  # of the telling words of a passage that have to stand on its pages
 MOST_PAGES = 20  # of one mark that are looked at

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from schemas.pipeline import Evidence, Record
+from octavo.schemas.pipeline import Evidence, Record
 
 PROVED = ("exact", "loose")
 

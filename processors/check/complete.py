@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from schemas.pipeline import INCOMPLETE, Evidence, Part, Question, Record, Request, Role, Window
-from schemas.text.printed_rows import PrintedRow, rows_in
+from octavo.schemas.pipeline import INCOMPLETE, Evidence, Part, Question, Record, Request, Role, Window
+from octavo.schemas.text.printed_rows import PrintedRow, rows_in
 
 LEAST_PROVED = 5  # rows of a table that prove items of a list, from which on it is the table of that list
 FURNITURE_LINES = 8  # between two rows of one table: the footer of one page and the header of the next

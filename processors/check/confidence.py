@@ -19,7 +19,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from schemas.pipeline import INCOMPLETE, Evidence, Grade, Record
+from octavo.schemas.pipeline import INCOMPLETE, Evidence, Grade, Record
 
 GRADES: dict[Grade, float] = {"exact": 0.95, "loose": 0.94, "missing": 0.30}
 EXCUSED = 0.75  # of a value that need not stand in the text: it is implied, or the page is a picture

@@ -14,8 +14,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from processors.check.window_text import Hit, Span, WindowText
-from schemas.pipeline import Evidence, Field, Kind
+from octavo.processors.check.window_text import Hit, Span, WindowText
+from octavo.schemas.pipeline import Evidence, Field, Kind
 
 _NUMBER = re.compile(r"\[\d+\]")
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from processors.check.citations import FIELDS, cited
-from processors.check.confidence import within
-from processors.check.ground import FieldValue, evidence, ground, written
-from processors.check.validate import blanked, fit, notes, shown, silences, top
-from processors.check.window_text import WindowText
-from schemas.pipeline import (
+from octavo.processors.check.citations import FIELDS, cited
+from octavo.processors.check.confidence import within
+from octavo.processors.check.ground import FieldValue, evidence, ground, written
+from octavo.processors.check.validate import blanked, fit, notes, shown, silences, top
+from octavo.processors.check.window_text import WindowText
+from octavo.schemas.pipeline import (
     NOT_APPLICABLE,
     NOTHING_FOUND,
     SUMMARY,

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from processors.check.merge_lists import as_one, items_of, plain
-from schemas.pipeline import SUMMARY, Evidence, Record
+from octavo.processors.check.merge_lists import as_one, items_of, plain
+from octavo.schemas.pipeline import SUMMARY, Evidence, Record
 
 GRADES = {"exact": 2, "loose": 1, "missing": 0}
 LONGEST_SHOWN = 80  # characters of a value in a sentence about a conflict

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from schemas.pipeline import Evidence
+from octavo.schemas.pipeline import Evidence
 
 Place = tuple[int, int]  # page, first character
 

@@ -14,8 +14,8 @@ from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from schemas.pipeline import Field, Kind
-from schemas.text.values import parse_amount, parse_date
+from octavo.schemas.pipeline import Field, Kind
+from octavo.schemas.text.values import parse_amount, parse_date
 
 NULL_WORDS = frozenset({"", "null", "none", "n/a"})  # what models write where they should have written null
 DECIMAL_DIGITS = 18  # of the columns: before and after the point together

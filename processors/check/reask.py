@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from schemas.pipeline import NOT_APPLICABLE, Purpose, Question, Reject, Request, Window
+from octavo.schemas.pipeline import NOT_APPLICABLE, Purpose, Question, Reject, Request, Window
 
 COMPLAINT_CHARACTERS = 2_000  # most that a model is told about what was wrong
 ALONE = frozenset(

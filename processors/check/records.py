@@ -24,17 +24,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from processors.check.compare_passes import agree
-from processors.check.complete import gaps, marked, short_lists
-from processors.check.confidence import rated
-from processors.check.judging import PROBLEMS_TOLD, Judging
-from processors.check.merge import merge
-from processors.check.reask import Reask, ask_again, rephrased, subset
-from processors.check.salvage import Entry, Salvaged, salvage
-from processors.check.validate import only_known, shown
-from processors.check.window_text import WindowText
-from schemas.compile.row_codec import decode
-from schemas.pipeline import NOT_APPLICABLE, Part, Question, Record, Reject, Reply, Request
+from octavo.processors.check.compare_passes import agree
+from octavo.processors.check.complete import gaps, marked, short_lists
+from octavo.processors.check.confidence import rated
+from octavo.processors.check.judging import PROBLEMS_TOLD, Judging
+from octavo.processors.check.merge import merge
+from octavo.processors.check.reask import Reask, ask_again, rephrased, subset
+from octavo.processors.check.salvage import Entry, Salvaged, salvage
+from octavo.processors.check.validate import only_known, shown
+from octavo.processors.check.window_text import WindowText
+from octavo.schemas.compile.row_codec import decode
+from octavo.schemas.pipeline import NOT_APPLICABLE, Part, Question, Record, Reject, Reply, Request
 
 __all__ = [
     "Reask",

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from processors.check.normalise import join, normalise, only_known, shown
-from schemas.pipeline import Evidence, Field, Kind, Question
+from octavo.processors.check.normalise import join, normalise, only_known, shown
+from octavo.schemas.pipeline import Evidence, Field, Kind, Question
 
 __all__ = ["blanked", "fit", "notes", "only_known", "shown", "silences", "top"]
 

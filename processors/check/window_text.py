@@ -19,10 +19,17 @@ from functools import cached_property
 from itertools import accumulate, chain
 from typing import Any
 
-from processors.check import ocr_noise
-from processors.check.folding import FoldedText, fold, initials, variants
-from schemas.pipeline import Grade, Kind, Part
-from schemas.text.values import FoundValue, amounts_in, currencies_in, dates_in, other_amount, other_date
+from octavo.processors.check import ocr_noise
+from octavo.processors.check.folding import FoldedText, fold, initials, variants
+from octavo.schemas.pipeline import Grade, Kind, Part
+from octavo.schemas.text.values import (
+    FoundValue,
+    amounts_in,
+    currencies_in,
+    dates_in,
+    other_amount,
+    other_date,
+)
 
 SEAM = "\x00"  # stands between parts, where no value can reach across
 LOOSE_CHARACTERS = 3  # shorter texts are found as they are written, or not at all

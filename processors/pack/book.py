@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 
-from schemas.pipeline import Part, Role
-from schemas.text.printed_rows import rows_in
+from octavo.schemas.pipeline import Part, Role
+from octavo.schemas.text.printed_rows import rows_in
 
 PAGE_MARK_TOKENS = 9  # "<<285612 page 12/345>>" and its newline, counted with the Kimi vocabulary, 2026-11-23
 ROLE_TOKENS = 3  # ", context" in the mark of what is shown beside a piece

@@ -14,8 +14,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from processors.pack.book import PAGE_MARK_TOKENS, Book, Count, Span
-from schemas.pipeline import Part, Window
+from octavo.processors.pack.book import PAGE_MARK_TOKENS, Book, Count, Span
+from octavo.schemas.pipeline import Part, Window
 
 OVERLAP_TOKENS = 150  # of the end of a piece that are shown again before the next; 0 for none
 CONTEXT_TOKENS = (

@@ -11,8 +11,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 
-from processors.pack.calibration import FIRST_FACTOR
-from schemas.errors import SettingsError
+from octavo.processors.pack.calibration import FIRST_FACTOR
+from octavo.schemas.errors import SettingsError
 
 VOCABULARY_SHA256 = "b6c497a7469b33ced9c38afb1ad6e47f03f5e5dc05f15930799210ec050c5103"  # tiktoken.model of K2, K2.6 and K3, 2026-11
 SPLIT = "|".join(  # noqa: FLY002 - published with the model as these branches, read 2026-11

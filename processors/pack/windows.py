@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 
-from processors.pack.book import PAGE_MARK_TOKENS, ROLE_TOKENS, page_mark, sliced
-from processors.pack.calibration import Calibration
-from processors.pack.cut import Room, cover, cut, has_many_rows, pieces, room
-from processors.pack.groups import PLACES, Frame, Group, Size, even, fewest, places
-from processors.pack.plan import Call, Choice, Cost, Terms, Work, choose, cost
-from processors.pack.tokens import VOCABULARY_SHA256, Count, counter, image_tokens, rough
-from schemas.pipeline import Page, Part, Role, Window
+from octavo.processors.pack.book import PAGE_MARK_TOKENS, ROLE_TOKENS, page_mark, sliced
+from octavo.processors.pack.calibration import Calibration
+from octavo.processors.pack.cut import Room, cover, cut, has_many_rows, pieces, room
+from octavo.processors.pack.groups import PLACES, Frame, Group, Size, even, fewest, places
+from octavo.processors.pack.plan import Call, Choice, Cost, Terms, Work, choose, cost
+from octavo.processors.pack.tokens import VOCABULARY_SHA256, Count, counter, image_tokens, rough
+from octavo.schemas.pipeline import Page, Part, Role, Window
 
 DOCUMENT_MARK_TOKENS = 4  # "<<285612>>" and its newline, counted with the Kimi vocabulary, 2026-11-23
 OPEN_WINDOWS = 8  # windows that wait for a document that fits

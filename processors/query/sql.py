@@ -25,7 +25,7 @@ from typing import Any, BinaryIO, Literal, TextIO, cast
 
 import pyarrow as pa
 
-from schemas.errors import SettingsError
+from octavo.schemas.errors import SettingsError
 
 Format = Literal["table", "json", "csv", "parquet"]
 

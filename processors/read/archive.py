@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 
-from processors.read.content import ReadLimits, Source, over
-from schemas.errors import DocumentError
+from octavo.processors.read.content import ReadLimits, Source, over
+from octavo.schemas.errors import DocumentError
 
 _LOCAL_HEADER_BYTES = 30  # of an entry, before its name; APPNOTE.TXT 6.3.10 section 4.3.7, read 2026-11
 _BEYOND_BYTES = (

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
-from schemas.errors import DocumentError
-from schemas.pipeline import Properties, TextFrom
+from octavo.schemas.errors import DocumentError
+from octavo.schemas.pipeline import Properties, TextFrom
 
 RENDER_DPI = 150  # legible to vision models at 74-435 KB a page, measured 2026-11
 RENDER_SIDE_PX = (

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from processors.read import table_rows, text
-from processors.read.content import Content, Source
+from octavo.processors.read import table_rows, text
+from octavo.processors.read.content import Content, Source
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_ROWS = 50  # rows the delimiter is judged by

@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.errors import DocumentError, SettingsError
-from schemas.pipeline import Document, Status
+from octavo.schemas.errors import DocumentError, SettingsError
+from octavo.schemas.pipeline import Document, Status
 
 IGNORE_FILE = ".octavoignore"  # in the inbox: a pattern a line, matched against the path and against the name; "#" begins a comment
 

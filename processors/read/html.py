@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from processors.read import text
-from processors.read.content import Content, Source
-from schemas.pipeline import Properties
+from octavo.processors.read import text
+from octavo.processors.read.content import Content, Source
+from octavo.schemas.pipeline import Properties
 
 _CHARSET = re.compile(
     rb"<(?:meta[^>]{0,200}?charset|\?xml[^>]{0,100}?encoding)\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from PIL import Image, ImageOps
 
-from processors.read.content import JPEG_QUALITY, Content, PageContent, Source, bounded, over
+from octavo.processors.read.content import JPEG_QUALITY, Content, PageContent, Source, bounded, over
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP")  # no EPS: Pillow would start Ghostscript for it
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side

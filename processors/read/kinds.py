@@ -11,7 +11,7 @@ import re
 import unicodedata
 import zipfile
 
-from processors.read import ole
+from octavo.processors.read import ole
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import default
 
-from processors.read import html, text
-from processors.read.content import Content, Inner, PageContent, Source, clean, over
-from schemas.errors import DocumentError
+from octavo.processors.read import html, text
+from octavo.processors.read.content import Content, Inner, PageContent, Source, clean, over
+from octavo.schemas.errors import DocumentError
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _LONGEST_HEADER = 100_000  # characters, some two thousand recipients; the parser of a longer one can take all time and memory

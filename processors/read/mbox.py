@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from processors.read.content import Content, Inner, Source
-from processors.read.kinds import MAIL_BEGINS
+from octavo.processors.read.content import Content, Inner, Source
+from octavo.processors.read.kinds import MAIL_BEGINS
 
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 

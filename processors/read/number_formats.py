@@ -14,8 +14,8 @@ from typing import Any
 
 from lxml import etree
 
-from processors.read.archive import Archive
-from processors.read.content import ReadLimits, over
+from octavo.processors.read.archive import Archive
+from octavo.processors.read.content import ReadLimits, over
 
 Place = tuple[int, int]  # row and column, from 0
 Looks = Mapping[Place, "Look"]

@@ -17,12 +17,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from processors.read import opendocument, table_rows, text
-from processors.read.content import Content, Inner, Source
-from processors.read.kinds import DOC, MSG, PPT, RTF, media_type
-from processors.read.ole import Compound
-from schemas.errors import DocumentError
-from schemas.pipeline import Properties
+from octavo.processors.read import opendocument, table_rows, text
+from octavo.processors.read.content import Content, Inner, Source
+from octavo.processors.read.kinds import DOC, MSG, PPT, RTF, media_type
+from octavo.processors.read.ole import Compound
+from octavo.schemas.errors import DocumentError
+from octavo.schemas.pipeline import Properties
 
 _SHORT_NAMES = {DOC: "doc", RTF: "rtf", PPT: "ppt", MSG: "msg"}
 _TARGETS = {DOC: "odt", RTF: "odt", PPT: "odp"}  # what LibreOffice turns them into; it knows no msg

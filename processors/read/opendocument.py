@@ -17,11 +17,11 @@ from typing import Any
 
 from lxml import etree
 
-from processors.read import table_rows
-from processors.read.archive import Archive
-from processors.read.content import Content, PageContent, Source, clean, over
-from schemas.errors import DocumentError
-from schemas.pipeline import Properties
+from octavo.processors.read import table_rows
+from octavo.processors.read.archive import Archive
+from octavo.processors.read.content import Content, PageContent, Source, clean, over
+from octavo.schemas.errors import DocumentError
+from octavo.schemas.pipeline import Properties
 
 Element = Any  # lxml ships no types
 

@@ -22,16 +22,16 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
-from processors.read import kinds, remote
-from processors.read import ocr as ocr_engine
-from processors.read.content import ReadLimits
-from processors.read.discover import FoundFile, display, outermost, walk
-from processors.read.workers import tasks
-from processors.read.workers.duplicates import Duplicates
-from processors.read.workers.sandbox import Sandbox
-from processors.read.workers.worker import ReaderTerms, Reading, document_of, failed, look_again
-from schemas.errors import DocumentError, SettingsError, describe
-from schemas.pipeline import Document, Page
+from octavo.processors.read import kinds, remote
+from octavo.processors.read import ocr as ocr_engine
+from octavo.processors.read.content import ReadLimits
+from octavo.processors.read.discover import FoundFile, display, outermost, walk
+from octavo.processors.read.workers import tasks
+from octavo.processors.read.workers.duplicates import Duplicates
+from octavo.processors.read.workers.sandbox import Sandbox
+from octavo.processors.read.workers.worker import ReaderTerms, Reading, document_of, failed, look_again
+from octavo.schemas.errors import DocumentError, SettingsError, describe
+from octavo.schemas.pipeline import Document, Page
 
 __all__ = [
     "EXTRAS",
@@ -69,7 +69,9 @@ READERS = {  # media type -> file in this folder
     "text/csv": "delimited",
 }
 EXTRAS = {"office": "office"}  # reader -> the extra of pyproject.toml that it needs
-_PRELOAD = tuple(f"processors.read.{name}" for name in ("workers.worker", *dict.fromkeys(READERS.values())))
+_PRELOAD = tuple(
+    f"octavo.processors.read.{name}" for name in ("workers.worker", *dict.fromkeys(READERS.values()))
+)
 _PAGES_A_TASK = 8  # pictures rendered in one go
 
 

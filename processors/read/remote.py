@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from processors.read import discover
-from processors.read.discover import FoundFile
-from schemas.errors import DocumentError, SettingsError, describe
-from schemas.pipeline import Document
+from octavo.processors.read import discover
+from octavo.processors.read.discover import FoundFile
+from octavo.schemas.errors import DocumentError, SettingsError, describe
+from octavo.schemas.pipeline import Document
 
 _LOCAL = ("file", "local")
 _BLOCK_BYTES = 8 << 20  # a request each

@@ -19,11 +19,11 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from processors.read import number_formats, table_rows
-from processors.read.archive import Archive
-from processors.read.content import Content, PageContent, Source, clean, over
-from processors.read.number_formats import Look, Looks
-from schemas.errors import DocumentError
+from octavo.processors.read import number_formats, table_rows
+from octavo.processors.read.archive import Archive
+from octavo.processors.read.content import Content, PageContent, Source, clean, over
+from octavo.processors.read.number_formats import Look, Looks
+from octavo.schemas.errors import DocumentError
 
 Cell = int | float | str | bool | date | time | datetime | timedelta
 _ZIP = b"PK"

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from processors.read import table_rows
-from processors.read.archive import Archive
-from processors.read.content import Content, Inner, PageContent, Source, clean, over
-from schemas.errors import DocumentError
-from schemas.pipeline import Properties
+from octavo.processors.read import table_rows
+from octavo.processors.read.archive import Archive
+from octavo.processors.read.content import Content, Inner, PageContent, Source, clean, over
+from octavo.schemas.errors import DocumentError
+from octavo.schemas.pipeline import Properties
 
 Shape = Any  # a shape of python-pptx; groups, frames and pictures share no useful class
 _SAME_LINE_EMU = 180_000  # half a centimetre; shapes whose tops differ by less are beside each other

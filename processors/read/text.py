@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from charset_normalizer import from_bytes
 
-from processors.read.content import Content, PageContent, ReadLimits, Source, clean, over
-from processors.read.kinds import wide
+from octavo.processors.read.content import Content, PageContent, ReadLimits, Source, clean, over
+from octavo.processors.read.kinds import wide
 
 LONG_TEXT = 12_000  # characters above which a text without form feeds is cut into pages
 PAGE_TEXT = 4_000  # characters of such a page: about a printed one

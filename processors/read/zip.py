@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import zipfile
 
-from processors.read.archive import Archive
-from processors.read.content import Content, Inner, Source
-from schemas.errors import DocumentError
+from octavo.processors.read.archive import Archive
+from octavo.processors.read.content import Content, Inner, Source
+from octavo.schemas.errors import DocumentError
 
 
 def read(source: Source) -> Content:

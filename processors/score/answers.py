@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from processors.score.exchange import exchanged
-from processors.score.match import ANY_OF, pairs, same
-from processors.score.plot import draw
-from schemas.errors import SchemaError
-from schemas.pipeline import Field
+from octavo.processors.score.exchange import exchanged
+from octavo.processors.score.match import ANY_OF, pairs, same
+from octavo.processors.score.plot import draw
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.pipeline import Field
 
 __all__ = ["FieldCounts", "Mark", "compare", "draw", "exchanged", "tally"]
 

@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from processors.score.match import ANY_OF
-from schemas.pipeline import Field, Kind
+from octavo.processors.score.match import ANY_OF
+from octavo.schemas.pipeline import Field, Kind
 
 _METRICS: dict[Kind, tuple[str, str]] = {
     "text": ("string", "string_case_insensitive"),

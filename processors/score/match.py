@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfuzz import fuzz, process
 
-from schemas.columns import native
-from schemas.errors import SchemaError, SettingsError
-from schemas.pipeline import Field
+from octavo.schemas.columns import native
+from octavo.schemas.errors import SchemaError, SettingsError
+from octavo.schemas.pipeline import Field
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from schemas.errors import SettingsError
+from octavo.schemas.errors import SettingsError
 
 
 def draw(scores: Mapping[str, float], title: str, path: Path) -> None:

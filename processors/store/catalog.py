@@ -19,9 +19,9 @@ from typing import Any
 
 import duckdb
 
-from schemas.errors import StorageError
-from schemas.sql_names import literal, quoted
-from schemas.tables import FIXED, Column, Table, row_order
+from octavo.schemas.errors import StorageError
+from octavo.schemas.sql_names import literal, quoted
+from octavo.schemas.tables import FIXED, Column, Table, row_order
 
 __all__ = [
     "attached",

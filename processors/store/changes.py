@@ -17,9 +17,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from processors.store import catalog
-from schemas.errors import SchemaError
-from schemas.tables import Table, arrow
+from octavo.processors.store import catalog
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.tables import Table, arrow
 
 _log = logging.getLogger("octavo.store")
 

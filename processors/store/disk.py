@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from schemas.errors import Locked, StorageError
+from octavo.schemas.errors import Locked, StorageError
 
 TEMPORARY = ".octavo-"  # how the names of unfinished files begin; the next holder of the folder removes them
 _PROBE_BYTES = 65_536  # enough that a full disk shows

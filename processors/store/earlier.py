@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import duckdb
 
-from processors.store import catalog
-from processors.store.changes import Change
-from schemas.tables import FIXED, brought_up
+from octavo.processors.store import catalog
+from octavo.processors.store.changes import Change
+from octavo.schemas.tables import FIXED, brought_up
 
 
 def changes(connection: duckdb.DuckDBPyConnection) -> Iterator[Change]:

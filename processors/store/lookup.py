@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 
 import duckdb
 
-from processors.store import catalog
-from processors.store.succession import Asked
-from schemas.pipeline import Document, Heading, Page, Properties
-from schemas.tables import Row
+from octavo.processors.store import catalog
+from octavo.processors.store.succession import Asked
+from octavo.schemas.pipeline import Document, Heading, Page, Properties
+from octavo.schemas.tables import Row
 
 # Reasons in `rejects` that another run may not meet: nothing was asked, or a page could not be shown.
 TRANSIENT = (

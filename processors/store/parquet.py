@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from processors.store import catalog, disk, views
+from octavo.processors.store import catalog, disk, views
 
 BUCKET_ROWS = 25_000  # rows of a table that still go into one file; they are sorted in memory, 75 MB of pages
 _ROW_GROUP = 5_000  # rows of a row group, which is what is held in memory

@@ -14,10 +14,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from processors.store import catalog, lookup
-from schemas.errors import SettingsError
-from schemas.pipeline import Document, Page
-from schemas.tables import Row, Table
+from octavo.processors.store import catalog, lookup
+from octavo.schemas.errors import SettingsError
+from octavo.schemas.pipeline import Document, Page
+from octavo.schemas.tables import Row, Table
 
 WAREHOUSE = "warehouse.duckdb"
 _ROWS_AT_ONCE = 1_000  # rows as Python's dicts, which take ten times what they take in Arrow

@@ -19,8 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 
-from processors.store import catalog
-from schemas.tables import FIXED
+from octavo.processors.store import catalog
+from octavo.schemas.tables import FIXED
 
 Asked = tuple[list[str], str, str]  # fingerprints that a question may have, model, engine
 Slots = dict[str, set[int]]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import duckdb
 
-from processors.store import catalog
-from schemas.errors import SchemaError
-from schemas.tables import SHIPPED_VIEWS, Table, View
+from octavo.processors.store import catalog
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.tables import SHIPPED_VIEWS, Table, View
 
 SHIPPED = SHIPPED_VIEWS
 

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import duckdb
 
-from processors.store import catalog, changes, disk, earlier, parquet, succession, views
-from processors.store.changes import Change
-from processors.store.reader import WAREHOUSE, ColumnInfo, TableInfo, WarehouseReader
-from processors.store.succession import Asked
-from schemas.errors import StorageError
-from schemas.tables import FIXED
+from octavo.processors.store import catalog, changes, disk, earlier, parquet, succession, views
+from octavo.processors.store.changes import Change
+from octavo.processors.store.reader import WAREHOUSE, ColumnInfo, TableInfo, WarehouseReader
+from octavo.processors.store.succession import Asked
+from octavo.schemas.errors import StorageError
+from octavo.schemas.tables import FIXED
 
 __all__ = ["Asked", "Change", "ColumnInfo", "TableInfo", "Warehouse", "hold"]
 

@@ -33,16 +33,16 @@ from pydantic import BaseModel, PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import DecimalSchema
 
-from schemas import extraction
-from schemas.compile.json_schema import Node, read
-from schemas.compile.mfjs import MAX_BYTES, wire
-from schemas.compile.validators import forgiving, model_of
-from schemas.errors import SchemaError
-from schemas.list_views import renamed
-from schemas.pipeline import Question
-from schemas.sql_names import quoted, reserved
-from schemas.tables import OWN_NAMES
-from schemas.text.printed_rows import LIST_ITEMS, VALUE_TOKENS
+from octavo.schemas import extraction
+from octavo.schemas.compile.json_schema import Node, read
+from octavo.schemas.compile.mfjs import MAX_BYTES, wire
+from octavo.schemas.compile.validators import forgiving, model_of
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.list_views import renamed
+from octavo.schemas.pipeline import Question
+from octavo.schemas.sql_names import quoted, reserved
+from octavo.schemas.tables import OWN_NAMES
+from octavo.schemas.text.printed_rows import LIST_ITEMS, VALUE_TOKENS
 
 _log = logging.getLogger("octavo.schemas")
 
@@ -78,11 +78,11 @@ def compile_question(spec: str, *, base: Path = Path()) -> Question:
 
 
 def compile_summary(style: str) -> Question:
-    """The question that asks for a summary in one of the styles of `schemas.extraction.summary`, or by another name of theirs.
+    """The question that asks for a summary in one of the styles of `octavo.schemas.extraction.summary`, or by another name of theirs.
 
     Raises SchemaError for any other style, with the styles there are.
     """
-    from schemas.extraction.summary import STYLES, Summary
+    from octavo.schemas.extraction.summary import STYLES, Summary
 
     wanted = style.strip().lower().replace("_", "-").replace(" ", "-")
     chosen = next((known for name, known in STYLES.items() if wanted in (name, *known.aliases)), None)
@@ -106,7 +106,7 @@ def shipped() -> dict[str, str]:
 
 
 def reply_tokens(node: Node) -> int:
-    """Tokens that an answer is expected to have, written as rows (`schemas.compile.row_codec`), when every field has a value.
+    """Tokens that an answer is expected to have, written as rows (`octavo.schemas.compile.row_codec`), when every field has a value.
 
     A value costs what one of its kind usually does (VALUE_TOKENS) or what the schema says of it (`expected_tokens`), a record and a list
     two brackets. A list is expected to have LIST_ITEMS items, or the nearest number it may have.

@@ -3,7 +3,7 @@
 Accepted is what has a fixed set of typed columns: one object of properties, nested objects, arrays of one kind of item, text, numbers,
 Booleans, dates, choices, null beside any of them, and references inside the schema that do not recur. `title`, `default` and `examples`
 are ignored. Three words are Octavo's own: `grounded` and `required_evidence` (on a property of the root) and `expected_tokens` (on a
-text); see `schemas.fields`.
+text); see `octavo.schemas.fields`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel
 
-from schemas.compile.keywords import (
+from octavo.schemas.compile.keywords import (
     ANNOTATIONS,
     KEYWORDS,
     OPEN,
@@ -29,8 +29,8 @@ from schemas.compile.keywords import (
     kind_of,
     limits_of,
 )
-from schemas.errors import SchemaError
-from schemas.pipeline import Field, Kind
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.pipeline import Field, Kind
 
 # Sizes that Moonshot's strict mode takes (walle conf.go, 2026-06-29), less the two levels and three keys of the reply around a record.
 MAX_DEPTH = 30 - 2

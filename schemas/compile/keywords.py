@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, TypeAdapter
 from pydantic_core import SchemaError as PatternError
 
-from schemas.pipeline import Kind
+from octavo.schemas.pipeline import Kind
 
 MAX_CHOICES = 1000  # walle conf.go of Moonshot, 2026-06-29
 MAX_CHOICE_CHARACTERS = 7500  # in all, once there are more than MANY_CHOICES; same source

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from schemas.compile.json_schema import Node
-from schemas.pipeline import Kind
+from octavo.schemas.compile.json_schema import Node
+from octavo.schemas.pipeline import Kind
 
 MAX_BYTES = 120_000 - 1_000  # walle conf.go, 2026-06-29, less the reply around a record
 

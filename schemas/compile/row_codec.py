@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from schemas.pipeline import Field
+from octavo.schemas.pipeline import Field
 
 Legend = (
     Mapping[str, Any] | Sequence[Any]

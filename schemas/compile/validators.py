@@ -25,10 +25,10 @@ from pydantic import (
 )
 from pydantic import Field as Limits
 
-from schemas.compile.json_schema import Node
-from schemas.compile.keywords import digits
-from schemas.errors import SchemaError
-from schemas.pipeline import Kind
+from octavo.schemas.compile.json_schema import Node
+from octavo.schemas.compile.keywords import digits
+from octavo.schemas.errors import SchemaError
+from octavo.schemas.pipeline import Kind
 
 _TYPES: dict[Kind, Any] = {
     "text": str,

@@ -6,7 +6,7 @@ from datetime import date
 
 from pydantic import BaseModel, Field
 
-from schemas.fields import IMPLIED, Money
+from octavo.schemas.fields import IMPLIED, Money
 
 
 class Contract(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from schemas.fields import lengthy
+from octavo.schemas.fields import lengthy
 
 
 class Paper(BaseModel):

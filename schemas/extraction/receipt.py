@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, Field
 
-from schemas.fields import IMPLIED, Money
+from octavo.schemas.fields import IMPLIED, Money
 
 
 class LineItem(BaseModel):

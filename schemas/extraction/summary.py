@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
-from schemas.fields import IMPLIED
+from octavo.schemas.fields import IMPLIED
 
 
 class Summary(BaseModel):

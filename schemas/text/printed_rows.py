@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from schemas.pipeline import Field, Kind
+from octavo.schemas.pipeline import Field, Kind
 
 LEAST_NUMERALS = 2  # of a row; a line with one number may be anything
 WORDS_A_NUMERAL = 4  # most words of a row for each of its numerals

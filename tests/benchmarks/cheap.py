@@ -19,12 +19,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flows import order, settings
-from processors.pack import windows as pack
-from schemas.compile import row_codec
-from schemas.compile.compiler import compile_question, shipped
-from schemas.job import Job
-from schemas.pipeline import Field, Question
+from octavo.flows import order, settings
+from octavo.processors.pack import windows as pack
+from octavo.schemas.compile import row_codec
+from octavo.schemas.compile.compiler import compile_question, shipped
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Field, Question
 from tests.benchmarks import tokens as counts
 from tests.benchmarks.documents import SCHEMA, make
 from tests.emulator.config import Config

@@ -27,8 +27,8 @@ def fill(folder: Path, files: int) -> None:
 
 def discover(folder: str) -> None:
     """List a folder and keep nothing."""
-    from processors.read.pages import ReadLimits
-    from processors.read.pages import discover as walk
+    from octavo.processors.read.pages import ReadLimits
+    from octavo.processors.read.pages import discover as walk
 
     before = peak_mb()
     begun = time.perf_counter()
@@ -40,8 +40,8 @@ def discover(folder: str) -> None:
 
 def ingest(folder: str) -> None:
     """Read a folder into tables, twice: the second time nothing is parsed."""
-    from flows import order, settings
-    from schemas.job import Job
+    from octavo.flows import order, settings
+    from octavo.schemas.job import Job
 
     with tempfile.TemporaryDirectory() as out:
         job = Job(inbox=folder, out=out, offline=True)

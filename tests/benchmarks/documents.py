@@ -126,7 +126,7 @@ def octavo(folder: Path, count: int, base_url: str) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "flows.cli",
+        "octavo.flows.cli",
         "run",
         str(folder / f"in{count}"),
         "--out",

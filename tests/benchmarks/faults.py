@@ -28,16 +28,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from flows import order, settings
-from processors.ask import replies
-from processors.ask.api import stream
-from processors.ask.pace.clock import Clock
-from processors.ask.pace.limits import DAY_S
-from processors.ask.pace.pace import RateLimiter
-from processors.ask.pace.shared import SharedLimits
-from processors.store.warehouse import Warehouse
-from schemas.errors import AccessRefused, ModelNotServed
-from schemas.job import Job
+from octavo.flows import order, settings
+from octavo.processors.ask import replies
+from octavo.processors.ask.api import stream
+from octavo.processors.ask.pace.clock import Clock
+from octavo.processors.ask.pace.limits import DAY_S
+from octavo.processors.ask.pace.pace import RateLimiter
+from octavo.processors.ask.pace.shared import SharedLimits
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.errors import AccessRefused, ModelNotServed
+from octavo.schemas.job import Job
 from tests.emulator.config import Config, Fault
 from tests.emulator.faults import KINDS, STREAM_ONLY
 from tests.emulator.journal import Entry

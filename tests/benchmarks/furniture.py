@@ -13,8 +13,8 @@ import asyncio
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from processors.pack.tokens import counter
-from processors.read.pages import Reader, Reading, ReadLimits
+from octavo.processors.pack.tokens import counter
+from octavo.processors.read.pages import Reader, Reading, ReadLimits
 from tests.benchmarks.reading import CORPUS, found
 
 VOCABULARY = CORPUS.parent / "tokenizer" / "kimi_k2.tiktoken.model"

@@ -31,9 +31,9 @@ from typing import Any
 import pypdfium2
 from pydantic import RootModel
 
-from processors.check.records import check, rated
-from schemas.compile.compiler import compile_question
-from schemas.pipeline import (
+from octavo.processors.check.records import check, rated
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.pipeline import (
     Evidence,
     Field,
     Part,
@@ -46,7 +46,7 @@ from schemas.pipeline import (
     Usage,
     Window,
 )
-from schemas.text.values import parse_date
+from octavo.schemas.text.values import parse_date
 from tests.benchmarks import offline_quality as offline
 
 CORPUS = offline.CORPUS

@@ -14,10 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from flows import order, settings
-from processors.pack import windows as pack
-from processors.store.warehouse import Warehouse
-from schemas.job import Job
+from octavo.flows import order, settings
+from octavo.processors.pack import windows as pack
+from octavo.processors.store.warehouse import Warehouse
+from octavo.schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import Body

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
-from processors.read.pages import FoundFile, Reader, ReadLimits, discover
+from octavo.processors.read.pages import FoundFile, Reader, ReadLimits, discover
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 

@@ -24,11 +24,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from processors.ask.offline import provider as offline
-from schemas.extraction.contract import Contract
-from schemas.extraction.invoice import Invoice
-from schemas.extraction.receipt import Receipt
-from schemas.text.values import parse_amount, parse_date
+from octavo.processors.ask.offline import provider as offline
+from octavo.schemas.extraction.contract import Contract
+from octavo.schemas.extraction.invoice import Invoice
+from octavo.schemas.extraction.receipt import Receipt
+from octavo.schemas.text.values import parse_amount, parse_date
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 

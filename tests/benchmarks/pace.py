@@ -21,17 +21,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows import settings
-from processors.ask.pace.clock import Clock
-from processors.ask.pace.pace import RateLimiter
-from processors.ask.pace.shared import SharedLimits
-from processors.ask.providers import AccountLimits
-from processors.ask.replies import Asker
-from processors.pack import windows as pack
-from schemas.compile.compiler import compile_question
-from schemas.errors import OctavoError
-from schemas.job import Job
-from schemas.pipeline import Page, Request, Window
+from octavo.flows import settings
+from octavo.processors.ask.pace.clock import Clock
+from octavo.processors.ask.pace.pace import RateLimiter
+from octavo.processors.ask.pace.shared import SharedLimits
+from octavo.processors.ask.providers import AccountLimits
+from octavo.processors.ask.replies import Asker
+from octavo.processors.pack import windows as pack
+from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.errors import OctavoError
+from octavo.schemas.job import Job
+from octavo.schemas.pipeline import Page, Request, Window
 from tests.emulator.catalogue import TIERS, Tier
 from tests.emulator.config import Config
 from tests.emulator.journal import Entry

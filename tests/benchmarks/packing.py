@@ -24,15 +24,15 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from flows import order, settings
-from flows.consent import Estimate
-from flows.hooks import Hooks
-from processors.ask import replies
-from processors.ask.pace.clock import Clock
-from processors.ask.pace.pace import RateLimiter
-from processors.ask.pace.shared import SharedLimits
-from processors.pack import windows as pack
-from schemas.job import Job
+from octavo.flows import order, settings
+from octavo.flows.consent import Estimate
+from octavo.flows.hooks import Hooks
+from octavo.processors.ask import replies
+from octavo.processors.ask.pace.clock import Clock
+from octavo.processors.ask.pace.pace import RateLimiter
+from octavo.processors.ask.pace.shared import SharedLimits
+from octavo.processors.pack import windows as pack
+from octavo.schemas.job import Job
 from tests.benchmarks import tokens as counts
 from tests.benchmarks.documents import SCHEMA, make
 from tests.benchmarks.kimi import emulator

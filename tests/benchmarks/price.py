@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flows import order, settings
-from schemas.job import Job
+from octavo.flows import order, settings
+from octavo.schemas.job import Job
 from tests.benchmarks import documents, packing
 from tests.benchmarks import tokens as counts
 from tests.emulator.config import Config, Oracle

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from multiprocessing import forkserver
 from pathlib import Path
 
-from processors.read.pages import FoundFile, Reader, ReadLimits
+from octavo.processors.read.pages import FoundFile, Reader, ReadLimits
 from tests.benchmarks.usage import cpu_s
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"

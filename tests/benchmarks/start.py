@@ -56,10 +56,10 @@ def child() -> tuple[float, float]:
 
 def once(inbox: str) -> None:
     """Do the job as `octavo run` does, and print the CPU seconds when the first document is read."""
-    from flows import order, settings
-    from flows.hooks import Hooks
-    from flows.prefect_run.processes import descendants
-    from schemas.job import Job
+    from octavo.flows import order, settings
+    from octavo.flows.hooks import Hooks
+    from octavo.flows.prefect_run.processes import descendants
+    from octavo.schemas.job import Job
 
     def tell(stage: str, done: int, total: int | None) -> None:
         if (stage, done, total) == ("read", 1, 1):

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from processors.pack import tokens
-from processors.pack.calibration import Calibration
-from processors.read import pages as read
-from schemas.pipeline import Document
+from octavo.processors.pack import tokens
+from octavo.processors.pack.calibration import Calibration
+from octavo.processors.read import pages as read
+from octavo.schemas.pipeline import Document
 from tests.emulator.tokens import KimiVocabulary
 
 ROOT = Path(__file__).resolve().parents[2]

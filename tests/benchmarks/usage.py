@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from flows.prefect_run.processes import descendants
+from octavo.flows.prefect_run.processes import descendants
 
 PR_SET_CHILD_SUBREAPER = (
     36  # of Linux, linux/prctl.h, read 2026-11: who outlives its parent becomes our child

@@ -28,8 +28,8 @@ import docx
 from lxml import etree
 from rapidfuzz.distance import LCSseq
 
-from processors.read.content import ReadLimits, Source
-from processors.read.word import document
+from octavo.processors.read.content import ReadLimits, Source
+from octavo.processors.read.word import document
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
 TIMES = 5  # of which the fastest counts

@@ -18,12 +18,18 @@ from typing import IO, Any, Self, cast
 import httpx2
 import openai
 
-from processors.ask.api import stream
-from processors.ask.api.refusals import Refusal, refusal, refusal_in_body, without_key
-from processors.ask.api.usage import NOT_TOLD, used
-from processors.ask.providers import Provider
-from schemas.errors import AccessRefused, ModelNotServed, OctavoError, ProviderUnavailable, RequestRefused
-from schemas.pipeline import Usage
+from octavo.processors.ask.api import stream
+from octavo.processors.ask.api.refusals import Refusal, refusal, refusal_in_body, without_key
+from octavo.processors.ask.api.usage import NOT_TOLD, used
+from octavo.processors.ask.providers import Provider
+from octavo.schemas.errors import (
+    AccessRefused,
+    ModelNotServed,
+    OctavoError,
+    ProviderUnavailable,
+    RequestRefused,
+)
+from octavo.schemas.pipeline import Usage
 
 CONNECT_TIMEOUT_S = 20.0
 READ_TIMEOUT_S = stream.LONGEST_SILENCE_S  # of a reply in one piece

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, AnyStr
 
-from processors.ask.providers import Provider, RefusalKind
+from octavo.processors.ask.providers import Provider, RefusalKind
 
 SECRET = re.compile(r"(sk-|Bearer\s+)[A-Za-z0-9_\-.*]{6,}")
 SECRET_CHARACTERS = 8  # shorter keys are words such as "EMPTY" for servers that need none, and words stand in replies; ours, 2026-11-23

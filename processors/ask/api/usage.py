@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.pipeline import Usage
+from octavo.schemas.pipeline import Usage
 
 NOT_TOLD = Usage(
     prompt_tokens=0, reply_tokens=0

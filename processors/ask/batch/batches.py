@@ -13,16 +13,16 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from processors.ask.api.chat import read_completion
-from processors.ask.api.usage import billable
-from processors.ask.batch.calls import GONE, BatchCalls
-from processors.ask.batch.file import Spool, line_of, results
-from processors.ask.batch.orders import Ended, Order, Orders
-from processors.ask.money.budget import Budget, Reservation
-from processors.ask.nano_usd import nano, usd
-from processors.ask.providers import Model
-from schemas.errors import AccessRefused, BudgetReached, RequestRefused
-from schemas.pipeline import Request
+from octavo.processors.ask.api.chat import read_completion
+from octavo.processors.ask.api.usage import billable
+from octavo.processors.ask.batch.calls import GONE, BatchCalls
+from octavo.processors.ask.batch.file import Spool, line_of, results
+from octavo.processors.ask.batch.orders import Ended, Order, Orders
+from octavo.processors.ask.money.budget import Budget, Reservation
+from octavo.processors.ask.nano_usd import nano, usd
+from octavo.processors.ask.providers import Model
+from octavo.schemas.errors import AccessRefused, BudgetReached, RequestRefused
+from octavo.schemas.pipeline import Request
 
 POLL_GROWTH = 1.5
 HALT_NOTICED_S = 1.0  # how soon a pause hears that the run should end

@@ -13,10 +13,10 @@ from typing import IO, Any, TypeVar
 
 import tenacity
 
-from processors.ask.api.chat import Chat, Retryable
-from processors.ask.batch.orders import Order
-from processors.ask.providers import catalogue
-from schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
+from octavo.processors.ask.api.chat import Chat, Retryable
+from octavo.processors.ask.batch.orders import Order
+from octavo.processors.ask.providers import catalogue
+from octavo.schemas.errors import AccessRefused, OctavoError, ProviderUnavailable, RequestRefused
 
 INTENT = "octavo_intent"  # the key in a batch's metadata that carries our name for it
 PAGE = 100  # batches listed at once

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from schemas.pipeline import Request
+from octavo.schemas.pipeline import Request
 
 SAMPLING = frozenset(
     {"temperature", "top_p", "n", "presence_penalty", "frequency_penalty"}

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from processors.ask import database
-from processors.ask.api.usage import NOT_TOLD
-from processors.ask.ledger import INSERT_END, INSERT_REQUEST, STEPS, ending
-from processors.ask.nano_usd import nano, usd
-from schemas.errors import StorageError
-from schemas.pipeline import Usage
+from octavo.processors.ask import database
+from octavo.processors.ask.api.usage import NOT_TOLD
+from octavo.processors.ask.ledger import INSERT_END, INSERT_REQUEST, STEPS, ending
+from octavo.processors.ask.nano_usd import nano, usd
+from octavo.schemas.errors import StorageError
+from octavo.schemas.pipeline import Usage
 
 INSERT_ATTEMPT = "INSERT INTO attempts (request, run, sent_at, reserved_nano) VALUES (?, ?, ?, ?)"
 INSERT_BATCH = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -10,9 +10,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from processors.ask.api.chat import Retryable
-from processors.ask.providers import Provider
-from schemas.errors import AccessRefused, ProviderUnavailable, RequestRefused
+from octavo.processors.ask.api.chat import Retryable
+from octavo.processors.ask.providers import Provider
+from octavo.schemas.errors import AccessRefused, ProviderUnavailable, RequestRefused
 
 EVERY_S = 600.0  # in long runs; our choice, 2026-11-23
 

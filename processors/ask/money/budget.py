@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from processors.ask.money.spending import Shortage, Spending, scopes
-from processors.ask.nano_usd import nano, nano_cap, shown, usd
-from processors.ask.waits import said_when_late
-from schemas.errors import BudgetReached
+from octavo.processors.ask.money.spending import Shortage, Spending, scopes
+from octavo.processors.ask.nano_usd import nano, nano_cap, shown, usd
+from octavo.processors.ask.waits import said_when_late
+from octavo.schemas.errors import BudgetReached
 
 ALERTS = (50, 80, 100)  # percent of a cap at which a sentence is said
 POLL_S = 0.5  # how often to look whether another process has settled a call

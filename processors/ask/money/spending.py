@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from processors.ask import database
-from processors.ask.nano_usd import usd
-from processors.ask.process_identity import holder, is_gone, is_here
-from schemas.errors import StorageError
+from octavo.processors.ask import database
+from octavo.processors.ask.nano_usd import usd
+from octavo.processors.ask.process_identity import holder, is_gone, is_here
+from octavo.schemas.errors import StorageError
 
 FIRST = """
 CREATE TABLE calls (

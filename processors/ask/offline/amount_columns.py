@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from schemas.text.values import amounts_in
+from octavo.schemas.text.values import amounts_in
 
 FEWEST_COLUMNS = 3
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from processors.ask.offline.firms import LONGEST_NAME, companies, is_name
-from processors.ask.offline.text_sheet import Sheet
+from octavo.processors.ask.offline.firms import LONGEST_NAME, companies, is_name
+from octavo.processors.ask.offline.text_sheet import Sheet
 
 LONGEST_OPENING = 6000  # characters at the head of a contract in which its parties are named
 LONGEST_LIST = 900  # characters in which the parties follow the word "between"

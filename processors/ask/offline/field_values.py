@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from processors.ask.offline.field_labels import CONCEPTS, words
-from processors.ask.offline.text_sheet import Sheet, SheetHit, folded
-from schemas.text.values import FoundValue, currency_in
+from octavo.processors.ask.offline.field_labels import CONCEPTS, words
+from octavo.processors.ask.offline.text_sheet import Sheet, SheetHit, folded
+from octavo.schemas.text.values import FoundValue, currency_in
 
 DATE_REACH = 60  # characters behind a label in which its date begins
 HEAD = 3000  # characters in which the date of a contract or a letter stands

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate, combinations, pairwise
 
-from processors.ask.offline.amount_columns import columns, number_in
-from processors.ask.offline.text_sheet import Sheet, SheetHit, folded
-from schemas.text.values import FoundValue, currency_in
+from octavo.processors.ask.offline.amount_columns import columns, number_in
+from octavo.processors.ask.offline.text_sheet import Sheet, SheetHit, folded
+from octavo.schemas.text.values import FoundValue, currency_in
 
 CENT = Decimal("0.01")
 MOST_CANDIDATES = (

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from processors.ask.offline.firms import (
+from octavo.processors.ask.offline.firms import (
     companies,
     company_at_start,
     is_name,
@@ -20,7 +20,7 @@ from processors.ask.offline.firms import (
     unsaluted,
     whole,
 )
-from processors.ask.offline.text_sheet import Sheet, SheetHit, folded
+from octavo.processors.ask.offline.text_sheet import Sheet, SheetHit, folded
 
 HEAD_LINES = 12  # of a document: where a letterhead stands
 PARTY_LINES = 5  # below a label such as "Sold by": numbers of the party may stand before its name

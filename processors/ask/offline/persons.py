@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from processors.ask.offline.firms import companies, is_name, is_person
-from processors.ask.offline.names import addressees, person
-from processors.ask.offline.text_sheet import Sheet
+from octavo.processors.ask.offline.firms import companies, is_name, is_person
+from octavo.processors.ask.offline.names import addressees, person
+from octavo.processors.ask.offline.text_sheet import Sheet
 
 LONGEST_LINE = 160  # characters of a line that tells a station
 

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from processors.ask.offline.text_sheet import CELLS, Sheet
+from octavo.processors.ask.offline.text_sheet import CELLS, Sheet
 
 SHORTEST_PROSE = 30  # characters of a line that is no label or heading
 MOST_SENTENCES = 400  # of a document are weighed: its beginning says what it is about

@@ -19,8 +19,8 @@ from typing import Any
 
 import httpx2
 
-from processors.ask.offline.document_kinds import is_of_kind
-from processors.ask.offline.rules import record
+from octavo.processors.ask.offline.document_kinds import is_of_kind
+from octavo.processors.ask.offline.rules import record
 
 MODEL = "offline-rules-1"
 CONTEXT_TOKENS = 262_144  # as much as the models it stands in for

@@ -13,10 +13,10 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from processors.ask.offline import clauses, field_values, money, names, persons, prose
-from processors.ask.offline.field_labels import CONCEPTS, concept_of, words
-from processors.ask.offline.text_sheet import Sheet, folded
-from schemas.text.values import FoundValue, parse_amount, parse_date
+from octavo.processors.ask.offline import clauses, field_values, money, names, persons, prose
+from octavo.processors.ask.offline.field_labels import CONCEPTS, concept_of, words
+from octavo.processors.ask.offline.text_sheet import Sheet, folded
+from octavo.schemas.text.values import FoundValue, parse_amount, parse_date
 
 Schema = Mapping[str, Any]
 

@@ -18,8 +18,8 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import TypeVar
 
-from processors.ask.offline.field_labels import LABELS, PARTICLES
-from schemas.text.values import FoundValue, amounts_in, dates_in
+from octavo.processors.ask.offline.field_labels import LABELS, PARTICLES
+from octavo.schemas.text.values import FoundValue, amounts_in, dates_in
 
 T = TypeVar("T")
 

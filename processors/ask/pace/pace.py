@@ -14,9 +14,9 @@ import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from processors.ask.api.refusals import Refusal
-from processors.ask.pace.clock import Clock
-from processors.ask.pace.limits import (
+from octavo.processors.ask.api.refusals import Refusal
+from octavo.processors.ask.pace.clock import Clock
+from octavo.processors.ask.pace.limits import (
     BURST_SHARE,
     MOST_IN_FLIGHT,
     SPREAD_S,
@@ -29,11 +29,11 @@ from processors.ask.pace.limits import (
     minute_in,
     used_up,
 )
-from processors.ask.pace.pauses import OTHERS_SHARE, OTHERS_WAIT, Pauses
-from processors.ask.pace.queue import FairQueue, Waiter
-from processors.ask.pace.shared import LOOK_AGAIN_S, SharedLimits
-from processors.ask.providers import AccountLimits
-from schemas.errors import BudgetReached, OctavoError, RequestRefused
+from octavo.processors.ask.pace.pauses import OTHERS_SHARE, OTHERS_WAIT, Pauses
+from octavo.processors.ask.pace.queue import FairQueue, Waiter
+from octavo.processors.ask.pace.shared import LOOK_AGAIN_S, SharedLimits
+from octavo.processors.ask.providers import AccountLimits
+from octavo.schemas.errors import BudgetReached, OctavoError, RequestRefused
 
 CLOCK, UNKNOWN = Clock(), AccountLimits(0, 0, 0, 0)
 LOOK_S = 1.0  # how often to look which limits other processes found

@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from processors.ask.pace.clock import Clock
-from processors.ask.pace.limits import MINUTE_S, Permit
-from processors.ask.waits import JITTER, SAY_FROM_S, whose
+from octavo.processors.ask.pace.clock import Clock
+from octavo.processors.ask.pace.limits import MINUTE_S, Permit
+from octavo.processors.ask.waits import JITTER, SAY_FROM_S, whose
 
 BACKOFF_S = 1.0  # first pause when the provider names none; doubled with each wave of refusals, with jitter
 BACKOFF_MAX_S = 60.0

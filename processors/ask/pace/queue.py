@@ -6,8 +6,8 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from processors.ask.pace.limits import Permit
-from schemas.errors import OctavoError
+from octavo.processors.ask.pace.limits import Permit
+from octavo.schemas.errors import OctavoError
 
 
 @dataclass(slots=True)

@@ -20,10 +20,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from processors.ask import database
-from processors.ask.pace.limits import MINUTE_S, SLACK_S
-from processors.ask.process_identity import holder, is_gone
-from schemas.errors import StorageError
+from octavo.processors.ask import database
+from octavo.processors.ask.pace.limits import MINUTE_S, SLACK_S
+from octavo.processors.ask.process_identity import holder, is_gone
+from octavo.schemas.errors import StorageError
 
 FIRST = """
 CREATE TABLE processes (account TEXT, name TEXT, in_flight INTEGER NOT NULL, waited_at REAL NOT NULL, PRIMARY KEY (account, name));

@@ -18,9 +18,9 @@ import pikepdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from processors.read.content import Inner, ReadLimits, clean
-from schemas.errors import DocumentError
-from schemas.pipeline import Heading, Properties
+from octavo.processors.read.content import Inner, ReadLimits, clean
+from octavo.schemas.errors import DocumentError
+from octavo.schemas.pipeline import Heading, Properties
 
 MOST_HEADINGS = 5_000
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?\s*(?:(Z)|([+-])(\d\d)'?(\d\d)?)?")

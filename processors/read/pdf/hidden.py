@@ -20,8 +20,8 @@ from typing import Literal
 import pypdfium2
 from PIL import Image, ImageChops
 
-from processors.read.pdf import chars
-from processors.read.pdf.chars import IMAGE, NO_INK, PATH, SHADING, TEXT, Box, Drawn, PageChars, Word
+from octavo.processors.read.pdf import chars
+from octavo.processors.read.pdf.chars import IMAGE, NO_INK, PATH, SHADING, TEXT, Box, Drawn, PageChars, Word
 
 TINY_POINTS = 1.2  # height of a line, of text of one point: no reader sees it on paper
 _COVERS = frozenset({PATH, IMAGE, SHADING})

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from processors.read.pdf.chars import Word
+from octavo.processors.read.pdf.chars import Word
 
 BAR = " | "
 _FEW_DIGITS, _MANY_DIGITS = (

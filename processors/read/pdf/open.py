@@ -15,8 +15,8 @@ import pikepdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from processors.read.content import Source
-from schemas.errors import DocumentError
+from octavo.processors.read.content import Source
+from octavo.schemas.errors import DocumentError
 
 
 @dataclass(frozen=True, slots=True)

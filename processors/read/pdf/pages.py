@@ -18,11 +18,11 @@ from itertools import groupby
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from processors.read.content import JPEG_QUALITY, Content, Inner, PageContent, Source, clean, over
-from processors.read.pdf import chars, extras, furniture, hidden, layout, marks, scan
-from processors.read.pdf.chars import PageChars
-from processors.read.pdf.open import OpenedPdf, opened
-from schemas.errors import DocumentError
+from octavo.processors.read.content import JPEG_QUALITY, Content, Inner, PageContent, Source, clean, over
+from octavo.processors.read.pdf import chars, extras, furniture, hidden, layout, marks, scan
+from octavo.processors.read.pdf.chars import PageChars
+from octavo.processors.read.pdf.open import OpenedPdf, opened
+from octavo.schemas.errors import DocumentError
 
 _FEW_PAGES = (
     9  # up to so many, each page is looked at object by object, for up to half of what its text takes

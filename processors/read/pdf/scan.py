@@ -17,9 +17,9 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image
 
-from processors.read.content import RENDER_DPI, bounded
-from processors.read.pdf import chars
-from processors.read.pdf.chars import IMAGE, NO_INK, TEXT, Box, Drawn, PageChars
+from octavo.processors.read.content import RENDER_DPI, bounded
+from octavo.processors.read.pdf import chars
+from octavo.processors.read.pdf.chars import IMAGE, NO_INK, TEXT, Box, Drawn, PageChars
 
 WHOLE_PAGE = 0.85  # share of the page under pictures: a scan, whose text may be a stamp or a layer of OCR
 _ENOUGH_TEXT = 1_500  # characters beside a picture, with which the picture is decoration

@@ -17,13 +17,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from processors.read.content import Content, Inner, Source, over
-from processors.read.word.inline import Findings
-from processors.read.word.inner import carried
-from processors.read.word.package import Package
-from processors.read.word.page_breaks import Pages
-from processors.read.word.properties import properties
-from processors.read.word.walk import Walk
+from octavo.processors.read.content import Content, Inner, Source, over
+from octavo.processors.read.word.inline import Findings
+from octavo.processors.read.word.inner import carried
+from octavo.processors.read.word.package import Package
+from octavo.processors.read.word.page_breaks import Pages
+from octavo.processors.read.word.properties import properties
+from octavo.processors.read.word.walk import Walk
 
 _DEPTH = 3  # Word files inside Word files that are read as one text
 _MACROS = ("vbaProject", "wordVbaData")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from processors.read.word.xml import Element, attribute, bare, child, children, number
+from octavo.processors.read.word.xml import Element, attribute, bare, child, children, number
 
 _FLOAT = re.compile(r"-?\d+\.\d{15,}")
 _TITLES = frozenset({"title"})

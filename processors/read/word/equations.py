@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from processors.read.word.xml import Element, attribute, bare, child, children, switched, value
+from octavo.processors.read.word.xml import Element, attribute, bare, child, children, switched, value
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u2061\u2062\u2063\u2064\u200b"))
 _MATH_LETTERS = re.compile(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from processors.read.word.drawings import drawn
-from processors.read.word.equations import linear
-from processors.read.word.field_codes import Fields, link, ticked
-from processors.read.word.notes import Notes
-from processors.read.word.package import Package
-from processors.read.word.page_breaks import hidden
-from processors.read.word.styles import Styles
-from processors.read.word.symbols import symbol
-from processors.read.word.xml import Element, attribute, bare, child, children, switched
+from octavo.processors.read.word.drawings import drawn
+from octavo.processors.read.word.equations import linear
+from octavo.processors.read.word.field_codes import Fields, link, ticked
+from octavo.processors.read.word.notes import Notes
+from octavo.processors.read.word.package import Package
+from octavo.processors.read.word.page_breaks import hidden
+from octavo.processors.read.word.styles import Styles
+from octavo.processors.read.word.symbols import symbol
+from octavo.processors.read.word.xml import Element, attribute, bare, child, children, switched
 
 SKIPPED = frozenset(
     (

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from processors.read import html, text
-from processors.read.content import Inner
-from processors.read.kinds import DOCX, media_type
-from processors.read.word.package import Package
+from octavo.processors.read import html, text
+from octavo.processors.read.content import Inner
+from octavo.processors.read.kinds import DOCX, media_type
+from octavo.processors.read.word.package import Package
 
 _MARKUP = (".html", ".htm", ".xhtml")
 _PLAIN = frozenset({"text/plain", "text/markdown", "text/csv"})

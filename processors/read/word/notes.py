@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from processors.read.word.counts import written
-from processors.read.word.package import Package
-from processors.read.word.page_breaks import Note, called
-from processors.read.word.xml import Element, attribute
+from octavo.processors.read.word.counts import written
+from octavo.processors.read.word.package import Package
+from octavo.processors.read.word.page_breaks import Note, called
+from octavo.processors.read.word.xml import Element, attribute
 
 _KINDS = {"footnoteReference": "footnotes", "endnoteReference": "endnotes", "commentReference": "comments"}
 _SCRIPTS = {"footnotes": "decimal", "endnotes": "lowerRoman", "comments": "decimal"}

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from processors.read.word.counts import written
-from processors.read.word.styles import Style, Styles
-from processors.read.word.xml import Element, attribute, child, children, number, switched, value
+from octavo.processors.read.word.counts import written
+from octavo.processors.read.word.styles import Style, Styles
+from octavo.processors.read.word.xml import Element, attribute, child, children, number, switched, value
 
 _LEVELS = 9  # of a list, by the OOXML standard (ISO/IEC 29500-1, 17.9)
 _PATTERN_CHARS = 200  # a longer pattern is no list mark but a way to fill memory

@@ -13,10 +13,10 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from processors.read.archive import Archive
-from processors.read.content import Source
-from processors.read.word.xml import Element
-from schemas.errors import DocumentError
+from octavo.processors.read.archive import Archive
+from octavo.processors.read.content import Source
+from octavo.processors.read.word.xml import Element
+from octavo.schemas.errors import DocumentError
 
 _CHUNK_BYTES = 1 << 18  # of a part, parsed before the elements in it are handed out
 

@@ -14,8 +14,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from processors.read.content import PageContent, clean
-from schemas.pipeline import Heading
+from octavo.processors.read.content import PageContent, clean
+from octavo.schemas.pipeline import Heading
 
 _CALL = re.compile("\0([0-9]+)\0")
 _HIDDEN = re.compile("\1([^\1\2]*)\2")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from processors.read.content import clean
-from processors.read.word.xml import Element, child
-from schemas.pipeline import Heading, Properties
+from octavo.processors.read.content import clean
+from octavo.processors.read.word.xml import Element, child
+from octavo.schemas.pipeline import Heading, Properties
 
 _CHARS = 1_000  # of a title or an author; nobody reads more
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from processors.read.word.xml import Element, attribute, bare, child, children, number, switched, value
+from octavo.processors.read.word.xml import Element, attribute, bare, child, children, number, switched, value
 
 _ANCESTORS = 12  # styles that are based on each other; Word itself allows about ten
 _OUTLINE_LEVELS = 9  # the tenth means body text (ISO/IEC 29500-1, 17.3.1.20)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from processors.read.word.drawings import drawn
-from processors.read.word.equations import linear
-from processors.read.word.inline import SKIPPED, Inline
-from processors.read.word.inner import taken_in
-from processors.read.word.notes import Notes
-from processors.read.word.numbering import Numbering
-from processors.read.word.package import Package
-from processors.read.word.page_breaks import heading, without_headings
-from processors.read.word.styles import Style, Styles, outline
-from processors.read.word.xml import (
+from octavo.processors.read.word.drawings import drawn
+from octavo.processors.read.word.equations import linear
+from octavo.processors.read.word.inline import SKIPPED, Inline
+from octavo.processors.read.word.inner import taken_in
+from octavo.processors.read.word.notes import Notes
+from octavo.processors.read.word.numbering import Numbering
+from octavo.processors.read.word.package import Package
+from octavo.processors.read.word.page_breaks import heading, without_headings
+from octavo.processors.read.word.styles import Style, Styles, outline
+from octavo.processors.read.word.xml import (
     Element,
     attribute,
     bare,

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
 
-from schemas.pipeline import Document
+from octavo.schemas.pipeline import Document
 
 _WAIT_S = 10.0  # for another worker that writes a row, which takes microseconds
 _LOCKS = 1 << 48  # places in the file of locks, one for each beginning of a SHA-256

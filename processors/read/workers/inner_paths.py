@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import count
 
-from processors.read.discover import above
+from octavo.processors.read.discover import above
 
 _MOST_BYTES = 200  # of a name; file systems take 255, and a number may follow
 _MOST_PARTS = 64  # of a path below its container: folders and the name; the time that names take grows with the square of it

@@ -25,7 +25,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from schemas.errors import DocumentError, describe
+from octavo.schemas.errors import DocumentError, describe
 
 T = TypeVar("T")
 

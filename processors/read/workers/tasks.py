@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from processors.read.discover import FoundFile, display
-from processors.read.workers.sandbox import Sandbox
-from processors.read.workers.worker import (
+from octavo.processors.read.discover import FoundFile, display
+from octavo.processors.read.workers.sandbox import Sandbox
+from octavo.processors.read.workers.worker import (
     OpenedFile,
     ReaderTerms,
     Reading,
@@ -21,8 +21,8 @@ from processors.read.workers.worker import (
     read_file,
     read_files,
 )
-from schemas.errors import DocumentError
-from schemas.pipeline import Document
+from octavo.schemas.errors import DocumentError
+from octavo.schemas.pipeline import Document
 
 _SMALL_BYTES = 256_000  # several files up to this size share a task; a larger one has its own
 _TOGETHER = 16  # small files a task: 1.8 x on two workers against 1.1 x for one each with 8, and 0.03 ms less a file, measured 2026-11

@@ -16,14 +16,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from processors.read.content import LOOKS, Content, FormatReader, Inner, PageContent, ReadLimits, Source, over
-from processors.read.discover import FoundFile, display, dotfile, take
-from processors.read.kinds import NAMES, OLE_ENCRYPTED, UNKNOWN, media_type
-from processors.read.workers.duplicates import Duplicates, twins
-from processors.read.workers.inner_paths import paths
-from processors.read.workers.sandbox import out_of_memory
-from schemas.errors import DocumentError, describe
-from schemas.pipeline import Document, Page, Status
+from octavo.processors.read.content import (
+    LOOKS,
+    Content,
+    FormatReader,
+    Inner,
+    PageContent,
+    ReadLimits,
+    Source,
+    over,
+)
+from octavo.processors.read.discover import FoundFile, display, dotfile, take
+from octavo.processors.read.kinds import NAMES, OLE_ENCRYPTED, UNKNOWN, media_type
+from octavo.processors.read.workers.duplicates import Duplicates, twins
+from octavo.processors.read.workers.inner_paths import paths
+from octavo.processors.read.workers.sandbox import out_of_memory
+from octavo.schemas.errors import DocumentError, describe
+from octavo.schemas.pipeline import Document, Page, Status
 
 _XML_NO_MEMORY = 2  # XML_ERR_NO_MEMORY in libxml2's xmlerror.h, read 2026-11
 
@@ -359,5 +368,5 @@ def _unsupported(document: Document) -> Document:
 
 def _reader(name: str) -> FormatReader:
     """A reader, imported in the worker that needs it and never in the parent."""
-    reader: Any = importlib.import_module(f"processors.read.{name}")
+    reader: Any = importlib.import_module(f"octavo.processors.read.{name}")
     return cast("FormatReader", reader)

@@ -9,7 +9,7 @@ import sys
 def main() -> int:
     """Run the command line; gives its exit code."""
     try:
-        from flows.cli import main as run
+        from octavo.flows.cli import main as run
 
         return run()
     except KeyboardInterrupt:
