@@ -368,7 +368,7 @@ def test_a_quote_above_the_limit_waits_for_a_person(
 
 
 def test_flows_alone(server: Server, inbox: Path, tmp_path: Path) -> None:
-    """`extract` without documents fails and names what to run first; after `ingest`, which needs no key, it and `summarize` work on what was read."""
+    """`extract` without documents names what to run first; after `ingest`, which needs no key, it and `summarize` work on it."""
     job = offline(inbox, tmp_path / "out", summarize="bullets")
     states = [json.loads(line) for line in python(server, ALONE, json.dumps(job))]
     assert [(flow, kind) for flow, kind, _ in states] == [
