@@ -189,6 +189,9 @@ class Question:
     required_evidence: tuple[
         str, ...
     ] = ()  # top-level fields whose values are refused when they do not stand there
+    rules: tuple[
+        str, ...
+    ] = ()  # between its fields, see `schemas.arithmetic`; nothing is asked otherwise for them
     whole: Question | None = field(
         default=None, repr=False, compare=False
     )  # what this is a part of, or says in other words

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from octavo.processors.check.balance import balanced
 from octavo.processors.check.compare_passes import agree
 from octavo.processors.check.complete import gaps, marked, short_lists
 from octavo.processors.check.confidence import rated
@@ -40,6 +41,7 @@ __all__ = [
     "Reask",
     "agree",
     "ask_again",
+    "balanced",
     "check",
     "close_rejects",
     "gaps",

@@ -34,6 +34,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import DecimalSchema
 
 from octavo.schemas import extraction
+from octavo.schemas.arithmetic import refuse_rule
 from octavo.schemas.compile.json_schema import Node, read
 from octavo.schemas.compile.mfjs import MAX_BYTES, wire
 from octavo.schemas.compile.validators import forgiving, model_of
@@ -158,8 +159,18 @@ def _question(node: Node, name: str, model: type[BaseModel], spec: str) -> Quest
             f"The schema {spec} is longer than {MAX_BYTES} bytes.", about=spec, next_step="Ask two questions."
         )
     instruction = "\n".join([*filter(None, [node.field.description]), *_lines(node)])
+    for rule in node.rules:
+        refuse_rule(rule, node.field.fields, spec)
     question = Question(
-        name, instruction, node.field.fields, schema, reply_tokens(node), "", model, _evidence(node, spec)
+        name,
+        instruction,
+        node.field.fields,
+        schema,
+        reply_tokens(node),
+        "",
+        model,
+        _evidence(node, spec),
+        rules=tuple(node.rules),
     )
     _tell_names(question)
     return proving(question, {part.field.name for part in node.parts if part.required_evidence})
