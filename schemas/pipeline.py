@@ -35,7 +35,17 @@ State = Literal[
     "given", "null", "missing", "failed"
 ]  # a value; said not to be there; not answered at all; answered and not accepted
 Kind = Literal[
-    "text", "choice", "date", "datetime", "integer", "number", "decimal", "boolean", "record", "list"
+    "text",
+    "choice",
+    "date",
+    "datetime",
+    "instant",
+    "integer",
+    "number",
+    "decimal",
+    "boolean",
+    "record",
+    "list",
 ]
 
 

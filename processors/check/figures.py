@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from octavo.processors.check.conventions import Conventions, is_section, order_by_weekday
 from octavo.processors.check.hints import Hints
-from octavo.processors.check.hits import Doubt, Hit, Span
+from octavo.processors.check.hits import MAY_BE, Doubt, Hit, Span
 from octavo.processors.check.readings import Place, Reading, readings_of_amount, readings_of_date
 from octavo.schemas.text.dates import (
     FoundValue,
@@ -138,7 +138,7 @@ class Figures:
         return _marked(Hit(place.start, place.end, grade), doubt, f"{written!r} {why}")
 
     def _doubt_of_date(self, place: Place, value: date, hints: Hints) -> tuple[Doubt, str]:
-        may_be = f"may be {place.other} as well, and nothing decides"
+        may_be = f"{MAY_BE} {place.other} as well, and nothing decides"
         if place.reading in ("century", "calendar"):
             return "ambiguous", may_be
         if place.reading in ("day_first", "month_first"):
@@ -214,7 +214,7 @@ class Figures:
         return self._doubt_of_marks(place, hints)
 
     def _doubt_of_marks(self, place: Place, hints: Hints) -> tuple[Doubt, str]:
-        may_be = f"may be {place.other} as well, and nothing decides"
+        may_be = f"{MAY_BE} {place.other} as well, and nothing decides"
         if place.reading == "positive":
             return (
                 ("", "") if hints.is_outgoing else ("ambiguous", "stands in brackets, which may be a minus")

@@ -10,6 +10,7 @@ from octavo.schemas.pipeline import Grade
 
 Span = tuple[int, int]
 Doubt = Literal["", "ambiguous", "contradicted"]
+MAY_BE = "may be"  # in what is said of a place with two readings
 MOST_PLACES = 500  # of one value that are tried, so that no document makes the check slow
 
 

@@ -24,13 +24,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from octavo.processors.check.balance import balanced
 from octavo.processors.check.compare_passes import agree
 from octavo.processors.check.complete import gaps, marked, short_lists
 from octavo.processors.check.confidence import rated
 from octavo.processors.check.judging import PROBLEMS_TOLD, Judging
 from octavo.processors.check.merge import merge
 from octavo.processors.check.reask import Reask, ask_again, rephrased, subset
+from octavo.processors.check.rules_held import balanced
 from octavo.processors.check.salvage import Entry, Salvaged, salvage
 from octavo.processors.check.validate import only_known, shown
 from octavo.processors.check.window_text import WindowText

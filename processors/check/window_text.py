@@ -104,7 +104,7 @@ class WindowText:
         """Every place of a value in a span, of a text those where it stands as it is."""
         if field.kind in ("integer", "number", "decimal"):
             yield from self.figures.amounts(Decimal(str(value)), span)
-        elif field.kind in ("date", "datetime"):
+        elif field.kind in ("date", "datetime", "instant"):
             yield from self._figured(field, value, span)
         else:
             yield from self._exact(value, span)

@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from octavo.processors.check.hits import MAY_BE
 from octavo.schemas.arithmetic import broken_rules
 from octavo.schemas.pipeline import Evidence, Question, Record
 
@@ -46,18 +47,22 @@ def _sure(item: Evidence) -> Evidence:
 
 def _settled(rules: Sequence[str], record: Record) -> set[str]:
     """The fields whose other reading breaks a rule where theirs breaks none. All dates of a document are read in one order."""
-    doubted = {
-        item.field for item in record.evidence if "ambiguous" in item.notes and item.field in record.value
-    }
+    doubted = {item.field: item.detail for item in record.evidence if "ambiguous" in item.notes}
     if not doubted or any(True for _ in broken_rules(rules, record.value)):
         return set()
-    dates = {name: _turned(record.value[name]) for name in doubted if isinstance(record.value[name], date)}
-    settled = set(dates) if _breaks(rules, record, dates) else set()
-    numbers = (name for name in doubted if isinstance(record.value[name], Decimal))
-    return settled | {
-        name
-        for name in numbers
-        if all(_breaks(rules, record, {name: record.value[name].scaleb(by)}) for by in (3, -3))
+    given = {name: record.value[name] for name in doubted if name in record.value}
+    dates = {name: _turned(day) for name, day in given.items() if type(day) is date}
+    dates = {name: day for name, day in dates.items() if day.isoformat() in doubted[name]}
+    numbers = {
+        name: one for name, one in given.items() if isinstance(one, Decimal) and MAY_BE in doubted[name]
+    }
+    return {
+        *(dates if _breaks(rules, record, dates) else ()),
+        *(
+            name
+            for name, number in numbers.items()
+            if all(_breaks(rules, record, {name: number.scaleb(by)}) for by in (3, -3))
+        ),
     }
 
 
