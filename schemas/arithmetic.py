@@ -102,7 +102,7 @@ class _Comparison:
     def __str__(self) -> str:
         right = self.tree.comparators[0]
         others = right.elts if isinstance(right, ast.Tuple) else [right]
-        return f"{self.side(self.tree.left)} beside {' and '.join(str(self.side(one)) for one in others)}"
+        return f"{self.side(self.tree.left)} beside {' and '.join(str(one) for one in map(self._or_none, others) if one is not None)}"
 
     def holds(self) -> bool:
         left, right, how = self.side(self.tree.left), self.tree.comparators[0], self.tree.ops[0]

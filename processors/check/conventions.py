@@ -42,7 +42,7 @@ _COMMA = re.compile(
     r"(?<![\d.,/])\d{1,3}(?:\.\d{3})*,(?:\d{1,2}|\d{5,})(?![\d.,:/]\d|\d)|(?<![\d.,])0,\d+|\d{1,3}(?:\.\d{3}){2,}|\d\.\d{3},\d"
 )
 _SECTION = re.compile(
-    r"(?:^|\n)[ \t]*$|(?:section|sec\.|clause|article|art\.|chapter|version|release|rev\.|paragraph|para\.|figure|fig\.|table|§+|item|"
+    r"(?:section|sec\.|clause|article|art\.|chapter|version|release|rev\.|paragraph|para\.|figure|fig\.|table|§+|item|"
     r"abschnitt|kapitel|ziffer|artikel|absatz|punkt|nummer|nr\.|no\.|v|ver\.|sección|sezione|clausola|cláusula|chapitre|раздел|пункт)\s*$",
     re.IGNORECASE,
 )
@@ -119,10 +119,19 @@ def is_section(text: str, start: int) -> bool:
     return bool(_SECTION.search(text[max(0, start - 16) : start]))
 
 
+def _begins_line(text: str, start: int) -> bool:
+    """Whether nothing stands before a number in its line, as before that of a section."""
+    return not text[text.rfind("\n", 0, start) + 1 : start].strip()
+
+
 def _shows(form: re.Pattern[str], text: str) -> bool:
     return any(
         bool(_MONEY_AFTER.match(text, match.end()))
-        or not (is_section(text, match.start()) or _DAY_AND_MONTH.match(text, match.start()))
+        or not (
+            _begins_line(text, match.start())
+            or is_section(text, match.start())
+            or _DAY_AND_MONTH.match(text, match.start())
+        )
         for match in form.finditer(text)
     )
 

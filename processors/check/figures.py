@@ -42,13 +42,15 @@ _MULTIPLES = {  # what may follow a number that stands for a multiple of itself
     Decimal(10) ** 3: re.compile(r"\s?(?:thousand|k|K|T€|TEUR|Tsd\.?|mille?|mil|tys\.?|тыс\.?|千|ألف)(?!\w)"),
     Decimal(10) ** 4: re.compile(r"\s?[万萬만]"),
     Decimal(10) ** 5: re.compile(r"\s?(?:lakhs?|lacs?|लाख)(?!\w)", re.IGNORECASE),
-    Decimal(10) ** 6: re.compile(r"\s?(?:mil{1,2}ion\w{0,2}|milhões|mill?\.?|mio\.?|mln\.?|mn\.?|mm?|млн\.?|مليون)(?!\w)", re.IGNORECASE),
+    Decimal(10) ** 6: re.compile(r"\s?(?:mil+(?:ion|one)\w{0,2}|milhões|mill\.?|mio\.?|mln\.?|m[mn]?\.?|млн|مليون)(?!\w)", re.IGNORECASE),
     Decimal(10) ** 7: re.compile(r"\s?(?:crores?|cr\.?|करोड़)(?!\w)", re.IGNORECASE),
     Decimal(10) ** 8: re.compile(r"\s?[亿億억]"),
     Decimal(10) ** 9: re.compile(r"\s?(?:billion(?:s)?|milliard(?:s|en|i)?|mrd\.?|bn|mld\.?|млрд\.?|مليار)(?!\w)", re.IGNORECASE),
     Decimal(10) ** 12: re.compile(r"\s?(?:trillion(?:s)?|bio\.?|tn|兆)(?!\w)", re.IGNORECASE),
 }  # fmt: skip
-METRES = re.compile(r"\s?m(?!\w)")  # which is no million
+METRES = re.compile(r"\s?mm?\.?")  # which are no million, unless a currency goes before
+_CURRENCY_BEFORE = re.compile(r"(?:[$€£¥₹]|\b[A-Z]{3}) ?$")
+_DOTTED = re.compile(r"\d+\.\d*0")
 LEADING_ZEROS = re.compile(r"0\d\d+")  # a number of three digits or more that begins with nought is no amount
 FAR_YEARS = (1500, 2300)  # years before and behind are of another calendar, or of another age
 
@@ -194,17 +196,14 @@ class Figures:
         """The first thing that speaks against reading a place as this number."""
         written = self.text[place.start : place.end]
         for factor, words in _MULTIPLES.items():
-            if (
-                (after := words.match(self.text, place.end))
-                and factor != hints.unit
-                and not METRES.fullmatch(after.group())
-            ):
+            after = words.match(self.text, place.end)
+            if after and factor != hints.unit and not self._is_length(place, after.group()):
                 return "ambiguous", f"goes on with {after.group().strip()!r}, so it is a multiple"
         if LEADING_ZEROS.fullmatch(written) and number:
             return "ambiguous", "begins with nought, which a number loses"
         if (
-            written.endswith("0")
-            and "." in written
+            not hints.whole
+            and _DOTTED.fullmatch(written)
             and str(number) != written
             and is_section(self.text, place.start)
         ):
@@ -212,6 +211,11 @@ class Figures:
         if number > 0 and _SIGN_BEFORE.search(self.text, max(0, place.start - MINUS_CHARACTERS), place.start):
             return ("", "") if hints.is_outgoing else ("ambiguous", "is printed with a minus")
         return self._doubt_of_marks(place, hints)
+
+    def _is_length(self, place: Place, unit: str) -> bool:
+        before = self.text[max(0, place.start - MINUS_CHARACTERS) : place.start]
+        whole = before + self.text[place.start : place.end].rstrip("0123456789.,")
+        return bool(METRES.fullmatch(unit)) and not _CURRENCY_BEFORE.search(whole)
 
     def _doubt_of_marks(self, place: Place, hints: Hints) -> tuple[Doubt, str]:
         may_be = f"{MAY_BE} {place.other} as well, and nothing decides"
@@ -247,7 +251,7 @@ class Figures:
     def _multiplied(self, number: Decimal, span: Span, hints: Hints) -> Iterator[Hit]:
         """Places of a number that is written in thousands or millions, or as per cent."""
         for factor, words in _MULTIPLES.items():
-            for place in _within(self._amounts.get(number / factor, ()), span):
+            for place in self._written(number / factor, span):
                 if after := words.match(self.text, place.end, span[1]):
                     yield Hit(place.start, after.end(), "loose")
         for place in _within(self._amounts.get(number * 100, ()), span):
@@ -255,6 +259,12 @@ class Figures:
                 hit = Hit(place.start, after.end(), "loose")
                 why = f"{self.text[place.start : after.end()]!r} is given as a fraction, which the schema does not ask for"
                 yield hit if hints.is_percent is False else _marked(hit, "ambiguous", why)
+
+    def _written(self, number: Decimal, span: Span) -> Iterator[Place]:
+        """Places of a number as an amount, or with letters behind it: 1.5m."""
+        spelled = (self._numerals.get(spelling, ()) for spelling in _spellings(number))
+        for places in (self._amounts.get(number, ()), *spelled):
+            yield from _within(places, span)
 
     def _compact(self, value: date, span: Span) -> Iterator[Place]:
         return _within(self._numerals.get(value.strftime("%Y%m%d"), ()), span)

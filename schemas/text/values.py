@@ -46,7 +46,7 @@ _CURRENCY = re.compile(rf"(?<![{_LETTERS}$])(?:{_MONEY})")
 _GAP = "[ \u00a0\u2009\u202f]"
 _LONGEST_AMOUNT = 40  # characters; DECIMAL(38) is the widest column, and a longer run of digits is no amount
 _SPACED = re.compile(_GAP)
-_MINUS = "[-−–]"
+_MINUS = "[-−–△▲]"
 _AMOUNT = re.compile(
     rf"(?<![{_LETTERS}\d_])(?<!\d[.,/:'-])(?<![{_LETTERS}][-/])"
     rf"(?P<open>\()?(?P<sign>{_MINUS}{_GAP}?(?=[^\s\d]))?(?P<before>{_MONEY})?(?(before){_GAP}?)(?P<minus>{_MINUS})?"
