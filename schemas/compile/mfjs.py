@@ -24,6 +24,7 @@ _TYPES: dict[Kind, str] = {
     "choice": "string",
     "date": "string",
     "datetime": "string",
+    "instant": "string",
     "integer": "integer",
     "number": "number",
     "decimal": "number",
@@ -31,7 +32,9 @@ _TYPES: dict[Kind, str] = {
     "list": "array",
     "record": "object",
 }
-_FORMS: dict[Kind, str] = {"date": "YYYY-MM-DD", "datetime": "YYYY-MM-DDTHH:MM:SS"}
+MOMENT_FORM = "YYYY-MM-DDTHH:MM:SS, with its offset such as -08:00 where one is printed"
+INSTANT_FORM = "YYYY-MM-DDTHH:MM:SS with its offset, such as -08:00 or Z"
+_FORMS: dict[Kind, str] = {"date": "YYYY-MM-DD", "datetime": MOMENT_FORM, "instant": INSTANT_FORM}
 _KEPT = ("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems")
 
 

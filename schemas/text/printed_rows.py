@@ -23,6 +23,7 @@ VALUE_TOKENS: dict[Kind, int] = {
     "choice": 4,
     "date": 8,
     "datetime": 14,
+    "instant": 17,
     "integer": 2,
     "number": 4,
     "decimal": 4,
