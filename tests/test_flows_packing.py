@@ -187,7 +187,7 @@ async def test_one_call_teaches_how_long_replies_are(kimi: Running, inbox: Path)
     assert said.learned
     assert said.cost.reply_tokens == pytest.approx(replied, rel=0.1)
     assert abs(first.cost.reply_tokens / 6 - replied / 120) > abs(said.cost.reply_tokens - replied) / 120
-    job = job_of(kimi, few, plain_json=True)
+    job = job_of(kimi, few, reply_form="rows")
     write(few, range(506, 512))
     assert not (await order.plan(job, settings.account(job, {}, key=kimi.key))).learned
 

@@ -42,10 +42,9 @@ class Account:
         """How replies to a question are written; rules on this machine give entries, which cost them nothing."""
         if self.is_plain:
             style: ReplyForm = "entries" if self.engine == "offline" else self.reply_form
-            told = self.model.json_mode != "json_schema" or self.partial == "text"
             return Form(
-                style, told=told
-            )  # a reply is carried on without a format, so that words have to say it
+                style, told=self.model.json_mode != "json_schema"
+            )  # else the provider shows the format
         known = legend(question.fields)
         return Form("rows", known, optional=not self.provider.all_keys, told=False)  # the legend says it all
 

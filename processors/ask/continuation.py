@@ -128,9 +128,24 @@ def step(
     wanted = first.reply_tokens + thoughts - (spent if found[-1].completion.finish_reason == CUT else 0)
     limit = min(max(wanted, LEAST_TOKENS), room - spent)
     body = {**first.body, "messages": [*first.body["messages"], prefix], **form.get("body", {})}
-    if partial == "text":  # a format asks for a whole object, which the rest of one is not
-        body = {name: value for name, value in body.items() if name not in FORMATS}
+    if partial == "text":
+        body = _in_words(body)
+        spent += count(str(body["messages"][-2]["content"])) - count(
+            str(first.body["messages"][-1]["content"])
+        )
     return _request(first, found, body, limit, spent) if limit >= LEAST_TOKENS else None
+
+
+def _in_words(body: dict[str, Any]) -> dict[str, Any]:
+    """The call without its format, which asks for a whole object, as the rest of one is none; its schema stands in the question instead."""
+    *messages, question, prefix = body["messages"]
+    reply = body.get("response_format") or {}
+    schema = (reply.get("json_schema") or {}).get("schema")
+    if schema:
+        words = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+        question = {**question, "content": f"{question['content']}\nJSON Schema of the reply: {words}"}
+    kept = {name: value for name, value in body.items() if name not in FORMATS}
+    return {**kept, "messages": [*messages, question, prefix]}
 
 
 def _again(first: Request, found: Sequence[Link], room: int, thoughts: int) -> Request | None:

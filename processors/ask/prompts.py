@@ -135,10 +135,8 @@ def envelope(question: Question, form: Form, ids: Collection[str]) -> dict[str, 
     if form.is_alone(len(ids)):
         return with_definitions(_object({"record": {"anyOf": [record, {"type": "null"}]}}))
     if form.style == "keyed":
-        known = {"RECORD": {"anyOf": [record, {"type": "null"}]}}
-        return with_definitions(
-            {**_object({short: {"$ref": "#/$defs/RECORD"} for short in ids}), "$defs": known}
-        )
+        known = {"R": {"anyOf": [record, {"type": "null"}]}}  # a short name: each document costs it once more
+        return with_definitions({**_object({short: {"$ref": "#/$defs/R"} for short in ids}), "$defs": known})
     if form.legend:
         entry = {"type": "array", "items": {"anyOf": [{"type": ["string", "null"]}, record]}}
     else:

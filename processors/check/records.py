@@ -34,7 +34,7 @@ from octavo.processors.check.rules_held import balanced
 from octavo.processors.check.salvage import Entry, Salvaged, salvage
 from octavo.processors.check.validate import only_known, shown
 from octavo.processors.check.window_text import WindowText
-from octavo.schemas.compile.row_codec import decode
+from octavo.schemas.compile.row_codec import decode, legend
 from octavo.schemas.pipeline import NOT_APPLICABLE, Part, Question, Record, Reject, Reply, Request
 
 __all__ = [
@@ -125,13 +125,19 @@ def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str
     for entry in salvaged.entries:
         if document := documents.get(_id(entry)):
             answer = (
-                {**entry.value, "record": decode(request.legend, entry.value["record"])}
+                {**entry.value, "record": _named(request, entry.value["record"])}
                 if "record" in entry.value
                 else entry.value
             )
             if answer not in answers.setdefault(document, []):  # the same said twice is said once
                 answers[document].append(answer)
     return answers
+
+
+def _named(request: Request, record: Any) -> Any:
+    """A record with its names. One that is a row although names were asked for has the order of the fields."""
+    known = request.legend or (legend(request.question.fields) if isinstance(record, list) else ())
+    return decode(known, record) if known else record
 
 
 def _names_alone(request: Request) -> list[str]:

@@ -60,7 +60,12 @@ def bill(draw: random.Random) -> tuple[str, dict[str, Any]]:
         "tax": round(net * 0.2, 2),
         "total": round(net + round(net * 0.2, 2), 2),
     }
-    lines = [f"INVOICE {values['number']}", values["seller"], f"Bill to: {values['buyer']}", f"Date: {day}"]
+    lines = [
+        f"INVOICE {values['number']}",
+        str(values["seller"]),
+        f"Bill to: {values['buyer']}",
+        f"Date: {day}",
+    ]
     lines += [f"Payment due: {due}"] if values["due"] else []
     lines += [f"Net {net:.2f}", f"VAT 20% {values['tax']:.2f}", f"Total EUR {values['total']:.2f}"]
     return "\n".join(lines), values
@@ -79,7 +84,9 @@ def order(draw: random.Random) -> tuple[str, dict[str, Any]]:
     ]
     number = f"O-{draw.randint(100, 999)}"
     cells = (["" if value is None else str(value) for value in line.values()] for line in lines)
-    text = "\n".join([f"Order {number}", "what | quantity | price | note", *map(" | ".join, cells)])
+    text = "\n".join(
+        [f"Order {number}", "what | quantity | price | note", *(" | ".join(row) for row in cells)]
+    )
     return text, {"number": number, "lines": lines}
 
 

@@ -187,8 +187,8 @@ def _record_part(schema: dict[str, Any]) -> dict[str, Any]:
     record = pair[-1] if pair else (entry.get("properties") or {}).get("record")
     if record is None and list(properties) == ["record"]:
         record = properties["record"]
-    if record is None and "RECORD" in known:  # of each of the documents whose ids are the keys
-        record = known["RECORD"]
+    if record is None and "R" in known:  # of each of the documents whose ids are the keys
+        record = known["R"]
     return {**record, "$defs": schema.get("$defs") or record.get("$defs") or {}} if record else schema
 
 
