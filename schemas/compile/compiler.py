@@ -238,16 +238,25 @@ def _evidence(node: Node, spec: str) -> tuple[str, ...]:
     return () if len(proved) == len(node.parts) else proved
 
 
-def _lines(node: Node, indent: str = "") -> Iterator[str]:
-    """One line a field: `due_date (date): Last day to pay.`; the fields of a record stand below it, indented."""
+def _lines(node: Node, indent: str = "", told: dict[tuple[str, ...], str] | None = None) -> Iterator[str]:
+    """One line a field: `due_date (date): Last day to pay.`; the fields of a record stand below it, indented.
+
+    `told` has the fields of records that were said before, and under which name: a record that comes again is not said again.
+    """
+    told = {} if told is None else told
     for part in node.parts:
         inner = part.parts[0] if part.field.kind == "list" else part
         words = [part.field.description, inner.field.description if inner is not part else ""]
         text = " ".join(filter(None, words))
-        yield f"{indent}{part.field.name} ({_type_words(part)})" + (f": {text}" if text else "")
         while inner.field.kind == "list":
             inner = inner.parts[0]
-        yield from _lines(inner, indent + "  ")
+        fields = tuple(_lines(inner))
+        before = told.get(fields) if fields else None
+        kind = _type_words(part) + (f", with the fields of {before}" if before else "")
+        yield f"{indent}{part.field.name} ({kind})" + (f": {text}" if text else "")
+        if not before:
+            told[fields] = part.field.name
+            yield from _lines(inner, indent + "  ", told)
 
 
 def _type_words(node: Node) -> str:
