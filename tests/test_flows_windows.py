@@ -167,7 +167,7 @@ async def test_a_failing_field_of_a_filtered_window_is_asked_again(kimi: Running
                 and "sender" in entry["record"]
                 and "Shade 3" in str(entry["record"].get("colour"))
             ):
-                entry["record"]["sender"] = "Sender 12 Ltd"
+                entry["record"]["sender"] = "Sender 99 Ltd"
         return answer
 
     kimi.config.oracle = wrong

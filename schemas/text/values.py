@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from octavo.schemas.text.dates import FoundValue, dates_in, other_date, parse_date
+from octavo.schemas.text.digits import plain_digits
 
 __all__ = [
     "FoundValue", "amounts_in", "currencies_in", "currency_in", "dates_in", "other_amount", "other_date",
@@ -66,7 +67,7 @@ def parse_amount(text: str) -> Decimal | None:
     (`1.234` is 1234), unless a zero stands before it (`0.125`), more than three digits do (`1234.567`), or the currency has
     three decimals (`KWD 1.234`). `(12.50)` and `12.50-` are negative, `(3)` is a mark like a footnote's and positive; `12,-` is 12.
     """
-    plain = unicodedata.normalize("NFKC", text).strip().removesuffix("%").strip()
+    plain = plain_digits(unicodedata.normalize("NFKC", text)).strip().removesuffix("%").strip()
     plain = re.sub(r"(?<=\d)[.,][-–—]{1,2}", "", plain)
     plain = re.sub(r"^([-−–]) +", r"\1", plain).removeprefix("+")
     match = _AMOUNT.fullmatch(plain)
