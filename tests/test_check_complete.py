@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from octavo.processors.check import records as check
+from octavo.processors.check.validate import fit
 from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.compile.piecewise import of_pieces
 from octavo.schemas.pipeline import Evidence, Part, Record, Request, Window
 from octavo.schemas.text.printed_rows import item_tokens, rows_in
 
@@ -97,6 +101,33 @@ def test_the_window_of_a_gap_has_the_column_headings() -> None:
     assert "Quantity" in window.parts[0].text
     assert window.parts[1].start == 100 + parts[0].text.index(line(7))
     assert " ".join(line(7).split()) in complaint
+
+
+COUNTED = {
+    "type": "object",
+    "properties": {"lines": {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "string"}}},
+}
+
+
+def test_items_are_counted_in_the_whole(tmp_path: Path) -> None:
+    """A piece may have fewer items than the schema wants of a document; the whole that has too few, or too many, says so."""
+    (tmp_path / "bill.json").write_text(json.dumps(COUNTED), encoding="utf-8")
+    question = compile_question("bill.json", base=tmp_path)
+    piece = of_pieces(question)
+    assert "Items" not in json.dumps(piece.json_schema)
+    assert (piece.name, piece.fingerprint) == (question.name, question.fingerprint)
+    assert fit(piece, {"lines": []}) == ({"lines": []}, [])
+    assert fit(question, {"lines": []})[1] != []
+    for count, words in (
+        (1, "1 items, at least 2 are wanted"),
+        (4, "4 items, at most 3 are wanted"),
+        (2, ""),
+    ):
+        whole = check.counted(question, Record("d", "bill", {"lines": ["a"] * count}, (), "r"))
+        assert whole.conflicts == ((f"lines: {words}",) if words else ())
+        assert [(one.field, one.state, one.detail) for one in whole.evidence] == (
+            [("lines", "missing", words)] if words else []
+        )
 
 
 def test_what_is_no_table_of_the_list_is_left_alone() -> None:

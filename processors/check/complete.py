@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from octavo.schemas.compile.piecewise import miscounted
 from octavo.schemas.pipeline import INCOMPLETE, Evidence, Part, Question, Record, Request, Role, Window
 from octavo.schemas.text.printed_rows import PrintedRow, rows_in
 
@@ -87,12 +88,21 @@ def short_lists(question: Question, record: Record, parts: Iterable[Part]) -> li
 
 def marked(record: Record, left: Iterable[ShortList]) -> Record:
     """The record with a mark for each of its lists that stays short: in its conflicts, and as evidence that some of it is missing."""
-    sentences = [short.sentence for short in left]
+    return _with_marks(record, [short.sentence for short in left])
+
+
+def _with_marks(record: Record, sentences: Sequence[str]) -> Record:
     missing = [
         Evidence(field, "", "missing", state="missing", detail=words)
         for field, _, words in (one.partition(": ") for one in sentences)
     ]
     return replace(record, conflicts=(*record.conflicts, *sentences), evidence=(*record.evidence, *missing))
+
+
+def counted(question: Question, record: Record) -> Record:
+    """The whole record of a document with a mark for each list that has fewer items than the schema wants, or more."""
+    sentences = tuple(miscounted(question.json_schema, record.value))
+    return _with_marks(record, sentences) if sentences else record
 
 
 def gaps(request: Request, short: ShortList) -> list[tuple[Window, str]]:
