@@ -49,6 +49,14 @@ class Item:
         return {proof.field: proof for proof in self.evidence if proof.page and proof.start is not None}
 
     @cached_property
+    def places(self) -> set[tuple[str, Place]]:
+        """Where its values stand, by their paths without the numbers of lists."""
+        return {
+            (_NUMBER.sub("[]", path), (proof.page or 0, proof.start or 0))
+            for path, proof in self.proofs.items()
+        }
+
+    @cached_property
     def place(self) -> Place | None:
         """Where its longest proof stands, which says most about where the item does; None when nothing of it is proved."""
         best = max(
@@ -58,7 +66,7 @@ class Item:
 
 
 @dataclass(eq=False, slots=True)
-class _Entry:
+class _JoinedItem:
     """One item of the whole list: all that pieces said of it, and where it belongs in the order of the document."""
 
     items: list[Item]
@@ -123,8 +131,7 @@ def stands_together(one: Item, other: Item) -> bool | None:
     """
     common = [path for path in one.proofs if path in other.proofs and "[" not in path]
     if not common:
-        shared = _places_in_lists(one) & _places_in_lists(other)
-        return True if shared else None
+        return True if one.places & other.places else None
     weights = {path: len(one.proofs[path].quote) for path in common}
     same = sum(weights[path] for path in common if overlap(one.proofs[path], other.proofs[path]))
     return same > 0 and 2 * same >= sum(weights.values())
@@ -142,15 +149,16 @@ class _Joined:
 
     def __init__(self) -> None:
         """Begin an empty list."""
-        self.entries: list[_Entry] = []
-        self._equal: dict[Any, list[_Entry]] = {}
-        self._before: list[_Entry] = []  # of the last piece that had items
+        self.entries: list[_JoinedItem] = []
+        self._equal: dict[Any, list[_JoinedItem]] = {}
+        self._at: dict[tuple[str, Place], list[_JoinedItem]] = {}
+        self._before: list[_JoinedItem] = []  # of the last piece that had items
 
     def take(self, start: Place, items: Sequence[Item]) -> None:
         """Take the items of the next piece: what is known already is added to its entry, the rest goes where it stands."""
         known = self._known(items)
         places = _in_order(items, start if any(item.place for item in items) else max(start, self._end()))
-        here: list[_Entry] = []
+        here: list[_JoinedItem] = []
         at = 0
         for item, place, entry in zip(items, places, known, strict=True):
             if entry is None:
@@ -164,20 +172,22 @@ class _Joined:
         for item, entry in zip(items, here, strict=True):
             entry.items.append(item)
             self._equal.setdefault(item.key, []).append(entry)
+            for where in item.places:
+                self._at.setdefault(where, []).append(entry)
         self._before = here
 
-    def _insert(self, at: int, place: Place) -> _Entry:
+    def _insert(self, at: int, place: Place) -> _JoinedItem:
         """A new entry at a number of the list. Places never go back along the list."""
-        entry = _Entry([], max(place, self.entries[at - 1].place) if at else place)
+        entry = _JoinedItem([], max(place, self.entries[at - 1].place) if at else place)
         self.entries.insert(at, entry)
         return entry
 
     def _end(self) -> Place:
         return self.entries[-1].place if self.entries else (0, 0)
 
-    def _known(self, items: Sequence[Item]) -> list[_Entry | None]:
+    def _known(self, items: Sequence[Item]) -> list[_JoinedItem | None]:
         """For each item the entry that it is, the surest first, and no entry twice; None for items that are new."""
-        found: list[_Entry | None] = [None] * len(items)
+        found: list[_JoinedItem | None] = [None] * len(items)
         taken = {id(None)}
         for rule in (self._equal_here, self._cut_here, self._equal_somewhere, self._cut_without_place):
             for number in range(len(items)):
@@ -186,29 +196,30 @@ class _Joined:
                     taken.add(id(found[number]))
         return found
 
-    def _equal_here(self, items: Sequence[Item], number: int) -> Iterator[_Entry]:
+    def _equal_here(self, items: Sequence[Item], number: int) -> Iterator[_JoinedItem]:
         """Entries that are equal and stand at the same place."""
         item = items[number]
         for entry in self._equal.get(item.key, ()):
             if any(stands_together(own, item) for own in entry.items):
                 yield entry
 
-    def _cut_here(self, items: Sequence[Item], number: int) -> Iterator[_Entry]:
-        """Entries at the seam that stand at the same place, and of which one piece saw less than the other."""
+    def _cut_here(self, items: Sequence[Item], number: int) -> Iterator[_JoinedItem]:
+        """Entries that stand at the same place, and of which one piece saw less than the other."""
         item = items[number]
-        for entry in self._before if number == 0 else self._before[-1:]:
+        near = (entry for place in item.places for entry in self._at.get(place, ()))
+        for entry in (*near, *(self._before if number == 0 else self._before[-1:])):
             together = any(stands_together(own, item) for own in entry.items)
             if together and all(_differ_by_cut(own, item) for own in entry.items):
                 yield entry
 
-    def _equal_somewhere(self, items: Sequence[Item], number: int) -> Iterator[_Entry]:
+    def _equal_somewhere(self, items: Sequence[Item], number: int) -> Iterator[_JoinedItem]:
         """Entries that are equal where one of both stands nobody knows where."""
         item = items[number]
         for entry in self._equal.get(item.key, ()):
             if item.place is None or all(own.place is None for own in entry.items):
                 yield entry
 
-    def _cut_without_place(self, items: Sequence[Item], number: int) -> Iterator[_Entry]:
+    def _cut_without_place(self, items: Sequence[Item], number: int) -> Iterator[_JoinedItem]:
         """The last entry before the seam, when the first item behind it has what that one lacks, and all others have it."""
         if number or not self._before:
             return
@@ -219,7 +230,7 @@ class _Joined:
             yield entry
 
 
-def _place_of(entry: _Entry) -> Place:
+def _place_of(entry: _JoinedItem) -> Place:
     return entry.place
 
 
@@ -268,15 +279,6 @@ def _scalars(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _scalars(inner, f"{path}.{name}" if path else name)
     elif not isinstance(value, list):
         yield path, value
-
-
-def _places_in_lists(item: Item) -> set[tuple[str, int, int]]:
-    """Where the values in its lists stand, whatever their number in the list."""
-    return {
-        (_NUMBER.sub("[]", path), proof.page or 0, proof.start or 0)
-        for path, proof in item.proofs.items()
-        if "[" in path
-    }
 
 
 def _differ_by_cut(one: Item, other: Item) -> bool:
