@@ -25,6 +25,9 @@ SUMMARY = (
 Status = Literal["ok", "empty", "skipped", "error"]
 TextFrom = Literal["file", "layer", "ocr"]
 Grade = Literal["exact", "loose", "missing"]
+ProvedBy = Literal[
+    "", "row", "page", "document", "meaning"
+]  # nothing; the row of its item or the line of its label; elsewhere on that page; only somewhere; what it says, not how it is written
 Role = Literal[
     "whole", "piece", "again", "context", "columns", "summary"
 ]  # what a part is in its window, see Part
@@ -32,7 +35,17 @@ State = Literal[
     "given", "null", "missing", "failed"
 ]  # a value; said not to be there; not answered at all; answered and not accepted
 Kind = Literal[
-    "text", "choice", "date", "datetime", "integer", "number", "decimal", "boolean", "record", "list"
+    "text",
+    "choice",
+    "date",
+    "datetime",
+    "instant",
+    "integer",
+    "number",
+    "decimal",
+    "boolean",
+    "record",
+    "list",
 ]
 
 
@@ -186,6 +199,9 @@ class Question:
     required_evidence: tuple[
         str, ...
     ] = ()  # top-level fields whose values are refused when they do not stand there
+    rules: tuple[
+        str, ...
+    ] = ()  # between its fields, see `schemas.arithmetic`; nothing is asked otherwise for them
     whole: Question | None = field(
         default=None, repr=False, compare=False
     )  # what this is a part of, or says in other words
@@ -280,6 +296,7 @@ class Evidence:
     detail: str = ""  # why it failed, what other parts say, or what of a list is missing; for a person
     confidence: float | None = None  # 0 to 1
     request: str = ""  # fingerprint of the request that gave it, where that is not the record's
+    by: ProvedBy = ""
 
 
 @dataclass(frozen=True, slots=True)

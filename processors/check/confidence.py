@@ -6,6 +6,8 @@
                                  repaired   x 0.90   an answer about it was not accepted before
                                  conflict   x 0.50   parts of the document disagree
                                  disagreed  x 0.40   two passes disagree
+                                 ambiguous  x 0.50   the place can be read as another value
+                                 unbalanced x 0.50   a sum or order that the schema names does not hold
                                  agreed     half as far from 1, as two passes say the same
 
 What is null or failed has no value and so no confidence. The first two are what `tests/benchmarks/grounding.py` measured for answers of
@@ -24,7 +26,15 @@ from octavo.schemas.pipeline import INCOMPLETE, Evidence, Grade, Record
 GRADES: dict[Grade, float] = {"exact": 0.95, "loose": 0.94, "missing": 0.30}
 EXCUSED = 0.75  # of a value that need not stand in the text: it is implied, or the page is a picture
 EXCUSES = frozenset({"implied", "seen"})
-FACTORS = {"normalised": 0.97, "noisy": 0.85, "repaired": 0.90, "conflict": 0.50, "disagreed": 0.40}
+FACTORS = {
+    "normalised": 0.97,
+    "noisy": 0.85,
+    "repaired": 0.90,
+    "conflict": 0.50,
+    "disagreed": 0.40,
+    "ambiguous": 0.50,
+    "unbalanced": 0.50,
+}
 _EDGE = re.compile(r"[.\[]|$")  # behind which a path goes on, or ends
 
 
