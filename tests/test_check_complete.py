@@ -204,6 +204,15 @@ def test_a_page_without_items_is_asked_about_and_not_marked() -> None:
 
 def test_a_part_of_an_entry_is_no_row() -> None:
     """A second line that most entries have is no row that was left out, though it looks like one."""
-    texts = [text for n in range(12) for text in (line(n), f"  9  Pack of kind {n}   4   1.50   6.00")]
-    parts = [part(texts)]
-    assert check.short_lists(INVOICE, record(parts, range(12)), parts) == []
+    names = [f"{'ABCDEFGHIJKL'[n]}{'abcdefghijkl'[n] * 3} bolt" for n in range(12)]
+    parts = [part([text for name in names for text in (f"{name}  4   1.50   6.00", "Pack  5   2.50   7.00")])]
+    starts = [parts[0].text.index(name) for name in names]
+    proofs = [
+        Evidence(f"line_items[{n}].description", name, "exact", 1, start, start + len(name), name)
+        for n, (name, start) in enumerate(zip(names, starts, strict=True))
+    ]
+    items = [{"description": name} for name in names]
+    assert (
+        check.short_lists(INVOICE, Record("d", "invoice", {"line_items": items}, tuple(proofs), "r"), parts)
+        == []
+    )
