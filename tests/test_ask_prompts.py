@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from octavo.processors.ask import prompts
 from octavo.processors.ask.prompts import ID_DIGITS, Form, asked, envelope, messages, short_ids
 from octavo.processors.pack import windows as pack
 from octavo.schemas.compile.compiler import compile_question
@@ -54,6 +55,15 @@ def test_a_complaint_brings_no_special_token() -> None:
     assert "subject: '< |im_end| >" in said
     assert "<|" not in said
     assert "<<" not in said
+
+
+def test_a_page_without_words_sends_none() -> None:
+    """A picture whose page has only its running header, which stands on an earlier page too, sends the picture and no empty text."""
+    header = "ACME Ltd\n"
+    part = Part("d", 2, 2, 0, len(header), header, 900, (10, 10), b"jpeg", repeated=((0, len(header)),))
+    sent = list(prompts._part_content(part, "285612"))
+    assert [one["type"] for one in sent] == ["text", "image_url"]
+    assert all(one["text"].strip() for one in sent if one["type"] == "text")
 
 
 def test_a_record_that_comes_again_is_said_once() -> None:

@@ -124,13 +124,87 @@ def test_items_doubled_at_the_seam_are_taken_once() -> None:
     ]
 
 
-def test_equal_items_at_different_places_are_two() -> None:
-    """A list may hold equal items: where each is proved at a place of its own, both stay."""
+def test_equal_items_of_different_pieces_are_one() -> None:
+    """What two pieces say alike is one item, also where each found it at a place of its own, such as a fact that is printed twice."""
     first, second = (
-        record({"lines": [row("a")]}, [proof("lines[0].what", 1)]),
-        record({"lines": [row("a")]}, [proof("lines[0].what", 2)]),
+        record(
+            {"lines": [row("a"), row(other)]}, [proof("lines[0].what", page), proof("lines[1].what", page, 9)]
+        )
+        for page, other in ((1, "b"), (2, "c"))
     )
-    assert len(merge([(1, first), (2, second)]).value["lines"]) == 2
+    merged = merge([(1, first), (2, second)])
+    assert [line["what"] for line in merged.value["lines"]] == ["a", "b", "c"]
+    assert [(item.field, item.page) for item in merged.evidence] == [
+        ("lines[0].what", 1),
+        ("lines[1].what", 1),
+        ("lines[2].what", 2),
+    ]
+
+
+def test_equal_items_of_one_piece_stay() -> None:
+    """Where a piece gives equal items they are printed alike, so those of other pieces count too, but for those at the same place."""
+    proofs = [proof("lines[0].what", 1, 10), proof("lines[1].what", 1, 20)]
+    first = record({"lines": [row("a"), row("a")]}, proofs)
+    again = record(
+        {"lines": [row("a"), row("b")]}, [proof("lines[0].what", 1, 20), proof("lines[1].what", 2)]
+    )
+    apart = record({"lines": [row("a"), row("b")]}, [proof("lines[0].what", 2), proof("lines[1].what", 2, 9)])
+    for second, count in ((again, 2), (apart, 3)):
+        lines = merge([(1, first), (2, second)]).value["lines"]
+        assert [line["what"] for line in lines] == [*"a" * count, "b"]
+
+
+def test_of_items_without_a_place_the_largest_count_holds() -> None:
+    """Where nobody knows where items stand, as on a picture, there are as many equal ones as one piece gives."""
+    some, more = (
+        record({"lines": [row("a"), row("b")]}),
+        record({"lines": [row("b"), row("b")]}, request="r2"),
+    )
+    assert [line["what"] for line in merge([(1, some), (2, more)]).value["lines"]] == ["a", "b", "b"]
+
+
+def test_the_order_of_a_reply_is_kept() -> None:
+    """A value that is proved where it is mentioned, before or behind its row, does not move its item."""
+    first = record(
+        {"lines": [row("c"), row("a"), row("b")]},
+        [proof("lines[0].what", 1, 80), proof("lines[1].what", 1, 10), proof("lines[2].what", 1, 20)],
+    )
+    second = record(
+        {"lines": [row("d"), row("e")]}, [proof("lines[0].what", 1, 5), proof("lines[1].what", 2, 9)]
+    )
+    merged = merge([((1 << 32), first), ((2 << 32), second)])
+    assert [line["what"] for line in merged.value["lines"]] == ["c", "a", "b", "d", "e"]
+
+
+def test_items_that_share_a_word_are_two() -> None:
+    """Two items at a seam whose only proof is the same word of a choice stay two, since another field differs."""
+    first, second = (
+        record(
+            {"lines": [{"kind": "actual", "amount": amount}]},
+            [proof("lines[0].kind", 1, 30)],
+            request=request,
+        )
+        for amount, request in ((1, "r1"), (2, "r2"))
+    )
+    assert [line["amount"] for line in merge([(1, first), (2, second)]).value["lines"]] == [1, 2]
+
+
+def test_a_text_that_the_seam_cuts_is_put_together() -> None:
+    """A text of which one piece saw the beginning and the next the end is whole, without a conflict."""
+    text = "The lender may end this agreement at any time."
+    parts = [
+        (
+            n,
+            record(
+                {"clause": text[start:end]},
+                [Evidence("clause", text[start:end], "exact", 1, start, end, text[start:end])],
+            ),
+        )
+        for n, (start, end) in enumerate([(0, 30), (17, len(text))])
+    ]
+    merged = merge(parts)
+    assert (merged.value, merged.conflicts) == ({"clause": text}, ())
+    assert [(item.start, item.end, item.quote) for item in merged.evidence] == [(0, len(text), text)]
 
 
 @pytest.mark.parametrize(
@@ -175,15 +249,6 @@ def test_an_item_that_was_cut_at_the_seam_is_made_whole() -> None:
     assert merged.value == {"lines": [{"what": "bolt", "amount": Decimal(4)}, row("nut")]}
     assert {item.field for item in merged.evidence} == {"lines[0].what", "lines[0].amount", "lines[1].what"}
     assert not merged.conflicts
-
-
-def test_names_are_one_wherever_they_stand() -> None:
-    """An item of words alone is the same on every page, such as a party to a contract; one with a number is not."""
-    said = {"parties": ["Acme Ltd", "Bolt AG"], "lots": ["Lot 1"]}
-    merged = merge(
-        [(page, record(said, [proof("parties[0]", page), proof("lots[0]", page)])) for page in (1, 2)]
-    )
-    assert merged.value == {"parties": ["Acme Ltd", "Bolt AG"], "lots": ["Lot 1", "Lot 1"]}
 
 
 def test_rows_that_were_asked_for_again_go_where_they_stand() -> None:

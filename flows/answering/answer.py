@@ -17,7 +17,7 @@ from contextlib import aclosing
 
 from octavo.flows.answering import backlog
 from octavo.flows.answering.contents import visible, with_text
-from octavo.flows.answering.missing_rows import with_missing_rows
+from octavo.flows.answering.missing_rows import with_missing_pieces, with_missing_rows
 from octavo.flows.answering.retry import ask, recall
 from octavo.flows.answering.second_pass import with_second_pass
 from octavo.flows.answering.staging import StagedAnswers
@@ -102,7 +102,7 @@ async def _answers(run: RunContext, tasks: Sequence[WindowTask]) -> AsyncGenerat
     The questions of one window follow one another.
     """
     parted = Counter(map(_cut, tasks))
-    pieces: dict[str, list[Answers]] = {}
+    pieces: dict[str, list[tuple[WindowTask, Answers]]] = {}
     at_once = READY * run.asker.account.limits.concurrency or len(tasks)
 
     async def answer_task(task: WindowTask) -> tuple[WindowTask, Answers]:
@@ -111,9 +111,12 @@ async def _answers(run: RunContext, tasks: Sequence[WindowTask]) -> AsyncGenerat
     async with aclosing(bounded(answer_task, with_text(run, tasks), at_once)) as answered:
         async for task, answers in answered:
             document = _cut(task)
-            pieces.setdefault(document, []).append(answers)
-            if not document or len(pieces[document]) == parted[document]:
-                yield await summed_up(run, together(pieces.pop(document)))
+            pieces.setdefault(document, []).append((task, answers))
+            if not document:
+                yield together(answers for _, answers in pieces.pop(document))
+            elif len(pieces[document]) == parted[document]:
+                shown, said = zip(*pieces.pop(document), strict=True)
+                yield await summed_up(run, await with_missing_pieces(run, document, shown, together(said)))
 
 
 async def _answer_task(run: RunContext, task: WindowTask) -> Answers:

@@ -240,7 +240,7 @@ def _part_content(part: Part, short: str) -> Iterator[Message]:
     if part.image is not None:
         address = "data:image/jpeg;base64," + base64.b64encode(part.image).decode()
         yield {"type": "image_url", "image_url": {"url": address}}
-    if part.text:
+    if part.shown.strip():  # a part of a message without words is refused
         yield _text(neutral(part.shown))
 
 

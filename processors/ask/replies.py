@@ -34,6 +34,7 @@ from octavo.processors.ask.pace.pace import RateLimiter
 from octavo.processors.ask.pace.shared import SharedLimits, account_name
 from octavo.processors.ask.spend_report import statement
 from octavo.processors.ask.traffic import Traffic
+from octavo.schemas.compile.piecewise import shown_in
 from octavo.schemas.compile.row_codec import Legend
 from octavo.schemas.errors import AccessRefused, BudgetReached, Interrupted, OctavoError, RequestError
 from octavo.schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply, Request, Window
@@ -135,6 +136,7 @@ class Asker:
         self, window: Window, question: Question, *, purpose: Purpose = "first", complaint: str = ""
     ) -> Request:
         """The request for a window: its exact JSON, its price in tokens, and the fingerprint under which it is paid once."""
+        question = shown_in(question, window)
         form = self.account.form(question)
         messages, ids = prompts.messages(window, question, self.ledger.secret, form, complaint, purpose)
         schema = prompts.envelope(question, form, ids)
@@ -303,7 +305,7 @@ class Asker:
         purpose: Purpose = "first",
     ) -> Request:
         """A request of an earlier run, to check its stored reply by: as `remembered` gave it, without what was sent."""
-        return Request(fingerprint, question, window, ids, {}, 0, 0, purpose, legend)
+        return Request(fingerprint, shown_in(question, window), window, ids, {}, 0, 0, purpose, legend)
 
     def recall(self, fingerprint: str) -> Reply:
         """A reply that is in the ledger. Raises KeyError when it is not."""

@@ -4,52 +4,26 @@
     2  Nut M8      10   0.10    1.00         proves none: left out
     3  Washer      20   0.05    1.00      <- proves an item
 
-The rows of a list are the lines of its table: those that have as many numerals as most lines that prove its items, with a few other
-lines between at the most, and no words of a sum. A list without such rows, or with only a few items, is not judged.
+Lists of records are judged wherever they lie, also those inside records and items: all rows of one kind together. What rows are is told
+by `left_out`, which this imports. A list with only a few items, or in lines that say nothing, is not judged.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import groupby, pairwise
 
-from octavo.schemas.pipeline import INCOMPLETE, Evidence, Part, Question, Record, Request, Role, Window
-from octavo.schemas.text.printed_rows import PrintedRow, rows_in
+from octavo.processors.check.left_out import FURNITURE_LINES, Line, lines_of, rows_of
+from octavo.schemas.compile.piecewise import miscounted
+from octavo.schemas.pipeline import INCOMPLETE, Evidence, Field, Part, Question, Record, Request, Role, Window
 
-LEAST_PROVED = 5  # rows of a table that prove items of a list, from which on it is the table of that list
-FURNITURE_LINES = 8  # between two rows of one table: the footer of one page and the header of the next
-MOST_WINDOWS = 8  # for one list; more gaps than that are asked about together
+MOST_WINDOWS = 8  # for one list; more gaps than that share windows
 MOST_NAMED = 5  # rows named to the model
 MARK_TOKENS = 32  # of a document in a window, and of a page; rounded up
-_SUMS = re.compile(
-    r"total|subtotal|\bsums?\b|\btax\b|\bvat\b|\bgst\b|balance|carried|brought|amount due|summe|gesamt|netto|brutto|mwst|\bust\b|übertrag|"
-    r"saldo|montant|\btva\b|totaal|\bbtw\b|\biva\b|\bmva\b|合计|小计|总计|總計|税",
-    re.IGNORECASE,
+COLUMNS_ABOVE = (
+    400  # characters before the first row in which the line with its column headings is looked for
 )
-_LINE_ABOVE = re.compile(r"[^\n]*\S[^\n]*\n\s*$")
-
-
-@dataclass(frozen=True, slots=True)
-class _TextLine:
-    """A row of a table on its page."""
-
-    part: Part
-    row: PrintedRow
-    number: int  # of the line, counted through all parts
-    proves: bool = False  # an item of the list
-
-    @property
-    def start(self) -> int:
-        """Its first character on the page."""
-        return self.part.start + self.row.start
-
-    @property
-    def text(self) -> str:
-        return self.part.text[self.row.start : self.row.end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +32,15 @@ class ShortList:
 
     field: str
     rows: int
-    left_out: tuple[_TextLine, ...]
-    table: tuple[_TextLine, ...]
+    left_out: tuple[Line, ...]
+    table: tuple[Line, ...]
+    sure: bool = True  # whether what was left out are rows; else it is a page that may have some
+
+    @property
+    def reach(self) -> int:
+        """How many lines nearly all items have, from one to the next."""
+        steps = sorted(after.number - row.number for row, after in pairwise(self.table) if row.proves)
+        return steps[len(steps) * 9 // 10] if steps else 1
 
     @property
     def sentence(self) -> str:
@@ -69,25 +50,43 @@ class ShortList:
 
 
 def short_lists(question: Question, record: Record, parts: Iterable[Part]) -> list[ShortList]:
-    """The lists of records that leave out rows of their table in the parts that were asked about."""
+    """The lists of records that leave out rows of their table in the parts that were asked about, but for those that are marked already."""
     own = [part for part in parts if part.document == record.document and part.role in ("whole", "piece")]
-    fields = (question.whole or question).fields
-    names = [
-        field.name
-        for field in fields
-        if field.item and field.item.kind == "record" and record.value.get(field.name)
-    ]
-    lists = ((name, _tables(record, name, own)) for name in names)
-    found = (
-        ShortList(name, len(table), tuple(line for line in table if not line.proves), tuple(table))
-        for name, table in lists
-    )
-    return [short for short in found if short.left_out]
+    lines = lines_of(own)
+    told = {sentence.partition(": ")[0] for sentence in record.conflicts if INCOMPLETE in sentence}
+    found = []
+    for name in _lists((question.whole or question).fields):
+        if name in told:
+            continue
+        rows, sure = rows_of(record, name, lines)
+        missing = tuple(row for row in rows if not row.proves)
+        if missing:
+            found.append(ShortList(name, len(rows), missing, tuple(rows), sure))
+    return found
+
+
+def has_lists(question: Question) -> bool:
+    """Whether a question asks for lists of records."""
+    return any(True for _ in _lists(question.fields))
+
+
+def _lists(fields: Iterable[Field], place: str = "") -> Iterator[str]:
+    """The paths of lists of records, outer ones first, with [] behind each list that they lie in."""
+    for field in fields:
+        path = f"{place}.{field.name}" if place else field.name
+        if field.kind == "record":
+            yield from _lists(field.fields, path)
+        elif field.item and field.item.kind == "record":
+            yield path
+            yield from _lists(field.item.fields, f"{path}[]")
 
 
 def marked(record: Record, left: Iterable[ShortList]) -> Record:
     """The record with a mark for each of its lists that stays short: in its conflicts, and as evidence that some of it is missing."""
-    sentences = [short.sentence for short in left]
+    return _with_marks(record, [short.sentence for short in left if short.sure])
+
+
+def _with_marks(record: Record, sentences: Sequence[str]) -> Record:
     missing = [
         Evidence(field, "", "missing", state="missing", detail=words)
         for field, _, words in (one.partition(": ") for one in sentences)
@@ -95,126 +94,78 @@ def marked(record: Record, left: Iterable[ShortList]) -> Record:
     return replace(record, conflicts=(*record.conflicts, *sentences), evidence=(*record.evidence, *missing))
 
 
+def counted(question: Question, record: Record) -> Record:
+    """The whole record of a document with a mark for each list that has fewer items than the schema wants, or more."""
+    sentences = tuple(miscounted(question.json_schema, record.value))
+    return _with_marks(record, sentences) if sentences else record
+
+
 def gaps(request: Request, short: ShortList) -> list[tuple[Window, str]]:
-    """The windows that show just the rows that were left out, each with the complaint about it."""
-    clusters = list(_clusters(short))
-    if len(clusters) > MOST_WINDOWS:
-        clusters = [[line for cluster in clusters for line in cluster]]
-    return [(_window(request, short, cluster), _complaint(short, cluster)) for cluster in clusters]
+    """The windows that show just what was left out, each below the row before it, and with the complaint about it."""
+    clusters = list(_clusters(short.table))
+    size = -(-len(clusters) // MOST_WINDOWS)
+    groups = [clusters[at : at + size] for at in range(0, len(clusters), size)]
+    return [(_window(request, short, group), _complaint(short, group)) for group in groups]
 
 
-def _tables(record: Record, name: str, parts: Sequence[Part]) -> list[_TextLine]:
-    """The rows of the tables of a list."""
-    lines = _lines(parts)
-    proving = {id(line) for proofs in _proofs(record, name) if (line := _own_line(proofs, lines))}
-    shapes = Counter(line.row.numerals for line in _every(lines) if id(line) in proving)
-    if not shapes:
-        return []
-    ((usual, _),) = shapes.most_common(1)
-    alike = [
-        replace(line, proves=id(line) in proving)
-        for line in _every(lines)
-        if line.row.numerals == usual and (id(line) in proving or not _SUMS.search(line.text))
-    ]
-    return [
-        line for block in _blocks(alike) if sum(one.proves for one in block) >= LEAST_PROVED for line in block
-    ]
+def _clusters(table: Sequence[Line]) -> Iterator[list[Line]]:
+    """Rows that were left out one after the other, with the row before them, if there is one, and the row behind them."""
+    before: list[Line] = []
+    for proves, rows in groupby(table, key=lambda line: line.proves):
+        run = list(rows)
+        if not proves:
+            yield [*before, *run]
+        before = run[-1:]
 
 
-def _proofs(record: Record, name: str) -> Iterable[list[Evidence]]:
-    """For each item of a list the evidence that has a place."""
-    found: dict[str, list[Evidence]] = {}
-    for proof in record.evidence:
-        if proof.start is not None and proof.field.startswith(f"{name}["):
-            found.setdefault(proof.field[len(name) + 1 :].partition("]")[0], []).append(proof)
-    return found.values()
-
-
-def _own_line(proofs: Iterable[Evidence], lines: Mapping[int, Sequence[_TextLine]]) -> _TextLine | None:
-    """The row on which most of an item is proved. A single value of it may be found in the row of another."""
-    seen: dict[int, tuple[int, _TextLine]] = {}
-    for proof in proofs:
-        rows = lines.get(proof.page or 0, ())
-        at = bisect_right(rows, proof.start or 0, key=lambda line: line.start) - 1
-        if at >= 0 and (proof.start or 0) < rows[at].start + len(rows[at].text):
-            weight, line = seen.get(id(rows[at]), (0, rows[at]))
-            seen[id(line)] = (weight + len(proof.quote), line)
-    return max(seen.values(), key=lambda found: found[0])[1] if seen else None
-
-
-def _lines(parts: Sequence[Part]) -> dict[int, list[_TextLine]]:
-    """The lines of the parts that look like rows, by page."""
-    found: dict[int, list[_TextLine]] = {}
-    before = 0
-    for part in parts:
-        number, reached = before, 0
-        for row in rows_in(part.text):
-            number += part.text.count("\n", reached, row.start)
-            reached = row.start
-            found.setdefault(part.page, []).append(_TextLine(part, row, number))
-        before += part.text.count("\n") + 1
-    return found
-
-
-def _every(lines: Mapping[int, Sequence[_TextLine]]) -> Iterator[_TextLine]:
-    return chain.from_iterable(lines.values())
-
-
-def _blocks(lines: Iterable[_TextLine]) -> Iterator[list[_TextLine]]:
-    """Rows that stand together."""
-    block: list[_TextLine] = []
-    for line in lines:
-        if block and line.number - block[-1].number > FURNITURE_LINES:
-            yield block
-            block = []
-        block.append(line)
-    if block:
-        yield block
-
-
-def _clusters(short: ShortList) -> Iterator[list[_TextLine]]:
-    """Rows that were left out one after the other."""
-    cluster: list[_TextLine] = []
-    for line in short.table:
-        if not line.proves:
-            cluster.append(line)
-        elif cluster:
-            yield cluster
-            cluster = []
-    if cluster:
-        yield cluster
-
-
-def _window(request: Request, short: ShortList, cluster: Sequence[_TextLine]) -> Window:
-    """From the first row to the last, page by page, below the column headings."""
-    document = cluster[0].part.document
-    first, last = cluster[0], cluster[-1]
-    beside = [
-        part
-        for part in request.window.parts
-        if part.document == document and part.role in ("context", "columns")
-    ]
+def _window(request: Request, short: ShortList, clusters: Sequence[Sequence[Line]]) -> Window:
+    """What was left out, page by page, each behind the row before it, which is shown again; above it the column headings."""
+    parts = [part for part in request.window.parts if part.document == short.table[0].part.document]
+    beside = [part for part in parts if part.role in ("context", "columns")]
     if not any(part.role == "columns" for part in beside):
         beside += _columns(short.table[0])
-    pieces = []
-    for part in request.window.parts:
-        if (
-            part.document == document
-            and part.role in ("whole", "piece")
-            and first.part.page <= part.page <= last.part.page
-        ):
-            start = first.row.start if part is first.part else 0
-            pieces.append(
-                _sliced(part, start, last.row.end if part is last.part else len(part.text), "piece")
-            )
-    parts = (*beside, *pieces)
-    return Window(parts, MARK_TOKENS + sum(part.tokens for part in parts))
+    shown = [*beside, *(part for cluster in clusters for part in _shown(parts, short, cluster))]
+    return Window(tuple(shown), MARK_TOKENS + sum(part.tokens for part in shown))
 
 
-def _columns(line: _TextLine) -> list[Part]:
+def _shown(parts: Sequence[Part], short: ShortList, cluster: Sequence[Line]) -> Iterator[Part]:
+    """The row before a cluster, again, and the text from there to the row behind it, or to its last row."""
+    first, last = next(line for line in cluster if not line.proves), cluster[-1]
+    behind = next((line for line in short.table if line.number > last.number), None)
+    start = (first.part, first.first)
+    if cluster[0].proves:
+        again = cluster[0]
+        start = (again.part, min(again.last + 1, len(again.part.text)))
+        yield _sliced(again.part, again.first, again.last, "again")
+    if behind and behind.number - last.number <= short.reach + FURNITURE_LINES:
+        end = (behind.part, max(behind.first - 1, 0))
+    else:
+        end = (last.part, _lines_on(last, short.reach))
+    at, to = (next(n for n, part in enumerate(parts) if part is one) for one in (start[0], end[0]))
+    for number in range(at, to + 1):
+        part = parts[number]
+        piece = _sliced(
+            part, start[1] if number == at else 0, end[1] if number == to else len(part.text), "piece"
+        )
+        if part.role in ("whole", "piece") and piece.text.strip():
+            yield piece
+
+
+def _lines_on(line: Line, count: int) -> int:
+    """The end of the text that reaches from a line over so many lines of its part, less one."""
+    end = line.last
+    for _ in range(count - 1):
+        end = line.part.text.find("\n", end + 1) if end >= 0 else end
+    return end if end >= 0 else len(line.part.text)
+
+
+def _columns(line: Line) -> list[Part]:
     """The line above the first row of a table."""
-    above = _LINE_ABOVE.search(line.part.text, max(0, line.row.start - 400), line.row.start)
-    return [_sliced(line.part, above.start(), above.end(), "columns")] if above else []
+    begin = max(0, line.first - COLUMNS_ABOVE)
+    lines = line.part.text[begin : line.first].rstrip().rpartition("\n")
+    start = begin + len(lines[0]) + len(lines[1])
+    above = _sliced(line.part, start, line.first, "columns")
+    return [above] if above.text.strip() else []
 
 
 def _sliced(part: Part, start: int, end: int, role: Role) -> Part:
@@ -222,7 +173,8 @@ def _sliced(part: Part, start: int, end: int, role: Role) -> Part:
     return replace(part.cut(start, end), tokens=tokens, image=None, image_px=None, role=role)
 
 
-def _complaint(short: ShortList, cluster: Sequence[_TextLine]) -> str:
-    named = "; ".join(" ".join(line.text.split()) for line in cluster[:MOST_NAMED])
-    more = f"; and {len(cluster) - MOST_NAMED} more" if len(cluster) > MOST_NAMED else ""
-    return f"{short.field} left out {len(cluster)} rows that are shown here: {named}{more}. Give every one of them that is an item."
+def _complaint(short: ShortList, clusters: Sequence[Sequence[Line]]) -> str:
+    rows = [line for cluster in clusters for line in cluster if not line.proves]
+    named = "; ".join(" ".join(line.text.split()) for line in rows[:MOST_NAMED])
+    more = f"; and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
+    return f"{short.field} left out {len(rows)} rows that are shown here: {named}{more}. Give every one of them that is an item."

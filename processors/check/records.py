@@ -25,7 +25,7 @@ from dataclasses import replace
 from typing import Any
 
 from octavo.processors.check.compare_passes import agree
-from octavo.processors.check.complete import gaps, marked, short_lists
+from octavo.processors.check.complete import counted, gaps, has_lists, marked, short_lists
 from octavo.processors.check.confidence import rated
 from octavo.processors.check.judging import PROBLEMS_TOLD, Judging
 from octavo.processors.check.merge import merge
@@ -44,7 +44,9 @@ __all__ = [
     "balanced",
     "check",
     "close_rejects",
+    "counted",
     "gaps",
+    "has_lists",
     "marked",
     "merge",
     "rated",

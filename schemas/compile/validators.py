@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, is_typeddict
 
@@ -25,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic import Field as Limits
+from pydantic.fields import FieldInfo
 
 from octavo.schemas.compile.json_schema import Node
 from octavo.schemas.compile.keywords import digits
@@ -113,6 +115,36 @@ def forgiving(model: type[BaseModel]) -> type[BaseModel]:
     )
 
 
+@cache
+def without_counts(model: type[BaseModel]) -> type[BaseModel]:
+    """The model without limits on how many items its lists have, at every level; all else that it checks stays."""
+    fields = {
+        name: (_uncounted(_with_metadata(info.annotation, info.metadata)), None)
+        for name, info in model.model_fields.items()
+    }
+    return create_model(model.__name__, __base__=model, __module__=model.__module__, **cast("Any", fields))
+
+
+def _uncounted(annotation: Any) -> Any:
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        is_list = any(get_origin(one) is list for one in (args[0], *get_args(args[0])))
+        kept = [one for one in args[1:] if not (is_list and _limits_length(one))]
+        return _with_metadata(_uncounted(args[0]), kept)
+    if origin in (Union, UnionType):
+        return Union[tuple(_uncounted(arg) for arg in args)]  # noqa: UP007 - the members are known only now
+    if origin is list:
+        return list[_uncounted(args[0])]  # type: ignore[misc]
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return without_counts(annotation) if is_model and not issubclass(annotation, RootModel) else annotation
+
+
+def _limits_length(metadata: Any) -> bool:
+    """Whether an annotation's metadata, or a Field within them, bounds a length."""
+    inside = metadata.metadata if isinstance(metadata, FieldInfo) else [metadata]
+    return any(hasattr(one, word) for one in inside for word in ("min_length", "max_length"))
+
+
 def _type_of(node: Node, name: str) -> Any:
     """The annotation of a node, limits included. A record within is named after its path."""
     kind = node.field.kind
@@ -140,8 +172,11 @@ def _limit(kind: Kind, word: str, value: Any) -> tuple[str, Any]:
 
 
 def _field_type(annotation: Any, metadata: list[Any]) -> Any:
-    kept = _forgiving_type(annotation)
-    return Annotated[(kept, *metadata)] if metadata else kept
+    return _with_metadata(_forgiving_type(annotation), metadata)
+
+
+def _with_metadata(annotation: Any, metadata: list[Any]) -> Any:
+    return Annotated[(annotation, *metadata)] if metadata else annotation
 
 
 def _forgiving_type(annotation: Any) -> Any:
