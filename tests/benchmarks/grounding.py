@@ -25,7 +25,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any
 
 import pypdfium2
@@ -48,13 +47,11 @@ from octavo.schemas.pipeline import (
 )
 from octavo.schemas.text.values import parse_date
 from tests.benchmarks import offline_quality as offline
+from tests.benchmarks.makers import CORPUS, KINDS, NAMES, transcript
 
-CORPUS = offline.CORPUS
 EQUAL = {
-    kind: {name: field for field, names in fields.items() for name in names}
-    for kind, fields in offline.LABELS.items()
+    kind: {name: field for field, names in fields.items() for name in names} for kind, fields in NAMES.items()
 }
-KINDS = {"invoice": "invoice", "receipt": "receipt", "nda": "contract"}
 NEIGHBOURS = 8  # documents in a window
 
 
@@ -112,8 +109,7 @@ def parts(document: str) -> tuple[Part, ...]:
             Part(document, number, len(texts), 0, len(text), text, 0)
             for number, text in enumerate(texts, start=1)
         )
-    text = offline.transcript(Path(document))
-    return (Part(document, 1, 1, 0, len(text), text, 0, text_from="ocr"),)
+    return (transcript(document),)
 
 
 def judge(

@@ -65,7 +65,7 @@ class Sheet:
         self.folded = folded(self.text)
         self.starts = [0, *(match.end() for match in re.finditer("\n", self.text))]
         self.lines = [line.replace("\u00a0", " ").strip() for line in self.text.split("\n")]
-        self._extra = frozenset(extra)
+        self._extra = frozenset(filter(None, extra))
 
     @cached_property
     def day_first(self) -> bool | None:
@@ -164,7 +164,7 @@ class Sheet:
         yield hit.end, hit.stop
         if re.search(r"\w", self.rest(hit)) and not self._in_header(hit):
             return
-        for line in (self._below(hit), self._in_block(hit)):
+        for line in (self.below(hit), self._in_block(hit)):
             if line is not None:
                 yield line
         for following in range(hit.line + 1, min(hit.line + 4, len(self.lines))):
@@ -195,7 +195,7 @@ class Sheet:
     def _in_header(self, hit: SheetHit) -> bool:
         return len(self._cells(hit.line)) > 1 and self.begins(hit)
 
-    def _below(self, hit: SheetHit) -> tuple[int, int] | None:
+    def below(self, hit: SheetHit) -> tuple[int, int] | None:
         """The cell below a label in a row of cells, if the next line has as many."""
         here = self._cells(hit.line)
         if len(here) < 2 or hit.line + 1 >= len(self.lines):
