@@ -25,6 +25,9 @@ SUMMARY = (
 Status = Literal["ok", "empty", "skipped", "error"]
 TextFrom = Literal["file", "layer", "ocr"]
 Grade = Literal["exact", "loose", "missing"]
+ProvedBy = Literal[
+    "", "row", "page", "document", "meaning"
+]  # nothing; the row of its item or the line of its label; elsewhere on that page; only somewhere; what it says, not how it is written
 Role = Literal[
     "whole", "piece", "again", "context", "columns", "summary"
 ]  # what a part is in its window, see Part
@@ -280,6 +283,7 @@ class Evidence:
     detail: str = ""  # why it failed, what other parts say, or what of a list is missing; for a person
     confidence: float | None = None  # 0 to 1
     request: str = ""  # fingerprint of the request that gave it, where that is not the record's
+    by: ProvedBy = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ EVIDENCE = Table(
         (
             "notes",
             pa.list_(TEXT),
-            "What the confidence rests on: normalised, noisy, implied, seen, repaired, conflict, agreed, disagreed",
+            "What the confidence rests on: normalised, noisy, repeated, implied, seen, repaired, conflict, agreed, disagreed",
         ),
         (
             "detail",

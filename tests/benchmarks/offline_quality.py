@@ -124,6 +124,7 @@ def same(given: Any, wanted: Any) -> bool:
         return bool(given) and _same_entries(given, wanted)
     if given is None:
         return False
+    given = given.isoformat() if isinstance(given, date) else given
     if isinstance(given, Decimal):
         return given == (wanted if isinstance(wanted, Decimal) else parse_amount(str(wanted)))
     if isinstance(wanted, date):
