@@ -17,7 +17,9 @@ from octavo.flows import settings
 from octavo.flows.commands import flags, jobs, parsing, progress, show
 from octavo.flows.commands.signals import until_signalled
 from octavo.flows.hooks import Hooks, StopSignal
+from octavo.flows.outcome.outcome import Outcome
 from octavo.schemas.errors import OctavoError, ResultCut, SettingsError
+from octavo.schemas.job import Job
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 ONLY_READS = "No question is asked: the files were only read. --extract invoice, or another schema, and --summarize ask one."
@@ -110,6 +112,15 @@ def plan(args: argparse.Namespace) -> int:
     return 0
 
 
+def prompt(args: argparse.Namespace) -> int:
+    """Show what would be sent about one file, with its tokens by part; nothing is sent."""
+    from octavo.flows.commands import prompt as prompts
+
+    job = jobs.from_flags(args)
+    prompts.write(asyncio.run(prompts.first_requests(job)), as_json=args.format == "json")
+    return 0
+
+
 def sql(args: argparse.Namespace) -> int:
     """Query the tables, read-only."""
     from octavo.processors.query import sql as query
@@ -181,6 +192,8 @@ def evaluate(args: argparse.Namespace) -> int:
     """Compare the answers with labels: precision, recall and F1 by field, pages of evidence, cost a page."""
     from octavo.flows.commands import evaluate
 
+    if args.forms:
+        return _forms(args)
     report = evaluate.evaluate(args.gold, Path(args.out))
     short = evaluate.shortfalls(report, args.min)
     show.scores(report, args.format)
@@ -192,6 +205,24 @@ def evaluate(args: argparse.Namespace) -> int:
     for sentence in wrong:
         show.note(sentence)
     return 2 if wrong else 0
+
+
+def _forms(args: argparse.Namespace) -> int:
+    """Ask about the labelled documents in each form of replies, and compare."""
+    from octavo.flows import order
+    from octavo.flows.commands import forms
+
+    job = jobs.from_flags(args)
+
+    def run(of_form: Job) -> Outcome:
+        stop = StopSignal()
+        with progress.reporter(stop, quiet=True) as report:
+            hooks = Hooks(on_progress=report.tell, approve=progress.approve(of_form, report), stop=stop)
+            work = order.run(of_form, settings.account(of_form), settings.vocabulary(), hooks=hooks)
+            return until_signalled(work, stop, report.note)
+
+    forms.write(list(forms.measure(job, args.gold, run)), args.format)
+    return 0
 
 
 def models(args: argparse.Namespace) -> int:
@@ -231,7 +262,8 @@ def _unread() -> bool:
 
 
 COMMANDS = {
-    function.__name__: function for function in (run, plan, sql, tables, batch, ledger, models, doctor, serve)
+    function.__name__: function
+    for function in (run, plan, prompt, sql, tables, batch, ledger, models, doctor, serve)
 } | {"eval": evaluate}
 
 

@@ -38,6 +38,7 @@ from octavo.processors.store.warehouse import Change, Warehouse, drop_aside, hol
 from octavo.schemas.compile.compiler import compile_question, compile_summary, proving
 from octavo.schemas.errors import (
     AccessRefused,
+    DocumentError,
     Interrupted,
     NotApproved,
     OctavoError,
@@ -45,8 +46,8 @@ from octavo.schemas.errors import (
     StorageError,
 )
 from octavo.schemas.job import Job
-from octavo.schemas.pipeline import Question
-from octavo.schemas.tables import tables_of
+from octavo.schemas.pipeline import Question, Request
+from octavo.schemas.tables import DOCUMENTS, tables_of
 
 Step = Callable[[RunContext, Done], Awaitable[Done]]
 Asks = Literal["extract", "summarize"]
@@ -150,6 +151,20 @@ async def plan(
         ) as context:
             found = await read_inbox(context, last if last.path.exists() else None)
             return replace(estimate(replace(context, absent=found.absent)), vanished=found.vanished)
+
+
+async def first_requests(job: Job, account: Account, vocabulary: bytes | None = None) -> list[Request]:
+    """Read the folder, and give what would be asked first, without asking it. Raises the trouble of a file that cannot be read."""
+    with hold(Path(job.out)) as warehouse:
+        warehouse.adopt(read.address(job.inbox))
+        async with opened(
+            job, account, vocabulary, questions(job), warehouse, name="prompt", hooks=Hooks()
+        ) as context:
+            await read_inbox(context)
+            for row in warehouse.rows(DOCUMENTS.name):
+                if row["status"] in ("error", "skipped") and row["reason"] != "container":
+                    raise DocumentError(row["reason"], row["detail"])
+            return [request async for request in answering.first_requests(context)]
 
 
 @asynccontextmanager

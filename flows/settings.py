@@ -81,7 +81,16 @@ def account(
         0, 0, min(tier.tpm for tier in catalogue(job.catalogue).tiers.values()), 0
     )
     minute_tokens = limits(job, least).tpm
-    return Account(provider, model, base_url, limits(job), key, held, job.plain_json, minute_tokens)
+    return Account(
+        provider,
+        model,
+        base_url,
+        limits(job),
+        key,
+        held,
+        "entries" if job.plain_json else job.reply_form,
+        minute_tokens,
+    )
 
 
 def _key(job: Job, environ: Mapping[str, str], key: str, variable: str) -> str:

@@ -75,6 +75,7 @@ GROUPS = (
             "passes": "Passes",
             "required_evidence": "Fields that must be proved",
             "isolation": "Documents in a request",
+            "reply_form": "Form of replies",
             "plain_json": "Plain JSON",
             "replay": "Replay",
             "accept_vanished": "Take out what is gone",

@@ -166,5 +166,5 @@ def serving(
 def prefect_server(home: Path, **more: str) -> Iterator[Server]:
     """A server with its deployments and a worker, with more in its environment."""
     log = home / "serve.log"
-    with serving(home, log, port=0, **more) as (process, port):
+    with serving(home, log, port=0, cwd=ROOT, **more) as (process, port):
         yield Server(f"http://127.0.0.1:{port}/api", home, process.pid, log)

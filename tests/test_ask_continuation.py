@@ -117,6 +117,35 @@ async def test_a_reply_at_its_limit_is_carried_on(kimi: Running, question: Quest
     assert kimi.asked_twice() == []
 
 
+BEGUN = '{"record":{"seller_name":"North Supply 8'
+
+
+@pytest.mark.parametrize(
+    ("more", "whole"),
+    [
+        ('7 Ltd"}}', '{"record":{"seller_name":"North Supply 87 Ltd"}}'),
+        (
+            '{"record":{"seller_name":"North Supply 87 Ltd"}}',
+            '{"record":{"seller_name":"North Supply 87 Ltd"}}',
+        ),
+        (
+            'Here is the JSON you asked for:\n{ "record": {"seller_name": "North Supply 87 Ltd"}}',
+            '{ "record": {"seller_name": "North Supply 87 Ltd"}}',
+        ),
+        (
+            '```json\n{"record":{"seller_name":"North Supply 87 Ltd"}}\n```',
+            '{"record":{"seller_name":"North Supply 87 Ltd"}}\n```',
+        ),
+        ('```json\n7 Ltd"}}\n```', '{"record":{"seller_name":"North Supply 87 Ltd"}}'),
+        ('Going on:\n```\n7 Ltd"}}```', '{"record":{"seller_name":"North Supply 87 Ltd"}}'),
+        ('Here you are: {"record":{"seller', BEGUN),
+    ],
+)
+def test_words_around_what_goes_on_are_no_part_of_a_value(more: str, whole: str) -> None:
+    """A model that begins anew, in a fence or behind words, is taken at its word; a fence around the rest is left out."""
+    assert continuation._joined(BEGUN, more) == whole
+
+
 @pytest.mark.usefixtures("streams")
 @pytest.mark.parametrize("kind", ["stream_cut", "stream_error", "reset_mid", "truncated", "stall"])
 async def test_a_cut_stream_costs_its_missing_part_only(

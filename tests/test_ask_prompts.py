@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from octavo.processors.ask.prompts import ID_DIGITS, Form, asked, short_ids
+from octavo.processors.ask.prompts import ID_DIGITS, Form, asked, envelope, messages, short_ids
 from octavo.processors.pack import windows as pack
 from octavo.schemas.compile.compiler import compile_question
 from octavo.schemas.pipeline import Part
@@ -21,6 +21,27 @@ def test_ids_are_numbers_of_which_none_is_likelier() -> None:
         firsts.update(key[0] for key in ids)
     assert set(firsts) == set("123456789")
     assert max(firsts.values()) < 2 * min(firsts.values())
+
+
+def test_one_document_alone_is_asked_plainly() -> None:
+    """A call about one document carries at most 60 tokens beside the document and what the schema says."""
+    question = compile_question("letter")
+    window = pack.window_of([Part("d" * 64, 1, 1, 0, 5, "Hello", 2)])
+    sent, ids = messages(window, question, b"secret", Form("keyed", told=False))
+    words = "".join(str(message["content"]) for message in sent)
+    beside = words.replace(question.instruction, "").replace("Hello", "")
+    assert len(beside) / 3.8 <= 60, "characters by token of English in Kimi's vocabulary"
+    assert set(envelope(question, Form("keyed"), ids)["properties"]) == {"record"}
+
+
+def test_each_document_has_a_key_in_the_format() -> None:
+    """Where several are asked about, the format has exactly their ids as required keys, and the record is written in it once."""
+    question = compile_question("letter")
+    window = pack.window_of([Part(letter * 64, 1, 1, 0, 5, "Hello", 2) for letter in "abc"])
+    _, ids = messages(window, question, b"secret", Form("keyed"))
+    format_ = envelope(question, Form("keyed"), ids)
+    assert format_["required"] == list(format_["properties"]) == list(ids)
+    assert str(format_).count("'sender_name'") == str(question.json_schema).count("'sender_name'")
 
 
 def test_a_complaint_brings_no_special_token() -> None:

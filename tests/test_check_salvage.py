@@ -91,6 +91,82 @@ def test_a_reply_without_entries(text: str) -> None:
     assert not salvage(text).found
 
 
+KEYED = json.dumps({"285612": {"a": "x"}, "742977": None})
+BY_ID = {"285612": {"a": "x"}, "742977": None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEYED,
+        f"```json\n{KEYED}\n```",
+        f"Two documents {{both}} are answered: {KEYED}",
+        '{"285612": {"a": "x"},, "742977": null,}',
+        '{"285612": {"a": "x"}}\n{"742977": null}',
+        f'First {{"285612": {{"a": "draft"}}}}, then {KEYED}',
+        '{"documents": [{"id": "285612", "record": {"a": "x"}}]}\n{"documents": [{"id": "742977", "record": null}]}',
+        '{"documents": [{"id": "285612", "record": {"a": "x"}}, ["742977", null]]}',
+    ],
+)
+def test_records_by_id(text: str) -> None:
+    """Records under the ids of their documents are found in any wrapping, in one object or in several, beside entries of other forms."""
+    found = salvage(text, BY_ID)
+    assert {entry.value["id"]: entry.value["record"] for entry in found.entries} == BY_ID
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"285612": {"a": "a "quoted" word"}, "742977": null}',
+        '{"documents": [{"id": "285612", "record": {"a": "a "quoted" word"}}, {"id": "742977", "record": null}]}',
+        '{"documents": [["285612", ["a "quoted" word"]], ["742977", null]]}',
+        '{"documents": [{"id": "285612", "record": {"a":, "b": 1}}, {"id": "742977", "record": null}]}',
+    ],
+)
+def test_what_is_no_json_costs_its_own_entry(text: str) -> None:
+    """A stray quote or comma in one answer loses that one alone, and what is wrong is said with its place."""
+    found = salvage(text, BY_ID)
+    assert [entry.value["id"] for entry in found.entries] == ["742977"]
+    assert "at character" in found.flaw
+
+
+def test_a_cut_reply_keeps_whole_records_by_id() -> None:
+    """Wherever a reply is cut, only records whose last brace arrived are kept, and nothing is called a flaw."""
+    text = json.dumps({"285612": {"a": "x"}, "742977": {"b": [1]}})
+    for length in range(len(text) - 1):
+        found = salvage(text[:length], ("285612", "742977"))
+        assert (found.whole, found.flaw) == (False, "")
+        assert len(found.entries) == (length > text.index("}")) + (length >= len(text) - 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "record"),
+    [
+        ('{"number": "R-1", "id": 5}', {"number": "R-1", "id": 5}),
+        ('{"id": 5, "number": "R-1"}', {"id": 5, "number": "R-1"}),
+        ('{"record": {"number": "R-1"}}', {"number": "R-1"}),
+        ('{"record": null}', None),
+        ('{"invoice": {"number": "R-1"}}', {"number": "R-1"}),
+        ('Sure: ```json\n{"number": "R-1"}\n```', {"number": "R-1"}),
+        ('{"285612": {"number": "R-1"}}', {"number": "R-1"}),
+        ('{"id": "285612", "record": {"number": "R-1"}}', {"number": "R-1"}),
+        ('{"documents": [{"id": "R-1", "record": {"number": "R-1"}}]}', {"number": "R-1"}),
+    ],
+)
+def test_the_record_of_one_document_needs_no_id(text: str, record: Any) -> None:
+    """A reply about one document is its record, bare or in any envelope, also where a field is called as the envelope's parts are."""
+    (entry,) = salvage(text, ["285612"], ["number", "id", "items"]).entries
+    assert entry.value["record"] == record
+
+
+def test_a_cut_record_alone_is_none() -> None:
+    """Of a bare record that is cut nothing is taken, also not what looks like a record inside it."""
+    text = json.dumps({"items": [{"number": "inner"}], "number": "R-1"})
+    assert not any(
+        salvage(text[:length], ["285612"], ["number", "items"]).entries for length in range(len(text))
+    )
+
+
 def test_a_cut_reply_keeps_whole_entries() -> None:
     """Wherever a reply is cut, the entries whose last brace arrived are kept and the list counts as not closed."""
     for length in range(len(WHOLE) - 2):

@@ -14,7 +14,7 @@ import pytest
 from octavo.flows.prefect_run.processes import descendants, end, end_children
 from octavo.flows.serving.serve import (
     EXAMPLE,
-    ROOT,
+    FOLDER,
     RUNS_S,
     SERVER_S,
     WORKER_S,
@@ -48,7 +48,13 @@ def test_port_in_use_is_a_sentence(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "octavo.flows.cli", "serve", "--port", port]
         done = subprocess.run(
-            command, cwd=ROOT, env=environ(tmp_path), check=False, capture_output=True, text=True, timeout=60
+            command,
+            cwd=FOLDER,
+            env=environ(tmp_path),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert done.returncode == 1
         assert f"Port {port} of 127.0.0.1 cannot be used" in done.stderr
@@ -76,7 +82,7 @@ def test_ending_takes_less_than_15_s() -> None:
 
 def test_example_is_a_job() -> None:
     """The command that is printed passes a job that Job takes, over a folder that is there."""
-    assert (ROOT / Job.model_validate_json(EXAMPLE).inbox).is_dir()
+    assert (FOLDER / Job.model_validate_json(EXAMPLE).inbox).is_dir()
 
 
 async def test_ctrl_c_reaches_prefect_through_us_only() -> None:

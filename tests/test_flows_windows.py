@@ -66,19 +66,22 @@ def parcels(place: Path) -> list[dict[str, Any]]:
 
 
 async def test_short_replies_say_the_same_for_less(kimi: Running, inbox: Path) -> None:
-    """The short form and plain JSON end in equal tables, and the short one has at most 0.75 of the reply tokens."""
-    await run(kimi, inbox, concurrency=1)
-    await run(kimi, inbox, out="plain", plain_json=True, concurrency=1)
-    short, plain = kimi.paid()
-    assert parcels(inbox.parent / "out") == parcels(inbox.parent / "plain")
-    assert parcels(inbox.parent / "out")[3]["remark"] is None
+    """All forms of replies end in equal tables; rows have at most 0.75 of the tokens of entries, and records by id no more than these."""
+    for form in ("keyed", "entries", "rows"):
+        await run(kimi, inbox, out=form, reply_form=form, concurrency=1)
+    keyed, plain, short = kimi.paid()
+    assert (
+        parcels(inbox.parent / "keyed") == parcels(inbox.parent / "entries") == parcels(inbox.parent / "rows")
+    )
+    assert keyed.reply_tokens <= plain.reply_tokens
+    assert parcels(inbox.parent / "rows")[3]["remark"] is None
     assert short.reply_tokens <= 0.75 * plain.reply_tokens
     assert '"remark"' not in json.dumps(short.body and short.body["response_format"])
 
 
 async def test_stored_short_replies_are_read_by_their_own_legend(kimi: Running, inbox: Path) -> None:
     """A reply in the short form is understood again when the tables are gone, whatever the form of today is, and is not paid again."""
-    await run(kimi, inbox)
+    await run(kimi, inbox, reply_form="rows")
     before, paid = parcels(inbox.parent / "out"), len(kimi.paid())
     (inbox.parent / "out" / "warehouse.duckdb").unlink()
     ended = await run(kimi, inbox, plain_json=True)

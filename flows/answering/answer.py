@@ -28,7 +28,7 @@ from octavo.flows.context import RunContext
 from octavo.flows.stored_replies import WindowTask
 from octavo.flows.tally import WAITING, Tally
 from octavo.processors.pack import windows as pack
-from octavo.schemas.pipeline import Question, Reject
+from octavo.schemas.pipeline import Question, Reject, Request
 from octavo.schemas.tables import REJECTS
 
 WINDOWS_PER_BATCH = 100  # a batch is asked at once: minutes of calls, not one call ...
@@ -72,6 +72,16 @@ async def answer(run: RunContext, tally: Tally, bought: Collection[str]) -> bool
         raise
     await staged.commit()
     return staged.changed
+
+
+async def first_requests(run: RunContext) -> AsyncGenerator[Request]:
+    """What would be asked first about all that is not answered, in order, without asking it."""
+    for task in with_text(run, backlog.fresh(run, backlog.pending(run))):
+        seen, _ = await visible(run, task)
+        for question in run.questions:
+            if wanted := seen.wanted.get(question.name):
+                window = pack.window_of([part for part in seen.window.parts if part.document in wanted])
+                yield run.asker.request(window, question)
 
 
 def _cut_short(run: RunContext) -> list[Reject]:

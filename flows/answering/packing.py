@@ -106,7 +106,8 @@ def _bounds(frame: pack.Frame, group: pack.Group, row_tokens: int) -> pack.Bound
 
 def _row_tokens(run: RunContext) -> int:
     return max(
-        (item_tokens(question.fields, plain=run.job.plain_json) for question in run.questions), default=0
+        (item_tokens(question.fields, plain=run.asker.account.is_plain) for question in run.questions),
+        default=0,
     )
 
 

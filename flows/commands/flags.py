@@ -23,6 +23,8 @@ def parsers(functions: Mapping[str, Command]) -> tuple[parsing.Parser, Any]:
     for name, function in functions.items():
         commands[name] = subparsers.add_parser(name, help=function.__doc__, description=function.__doc__)
         commands[name].set_defaults(command=function)
+    jobs.add_flags(commands["prompt"])
+    _add_format(commands["prompt"], ("table", "json"))
     for command in (commands["run"], commands["plan"]):
         jobs.add_flags(command)
         loudness = command.add_mutually_exclusive_group()
@@ -112,8 +114,15 @@ def _provider_flags(commands: Mapping[str, parsing.Parser]) -> None:
 
 
 def _eval_flags(command: parsing.Parser) -> None:
+    """Scores of an output folder; the flags of a job are for `--forms`, which asks."""
     command.add_argument("gold", type=Path, help="File or folder of labels.")
-    _add_out(command)
+    jobs.add_flags(command)
+    command.set_defaults(inbox=".", out="out")
+    command.add_argument(
+        "--forms",
+        action="store_true",
+        help="Ask about the labelled files of INBOX in each form of replies, and compare.",
+    )
     _add_format(command, ("table", "json"))
     command.add_argument(
         "--plot", type=Path, metavar="FILE", help="Chart of the F1 of each field, .svg or .png."

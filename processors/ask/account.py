@@ -10,6 +10,7 @@ from octavo.processors.ask.money.balance import read_balance
 from octavo.processors.ask.money.budget import Caps
 from octavo.processors.ask.prompts import Form
 from octavo.schemas.compile.row_codec import legend
+from octavo.schemas.job import ReplyForm
 from octavo.schemas.pipeline import Question
 
 
@@ -26,7 +27,7 @@ class Account:
     limits: providers.AccountLimits
     key: str = ""
     caps: Caps = field(default_factory=Caps)
-    plain_json: bool = False  # replies with whole keys and nulls
+    reply_form: ReplyForm = "keyed"
     minute_tokens: int = 0
 
     def __repr__(self) -> str:
@@ -38,14 +39,15 @@ class Account:
         return self.provider.name
 
     def form(self, question: Question) -> Form:
-        """How replies to a question are written: short, unless the account says plain; rules on this machine cost nothing either way."""
+        """How replies to a question are written; rules on this machine give entries, which cost them nothing."""
         if self.is_plain:
+            style: ReplyForm = "entries" if self.engine == "offline" else self.reply_form
+            told = self.model.json_mode != "json_schema" or self.partial == "text"
             return Form(
-                told=self.model.json_mode != "json_schema" or self.partial == "text"
-            )  # a reply is carried on without a format
-        return Form(
-            legend(question.fields), optional=not self.provider.all_keys, told=False
-        )  # the legend says it all
+                style, told=told
+            )  # a reply is carried on without a format, so that words have to say it
+        known = legend(question.fields)
+        return Form("rows", known, optional=not self.provider.all_keys, told=False)  # the legend says it all
 
     @property
     def leaving(self) -> str:
@@ -71,8 +73,8 @@ class Account:
 
     @property
     def is_plain(self) -> bool:
-        """Whether records come as objects with whole keys, and not in the short form."""
-        return self.plain_json or self.engine == "offline"
+        """Whether records come as objects with the names of their fields, and not as rows."""
+        return self.reply_form != "rows" or self.engine == "offline"
 
     @property
     def partial(self) -> str:

@@ -13,6 +13,7 @@ reply is asked for.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +32,8 @@ FORMATS = (
     "structured_outputs",
     "guided_json",
 )  # fields of a call that ask for JSON, see `providers`
-SAME_CHARACTERS = 16  # a step that begins like the reply has begun anew
+SAME_CHARACTERS = 16  # but for white space; a step in which the reply begins like this has begun anew
+_FENCE = re.compile(r"[^`{}\[\]\"]*```\w*\n")  # with words before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,13 @@ def reply(found: Sequence[Link], *, model: str, engine: str, from_ledger: bool) 
         raise KeyError
     seconds, attempts = (sum(link.row[name] for link in found) for name in ("seconds", "attempts"))
     ended = found[-1].completion.finish_reason
+    said = text(found)
+    if (
+        not said.strip() and ended == "stop"
+    ):  # some hosts give the words of a model that thinks as its last thoughts
+        said = found[-1].completion.reasoning
     return Reply(
-        found[0].fingerprint, text(found), ended, _usage(found), model, engine, seconds, attempts, from_ledger
+        found[0].fingerprint, said, ended, _usage(found), model, engine, seconds, attempts, from_ledger
     )
 
 
@@ -173,9 +180,27 @@ def _name(found: Sequence[Link]) -> str:
 def _joined(before: str, more: str) -> str:
     """Two pieces as one. White space at a break is left out, there and in what is sent back, since a model may flood a reply with it.
 
-    A model that begins anew instead of going on is taken at its word, unless it got less far.
+    A model that begins anew instead of going on, with words or a fence before it or not, is taken at its word, unless it got less far.
+    A fence around what it goes on with is left out.
     """
-    opening = before.lstrip()[:SAME_CHARACTERS]
-    if len(opening) == SAME_CHARACTERS and more.lstrip().startswith(opening):
-        return more.rstrip() if _is_json(more) or len(more.rstrip()) > len(before) else before
+    opening = "".join(before.split())[:SAME_CHARACTERS]
+    if len(opening) == SAME_CHARACTERS and (anew := _spaced(opening).search(more)):
+        said = more[anew.start() :].rstrip()
+        return said if _has_json(said) or len(said) > len(before) else before
+    if fence := _FENCE.match(more):
+        more = more[fence.end() :].partition("```")[0]
     return before + more.rstrip()
+
+
+def _spaced(opening: str) -> re.Pattern[str]:
+    """A pattern for the same characters, however they are spaced."""
+    return re.compile(r"\s*".join(map(re.escape, opening)))
+
+
+def _has_json(said: str) -> bool:
+    """Whether a whole JSON value stands at the beginning."""
+    try:
+        json.JSONDecoder(strict=False).raw_decode(said)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -137,7 +137,7 @@ class Asker:
         """The request for a window: its exact JSON, its price in tokens, and the fingerprint under which it is paid once."""
         form = self.account.form(question)
         messages, ids = prompts.messages(window, question, self.ledger.secret, form, complaint, purpose)
-        schema = prompts.envelope(question, form)
+        schema = prompts.envelope(question, form, ids)
         beside = "\n".join([complaint, *prompts.pieces(window, ids)])
         prompt_tokens = (
             window.tokens + self.overhead_tokens(question, len(window.documents)) + self._count(beside)

@@ -69,7 +69,7 @@ def check(
     `pages` are what to prove values in, where the window shows something made of them.
     `earlier` takes a reply to an earlier schema of the question: what the schema does not name any more is left out.
     """
-    salvaged = salvage(reply.text)
+    salvaged = salvage(reply.text, request.ids, _names_alone(request))
     answers = _answers(request, salvaged)
     if earlier:
         answers = {
@@ -119,8 +119,9 @@ def repair(request: Request, reply: Reply, last: Reject | None) -> str:
 def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str, Any]]]:
     """The answers for each document."""
     answers: dict[str, list[Mapping[str, Any]]] = {}
+    documents = _documents(request, salvaged)
     for entry in salvaged.entries:
-        if document := request.ids.get(_id(entry)):
+        if document := documents.get(_id(entry)):
             answer = (
                 {**entry.value, "record": decode(request.legend, entry.value["record"])}
                 if "record" in entry.value
@@ -129,6 +130,19 @@ def _answers(request: Request, salvaged: Salvaged) -> dict[str, list[Mapping[str
             if answer not in answers.setdefault(document, []):  # the same said twice is said once
                 answers[document].append(answer)
     return answers
+
+
+def _names_alone(request: Request) -> list[str]:
+    """The names of the record's fields, where it needs no id: a reply about one document is about that one."""
+    return [field.name for field in request.question.fields] if len(request.ids) == 1 else []
+
+
+def _documents(request: Request, salvaged: Salvaged) -> Mapping[str, str]:
+    """Documents by the ids in a reply. Where one was asked about, an answer under no id, or under a wrong one, is its answer."""
+    given = {_id(entry) for entry in salvaged.entries}
+    if len(request.ids) == 1 and not given & request.ids.keys():
+        return dict.fromkeys(given, *request.ids.values())
+    return request.ids
 
 
 def _with_last(reject: Reject, last: Reject | None) -> Reject:
@@ -146,7 +160,8 @@ def _todays(question: Question, answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _strays(request: Request, salvaged: Salvaged) -> str:
     """The sentence about ids that name no document of the window; empty when there are none."""
-    ids = [shown(_id(entry)) for entry in salvaged.entries if _id(entry) not in request.ids]
+    documents = _documents(request, salvaged)
+    ids = [shown(_id(entry)) for entry in salvaged.entries if _id(entry) not in documents]
     return (
         f"The reply has entries for ids that were not given: {', '.join(ids[:PROBLEMS_TOLD])}." if ids else ""
     )
@@ -164,10 +179,12 @@ def _unanswered(
         return "duplicate_in_reply", f"The reply has {len(found)} unlike entries for this document; give one."
     if reply.finish_reason == "content_filter":
         return "content_filter", "The provider's content filter stopped the reply."
+    if salvaged.flaw and reply.finish_reason != "length":
+        return "invalid_json", f"The reply is no valid JSON where this answer should be: {salvaged.flaw}"
     if reply.finish_reason == "length" or (salvaged.found and not salvaged.whole):
         return "truncated", f"The reply broke off after {len(salvaged.entries)} whole entries."
     if not salvaged.found:
-        return "invalid_json", 'The reply holds no JSON object {"documents": [...]}.'
+        return "invalid_json", "The reply holds no JSON object with answers."
     return (
         "missing_in_reply",
         f"The reply has no entry for this document. {_strays(request, salvaged)}".strip(),

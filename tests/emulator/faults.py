@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tests.emulator import refusals
@@ -128,9 +128,20 @@ def _key(entry: Any, name: str) -> Any:
 
 def _records(value: Any) -> Iterator[Record]:
     """The records of an envelope, or the object itself."""
-    for entry in value.get("documents", [{"record": value}]) if isinstance(value, dict) else []:
-        if isinstance(record := entry[_key(entry, "record")], (dict, list)):
-            yield record
+    if not isinstance(value, dict):
+        return
+    if "documents" in value:
+        found = [entry[_key(entry, "record")] for entry in value["documents"]]
+    elif list(value) == ["record"] or _is_keyed(value):
+        found = list(value.values())
+    else:
+        found = [value]
+    yield from (record for record in found if isinstance(record, (dict, list)))
+
+
+def _is_keyed(value: Mapping[str, Any]) -> bool:
+    """Whether an object has records by the ids of documents."""
+    return bool(value) and all(key.isdigit() for key in value)
 
 
 def _places(record: Record) -> list[Any]:
@@ -177,6 +188,8 @@ def _in_list(change: Callable[[list[Any]], list[Any]]) -> Callable[[Any], Any]:
     def changed(value: Any) -> Any:
         if isinstance(value, dict) and isinstance(value.get("documents"), list):
             return {**value, "documents": change(value["documents"])}
+        if isinstance(value, dict) and _is_keyed(value):  # in which none can stand twice
+            return dict(change([[*pair] for pair in value.items()]))
         return value
 
     return changed

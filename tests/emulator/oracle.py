@@ -21,6 +21,10 @@ from tests.emulator.config import Oracle
 Body = dict[str, Any]
 _PAGE = re.compile(r"<<(?!end>>)(\w+)(?: page \d+/\d+(?:, \w+)?)?>>\n?(.*?)(?=<<)", re.DOTALL)
 _LEGEND = re.compile(r"^RECORD (?:is a row|has the short keys)[^:\n]*(?:: (.+)|\.)$", re.MULTILINE)
+_ALONE, _KEYED = (
+    '{"record":RECORD}',
+    '{"ID":RECORD,...}',
+)  # how the reply is to be written, in the first message
 _FIELD = re.compile(r"^( *)(\w+) \((list of )?(one of: [^)]*|[\w:-]+)", re.MULTILINE)
 _KINDS = {"number": "number", "integer": "integer", "boolean": "boolean"}
 _NUMBER = re.compile(r"-?\d[\d,.' ]*")
@@ -125,6 +129,11 @@ def enveloped(body: Body, records: Mapping[str, Any]) -> Any:
         return records[""]
     if known := legend(body):
         return {"documents": [[short, written(known, record)] for short, record in records.items()]}
+    wanted = text_of(body["messages"][0])
+    if _ALONE in wanted and len(records) == 1:
+        return {"record": next(iter(records.values()))}
+    if _KEYED in wanted:
+        return dict(records)
     return {"documents": [{"id": short, "record": record} for short, record in records.items()]}
 
 
@@ -171,10 +180,15 @@ def _known(text: str, labels: Mapping[str, Mapping[str, Any]]) -> Mapping[str, A
 
 
 def _record_part(schema: dict[str, Any]) -> dict[str, Any]:
-    """The record's schema out of an envelope's, whose entries are objects or pairs; definitions of the root stay known."""
-    entry = ((schema.get("properties") or {}).get("documents") or {}).get("items") or {}
+    """The record's schema out of an envelope's, whose entries are objects, pairs or records by id; definitions of the root stay known."""
+    properties, known = schema.get("properties") or {}, schema.get("$defs") or {}
+    entry = (properties.get("documents") or {}).get("items") or {}
     pair = (entry.get("items") or {}).get("anyOf") if entry.get("type") == "array" else None
     record = pair[-1] if pair else (entry.get("properties") or {}).get("record")
+    if record is None and list(properties) == ["record"]:
+        record = properties["record"]
+    if record is None and "RECORD" in known:  # of each of the documents whose ids are the keys
+        record = known["RECORD"]
     return {**record, "$defs": schema.get("$defs") or record.get("$defs") or {}} if record else schema
 
 

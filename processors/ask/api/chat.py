@@ -295,7 +295,9 @@ def read_completion(raw: str) -> Completion:
         choice = data["choices"][0]
         said = choice["message"]
         thought = str(said.get("reasoning_content") or "")
-        return Completion(said.get("content") or "", _finish_reason(choice), used(data, choice), thought)
+        return Completion(
+            stream.words_of(said.get("content")), _finish_reason(choice), used(data, choice), thought
+        )
     except (ValueError, LookupError, TypeError, AttributeError):
         return Completion("", "unreadable", NOT_TOLD)
 

@@ -145,7 +145,7 @@ class Assembly:
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
         if thought := delta.get("reasoning_content"):
             self._reasoning.append(thought)
-        if said := delta.get("content"):
+        if said := words_of(delta.get("content")):
             self._text.append(said)
             words = said.rstrip()
             self._blank = len(said) - len(words) + (0 if words else self._blank)
@@ -156,6 +156,14 @@ class Assembly:
         if self.error and self.status == 400:
             return FILTERED
         return ENDLESS if self.trouble == ENDLESS else CUT
+
+
+def words_of(content: Any) -> str:
+    """The words of a message's content, which some hosts write as a list of parts; "" for what has none."""
+    if isinstance(content, list):
+        parts = (part if isinstance(part, str) else part.get("text") for part in content if part)
+        return "".join(part for part in parts if isinstance(part, str))
+    return content if isinstance(content, str) else ""
 
 
 class _Watched(httpx2.AsyncByteStream):
