@@ -41,6 +41,7 @@ PROVED: dict[str, dict[Form, float]] = {
     "document": {"amount": 0.94, "day": 0.94, "words": 0.94},
 }
 NAMED = 0.88  # names stand in a document for many reasons
+LONGEST_NAME = 80  # characters
 MISSING = 0.05
 EXCUSES = {"implied": 0.90, "seen": 0.75}  # of a value that need not stand in the text
 FACTORS = {
@@ -116,15 +117,19 @@ def _proved(item: Evidence) -> float:
     """How likely a value is by where it stands."""
     if item.grade == "missing":
         return next((likely for excuse, likely in EXCUSES.items() if excuse in item.notes), MISSING)
-    by = item.by if item.by in PROVED else "document"
-    if by == "document" and item.grade == "exact" and "repeated" not in item.notes and _is_name(item.value):
+    if (
+        item.by == "document"
+        and item.grade == "exact"
+        and "repeated" not in item.notes
+        and _is_name(item.value)
+    ):
         return NAMED
-    return PROVED[by][_form(item.value)]
+    return PROVED.get(item.by, PROVED["document"])[_form(item.value)]
 
 
 def _is_name(value: str) -> bool:
-    """Whether a value is words, and not the number of something."""
-    return " " in value or not any(map(str.isdigit, value))
+    """Whether a value is a few words, and neither the number of something nor a passage."""
+    return len(value) <= LONGEST_NAME and (" " in value or not any(map(str.isdigit, value)))
 
 
 def _form(value: str) -> Form:

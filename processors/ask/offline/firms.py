@@ -17,27 +17,7 @@ _FORMS = (
     r"S\.L\.U?\.?|SL|SLU|C\.V\.|Pty|Pte|Pvt|S[Dd][Nn]\.? ?B[Hh][Dd]\.?|S/B|BHD|Bhd|A/S|ApS|Asa|ASA|Kft\.?|s\.r\.o\.|a\.s\.|z o\.o\."
 )
 _FORM = re.compile(rf"(?<![^\s,])(?:{_FORMS})(?!\w)(?:,? (?:{_FORMS})(?!\w))*\.?")
-_CHINESE = re.compile(r"[\u4e00-\u9fff（）()]{2,30}(?:公司|株式会社|厂|商店)")
-_JOINING = {
-    "&",
-    "and",
-    "und",
-    "et",
-    "of",
-    "de",
-    "der",
-    "des",
-    "du",
-    "für",
-    "la",
-    "le",
-    "+",
-    "-",
-    "van",
-    "den",
-    "y",
-    "e",
-}
+_JOINING = re.compile(r"&|\+|-|and|und|et|of|de|der|des|du|für|la|le|van|den|y|e")
 _BREAK = re.compile(r"[:●•·|;–\t]|  | - |, (?!(?:Inc|INC|LLC|Ltd|LTD|L\.P|Limited|Corp|LLP|S\.)\b)|[”\"“]")
 _NO_NAME = re.compile(
     r"@|www\.|https?:|^\W*$|^\(|\b(?:details|information|gln|iban|bic|gst|vat|tel|fax|phone|page|seite|nr|no|number|nummer|date|datum|"
@@ -76,7 +56,6 @@ def companies(lines: Iterable[str]) -> Iterator[str]:
             )  # "a Delaware corporation" is no name
             if name and not kind and len(name) <= LONGEST_NAME:
                 yield line[line.index(name, start) : form.end()]
-        yield from (match.group() for match in _CHINESE.finditer(line))
 
 
 def company_at_start(line: str) -> str | None:
@@ -124,14 +103,15 @@ def _capitalised(text: str) -> str:
     kept: list[str] = []
     for word in reversed(text.split(" ")):
         if word and (
-            not (any(map(str.isupper, word)) or word[0].isdigit() or word in _JOINING) or word.startswith(")")
+            not (any(map(str.isupper, word)) or word[0].isdigit() or _JOINING.fullmatch(word))
+            or word.startswith(")")
         ):
             break
         kept.insert(0, word)
         if word.startswith("(") and ")" not in " ".join(kept):
             kept.pop(0)
             break
-    while kept and (not kept[0] or kept[0] in _JOINING):
+    while kept and (not kept[0] or _JOINING.fullmatch(kept[0])):
         kept.pop(0)
     name = " ".join(kept).rstrip()
     return name if any(map(str.isalpha, name)) else ""

@@ -31,7 +31,6 @@ _UNIT = re.compile(
     re.IGNORECASE,
 )
 _CODE = re.compile(r"^(?=[A-Z./-]*\d|[A-Z]+-)[A-Z\d][A-Z\d./-]+\s+")
-_POSITION = re.compile(r"^\d{1,3}[.)]?\s+(?=\D|\d+[-.]\d)")
 _NO_ITEM = re.compile(
     r"\b(?:sub ?-?totals?|totals?|totalt|summe|gesamt|totaal|totale|nettobetrag|rechnungsbetrag|mwst|ust|vat|gst|tva|btw|iva|mva|tax|"
     r"change|cash|rounding|balance|iban|tel|phone|fax|page|seite|due|paid|carried|brought|übertrag)\b|合计|总计|税",
@@ -138,7 +137,7 @@ def _adds_up(one: Totals, stand: AbstractSet[Decimal]) -> bool:
 
 
 def _amount_at(sheet: Sheet, hit: SheetHit, *, money_only: bool) -> Decimal | None:
-    """The amount of a label: the last behind it in its line, else one without words in its column, its block or the next line."""
+    """The amount of a label: the last behind it in its line, else one without words in its column or the next line."""
     for start, end in sheet.places(hit):
         if start != hit.end and _WORDS.search(sheet.text, start, end):
             continue
@@ -171,15 +170,6 @@ class MoneyRow:
     quantity: Decimal | None
     unit_price: Decimal | None
     amount: Decimal
-
-    def cells(self) -> Mapping[str, str | Decimal | None]:
-        """The row by the names of the shipped schemas."""
-        return {
-            "description": self.description,
-            "quantity": self.quantity,
-            "unit_price": self.unit_price,
-            "amount": self.amount,
-        }
 
 
 def line_items(sheet: Sheet) -> list[MoneyRow]:
@@ -278,7 +268,7 @@ def _without_factors(before: str, amount: Decimal) -> MoneyRow | None:
 def _described(text: str) -> str:
     """A description without position, article code and unit around it, of cells the one with most letters; "" when no word is left."""
     text = max(text.split("|"), key=lambda cell: sum(map(str.isalpha, cell)))
-    text = _CODE.sub("", _POSITION.sub("", text.strip(" \t|*@=").removeprefix("x "), count=1), count=1)
+    text = _CODE.sub("", text.strip(" \t|*@=").removeprefix("x "), count=1)
     text = re.sub(
         rf"(?<!\d)(?<!\bper)(?<!\bpro)(?<!\bpar)\s+{_UNIT.pattern}$",
         "",
