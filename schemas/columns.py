@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import Any
@@ -27,7 +27,8 @@ _PLAIN: Mapping[Kind, pa.DataType] = {
     "text": TEXT,
     "choice": TEXT,
     "date": pa.date32(),
-    "datetime": MOMENT,
+    "datetime": pa.timestamp("us"),  # as it is printed, whatever its zone, which most documents do not name
+    "instant": MOMENT,
     "integer": WHOLE,
     "number": REAL,
     "boolean": FLAG,
@@ -187,7 +188,16 @@ def _native_date(value: Any) -> date:
 
 
 def _native_datetime(value: Any) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    """The time as it is printed. Its offset stays in the evidence."""
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return moment.replace(tzinfo=None)
+
+
+def _native_instant(value: Any) -> datetime:
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise TypeError
+    return moment.astimezone(UTC)
 
 
 def _native_integer(value: Any) -> int:
@@ -224,6 +234,7 @@ _FORMS: Mapping[Kind, Callable[[Any], Any]] = {
     "choice": _native_text,
     "date": _native_date,
     "datetime": _native_datetime,
+    "instant": _native_instant,
     "integer": _native_integer,
     "number": _native_number,
     "boolean": _native_boolean,

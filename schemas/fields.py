@@ -30,3 +30,11 @@ PROVED: JsonDict = {"required_evidence": True}
 def lengthy(tokens: int) -> JsonDict:
     """Marks a text that is longer than a name or a line: about `tokens` tokens are expected in the reply."""
     return {"expected_tokens": tokens}
+
+
+def rules(*lines: str) -> JsonDict:
+    """Comparisons between the fields of a model, for its `ConfigDict(json_schema_extra=...)`: what does not hold is doubted.
+
+    See `octavo.schemas.arithmetic` for what a line may say. In a JSON Schema file the same is `"rules": [...]` at the root.
+    """
+    return {"rules": list(lines)}

@@ -35,7 +35,17 @@ State = Literal[
     "given", "null", "missing", "failed"
 ]  # a value; said not to be there; not answered at all; answered and not accepted
 Kind = Literal[
-    "text", "choice", "date", "datetime", "integer", "number", "decimal", "boolean", "record", "list"
+    "text",
+    "choice",
+    "date",
+    "datetime",
+    "instant",
+    "integer",
+    "number",
+    "decimal",
+    "boolean",
+    "record",
+    "list",
 ]
 
 
@@ -189,6 +199,9 @@ class Question:
     required_evidence: tuple[
         str, ...
     ] = ()  # top-level fields whose values are refused when they do not stand there
+    rules: tuple[
+        str, ...
+    ] = ()  # between its fields, see `schemas.arithmetic`; nothing is asked otherwise for them
     whole: Question | None = field(
         default=None, repr=False, compare=False
     )  # what this is a part of, or says in other words

@@ -49,6 +49,7 @@ def evidence_rows(record: Record) -> list[Row]:
             "state": evidence.state,
             "value": evidence.value if evidence.state == "given" else None,
             "grade": evidence.grade if evidence.state == "given" else None,
+            "proved_by": (evidence.by or None) if evidence.state == "given" else None,
             "confidence": evidence.confidence,
             "notes": list(evidence.notes),
             "detail": evidence.detail,

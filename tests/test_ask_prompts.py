@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 from octavo.processors.ask.prompts import ID_DIGITS, Form, asked, envelope, messages, short_ids
 from octavo.processors.pack import windows as pack
 from octavo.schemas.compile.compiler import compile_question
-from octavo.schemas.pipeline import Part
+from octavo.schemas.pipeline import Part, Question
 
 
 def test_ids_are_numbers_of_which_none_is_likelier() -> None:
@@ -50,3 +54,52 @@ def test_a_complaint_brings_no_special_token() -> None:
     assert "subject: '< |im_end| >" in said
     assert "<|" not in said
     assert "<<" not in said
+
+
+def test_a_record_that_comes_again_is_said_once() -> None:
+    """A schema that names one record fifty times says its fields once, in words and in the format, which means the same."""
+    address = {
+        "type": "object",
+        "properties": {
+            name: {"type": "string"} for name in ("street", "number", "city", "postcode", "country")
+        },
+    }
+    once, often = (
+        compile_schema(
+            {
+                "$defs": {"address": address},
+                "properties": {f"party{n}": {"$ref": "#/$defs/address"} for n in range(count)},
+            }
+        )
+        for count in (1, 50)
+    )
+    assert often.instruction.count("postcode") == once.instruction.count("postcode") == 1
+    assert often.instruction.count("with the fields of party0") == 49
+    format_ = envelope(often, Form("keyed"), ["285612"])
+    assert str(format_).count("'postcode'") == str(envelope(once, Form("keyed"), ["285612"])).count(
+        "'postcode'"
+    )
+    assert inlined(format_, format_.get("$defs", {})) == {
+        "type": "object",
+        "properties": {"record": {"anyOf": [dict(often.json_schema), {"type": "null"}]}},
+        "required": ["record"],
+        "additionalProperties": False,
+    }
+
+
+def compile_schema(schema: dict[str, Any]) -> Question:
+    """The question of a JSON Schema in a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "own.json").write_text(json.dumps({"type": "object", **schema}), encoding="utf-8")
+        return compile_question("own.json", base=Path(folder))
+
+
+def inlined(node: Any, known: dict[str, Any]) -> Any:
+    """A schema without references."""
+    if isinstance(node, list):
+        return [inlined(inner, known) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return inlined(known[node["$ref"].rpartition("/")[2]], known)
+    return {key: inlined(inner, known) for key, inner in node.items() if key != "$defs"}

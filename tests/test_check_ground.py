@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -125,14 +126,15 @@ def test_texts(value: str, text: str, grade: str, quote: str) -> None:
         ("decimal", Decimal("1234.50"), "￥１，２３４．５０", "loose", "￥１，２３４．５０"),
         ("decimal", Decimal("0.19"), "19 % MwSt.", "loose", "19 %"),
         ("decimal", Decimal(1200000), "EUR 1.2 million", "loose", "EUR 1.2 million"),
-        ("decimal", Decimal("1.234"), "1.234 kg", "exact", "1.234"),
+        ("decimal", Decimal("1.234"), "1.234 kg of 2.50", "exact", "1.234"),
         ("decimal", Decimal(9), "19.00 or 9.50", "missing", ""),
         ("integer", 12, "12kg of A12", "exact", "12"),
         ("integer", 12, "A12", "missing", ""),
         ("integer", 2019, "bis 05.2019", "exact", "2019"),
         ("number", 0.5, "0,5 Liter", "loose", "0,5"),
         ("boolean", True, "True", "missing", ""),
-        ("choice", "monthly", "Paid MONTHLY", "loose", "MONTHLY"),
+        ("choice", "monthly", "It is MONTHLY", "loose", "MONTHLY"),
+        ("choice", "monthly", "Paid MONTHLY", "missing", ""),
     ],
 )
 def test_other_kinds(kind: Kind, value: Any, text: str, grade: str, quote: str) -> None:
@@ -175,6 +177,8 @@ def test_long_texts_with_misread_letters(start: int, length: int, misread: set[i
     wanted = PROSE[start : start + length]
     assume(not (PROSE[start - 1 : start].isdigit() and wanted[0].isdigit()))
     assume(not (wanted[-1].isdigit() and PROSE[start + length : start + length + 1].isdigit()))
+    edges = PROSE[max(0, start - 2) : start + 2], PROSE[start + length - 2 : start + length + 2]
+    assume(not any(re.search(r"\d[.,'’]\d", edge) for edge in edges))
     written = "".join(
         letter if place in misread and sign.isalpha() else sign for place, sign in enumerate(wanted)
     )

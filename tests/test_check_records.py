@@ -360,6 +360,88 @@ def test_common_values_are_no_contamination() -> None:
     )
 
 
+@pytest.mark.parametrize("field", ["number", "day", "total"])
+def test_one_document_has_no_neighbour(field: str) -> None:
+    """With one document in the window nothing is contamination, whatever its text is from and however near a misread place lies."""
+    texts = {"d1": "Bill lNV-7OO1 of 05.03.2026\nTotal 12,50 EUR\nCopy of INV-7001"}
+    values = {"number": "INV-7001", "day": "2026-03-09", "total": 99.75}
+    request = request_for(texts)
+    parts = tuple(replace(part, text_from="ocr") for part in request.window.parts)
+    request = replace(request, window=replace(request.window, parts=parts))
+    accepted, rejected = judged({"k1": {"number": "INV-7001", field: values[field]}}, request)
+    assert not rejected
+    assert "noisy" not in accepted["d1"].evidence[0].notes
+
+
+def test_contamination_costs_its_fields_only() -> None:
+    """A value of a neighbour is asked again by itself: what else was answered stays."""
+    _, rejected = judged({"k1": {"number": "B-1001", "day": "2026-03-05", "total": 99.75}})
+    reject = rejected["d1"]
+    assert (reject.reason, reject.fields) == ("contamination", ("total",))
+    assert reject.kept is not None
+    assert (reject.kept.value["number"], reject.kept.value["total"]) == ("B-1001", None)
+    (again,) = ask_again(request_for(), [reject])
+    assert (again.window.documents, [field.name for field in again.question.fields]) == (("d1",), ["total"])
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "caught"),
+    [
+        ("Bill XY7, Total 9,00 EUR", True),
+        ("Bill XY7, copy of XY7", False),
+        ("Bill xy7, Total 9,00 EUR", False),
+    ],
+)
+def test_a_short_value_is_telling_in_its_only_place(neighbour: str, *, caught: bool) -> None:
+    """A short text is a neighbour's where that is its only place in the window; elsewhere it is one that many have."""
+    texts = {"d1": "Bill B-1001", "d2": neighbour}
+    _, rejected = judged({"k1": {"number": "XY7"}, "k2": {"number": "XY7"}}, request_for(texts))
+    assert ("d1" in rejected) is caught
+
+
+def test_a_short_number_is_telling_beside_its_label() -> None:
+    """A number of few figures is a neighbour's only where it stands beside the label of its field there, and nowhere else."""
+    own = "Bill B-1001"
+    labelled = {"d1": own, "d2": "Bill B-2002\nCount: 47"}
+    assert (
+        judged({"k1": {"number": "B-1001", "count": 47}}, request_for(labelled))[1]["d1"].reason
+        == "contamination"
+    )
+    loose = {"d1": own, "d2": "Bill B-2002\nPieces: 47"}
+    assert "d1" in judged({"k1": {"number": "B-1001", "count": 47}}, request_for(loose))[0]
+
+
+@pytest.mark.parametrize(
+    ("record", "by"),
+    [
+        (
+            {"items": [{"what": "a", "amount": 40.5}, {"what": "b", "amount": 59.25}], "total": 99.75},
+            "meaning",
+        ),
+        ({"weight": 40.5, "items": [{"what": "a", "amount": 40.5}], "total": 99.75}, ""),
+    ],
+)
+def test_a_sum_is_nobodys(record: dict[str, Any], by: str) -> None:
+    """A sum of what the document says is no value of the neighbour that prints it, and is meant where the record holds its addends."""
+    texts = {"d1": "Bill B-1001\na 40,50\nb 59,25", "d2": "Bill B-2002\nTotal 99,75"}
+    accepted, rejected = judged({"k1": {"number": "B-1001", **record}}, request_for(texts))
+    assert not {key for key in rejected if key == "d1"}
+    (total,) = (item for item in accepted["d1"].evidence if item.field == "total")
+    assert (total.grade, total.by) == ("missing", by)
+
+
+def test_booleans_and_choices_are_meant() -> None:
+    """What has no place in a text is proved by meaning, which is no doubt; a value of any other kind is not."""
+    accepted, _ = judged(
+        {"k1": {"number": "B-9", "paid": True, "way": "cash"}}, request_for({"d1": "Bill B-1001"})
+    )
+    assert {item.field: item.by for item in accepted["d1"].evidence if item.state == "given"} == {
+        "number": "",
+        "paid": "meaning",
+        "way": "meaning",
+    }
+
+
 def test_a_value_that_stands_nowhere_is_marked() -> None:
     """What stands in no document of the window is kept and marked missing: it may be wrong, but it came from no neighbour."""
     accepted, _ = judged({"k1": {"number": "B-7777"}})

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 from octavo.schemas.pipeline import Question, Reply, Request, Window
-from octavo.schemas.text.printed_rows import LIST_ITEMS, item_tokens, likely_items, rows_in
+from octavo.schemas.text.printed_rows import LIST_ITEMS, item_tokens, likely_items, name_tokens, rows_in
 
 REPLY_MARGIN_TOKENS = 256  # for the envelope and what the estimate misses
 LENGTH_SHARE_TOKENS = 4_000  # most that a document's length adds to its share of the reply budget
@@ -38,7 +38,6 @@ MARGIN_TOKENS = 32
 MOST_THOUGHT = 8  # times the first guess; what is cut there is carried on
 LEAST_THOUGHTS = 10  # replies from which the room to think is learned: the same question is thought over at very different length ...
 THOUGHT_MARGIN = 0.5  # ... and thoughts that are cut are paid for nothing (both ours, 2026-11-23)
-PLAIN = 1.4  # times the tokens of a reply in rows that one of plain objects has, over the labelled samples (Kimi's vocabulary, 2026-11-23)
 CENSORED = 2  # a reply that was cut at its limit counts as so many times what it had: how long it would have been is not known
 PICTURE_CHARACTERS = 2_000  # a page that is seen counts as a full page of text
 
@@ -79,7 +78,7 @@ class ReplyLength:
     ) -> None:
         """Nothing is read before it is asked for."""
         self._latest, self._count, self._thinking_tokens = latest, count, thinking_tokens
-        self._plain, self._factor = plain, PLAIN if plain else 1.0
+        self._plain = plain
         self._known: dict[str, dict[int, deque[Seen]]] = {}
         self._thoughts: dict[str, dict[int, deque[Seen]]] = {}
 
@@ -93,7 +92,7 @@ class ReplyLength:
         words = (
             _learned(seen, documents)
             if len(seen) >= LEAST
-            else ceil(self._factor * estimate(question, window, items))
+            else estimate(question, window, items, plain=self._plain)
         )
         return words + self._room_to_think(
             self._thoughts[question.fingerprint].get(_size(documents, characters), ()), documents
@@ -130,9 +129,8 @@ class ReplyLength:
             if sum(one.documents for one in seen) >= LEAST
         }
         if not of_size:
-            return ceil(self._factor * question.reply_tokens * documents) + item * max(
-                0, items - LIST_ITEMS * documents
-            )
+            usual = question.reply_tokens + (name_tokens(question.fields) if self._plain else 0)
+            return usual * documents + item * max(0, items - LIST_ITEMS * documents)
         wanted = _size(documents, characters)
         nearest = min(of_size, key=lambda size: (abs(size - wanted), size))
         learned = ceil(
@@ -182,9 +180,13 @@ class ReplyLength:
                 known[question].setdefault(one.size, deque(maxlen=RECENT)).append(one)
 
 
-def estimate(question: Question, window: Window, items: int = 0) -> int:
-    """What the schema lets expect. A longer document may need more, and one with a list needs it for every row of its tables."""
-    item = item_tokens(question.fields)
+def estimate(question: Question, window: Window, items: int = 0, *, plain: bool = False) -> int:
+    """What the schema lets expect. A longer document may need more, and one with a list needs it for every row of its tables.
+
+    `plain` is for records that have the names of their fields.
+    """
+    item = item_tokens(question.fields, plain=plain)
+    usual = question.reply_tokens + (name_tokens(question.fields) if plain else 0)
     sizes, rows = Counter[str](), Counter[str]()
     for part in window.parts:
         sizes[part.document] += part.tokens
@@ -194,7 +196,7 @@ def estimate(question: Question, window: Window, items: int = 0) -> int:
         max(min(size // 2, LENGTH_SHARE_TOKENS), item * likely_items(rows[document]))
         for document, size in sizes.items()
     )
-    return len(sizes) * question.reply_tokens + sum(more) + item * items + REPLY_MARGIN_TOKENS
+    return len(sizes) * usual + sum(more) + item * items + REPLY_MARGIN_TOKENS
 
 
 def measure(parts: Parts) -> tuple[int, int]:

@@ -35,6 +35,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from octavo.schemas.compile.mfjs import with_definitions
 from octavo.schemas.compile.row_codec import Legend, encode_schema
 from octavo.schemas.job import ReplyForm
 from octavo.schemas.pipeline import Part, Purpose, Question, Window
@@ -132,15 +133,17 @@ def envelope(question: Question, form: Form, ids: Collection[str]) -> dict[str, 
     """The JSON Schema of a whole reply about the documents with these ids: one record each, null for a document of another kind."""
     record = form.schema(question)
     if form.is_alone(len(ids)):
-        return _object({"record": {"anyOf": [record, {"type": "null"}]}})
+        return with_definitions(_object({"record": {"anyOf": [record, {"type": "null"}]}}))
     if form.style == "keyed":
         known = {"RECORD": {"anyOf": [record, {"type": "null"}]}}
-        return {**_object({short: {"$ref": "#/$defs/RECORD"} for short in ids}), "$defs": known}
+        return with_definitions(
+            {**_object({short: {"$ref": "#/$defs/RECORD"} for short in ids}), "$defs": known}
+        )
     if form.legend:
         entry = {"type": "array", "items": {"anyOf": [{"type": ["string", "null"]}, record]}}
     else:
         entry = _object({"id": {"type": "string"}, "record": {"anyOf": [record, {"type": "null"}]}})
-    return _object({"documents": {"type": "array", "items": entry}})
+    return with_definitions(_object({"documents": {"type": "array", "items": entry}}))
 
 
 def short_ids(window: Window, secret: bytes) -> dict[str, str]:
@@ -189,7 +192,7 @@ def asked(
     if form.legend:
         lines.append(_shape(question, form.legend, optional=form.optional))
     if form.told:
-        lines.append(f"JSON Schema of RECORD: {_json(form.schema(question))}")
+        lines.append(f"JSON Schema of RECORD: {_json(with_definitions(form.schema(question)))}")
     lines += [*([] if alone else [f"Documents: {documents}"]), *beside]
     if complaint:
         lines.append(

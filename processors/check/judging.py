@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any
 
 from octavo.processors.check.citations import FIELDS, cited
 from octavo.processors.check.confidence import within
-from octavo.processors.check.ground import FieldValue, evidence, ground, written
+from octavo.processors.check.contamination import crossed_values, quoted
+from octavo.processors.check.ground import FieldValue, evidence, ground
 from octavo.processors.check.validate import blanked, fit, notes, shown, silences, top
 from octavo.processors.check.window_text import WindowText
 from octavo.schemas.pipeline import (
@@ -22,13 +22,13 @@ from octavo.schemas.pipeline import (
     NOTHING_FOUND,
     SUMMARY,
     Evidence,
+    ProvedBy,
     Question,
     Record,
     Reject,
     Request,
 )
 
-COMMON_CHARACTERS = 4  # shorter values stand in many documents, so finding one in a neighbour shows nothing
 PROBLEMS_TOLD = 12  # fields named in one reject
 _FIELD = re.compile(r"[.\[]")  # behind the first field of a path
 
@@ -62,9 +62,8 @@ class Judging:
             if key not in ("id", "record")
         ]
         leaves = self._grounded(value)
-        if crossed := self._crossed(leaves):
-            return self.reject("contamination", _sentence([*crossed, *problems]))
-        if unproved := self._unproved(leaves):
+        crossed = crossed_values(self._provable(leaves), value or {}, self.source, self.document)
+        if unproved := self._unproved(leaves) | crossed:
             value = value and blanked(self.question, value, list(unproved))
             leaves = self._grounded(value)
         refused = [*problems, *(f"{path}: {words}" for path, words in unproved.items())]
@@ -79,9 +78,8 @@ class Judging:
             ]
         if record and not (refused or problems):
             return record
-        return self._refused(
-            said, list(dict.fromkeys([*problems, *refused])), record, "invalid" if problems else "unproved"
-        )
+        reason = "contamination" if crossed else "invalid" if problems else "unproved"
+        return self._refused(said, list(dict.fromkeys([*problems, *refused])), record, reason)
 
     def reject(self, reason: str, detail: str) -> Reject:
         """The reject of the answer as a whole."""
@@ -143,7 +141,8 @@ class Judging:
         noisy = "noisy" if leaf.hit and leaf.hit.noisy else ""
         repeated = "repeated" if leaf.kind == "text" and self._stands_twice(leaf.value) else ""
         noted = (*notes(leaf.kind, leaf.value, said, leaf.path), *filter(None, [excuse, noisy, repeated]))
-        return evidence(leaf, self.source, self.document, noted)
+        by: ProvedBy = leaf.by or ("meaning" if excuse == "implied" else "")
+        return evidence(replace(leaf, by=by), self.source, self.document, noted)
 
     def _stands_twice(self, text: str) -> bool:
         """Whether a text is printed more than once, as the names of a document's parties are."""
@@ -152,30 +151,17 @@ class Judging:
     def _unproved(self, leaves: Sequence[FieldValue]) -> dict[str, str]:
         """By path, why a value is refused that does not stand in the document, where evidence is required."""
         wanted = self.question.required_evidence if not self.source.is_seen(self.document) else ()
-        refused = (
-            leaf
-            for leaf in leaves
-            if leaf.hit is None and leaf.kind not in ("boolean", "choice") and top(leaf.path) in wanted
-        )
+        refused = (leaf for leaf in self._provable(leaves) if not leaf.is_proved and top(leaf.path) in wanted)
         return {
-            leaf.path: f"{_quoted(leaf)} does not stand in the document; copy it as it is printed, or give null"
+            leaf.path: f"{quoted(leaf)} does not stand in the document; copy it as it is printed, or give null"
+            if leaf.hit is None
+            else f"{quoted(leaf)}: {leaf.hit.why}"
             for leaf in refused
         }
 
-    def _crossed(self, leaves: Iterable[FieldValue]) -> list[str]:
-        """Values that stand in a neighbour and not in their own document. A document that is seen as a picture proves nothing here."""
-        if self.source.is_seen(self.document):
-            return []
-        missing = [
-            leaf
-            for leaf in leaves
-            if (leaf.hit is None or leaf.hit.noisy) and _needs_proof(self.question, leaf)
-        ]
-        elsewhere = [leaf for leaf in missing if _is_telling(leaf, self.source)]
-        return [
-            f"{leaf.path}: {_quoted(leaf)} does not stand in this document, only in another"
-            for leaf in elsewhere
-        ]
+    def _provable(self, leaves: Iterable[FieldValue]) -> list[FieldValue]:
+        """The values that should stand in the document."""
+        return [leaf for leaf in leaves if _needs_proof(self.question, leaf)]
 
 
 def _asked_for(last: Reject, said: Any) -> dict[str, Any]:
@@ -193,10 +179,6 @@ def _repaired(item: Evidence, request: str) -> Evidence:
     return replace(item, notes=(*item.notes, "repaired"), request=request)
 
 
-def _quoted(leaf: FieldValue) -> str:
-    return shown(leaf.value if leaf.kind == "text" else written(leaf.value))
-
-
 def _is_empty(value: Any) -> bool:
     """Whether nothing is said: null, or an object or list in which nothing is."""
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
@@ -207,22 +189,6 @@ def _needs_proof(question: Question, leaf: FieldValue) -> bool:
     return leaf.kind not in ("boolean", "choice") and (
         not question.evidence or _FIELD.split(leaf.path, 1)[0] in question.evidence
     )
-
-
-def _is_telling(leaf: FieldValue, source: WindowText) -> bool:
-    """Whether the window has the value, and it is not one that many documents have: a short text, zero, a small number."""
-    if leaf.kind in ("integer", "number", "decimal"):
-        number = Decimal(str(leaf.value))
-        return (
-            leaf.hit is None
-            and number != 0
-            and any(
-                len(re.sub(r"[^\d.,]", "", quote)) >= COMMON_CHARACTERS for quote in source.amounts(number)
-            )
-        )
-    is_common = leaf.kind == "text" and len(leaf.value.strip()) < COMMON_CHARACTERS
-    hit = None if is_common else source.find(leaf.kind, leaf.value, (0, len(source.text)))
-    return hit is not None and not hit.noisy
 
 
 def _sentence(problems: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -150,6 +150,20 @@ def _datetime(field: Field, value: Any) -> datetime:
         return datetime.combine(_date(field, value), time())
 
 
+def _instant(field: Field, value: Any) -> datetime:
+    """A moment with an offset, which can be told in UTC."""
+    moment = _datetime(field, value)
+    if moment.tzinfo is None:
+        raise ValueError(
+            "names no offset; write YYYY-MM-DDTHH:MM:SS with the offset that is printed, or null"
+        )
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the years 1 to 9999") from None
+    return moment
+
+
 def _exact(_: Field, value: Any) -> Decimal:
     """The number that a JSON number or a written amount stands for."""
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
@@ -211,6 +225,7 @@ _READERS: dict[Kind, Callable[[Field, Any], Any]] = {
     "choice": _choice,
     "date": _date,
     "datetime": _datetime,
+    "instant": _instant,
     "integer": _integer,
     "number": _number,
     "decimal": _decimal,

@@ -30,6 +30,7 @@ from octavo.processors.check.confidence import rated
 from octavo.processors.check.judging import PROBLEMS_TOLD, Judging
 from octavo.processors.check.merge import merge
 from octavo.processors.check.reask import Reask, ask_again, rephrased, subset
+from octavo.processors.check.rules_held import balanced
 from octavo.processors.check.salvage import Entry, Salvaged, salvage
 from octavo.processors.check.validate import only_known, shown
 from octavo.processors.check.window_text import WindowText
@@ -40,6 +41,7 @@ __all__ = [
     "Reask",
     "agree",
     "ask_again",
+    "balanced",
     "check",
     "close_rejects",
     "gaps",

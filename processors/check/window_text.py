@@ -9,69 +9,37 @@ has no hit.
 from __future__ import annotations
 
 import re
-import unicodedata
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Any
 
 from octavo.processors.check import ocr_noise
+from octavo.processors.check.figures import Figures
 from octavo.processors.check.folding import FoldedText, fold, initials, variants
-from octavo.schemas.pipeline import Grade, Kind, Part
-from octavo.schemas.text.values import (
-    FoundValue,
-    amounts_in,
-    currencies_in,
-    dates_in,
-    other_amount,
-    other_date,
-)
+from octavo.processors.check.hints import Hints, hints
+from octavo.processors.check.hits import MOST_PLACES, Hit, Span, best
+from octavo.schemas.pipeline import Field, Part
+from octavo.schemas.text.digits import plain_digits
+from octavo.schemas.text.moments import times_in
+from octavo.schemas.text.values import amounts_in, currencies_in, dates_in
 
 SEAM = "\x00"  # stands between parts, where no value can reach across
 LOOSE_CHARACTERS = 3  # shorter texts are found as they are written, or not at all
 GLUED_CHARACTERS = (
     6  # a text this long is also found where it is glued to the next word, as PDF columns often are
 )
-MOST_PLACES = 500  # of one value that are tried, so that no document makes the check slow
 _IDEOGRAPHS = "\u2e80"  # from here on scripts that put no spaces between words
+LONGEST_TIME = 24  # characters of a time of day
+_PIECE = re.compile(r"\d[.,'’]\d")  # of a number or a section: 1.1 is no 1.1.2
+_YEAR = re.compile(r"(?:19|20)\d\d")
 LONG_CHARACTERS = (
     60  # a text this long may have a word or two in another form, also where nothing was misread
 )
-_NUMERAL = re.compile(r"\d(?<![A-Za-zÀ-ɏ\d]\d)(?<!\d[.,]\d)\d*(?:[.,]\d+)*")
-_YEAR = re.compile(r"(?:19|20)\d\d(?<=\d\.\d{4})(?![.,]?\d)")  # of a date, which else is one numeral: 05.2019
-_MINUS_APART = re.compile(r"(?<!\S)[-−–]\s+$")
-MINUS_CHARACTERS = 4  # a minus and what may stand between it and its number
-_FIGURE = re.compile(r"[0-9OolIS|.,/-]*[0-9][0-9OolIS|.,/-]*")  # a number as OCR may read it
-_MISREAD = str.maketrans("OolIS|", "001151")
-_WIDE = {
-    code: unicodedata.normalize("NFKC", chr(code))
-    for code in range(0xFF01, 0xFF5F)
-    if not chr(code).isalpha()
-} | {ord("·"): "."}
-_AFTER = {  # what may follow a number that stands for a multiple of itself
-    Decimal("0.01"): re.compile(r"\s?%"),
-    Decimal(10) ** 3: re.compile(r"\s?(?:thousand|k|T€|TEUR|Tsd\.?|mille?|mil)\b"),
-    Decimal(10) ** 4: re.compile(r"\s?[万萬]"),
-    Decimal(10) ** 6: re.compile(r"\s?(?:million(?:s|en)?|mio\.?|mln\.?|m)\b", re.IGNORECASE),
-    Decimal(10) ** 8: re.compile(r"\s?[亿億]"),
-    Decimal(10) ** 9: re.compile(r"\s?(?:billion(?:s)?|milliarden?|mrd\.?|bn)\b", re.IGNORECASE),
-}
-
-Span = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """Where a value was found: half-open, in characters of the source."""
-
-    start: int
-    end: int
-    grade: Grade
-    noisy: bool = False  # with letters misread
 
 
 class WindowText:
@@ -95,16 +63,16 @@ class WindowText:
         """Whether the document is shown as a picture too, so that its text is not all that it says."""
         return any(part.image is not None or part.image_px is not None for part in self.parts[document])
 
-    def find(self, kind: Kind, value: Any, *ranges: Span) -> Hit | None:
-        """The first place of a value in the first range that has one.
+    def find(self, field: Field, value: Any, *ranges: Span) -> Hit | None:
+        """The first place of a value in the first range that has one; with misread letters only where it stands nowhere as it is.
 
         The last range holds all others and is searched first, so that what it does not have costs one search.
         """
-        hit = self._find_in(ranges[-1], kind, value)
-        nearer = (
-            self._find_in(span, kind, value) for span in dict.fromkeys(ranges) if hit and span != ranges[-1]
-        )
-        return next((near for near in nearer if near), hit)
+        hit = self._find_in(ranges[-1], field, value)
+        if hit is None or (hit.noisy and len(str(value)) >= LONG_CHARACTERS):
+            return hit
+        nearer = (self._find_in(span, field, value) for span in dict.fromkeys(ranges) if span != ranges[-1])
+        return next((near for near in nearer if near and (hit.noisy or not near.noisy)), hit)
 
     def place(self, hit: Hit) -> tuple[Part, int, int]:
         """The part in which a hit lies, and its half-open span in characters of the page."""
@@ -112,24 +80,67 @@ class WindowText:
         part, shift = self._row[number], self._row[number].start - self._starts[number]
         return part, hit.start + shift, hit.end + shift
 
+    def page(self, start: int) -> int:
+        """The page, from 1, on which a character stands."""
+        return self._row[bisect_right(self._starts, start) - 1].page
+
     def quote(self, hit: Hit) -> str:
         """The characters of a hit."""
         return self.text[hit.start : hit.end]
 
-    def amounts(self, number: Decimal) -> list[str]:
-        """Every way in which the window writes an amount of this value."""
-        everywhere = (0, len(self.text))
-        apart = self._find_signed(-number, everywhere) if number < 0 else None
-        return [self.quote(hit) for hit in (*_hits(self._amounts.get(number, ()), everywhere), apart) if hit]
-
-    def _find_in(self, span: Span, kind: Kind, value: Any) -> Hit | None:
-        if kind == "boolean":
-            return None
-        if kind in ("text", "choice"):
-            return self._find_text(value, span) or self._find_written(value, span)
-        return (
-            self._find_date(value, span) if kind in ("date", "datetime") else self._find_number(value, span)
+    def finds_plainly(self, value: str, *ranges: Span) -> bool:
+        """Whether a text stands in one of these ranges in any form, but for misread letters."""
+        return any(
+            hit is not None and hit.proves
+            for span in ranges
+            for hit in (
+                self._find_time(value, span)
+                or self._find_text(value, span)
+                or self._find_plainly(value, span),
+            )
         )
+
+    def places(self, field: Field, value: Any, span: Span) -> Iterator[Hit]:
+        """Every place of a value in a span, of a text those where it stands as it is."""
+        if field.kind in ("integer", "number", "decimal"):
+            yield from self.figures.amounts(Decimal(str(value)), span)
+        elif field.kind in ("date", "datetime", "instant"):
+            yield from self._figured(field, value, span)
+        else:
+            yield from self._exact(value, span)
+
+    def _find_in(self, span: Span, field: Field, value: Any) -> Hit | None:
+        if field.kind == "boolean":
+            return None
+        if field.kind in ("text", "choice"):
+            return (
+                self._find_time(value, span)
+                or self._find_text(value, span)
+                or self._find_written(value, span)
+            )
+        return best(self._figured(field, value, span))
+
+    def _figured(self, field: Field, value: Any, span: Span) -> Iterator[Hit]:
+        """Places of a number, a date or a moment."""
+        meant = hints(field)
+        if isinstance(value, datetime):
+            return self.figures.moments(value, span, meant)
+        if isinstance(value, date):
+            return self.figures.dates(value, span, meant)
+        return self.figures.numbers(Decimal(str(value)), span, meant)
+
+    def _find_time(self, value: str, span: Span) -> Hit | None:
+        """A text that is a time of day: the same time in any form. `10:15` is not proved by `10:15 pm`, though it stands there."""
+        wanted = next(times_in(value), None) if len(value) <= LONGEST_TIME else None
+        if wanted is None or wanted.text != value.strip():
+            return None
+        if hit := self._find_exact(value, span):
+            there = self.figures.time_at(hit.start)
+            if there is None or there.value == wanted.value:
+                return hit
+            cut = replace(hit, grade="missing", doubt="contradicted", why=f"{there.text!r} is another time")
+            return next(self.figures.times(wanted.value, span), cut)
+        return next(self.figures.times(wanted.value, span), None)
 
     def _find_text(self, value: str, span: Span) -> Hit | None:
         """The text as it is, else levelled, else levelled and glued to its neighbour, as columns of a PDF often are."""
@@ -145,32 +156,44 @@ class WindowText:
 
     def _find_exact(self, value: str, span: Span) -> Hit | None:
         """The text as it is."""
-        places = _occurrences(self.text, value, *span)
-        return next(
-            (
-                Hit(start, end, "exact")
-                for start in places
-                if self._stands_alone(start, end := start + len(value))
-            ),
-            None,
-        )
+        return next(self._exact(value, span), None)
+
+    def _exact(self, value: str, span: Span) -> Iterator[Hit]:
+        for start in _occurrences(self.text, value, *span):
+            if self._stands_alone(start, end := start + len(value)):
+                yield Hit(start, end, "exact")
 
     def _find_written(self, value: str, span: Span) -> Hit | None:
-        """A text in another form: a name in another order, a date, an amount, a currency, or with letters misread."""
+        """A text in another form, or with letters misread."""
+        return self._find_plainly(value, span) or self._find_misread(value, span)
+
+    def _find_plainly(self, value: str, span: Span) -> Hit | None:
+        """A text in another form: a name in another order, a date, an amount, a currency."""
         for variant in variants(value):
             alone = (
                 Hit(*place, "loose") for place in self._loosely(variant, span) if self._stands_alone(*place)
             )
             if hit := next(alone, None):
                 return hit
-        days = (self._dates.get(day.value, ()) for day in dates_in(value) if day.text == value)
-        amounts = (
-            self._amounts.get(amount.value, ()) for amount in amounts_in(value) if amount.text == value
+        currency = next(
+            (
+                place
+                for place in self._currencies.get(value, ())
+                if span[0] <= place[0] and place[1] <= span[1]
+            ),
+            None,
         )
-        written = chain(days, amounts, [self._currencies.get(value, ())])
-        return next((hit for spans in written for hit in _hits(spans, span)), None) or self._find_misread(
-            value, span
-        )
+        return best(self._written_otherwise(value, span)) or (Hit(*currency, "loose") if currency else None)
+
+    def _written_otherwise(self, value: str, span: Span) -> Iterator[Hit]:
+        """A text that is a date, in any form; one that is an amount, in a form with the same digits: `123` is no `00123`."""
+        for day in dates_in(value):
+            if day.text == value:
+                yield from self.figures.dates(day.value, span, Hints(day_first=True))
+        for amount in amounts_in(value):
+            if amount.text == value:
+                places = self.figures.numbers(amount.value, span, Hints(whole=True))
+                yield from (hit for hit in places if _digits(self.quote(hit)) == _digits(value))
 
     def _find_misread(self, value: str, span: Span) -> Hit | None:
         """A name with initials, or a text with letters misread."""
@@ -192,55 +215,6 @@ class WindowText:
         )
         return any(characters >= LONG_CHARACTERS or document in self._misread for document in own)
 
-    def _find_date(self, value: date, span: Span) -> Hit | None:
-        """The date spelled in the same way, else in any form. A moment is loosely proved by its day."""
-        if isinstance(value, datetime):
-            return self._find_text(value.isoformat(), span) or next(
-                _hits(self._dates.get(value.date(), ()), span), None
-            )
-        if hit := self._find_exact(value.isoformat(), span):
-            return hit
-        return next(
-            chain(
-                _hits(self._dates.get(value, ()), span),
-                _hits(self._numerals.get(value.strftime("%Y%m%d"), ()), span),
-            ),
-            None,
-        )
-
-    def _find_number(self, value: float | Decimal, span: Span) -> Hit | None:
-        """The number spelled in the same way, else the first amount of equal value."""
-        number = Decimal(str(value))
-        for spelling in _spellings(abs(number)):
-            for hit in _hits(self._numerals.get(spelling, ()), span):
-                if number >= 0:
-                    return (
-                        replace(hit, grade="exact")
-                        if self.quote(hit) == spelling
-                        else replace(hit, noisy=True)
-                    )
-                if self.text[hit.start - 1 : hit.start] == "-":
-                    return Hit(hit.start - 1, hit.end, "exact")
-        equal = next(_hits(self._amounts.get(number, ()), span), None)
-        return equal or (
-            self._find_signed(-number, span) if number < 0 else self._find_multiple(number, span)
-        )
-
-    def _find_multiple(self, number: Decimal, span: Span) -> Hit | None:
-        """A number that is written as per cent, in thousands or millions."""
-        for factor, words in _AFTER.items() if number else ():
-            for hit in _hits(self._amounts.get(number / factor, ()), span):
-                if after := words.match(self.text, hit.end, span[1]):
-                    return replace(hit, end=after.end())
-        return None
-
-    def _find_signed(self, number: Decimal, span: Span) -> Hit | None:
-        """A number whose minus stands apart from it, as in a table with the signs in a column of their own."""
-        for hit in _hits(self._amounts.get(number, ()), span):
-            if sign := _MINUS_APART.search(self.text, max(hit.start - MINUS_CHARACTERS, span[0]), hit.start):
-                return Hit(sign.start(), hit.end, "loose")
-        return None
-
     def _loosely(self, value: str, span: Span) -> Iterator[Span]:
         """Places where the value stands once both are levelled, as spans of the source."""
         wanted = fold(value)
@@ -253,9 +227,11 @@ class WindowText:
     def _stands_alone(self, start: int, end: int) -> bool:
         """Whether a span is not the inside of a longer word or number."""
         text = self.text
-        return not (
-            _glued(text[start - 1 : start], text[start]) or _glued(text[end - 1], text[end : end + 1])
-        )
+        if _glued(text[start - 1 : start], text[start]) or _glued(text[end - 1], text[end : end + 1]):
+            return False
+        is_year = _YEAR.fullmatch(text, start, end) is not None
+        before, after = text[max(0, start - 2) : start + 1], text[end - 1 : end + 2]
+        return not (_PIECE.fullmatch(before) and not is_year) and not _PIECE.fullmatch(after)
 
     def _cuts_number(self, start: int, end: int) -> bool:
         """Whether a span begins or ends within a number: words that are glued are still those words, a piece of a number is another."""
@@ -269,57 +245,16 @@ class WindowText:
         return FoldedText(self.text)
 
     @cached_property
-    def _figures(self) -> str:
-        """The text as it is read for numbers and dates, character by character: full-width forms are plain, misread figures are figures."""
-        return SEAM.join(self._read_for_figures(document) for document in self.spans)
-
-    def _read_for_figures(self, document: str) -> str:
-        text = self.text[slice(*self.spans[document])].translate(_WIDE)
-        return (
-            _FIGURE.sub(lambda match: match.group().translate(_MISREAD), text)
-            if document in self._misread
-            else text
-        )
-
-    @cached_property
-    def _dates(self) -> Mapping[date, list[Span]]:
-        return _index((found, other_date(found)) for found in dates_in(self._figures))
+    def figures(self) -> Figures:
+        """The numbers, dates and times of the window."""
+        return Figures(self.text, self.spans, self._misread, SEAM)
 
     @cached_property
     def _currencies(self) -> Mapping[str, list[Span]]:
-        return _index((found, None) for found in currencies_in(self.text))
-
-    @cached_property
-    def _numerals(self) -> Mapping[str, list[Span]]:
-        """Every number as it is spelled, also where a unit follows it (`12kg`), but not where a letter goes before (`A4`)."""
-        numerals: dict[str, list[Span]] = {}
-        for match in sorted(
-            chain(_NUMERAL.finditer(self._figures), _YEAR.finditer(self._figures)), key=re.Match.start
-        ):
-            numerals.setdefault(match.group(), []).append(match.span())
-        return numerals
-
-    @cached_property
-    def _amounts(self) -> Mapping[Decimal, list[Span]]:
-        return _index((found, other_amount(found)) for found in amounts_in(self._figures))
-
-
-def _index(readings: Iterator[tuple[FoundValue[Any], Any]]) -> dict[Any, list[Span]]:
-    """Spans by value, in order; an ambiguous text stands under both of its readings."""
-    index: dict[Any, list[Span]] = {}
-    for found, other in readings:
-        index.setdefault(found.value, []).append((found.start, found.end))
-        if other is not None and other != found.value:
-            index.setdefault(other, []).append((found.start, found.end))
-    return index
-
-
-def _hits(spans: Sequence[Span], within: Span) -> Iterator[Hit]:
-    """The spans, which are in order, that lie in a range."""
-    for number in range(bisect_left(spans, (within[0], 0)), len(spans)):
-        if spans[number][1] > within[1]:
-            return
-        yield Hit(*spans[number], "loose")
+        index: dict[str, list[Span]] = {}
+        for found in currencies_in(self.text):
+            index.setdefault(found.value, []).append((found.start, found.end))
+        return index
 
 
 def _occurrences(text: str, wanted: str, start: int, end: int) -> Iterator[int]:
@@ -331,10 +266,8 @@ def _occurrences(text: str, wanted: str, start: int, end: int) -> Iterator[int]:
         start += 1
 
 
-def _spellings(number: Decimal) -> dict[str, None]:
-    """The plain ways to write a number with a point: as it was given, and without zeros at its end."""
-    plain = format(number, "f")
-    return dict.fromkeys((plain, plain.rstrip("0").rstrip(".") if "." in plain else plain))
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, plain_digits(text)))
 
 
 def _glued(left: str, right: str) -> bool:

@@ -312,4 +312,16 @@ def _is_number(kind: pa.DataType) -> bool:
 def _rows(table: pa.Table) -> Iterator[Iterable[Any]]:
     """The rows as tuples of native values, a batch in memory at a time."""
     for batch in table.to_batches(max_chunksize=1_000):
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from zip(*map(_natives, batch.columns), strict=True)
+
+
+def _natives(column: pa.Array) -> list[Any]:
+    """The values of a column; as text where Python has no such date or moment, which is so before year 1 and behind 9999."""
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):
+        pass
+    try:
+        return list(column.cast(pa.string()).to_pylist())
+    except pa.ArrowException:
+        return [column.slice(number, 1).to_string(skip_new_lines=True) for number in range(len(column))]

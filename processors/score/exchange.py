@@ -20,6 +20,7 @@ _METRICS: dict[Kind, tuple[str, str]] = {
     "choice": ("string", "string_exact"),
     "date": ("string", "string_exact"),
     "datetime": ("string", "string_exact"),
+    "instant": ("string", "string_exact"),
     "integer": ("integer", "integer_exact"),
     "number": ("number", "number_tolerance"),
     "decimal": ("number", "number_tolerance"),

@@ -31,11 +31,12 @@ from typing import Any
 
 from pydantic import BaseModel, PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import DecimalSchema
+from pydantic_core.core_schema import DatetimeSchema, DecimalSchema
 
 from octavo.schemas import extraction
+from octavo.schemas.arithmetic import refuse_rule
 from octavo.schemas.compile.json_schema import Node, read
-from octavo.schemas.compile.mfjs import MAX_BYTES, wire
+from octavo.schemas.compile.mfjs import INSTANT_FORM, MAX_BYTES, MOMENT_FORM, wire
 from octavo.schemas.compile.validators import forgiving, model_of
 from octavo.schemas.errors import SchemaError
 from octavo.schemas.list_views import renamed
@@ -132,7 +133,14 @@ def _from_model(model: type[BaseModel], name: str, spec: str) -> Question:
 
 
 class _Generator(GenerateJsonSchema):
-    """Writes a Decimal as a number with its digits, which pydantic's own schema loses."""
+    """Writes a Decimal with its digits, and a moment that has to have a zone as `instant`: pydantic's own schema loses both."""
+
+    def datetime_schema(self, schema: DatetimeSchema) -> JsonSchemaValue:
+        """A moment; `instant` for an AwareDatetime."""
+        return {
+            "type": "string",
+            "format": "instant" if schema.get("tz_constraint") == "aware" else "date-time",
+        }
 
     def decimal_schema(self, schema: DecimalSchema) -> JsonSchemaValue:
         """A number whose `multipleOf` says how many digits follow the point."""
@@ -158,8 +166,18 @@ def _question(node: Node, name: str, model: type[BaseModel], spec: str) -> Quest
             f"The schema {spec} is longer than {MAX_BYTES} bytes.", about=spec, next_step="Ask two questions."
         )
     instruction = "\n".join([*filter(None, [node.field.description]), *_lines(node)])
+    for rule in node.rules:
+        refuse_rule(rule, node.field.fields, spec)
     question = Question(
-        name, instruction, node.field.fields, schema, reply_tokens(node), "", model, _evidence(node, spec)
+        name,
+        instruction,
+        node.field.fields,
+        schema,
+        reply_tokens(node),
+        "",
+        model,
+        _evidence(node, spec),
+        rules=tuple(node.rules),
     )
     _tell_names(question)
     return proving(question, {part.field.name for part in node.parts if part.required_evidence})
@@ -220,16 +238,25 @@ def _evidence(node: Node, spec: str) -> tuple[str, ...]:
     return () if len(proved) == len(node.parts) else proved
 
 
-def _lines(node: Node, indent: str = "") -> Iterator[str]:
-    """One line a field: `due_date (date): Last day to pay.`; the fields of a record stand below it, indented."""
+def _lines(node: Node, indent: str = "", told: dict[tuple[str, ...], str] | None = None) -> Iterator[str]:
+    """One line a field: `due_date (date): Last day to pay.`; the fields of a record stand below it, indented.
+
+    `told` has the fields of records that were said before, and under which name: a record that comes again is not said again.
+    """
+    told = {} if told is None else told
     for part in node.parts:
         inner = part.parts[0] if part.field.kind == "list" else part
         words = [part.field.description, inner.field.description if inner is not part else ""]
         text = " ".join(filter(None, words))
-        yield f"{indent}{part.field.name} ({_type_words(part)})" + (f": {text}" if text else "")
         while inner.field.kind == "list":
             inner = inner.parts[0]
-        yield from _lines(inner, indent + "  ")
+        fields = tuple(_lines(inner))
+        before = told.get(fields) if fields else None
+        kind = _type_words(part) + (f", with the fields of {before}" if before else "")
+        yield f"{indent}{part.field.name} ({kind})" + (f": {text}" if text else "")
+        if not before:
+            told[fields] = part.field.name
+            yield from _lines(inner, indent + "  ", told)
 
 
 def _type_words(node: Node) -> str:
@@ -241,7 +268,8 @@ def _type_words(node: Node) -> str:
     names = {
         "text": node.limits.get("format", "text"),
         "decimal": "number",
-        "datetime": "YYYY-MM-DDTHH:MM:SS",
+        "datetime": MOMENT_FORM,
+        "instant": INSTANT_FORM,
         "choice": choices,
     }
     return ", ".join([names.get(node.field.kind, node.field.kind), *extra])

@@ -3,13 +3,13 @@
 Accepted is what has a fixed set of typed columns: one object of properties, nested objects, arrays of one kind of item, text, numbers,
 Booleans, dates, choices, null beside any of them, and references inside the schema that do not recur. `title`, `default` and `examples`
 are ignored. Three words are Octavo's own: `grounded` and `required_evidence` (on a property of the root) and `expected_tokens` (on a
-text); see `octavo.schemas.fields`.
+text); see `octavo.schemas.fields`. `rules`, at the root, are comparisons between fields; see `octavo.schemas.arithmetic`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote
@@ -62,6 +62,7 @@ _WORDS = {
     "required_evidence": _TRUTH,
     "expected_tokens": (int, "a number"),
     "description": (str, "a text"),
+    "rules": (list, "a list of comparisons"),
 }
 
 
@@ -75,6 +76,7 @@ class Node:
     grounded: bool = True  # the value should stand in the document
     expected_tokens: int = 0  # of a text that is longer than a line; 0 for any other
     required_evidence: bool = False  # the value is refused when it does not stand there
+    rules: Sequence[str] = ()  # between the fields of the root
 
 
 def read(schema: Any, *, about: str) -> Node:
@@ -254,7 +256,7 @@ def _refuse_beside(reading: _Reading, schema: Mapping[str, Any], place: _SchemaP
 
 
 def _column_words(place: _SchemaPlace) -> set[str]:
-    return {"grounded", "required_evidence"} if place.depth == 1 else set()
+    return {"rules"} if place.depth == 0 else {"grounded", "required_evidence"} if place.depth == 1 else set()
 
 
 def _annotated(plain: _Plain, outer: Mapping[str, Any], *, nullable: bool = False) -> _Plain:

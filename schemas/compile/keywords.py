@@ -22,7 +22,7 @@ MANY_CHOICES = 250
 MAX_SCALE = 12  # digits after the point; leaves six before it in the 18 of a column
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object")
-FORMATS = ("date", "date-time", "email", "uri", "uuid", "time", "decimal")
+FORMATS = ("date", "date-time", "instant", "email", "uri", "uuid", "time", "decimal")
 ANNOTATIONS = {
     "title",
     "description",
@@ -43,6 +43,7 @@ KEYWORDS: dict[Kind, set[str]] = {
     "choice": {"enum", "const"},
     "date": {"format"},
     "datetime": {"format"},
+    "instant": {"format"},
     "integer": _BOUNDS,
     "number": _BOUNDS,
     "decimal": _BOUNDS | {"format"},
@@ -115,7 +116,8 @@ def kind_of(schema: Mapping[str, Any], name: str) -> Kind:
     if name in ("string", "number") and written == "decimal":
         return "decimal"
     if name == "string":
-        return "date" if written == "date" else "datetime" if written == "date-time" else "text"
+        moments: dict[Any, Kind] = {"date": "date", "date-time": "datetime", "instant": "instant"}
+        return moments.get(written, "text")
     if name == "number":
         return "decimal" if digits(schema.get("multipleOf")) else "number"
     kinds: dict[str, Kind] = {"integer": "integer", "boolean": "boolean", "array": "list", "object": "record"}

@@ -16,6 +16,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, is_typeddict
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     ModelWrapValidatorHandler,
     PlainSerializer,
@@ -34,6 +35,7 @@ _TYPES: dict[Kind, Any] = {
     "text": str,
     "date": date,
     "datetime": datetime,
+    "instant": AwareDatetime,
     "integer": int,
     "number": float,
     "decimal": Decimal,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from octavo.schemas.fields import IMPLIED, Money
+from octavo.schemas.fields import IMPLIED, Money, rules
 
 
 class LineItem(BaseModel):
@@ -26,6 +26,14 @@ class Invoice(BaseModel):
 
     Amounts are those printed; give none that would have to be computed. Credit notes keep the signs they are printed with.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            "net_total + tax_total == grand_total",
+            "sum(line_items.amount) in (net_total, grand_total)",
+            "issue_date <= due_date",
+        )
+    )
 
     invoice_number: str = Field(
         description="Number the seller gave this invoice; not the order, customer or delivery number."

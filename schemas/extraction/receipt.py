@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from octavo.schemas.fields import IMPLIED, Money
+from octavo.schemas.fields import IMPLIED, Money, rules
 
 
 class LineItem(BaseModel):
@@ -25,6 +25,13 @@ class Receipt(BaseModel):
 
     Scans may hold reading errors; copy what stands there and do not correct it.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            "sum(line_items.amount) in (total, total - tax_total)",
+            "tax_total <= total",
+        )
+    )
 
     merchant_name: str = Field(
         description="Shop or company at the head of the receipt; not a brand of goods or of the card reader."

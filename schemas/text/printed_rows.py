@@ -23,6 +23,7 @@ VALUE_TOKENS: dict[Kind, int] = {
     "choice": 4,
     "date": 8,
     "datetime": 14,
+    "instant": 17,
     "integer": 2,
     "number": 4,
     "decimal": 4,
@@ -65,8 +66,22 @@ def item_tokens(fields: Sequence[Field], *, plain: bool = False) -> int:
     )
 
 
+def name_tokens(fields: Sequence[Field]) -> int:
+    """Tokens of the names in an answer whose records are objects, when every field has a value and a list LIST_ITEMS items."""
+    total = 0
+    for field in fields:
+        inner, times = (field.item, LIST_ITEMS) if field.item else (field, 1)
+        total += _name_tokens(field) + (times * name_tokens(inner.fields) if inner.kind == "record" else 0)
+    return total
+
+
+def _name_tokens(field: Field) -> int:
+    """A name costs its words and two marks."""
+    return len(field.name.split("_")) + 2
+
+
 def _value_tokens(field: Field, *, plain: bool) -> int:
-    return VALUE_TOKENS.get(field.kind, 9) + (len(field.name.split("_")) + 2 if plain else 0)
+    return VALUE_TOKENS.get(field.kind, 9) + (_name_tokens(field) if plain else 0)
 
 
 def _numerals(line: str) -> int:

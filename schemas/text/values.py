@@ -1,8 +1,7 @@
-"""Dates, amounts and currencies as documents write them: text in; `date`, `Decimal`, ISO code and half-open spans out.
+"""Amounts and currencies as documents write them: text in; `Decimal`, ISO code and half-open spans out. Dates are handed on from `dates`.
 
-What is ambiguous is decided by the rules written here and nowhere else, and without a clock: a date without a year is no date.
+What is ambiguous is decided by the rules written here, and without a clock; `processors/check` tells where that is a guess.
 
-    parse_date("18 MAR 2018")      date(2018, 3, 18)
     parse_amount("1.234,56 €")     Decimal("1234.56")
     currency_in("Total RM 9.00")   "MYR"
 """
@@ -13,186 +12,14 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
-from functools import lru_cache
-from typing import Generic, TypeVar
 
-T = TypeVar("T")
+from octavo.schemas.text.dates import FoundValue, dates_in, other_date, parse_date
 
-
-@dataclass(frozen=True, slots=True)
-class FoundValue(Generic[T]):
-    """One date or amount that stands in a text. `start` and `end` are half-open, in characters of that text."""
-
-    start: int
-    end: int
-    text: str
-    value: T
-
-
-# --- dates ---------------------------------------------------------------------------------------------------------
-
-_MONTH_NAMES = """
-january february march april may june july august september october november december
-januar februar marz april mai juni juli august september oktober november dezember
-janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre
-enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
-januari februari maart april mei juni juli augustus september oktober november december
-gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre
-janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro
-janner feber mrz apr mai jun jul aug sept okt nov dez
-jan feb mrt apr maggio jun jul aug sep oct nov dec
-"""
-_PIVOT = (
-    69  # two-digit years below are 20xx, the others 19xx, as POSIX strptime has it (The Open Group, Issue 7)
-)
-_LONGEST_DATE = 64  # characters; a longer text is prose that has a date in it, not a date
-_LANGUAGES = (
-    "en",
-    "de",
-    "fr",
-    "es",
-    "it",
-    "nl",
-    "pt",
-    "pl",
-    "cs",
-    "da",
-    "sv",
-    "fi",
-    "ro",
-    "hu",
-    "tr",
-    "ru",
-    "uk",
-)
-
-_CLOCK = r"\d{1,2}:\d\d(?::\d\d)?"
-_WORD = r"[A-Za-zÀ-ÿ]{3,10}"
-_NTH = r"(?:st|nd|rd|th|er|[.ºª])?(?:\s+day)?[\s\-/.]{0,3}(?:(?:de|of|di)\s+)?"
-# Subtle: a digit first, and only then what stands before it, because the engine skips to a first character three times as fast.
-_DATE_FORMS = tuple(
-    re.compile(form)
-    for form in (
-        r"(?P<y>\d(?<!\d\d)\d{3})(?P<s>[-./／]) ?(?P<m>\d{1,2})(?P=s) ?(?P<d>\d{1,2})(?!\d)",
-        r"(?P<y>\d(?<!\d\d)\d{3})\s?[年년]\s?(?P<m>\d{1,2})\s?[月월]\s?(?P<d>\d{1,2})\s?[日号號일]",
-        r"(?P<a>\d(?<!\d\d)(?<!\d[./]\d)\d?) ?(?P<s>[-./／])\s?(?P<b>\d{1,2}) ?(?P=s)\s?(?P<y>\d{4}|\d{2})(?!\d)(?!(?P=s)\d)",
-        rf"(?P<d>\d(?<!\d\d)\d?){_NTH}(?P<n>{_WORD})[\s\-/.,]{{0,3}}(?:del?\s+)?['’]?(?P<y>\d{{4}}|\d{{2}})(?!\d)",
-        rf"(?<![A-Za-zÀ-ÿ])(?P<n>{_WORD})[\s.\-]{{0,3}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[\s,\-]{{1,16}}['’]?(?:{_CLOCK}\s)?(?P<y>\d{{4}}|(?<=['’])\d\d)(?!\d)",
-    )
-)
-_SLASHED = re.compile(r"\d{1,2}[-/／] ?\d{1,2}[-/／] ?\d+")
-_COMPACT = re.compile(r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})")
-_TIME = re.compile(
-    r"T?\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:Z|[AaPp]\.?[Mm]\.?)?(?:\s*[+-]\d{2}:?\d{2})?"
-)
-
-
-def parse_date(text: str, *, day_first: bool | None = None) -> date | None:
-    """The one date that `text` is, or None. Weekdays, words and a time of day around it do no harm; other digits do.
-
-    `03/05/2026`: a number above 12 is the day. Otherwise `day_first` decides, and None means day first, as in most of the
-    world; dots (`03.05.2026`) are day first whatever is told, because no country writes them month first. Eight digits are
-    YYYYMMDD. Two-digit years turn at 69. Relative dates and dates without a year are None.
-    """
-    text = text.strip()
-    if len(text) > _LONGEST_DATE:
-        return None
-    if compact := _COMPACT.fullmatch(text):
-        return _date_of(compact, day_first=day_first)
-    found = list(dates_in(text, day_first=day_first))
-    if not found:
-        return _parse_rare_date(text, "MDY" if day_first is False else "DMY")
-    rest = text[: found[0].start] + _TIME.sub(" ", text[found[0].end :])
-    return found[0].value if len(found) == 1 and not re.search(r"\d", rest) else None
-
-
-def dates_in(text: str, *, day_first: bool | None = None) -> Iterator[FoundValue[date]]:
-    """Every full date in `text` with its half-open span, in order and without overlaps; rules as in `parse_date`."""
-    matches = (match for form in _DATE_FORMS for match in form.finditer(text))
-    hits = [
-        FoundValue(match.start(), match.end(), match.group(), day)
-        for match in matches
-        if (day := _date_of(match, day_first=day_first))
-    ]
-    end = 0
-    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
-        if hit.start >= end:
-            end = hit.end
-            yield hit
-
-
-def other_date(found: FoundValue[date]) -> date | None:
-    """The second reading of a date that has one: `03/05/2026` is 3 May, or 5 March for a reader in the United States."""
-    if found.value.day > 12 or not _SLASHED.fullmatch(found.text):
-        return None
-    return found.value.replace(month=found.value.day, day=found.value.month)
-
-
-def _date_of(match: re.Match[str], *, day_first: bool | None) -> date | None:
-    """The calendar day of a match, or None when there is no such day or month."""
-    parts = match.groupdict()
-    year = int(parts["y"])
-    if len(parts["y"]) == 2:
-        year += 2000 if year < _PIVOT else 1900
-    if "a" in parts:
-        day, month = _ordered(
-            int(parts["a"]), int(parts["b"]), day_first=day_first is not False or parts["s"] == "."
-        )
-    else:
-        day, month = int(parts["d"]), int(parts["m"]) if "m" in parts else _month(parts["n"])
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
-
-
-def _ordered(first: int, second: int, *, day_first: bool) -> tuple[int, int]:
-    """Day and month of two numbers: whichever is above 12 is the day."""
-    month_first = second > 12 or (not day_first and first <= 12)
-    return (second, first) if month_first else (first, second)
-
-
-def _month(name: str) -> int:
-    """Number of a month from its name or an unambiguous beginning of it in seven languages; 0 when it is none."""
-    return _months().get(_plain(name), 0)
-
-
-@lru_cache(maxsize=1)
-def _months() -> dict[str, int]:
-    """Every beginning of three letters or more that means one month only: `juil` is July, `jui` is nothing."""
-    meanings: dict[str, set[int]] = {}
-    for line in _MONTH_NAMES.split("\n"):
-        for number, name in enumerate(line.split(), start=1):
-            for length in range(3, len(name) + 1):
-                meanings.setdefault(name[:length], set()).add(number)
-    return {start: numbers.pop() for start, numbers in meanings.items() if len(numbers) == 1}
-
-
-def _plain(word: str) -> str:
-    """Lower case without accents: `FÉVR` becomes `fevr`."""
-    return unicodedata.normalize("NFKD", word.casefold()).encode("ascii", "ignore").decode()
-
-
-@lru_cache(maxsize=1024)
-def _parse_rare_date(text: str, order: str) -> date | None:
-    """A date in a language or order that the forms above do not know; it must name day, month and a year of four digits."""
-    if not re.search(r"(?<!\d)\d{4}(?!\d)", text) or not re.search(r"[^\W\d_]", text):
-        return None
-    import dateparser  # takes 0.3 s to import and is seldom needed
-
-    moment = dateparser.parse(
-        text,
-        languages=list(_LANGUAGES),
-        settings={
-            "REQUIRE_PARTS": ["day", "month", "year"],
-            "PARSERS": ["absolute-time"],
-            "DATE_ORDER": order,
-        },
-    )
-    return moment.date() if moment else None
+__all__ = [
+    "FoundValue", "amounts_in", "currencies_in", "currency_in", "dates_in", "other_amount", "other_date",
+    "parse_amount", "parse_date",
+]  # fmt: skip
 
 
 # --- amounts -------------------------------------------------------------------------------------------------------
@@ -219,7 +46,7 @@ _CURRENCY = re.compile(rf"(?<![{_LETTERS}$])(?:{_MONEY})")
 _GAP = "[ \u00a0\u2009\u202f]"
 _LONGEST_AMOUNT = 40  # characters; DECIMAL(38) is the widest column, and a longer run of digits is no amount
 _SPACED = re.compile(_GAP)
-_MINUS = "[-−–]"
+_MINUS = "[-−–△▲]"
 _AMOUNT = re.compile(
     rf"(?<![{_LETTERS}\d_])(?<!\d[.,/:'-])(?<![{_LETTERS}][-/])"
     rf"(?P<open>\()?(?P<sign>{_MINUS}{_GAP}?(?=[^\s\d]))?(?P<before>{_MONEY})?(?(before){_GAP}?)(?P<minus>{_MINUS})?"

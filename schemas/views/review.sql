@@ -4,7 +4,7 @@
 -- question: Name of the question, which is the name of its table; null for a document that could not be read
 -- field: Path of the field; null for a whole document
 -- value: The value as text
--- reason: The reason of a reject or of a document's status; failed, incomplete, conflict, disagreed, unproved, unsure, nothing_found, less_filled
+-- reason: The reason of a reject or of a document's status; failed, incomplete, conflict, disagreed, contradicted, unbalanced, ambiguous, unproved, unsure, nothing_found, less_filled
 -- detail: The sentence for a person
 -- confidence: How likely the value is right, 0 to 1; 0 for what was not accepted at all
 WITH paths AS (SELECT document, min(path) AS path FROM documents GROUP BY document),
@@ -21,12 +21,17 @@ doubts AS (
             WHEN e.state = 'missing' THEN 'incomplete'
             WHEN list_contains(e.notes, 'disagreed') THEN 'disagreed'
             WHEN list_contains(e.notes, 'conflict') THEN 'conflict'
+            WHEN list_contains(e.notes, 'contradicted') THEN 'contradicted'
+            WHEN list_contains(e.notes, 'unbalanced') THEN 'unbalanced'
+            WHEN list_contains(e.notes, 'ambiguous') THEN 'ambiguous'
             WHEN e.grade = 'missing' THEN 'unproved'
             ELSE 'unsure'
         END,
         e.detail, coalesce(e.confidence, 0.0)
     FROM evidence e JOIN paths d ON d.document = e.document
-    WHERE e.state = 'failed' OR e.confidence < 0.9 OR (e.state = 'missing' AND e.detail <> '')
+    WHERE e.state = 'failed' OR (e.state = 'missing' AND e.detail <> '')
+        OR list_has_any(e.notes, ['disagreed', 'conflict', 'contradicted', 'unbalanced', 'ambiguous'])
+        OR (e.confidence < 0.9 AND e.proved_by IS DISTINCT FROM 'meaning')
     UNION ALL
     SELECT r.document, d.path, NULL, r.question, NULL, NULL, 'nothing_found', r.detail, 0.0
     FROM rejects r JOIN paths d ON d.document = r.document

@@ -20,7 +20,7 @@ import random
 import re
 import time
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -30,7 +30,7 @@ from typing import Any
 import pypdfium2
 from pydantic import RootModel
 
-from octavo.processors.check.records import check, rated
+from octavo.processors.check.records import balanced, check, rated
 from octavo.schemas.compile.compiler import compile_question
 from octavo.schemas.pipeline import (
     Evidence,
@@ -52,6 +52,8 @@ from tests.benchmarks.makers import CORPUS, KINDS, NAMES, transcript
 EQUAL = {
     kind: {name: field for field, names in fields.items() for name in names} for kind, fields in NAMES.items()
 }
+SAMPLES = Path(__file__).parents[2] / "data" / "samples"
+DOUBTS = {"disagreed", "conflict", "contradicted", "unbalanced", "ambiguous"}
 NEIGHBOURS = 8  # documents in a window
 
 
@@ -79,6 +81,7 @@ def main() -> None:
     missed = parser.parse_args().missed
     labelled = list(gold())
     print_found(labelled, missed=missed)
+    print_doubted(labelled, missed=missed)
     print_planted(labelled, missed=missed)
     print_pages()
     print_speed()
@@ -161,6 +164,46 @@ def print_found(labelled: list[Gold], *, missed: bool) -> None:
         f"labels as answers: {values} values; {stand} stand in the text, of these {found} have a span ({found / stand:.2%})"
     )
     print(f"good answers refused as contamination: {refused} of {values} values ({refused / values:.2%})")
+
+
+def print_doubted(labelled: list[Gold], *, missed: bool) -> None:
+    """Labels and the gold values of the samples as answers: how many right values would be in `review`, and by what they are proved."""
+    for label, given in (("labels", labelled), ("samples", list(samples()))):
+        items: list[Evidence] = []
+        for question, window in windows(given):
+            records, rejects = judge(question, window, [one.values for one in window])
+            for record in [*records, *(reject.kept for reject in rejects if reject.kept)]:
+                own = rated(balanced(question, record)).evidence
+                items += [item for item in own if item.state == "given"]
+                for item in own if missed else ():
+                    if item.state == "given" and in_review(item):
+                        print(
+                            f"  in review {record.document}: {item.field} = {item.value!r}; {item.grade} {item.notes} {item.detail}"
+                        )
+        doubted = sum(map(in_review, items))
+        by = Counter(item.by or "nothing" for item in items)
+        grades = Counter(item.grade for item in items)
+        print(
+            f"right values of the {label}: {len(items)}, in review {doubted} ({doubted / len(items):.2%}); {dict(grades)}; by {dict(by)}"
+        )
+
+
+def in_review(item: Evidence) -> bool:
+    """Whether the view `review` has a value."""
+    return bool(DOUBTS & {*item.notes}) or (item.by != "meaning" and (item.confidence or 0) < 0.9)
+
+
+def samples() -> Iterator[Gold]:
+    """The gold values of data/samples, for the PDFs among them."""
+    for name, gold_of in json.loads((SAMPLES / "gold.json").read_text(encoding="utf-8")).items():
+        if name.endswith(".pdf") and gold_of["schema"] in KINDS.values():
+            with pypdfium2.PdfDocument(SAMPLES / name) as pdf:
+                texts = [page.get_textpage().get_text_bounded().replace("\r\n", "\n") for page in pdf]
+            shown = tuple(
+                Part(name, number, len(texts), 0, len(text), text, 0)
+                for number, text in enumerate(texts, start=1)
+            )
+            yield Gold(name, gold_of["schema"], gold_of["values"], shown)
 
 
 def stands(item: Evidence, record: Record, document: Gold) -> bool:
