@@ -63,9 +63,11 @@ def totals(sheet: Sheet) -> Totals:
             ),
         )
     most = max(grands.values(), default=0)
-    grand = settled or max((one for one, points in grands.items() if points == most), key=abs, default=None)
+    surest = [one for one, points in grands.items() if one is not None and points == most]
+    grand = settled or max(surest, key=abs, default=None)
     net, tax = (
-        next((one for one in some if grand is None or abs(one) <= abs(grand)), None) for some in (nets, taxes)
+        next((one for one in some if one is not None and (grand is None or abs(one) <= abs(grand))), None)
+        for some in (nets, taxes)
     )
     return Totals(None if tax and net == grand else net, None if tax == grand else tax, grand)
 
@@ -133,7 +135,7 @@ def _adds_up(one: Totals, stand: AbstractSet[Decimal]) -> bool:
     """Whether three sums stand in the text and the tax is less than what it is on."""
     if not one.net or not one.tax:
         return False
-    return 0 < one.tax / one.net < 1 and stand.issuperset((one.net, one.tax, one.grand or Decimal()))
+    return 0 < one.tax / one.net < 1 and all(amount in stand for amount in (one.net, one.tax, one.grand))
 
 
 def _amount_at(sheet: Sheet, hit: SheetHit, *, money_only: bool) -> Decimal | None:
