@@ -14,13 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, create_model, field_validator
 
+from octavo.processors.check.confidence import SURE, confidence, summed
 from octavo.processors.check.normalise import normalise
 from octavo.processors.check.reask import subset
 from octavo.processors.check.records import agree, ask_again, check, close_rejects, rated, rephrased
 from octavo.schemas.compile.row_codec import legend
 from octavo.schemas.pipeline import (
+    Evidence,
     Field,
+    Grade,
     Part,
+    ProvedBy,
     Purpose,
     Question,
     Record,
@@ -746,11 +750,64 @@ def test_confidence_follows_the_evidence() -> None:
     number, day, total, count, paid = (
         sure[name] or 0 for name in ("number", "day", "total", "count", "paid")
     )
-    assert 1 > number > total > day > paid > count > 0
+    assert 1 > total > day > paid > 0.5 > count > 0
+    assert number > paid
     assert sure["weight"] is None
     assert (confidences(replace(record, conflicts=("total",)))["total"] or 0) == pytest.approx(total / 2)
     (both,) = agree([record], [record])
     assert (confidences(both)["total"] or 0) > total
+
+
+def proof(field: str, value: str, by: ProvedBy, grade: Grade = "exact", *notes: str) -> Evidence:
+    """Evidence of a value."""
+    return Evidence(field, value, grade, 1, 0, len(value), value, notes=notes, by=by)
+
+
+def test_confidence_follows_where_a_value_stands() -> None:
+    """The line of its label counts more than the document, an amount elsewhere on the page less than both, and nowhere least."""
+    places: tuple[ProvedBy, ...] = ("row", "document", "page")
+    row, document, page = (confidence(proof("total", "12.50", by)) or 0 for by in places)
+    nowhere = confidence(proof("total", "12.50", "", "missing")) or 0
+    assert row > document >= SURE > page > nowhere
+
+
+def test_a_name_is_sure_where_its_label_is_or_where_it_stands_twice() -> None:
+    """A name that stands somewhere once is one to look at; by its label or printed again it is not, and neither is a number."""
+    once, labelled, twice, number = (
+        confidence(one) or 0
+        for one in (
+            proof("seller", "Ann Berg", "document"),
+            proof("seller", "Ann Berg", "row"),
+            proof("seller", "Ann Berg", "document", "exact", "repeated"),
+            proof("number", "RE-17", "document"),
+        )
+    )
+    assert once < SURE <= min(labelled, twice, number)
+
+
+def test_amounts_that_add_up_are_sure() -> None:
+    """Two fields that make a third, or a column that makes a field, prove it wherever they stand; items do not prove their order."""
+    bill = {"net": Decimal(100), "tax": Decimal(19), "total": Decimal(119), "paid": Decimal(7)}
+    rows = [{"amount": Decimal(60)}, {"amount": Decimal(40)}]
+    evidence = [proof(name, str(amount), "page") for name, amount in bill.items()]
+    items = [proof(f"rows[{n}].amount", str(row["amount"]), "page") for n, row in enumerate(rows)]
+    sure = confidences(Record("d", "bill", {**bill, "rows": rows}, (*evidence, *items), "f"))
+    assert [name for name, likely in sure.items() if (likely or 0) >= SURE] == ["net", "tax", "total"]
+    assert summed({"total": Decimal(100), "rows": rows}) == {"total"}
+
+
+def test_booleans_and_choices_are_not_doubted_for_being_what_they_are() -> None:
+    """What need not be printed as it is answered is no value to look at; other values that stand nowhere are."""
+    assert (confidence(proof("paid", "true", "meaning", "missing", "implied")) or 0) >= SURE
+    assert (confidence(proof("seller", "Ann Berg", "", "missing")) or 1) < 0.5
+
+
+def test_a_name_that_is_printed_twice_is_noted() -> None:
+    """A text that its document has more than once says so in its evidence, and one that it has once does not."""
+    twice = request_for({"d1": "Bill B-1001 of 12.50\nPay to B-1001"})
+    for request, noted in ((twice, True), (request_for({"d1": "Bill B-1001 of 12.50"}), False)):
+        record = judged({"k1": {"number": "B-1001"}}, request)[0]["d1"]
+        assert [("repeated" in item.notes) for item in record.evidence if item.field == "number"] == [noted]
 
 
 def test_two_passes_keep_what_is_proved() -> None:

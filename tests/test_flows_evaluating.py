@@ -14,7 +14,8 @@ from octavo.flows import cli
 from octavo.flows.commands import evaluate
 from octavo.processors.store.warehouse import Warehouse
 from octavo.schemas.errors import SettingsError
-from tests.benchmarks.offline_quality import KINDS, LABELS
+from tests.benchmarks.makers import KINDS
+from tests.benchmarks.makers import NAMES as LABELS
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "data" / "samples"

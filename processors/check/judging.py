@@ -139,9 +139,14 @@ class Judging:
             "" if leaf.hit else "seen" if seen else "" if _needs_proof(self.question, leaf) else "implied"
         )
         noisy = "noisy" if leaf.hit and leaf.hit.noisy else ""
-        noted = (*notes(leaf.kind, leaf.value, said, leaf.path), *filter(None, [excuse, noisy]))
+        repeated = "repeated" if leaf.kind == "text" and self._stands_twice(leaf.value) else ""
+        noted = (*notes(leaf.kind, leaf.value, said, leaf.path), *filter(None, [excuse, noisy, repeated]))
         by: ProvedBy = leaf.by or ("meaning" if excuse == "implied" else "")
         return evidence(replace(leaf, by=by), self.source, self.document, noted)
+
+    def _stands_twice(self, text: str) -> bool:
+        """Whether a text is printed more than once, as the names of a document's parties are."""
+        return sum(part.text.count(text) for part in self.source.parts[self.document]) > 1
 
     def _unproved(self, leaves: Sequence[FieldValue]) -> dict[str, str]:
         """By path, why a value is refused that does not stand in the document, where evidence is required."""

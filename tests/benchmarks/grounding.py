@@ -48,13 +48,11 @@ from octavo.schemas.pipeline import (
 )
 from octavo.schemas.text.values import parse_date
 from tests.benchmarks import offline_quality as offline
+from tests.benchmarks.makers import CORPUS, KINDS, NAMES, transcript
 
-CORPUS = offline.CORPUS
 EQUAL = {
-    kind: {name: field for field, names in fields.items() for name in names}
-    for kind, fields in offline.LABELS.items()
+    kind: {name: field for field, names in fields.items() for name in names} for kind, fields in NAMES.items()
 }
-KINDS = {"invoice": "invoice", "receipt": "receipt", "nda": "contract"}
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 DOUBTS = {"disagreed", "conflict", "contradicted", "unbalanced", "ambiguous"}
 NEIGHBOURS = 8  # documents in a window
@@ -115,8 +113,7 @@ def parts(document: str) -> tuple[Part, ...]:
             Part(document, number, len(texts), 0, len(text), text, 0)
             for number, text in enumerate(texts, start=1)
         )
-    text = offline.transcript(Path(document))
-    return (Part(document, 1, 1, 0, len(text), text, 0, text_from="ocr"),)
+    return (transcript(document),)
 
 
 def judge(

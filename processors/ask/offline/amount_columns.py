@@ -15,14 +15,14 @@ FEWEST_COLUMNS = 3
 
 # Headings, folded, in the order in which they are tried: "Gesamtpreis" is an amount before it is a price, "VAT %" a tax before both.
 _WORDS = {
-    "tax": r"^(?:vat|gst|tax|taxes|tva|btw|mwst|ust|iva|mva|moms|steuer\w*|montant[ ]tva|discount|rabatt|remise|korting)\b|%$|税",
+    "tax": r"^(?:vat|gst|tax|taxes|tva|btw|mwst|ust|iva|mva|moms|steuer\w*|montant[ ]tva|discount|rabatt|remise|korting)\b|%$|^税",
     "unit": r"^(?:units?|uom|einheit|einh|unite|eenheid|unidad|ud|unita|u\.?m|enhet|单位)\.?$",
     "code": r"""\b(?:code|sku|ref|reference|referenz|artikelnummer)\b|编号|编码|
         \b(?:item|art|article|artikel|part|prod|product|produkt)[. -]{0,2}(?:no|nr|num\w*|id|\#)""",
     "quantity": r"""数量|^(?:qty|quantity|hours|hrs|menge|anzahl|qte|quantite|nombre|aantal|hoeveelheid|cantidad|cant|quantita|qta|
         antall|antal)\b""",
-    "amount": r"""gesamt|betrag|summe|金额|小计|
-        \b(?:amount|totals?|value|sum|montant|bedrag|totaal|importe|importo|totale|belop|belob|belopp)\b""",
+    "amount": r"""^(?!unit\b|per\b).*(?:gesamt|betrag|summe|金额|小计|
+        \b(?:amount|totals?|value|sum|montant|bedrag|totaal|importe|importo|totale|belop|belob|belopp)\b)""",
     "unit_price": r"price|\brate\b|\bcost\b|\beach\b|preis|^p\.?[ ]?u\b|\bprix\b|prijs|tarief|precio|prezzo|\bpris\b|单价",
     "description": r"""description|designation|libelle|bezeichnung|beschreibung|omschrijving|descripcion|concepto|descrizione|
         particulars|beskrivelse|名称|项目|品名""",
@@ -47,8 +47,9 @@ def columns(cells: Sequence[str]) -> Mapping[str, int]:
     for place, cell in enumerate(cells):
         if kind := next((kind for kind, words in _HEADINGS.items() if words.search(cell)), None):
             places.setdefault(kind, place)
-    if "description" not in places and (named := places.get("thing", places.get("code"))) is not None:
-        places["description"] = named
+    unnamed = (place for place, cell in enumerate(cells) if cell and place not in places.values())
+    if "description" not in places:
+        places["description"] = places.get("thing", next(unnamed, places.get("code", 0)))
     return (
         places
         if {"description", "amount"} <= places.keys() and places.keys() & {"quantity", "unit_price"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from octavo.processors.ask.offline.firms import LONGEST_NAME, companies, is_name
+from octavo.processors.ask.offline.firms import LONGEST_NAME
 from octavo.processors.ask.offline.text_sheet import Sheet
 
 LONGEST_OPENING = 6000  # characters at the head of a contract in which its parties are named
@@ -24,13 +24,6 @@ _APPOSITION = re.compile(
     r"\s+(?:d/b/a|hereinafter|whose|located|having|with (?:its|offices|an)|dated)\b|,\s*\d|\s+-\s+|\.\s+(?:[A-Z]\w+\s){2}|\.\s*$|;|:",
     re.IGNORECASE,
 )
-_ADDRESSED_AS = re.compile(r"^(?:the )?(?:undersigned|parties|company|following),?\s+", re.IGNORECASE)
-_DEFINED = re.compile(r"\([^()“\"„«'‘]{0,60}[“\"„«'‘][^”\"“»’'()]{1,60}[”\"“»’'][^()]{0,80}\)")
-_NO_PARTY = re.compile(
-    r"agreement|parties|date|information|purpose|transaction|period|material|note|plan|act\b|section",
-    re.IGNORECASE,
-)
-_PERSON_AT_END = re.compile(r"\b([A-ZÀ-Þ][\w.’'-]*(?: [A-ZÀ-Þ][\w.’'-]*){1,3}),?\s*$")
 _KIND = re.compile(
     r"(?:[\w-]+ )?(?:agreement|contract|lease|licen[cs]e|deed|vertrag|vereinbarung)\b|\w+(?:vertrag|vereinbarung)\b",
     re.IGNORECASE,
@@ -59,12 +52,12 @@ _NOTICE = re.compile(
 
 
 def parties(sheet: Sheet) -> list[str]:
-    """The parties of a contract: after "between", else the names that brackets define at its head, else none."""
+    """The parties of a contract: the two names after "between", else none."""
     head = " ".join(sheet.text[:LONGEST_OPENING].split())
     lists = (
         _listed(head[opening.end() : opening.end() + LONGEST_LIST]) for opening in _BETWEEN.finditer(head)
     )
-    return next((names for names in lists if len(names) > 1), None) or _defined(head[: LONGEST_OPENING // 2])
+    return next((names for names in lists if len(names) > 1), [])
 
 
 def kind(heading: str | None) -> str | None:
@@ -107,22 +100,9 @@ def _listed(text: str) -> list[str]:
     names: list[str] = []
     for piece in _AND.split(re.sub(r"\([^()]*\)", " (", text))[:6]:
         cut = _APPOSITION.search(piece)
-        name = _ADDRESSED_AS.sub("", piece[: cut.start() if cut else len(piece)].strip(" ,.:;“”'\""))
+        name = piece[: cut.start() if cut else len(piece)].strip(" ,.:;“”'\"")
         if 2 < len(name) <= LONGEST_NAME and re.match(r"[A-ZÀ-Þ]|\d.*[A-Z]", name) and name not in names:
             names.append(name)
         if len(names) > 1:
             break
     return names
-
-
-def _defined(head: str) -> list[str]:
-    """Names that a bracket defines, as in `NIKE, Inc. (“NIKE”)`."""
-    names: list[str] = []
-    for definition in _DEFINED.finditer(head):
-        before = head[max(0, definition.start() - LONGEST_NAME) : definition.start()]
-        company = list(companies([before]))
-        person = _PERSON_AT_END.search(before)
-        name = company[-1] if company else person.group(1) if person else ""
-        if is_name(name) and not _NO_PARTY.search(definition.group()) and name not in names:
-            names.append(name)
-    return names[:4]

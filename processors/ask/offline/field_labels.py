@@ -35,7 +35,8 @@ def _concept(form: str, *tiers: str) -> Concept:
 CONCEPTS: Mapping[str, Concept] = MappingProxyType({
     "invoice_number": _concept(
         "identifier",
-        """invoice number|fakturanummer|fakturanr|faktura nr|invoice no|invoice nr|invoice num|invoice #|invoice id|inv no|inv #|
+        """invoice number|fakturanummer|fakturanr|faktura nr|invoice no|invoice nr|invoice num|invoice no. and date|invoice #|
+        invoice id|inv no|inv #|
         tax invoice no|bill number|bill no|bill #|credit note number|credit note no|rechnungsnummer|rechnungsnr|rechnungs-nr|
         *rechnung nr|*rechnung-nr|*rechnung no|gutschriftsnummer|gutschrift nr|gutschriftnr|numero de facture|n° de facture|
         no de facture|facture n°|facture no|facture numero|facture №|n° facture|factuurnummer|factuurnr|factuur nr|numero de factura|
@@ -57,7 +58,8 @@ CONCEPTS: Mapping[str, Concept] = MappingProxyType({
     "due_date": _concept(
         "date",
         """
-        due date|forfallsdato|forfaldsdato|payment due date|payment due by|payment due|due on|due by|pay by|payable by|payable until|
+        due date|forfallsdato|forfaldsdato|forfallodatum|due for payment|payment due date|payment due by|payment due|due on|
+        due by|pay by|payable by|payable until|
         please pay by|please remit until|please remit by|date due|falligkeitsdatum|fallig am|fallig bis|zahlbar bis|zahlbar bis zum|
         zu zahlen bis|zahlungsziel|falligkeit|zahlungsfrist|date d'echeance|date echeance|echeance|date limite de paiement|
         a payer avant le|a regler avant le|vervaldatum|te betalen voor|uiterste betaaldatum|betalen voor|fecha de vencimiento|
@@ -91,12 +93,19 @@ CONCEPTS: Mapping[str, Concept] = MappingProxyType({
     ),
     "buyer": _concept(
         "name",
-        """buyer|kunde|buyer name|bill to|billed to|bill to address|billing address|invoice to|invoiced to|invoice address|sold to|
+        """buyer|kunde|buyer name|bill to|billed to|bill to address|billing address|invoice to|invoiced to|send invoice to|
+        invoice address|faktureringsadress|fakturaadresse|sold to|
         customer|customer name|client|client name|purchaser|guest name|kaufer|kaufer/leistungsempfanger|leistungsempfanger|
         rechnungsempfanger|rechnungsadresse|rechnung an|rechnungsanschrift|auftraggeber|acheteur|facture a|adresse de facturation|
         destinataire|koper|factuuradres|gefactureerd aan|factuur aan|klant|comprador|facturar a|facturado a|cliente|datos del cliente|
         acquirente|cessionario/committente|fatturare a|spett.le|spettabile|intestato a|购买方|购方|买方|购买方名称|客户""",
         "to|an|aan|messrs|m/s|attention|attn",
+    ),
+    "delivery": _concept(
+        "name",
+        """ship to|shipping address|deliver to|delivered to|delivery to|delivery address|consignee|send goods to|lieferadresse|
+        lieferanschrift|lieferung an|warenempfanger|abweichender warenempfanger|adresse de livraison|livre a|leverings adresse|
+        leveringsadresse|leveransadress|afleveradres|direccion de entrega|indirizzo di consegna|收货人""",
     ),
     "seller_tax_id": _concept(
         "identifier",
@@ -213,13 +222,13 @@ OTHER = """
 order date|orderdatum|bestelldatum|bestellung vom|date de commande|fecha de pedido|delivery date|date of delivery|lieferdatum|
 leistungsdatum|liefer- und leistungsdatum|liefer-/leistungszeitraum|leistungszeitraum|date de livraison|leverdatum|print date|
 printed on|date of birth|geburtsdatum|valid from|customer number|customer no|customer id|kundennummer|kunden-nr|kundennr|
-numero client|n° client|klantnummer|account number|account no|account id|kontonummer|order type|ship to|shipping address|
-delivery address|lieferadresse|warenempfanger|adresse de livraison|total qty|tot qty|total quantity|total items|total item|
+numero client|n° client|klantnummer|account number|account no|account id|kontonummer|order type|total qty|tot qty|total quantity|
+        total items|total item|
 total item(s)|item count|total discount|total savings|total saved|total weight|total pages|total hours|total points|gesamtbetrag der|
 summe der|tax code|tax summary|gst summary|tax invoice|simplified tax invoice|tax rate|vat rate|vat %|ust. %|net price|nettopreis|
 unit price|bruttopreis|invoice summary|terms of payment|payment terms|zahlungsbedingungen|payment details|payment date|
 payment received|payment reference|zahlungstyp|cash bill|cash sales|cash refund|cashier|change rounding|rounding adjustment|rounding|
-steuerbevollmachtigter|steuerbevollmachtigter des verkaufers|abweichender warenempfanger|abweichender zahlungsempfanger|
+steuerbevollmachtigter|steuerbevollmachtigter des verkaufers|abweichender zahlungsempfanger|
 abweichender rechnungsempfanger|globale nummer|nummer|referenz des kaufers|due diligence|invoice for|subject to|total charges|
 total of|time zone|full time|part time|company reg no|company registration|co. reg|company no|reg no|fax|fax no|register|tax included|
 taxes included|service tax #|invoice details|delivery note|lieferschein|date code

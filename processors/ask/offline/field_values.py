@@ -131,7 +131,7 @@ def truth(sheet: Sheet, concept: str) -> bool | None:
 
 
 def written(sheet: Sheet, concept: str) -> str | None:
-    """The text behind a label that a colon announces or that opens a short line; else in its column, its block or the next line."""
+    """The text behind a label that a colon announces or that opens a short line; else in its column or the next line."""
     for _, hit in sheet.of(concept):
         if not sheet.announces(hit) and not (
             sheet.begins(hit) and len(sheet.lines[hit.line]) < LONGEST_TEXT / 2

@@ -17,39 +17,12 @@ _FORMS = (
     r"S\.L\.U?\.?|SL|SLU|C\.V\.|Pty|Pte|Pvt|S[Dd][Nn]\.? ?B[Hh][Dd]\.?|S/B|BHD|Bhd|A/S|ApS|Asa|ASA|Kft\.?|s\.r\.o\.|a\.s\.|z o\.o\."
 )
 _FORM = re.compile(rf"(?<![^\s,])(?:{_FORMS})(?!\w)(?:,? (?:{_FORMS})(?!\w))*\.?")
-_CHINESE = re.compile(r"[\u4e00-\u9fff（）()]{2,30}(?:公司|株式会社|厂|商店)")
-_JOINING = frozenset(
-    [
-        "&",
-        "and",
-        "und",
-        "et",
-        "of",
-        "de",
-        "der",
-        "des",
-        "du",
-        "für",
-        "la",
-        "le",
-        "+",
-        "-",
-        "van",
-        "den",
-        "y",
-        "e",
-    ]
-)
+_JOINING = re.compile(r"&|\+|-|and|und|et|of|de|der|des|du|für|la|le|van|den|y|e")
 _BREAK = re.compile(r"[:●•·|;–\t]|  | - |, (?!(?:Inc|INC|LLC|Ltd|LTD|L\.P|Limited|Corp|LLP|S\.)\b)|[”\"“]")
-_TRADE = re.compile(
-    r"\b(?:enterprise|trading|restaurant|restoran|ristorante|hardware|stores?|shop|mart|market|supermarket|supermarkt|pharmacy|apotheke|"
-    r"pharmacie|hotel|cafe|café|bakery|bäckerei|boulangerie|station|bistro|pizzeria|perniagaan|pasaraya|pasar|kedai|bar|grill|kitchen|"
-    r"boutique|buchhandlung|tankstelle|garage|services?|group|grocers?|associates|partners|studio|verlag|university|universität|merchants?)\b",
-    re.IGNORECASE,
-)
 _NO_NAME = re.compile(
     r"@|www\.|https?:|^\W*$|^\(|\b(?:details|information|gln|iban|bic|gst|vat|tel|fax|phone|page|seite|nr|no|number|nummer|date|datum|"
-    r"invoice|rechnung|facture|factuur|receipt|quittung|kvittering|bill|statement|copy|original|total|tax|stylesheet|subject)\b[ .:#]?",
+    r"invoice|rechnung|facture|factuur|receipt|quittung|kvittering|bill|statement|copy|original|total|tax|stylesheet|subject|thank|welcome|"
+    r"server|cashier|faktura|fattura|factura)\b[ .:#]?",
     re.IGNORECASE,
 )
 _SALUTATION = re.compile(
@@ -83,26 +56,12 @@ def companies(lines: Iterable[str]) -> Iterator[str]:
             )  # "a Delaware corporation" is no name
             if name and not kind and len(name) <= LONGEST_NAME:
                 yield line[line.index(name, start) : form.end()]
-        yield from (match.group() for match in _CHINESE.finditer(line))
 
 
 def company_at_start(line: str) -> str | None:
     """The company that a line begins with: "Kite Pharma, Inc., a Delaware corporation" begins with "Kite Pharma, Inc."."""
     name = next(companies([line]), None)
     return name if name and line.startswith(name) else None
-
-
-def traders(lines: Iterable[str]) -> Iterator[str]:
-    """Lines that are names with a word for a trade in them: "Yong Tat Hardware Trading", but not "Bistro & Cafe" alone."""
-    for line in lines:
-        if (
-            len(line) < 60
-            and _TRADE.search(line)
-            and ":" not in line
-            and is_name(line)
-            and re.search(r"[^\W\d_]{2}", _TRADE.sub("", line))
-        ):
-            yield line
 
 
 def whole(lines: Iterable[str]) -> Iterator[str]:
@@ -118,14 +77,14 @@ def name_in(line: str) -> str | None:
     company = company_at_start(line)
     if company and not re.fullmatch(r"(?: [^\W\d_][\w.&-]*){1,3}", line[len(company) :]):
         return company
-    name = re.split(r"\s{2,}|\t| [|●•·–] | - |[;:<]", line)[0].strip(' ,("')
+    name = re.split(r"\s{2,}|\t| [|●•·–] | - |[;:<]|, (?=\d)", line)[0].strip(' ,("')
     return name if is_name(name) else None
 
 
 def is_name(text: str) -> bool:
     """Whether a text can be a name: mostly letters, short, and no word of a form such as "Page" unless a company has it."""
     letters = sum(char.isalpha() for char in text)
-    shaped = letters > 1 and letters * 2 > len(text) and len(text) <= LONGEST_NAME
+    shaped = letters > 1 and text[0] not in "#(-" and letters * 2 > len(text) and len(text) <= LONGEST_NAME
     return shaped and (not _NO_NAME.search(text) or company_at_start(text) is not None)
 
 
@@ -144,14 +103,15 @@ def _capitalised(text: str) -> str:
     kept: list[str] = []
     for word in reversed(text.split(" ")):
         if word and (
-            not (any(map(str.isupper, word)) or word[0].isdigit() or word in _JOINING) or word.startswith(")")
+            not (any(map(str.isupper, word)) or word[0].isdigit() or _JOINING.fullmatch(word))
+            or word.startswith(")")
         ):
             break
         kept.insert(0, word)
         if word.startswith("(") and ")" not in " ".join(kept):
             kept.pop(0)
             break
-    while kept and (not kept[0] or kept[0] in _JOINING):
+    while kept and (not kept[0] or _JOINING.fullmatch(kept[0])):
         kept.pop(0)
     name = " ".join(kept).rstrip()
     return name if any(map(str.isalpha, name)) else ""

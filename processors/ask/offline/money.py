@@ -6,10 +6,11 @@ It imports `sheet`, since every rule asks a sheet where labels stand, and `colum
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import accumulate, combinations, pairwise
+from itertools import accumulate, combinations, pairwise, product
 
 from octavo.processors.ask.offline.amount_columns import columns, number_in
 from octavo.processors.ask.offline.text_sheet import Sheet, SheetHit, folded
@@ -30,7 +31,6 @@ _UNIT = re.compile(
     re.IGNORECASE,
 )
 _CODE = re.compile(r"^(?=[A-Z./-]*\d|[A-Z]+-)[A-Z\d][A-Z\d./-]+\s+")
-_POSITION = re.compile(r"^\d{1,3}[.)]?\s+(?=\D|\d+[-.]\d)")
 _NO_ITEM = re.compile(
     r"\b(?:sub ?-?totals?|totals?|totalt|summe|gesamt|totaal|totale|nettobetrag|rechnungsbetrag|mwst|ust|vat|gst|tva|btw|iva|mva|tax|"
     r"change|cash|rounding|balance|iban|tel|phone|fax|page|seite|due|paid|carried|brought|übertrag)\b|合计|总计|税",
@@ -48,13 +48,28 @@ class Totals:
 
 
 def totals(sheet: Sheet) -> Totals:
-    """Net, tax and grand total. Where labels leave a choice, the one is taken in which net and tax add up to the grand total."""
-    nets, taxes, grands = (
-        _candidates(sheet, concept) for concept in ("net_total", "tax_total", "grand_total")
+    """Net, tax and grand total: of amounts that add up those that labels name best; where none do, what the surest labels say."""
+    nets, taxes, grands = (_labelled(sheet, concept) for concept in ("net_total", "tax_total", "grand_total"))
+    settled = _settled(sheet, grands)
+    stand = {found.value for found in sheet.pieces}
+    triples = [*_two_named([*nets, *grands], taxes, grands), *_side_by_side(sheet)]
+    fitting = [one for one in triples if _adds_up(one, stand) and settled in {None, one.grand}]
+    if fitting:
+        return max(
+            fitting,
+            key=lambda one: (
+                nets.get(one.net, 0) + taxes.get(one.tax, 0) + grands.get(one.grand, 0),
+                abs(one.grand or 0),
+            ),
+        )
+    most = max(grands.values(), default=0)
+    surest = [one for one, points in grands.items() if one is not None and points == most]
+    grand = settled or max(surest, key=abs, default=None)
+    net, tax = (
+        next((one for one in some if one is not None and (grand is None or abs(one) <= abs(grand))), None)
+        for some in (nets, taxes)
     )
-    grand = _grand(sheet, grands)
-    net, tax = _fitting(nets, taxes, grand) or _beside(sheet, grand) or _surest(nets, taxes, grand)
-    return Totals(net, tax, grand)
+    return Totals(None if tax and net == grand else net, None if tax == grand else tax, grand)
 
 
 def labelled_amount(sheet: Sheet, concept: str) -> Decimal | None:
@@ -75,21 +90,56 @@ def currency(sheet: Sheet) -> str | None:
     return next(filter(None, labelled), None) or currency_in(sheet.text)
 
 
-def _candidates(sheet: Sheet, concept: str) -> list[tuple[int, Decimal]]:
-    """Amounts behind the labels of a concept, with the tier of the label, the surest first."""
-    found: list[tuple[int, Decimal]] = []
+def _labelled(sheet: Sheet, concept: str) -> dict[Decimal | None, int]:
+    """Amounts behind the labels of a concept with the points of the label, 2 for its own and 1 for shared ones, the surest first."""
+    found: dict[Decimal | None, int] = {}
     money_only = any(map(_is_money, sheet.amounts))
     for rank, hit in sheet.of(concept):
-        amount = _amount_at(sheet, hit, money_only=money_only)
-        if amount is not None:
-            found.append((rank, amount))
+        if (amount := _amount_at(sheet, hit, money_only=money_only)) is not None:
+            found.setdefault(amount, 2 - rank)
         if len(found) == MOST_CANDIDATES:
             break
     return found
 
 
+def _settled(sheet: Sheet, grands: Mapping[Decimal | None, int]) -> Decimal | None:
+    """What was paid less the change, where that is a sum or at least an amount of the text."""
+    sums = grands.keys() or {found.value for found in sheet.amounts}
+    paid, change = ([one for one in _labelled(sheet, concept) if one] for concept in ("paid", "change"))
+    return next(
+        (one - back for one in paid for back in change if one > back > 0 and one - back in sums), None
+    )
+
+
+def _two_named(
+    nets: Iterable[Decimal | None], taxes: Iterable[Decimal | None], grands: Iterable[Decimal | None]
+) -> Iterator[Totals]:
+    """Net, tax and their sum, of which labels name two."""
+    for net, tax in product(filter(None, nets), filter(None, taxes)):
+        yield Totals(net, tax, net + tax)
+    for grand, tax in product(filter(None, grands), filter(None, taxes)):
+        yield Totals(grand - tax, tax, grand)
+    for net, grand in product(filter(None, nets), filter(None, grands)):
+        yield Totals(net, grand - net, grand)
+
+
+def _side_by_side(sheet: Sheet) -> Iterator[Totals]:
+    """Net and tax behind one label, such as `Total 24.99 5.00`, and their sum."""
+    for _, hit in sheet.of("grand_total"):
+        row = sheet.within(sheet.pieces, hit.end, sheet.ends(hit.line))[-MOST_COLUMNS:]
+        for net, tax in pairwise(found.value for found in row):
+            yield Totals(net, tax, net + tax)
+
+
+def _adds_up(one: Totals, stand: AbstractSet[Decimal]) -> bool:
+    """Whether three sums stand in the text and the tax is less than what it is on."""
+    if not one.net or not one.tax:
+        return False
+    return 0 < one.tax / one.net < 1 and all(amount in stand for amount in (one.net, one.tax, one.grand))
+
+
 def _amount_at(sheet: Sheet, hit: SheetHit, *, money_only: bool) -> Decimal | None:
-    """The amount of a label: the last behind it in its line, else one without words in its column, its block or the next line."""
+    """The amount of a label: the last behind it in its line, else one without words in its column or the next line."""
     for start, end in sheet.places(hit):
         if start != hit.end and _WORDS.search(sheet.text, start, end):
             continue
@@ -111,52 +161,6 @@ def _is_money(found: FoundValue[Decimal]) -> bool:
     return bool(re.search(r"[.,]\d\d?(?!\d)|[^\d\s.,'()-]", found.text))
 
 
-def _grand(sheet: Sheet, grands: Sequence[tuple[int, Decimal]]) -> Decimal | None:
-    """What was paid less the change, where that stands in the text; else the largest amount of the surest tier."""
-    values = {amount for _, amount in grands} or {found.value for found in sheet.amounts}
-    for _, paid in _candidates(sheet, "paid"):
-        for _, change in _candidates(sheet, "change"):
-            if paid - change in values and paid > change > 0:
-                return paid - change
-    first = min((rank for rank, _ in grands), default=0)
-    return max((amount for rank, amount in grands if rank == first), key=abs, default=None)
-
-
-def _fitting(
-    nets: Sequence[tuple[int, Decimal]], taxes: Sequence[tuple[int, Decimal]], grand: Decimal | None
-) -> tuple[Decimal, Decimal] | None:
-    """Labelled net and tax that add up to the grand total."""
-    pairs = ((net, tax) for _, net in nets for _, tax in taxes)
-    return next(
-        ((net, tax) for net, tax in pairs if grand is not None and abs(net + tax - grand) <= CENT), None
-    )
-
-
-def _beside(sheet: Sheet, grand: Decimal | None) -> tuple[Decimal, Decimal] | None:
-    """Net and tax in one row of totals, such as `Total 24.99 5.00 29.99`: two amounts side by side that add up to the grand total."""
-    for _, hit in sheet.of("grand_total"):
-        row = [found.value for found in sheet.within(sheet.pieces, hit.end, sheet.ends(hit.line))][
-            -MOST_COLUMNS:
-        ]
-        for net, tax in pairwise(row):
-            if net + tax == grand and net > tax > 0:
-                return net, tax
-    return None
-
-
-def _surest(
-    nets: Sequence[tuple[int, Decimal]], taxes: Sequence[tuple[int, Decimal]], grand: Decimal | None
-) -> tuple[Decimal | None, Decimal | None]:
-    """Net and tax of the surest labels that do not pass the grand total; a net total beside a tax is not the grand total itself."""
-    net, tax = (
-        next((amount for _, amount in some if grand is None or abs(amount) <= abs(grand)), None)
-        for some in (nets, taxes)
-    )
-    if grand is not None and tax == grand:
-        tax = None
-    return (None if tax and net == grand else net), tax
-
-
 # --- line items ----------------------------------------------------------------------------------------------------
 
 
@@ -168,15 +172,6 @@ class MoneyRow:
     quantity: Decimal | None
     unit_price: Decimal | None
     amount: Decimal
-
-    def cells(self) -> Mapping[str, str | Decimal | None]:
-        """The row by the names of the shipped schemas."""
-        return {
-            "description": self.description,
-            "quantity": self.quantity,
-            "unit_price": self.unit_price,
-            "amount": self.amount,
-        }
 
 
 def line_items(sheet: Sheet) -> list[MoneyRow]:
@@ -275,11 +270,11 @@ def _without_factors(before: str, amount: Decimal) -> MoneyRow | None:
 def _described(text: str) -> str:
     """A description without position, article code and unit around it, of cells the one with most letters; "" when no word is left."""
     text = max(text.split("|"), key=lambda cell: sum(map(str.isalpha, cell)))
-    text = _CODE.sub("", _POSITION.sub("", text.strip(" \t|*"), count=1), count=1)
+    text = _CODE.sub("", text.strip(" \t|*@=").removeprefix("x "), count=1)
     text = re.sub(
         rf"(?<!\d)(?<!\bper)(?<!\bpro)(?<!\bpar)\s+{_UNIT.pattern}$",
         "",
-        text.strip(" \t|:;,*€$£"),
+        text.strip(" \t|:;,*€$£@="),
         flags=re.IGNORECASE,
     ).strip(" \t|:;,*")
     return text if re.search(r"[^\W\d_]{2}", text) and not _UNIT.fullmatch(text) else ""

@@ -14,16 +14,14 @@ from octavo.processors.ask.offline.firms import (
     companies,
     company_at_start,
     is_name,
-    is_person,
     name_in,
-    traders,
     unsaluted,
     whole,
 )
 from octavo.processors.ask.offline.text_sheet import Sheet, SheetHit, folded
 
-HEAD_LINES = 12  # of a document: where a letterhead stands
 PARTY_LINES = 5  # below a label such as "Sold by": numbers of the party may stand before its name
+HEAD_LINES = 12  # of a document: where a letterhead stands
 ADDRESS_LINES = 6
 ABOVE_STREET = 3  # lines of a postal address above its street: name, department, person
 
@@ -45,47 +43,47 @@ _NO_ADDRESS = re.compile(
 
 
 def seller(sheet: Sheet) -> str | None:
-    """Who issues a bill: behind its label; else the company that is named most often and is not the buyer; else the account's holder."""
-    if labelled := _labelled(sheet, "seller", 0):
-        return labelled
-    other = folded(buyer_by_label(sheet) or "")
-    named = [name for name in companies(sheet.lines) if folded(name) != other]
-    if named:
-        return _fullest(Counter(named))
-    head = [line for line in sheet.lines[:HEAD_LINES] if line] if sheet.opens else []
-    trader = next((name for name in traders(head[:5]) if folded(name) != other), None)
-    return trader or _labelled(sheet, "seller", 1) or _unlabelled(sheet, other)
+    """Who issues a bill: behind its label; else the company named most often that is no other's name; else the name at the head."""
+    others = {folded(name) for name in (buyer_by_label(sheet), *_named(sheet, "delivery")) if name}
+    first = next((name for line in sheet.lines[:3] if sheet.opens and (name := name_in(line))), None)
+    head = first if first and folded(first) not in others else None
+    counts = Counter(name for name in companies(sheet.lines) if folded(name) not in others)
+    for name in addressees(sheet):
+        if (
+            counts[name] == 1 and name != head
+        ):  # who is written to is named once, who writes also at head or foot
+            del counts[name]
+    return (
+        next(_named(sheet, "seller", 1), None)
+        or (_fullest(counts) if counts else None)
+        or head
+        or person(sheet, "seller")
+    )
 
 
 def merchant(sheet: Sheet) -> str | None:
-    """The shop of a receipt: who sent it as a mail; else the first line like a firm, above an address, or like a name."""
+    """The shop of a receipt: who sent it as a mail; else the company at its head, else a name above an address, else the first."""
     if not sheet.opens:
         return None
     head = [line for line in sheet.lines if line][:8]
     if any(line.startswith("From:") for line in head):
         return person(sheet, "sender")
-    named = next(companies(whole(head[:6])), None) or next(traders(head[:4]), None)
+    found = [line for line in head if is_name(line) and ":" not in line and not line.endswith(",")]
     above = (
-        line
-        for line, below in pairwise(sheet.lines[:HEAD_LINES])
-        if is_name(line) and not line.endswith(",") and _POSTAL.search(below)
+        line for line, below in pairwise(sheet.lines[:HEAD_LINES]) if line in found and _POSTAL.search(below)
     )
-    return (
-        named or next(above, None) or next((line for line in head if is_name(line) and ":" not in line), None)
-    )
+    return next(companies(whole(head[:6])), None) or next(above, None) or next(iter(found), None)
 
 
 def buyer(sheet: Sheet) -> str | None:
-    """Who is billed: behind its label, else the name above the first postal address that is not the seller's."""
-    if labelled := buyer_by_label(sheet):
-        return labelled
-    other = folded(seller(sheet) or "")
+    """Who is billed: behind its label, else the name above the first postal address that is not the seller's or of a delivery."""
+    others = {folded(name) for name in (seller(sheet), *_named(sheet, "delivery")) if name}
     apart = (
         name
         for name in addressees(sheet)
-        if not other or (folded(name) not in other and other not in folded(name))
+        if not any(one in folded(name) or folded(name) in one for one in others)
     )
-    return next(apart, None)
+    return buyer_by_label(sheet) or next(apart, None)
 
 
 def buyer_by_label(sheet: Sheet) -> str | None:
@@ -95,7 +93,7 @@ def buyer_by_label(sheet: Sheet) -> str | None:
 
 def person(sheet: Sheet, concept: str) -> str | None:
     """The name behind any label of a concept, such as `sender` or a user's own."""
-    return _labelled(sheet, concept, 0) or _labelled(sheet, concept, 1)
+    return next(_named(sheet, concept), None)
 
 
 def addressees(sheet: Sheet) -> Iterator[str]:
@@ -104,10 +102,12 @@ def addressees(sheet: Sheet) -> Iterator[str]:
         place, street = sheet.lines[number], sheet.lines[number - 1]
         if len(place) < 60 and _POSTCODE.match(place) and re.search(r"\d", street) and len(street) < 60:
             names = []
-            for line in reversed(sheet.lines[max(0, number - 1 - ABOVE_STREET) : number - 1]):
-                if not line or len(line) > 50 or re.search(r"[\d:]", line) or not is_name(unsaluted(line)):
+            for above in range(number - 2, max(-1, number - 2 - ABOVE_STREET), -1):
+                line = unsaluted(sheet.lines[above])
+                is_label = above in sheet.labelled and not company_at_start(line)
+                if not line or is_label or len(line) > 50 or re.search(r"[\d:]", line) or not is_name(line):
                     break
-                names.append(unsaluted(line))
+                names.append(line)
             if names:
                 yield names[-1]
 
@@ -132,42 +132,37 @@ def _fullest(counts: Counter[str]) -> str:
     return max((name for name in counts if name.endswith(best)), key=len)
 
 
-def _unlabelled(sheet: Sheet, other: str) -> str | None:
-    """A person's name at the head of a bill that is neither the buyer nor part of an address."""
-    name = next((line for line in sheet.lines[:8] if sheet.opens and is_person(line)), None)
-    return name if name and folded(name) != other and name not in addressees(sheet) else None
-
-
-def _labelled(sheet: Sheet, concept: str, tier: int) -> str | None:
+def _named(sheet: Sheet, concept: str, tiers: int = 2) -> Iterator[str]:
+    """The names behind the labels of a concept, those of the surest tiers first."""
     for rank, hit in sheet.of(concept):
         clear = sheet.announces(hit) or (sheet.begins(hit) and company_at_start(sheet.rest(hit)))
-        if rank == tier and clear and (name := _name_at(sheet, hit)):
-            return name
-    return None
+        if rank < tiers and clear and (name := _name_at(sheet, hit)):
+            yield name
 
 
 def _name_at(sheet: Sheet, hit: SheetHit) -> str | None:
-    """The name of a label: behind it, else in the lines below, past numbers, notes and salutations."""
+    """The name of a label: behind it, else in its column below, else in the lines below, past numbers and salutations."""
     if rest := sheet.rest(hit):
         return name_in(rest) if re.search(r"[^\W\d_]{2}", rest) else None
-    below = [
-        _NAME_LABEL.sub("", line, count=1)
-        for line in sheet.lines[hit.line + 1 : hit.line + 1 + PARTY_LINES]
-        if line
-    ]
-    for line, following in pairwise([*below, ""]):
-        company = company_at_start(line)
-        if not company and (":" in line or not is_name(unsaluted(line))):
-            continue
-        if (
-            not company
-            and following
-            and company_at_start(following) == following
-            and not re.search(r"\d", line)
-        ):
-            return f"{line} {following}"
-        return name_in(line)
+    if cell := sheet.below(hit):
+        return name_in(sheet.text[slice(*cell)])
+    for number in range(hit.line + 1, min(hit.line + 1 + PARTY_LINES, len(sheet.lines))):
+        line = _NAME_LABEL.sub("", sheet.lines[number], count=1)
+        if line and (company_at_start(line) or (":" not in line and is_name(unsaluted(line)))):
+            return f"{line} {sheet.lines[number + 1]}" if _goes_on(sheet, number) else name_in(line)
     return None
+
+
+def _goes_on(sheet: Sheet, number: int) -> bool:
+    """Whether the next line is nothing but a company with which a name goes on: `Bei` above `Spiel GmbH`."""
+    below = sheet.lines[number + 1] if number + 1 < len(sheet.lines) else ""
+    line = sheet.lines[number]
+    return (
+        bool(below)
+        and company_at_start(below) == below
+        and not company_at_start(line)
+        and not re.search(r"\d", line)
+    )
 
 
 def _address_below(sheet: Sheet, start: int) -> str | None:

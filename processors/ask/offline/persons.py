@@ -107,7 +107,7 @@ def stations(sheet: Sheet) -> Iterator[dict[str, str | None]]:
     """Posts held: each line with a period, and beside it or around it what was done for whom."""
     for number, line in enumerate(sheet.lines):
         match = _PERIOD.search(line) if len(line) < LONGEST_LINE else None
-        if match is None or _near(sheet.lines, number, _DEGREE) or _near(sheet.lines, number, _SCHOOL):
+        if match is None:
             continue
         parts = _parts_beside(sheet.lines, number, match)
         if parts:
@@ -174,7 +174,3 @@ def _parts(text: str) -> list[str]:
     text = _PERIOD.sub(" | ", text)
     parts = re.split(r",| \| | at | bei | chez |[–—•|\t]| - |\s{2,}", text)
     return [part.strip(" ,;:()-–|") for part in parts if re.search(r"[^\W\d_]{2}", part)]
-
-
-def _near(lines: Sequence[str], number: int, pattern: re.Pattern[str]) -> bool:
-    return any(pattern.search(line) for line in lines[max(0, number - 1) : number + 2])

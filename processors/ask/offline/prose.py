@@ -132,9 +132,7 @@ def listed(sheet: Sheet, concept: str) -> list[str]:
         if not sheet.begins(hit) or not (sheet.announces(hit) or sheet.rest(hit)):
             continue
         rest = sheet.text[sheet.value_start(hit) : sheet.ends(hit.line)].strip()
-        entries = _entries(
-            [rest, *_while_going_on(sheet, hit.line, rest)] if rest else _while_bulleted(sheet, hit.line)
-        )
+        entries = _entries([rest] if rest else _while_bulleted(sheet, hit.line))
         if entries:
             return entries
     return []
@@ -205,14 +203,6 @@ def _with_next_lines(lines: Sequence[str], first: int) -> str:
             break
         parts.append(line)
     return " ".join(parts)
-
-
-def _while_going_on(sheet: Sheet, line: int, rest: str) -> Iterator[str]:
-    """Next lines of a list that ends its line with a comma."""
-    while rest.endswith((",", ";")) and line + 1 < len(sheet.lines):
-        line += 1
-        rest = sheet.lines[line]
-        yield rest
 
 
 def _while_bulleted(sheet: Sheet, line: int) -> list[str]:

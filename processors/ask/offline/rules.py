@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -161,7 +161,7 @@ def _table(sheet: Sheet, names: list[str]) -> list[dict[str, str]]:
 
 
 _LISTS: Mapping[str, Callable[[Asked], list[Any]]] = {
-    "line_items": lambda asked: [row.cells() for row in money.line_items(asked.sheet)],
+    "line_items": lambda asked: [asdict(row) for row in money.line_items(asked.sheet)],
     "experience": lambda asked: list(persons.stations(asked.sheet)),
     "education": lambda asked: list(persons.degrees(asked.sheet)),
     "parties": lambda asked: clauses.parties(asked.sheet),

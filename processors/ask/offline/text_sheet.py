@@ -65,7 +65,7 @@ class Sheet:
         self.folded = folded(self.text)
         self.starts = [0, *(match.end() for match in re.finditer("\n", self.text))]
         self.lines = [line.replace("\u00a0", " ").strip() for line in self.text.split("\n")]
-        self._extra = frozenset(extra)
+        self._extra = frozenset(filter(None, extra))
 
     @cached_property
     def day_first(self) -> bool | None:
@@ -160,13 +160,12 @@ class Sheet:
         return lead.end() if lead else hit.end
 
     def places(self, hit: SheetHit) -> Iterator[tuple[int, int]]:
-        """Where the value of a label may stand, the likeliest first: behind it, in its column below, in its block, in the next line."""
+        """Where the value of a label may stand, the likeliest first: behind it, in its column below, in the next line."""
         yield hit.end, hit.stop
         if re.search(r"\w", self.rest(hit)) and not self._in_header(hit):
             return
-        for line in (self._below(hit), self._in_block(hit)):
-            if line is not None:
-                yield line
+        if (below := self.below(hit)) is not None:
+            yield below
         for following in range(hit.line + 1, min(hit.line + 4, len(self.lines))):
             if self.lines[following] and not _ONLY_CURRENCY.fullmatch(self.lines[following]):
                 if following not in self.labelled:
@@ -195,7 +194,7 @@ class Sheet:
     def _in_header(self, hit: SheetHit) -> bool:
         return len(self._cells(hit.line)) > 1 and self.begins(hit)
 
-    def _below(self, hit: SheetHit) -> tuple[int, int] | None:
+    def below(self, hit: SheetHit) -> tuple[int, int] | None:
         """The cell below a label in a row of cells, if the next line has as many."""
         here = self._cells(hit.line)
         if len(here) < 2 or hit.line + 1 >= len(self.lines):
@@ -203,34 +202,6 @@ class Sheet:
         there = self._cells(hit.line + 1)
         index = next((n for n, (start, end) in enumerate(here) if start <= hit.start < end), None)
         return there[index] if index is not None and len(there) == len(here) else None
-
-    def _in_block(self, hit: SheetHit) -> tuple[int, int] | None:
-        """The value of a label in a block of two or more lines that are labels with a colon, whose values stand in a block beside it."""
-        if not self._is_bare(hit.line):
-            return None
-        first = last = hit.line
-        while first > 0 and self._is_bare(first - 1) and hit.line - first < 20:
-            first -= 1
-        while self._is_bare(last + 1) and last - hit.line < 20:
-            last += 1
-        size = last - first + 1
-        for block in (first - size, last + 1):
-            lines = range(max(block, 0), block + size)
-            if (
-                1
-                < size
-                == sum(1 for n in lines if n < len(self.lines) and self.lines[n] and not self._is_bare(n))
-            ):
-                line = block + hit.line - first
-                return self.starts[line], self.ends(line)
-        return None
-
-    def _is_bare(self, line: int) -> bool:
-        return (
-            0 <= line < len(self.lines)
-            and self.lines[line].endswith((":", "："))
-            and len(self.lines[line]) < 40
-        )
 
     def _cells(self, line: int) -> list[tuple[int, int]]:
         """Spans of the cells of a line: between tabs, bars, or two spaces. A line too long for a row of a table has none."""
