@@ -327,3 +327,16 @@ def test_what_stands_in_the_text_is_found_there(texts: list[str], data: st.DataO
             or found.grade == "loose"
             or Decimal(found.quote) == Decimal(found.value)
         )
+
+
+def test_a_row_comes_before_a_page_number() -> None:
+    """A value of an item is proved in its row, also where the same number stands more exactly in a footer behind it."""
+    text = "1  Ink  2  1.50\n2  Pens  4  3.00\nPage 3\n"
+    items = Field(
+        "items",
+        "list",
+        item=Field("item", "record", fields=(Field("what", "text"), Field("amount", "decimal"))),
+    )
+    value = {"items": [{"what": "Ink", "amount": Decimal("1.50")}, {"what": "Pens", "amount": Decimal(3)}]}
+    found = [one for one in prove((items,), value, part(text)) if one.field == "items[1].amount"]
+    assert [(one.quote, one.by) for one in found] == [("3.00", "row")]

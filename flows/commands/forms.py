@@ -64,8 +64,8 @@ def measure(job: Job, gold: Path, run: Callable[[Job], Outcome]) -> Iterator[Mea
 
 
 def write(measured: list[Measured], form: str) -> None:
-    """All forms in a table, the one with the fewest wrong values first, or as JSON."""
-    best = sorted(measured, key=lambda one: (one.wrong, -one.counts.right, one.cost_usd))
+    """All forms in a table, the best F1 first, or as JSON. Subtle: the fewest wrong values may be those of a form that answers nothing."""
+    best = sorted(measured, key=lambda one: (-one.counts.f1, one.wrong, one.cost_usd))
     if form == "json":
         rows = [
             {
@@ -88,7 +88,7 @@ def write(measured: list[Measured], form: str) -> None:
         counts = (f"{count:,}" for count in (one.counts.gold, one.counts.right, one.wrong))
         grid.add_row(one.form, *counts, f"{one.counts.f1:.3f}", f"{one.calls:,}", f"{one.cost_usd:.4f}")
     show.out.print(grid)
-    show.out.print(f"--reply-form {best[0].form} had the fewest wrong values.", soft_wrap=True)
+    show.out.print(f"--reply-form {best[0].form} had the best F1.", soft_wrap=True)
 
 
 def _copy(source: Path, target: Path) -> None:

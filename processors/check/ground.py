@@ -129,12 +129,17 @@ class _ValueWalk:
             yield self.leaf(path, field, value, row, labels)
 
     def leaf(self, path: str, field: Field, value: Any, row: Row, labels: Sequence[Span]) -> FieldValue:
-        """One value: sought beside its label, then in its row behind the last value of its field, then anywhere."""
+        """One value: sought in its row or beside its label, then behind the last value of its field, then anywhere.
+
+        Subtle: its row comes before all else, since 3 stands in "Page 3" more exactly than in the 3.00 of its row.
+        """
         repeated = _NUMBER.sub("[]", path)
         span, is_item = row.span, repeated != path
         behind = self.last.get(repeated, span[0])
         near = (max(behind, span[0]), span[1]), (behind, self.everywhere[1]), span, self.everywhere
         first = () if is_item else tuple(labels)
+        if row.own:
+            first = ((max(behind, row.own[0]), row.own[1]),)
         hit = self.source.find(field, value, *first, *near)
         if hit:
             self.last[repeated] = hit.end
