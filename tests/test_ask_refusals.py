@@ -57,6 +57,14 @@ def read(status: int, body: str, provider: str = "moonshot", **headers: str) -> 
             "malformed",
         ),
         (400, kimi("invalid_request_error", "text content is empty"), "malformed"),
+        (
+            400,
+            kimi(
+                "invalid_request_error",
+                "response_format.json_schema.schema is not a valid moonshot flavored json schema",
+            ),
+            "schema",
+        ),
         (401, kimi("invalid_authentication_error", "Invalid Authentication"), "key"),
         (401, kimi("incorrect_api_key_error", "Incorrect API key provided"), "key"),
         (403, kimi("permission_denied_error", "Your IP is not allowed to access this organization"), "key"),
@@ -138,6 +146,8 @@ def test_moonshots_answers(status: int, body: str, kind: str) -> None:
             json.dumps({"object": "error", "message": "This model's maximum context length is 8192 tokens.", "code": 400}),
             "too_long",
         ),
+        ("vllm", 400, labelled("Failed to compile the grammar of structured_outputs", type="BadRequestError"), "schema"),
+        ("openai", 400, labelled("Invalid schema for response_format 'reply'", code="invalid_json_schema"), "schema"),
         ("vllm", 401, json.dumps({"error": "Unauthorized"}), "key"),
         ("vllm", 404, labelled("The model `x` does not exist.", type="NotFoundError", code=404), "not_served"),
         ("litellm", 429, labelled("Rate limit exceeded for api_key", type="throttling_error", code="429"), "rate"),

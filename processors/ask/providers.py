@@ -29,6 +29,7 @@ RefusalKind = Literal[
     "not_served",
     "too_long",
     "filtered",
+    "schema",
     "malformed",
     "server",
     "gateway",

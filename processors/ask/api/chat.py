@@ -45,10 +45,17 @@ ENDS_ALL: Mapping[str, tuple[str, str]] = {  # kind of refusal -> what happened,
         "`octavo models --check` lists what is served.",
     ),
 }
-ENDS_REQUEST: Mapping[str, tuple[str, str]] = {  # kind of refusal -> what happened, reason in `rejects`
-    "too_long": ("The request is too long for the provider", "too_long"),
-    "filtered": ("The provider's content filter refused the request", "content_filter"),
-    "malformed": ("The provider refused the request", "refused"),
+ENDS_REQUEST: Mapping[
+    str, tuple[str, str, str]
+] = {  # kind of refusal -> what happened, reason in `rejects`, what to do
+    "too_long": ("The request is too long for the provider", "too_long", ""),
+    "filtered": ("The provider's content filter refused the request", "content_filter", ""),
+    "schema": (
+        "The provider refused the format of the reply",
+        "refused",
+        "Try another form (--reply-form entries), another model, or a smaller schema.",
+    ),
+    "malformed": ("The provider refused the request", "refused", ""),
 }
 
 
@@ -277,8 +284,8 @@ def trouble(refused: Refusal, unserved: str = "") -> OctavoError:
             return ModelNotServed(f"{what} ({said}).", next_step=unserved or next_step)
         return AccessRefused(f"{what} ({said}).", next_step=next_step)
     if kind in ENDS_REQUEST:
-        what, reason = ENDS_REQUEST[kind]
-        return RequestRefused(f"{what} ({said}).", reason=reason)
+        what, reason, next_step = ENDS_REQUEST[kind]
+        return RequestRefused(f"{what} ({said}).", reason=reason, next_step=next_step)
     return Retryable(
         f"The provider asks to try later ({said}).",
         wait_s=refused.wait_s,

@@ -82,6 +82,14 @@ WORDS: tuple[tuple[frozenset[int], re.Pattern[str], RefusalKind], ...] = (
         re.compile(r"considered high risk|content management policy|content policy", re.IGNORECASE),
         "filtered",
     ),
+    (
+        frozenset({400, 422}),
+        re.compile(
+            r"response_format|json[ _]schema|structured[ _]outputs?|guided[ _]json|invalid schema|compile the grammar",
+            re.IGNORECASE,
+        ),
+        "schema",
+    ),
 )
 
 # The limit that was reached, and the account's number: Moonshot's, then OpenAI's, then LiteLLM's wording.
