@@ -238,7 +238,7 @@ def _evidence(node: Node, spec: str) -> tuple[str, ...]:
     return () if len(proved) == len(node.parts) else proved
 
 
-def _lines(node: Node, indent: str = "", told: dict[tuple[str, ...], str] | None = None) -> Iterator[str]:
+def _lines(node: Node, indent: str = "", told: dict[str, str] | None = None) -> Iterator[str]:
     """One line a field: `due_date (date): Last day to pay.`; the fields of a record stand below it, indented.
 
     `told` has the fields of records that were said before, and under which name: a record that comes again is not said again.
@@ -250,8 +250,8 @@ def _lines(node: Node, indent: str = "", told: dict[tuple[str, ...], str] | None
         text = " ".join(filter(None, words))
         while inner.field.kind == "list":
             inner = inner.parts[0]
-        fields = tuple(_lines(inner))
-        before = told.get(fields) if fields else None
+        fields = repr(inner.parts)
+        before = told.get(fields) if inner.parts else None
         kind = _type_words(part) + (f", with the fields of {before}" if before else "")
         yield f"{indent}{part.field.name} ({kind})" + (f": {text}" if text else "")
         if not before:
