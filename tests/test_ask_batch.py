@@ -158,7 +158,7 @@ async def test_large_work_is_several_files(kimi: Running, inbox: Path) -> None:
     ended = await run(kimi, job, max_lines=4)
     assert (ended.exit_code, count(kimi, "upload"), ended.asked) == (0, 2, 6)
     small = job_of(kimi, inbox, out=str(inbox.parent / "small"))
-    ended = await run(kimi, small, max_bytes=4_000)
+    ended = await run(kimi, small, max_bytes=3_000)
     assert count(kimi, "upload") > 4
     assert (ended.exit_code, count(kimi, "chat")) == (0, 0)
     assert parcels(small) == parcels(job)

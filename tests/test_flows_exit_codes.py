@@ -178,11 +178,11 @@ def test_a_budget_that_ends_is_told_by_the_code(tmp_path: Path) -> None:
     """A budget that has room for two calls ends the run with 3 at the third, and is said as it was given."""
     with running(Config(tier=5, timing=False, oracle=labelled_lines)) as kimi:
         code, said = octavo(
-            *asking(tmp_path, kimi.base_url, "--budget-usd", "0.0019", "--concurrency", "1"), key=kimi.key
+            *asking(tmp_path, kimi.base_url, "--budget-usd", "0.0017", "--concurrency", "1"), key=kimi.key
         )
         assert (code, len(kimi.paid())) == (3, 2), said
     assert left(tmp_path / "out") == (2, {"not_asked": SLIPS - 2})
-    assert "of $0.0019 spent" in said
+    assert "of $0.0017 spent" in said
     assert "$0.00 " not in said
 
 

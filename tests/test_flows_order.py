@@ -364,7 +364,7 @@ async def test_repaired_documents_are_counted(kimi: Running, inbox: Path) -> Non
 
 async def test_a_reached_budget_keeps_what_is_done(kimi: Running, inbox: Path) -> None:
     """A cap ends the run cleanly: what is answered is committed, the rest is listed, and a run with more money goes on."""
-    job = job_of(kimi, inbox, max_documents_per_window=1, concurrency=1, budget_usd=0.003)
+    job = job_of(kimi, inbox, max_documents_per_window=1, concurrency=1, budget_usd=0.0022)
     ended = await run(kimi, job)
     assert ended.exit_code == 3
     assert 0 < ended.rows["parcel"] < 5

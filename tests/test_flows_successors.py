@@ -74,7 +74,7 @@ async def test_answers_of_now_are_not_former_because_of_one_that_left(kimi: Runn
     await run(kimi, job_of(kimi, inbox))
     write_slip(inbox, 3)
     ended = await run(
-        kimi, job_of(kimi, inbox, WORDINGS[1], max_documents_per_window=1, concurrency=1, budget_usd=0.0022)
+        kimi, job_of(kimi, inbox, WORDINGS[1], max_documents_per_window=1, concurrency=1, budget_usd=0.0015)
     )
     assert (ended.exit_code, set(former(job_of(kimi, inbox)).values())) == (3, {True, False})
     for path in (path for path, old in former(job_of(kimi, inbox)).items() if not old):

@@ -48,7 +48,7 @@ def kill_soon(folder: Path, wait_s: float) -> int:
     return int([line for line in said if line.endswith("\n")][-1])
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(60, marks=pytest.mark.prove)])
+@pytest.mark.parametrize("kills", [3, pytest.param(60, marks=pytest.mark.prove)])
 def test_a_warehouse_killed_at_random_is_whole(tmp_path: Path, kills: int) -> None:
     """What was said to be committed is there, nothing is half there, and Parquet equals DuckDB after the next open."""
     seed = int(os.environ.get("OCTAVO_SEED", random.SystemRandom().randrange(10**6)))
