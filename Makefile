@@ -20,7 +20,7 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not prove and not flow"
-	$(BIN)/pytest -m "flow and not prove" # Prefect servers, alone: a schedule does not fire in time beside a full machine
+	$(BIN)/pytest -n 2 --dist loadfile -m "flow and not prove" # Prefect servers, two at once: they wait most of the time
 
 check: lint
 	$(BIN)/pytest -n 2 $(FAST)

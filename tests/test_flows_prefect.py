@@ -437,7 +437,7 @@ def test_a_budget_that_runs_low_is_an_event_and_an_artifact(
             "base_url": kimi.base_url,
         }
         (tmp_path / "job.yaml").write_text(
-            json.dumps({**job, "max_documents_per_window": 1, "budget_usd": 0.0055})
+            json.dumps({**job, "max_documents_per_window": 1, "budget_usd": 0.0065})
         )
         command = [
             sys.executable,
@@ -455,7 +455,7 @@ def test_a_budget_that_runs_low_is_an_event_and_an_artifact(
         assert kimi.paid(), done.stderr
     (run,) = server.runs(inbox)
     notices = [row["notice"] for row in json.loads(server.artifacts(run)["octavo-notices"]["data"])]
-    assert any("budget of $0.0055" in notice for notice in notices)
+    assert any("budget of $0.0065" in notice for notice in notices)
     wanted = {
         "filter": {"event": {"name": ["octavo.notice"]}, "resource": {"id": [f"octavo.run.{run['id']}"]}}
     }
@@ -529,7 +529,14 @@ def test_key_from_a_secret_block_leaks_nowhere(
 def test_missing_secret_block_is_a_sentence(server: Server, inbox: Path, tmp_path: Path) -> None:
     """A job that names a block which is not there fails before anything is read, and says where to make one."""
     (tmp_path / "job.yaml").write_text(
-        json.dumps({"inbox": str(inbox), "out": str(tmp_path / "out"), "key_secret": "no-such-block"})
+        json.dumps(
+            {
+                "inbox": str(inbox),
+                "out": str(tmp_path / "out"),
+                "extract": ["invoice"],
+                "key_secret": "no-such-block",
+            }
+        )
     )
     done = server.octavo("run", "--job", str(tmp_path / "job.yaml"), "--yes")
     assert done.returncode == 1
