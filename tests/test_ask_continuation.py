@@ -24,6 +24,7 @@ from octavo.schemas.job import Job
 from octavo.schemas.pipeline import Page, Question, Reply, Request, Window
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
+from tests.emulator.generation import Scripted
 from tests.emulator.journal import Entry
 from tests.emulator.oracle import labelled_lines
 
@@ -115,6 +116,18 @@ async def test_a_reply_at_its_limit_is_carried_on(kimi: Running, question: Quest
     assert sum(entry.reply_tokens for entry in kimi.paid()) <= 1.05 * needed
     assert all(reply.text.startswith(prefix) for prefix in prefixes(kimi))
     assert kimi.asked_twice() == []
+
+
+async def test_an_answer_among_the_thoughts_is_used(
+    kimi: Running, question: Question, tmp_path: Path
+) -> None:
+    """A reply that ended well without a word has its answer in the thoughts: one call, and what they say is the reply."""
+    answer = '{"record": {"invoice_number": "0"}}'
+    kimi.script("invoice number: 0", Scripted("", reasoning=f"It is plain. {answer}", finish_reason="stop"))
+    async with asker(account_of(kimi), tmp_path) as asking:
+        reply = await asking.ask(asking.request(window(1), question))
+    assert answer in reply.text
+    assert len(kimi.paid()) == 1
 
 
 BEGUN = '{"record":{"seller_name":"North Supply 8'

@@ -346,3 +346,20 @@ def test_any_text_survives_any_pieces(text: str, cuts: list[int], ending: bytes)
     pieces = [data[start:end] for start, end in pairwise(edges)]
     done = read_completion(asyncio.run(through(Bytes(*pieces))))
     assert (done.text, done.finish_reason) == (text, "stop")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("plain", "plain"),
+        ([{"type": "text", "text": "in "}, {"type": "text", "text": "parts"}], "in parts"),
+        (["bare ", "words"], "bare words"),
+        ([{"type": "thinking"}, None, {"type": "text", "text": "only"}], "only"),
+        (None, ""),
+        ({"text": "no list"}, ""),
+    ],
+)
+def test_words_are_read_in_any_shape_of_content(content: Any, words: str) -> None:
+    """Content that comes as a list of parts is their words; what has none is no words, and never a traceback."""
+    raw = json.dumps({"choices": [{"message": {"content": content}, "finish_reason": "stop"}]})
+    assert stream.words_of(content) == read_completion(raw).text == words
