@@ -64,13 +64,32 @@ def test_a_prompt_is_shown_as_it_is_sent(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_has_no_prompt(tmp_path: Path) -> None:
-    """`octavo prompt` of a broken or missing file is one sentence and an exit code."""
+    """`octavo prompt` of a broken, missing or empty file, or without a question, is one sentence and an exit code, never silence."""
     (tmp_path / "lost.docx").write_bytes(b"PK\x03\x04 no document")
     broken = octavo("prompt", str(tmp_path / "lost.docx"), "--extract", "letter")
     missing = octavo("prompt", str(tmp_path / "none.txt"), "--extract", "letter")
     assert (broken.returncode, missing.returncode) == (2, 1)
     assert "Traceback" not in broken.stderr + missing.stderr
+    (tmp_path / "empty.txt").write_text("\n")
+    empty = octavo("prompt", str(tmp_path / "empty.txt"), "--extract", "letter")
+    assert (empty.returncode, empty.stdout) == (2, "")
+    assert "Nothing would be asked" in empty.stderr
+    unasked = octavo("prompt", str(notes(tmp_path / "inbox") / "a.txt"))
+    assert (unasked.returncode, "No question is asked" in unasked.stderr) == (1, True)
     assert "is no file" in missing.stderr
+
+
+def test_labels_reach_no_file_outside_the_inbox(tmp_path: Path) -> None:
+    """A label whose path leads out of the inbox is refused, and nothing is written there."""
+    inbox = notes(tmp_path / "inbox")
+    (tmp_path / "aside.txt").write_text(NOTE, encoding="utf-8")
+    labels = {"../aside.txt": {"schema": "letter", "values": {"sender": "Anna Berg"}}}
+    (tmp_path / "gold.json").write_text(json.dumps(labels), encoding="utf-8")
+    done = octavo(
+        "eval", str(tmp_path / "gold.json"), str(inbox), "--forms", "--out", str(tmp_path / "out"), "--yes"
+    )
+    assert (done.returncode, "outside of the folder" in done.stderr) == (1, True)
+    assert not (tmp_path / "out" / "aside.txt").exists()
 
 
 def test_forms_are_compared_on_labels(tmp_path: Path) -> None:

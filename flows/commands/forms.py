@@ -46,7 +46,7 @@ def measure(job: Job, gold: Path, run: Callable[[Job], Outcome]) -> Iterator[Mea
         raise SettingsError("No label names a schema.", about="gold", next_step='An entry has a "schema".')
     inbox = Path(job.out) / "labelled"
     for path in dict.fromkeys(one.document for one in labels):
-        _copy(Path(job.inbox) / path, inbox / path)
+        _copy(Path(job.inbox) / path, inbox / path, inbox)
     spent = 0.0
     for form in get_args(ReplyForm):
         changes = {
@@ -91,9 +91,12 @@ def write(measured: list[Measured], form: str) -> None:
     show.out.print(f"--reply-form {best[0].form} had the best F1.", soft_wrap=True)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, inbox: Path) -> None:
     if not source.is_file():
         message = f"{source} is labelled and is no file."
         raise SettingsError(message, about="gold", next_step="Name the folder that the labels are about.")
+    if not target.resolve().is_relative_to(inbox.resolve()):
+        message = f"{source} lies outside of the folder that the labels are about."
+        raise SettingsError(message, about="gold", next_step="Write paths as `documents` has them.")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)

@@ -14,7 +14,7 @@ from rich.table import Table
 from octavo.flows import order, settings
 from octavo.flows.commands import show
 from octavo.processors.pack import windows as pack
-from octavo.schemas.errors import SettingsError
+from octavo.schemas.errors import DocumentError, SettingsError
 from octavo.schemas.job import Job
 from octavo.schemas.pipeline import Request
 
@@ -24,7 +24,8 @@ PICTURE = "[picture, {size:,} bytes]"
 async def first_requests(job: Job) -> list[Request]:
     """The requests that a run over one file would begin with. `job.inbox` names the file.
 
-    Raises SettingsError when it is no file, and what reading it raises. The ids of documents are of each output folder: these are of none.
+    Raises SettingsError when it is no file or nothing is asked, DocumentError when it is empty or cannot be read.
+    The ids of documents are of each output folder: these are of none.
     """
     path = Path(job.inbox)
     if not path.is_file():
@@ -35,7 +36,15 @@ async def first_requests(job: Job) -> list[Request]:
         shutil.copyfile(path, inbox / path.name)
         alone = job.model_copy(update={"inbox": str(inbox), "out": str(Path(folder) / "out")})
         account = settings.account(alone, key_needed=False)
-        return await order.first_requests(alone, account, settings.vocabulary())
+        requests = await order.first_requests(alone, account, settings.vocabulary())
+    if not requests:
+        if not (job.extract or job.summarize):
+            raise SettingsError(
+                "No question is asked.", about="extract", next_step="Name a schema, as in --extract invoice."
+            )
+        message = f"Nothing would be asked: {path} has no text, and no picture that {account.model.id} sees."
+        raise DocumentError("empty", message, next_step="Look whether it is the right file.")
+    return requests
 
 
 def write(requests: list[Request], *, as_json: bool) -> None:

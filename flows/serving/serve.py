@@ -41,9 +41,8 @@ from octavo.flows.serving.supervision import Kept, kept_running
 from octavo.schemas.errors import SettingsError
 from octavo.schemas.job import Job
 
-DEPLOYED = (
-    Path(octavo.__file__).with_name("prefect.yaml").resolve()
-)  # in a checkout a link to the one at its top
+# In a checkout a link to the one at its top.
+DEPLOYED = Path(octavo.__file__).with_name("prefect.yaml").resolve()
 FOLDER = DEPLOYED.parent if DEPLOYED.with_name("pyproject.toml").is_file() else Path.cwd()  # where flows run
 START_S = 300.0  # a new server took 17 to 175 s, depending on the load (2026-11)
 SPEAK_EVERY_S = 10.0

@@ -71,10 +71,10 @@ def reply(found: Sequence[Link], *, model: str, engine: str, from_ledger: bool) 
     seconds, attempts = (sum(link.row[name] for link in found) for name in ("seconds", "attempts"))
     ended = found[-1].completion.finish_reason
     said = text(found)
-    if (
-        not said.strip() and ended == "stop"
-    ):  # some hosts give the words of a model that thinks as its last thoughts
-        said = found[-1].completion.reasoning
+    if not said.strip() and ended == "stop":
+        said = found[
+            -1
+        ].completion.reasoning  # some hosts give the words of a model that thinks as its last thoughts
     return Reply(
         found[0].fingerprint, said, ended, _usage(found), model, engine, seconds, attempts, from_ledger
     )
