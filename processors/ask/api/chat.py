@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any, Self, cast
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import httpx2
-import openai
 
 from octavo.processors.ask.api import stream
 from octavo.processors.ask.api.refusals import Refusal, refusal, refusal_in_body, without_key
@@ -30,6 +29,9 @@ from octavo.schemas.errors import (
     RequestRefused,
 )
 from octavo.schemas.pipeline import Usage
+
+if TYPE_CHECKING:
+    import openai
 
 CONNECT_TIMEOUT_S = 20.0
 READ_TIMEOUT_S = stream.LONGEST_SILENCE_S  # of a reply in one piece
@@ -130,6 +132,8 @@ class Chat:
         `heard` is given the headers of each answer, whatever it says, and the seconds since its request left. `unserved` is what to do when
         the model is not served, "" when nothing is known of it.
         """
+        import openai  # here and below: it takes longer to load than all else together, and many commands ask nobody
+
         self._provider, self._key, self._unserved = provider, key, unserved
         limits = httpx2.Limits(
             max_connections=max(concurrency, 1) + 2, max_keepalive_connections=max(concurrency, 1) + 2
@@ -169,6 +173,8 @@ class Chat:
 
     async def _post(self, body: Mapping[str, Any], silent_s: float) -> httpx2.Response:
         """The response to a call; of one that asks for a stream the body is still to be read."""
+        import openai
+
         if not body.get("stream"):
             return await self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(body))
         how: Any = {
@@ -200,6 +206,8 @@ class Chat:
     @contextmanager
     def _told_apart(self) -> Iterator[None]:
         """Turn the SDK's errors into ours."""
+        import openai
+
         try:
             yield
         except openai.APIStatusError as error:
@@ -259,6 +267,8 @@ class Chat:
 
     async def get(self, path: str) -> Any:
         """The JSON of a GET, such as `/models` or the balance. Raises like `send`."""
+        import openai
+
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 reply = await self._client.get(path, cast_to=httpx2.Response)
