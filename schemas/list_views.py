@@ -23,13 +23,15 @@ from octavo.schemas.sql_names import literal, quoted
 
 _ITEMS = "SELECT a.document, a.path, ${numbers}unnest($steps) AS one, generate_subscripts($steps, 1) AS n$at FROM $around AS a"
 _PROOFS = """SELECT $columns FROM (
-    SELECT document, regexp_extract(field, $pattern) AS place, regexp_replace(field, $pattern, '') AS leaf, page, quote, grade, confidence
+    SELECT document, regexp_extract(field, $pattern) AS place, regexp_replace(field, $pattern, '') AS leaf, page, quote, grade, proved_by,
+        confidence
     FROM evidence WHERE question = $question AND state = 'given' AND regexp_matches(field, $pattern)
 ) GROUP BY document, place"""
 _PROOF = {
     "page": "Page on which {} stands, from 1",
     "quote": "The characters of {} on its page",
     "grade": "How {} is proved: exact, loose, or missing",
+    "proved_by": "What proves {}: row of its item or label, page, document (elsewhere), or meaning",
     "confidence": "How likely {} is right, 0 to 1",
 }
 
@@ -169,7 +171,7 @@ def _items(question: str, found: _ListField) -> str:
 def _proofs(question: str, found: _ListField, leaves: Sequence[tuple[str, ...]]) -> str:
     """A row an item: its place in the answer, and the proof of each value."""
     pattern = "^" + r"\d+\]".join(re.escape(prefix) for prefix in _prefixes(found)) + r"\d+\]"
-    packed = "any_value(struct_pack(page := page, quote := quote, grade := grade, confidence := confidence))"
+    packed = "any_value(struct_pack(page := page, quote := quote, grade := grade, proved_by := proved_by, confidence := confidence))"
     named = [
         f"{packed} FILTER (leaf = {literal('.' * bool(path) + '.'.join(path))}) AS l{at}"
         for at, path in enumerate(leaves)

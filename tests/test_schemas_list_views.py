@@ -41,7 +41,7 @@ VALUE = {
     "grid": [[1, 2], [], [3]],
 }
 PROOFS = (
-    Evidence("lines[0].what", "ink", "exact", 1, 0, 3, "Ink", confidence=0.95),
+    Evidence("lines[0].what", "ink", "exact", 1, 0, 3, "Ink", confidence=0.95, by="row"),
     Evidence("lines[0].price.amount", "3", "loose", 2, 5, 9, "3.00"),
     Evidence("lines[0].taxes[1].rate", "19", "exact", 2, 10, 14, "19 %"),
     Evidence("lines[1].what", "paper", "missing"),
@@ -81,10 +81,11 @@ def found(warehouse: Warehouse, columns: str, view: str) -> list[tuple[Any, ...]
 
 def test_an_item_is_a_row_with_its_values_and_their_proofs(warehouse: Warehouse) -> None:
     """Items count from 1; the page and the quote of each value stand beside it, also of a value in a record of the item."""
-    columns = "path, item, what, price.amount, what_page, what_quote, what_grade, what_confidence, price_amount_page, price_amount_quote"
+    proofs = "what_page, what_quote, what_grade, what_proved_by, what_confidence, price_amount_page, price_amount_quote"
+    columns = f"path, item, what, price.amount, {proofs}"
     assert found(warehouse, columns, "order_lines") == [
-        ("a", 1, "ink", 3, 1, "Ink", "exact", 0.95, 2, "3.00"),
-        ("a", 2, "paper", None, None, "", "missing", None, None, None),
+        ("a", 1, "ink", 3, 1, "Ink", "exact", "row", 0.95, 2, "3.00"),
+        ("a", 2, "paper", None, None, "", "missing", None, None, None, None),
     ]
 
 
@@ -171,9 +172,10 @@ def test_any_name_makes_a_view_that_works(name: str) -> None:
         connection.execute(
             "CREATE TABLE evidence (document TEXT, question TEXT, field TEXT, state TEXT, page INT, quote TEXT, grade TEXT)"
         )
+        connection.execute("ALTER TABLE evidence ADD COLUMN proved_by TEXT")
         connection.execute("ALTER TABLE evidence ADD COLUMN confidence DOUBLE")
         connection.execute(
-            "INSERT INTO evidence VALUES ('d', 'order', ?, 'given', 7, 'q', 'exact', 1)",
+            "INSERT INTO evidence VALUES ('d', 'order', ?, 'given', 7, 'q', 'exact', 'row', 1)",
             [f"{name}[0].{name}"],
         )
-        assert connection.execute(view.select).fetchall() == [("d", "p", 1, "x", 7, "q", "exact", 1.0)]
+        assert connection.execute(view.select).fetchall() == [("d", "p", 1, "x", 7, "q", "exact", "row", 1.0)]
