@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from octavo.processors.ask.api.refusals import Refusal, refusal
 from octavo.processors.ask.pace.clock import Clock
-from octavo.processors.ask.pace.limits import MINUTE_S, SLACK_S, SPREAD_S, day_began, fitting, minute_in
+from octavo.processors.ask.pace.limits import MINUTE_S, SLACK_S, Permit, day_began, fitting, minute_in
 from octavo.processors.ask.pace.pace import RateLimiter
 from octavo.processors.ask.pace.pauses import Pauses
 from octavo.processors.ask.providers import AccountLimits, catalogue
@@ -169,12 +169,9 @@ def test_every_request_is_answered_whatever_the_limits(
 
 
 def test_limits_are_used() -> None:
-    """Requests leave as soon as they may, some at once, then one after the other: 25 at 10 a minute take two minutes, not three."""
+    """Requests leave evenly, and as soon as they may: 25 at 10 a minute take two minutes and a half, not three."""
     left = [when for when, _ in run(leave_all([1] * 25, 10, 0))]
-    assert left[:3] == [0.0] * 3
-    assert left[9] <= SPREAD_S
-    assert left[19] <= SPAN_S + SPREAD_S
-    assert left[24] <= 2 * SPAN_S + SPREAD_S
+    assert left == pytest.approx([SPAN_S / 10 * number for number in range(25)])
 
 
 def test_a_request_over_the_minute_leaves_alone() -> None:
@@ -228,8 +225,12 @@ def test_a_slot_that_was_given_to_somebody_who_left_goes_back() -> None:
 def test_pauses_grow_and_differ_between_machines(told_s: float | None) -> None:
     """A pause lasts as long as was told at least, doubles with each wave up to a minute, and chance makes it longer by up to a half."""
     for chance in (0.0, 0.4, 1.0):
-        pauses = Pauses(Clock(now, now, chance=repeat(chance).__next__), lambda _: None)
-        lengths = [pauses.backoff_s(told_s) for _ in range(9)]
+        pauses, lengths = Pauses(Clock(lambda: 0.0, now, chance=repeat(chance).__next__), lambda _: None), []
+        for _ in range(9):
+            permit = Permit(1, 0, 1)
+            pauses.started(permit)
+            assert pauses.new_wave(permit)
+            lengths.append(pauses.backoff_s(told_s))
         grown = [1, 2, 4, 8, 16, 32, 60, 60, 60]
         assert lengths == pytest.approx(
             [max(told_s or 0.0, length_s) * (1 + chance / 2) for length_s in grown]
@@ -260,9 +261,9 @@ def test_jobs_leave_in_turn() -> None:
         await asyncio.gather(large, return_exceptions=True)
 
     run(two_jobs())
-    assert replies[:10] == ["large"] * 10
+    assert replies[:4] == ["large"] * 4
     assert replies.count("small") == 10
-    assert 19 <= replies.count("large") <= 21
+    assert 13 <= replies.count("large") <= 15
 
 
 def test_what_was_refused_goes_first() -> None:
@@ -439,22 +440,19 @@ def test_strangers_who_hold_the_account_are_waited_out() -> None:
 
 
 def test_an_overload_late_in_a_reply_is_news() -> None:
-    """A long reply that is broken off by an overload makes all wait, also when another refusal was heard since it began."""
+    """A long reply that is broken off by an overload counts as one, also when another refusal was heard since it began."""
 
-    async def broken_off() -> float:
+    async def broken_off() -> list[bool]:
         pace = paced(concurrency=3)
         async with pace.acquire(1) as long:
             pace.started(long)
             async with pace.acquire(1) as refused:
                 pace.started(refused)
-                pace.refused(refused, told("The engine is currently overloaded, please try again later"))
+                all_wait = [pace.overloaded(refused, many=1)]
             await asyncio.sleep(100)
-            pace.overloaded(long)
-        before = now()
-        await leave(pace, [1])
-        return now() - before
+            return [*all_wait, pace.overloaded(long, many=1), pace._pauses.until > now()]
 
-    assert run(broken_off()) >= 1.0
+    assert run(broken_off()) == [True, True, True]
 
 
 def test_who_never_left_has_used_nothing() -> None:
@@ -579,7 +577,7 @@ def test_a_long_pause_is_said_once() -> None:
             async with pace.acquire(1) as one, pace.acquire(1) as two:
                 pace.started(one)
                 pace.started(two)
-                for place in (one, two):
+                for place in (one, two) * 3:
                     pace.refused(place, replace(no, wait_s=wait_s), f"It asks for {wait_s:g} s.")
 
     run(refused())

@@ -19,7 +19,7 @@ from octavo.schemas.compile.compiler import compile_question
 from octavo.schemas.errors import AccessRefused, BudgetReached, ProviderUnavailable
 from octavo.schemas.job import Job
 from octavo.schemas.pipeline import Page, Window
-from tests.benchmarks.pace import KINDS, Kind, measure
+from tests.benchmarks.pace import WORKS, Work, measure
 from tests.emulator.config import Config, Fault
 from tests.emulator.server import Emulator
 from tests.false_time import emulated, now, run, wall
@@ -54,10 +54,10 @@ async def ask_all(asking: Asker, numbers: range) -> None:
 
 
 @pytest.mark.parametrize("tier", [0, 1, pytest.param(5, marks=pytest.mark.prove)])
-@pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
-def test_a_tier_is_used_and_never_passed(tier: int, kind: Kind) -> None:
+@pytest.mark.parametrize("work", WORKS, ids=[work.name for work in WORKS])
+def test_a_tier_is_used_and_never_passed(tier: int, work: Work) -> None:
     """With the tier told, 95 % of the limit that binds are used, nothing is refused and nothing is lost."""
-    result = run(measure(tier, kind, told=True, minutes=2))
+    result = run(measure(tier, work, told=True, minutes=2))
     assert result.shares[result.binding] >= 0.95
     assert (result.refused, result.lost) == (0, 0)
 
@@ -65,7 +65,7 @@ def test_a_tier_is_used_and_never_passed(tier: int, kind: Kind) -> None:
 @pytest.mark.parametrize("tier", [0, 1])
 def test_a_tier_that_is_not_told_is_found(tier: int) -> None:
     """Without limits 90 % of the one that binds are used, few requests are refused and nothing is lost."""
-    result = run(measure(tier, KINDS[0], told=False, minutes=5))
+    result = run(measure(tier, WORKS[0], told=False, minutes=5))
     assert result.shares[result.binding] >= 0.9
     assert result.refused <= 4
     assert result.lost == 0
