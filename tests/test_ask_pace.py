@@ -9,6 +9,8 @@ from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import repeat
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +23,9 @@ from octavo.processors.ask.pace.pace import RateLimiter
 from octavo.processors.ask.pace.pauses import Pauses
 from octavo.processors.ask.providers import AccountLimits, catalogue
 from octavo.schemas.errors import AccessRefused, BudgetReached, RequestRefused
+from tests.benchmarks.pace import overloads
+from tests.emulator.config import Config
+from tests.emulator.limits import Org, Ticket
 from tests.false_time import VirtualLoop, now, run
 
 SPAN_S = MINUTE_S + SLACK_S
@@ -142,6 +147,37 @@ def test_no_sliding_minute_is_over_the_limits(sizes: list[int], rpm: int, tpm: i
 async def leave_all(sizes: list[int], rpm: int, tpm: int) -> list[tuple[float, int]]:
     """Requests under two limits."""
     return await leave(paced(rpm=rpm, tpm=tpm), sizes)
+
+
+@settings(max_examples=60)
+@given(
+    sizes=st.lists(st.integers(1, 1_500), min_size=1, max_size=60),
+    rpm=st.integers(1, 40),
+    tpm=st.integers(1_500, 9_000),
+    window=st.sampled_from(["sliding", "fixed", "bucket"]),
+    burst_s=st.floats(0.0, 10.0),
+    begun_s=st.floats(0.0, 60.0),
+)
+def test_no_kind_of_minute_refuses(
+    sizes: list[int], rpm: int, tpm: int, window: Any, burst_s: float, begun_s: float
+) -> None:
+    """With limits told nothing is refused, whatever a provider takes for a minute, and whenever in it the first request comes."""
+    config = Config(concurrency=10**6, rpm=rpm, tpm=tpm, window=window, burst_s=burst_s, timing=False)
+
+    async def admitted() -> int:
+        org = Org("o", config, cast("Any", SimpleNamespace(now=now, window_now=now, wall=now)))
+        await asyncio.sleep(begun_s)
+        pace = paced(rpm=rpm, tpm=tpm)
+
+        async def one(tokens: int) -> Ticket:
+            async with pace.acquire(tokens) as place:
+                pace.started(place)
+                org.attempt()
+                return org.admit("key", tokens)
+
+        return len(await asyncio.gather(*map(one, sizes)))
+
+    assert run(admitted()) == len(sizes)
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -400,6 +436,62 @@ def test_limits_lowered_midway_are_kept_and_tried_again() -> None:
     assert 80 <= low <= 110
     assert again >= 285
     assert account.refused <= 0.01 * len(account.admitted)
+
+
+@pytest.mark.parametrize("reply_s", [0.3, 3.0])
+@pytest.mark.parametrize("told_s", [None, 1.0])
+def test_one_overload_in_a_hundred_costs_little(reply_s: float, told_s: float | None) -> None:
+    """When one call in a hundred meets an overload, a hundred calls in flight do nine tenths of what they could; the others go on."""
+    done, met = run(overloads(0.01, reply_s, told_s=told_s, seconds=40 * reply_s))
+    assert met > 20
+    assert done >= 0.9
+
+
+def test_after_a_trouble_growth_returns() -> None:
+    """When half of the calls were refused for a minute and none is any more, all slots are in use again after a minute."""
+
+    async def trouble() -> tuple[int, int]:
+        pace, chance, until = paced(), random.Random(1), 120.0
+
+        async def one() -> None:
+            while now() < until:
+                async with pace.acquire(1) as place:
+                    pace.started(place)
+                    await asyncio.sleep(0.3)
+                    if now() < 60.0 and chance.random() < 0.5:
+                        pace.overloaded(place)
+                    else:
+                        pace.succeeded(place, 1)
+
+        asking = asyncio.gather(*(one() for _ in range(100)))
+        await asyncio.sleep(59.0)
+        fewest = pace.in_flight[1]
+        await asking
+        return fewest, pace.in_flight[1]
+
+    fewest, afterwards = run(trouble())
+    assert fewest < 50
+    assert afterwards >= 95
+
+
+def test_pauses_do_not_grow_when_calls_pass() -> None:
+    """A refusal after which somebody left and got through is not in vain, though the reply is heard after the next refusal."""
+
+    async def refusals() -> list[float]:
+        pace, lengths = paced(), []
+        no = told("Your account a<b> request reached organization max RPM: 0, please try again later")
+        for _ in range(6):
+            async with pace.acquire(1) as long:
+                pace.started(long)
+                async with pace.acquire(1) as place:
+                    pace.started(place)
+                    pace.refused(place, no)
+                lengths.append(pace._pauses.until - now())
+                await asyncio.sleep(30.0)
+                pace.succeeded(long, 1)
+        return lengths
+
+    assert max(run(refusals())) <= 2.0
 
 
 def test_an_overload_is_no_storm() -> None:

@@ -90,7 +90,8 @@ class Org:
         """Counts an attempt; returns its moment, by which it can be forgotten."""
         self._forget()
         self._attempts.append(self._clock.window_now())
-        self._rpm.level = min(self._rpm.level, self._size(self.tier().rpm)) + 1  # refused ones fill it too
+        full = max(1.0, self._size(self.tier().rpm))
+        self._rpm.level = min(self._rpm.level, full) + 1  # refused ones fill it too
         return self._attempts[-1]
 
     def forget_attempt(self, moment: float) -> None:

@@ -25,6 +25,9 @@ GROW_LEAST, GROW_MOST = (
     5.0,
 )  # ... but so many at least and at most: those on their way when a refusal comes meet it too
 GROW_SLOWLY = 10  # times as long it takes near the number at which refusals began
+BUNCHED_S = 0.005  # more between requests after a refusal though the limit was kept, since they bunch on their way; twice as much each time
+BUNCHED_SHARE = 0.2  # but no more than this share of a request's part (both ours, 2026-11-30)
+FORGOTTEN = 0.999  # what is left of it after each request
 LEAST_S = 0.001  # shorter differences between moments are rounding
 MISCOUNT = 2.0  # our counts of tokens are corrected by at most this factor
 _TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)(ms|s)?)?")
@@ -140,27 +143,38 @@ class Minute:
         self._rpm, self._tpm = rpm, tpm
         self._left: deque[Permit] = deque()
         self._free_at = -math.inf  # when the part of who left last has passed
+        self._bunched_s = 0.0
 
     def part_s(self, tokens: int) -> float:
         """Seconds of the minute that a request of so many tokens takes; the whole minute when it is larger than that."""
         shares = [used / limit.now for used, limit in ((1, self._rpm), (tokens, self._tpm)) if limit.now]
-        return min(1.0, max(shares, default=0.0)) * (MINUTE_S + SLACK_S)
+        return min(1.0, max(shares)) * (MINUTE_S + SLACK_S) + self._bunched_s if shares else 0.0
 
     def enter(self, permit: Permit, now: float) -> None:
         """Count an attempt that is about to leave; it counts until a minute after it did."""
         self.requests += 1
         self.tokens += permit.tokens
         permit.free_at = self._free_at
-        self.space(permit, now)
+        self._space(permit, now)
 
     def leave(self, permit: Permit, now: float) -> None:
         """Start the minute of an attempt."""
         permit.at = now
         self._left.append(permit)
-        self.space(permit, now)
+        self._bunched_s *= FORGOTTEN
+        self._space(permit, now)
 
-    def space(self, permit: Permit, now: float) -> None:
-        """Let the next leave no earlier than if this one left now."""
+    def refused(self, permit: Permit, now: float, *, news: bool) -> None:
+        """Let the next leave later: after who was let in last when the limit is news, else as if this one had left now, and more apart."""
+        if news:
+            now = max((one.at for one in self._left if one is not permit and one.tokens), default=-math.inf)
+        else:
+            most_s = BUNCHED_SHARE * self.part_s(permit.tokens)
+            self._bunched_s = max(self._bunched_s, min(max(BUNCHED_S, 2 * self._bunched_s), most_s))
+        self._space(permit, now)
+
+    def _space(self, permit: Permit, now: float) -> None:
+        """Let the next leave no earlier than when the part of this one has passed."""
         self._free_at = max(self._free_at, now + self.part_s(permit.tokens))
 
     def take_back(self, permit: Permit) -> None:

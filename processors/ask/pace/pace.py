@@ -189,10 +189,11 @@ class RateLimiter:
 
     def _full(self, permit: Permit, refusal: Refusal, why: str, *, news: bool) -> None:
         """A minute or a day is used up: wait as told when its limit is news, and is kept from now on, else longer each time."""
-        self._minute.space(permit, self.clock.now())
         if refusal.limit == "tpd":
             news = bool(refusal.allowed)
             self._day.tokens = max(self._day.tokens, refusal.used or refusal.allowed)
+        else:
+            self._minute.refused(permit, self.clock.now(), news=news)
         seconds = refusal.wait_s or 0.0 if news else self._pauses.backoff_s(refusal.wait_s)
         self.pause(seconds, why, refusal.wait_s)
 
