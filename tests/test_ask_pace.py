@@ -9,6 +9,8 @@ from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import repeat
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -16,11 +18,14 @@ from hypothesis import strategies as st
 
 from octavo.processors.ask.api.refusals import Refusal, refusal
 from octavo.processors.ask.pace.clock import Clock
-from octavo.processors.ask.pace.limits import MINUTE_S, SLACK_S, SPREAD_S, day_began, fitting, minute_in
+from octavo.processors.ask.pace.limits import MINUTE_S, SLACK_S, Permit, day_began, fitting, minute_in
 from octavo.processors.ask.pace.pace import RateLimiter
 from octavo.processors.ask.pace.pauses import Pauses
 from octavo.processors.ask.providers import AccountLimits, catalogue
 from octavo.schemas.errors import AccessRefused, BudgetReached, RequestRefused
+from tests.benchmarks.pace import overloads
+from tests.emulator.config import Config
+from tests.emulator.limits import Org, Ticket
 from tests.false_time import VirtualLoop, now, run
 
 SPAN_S = MINUTE_S + SLACK_S
@@ -144,6 +149,37 @@ async def leave_all(sizes: list[int], rpm: int, tpm: int) -> list[tuple[float, i
     return await leave(paced(rpm=rpm, tpm=tpm), sizes)
 
 
+@settings(max_examples=60)
+@given(
+    sizes=st.lists(st.integers(1, 1_500), min_size=1, max_size=60),
+    rpm=st.integers(1, 40),
+    tpm=st.integers(1_500, 9_000),
+    window=st.sampled_from(["sliding", "fixed", "bucket"]),
+    burst_s=st.floats(0.0, 10.0),
+    begun_s=st.floats(0.0, 60.0),
+)
+def test_no_kind_of_minute_refuses(
+    sizes: list[int], rpm: int, tpm: int, window: Any, burst_s: float, begun_s: float
+) -> None:
+    """With limits told nothing is refused, whatever a provider takes for a minute, and whenever in it the first request comes."""
+    config = Config(concurrency=10**6, rpm=rpm, tpm=tpm, window=window, burst_s=burst_s, timing=False)
+
+    async def admitted() -> int:
+        org = Org("o", config, cast("Any", SimpleNamespace(now=now, window_now=now, wall=now)))
+        await asyncio.sleep(begun_s)
+        pace = paced(rpm=rpm, tpm=tpm)
+
+        async def one(tokens: int) -> Ticket:
+            async with pace.acquire(tokens) as place:
+                pace.started(place)
+                org.attempt()
+                return org.admit("key", tokens)
+
+        return len(await asyncio.gather(*map(one, sizes)))
+
+    assert run(admitted()) == len(sizes)
+
+
 @pytest.mark.parametrize("told", [True, False])
 @settings(max_examples=30)
 @given(
@@ -169,12 +205,9 @@ def test_every_request_is_answered_whatever_the_limits(
 
 
 def test_limits_are_used() -> None:
-    """Requests leave as soon as they may, some at once, then one after the other: 25 at 10 a minute take two minutes, not three."""
+    """Requests leave evenly, and as soon as they may: 25 at 10 a minute take two minutes and a half, not three."""
     left = [when for when, _ in run(leave_all([1] * 25, 10, 0))]
-    assert left[:3] == [0.0] * 3
-    assert left[9] <= SPREAD_S
-    assert left[19] <= SPAN_S + SPREAD_S
-    assert left[24] <= 2 * SPAN_S + SPREAD_S
+    assert left == pytest.approx([SPAN_S / 10 * number for number in range(25)])
 
 
 def test_a_request_over_the_minute_leaves_alone() -> None:
@@ -228,8 +261,12 @@ def test_a_slot_that_was_given_to_somebody_who_left_goes_back() -> None:
 def test_pauses_grow_and_differ_between_machines(told_s: float | None) -> None:
     """A pause lasts as long as was told at least, doubles with each wave up to a minute, and chance makes it longer by up to a half."""
     for chance in (0.0, 0.4, 1.0):
-        pauses = Pauses(Clock(now, now, chance=repeat(chance).__next__), lambda _: None)
-        lengths = [pauses.backoff_s(told_s) for _ in range(9)]
+        pauses, lengths = Pauses(Clock(lambda: 0.0, now, chance=repeat(chance).__next__), lambda _: None), []
+        for _ in range(9):
+            permit = Permit(1, 0, 1)
+            pauses.started(permit)
+            assert pauses.new_wave(permit)
+            lengths.append(pauses.backoff_s(told_s))
         grown = [1, 2, 4, 8, 16, 32, 60, 60, 60]
         assert lengths == pytest.approx(
             [max(told_s or 0.0, length_s) * (1 + chance / 2) for length_s in grown]
@@ -260,9 +297,9 @@ def test_jobs_leave_in_turn() -> None:
         await asyncio.gather(large, return_exceptions=True)
 
     run(two_jobs())
-    assert replies[:10] == ["large"] * 10
+    assert replies[:4] == ["large"] * 4
     assert replies.count("small") == 10
-    assert 19 <= replies.count("large") <= 21
+    assert 13 <= replies.count("large") <= 15
 
 
 def test_what_was_refused_goes_first() -> None:
@@ -401,6 +438,62 @@ def test_limits_lowered_midway_are_kept_and_tried_again() -> None:
     assert account.refused <= 0.01 * len(account.admitted)
 
 
+@pytest.mark.parametrize("reply_s", [0.3, 3.0])
+@pytest.mark.parametrize("told_s", [None, 1.0])
+def test_one_overload_in_a_hundred_costs_little(reply_s: float, told_s: float | None) -> None:
+    """When one call in a hundred meets an overload, a hundred calls in flight do nine tenths of what they could; the others go on."""
+    done, met = run(overloads(0.01, reply_s, told_s=told_s, seconds=40 * reply_s))
+    assert met > 20
+    assert done >= 0.9
+
+
+def test_after_a_trouble_growth_returns() -> None:
+    """When half of the calls were refused for a minute and none is any more, all slots are in use again after a minute."""
+
+    async def trouble() -> tuple[int, int]:
+        pace, chance, until = paced(), random.Random(1), 120.0
+
+        async def one() -> None:
+            while now() < until:
+                async with pace.acquire(1) as place:
+                    pace.started(place)
+                    await asyncio.sleep(0.3)
+                    if now() < 60.0 and chance.random() < 0.5:
+                        pace.overloaded(place)
+                    else:
+                        pace.succeeded(place, 1)
+
+        asking = asyncio.gather(*(one() for _ in range(100)))
+        await asyncio.sleep(59.0)
+        fewest = pace.in_flight[1]
+        await asking
+        return fewest, pace.in_flight[1]
+
+    fewest, afterwards = run(trouble())
+    assert fewest < 50
+    assert afterwards >= 95
+
+
+def test_pauses_do_not_grow_when_calls_pass() -> None:
+    """A refusal after which somebody left and got through is not in vain, though the reply is heard after the next refusal."""
+
+    async def refusals() -> list[float]:
+        pace, lengths = paced(), []
+        no = told("Your account a<b> request reached organization max RPM: 0, please try again later")
+        for _ in range(6):
+            async with pace.acquire(1) as long:
+                pace.started(long)
+                async with pace.acquire(1) as place:
+                    pace.started(place)
+                    pace.refused(place, no)
+                lengths.append(pace._pauses.until - now())
+                await asyncio.sleep(30.0)
+                pace.succeeded(long, 1)
+        return lengths
+
+    assert max(run(refusals())) <= 2.0
+
+
 def test_an_overload_is_no_storm() -> None:
     """While the engine is overloaded, all wait together, longer each time; afterwards the old speed comes back."""
     account = Account(50, 10_000, 10**9)
@@ -439,22 +532,19 @@ def test_strangers_who_hold_the_account_are_waited_out() -> None:
 
 
 def test_an_overload_late_in_a_reply_is_news() -> None:
-    """A long reply that is broken off by an overload makes all wait, also when another refusal was heard since it began."""
+    """A long reply that is broken off by an overload counts as one, also when another refusal was heard since it began."""
 
-    async def broken_off() -> float:
+    async def broken_off() -> list[bool]:
         pace = paced(concurrency=3)
         async with pace.acquire(1) as long:
             pace.started(long)
             async with pace.acquire(1) as refused:
                 pace.started(refused)
-                pace.refused(refused, told("The engine is currently overloaded, please try again later"))
+                all_wait = [pace.overloaded(refused, many=1)]
             await asyncio.sleep(100)
-            pace.overloaded(long)
-        before = now()
-        await leave(pace, [1])
-        return now() - before
+            return [*all_wait, pace.overloaded(long, many=1), pace._pauses.until > now()]
 
-    assert run(broken_off()) >= 1.0
+    assert run(broken_off()) == [True, True, True]
 
 
 def test_who_never_left_has_used_nothing() -> None:
@@ -579,7 +669,7 @@ def test_a_long_pause_is_said_once() -> None:
             async with pace.acquire(1) as one, pace.acquire(1) as two:
                 pace.started(one)
                 pace.started(two)
-                for place in (one, two):
+                for place in (one, two) * 3:
                     pace.refused(place, replace(no, wait_s=wait_s), f"It asks for {wait_s:g} s.")
 
     run(refused())

@@ -16,7 +16,13 @@ import pytest
 from octavo.processors.ask.api.refusals import Refusal
 from octavo.processors.ask.pace.clock import Clock
 from octavo.processors.ask.pace.pace import RateLimiter
-from octavo.processors.ask.pace.shared import LONGEST_PAUSE_S, WAITS_S, SharedLimits, account_name
+from octavo.processors.ask.pace.shared import (
+    LONGEST_PAUSE_S,
+    WAITS_S,
+    Entrance,
+    SharedLimits,
+    account_name,
+)
 from octavo.processors.ask.providers import AccountLimits
 from tests.false_time import now, run
 
@@ -29,7 +35,7 @@ from pathlib import Path
 from octavo.processors.ask.pace.shared import SharedLimits
 sharing = SharedLimits(Path(sys.argv[1]), "a")
 for _ in range(4):
-    assert sharing.enter(10, {"concurrency": 4, "rpm": 10, "tpm": 1_000, "tpd": 0}, 1)[0]
+    assert sharing.enter(10, {"concurrency": 4, "rpm": 10, "tpm": 1_000, "tpd": 0}, 1).room
 os.kill(os.getpid(), 9)
 """
 
@@ -48,7 +54,7 @@ class HandClock:
 
 def enter(sharing: SharedLimits, tokens: int = 10, **limits: int) -> bool:
     """Whether a request may leave."""
-    return sharing.enter(tokens, {**LIMITS, **limits}, 1)[0]
+    return sharing.enter(tokens, {**LIMITS, **limits}, 1).room
 
 
 def two(folder: Path) -> tuple[SharedLimits, SharedLimits, HandClock]:
@@ -128,16 +134,30 @@ def test_a_pause_is_everybodys(tmp_path: Path) -> None:
     one, other, clock = two(tmp_path)
     one.pause(30.0)
     one.pause(5.0)
-    assert other.enter(1, LIMITS, 1) == (False, 0, 30.0)
+    assert other.enter(1, LIMITS, 1) == Entrance(False, 0, pause_s=30.0, again_s=30.0)
     clock.now += 29.0
     assert not enter(SharedLimits(tmp_path / "pace.sqlite", "a", clock=clock))
     assert enter(SharedLimits(tmp_path / "pace.sqlite", "b", clock=clock))
     clock.now += 1.0
     assert enter(other)
     one.pause(10_000.0)
-    assert other.enter(1, LIMITS, 1)[2] == LONGEST_PAUSE_S  # a new run may have other means
+    assert other.enter(1, LIMITS, 1).pause_s == LONGEST_PAUSE_S  # a new run may have other means
     clock.now = 3.0  # the machine started anew, and so did its clock
     assert enter(SharedLimits(tmp_path / "pace.sqlite", "a", clock=clock))
+
+
+def test_processes_leave_one_after_the_other(tmp_path: Path) -> None:
+    """Who leaves takes its part of the minute, in which no other process of the account leaves; another account does."""
+    one, other, clock = two(tmp_path)
+    assert one.enter(1, LIMITS, 1, part_s=6.1).room
+    assert other.enter(1, LIMITS, 1, part_s=6.1) == Entrance(
+        False, 1, pause_s=0.0, again_s=pytest.approx(6.1)
+    )
+    assert enter(SharedLimits(tmp_path / "pace.sqlite", "b", clock=clock))
+    clock.now += 6.1
+    assert other.enter(1, LIMITS, 1, part_s=6.1).room
+    clock.now = 3.0  # the machine started anew, and so did its clock
+    assert enter(one)
 
 
 def test_a_process_waits_because_another_was_told_to() -> None:
@@ -156,7 +176,7 @@ def test_a_process_waits_because_another_was_told_to() -> None:
         ]
         async with paces[0].acquire(1) as place:
             paces[0].started(place)
-            paces[0].overloaded(place, 100.0)
+            assert paces[0].overloaded(place, 100.0, many=1)
         async with paces[1].acquire(1):
             return now(), said
 
@@ -210,7 +230,7 @@ def test_the_day_and_found_limits_are_remembered(tmp_path: Path) -> None:
     pace = RateLimiter(sharing=first)
     day = pace._day
     day.turn(pace.clock.wall())
-    assert first.enter(700, LIMITS, day.number)[0]
+    assert first.enter(700, LIMITS, day.number).room
     first.tell_limit("rpm", 100, pace.clock.wall())
     first.tell_limit("concurrency", 15, pace.clock.wall())
     first.close()

@@ -89,6 +89,28 @@ def test_fixed_window() -> None:
         assert post(kimi, body()).status_code == 200
 
 
+def test_bucket() -> None:
+    """A bucket takes the limit's worth of its seconds at once, then as much as time takes out of it; refused attempts fill it too."""
+    with running(Config(rpm=60, timing=False, virtual=True, window="bucket", burst_s=3.0)) as kimi:
+        assert [post(kimi, body()).status_code for _ in range(4)] == [200, 200, 200, 429]
+        kimi.advance(1.0)
+        assert post(kimi, body()).status_code == 429
+        kimi.advance(2.0)
+        assert [post(kimi, body()).status_code for _ in range(2)] == [200, 429]
+
+
+@pytest.mark.parametrize("burst_s", [0.0, 1.0])
+def test_what_is_larger_than_a_bucket_is_taken_when_it_is_empty(burst_s: float) -> None:
+    """A request of more tokens than a bucket has is let in alone, and the next one when they have run out."""
+    config = Config(tpm=60_000, timing=False, virtual=True, window="bucket", burst_s=burst_s)
+    with running(config) as kimi:
+        assert post(kimi, body(max_completion_tokens=9_990)).status_code == 200
+        kimi.advance(9.0)
+        assert "TPM rate limit" in error(post(kimi, body(max_completion_tokens=9_990)))[2]
+        kimi.advance(1.1)
+        assert post(kimi, body(max_completion_tokens=9_990)).status_code == 200
+
+
 def test_tokens_a_minute_are_prompt_and_budget() -> None:
     """What is charged is the prompt and the whole reply budget; the refusal names no time; nothing comes back by default."""
     with running(Config(tpm=1_000, timing=False, virtual=True)) as kimi:

@@ -11,6 +11,7 @@ price, `account` says who is asked and what that costs, and `waits` whose choice
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import time
@@ -97,8 +98,8 @@ class Dispatcher:
     def retrying(self, *, paced: bool = True) -> tenacity.AsyncRetrying:
         """Retry what may succeed later, for so long from its first failure on.
 
-        What concerns all calls waits in the pace; without it (`paced` is false), and for trouble of its own, a call waits as it is told
-        or with growing, jittered pauses.
+        What concerns all calls waits in the pace; without it (`paced` is false), and for trouble of its own, such as an overload now and
+        then, a call waits as it is told or with growing, jittered pauses.
         """
         growing = tenacity.wait_random_exponential(multiplier=BACKOFF_S, max=BACKOFF_MAX_S)
         failures: list[tuple[float, int]] = []  # when, and how many replies the run had by then
@@ -140,7 +141,7 @@ class Dispatcher:
                 billed_usd = worst_usd if error.maybe_paid else 0.0
                 self.refused += error.refusal is not None and error.refusal.shared
                 if error.shared:
-                    self.pace.refused(permit, error.refusal, error.message)
+                    error.shared = self.pace.refused(permit, error.refusal, error.message)
                 raise
             except RequestRefused:
                 billed_usd = 0.0
@@ -151,6 +152,9 @@ class Dispatcher:
                 raise
             finally:
                 await self.budget.settle(reserved, billed_usd)
+        if permit.rest_s:
+            with contextlib.suppress(OctavoError):  # this reply is there; who asks next is told why all ended
+                await self._rest(permit.rest_s)
 
     async def _send(self, request: Request, worst_usd: float, permit: Permit) -> float:
         """Write down, call, write down; gives what the call cost in USD."""
@@ -192,10 +196,11 @@ class Dispatcher:
         self, request: Request, arrived: RawReply, usage: Usage, worst_usd: float, permit: Permit
     ) -> float:
         """Tell the pace what came; gives the bill in USD, which is the worst case when the reply does not say what it used."""
-        if (
-            arrived.refusal is not None and arrived.refusal.shared
-        ):  # it came inside a stream, after the first words
-            self.pace.overloaded(permit, arrived.refusal.wait_s, arrived.refusal.message)
+        cut = arrived.refusal
+        if cut is not None and cut.shared:  # it came inside a stream, after the first words
+            if not self.pace.overloaded(permit, cut.wait_s, cut.message):
+                permit.rest_s = cut.wait_s or BACKOFF_S
+                self._say_wait(permit.rest_s, Retryable(cut.message, wait_s=cut.wait_s), 1)
         else:
             self.pace.succeeded(
                 permit, usage.prompt_tokens + request.reply_tokens if usage.prompt_tokens else 0

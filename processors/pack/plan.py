@@ -180,13 +180,12 @@ def _seconds(call: Call, terms: Terms) -> float:
 
 
 def _last_leaves_s(calls: int, charged_tokens: int, terms: Terms) -> float:
-    """When the last call may leave, as far as requests and tokens a minute and tokens a day go."""
+    """When the last call may leave, as far as requests and tokens a minute, which leave evenly, and tokens a day go."""
     _, rpm, tpm, tpd = terms.limits
-    amounts = ((calls, rpm, MINUTE_S), (charged_tokens, tpm, MINUTE_S), (charged_tokens, tpd, DAY_S))
-    return max(
-        (period_s * ((amount - 1) // most) for amount, most, period_s in amounts if most and amount),
-        default=0.0,
-    )
+    before = 1 - 1 / calls if calls else 0.0  # the last call's own part of the minute comes after it has left
+    minutes = [before * amount / most for amount, most in ((calls, rpm), (charged_tokens, tpm)) if most]
+    days = max(0, charged_tokens - 1) // tpd if tpd else 0
+    return max(DAY_S * days, MINUTE_S * max(minutes, default=0.0))
 
 
 def _makespan_s(work_s: Iterable[float], in_flight: int) -> float:

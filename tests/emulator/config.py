@@ -81,7 +81,8 @@ class Config:
     tpm: int = 0
     tpd: int = -1  # -1: the tier's; 0 none
     window_s: float = 60.0  # [I] a minute
-    window: Literal["sliding", "fixed"] = "sliding"  # [I] the shape is not documented
+    window: Literal["sliding", "fixed", "bucket"] = "sliding"  # [I] the shape is not documented
+    burst_s: float = 2.0  # what a bucket holds: the limit's worth of so many seconds, and never less than the request at hand
     scale_windows: bool = True  # False: rate windows pass in real seconds whatever time_scale says
     day_offset_s: float = 8 * 3600.0  # [I] the day of the token limit is UTC+8's
     count_refused: bool = True  # [D] failed attempts count towards requests a minute

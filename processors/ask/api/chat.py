@@ -82,7 +82,7 @@ class Retryable(OctavoError):
         unreached: bool = False,
         refusal: Refusal | None = None,
     ) -> None:
-        """`shared` is true when all calls should wait, not only this one; `refusal` is what the provider said, if it said anything."""
+        """`shared` is true when all calls may have to wait, not only this one; `refusal` is what the provider said, if it said anything."""
         super().__init__(message)
         self.wait_s = wait_s
         self.shared = shared

@@ -1,7 +1,7 @@
 """What an account allows and what is used of it: departures, replies and refusals come in, numbers go out. Nothing waits here.
 
 A limit is told (by hand, by tier) or found: in a refusal, which names it, or in a header. The shape of the provider's minute is not
-documented; a sliding log is the strictest of the likely ones.
+documented. So no sliding minute is passed, which keeps fixed ones too, and what leaves leaves evenly, which keeps a bucket however small.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from datetime import UTC, datetime, timedelta, timezone
 
 MINUTE_S = 60.0
 SLACK_S = 1.0  # a minute is taken this much longer, since a request counts when it is there, not when it leaves (ours, 2026-11-23)
-BURST_SHARE = 0.2  # of a minute's requests may leave at once (ours, 2026-11-23) ...
-SPREAD_S = 10.0  # ... and the others as if a minute's took so long: a burst would meet a lowered limit with all it has
 DAY_S = 86_400.0
 DAY_SHIFT_S = 8 * 3_600.0  # the provider's day begins at 00:00 UTC+8 (inferred, 2026-11-23)
 MOST_IN_FLIGHT = 256  # where no limit is known; more than any tier has (100, 2026-09-12)
@@ -27,6 +25,10 @@ GROW_LEAST, GROW_MOST = (
     5.0,
 )  # ... but so many at least and at most: those on their way when a refusal comes meet it too
 GROW_SLOWLY = 10  # times as long it takes near the number at which refusals began
+BUNCHED_S = 0.005  # more between requests after a refusal though the limit was kept, since they bunch on their way; twice as much each time
+BUNCHED_SHARE = 0.2  # but no more than this share of a request's part (both ours, 2026-11-30)
+FORGOTTEN = 0.999  # what is left of it after each request
+LEAST_S = 0.001  # shorter differences between moments are rounding
 MISCOUNT = 2.0  # our counts of tokens are corrected by at most this factor
 _TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)(ms|s)?)?")
 
@@ -124,44 +126,69 @@ class Permit:
     at: float = math.inf  # when it left
     wave: int = 0  # of refusals that was the last one then
     counted: bool = True  # in the minute still
+    free_at: float = -math.inf  # since when it might have left
+    rest_s: float = 0.0  # how long its call waits before it goes on, when the others do not
 
 
 class Minute:
-    """The attempts of the last minute and those about to leave, with the tokens they reserve."""
+    """The attempts of the last minute and those about to leave, with the tokens they reserve; and when the next may leave.
 
-    def __init__(self) -> None:
-        """Nothing left yet."""
+    Each attempt takes its part of the minute, by requests or by tokens, whichever is more, and the next leaves when that has passed. A
+    bucket that the provider refills by the second is then never emptier than it was before, and a minute of any kind is never over.
+    """
+
+    def __init__(self, rpm: Limit, tpm: Limit) -> None:
+        """Nothing left yet. The limits are those of the account, as they change."""
         self.requests = self.tokens = 0
+        self._rpm, self._tpm = rpm, tpm
         self._left: deque[Permit] = deque()
+        self._free_at = -math.inf  # when the part of who left last has passed
+        self._bunched_s = 0.0
 
-    def enter(self, permit: Permit) -> None:
+    def part_s(self, tokens: int) -> float:
+        """Seconds of the minute that a request of so many tokens takes; the whole minute when it is larger than that."""
+        shares = [used / limit.now for used, limit in ((1, self._rpm), (tokens, self._tpm)) if limit.now]
+        return min(1.0, max(shares)) * (MINUTE_S + SLACK_S) + self._bunched_s if shares else 0.0
+
+    def enter(self, permit: Permit, now: float) -> None:
         """Count an attempt that is about to leave; it counts until a minute after it did."""
         self.requests += 1
         self.tokens += permit.tokens
+        permit.free_at = self._free_at
+        self._space(permit, now)
 
     def leave(self, permit: Permit, now: float) -> None:
         """Start the minute of an attempt."""
         permit.at = now
         self._left.append(permit)
+        self._bunched_s *= FORGOTTEN
+        self._space(permit, now)
+
+    def refused(self, permit: Permit, now: float, *, news: bool) -> None:
+        """Let the next leave later: after who was let in last when the limit is news, else as if this one had left now, and more apart."""
+        if news:
+            now = max((one.at for one in self._left if one is not permit and one.tokens), default=-math.inf)
+        else:
+            most_s = BUNCHED_SHARE * self.part_s(permit.tokens)
+            self._bunched_s = max(self._bunched_s, min(max(BUNCHED_S, 2 * self._bunched_s), most_s))
+        self._space(permit, now)
+
+    def _space(self, permit: Permit, now: float) -> None:
+        """Let the next leave no earlier than when the part of this one has passed."""
+        self._free_at = max(self._free_at, now + self.part_s(permit.tokens))
 
     def take_back(self, permit: Permit) -> None:
         """Forget an attempt that was about to leave and never did."""
         self.requests -= 1
         self.tokens -= permit.tokens
         permit.counted = False
+        self._free_at = permit.free_at
 
     def recount(self, permit: Permit, tokens: int) -> None:
         """Correct the tokens of an attempt."""
         if permit.counted:
             self.tokens += tokens - permit.tokens
         permit.tokens = tokens
-
-    def others(self, used: int, now: float) -> None:
-        """Take the provider's word for the tokens of this minute: what we do not know of is somebody else's, and just left."""
-        if used > self.tokens:
-            stranger = Permit(used - self.tokens, 0, 0)
-            self.enter(stranger)
-            self.leave(stranger, now)
 
     def forget(self, now: float) -> None:
         """Drop what left longer ago than a minute."""
@@ -171,24 +198,37 @@ class Minute:
             self.requests -= 1
             self.tokens -= permit.tokens
 
-    def wait_s(self, tokens: int, rpm: int, tpm: int, now: float) -> float:
+    def wait_s(self, tokens: int, now: float) -> float:
         """Seconds until it is worth to look again whether so many tokens may leave; 0 when they may now, inf when nobody left yet.
 
         A request over the whole minute's tokens may leave alone: the provider then says what it thinks of it.
         """
+        return max(0.0, self._free_at - now, self._room_s(tokens, now))
+
+    def why(self, tokens: int, now: float) -> str:
+        """Which limit keeps a request of so many tokens waiting, who named it, and whether it is used up or kept evenly."""
+        full = self._full(tokens) if self._room_s(tokens, now) > self._free_at - now + LEAST_S else None
+        by_tokens = self._tpm.now and (not self._rpm.now or tokens * self._rpm.now > self._tpm.now)
+        limit = full or (self._tpm if by_tokens else self._rpm)
+        what = "tokens" if limit is self._tpm else "requests"
+        who = "the job" if limit.now == limit.told else "the provider"
+        how = "are used" if full else "are spread evenly over it"
+        return (
+            f"the account's {limit.now:,} {what} a minute {how}, a limit that {who} named and Octavo keeps."
+        )
+
+    def _room_s(self, tokens: int, now: float) -> float:
+        """Seconds until the minute may have room for so many tokens."""
         self.forget(now)
-        if not self.requests or (
-            (not rpm or self.requests < rpm) and (not tpm or self.tokens + tokens <= tpm)
-        ):
+        if self._full(tokens) is None:
             return 0.0
         return self._left[0].at + MINUTE_S + SLACK_S - now if self._left else math.inf
 
-
-def used_up(minute: Minute, rpm: Limit, tpm: Limit) -> str:
-    """Which limit of the minute keeps who is next waiting, and who named it."""
-    limit, what = (rpm, "requests") if 0 < rpm.now <= minute.requests else (tpm, "tokens")
-    who = "the job" if limit.now == limit.told else "the provider"
-    return f"the account's {limit.now:,} {what} a minute are used, a limit that {who} named and Octavo keeps."
+    def _full(self, tokens: int) -> Limit | None:
+        """The limit that has no room left in this minute."""
+        if self.requests and 0 < self._rpm.now <= self.requests:
+            return self._rpm
+        return self._tpm if self.requests and 0 < self._tpm.now < self.tokens + tokens else None
 
 
 class Day:
@@ -244,7 +284,7 @@ class Slots:
         """When one more may be opened if all are taken; when as many are open as may be, when that number is tried again."""
         if self._open >= self.most:
             return self.limit.more_at()
-        near_trouble = self._open >= 0.9 * self._trouble_at
+        near_trouble = 0.9 <= self._open / self._trouble_at <= 1.1
         a_second = max(GROW_LEAST, min(GROW_MOST, GROW_SHARE * self._open))
         return self._changed_at + (GROW_SLOWLY if near_trouble else 1) / a_second
 
@@ -255,9 +295,9 @@ class Slots:
         self._changed_at = now
 
     def shrink(self, to: int, now: float, *, again: bool) -> None:
-        """Go on with fewer; `again` when nothing came since they were fewer already."""
+        """Go on with fewer; `again` when nothing came since they were fewer already, so that this says nothing about their number."""
         if not again:
-            self._trouble_at = self._open
+            self._trouble_at = max(1, min(self._open, self.in_flight))
         self._open, self._changed_at = max(1, min(self._open, to)), now
 
 

@@ -1,4 +1,4 @@
-"""When a request may leave: slots in flight, requests and tokens in a sliding minute, tokens a day, and shared pauses.
+"""When a request may leave: slots in flight, requests and tokens a minute, evenly, tokens a day, and shared pauses.
 
 One RateLimiter for one account: jobs that share it leave in turn. Nobody polls: each event (a reply, a departure, the end of a
 wait) lets go whoever may leave then. The provider charges prompt + reply budget against its tokens a minute, whatever is
@@ -17,9 +17,7 @@ from contextlib import asynccontextmanager
 from octavo.processors.ask.api.refusals import Refusal
 from octavo.processors.ask.pace.clock import Clock
 from octavo.processors.ask.pace.limits import (
-    BURST_SHARE,
     MOST_IN_FLIGHT,
-    SPREAD_S,
     Day,
     Limit,
     Minute,
@@ -27,16 +25,20 @@ from octavo.processors.ask.pace.limits import (
     Permit,
     Slots,
     minute_in,
-    used_up,
 )
 from octavo.processors.ask.pace.pauses import OTHERS_SHARE, OTHERS_WAIT, Pauses
 from octavo.processors.ask.pace.queue import FairQueue, Waiter
-from octavo.processors.ask.pace.shared import LOOK_AGAIN_S, SharedLimits
+from octavo.processors.ask.pace.shared import SharedLimits
 from octavo.processors.ask.providers import AccountLimits
 from octavo.schemas.errors import BudgetReached, OctavoError, RequestRefused
 
 CLOCK, UNKNOWN = Clock(), AccountLimits(0, 0, 0, 0)
 LOOK_S = 1.0  # how often to look which limits other processes found
+MANY, MANY_SHARE = (
+    5,
+    0.25,
+)  # all wait when overloads outnumber replies by so many, and by this share of those in flight (ours, 2026-11-30)
+FEW = 2  # the same when nobody got through since all waited last, and for refusals that say "too fast" and not which limit
 
 
 class RateLimiter:
@@ -58,9 +60,9 @@ class RateLimiter:
         self.clock = clock
         self._slots = Slots(limits.concurrency, begin)
         self._rpm, self._tpm, self._tpd = Limit(limits.rpm), Limit(limits.tpm), Limit(limits.tpd)
-        self._minute, self._day, self._miscount = Minute(), Day(), Miscount()
+        self._minute, self._day, self._miscount = Minute(self._rpm, self._tpm), Day(), Miscount()
         self._turns, self._sharing, self._pauses = FairQueue(), sharing, Pauses(clock, hear)
-        self._left_at = self._looked_at = -math.inf
+        self._looked_at = -math.inf
         self._known: Mapping[str, tuple[int, float]] = {}  # limits as any process found them, and when
         self._timer: asyncio.Task[None] | None = None
         self._timer_at = math.inf
@@ -107,58 +109,48 @@ class RateLimiter:
             self._recount(permit, tokens)
         self._pauses.succeeded(permit)
 
-    def refused(self, permit: Permit, refusal: Refusal | None, why: str = "") -> None:
-        """Learn from a refusal; None when nobody was there to refuse. What left before an earlier one was heard is one wave with it.
+    def refused(self, permit: Permit, refusal: Refusal | None, why: str = "") -> bool:
+        """Learn from a refusal, None when nobody was there to refuse; gives whether all wait, or else its call has to by itself.
 
-        `why` is the sentence for a person, should all have to wait for long.
+        What left before an earlier one was heard is one wave with it. `why` is the sentence for a person, should all have to wait for long.
         Raises RequestRefused when the request is larger than a whole minute of the account, so that it could never leave.
         """
         if refusal is None or not refusal.limit:
-            self.overloaded(permit, refusal.wait_s if refusal else None, why)
-            return
-        new_wave = self._pauses.new_wave(permit)
+            many = 1 if refusal is None else FEW if refusal.kind == "rate" else 0
+            return self.overloaded(permit, refusal.wait_s if refusal else None, why, many=many)
+        now, new_wave = self.clock.now(), self._pauses.new_wave(permit)
+        news = self._limit(refusal.limit).find(refusal.allowed, now)
         if self._sharing:
             self._sharing.tell_limit(refusal.limit, refusal.allowed, self.clock.wall())
-        match refusal.limit:
-            case "concurrency":
-                self._slots.limit.find(refusal.allowed, self.clock.now())
-                self._crowded(refusal.wait_s, why, new_wave=new_wave)
-            case "rpm":
-                news = self._rpm.find(refusal.allowed, self.clock.now())
-                if new_wave:
-                    self.pause(
-                        refusal.wait_s or 0.0 if news else self._pauses.backoff_s(refusal.wait_s),
-                        why,
-                        refusal.wait_s,
-                    )
-            case "tpm":
-                self._tpm.find(refusal.allowed, self.clock.now())
-                self._minute.others(refusal.used, self.clock.now())
-                self.pause(
-                    refusal.wait_s or 0.0 if refusal.used else self._pauses.backoff_s(refusal.wait_s),
-                    why,
-                    refusal.wait_s,
-                )
-            case _:
-                self._tpd.find(refusal.allowed, self.clock.now())
-                self._day.tokens = max(self._day.tokens, refusal.used or refusal.allowed)
-                self.pause(
-                    refusal.wait_s or 0.0 if refusal.allowed else self._pauses.backoff_s(refusal.wait_s),
-                    why,
-                    refusal.wait_s,
-                )
+        if refusal.limit == "concurrency":
+            self._crowded(refusal.wait_s, why, new_wave=new_wave)
+        elif new_wave:
+            self._full(permit, refusal, why, news=news)
         self._recount(permit, 0)  # it was not let in, so it holds no tokens
         if refusal.limit == "tpm" and 0 < refusal.allowed < permit.asked_tokens:
             message = f"A request of {permit.asked_tokens:,} tokens is more than the account's {refusal.allowed:,} tokens a minute."
             raise RequestRefused(
                 message, next_step=f"Name the limit, so that windows are made to fit: --tpm {refusal.allowed}"
             )
+        return True
 
-    def overloaded(self, permit: Permit, wait_s: float | None = None, why: str = "") -> None:
-        """The provider has too much to do, also when it says so in the middle of a reply: all go on with half, after a pause."""
-        if self._pauses.new_wave(permit):
-            self._slots.shrink(self._slots.in_flight // 2, self.clock.now(), again=self._pauses.vain > 0)
-            self.pause(self._pauses.backoff_s(wait_s), why, wait_s)
+    def overloaded(
+        self, permit: Permit, wait_s: float | None = None, why: str = "", *, many: int = 0
+    ) -> bool:
+        """The provider has too much to do, also when it says so in the middle of a reply; gives whether all wait.
+
+        When such refusals outnumber replies by `many`, all go on with half, after a pause. A few among many replies are no reason to go
+        slower: a provider that loses one call in a hundred at any speed would then be asked ever more slowly.
+        """
+        if not self._pauses.is_news(permit):
+            return True
+        in_flight = self._slots.in_flight
+        many = many or max(FEW if self._pauses.vain else MANY, int(MANY_SHARE * in_flight))
+        if not self._pauses.outnumbered(permit, many):
+            return False
+        self._slots.shrink(in_flight // 2, self.clock.now(), again=self._pauses.vain > 1)
+        self.pause(self._pauses.backoff_s(wait_s), why, wait_s)
+        return True
 
     def observe_headers(self, headers: Mapping[str, str], ago_s: float = 0.0) -> None:
         """Read the headers of an answer to what left so long ago: limits, where nobody told them, and whether the minute is used up."""
@@ -194,6 +186,16 @@ class RateLimiter:
         self._slots.shrink(others, self.clock.now(), again=False)
         if not others:
             self.pause(self._pauses.backoff_s(wait_s), why, wait_s)
+
+    def _full(self, permit: Permit, refusal: Refusal, why: str, *, news: bool) -> None:
+        """A minute or a day is used up: wait as told when its limit is news, and is kept from now on, else longer each time."""
+        if refusal.limit == "tpd":
+            news = bool(refusal.allowed)
+            self._day.tokens = max(self._day.tokens, refusal.used or refusal.allowed)
+        else:
+            self._minute.refused(permit, self.clock.now(), news=news)
+        seconds = refusal.wait_s or 0.0 if news else self._pauses.backoff_s(refusal.wait_s)
+        self.pause(seconds, why, refusal.wait_s)
 
     def _end(self, permit: Permit) -> None:
         """A slot is free again; who never left has used nothing."""
@@ -234,34 +236,34 @@ class RateLimiter:
                 continue
             now = self.clock.now()
             if wait_s := self._wait_s(tokens, now):
-                if (
-                    wait_s > self._pauses.until - now
-                ):  # subtle: at a later moment each pause would seem to be a full minute
-                    self._pauses.hold(wait_s, used_up(self._minute, self._rpm, self._tpm))
+                # subtle: at a later moment each pause would seem to be a full minute
+                if self._pauses.until - now < wait_s < math.inf:
+                    self._pauses.hold(wait_s, self._minute.why(tokens, now))
                 self._wake_in(wait_s)
                 return
-            if not self._enter(tokens):
-                self._pauses.hold(LOOK_AGAIN_S, OTHERS_SHARE)
-                self._wake_in(LOOK_AGAIN_S)
+            if again_s := self._again_s(tokens):
+                if self._pauses.until - now < again_s:
+                    self._pauses.hold(again_s, OTHERS_SHARE)
+                self._wake_in(again_s)
                 return
             self._pauses.go()
             self._turns.pop()
             permit = Permit(tokens, self._day.number, waiting.tokens, self.clock.now(), tokens)
-            self._minute.enter(permit)
+            self._minute.enter(permit, permit.entered_at)
             self._day.tokens += tokens
             self._slots.in_flight += 1
-            self._left_at = self.clock.now()
             waiting.turn.set_result(permit)
 
-    def _enter(self, tokens: int) -> bool:
-        """Whether the other processes leave room for a request, which is then counted there too."""
+    def _again_s(self, tokens: int) -> float:
+        """When to ask the other processes again whether they leave room for a request; 0 when they do, and it is counted there too."""
         if self._sharing is None:
-            return True
+            return 0.0
         self._learn_from_others()
-        room, today, pause_s = self._sharing.enter(tokens, self.limits(), self._day.number)
-        self._pauses.pause_for(pause_s, OTHERS_WAIT)
-        self._day.tokens = max(self._day.tokens, today - tokens * room)
-        return room
+        part_s = self._minute.part_s(tokens)
+        found = self._sharing.enter(tokens, self.limits(), self._day.number, part_s)
+        self._pauses.pause_for(found.pause_s, OTHERS_WAIT)
+        self._day.tokens = max(self._day.tokens, found.today_tokens - tokens * found.room)
+        return found.again_s
 
     def _remember(self) -> None:
         """Begin with what is known of the account: limits that were found, and the tokens of the day."""
@@ -296,10 +298,7 @@ class RateLimiter:
     def _wait_s(self, tokens: int, now: float) -> float:
         self._rpm.try_more(now)
         self._tpm.try_more(now)
-        wait_s = max(self._pauses.until - now, self._minute.wait_s(tokens, self._rpm.now, self._tpm.now, now))
-        if self._minute.requests > BURST_SHARE * self._rpm.now > 0:
-            wait_s = max(wait_s, self._left_at + SPREAD_S / self._rpm.now - now)
-        return max(0.0, wait_s)
+        return max(0.0, self._pauses.until - now, self._minute.wait_s(tokens, now))
 
     def _day_is_full(self, waiting: Waiter, tokens: int) -> bool:
         """Whether the day has no room for a request, which is then told so."""

@@ -1,8 +1,9 @@
 """When nothing may leave, and why: what a provider refuses comes in, the moment until which all wait goes out.
 
-Refusals of requests that left together are one wave: they are one trouble, and double no pause. Each wave in which no reply came makes
-the pause longer, with jitter, so that several machines do not come back at once. Whatever keeps everybody waiting for long is said to
-whoever watches, once, and whose choice it is. It imports `limits` for what a place is, and `waits` for the words.
+Refusals of requests that left together are one wave: they are one trouble, and double no pause. Each wave after which nobody got through
+makes the next pause longer, with jitter, so that several machines do not come back at once. An overload now and then is the trouble of its
+own call; when overloads outnumber replies, all wait. Whatever keeps everybody waiting for long is said to whoever watches, once, and whose
+choice it is. It imports `limits` for what a place is, and `waits` for the words.
 """
 
 from __future__ import annotations
@@ -31,14 +32,16 @@ class Pauses:
         """`hear` gets a sentence when nothing will leave for long."""
         self._clock, self._hear = clock, hear
         self.until = -math.inf
-        self.vain = 0  # waves since a reply came
+        self._failures = 0  # refusals since a reply came
+        self._excess = 0  # of refusals over replies, since they were even
         self._said_until = self._refused_at = self._held_said = -math.inf
         self._held_since = math.inf
         self._wave = 0  # of refusals that was heard: what left after it is no part of it
+        self._passed = 0  # the last wave after which somebody left and got through
 
     def pause(self, seconds: float, why: str, told_s: float | None = None) -> None:
         """Let nothing leave for so long, of which the provider named `told_s`; "" says nothing."""
-        self.pause_for(seconds, why and f"{whose(seconds, told_s, self.vain)}: {why}")
+        self.pause_for(seconds, why and f"{whose(seconds, told_s, self._failures)}: {why}")
 
     def pause_for(self, seconds: float, why: str) -> None:
         """Let nothing leave for so long; `why` says whose choice it is."""
@@ -67,20 +70,41 @@ class Pauses:
         permit.wave = self._wave
 
     def succeeded(self, permit: Permit) -> None:
-        """A reply came; when it left after the last wave, the trouble is over."""
-        if permit.wave == self._wave:
-            self.vain = 0
+        """A reply came: of those waves after which its request left none was in vain."""
+        self._passed = max(self._passed, permit.wave)
+        self._failures, self._excess = 0, max(0, self._excess - 1)
+
+    @property
+    def vain(self) -> int:
+        """Waves since the last one after which somebody got through."""
+        return self._wave - self._passed
+
+    def is_news(self, permit: Permit) -> bool:
+        """Whether a refusal is the first that is heard of those that left together; one in a long reply may be far from its departure."""
+        return permit.wave == self._wave or self._clock.now() > self._refused_at + WAVE_S
 
     def new_wave(self, permit: Permit) -> bool:
-        """Whether a refusal is the first that is heard of those that left together; one in a long reply may be far from its departure."""
-        new = permit.wave == self._wave or self._clock.now() > self._refused_at + WAVE_S
+        """Count a refusal; whether it begins a new wave."""
+        self._failures += 1
+        new = self.is_news(permit)
         if new:
             self._wave += 1
             self._refused_at = self._clock.now()
         return new
 
+    def outnumbered(self, permit: Permit, by: int) -> bool:
+        """Count a refusal that may be its call's own trouble; whether there are so many more of them than replies that it is not.
+
+        Then a new wave begins.
+        """
+        self._excess += 1
+        if self._excess < by:
+            self._failures += 1
+            return False
+        self._excess = 0
+        return self.new_wave(permit)
+
     def backoff_s(self, told_s: float | None) -> float:
-        """How long all wait: at least as told, longer with each wave in which nothing came, never the same for two machines."""
-        grown_s = min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** min(self.vain, 10))
-        self.vain += 1
+        """How long all wait: at least as told, longer with each wave in vain before this one, never the same for two machines."""
+        grown_s = min(BACKOFF_MAX_S, BACKOFF_S * 2.0 ** min(max(0, self.vain - 1), 10))
         return max(told_s or 0.0, grown_s) * (1 + JITTER * self._clock.chance())

@@ -17,6 +17,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,8 +34,13 @@ CREATE TABLE days (account TEXT PRIMARY KEY, day INTEGER NOT NULL, tokens INTEGE
 CREATE TABLE limits (account TEXT, name TEXT, allowed INTEGER NOT NULL, found_at REAL NOT NULL, PRIMARY KEY (account, name));
 """
 PAUSES = "CREATE TABLE pauses (account TEXT PRIMARY KEY, said_at REAL NOT NULL, until REAL NOT NULL);"
-STEPS = (FIRST, PAUSES)  # of the schema; a new one goes at the end, and none is ever changed
+SPACES = "CREATE TABLE spaces (account TEXT PRIMARY KEY, left_at REAL NOT NULL, free_at REAL NOT NULL);"
+STEPS = (FIRST, PAUSES, SPACES)  # of the schema; a new one goes at the end, and none is ever changed
 BUSY_MS = 2_000  # a transaction takes well under a millisecond
+SPAN_S = (
+    MINUTE_S + SLACK_S / 2
+)  # subtle: shorter than a minute's worth takes to leave, so that who leaves evenly is never stopped
+TICK_S = 0.25  # departures within so long are counted together
 LOOK_AGAIN_S = 0.25  # when somebody else may have made room
 WAITS_S = 1.5  # a process that asked in vain so lately still waits
 LONGEST_PAUSE_S = 300.0  # that others are told of
@@ -46,6 +52,16 @@ NO_ROWS: list[sqlite3.Row] = []
 
 _numbers = itertools.count()
 log = logging.getLogger("octavo.ask")
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Whether the account has room for a request, the tokens of the day by all, and until when nobody may leave."""
+
+    room: bool
+    today_tokens: int
+    pause_s: float  # that anybody was told to make
+    again_s: float  # when to ask again; 0 for who may leave
 
 
 def account_name(base_url: str, key: str) -> str:
@@ -72,22 +88,23 @@ class SharedLimits:
         except (OSError, sqlite3.Error, StorageError) as error:
             self._lost(error)
 
-    def enter(self, tokens: int, limits: Mapping[str, int], day: int) -> tuple[bool, int, float]:
-        """Count a request that wants to leave, if there is room for it.
+    def enter(self, tokens: int, limits: Mapping[str, int], day: int, part_s: float = 0.0) -> Entrance:
+        """Count a request that wants to leave, if there is room for it; nobody else may leave for `part_s` then."""
 
-        Gives whether there was, the tokens of the day by all, and for how many seconds nobody may leave.
-        """
-
-        def entered() -> tuple[bool, int, float]:
+        def entered() -> Entrance:
             self._tidy()
-            today, pause_s = self._day(day), self._pause_s()
-            room = not pause_s and self._room(tokens, limits) and not 0 < limits["tpd"] < today + tokens
-            if room:
-                self._count(self._clock(), requests=1, tokens=tokens)
-            self._say(in_flight=int(room), waited_at=0.0 if room else self._clock())
-            return room, today + tokens * room, pause_s
+            now, today, pause_s = self._clock(), self._day(day), self._pause_s()
+            again_s = pause_s or self._space_s() or self._look_again_s(tokens, limits, today)
+            if not again_s:
+                self._count(now, requests=1, tokens=tokens)
+                self._run(
+                    "INSERT OR REPLACE INTO spaces VALUES (?, ?, ?)", (self._account, now, now + part_s)
+                )
+            room = not again_s
+            self._say(in_flight=int(room), waited_at=0.0 if room else now)
+            return Entrance(room, today + tokens * room, pause_s, again_s)
 
-        return self._together(entered, (True, 0, 0.0))
+        return self._together(entered, Entrance(True, 0, 0.0, 0.0))
 
     def leave(self, entered_at: float, tokens: int, *, requests: int = 0) -> None:
         """A request is over. `tokens` is by how much its count was wrong; `requests` is -1 when it never left."""
@@ -159,11 +176,10 @@ class SharedLimits:
         """Whether the account has room, and we do not take the share of others that wait. What is alone in its minute may leave."""
         sql = "SELECT name, in_flight, waited_at FROM processes WHERE account = ?"
         processes = self._run(sql, (self._account,))
-        sql = "SELECT name, sum(requests) AS requests, sum(tokens) AS tokens FROM minutes WHERE account = ? GROUP BY name"
-        minutes = self._run(sql, (self._account,))
-        waiting = sum(
-            one["name"] != self._me and one["waited_at"] > self._clock() - WAITS_S for one in processes
-        )
+        sql = "SELECT name, sum(requests) AS requests, sum(tokens) AS tokens FROM minutes WHERE account = ? AND second > ? GROUP BY name"
+        now = self._clock()
+        minutes = self._run(sql, (self._account, now - SPAN_S - TICK_S))
+        waiting = sum(one["name"] != self._me and one["waited_at"] > now - WAITS_S for one in processes)
         for limit, rows, column, more in (
             (limits["concurrency"], processes, "in_flight", 1),
             (limits["rpm"], minutes, "requests", 1),
@@ -177,6 +193,19 @@ class SharedLimits:
                 return False
         return True
 
+    def _look_again_s(self, tokens: int, limits: Mapping[str, int], today: int) -> float:
+        room = self._room(tokens, limits) and not 0 < limits["tpd"] < today + tokens
+        return 0.0 if room else LOOK_AGAIN_S
+
+    def _space_s(self) -> float:
+        """How long the part of the minute lasts that the last request of anybody takes."""
+        now = self._clock()
+        rows = self._run(
+            "SELECT free_at FROM spaces WHERE account = ? AND left_at <= ? AND free_at > ?",
+            (self._account, now, now),
+        )
+        return float(rows[0]["free_at"]) - now if rows else 0.0
+
     def _pause_s(self) -> float:
         now = self._clock()
         rows = self._run("SELECT until FROM pauses WHERE account = ? AND until > ?", (self._account, now))
@@ -188,9 +217,7 @@ class SharedLimits:
         if now < self._looked_at + GONE_S:
             return
         self._looked_at = now
-        self._run(
-            "DELETE FROM minutes WHERE second < ? OR second > ?", (now - MINUTE_S - SLACK_S - 1, now + 1)
-        )
+        self._run("DELETE FROM minutes WHERE second < ? OR second > ?", (now - SPAN_S - TICK_S, now + 1))
         self._run("DELETE FROM pauses WHERE until < ? OR said_at > ?", (now, now + 1))
         for account, name in self._run("SELECT account, name FROM processes"):
             if is_gone(name.partition("/")[0]):
@@ -200,7 +227,7 @@ class SharedLimits:
         self._run(
             "INSERT INTO minutes VALUES (?, ?, ?, ?, ?) ON CONFLICT (account, name, second)"
             " DO UPDATE SET requests = requests + excluded.requests, tokens = tokens + excluded.tokens",
-            (self._account, self._me, int(at), requests, tokens),
+            (self._account, self._me, at // TICK_S * TICK_S, requests, tokens),
         )
         self._run("UPDATE days SET tokens = tokens + ? WHERE account = ?", (tokens, self._account))
 
