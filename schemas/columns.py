@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from hashlib import sha256
 from typing import Any
 
@@ -20,9 +20,8 @@ from octavo.schemas.pipeline import Field, Kind
 
 TEXT, WHOLE, REAL, FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 MOMENT = pa.timestamp("us", tz="UTC")
+ANY_DIGITS = Context(prec=80)  # Python's own has 28, fewer than a column may have
 _PACKED_ROWS = 1_000  # rows that wait as dicts
-DECIMAL_DIGITS = 18  # before and after the point together: what fits in 64 bits, so that sums stay fast
-
 _PLAIN: Mapping[Kind, pa.DataType] = {
     "text": TEXT,
     "choice": TEXT,
@@ -90,9 +89,9 @@ def column_of(field: Field) -> Column:
 
 
 def arrow_type(field: Field) -> pa.DataType:
-    """The Arrow type of a field: `decimal` becomes decimal128(18, scale), `record` a struct, `list` a list."""
+    """The Arrow type of a field: `decimal` becomes decimal128(precision, scale), `record` a struct, `list` a list."""
     if field.kind == "decimal":
-        return pa.decimal128(DECIMAL_DIGITS, field.scale)
+        return pa.decimal128(field.precision, field.scale)
     if field.kind == "record":
         if not field.fields:
             raise SchemaError(
@@ -163,11 +162,20 @@ def native(field: Field, value: Any, place: str) -> Any:
             raise SchemaError(f"{place} should be a list, but is {_shown(value)}.", about=place)
         return [native(field.item, one, f"{place}[{number}]") for number, one in enumerate(value)]
     try:
-        return _native_decimal(value, field.scale) if field.kind == "decimal" else _FORMS[field.kind](value)
+        return _native_decimal(value, field) if field.kind == "decimal" else _FORMS[field.kind](value)
     except (ValueError, TypeError, OverflowError, InvalidOperation):
         raise SchemaError(
             f"{place} should be of kind {field.kind}, but is {_shown(value)}.", about=place
         ) from None
+
+
+def written(value: Any) -> str:
+    """A value as a cell of the table `evidence` shows it."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bool):
+        return str(value).lower()
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 def _native_text(value: Any) -> str:
@@ -218,13 +226,13 @@ def _native_boolean(value: Any) -> bool:
     return value
 
 
-def _native_decimal(value: Any, scale: int) -> Decimal:
+def _native_decimal(value: Any, field: Field) -> Decimal:
     """With `scale` digits after the point. `str` first, so that the float 0.1 is 0.1 and not 0.1000000000000000055."""
     if isinstance(value, bool):
         raise TypeError
     exact = Decimal(str(value))
-    scaled = exact.quantize(Decimal(1).scaleb(-scale))
-    if scaled != exact or len(scaled.as_tuple().digits) > DECIMAL_DIGITS:
+    scaled = exact.quantize(Decimal(1).scaleb(-field.scale), context=ANY_DIGITS)
+    if scaled != exact or len(scaled.as_tuple().digits) > field.precision:
         raise ValueError  # also NaN, which equals nothing
     return scaled
 

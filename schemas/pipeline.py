@@ -170,9 +170,17 @@ class Window:
         return tuple(dict.fromkeys(part.document for part in self.parts))
 
 
+Form = Literal[
+    "", "set", "map", "tuple", "union", "duration"
+]  # what a user's model has where columns have a list, a record or a text
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a compiled schema. `record` has `fields`, `list` has `item`, `decimal` has `scale`, `choice` has `choices`."""
+    """One field of a compiled schema. `record` has `fields`, `list` has `item`, `decimal` has `scale`, `choice` has `choices`.
+
+    An integer or a number may have `choices`, too, written as JSON writes them.
+    """
 
     name: str
     kind: Kind
@@ -182,6 +190,18 @@ class Field:
     scale: int = 4  # digits after the point of a decimal
     fields: tuple[Field, ...] = ()
     item: Field | None = None
+    precision: int = 18  # digits of a decimal, before and after the point together
+    form: Form = ""
+    origin: str = ""  # the name in the user's schema, where a column cannot have it
+    default: Any = None  # what the schema says where the document does not; as JSON has it
+
+
+@dataclass(frozen=True, slots=True)
+class UserModel:
+    """What a user's own model is beside its columns: what its checks of a whole record are run by, and what holds without its code."""
+
+    checked: type[BaseModel] = field(repr=False)  # runs the checks of records, and computes
+    plain: type[BaseModel] = field(repr=False)  # the limits of the columns alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +222,8 @@ class Question:
     rules: tuple[
         str, ...
     ] = ()  # between its fields, see `schemas.arithmetic`; nothing is asked otherwise for them
+    own: UserModel | None = field(default=None, repr=False, compare=False)  # of a pydantic model
+    computed: tuple[Field, ...] = ()  # columns that the model's own code fills; nothing is asked for them
     whole: Question | None = field(
         default=None, repr=False, compare=False
     )  # what this is a part of, or says in other words

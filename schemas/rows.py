@@ -19,7 +19,7 @@ def record_row(record: Record, question: Question, engine: str, model: str, run:
     Raises SchemaError, about the document, when a value does not fit its column; nothing is cut or rounded to make it fit.
     """
     try:
-        values = native_record(question.fields, record.value, "")
+        values = native_record((*question.fields, *question.computed), record.value, "")
     except SchemaError as error:
         error.about = record.document
         raise

@@ -309,17 +309,17 @@ def question_table(question: Question) -> Table:
             about=question.name,
             next_step="Name the schema otherwise.",
         )
-    for field in question.fields:
+    fields = (*question.fields, *question.computed)
+    for field in fields:
         if field.name.lower() in META:
             message = (
                 f"The field {field.name!r} of {question.name!r} collides with a column that every answer has."
             )
             raise SchemaError(message, about=field.name, next_step="Name the field otherwise.")
-    refuse_twins(question.fields, question.name)
-    fields = tuple(column_of(field) for field in question.fields)
+    refuse_twins(fields, question.name)
     meaning = question.instruction.strip().partition("\n")[0]
-    views = list_views(question.name, question.fields, taken=OWN_NAMES)
-    return replace(_answers(question.name, fields, meaning), views=views)
+    views = list_views(question.name, fields, taken=OWN_NAMES)
+    return replace(_answers(question.name, tuple(map(column_of, fields)), meaning), views=views)
 
 
 def tables_of(questions: Iterable[Question]) -> list[Table]:

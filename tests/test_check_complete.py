@@ -122,8 +122,9 @@ def test_items_are_counted_in_the_whole(tmp_path: Path) -> None:
     piece = of_pieces(question)
     assert "Items" not in json.dumps(piece.json_schema)
     assert (piece.name, piece.fingerprint) == (question.name, question.fingerprint)
-    assert fit(piece, {"lines": []}) == ({"lines": []}, [])
-    assert fit(question, {"lines": []})[1] != []
+    fitted = fit(piece, {"lines": []})
+    assert (fitted.value, fitted.problems) == ({"lines": []}, [])
+    assert fit(question, {"lines": []}).problems != []
     for number, words in (
         (1, "1 items, at least 2 are wanted"),
         (4, "4 items, at most 3 are wanted"),

@@ -131,8 +131,8 @@ def test_types_of_an_invoice() -> None:
     items = next(field for field in question.fields if field.name == "line_items").item
     assert items is not None
     assert [(field.name, field.kind, field.scale) for field in items.fields][1:] == [
-        ("quantity", "decimal", 4),
-        ("unit_price", "decimal", 4),
+        ("quantity", "decimal", 8),
+        ("unit_price", "decimal", 8),
         ("amount", "decimal", 2),
     ]
 

@@ -67,8 +67,8 @@ class StagedAnswers:
         for key, group in groupby(ordered, key=lambda item: (item[1].question, item[1].document)):
             question = (self._once if key in answers.single_pass else self._questions)[key[0]]
             if key not in lost:
-                whole = check.balanced(question, check.merge(list(group)))
-                record = check.rated(check.counted(question, whole))
+                whole = check.checked(question, check.balanced(question, check.merge(list(group))))
+                record = check.filled(question, check.rated(check.counted(question, whole)))
                 if misfit := self._take(record, question):
                     failed[key] = misfit
                 else:

@@ -13,11 +13,12 @@ from decimal import Decimal
 from typing import Any
 
 from octavo.processors.check.derived import NUMBERS, is_derived, is_sum_of
-from octavo.processors.check.ground import FieldValue, written
+from octavo.processors.check.ground import FieldValue
 from octavo.processors.check.hits import Hit, Span
 from octavo.processors.check.label_lines import label_spans
 from octavo.processors.check.validate import shown
 from octavo.processors.check.window_text import WindowText
+from octavo.schemas.columns import written
 
 COMMON_CHARACTERS = 4  # shorter values stand in many documents
 

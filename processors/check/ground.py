@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +16,7 @@ from octavo.processors.check.derived import is_derived
 from octavo.processors.check.hits import Hit, Span
 from octavo.processors.check.label_lines import label_spans
 from octavo.processors.check.window_text import WindowText
+from octavo.schemas.columns import written
 from octavo.schemas.pipeline import Evidence, Field, Kind, ProvedBy
 
 _NUMBER = re.compile(r"\[\d+\]")
@@ -87,15 +86,6 @@ def evidence(leaf: FieldValue, source: WindowText, document: str, notes: tuple[s
         notes=(*notes, *doubt),
         detail=leaf.hit.why,
     )
-
-
-def written(value: Any) -> str:
-    """A value as a cell of the table `evidence` shows it."""
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, bool):
-        return str(value).lower()
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 class _ValueWalk:

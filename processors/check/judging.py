@@ -15,6 +15,7 @@ from octavo.processors.check.citations import FIELDS, cited
 from octavo.processors.check.confidence import within
 from octavo.processors.check.contamination import crossed_values, quoted
 from octavo.processors.check.ground import FieldValue, evidence, ground
+from octavo.processors.check.own_code import doubted
 from octavo.processors.check.validate import blanked, fit, notes, shown, silences, top
 from octavo.processors.check.window_text import WindowText
 from octavo.schemas.pipeline import (
@@ -55,19 +56,22 @@ class Judging:
         elif _is_empty(answer.get("record", "")):
             of_other_kind = f"Nothing in the document answers the question {self.question.name}."
             return self.reject(NOT_APPLICABLE, NOTHING_FOUND if said else of_other_kind)
-        value, problems = fit(self.question, said)
+        fitted = fit(self.question, said)
+        value, problems = fitted.value, fitted.problems
         problems += [
             f"{shown(key, quoted=False)}: does not belong beside id and record"
             for key in answer
             if key not in ("id", "record")
         ]
-        leaves = self._grounded(value)
+        leaves = self._grounded(value, fitted.answered)
         crossed = crossed_values(self._provable(leaves), value or {}, self.source, self.document)
         if unproved := self._unproved(leaves) | crossed:
             value = value and blanked(self.question, value, list(unproved))
-            leaves = self._grounded(value)
+            leaves = self._grounded(value, fitted.answered)
         refused = [*problems, *(f"{path}: {words}" for path, words in unproved.items())]
         record = None if value is None else self._record(value, said, leaves, refused)
+        if record and fitted.checks:
+            record = replace(record, evidence=doubted(record.evidence, fitted.checks))
         if lacking and isinstance(
             said, Mapping
         ):  # asked for again; what stays away is missing, and not failed
@@ -85,8 +89,21 @@ class Judging:
         """The reject of the answer as a whole."""
         return Reject(self.document, self.request.question.table, self.request.fingerprint, reason, detail)
 
-    def _grounded(self, value: Mapping[str, Any] | None) -> list[FieldValue]:
-        return ground(self.question.fields, value or {}, self.source, self.document)
+    def _grounded(self, value: Mapping[str, Any] | None, answered: Mapping[str, Any]) -> list[FieldValue]:
+        """The values with their places. What the user's own code made of a value is proved by what it made it of."""
+        fields = self.question.fields
+        leaves = ground(fields, value or {}, self.source, self.document)
+        if self.question.own is None or value is None or value == answered:
+            return leaves
+        before = {
+            leaf.path: leaf for leaf in ground(fields, answered, self.source, self.document) if leaf.is_proved
+        }
+        return [
+            replace(leaf, hit=before[leaf.path].hit, by=before[leaf.path].by)
+            if not leaf.is_proved and leaf.path in before and before[leaf.path].value != leaf.value
+            else leaf
+            for leaf in leaves
+        ]
 
     def _refused(self, said: Any, problems: Sequence[str], record: Record | None, reason: str) -> Reject:
         """The reject of an answer, with the fields to ask again and what can be kept without them."""
@@ -186,8 +203,10 @@ def _is_empty(value: Any) -> bool:
 
 
 def _needs_proof(question: Question, leaf: FieldValue) -> bool:
-    return leaf.kind not in ("boolean", "choice") and (
-        not question.evidence or _FIELD.split(leaf.path, 1)[0] in question.evidence
+    return (
+        leaf.kind not in ("boolean", "choice")
+        and leaf.field.form != "duration"
+        and (not question.evidence or _FIELD.split(leaf.path, 1)[0] in question.evidence)
     )
 
 

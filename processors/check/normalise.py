@@ -14,11 +14,12 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from octavo.schemas.columns import ANY_DIGITS
 from octavo.schemas.pipeline import Field, Kind
 from octavo.schemas.text.values import parse_amount, parse_date
 
 NULL_WORDS = frozenset({"", "null", "none", "n/a"})  # what models write where they should have written null
-DECIMAL_DIGITS = 18  # of the columns: before and after the point together
+WHOLE_DIGITS = 18  # of a whole number that fits in 64 bits for sure
 INTEGER_LIMIT = 2**63  # of the columns
 SHOWN_CHARACTERS = 60  # of a value that is quoted in a problem
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -109,7 +110,8 @@ def _list(field: Field, value: Any, problems: list[str], place: str) -> list[Any
         problems.append(f"{place}: must be a list, not {shown(value)}")
         return None
     items = (_value(field.item, item, problems, f"{place}[{number}]") for number, item in enumerate(value))
-    return [item for item in items if item is not None]
+    kept = [item for item in items if item is not None]
+    return [item for at, item in enumerate(kept) if item not in kept[:at]] if field.form == "set" else kept
 
 
 def _text(_: Field, value: Any) -> str:
@@ -174,19 +176,27 @@ def _exact(_: Field, value: Any) -> Decimal:
     return number
 
 
+def _chosen(field: Field, number: Decimal) -> Decimal:
+    """The number, which is one of the choices where there are some."""
+    if field.choices and number not in map(Decimal, field.choices):
+        raise ValueError(f"is none of {', '.join(field.choices)}")
+    return number
+
+
 def _decimal(field: Field, value: Any) -> Decimal:
     """The number with at most `scale` digits after the point; zeros beyond them may go, other digits may not."""
-    number = _exact(field, value)
+    number = _chosen(field, _exact(field, value))
+    before = field.precision - field.scale
     try:
-        scaled = number.quantize(Decimal(1).scaleb(-field.scale))
+        scaled = number.quantize(Decimal(1).scaleb(-field.scale), context=ANY_DIGITS)
     except InvalidOperation:
-        raise ValueError("is too large") from None
+        raise ValueError(f"has more than {before} digits before the point") from None
     if scaled != number:
         raise ValueError(
             f"has more than {field.scale} digits after the point; copy the amount as it is printed"
         )
-    if len(scaled.as_tuple().digits) > DECIMAL_DIGITS:
-        raise ValueError("is too large")
+    if len(scaled.as_tuple().digits) > field.precision:
+        raise ValueError(f"has more than {before} digits before the point")
     return scaled if _places(number) > field.scale else number
 
 
@@ -196,9 +206,9 @@ def _places(number: Decimal) -> int:
 
 
 def _integer(field: Field, value: Any) -> int:
-    number = _exact(field, value)
+    number = _chosen(field, _exact(field, value))
     if (
-        abs(number.adjusted()) > DECIMAL_DIGITS
+        abs(number.adjusted()) > WHOLE_DIGITS
         or number != number.to_integral_value()
         or not -INTEGER_LIMIT <= number < INTEGER_LIMIT
     ):
@@ -207,7 +217,7 @@ def _integer(field: Field, value: Any) -> int:
 
 
 def _number(field: Field, value: Any) -> float:
-    number = float(_exact(field, value))
+    number = float(_chosen(field, _exact(field, value)))
     if number in (float("inf"), float("-inf")):
         raise ValueError("is too large")
     return number

@@ -29,6 +29,7 @@ from octavo.processors.check.complete import counted, gaps, has_lists, marked, s
 from octavo.processors.check.confidence import rated
 from octavo.processors.check.judging import PROBLEMS_TOLD, Judging
 from octavo.processors.check.merge import merge
+from octavo.processors.check.own_code import checked, filled
 from octavo.processors.check.reask import Reask, ask_again, rephrased, subset
 from octavo.processors.check.rules_held import balanced
 from octavo.processors.check.salvage import Entry, Salvaged, salvage
@@ -43,8 +44,10 @@ __all__ = [
     "ask_again",
     "balanced",
     "check",
+    "checked",
     "close_rejects",
     "counted",
+    "filled",
     "gaps",
     "has_lists",
     "marked",

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pydantic import ValidationError
-
 from octavo.processors.check.normalise import join, normalise, only_known, shown
+from octavo.schemas.compile.own_answers import accepted, without_code
+from octavo.schemas.compile.own_model import Check
 from octavo.schemas.pipeline import Evidence, Field, Kind, Question
 
 __all__ = ["blanked", "fit", "notes", "only_known", "shown", "silences", "top"]
@@ -26,17 +27,36 @@ _NUMBERS: frozenset[Kind] = frozenset({"integer", "number", "decimal"})
 Step = str | int
 
 
-def fit(question: Question, answer: Any) -> tuple[dict[str, Any] | None, list[str]]:
-    """The record with what does not fit set to null, and the problems, each named by its path; None when no record can be made of it."""
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A record with what does not fit set to null, or None, and the problems, each named by its path.
+
+    `answered` is the same before the user's own code changed it, `checks` what that code says beside.
+    """
+
+    value: dict[str, Any] | None
+    problems: list[str]
+    answered: dict[str, Any]
+    checks: list[Check]
+
+
+def fit(question: Question, answer: Any) -> Fitted:
+    """As much of an answer as fits its question."""
     problems: list[str] = []
+    checks: list[Check] = []
     value = normalise(question.fields, answer, problems)
-    return _validated(question, value, problems), problems
+    made = _validated(question, value, problems, checks)
+    return Fitted(made, problems, value, checks)
 
 
 def blanked(question: Question, value: dict[str, Any], paths: Sequence[str]) -> dict[str, Any] | None:
     """A record that fits without the values at these paths; None when it does not fit without them."""
     kept = only_known(question.fields, value)  # a copy
-    return _validated(question, kept, []) if all(_blank(kept, _steps(path)) for path in paths) else None
+    if not all(_blank(kept, _steps(path)) for path in paths):
+        return None
+    return (
+        kept if question.own else _validated(question, kept, [], [])
+    )  # the user's own code has seen it, and sees it once
 
 
 def top(problem: str) -> str:
@@ -74,21 +94,26 @@ def notes(kind: Kind, value: Any, answer: Any, path: str) -> tuple[str, ...]:
     return () if same else ("normalised",)
 
 
-def _validated(question: Question, value: dict[str, Any], problems: list[str]) -> dict[str, Any] | None:
+def _validated(
+    question: Question, value: dict[str, Any], problems: list[str], checks: list[Check]
+) -> dict[str, Any] | None:
     """The value as the question's model gives it back; what the model refuses becomes null and a problem, each field once."""
     named = {problem.partition(": ")[0] for problem in problems}
     for _ in range(TRIES):
-        try:
-            return question.model.model_validate(value).model_dump()
-        except ValidationError as error:
-            for trouble in error.errors(include_url=False):
-                place = _path(trouble["loc"])
-                if place not in named:
-                    given = "" if trouble["type"] == "missing" else f", not {shown(trouble['input'])}"
-                    problems.append(f"{place or 'record'}: {trouble['msg']}{given}")
-                    named.add(place)
-                if not _blank(value, trouble["loc"]):
-                    return None
+        made, said, troubles = accepted(question, value)
+        if made is not None:
+            checks += said
+            return made
+        for steps, words in troubles:
+            place = _path(steps)
+            if not steps and (kept := without_code(question, value)) is not None:
+                checks.append((("",), words))  # a refusal of the whole is a doubt about it
+                return kept
+            if place not in named:
+                problems.append(f"{place or 'record'}: {words}")
+                named.add(place)
+            if not _blank(value, steps):
+                return None
     return None
 
 

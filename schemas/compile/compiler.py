@@ -2,7 +2,7 @@
 
     compile_question("invoice")            a model of schemas/extraction
     compile_question("my/order.py:Order")  a pydantic model in a file, which is run
-    compile_question("my/order.json")      a JSON Schema file
+    compile_question("my/order.json")      a JSON Schema file; order.json#/components/schemas/Order names one of several in it
     compile_summary("bullets")             a style of summary
 
 A pydantic model is turned into JSON Schema first, so that both are read by the same rules. The docstring or description of the schema
@@ -11,42 +11,46 @@ and those of its fields become the instruction. Every field may be answered with
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import logging
 import pkgutil
 import re
-import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_file_location
 from inspect import getdoc
 from pathlib import Path
-from types import CodeType, ModuleType
 from typing import Any
 
-from pydantic import BaseModel, PydanticUserError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import DatetimeSchema, DecimalSchema
+from pydantic import BaseModel
 
 from octavo.schemas import extraction
 from octavo.schemas.arithmetic import refuse_rule
+from octavo.schemas.compile.files import json_file, user_model
+from octavo.schemas.compile.fit_names import table_name
+from octavo.schemas.compile.found import FoundSchema, found_schema
 from octavo.schemas.compile.json_schema import Node, read
 from octavo.schemas.compile.mfjs import INSTANT_FORM, MAX_BYTES, MOMENT_FORM, wire
-from octavo.schemas.compile.validators import forgiving, model_of
+from octavo.schemas.compile.model_schema import schema_of
+from octavo.schemas.compile.own_model import as_record, checked, forgiving, unused_code
+from octavo.schemas.compile.validators import model_of
 from octavo.schemas.errors import SchemaError
 from octavo.schemas.list_views import renamed
-from octavo.schemas.pipeline import Question
+from octavo.schemas.pipeline import Field, Question, UserModel
 from octavo.schemas.sql_names import quoted, reserved
 from octavo.schemas.tables import OWN_NAMES
 from octavo.schemas.text.printed_rows import LIST_ITEMS, VALUE_TOKENS
 
+DURATION_FORM = "duration as ISO 8601 writes it, such as P14D or PT1H30M"
 _log = logging.getLogger("octavo.schemas")
 
+_LATER = {
+    one.name: one.default for one in dataclasses.fields(Field) if one.name in ("precision", "form", "origin")
+}
 LIMIT_WORDS = {  # limits of one value, as the instruction has them
     "minimum": "at least {}",
     "maximum": "at most {}",
@@ -68,12 +72,13 @@ def compile_question(spec: str, *, base: Path = Path()) -> Question:
     if spec in _shipped_names():
         return _from_model(_shipped_model(spec), spec, spec)
     if match := re.fullmatch(r"(.+\.py)(?::(\w*))?", spec):
-        model = _user_model(base / match[1], match[2] or "", spec)
+        model = user_model(base / match[1], match[2] or "", spec)
         return _from_model(model, _table_name(model.__name__, spec), spec)
-    if spec.lower().endswith(".json"):
-        schema = _json_file(base / spec, spec)
-        name = _table_name(Path(spec).name.split(".")[0], spec)
-        node = read(schema, about=spec)
+    if match := re.fullmatch(r"(.+\.json)(#.*)?", spec, re.IGNORECASE):
+        found = found_schema(json_file(base / match[1], spec), spec, match[2] or "")
+        name = _table_name((match[2] or Path(match[1]).name.split(".")[0]).rpartition("/")[2], spec)
+        node, told = read(found, about=spec)
+        _tell(told.sentences(name))
         return _question(node, name, model_of(node, name), spec)
     raise _unknown(spec)
 
@@ -122,40 +127,25 @@ def reply_tokens(node: Node) -> int:
     return node.expected_tokens or VALUE_TOKENS[node.field.kind]
 
 
-def _from_model(model: type[BaseModel], name: str, spec: str) -> Question:
-    try:
-        schema = model.model_json_schema(by_alias=False, schema_generator=_Generator)
-    except PydanticUserError as error:
-        message = f"The schema {spec} cannot be compiled: {error.message}."
-        raise SchemaError(message, about=spec, next_step="Change the field and try again.") from error
-    node = read(schema, about=spec)
-    return _question(node, name, forgiving(model), spec)
+def _from_model(given: type[BaseModel], name: str, spec: str) -> Question:
+    model = as_record(given)
+    schema = schema_of(model, "validation", spec)
+    node, told = read(FoundSchema(schema, schema), about=spec, is_model=True)
+    _tell([*told.sentences(name), *(f"{name}: {sentence}" for sentence in unused_code(model))])
+    own = UserModel(checked(model), model_of(node, name))
+    question = _question(node, name, forgiving(model), spec)
+    return _signed(replace(question, own=own, computed=_computed(model, node, spec)))
 
 
-class _Generator(GenerateJsonSchema):
-    """Writes a Decimal with its digits, and a moment that has to have a zone as `instant`: pydantic's own schema loses both."""
-
-    def datetime_schema(self, schema: DatetimeSchema) -> JsonSchemaValue:
-        """A moment; `instant` for an AwareDatetime."""
-        return {
-            "type": "string",
-            "format": "instant" if schema.get("tz_constraint") == "aware" else "date-time",
-        }
-
-    def decimal_schema(self, schema: DecimalSchema) -> JsonSchemaValue:
-        """A number whose `multipleOf` says how many digits follow the point."""
-        bounds = {
-            "ge": "minimum",
-            "le": "maximum",
-            "gt": "exclusiveMinimum",
-            "lt": "exclusiveMaximum",
-            "multiple_of": "multipleOf",
-        }
-        written: JsonSchemaValue = {"type": "number", "format": "decimal"}
-        written |= {word: float(schema[key]) for key, word in bounds.items() if key in schema}  # type: ignore[literal-required]
-        if places := schema.get("decimal_places"):
-            written["multipleOf"] = float(f"1e-{places}")
-        return written
+def _computed(model: type[BaseModel], node: Node, spec: str) -> tuple[Field, ...]:
+    """The columns of the fields that the model computes."""
+    if not model.model_computed_fields:
+        return ()
+    schema = schema_of(model, "serialization", spec)
+    properties = {name: schema["properties"][name] for name in model.model_computed_fields}
+    kept = {**schema, "properties": {**{part.field.name: True for part in node.parts}, **properties}}
+    whole, _ = read(FoundSchema(kept, kept), about=spec, is_model=True)
+    return tuple(part.field for part in whole.parts[len(node.parts) :])
 
 
 def _question(node: Node, name: str, model: type[BaseModel], spec: str) -> Question:
@@ -181,6 +171,11 @@ def _question(node: Node, name: str, model: type[BaseModel], spec: str) -> Quest
     )
     _tell_names(question)
     return proving(question, {part.field.name for part in node.parts if part.required_evidence})
+
+
+def _tell(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        _say_once(sentence)
 
 
 def _tell_names(question: Question) -> None:
@@ -215,15 +210,27 @@ def _signed(question: Question) -> Question:
     asked = [
         question.name,
         question.instruction,
-        [asdict(field) for field in question.fields],
+        [_asked(asdict(field)) for field in question.fields],
         question.json_schema,
         question.reply_tokens,
     ]
+    asked += [[_asked(asdict(field)) for field in question.computed]] if question.computed else []
     asked += (
         [question.required_evidence] if question.required_evidence else []
     )  # what was answered without is asked again
     text = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return replace(question, fingerprint=hashlib.sha256(text.encode()).hexdigest())
+
+
+def _asked(field: dict[str, Any]) -> dict[str, Any]:
+    """A field as it is signed: without its default, which asks nothing, and what fields came to have later, where that says nothing."""
+    kept = {
+        word: value
+        for word, value in field.items()
+        if word != "default" and (word not in _LATER or value != _LATER[word])
+    }
+    inner = kept["item"]
+    return kept | {"fields": [_asked(one) for one in kept["fields"]], "item": inner and _asked(inner)}
 
 
 def _evidence(node: Node, spec: str) -> tuple[str, ...]:
@@ -246,7 +253,11 @@ def _lines(node: Node, indent: str = "", told: dict[str, str] | None = None) -> 
     told = {} if told is None else told
     for part in node.parts:
         inner = part.parts[0] if part.field.kind == "list" else part
-        words = [part.field.description, inner.field.description if inner is not part else ""]
+        words = [
+            part.field.origin,
+            part.field.description,
+            inner.field.description if inner is not part else "",
+        ]
         text = " ".join(filter(None, words))
         while inner.field.kind == "list":
             inner = inner.parts[0]
@@ -265,8 +276,11 @@ def _type_words(node: Node) -> str:
         return f"list of {_type_words(node.parts[0])}"
     extra = [words.format(node.limits[word]) for word, words in LIMIT_WORDS.items() if word in node.limits]
     choices = f"one of: {'; '.join(node.field.choices)}"
+    if node.field.choices and node.field.kind != "choice":
+        extra.append(choices)
+    form = node.limits.get("format", "text")
     names = {
-        "text": node.limits.get("format", "text"),
+        "text": DURATION_FORM if form == "duration" else form,
         "decimal": "number",
         "datetime": MOMENT_FORM,
         "instant": INSTANT_FORM,
@@ -292,83 +306,11 @@ def _shipped_model(name: str) -> type[BaseModel]:
     return model
 
 
-class _FreshLoader(SourceFileLoader):
-    """Runs a file as it is now, and leaves no compiled copy beside it."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        """The code of the file, compiled anew."""
-        path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
-
-
-def _user_model(path: Path, name: str, spec: str) -> type[BaseModel]:
-    module = _run(path, spec)
-    found = {
-        key: value
-        for key, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, BaseModel) and value.__module__ == module.__name__
-    }
-    if name in found:
-        return found[name]
-    known = ", ".join(f"{path.name}:{key}" for key in found) or "no pydantic model"
-    why = (
-        f"has no pydantic model called {name!r}"
-        if name
-        else "may hold several models, so one has to be named"
-    )
-    raise SchemaError(
-        f"The file {path} {why}.", about=spec, next_step=f"It has {known}; write FILE.py:Model."
-    )
-
-
-def _run(path: Path, spec: str) -> ModuleType:
-    """The module of a user's file. Whatever it raises becomes a SchemaError that says so."""
-    name = "octavo_schema_" + hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]
-    description = spec_from_file_location(name, path, loader=_FreshLoader(name, str(path)))
-    if description is None or description.loader is None or not path.is_file():
-        raise SchemaError(
-            f"There is no file {path}.", about=spec, next_step="Give the path of a Python file, then :Model."
-        )
-    module = module_from_spec(description)
-    sys.modules[name] = module  # pydantic looks up the names in annotations there
-    try:
-        description.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        message = f"The file {path} cannot be run: {type(error).__name__}: {error}."
-        raise SchemaError(message, about=spec, next_step="Run it with Python to see where.") from error
-    return module
-
-
-def _json_file(path: Path, spec: str) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8-sig"), object_pairs_hook=_unique)
-    except OSError as error:
-        raise SchemaError(
-            f"The file {path} cannot be read: {error.strerror}.", about=spec, next_step="Check the path."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise SchemaError(
-            f"The file {path} is no JSON: {error}.", about=spec, next_step="Correct it and try again."
-        ) from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(
-            f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object"
-        )
-    return made
-
-
 def _table_name(name: str, spec: str) -> str:
-    """A name in snake case: `PurchaseOrder` becomes purchase_order. Refused when it cannot be a table or is one of Octavo's own."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
-    made = re.sub(r"[\s.\-]+", "_", spaced).lower()
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", made):
-        step = "Name the model or file with a letter first, then letters without accents, digits and _, 63 at most."
-        raise SchemaError(f"{name!r} cannot be the name of a table.", about=spec, next_step=step)
+    """A name in snake case: `PurchaseOrder` becomes purchase_order. Refused when it is one of Octavo's own."""
+    made = table_name(name)
+    if made != name and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_ .-]*", name):
+        _say_once(f"The table of {spec} is called {made}.")
     if made in OWN_NAMES:
         raise SchemaError(
             f"The table or view {made!r} is Octavo's own.",

@@ -1,9 +1,10 @@
 """A JSON Schema comes in; a tree of nodes goes out, or one error that names every place that cannot become a column.
 
-Accepted is what has a fixed set of typed columns: one object of properties, nested objects, arrays of one kind of item, text, numbers,
-Booleans, dates, choices, null beside any of them, and references inside the schema that do not recur. `title`, `default` and `examples`
-are ignored. Three words are Octavo's own: `grounded` and `required_evidence` (on a property of the root) and `expected_tokens` (on a
-text); see `octavo.schemas.fields`. `rules`, at the root, are comparisons between fields; see `octavo.schemas.arithmetic`.
+A table has a fixed set of typed columns: one object of properties, nested objects, arrays of one kind of item, text, numbers, Booleans,
+dates, choices, null beside any of them, and references inside the schema that do not recur. What is another thing, and can be told as one
+of these, is written as that by `adapt`, place by place. Three words are Octavo's own: `grounded` and `required_evidence` (on a property
+of the root) and `expected_tokens` (on a text); see `octavo.schemas.fields`. `rules`, at the root, are comparisons between fields; see
+`octavo.schemas.arithmetic`.
 """
 
 from __future__ import annotations
@@ -12,23 +13,29 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import unquote
 
-from pydantic import BaseModel
-
+from octavo.schemas.compile.adapt import adapted, pointed
+from octavo.schemas.compile.found import FoundSchema
 from octavo.schemas.compile.keywords import (
     ANNOTATIONS,
     KEYWORDS,
+    MOST_DIGITS,
+    ONE_TYPE,
     OPEN,
     PLACES,
+    RECURSION,
+    TOO_MANY_DIGITS,
     TYPES,
     Advice,
     advice,
     choices_of,
-    digits,
+    decimal_size,
     kind_of,
     limits_of,
+    no_type,
+    numbers_of,
 )
+from octavo.schemas.compile.spellings import FORM, ORIGIN, SchemaNotes
 from octavo.schemas.errors import SchemaError
 from octavo.schemas.pipeline import Field, Kind
 
@@ -36,28 +43,8 @@ from octavo.schemas.pipeline import Field, Kind
 MAX_DEPTH = 30 - 2
 MAX_KEYS = 3000 - 3
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
-_TAKEN = {"anyOf", "required", "additionalProperties"}  # MFJS takes no property of these names
-OWN_COLUMNS = frozenset(  # of every table of answers
-    [
-        "document",
-        "path",
-        "engine",
-        "model",
-        "question",
-        "question_fingerprint",
-        "run",
-        "former",
-        "inbox",
-        "request",
-        "conflicts",
-    ]
-)
-_BAD_NAME = Advice(
-    "the name cannot be a column", "use letters without accents, digits and _, a letter first, 63 at most"
-)
 _TRUTH = (bool, "true or false")
-_WORDS = {
+_WORDS: dict[str, tuple[type, str]] = {
     "grounded": _TRUTH,
     "required_evidence": _TRUTH,
     "expected_tokens": (int, "a number"),
@@ -79,33 +66,46 @@ class Node:
     rules: Sequence[str] = ()  # between the fields of the root
 
 
-def read(schema: Any, *, about: str) -> Node:
-    """The tree of a JSON Schema whose root is an object. `about` names it in the error.
+def read(found: FoundSchema, *, about: str, is_model: bool = False) -> tuple[Node, SchemaNotes]:
+    """The tree of a JSON Schema whose root is an object, and what a person should know of it. `about` names it in the error.
 
-    Raises SchemaError, with one line a place: its JSON pointer, the keyword, why it cannot be, and what to write instead.
+    Raises SchemaError, with one line a place: where, why it cannot be, and what to write instead. Where it `is_model`, the place is that in
+    a pydantic model, else a JSON pointer and the keyword.
     """
-    reading = _Reading(schema)
+    reading = _Reading(found.root, SchemaNotes(places=dict.fromkeys(found.told)))
+    root = _SchemaPlace(found.pointer)
     try:
-        node = _node(reading, schema, _SchemaPlace())
+        node = _node(reading, found.schema, root)
     except RecursionError:
         node = None
         reading.refuse(
-            _SchemaPlace(), "$ref", Advice("references and choices are nested too deep", "flatten the schema")
+            root, "$ref", Advice("references and choices are nested too deep", "flatten the schema")
         )
     if node and node.field.kind != "record":
         reading.refuse(
-            _SchemaPlace(),
-            "type",
-            Advice("a record has named fields", "make the root an object with properties"),
+            root, "type", Advice("a record has named fields", "make the root an object with properties")
         )
     if node and not reading.problems:
-        return node
-    lines = [
-        f"  {pointer} {keyword}: {why}; {instead}."
-        for (pointer, keyword), (why, instead) in reading.problems.items()
-    ]
-    message = "\n".join([f"The schema {about} cannot be compiled.", *lines])
+        return node, reading.told
+    lines = [_line(problem, is_model=is_model) for problem in reading.problems.values()]
+    message = "\n".join([f"The schema {about} cannot be compiled.", *dict.fromkeys(lines)])
     raise SchemaError(message, about=about, next_step="\nChange these places and try again.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What cannot be at a place, and what to write instead."""
+
+    place: _SchemaPlace
+    keyword: str
+    advice: Advice
+
+
+def _line(problem: _Problem, *, is_model: bool) -> str:
+    why, instead, in_python = problem.advice
+    if is_model:
+        return f"  {problem.place.path or 'The model'}: {why}; {in_python or instead}."
+    return f"  {problem.place.pointer} {problem.keyword}: {why}; {instead}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,7 @@ class _SchemaPlace:
 
     pointer: str = "#"
     name: str = ""
+    path: str = ""  # as a person would write it: lines[].price
     depth: int = 0
     refs: tuple[str, ...] = ("#",)
 
@@ -124,7 +125,8 @@ class _SchemaPlace:
 
     def below(self, name: str, *steps: str) -> _SchemaPlace:
         """The place of another field, one level down."""
-        return replace(self.at(*steps), name=name, depth=self.depth + 1)
+        path = f"{self.path}[]" if steps == ("items",) else f"{self.path}.{name}".lstrip(".")
+        return replace(self.at(*steps), name=name, path=path, depth=self.depth + 1)
 
 
 @dataclass(slots=True)
@@ -132,12 +134,13 @@ class _Reading:
     """What is gathered on the way: the schema, the problems by place and keyword, and the number of keys so far."""
 
     root: Any
-    problems: dict[tuple[str, str], Advice] = field(default_factory=dict)
+    told: SchemaNotes = field(default_factory=SchemaNotes)
+    problems: dict[tuple[str, str], _Problem] = field(default_factory=dict)
     keys: int = 0
 
     def refuse(self, place: _SchemaPlace, keyword: str, advice: Advice) -> None:
         """Remember one problem; a definition that is used twice is named once."""
-        self.problems.setdefault((place.pointer, keyword), advice)
+        self.problems.setdefault((place.pointer, keyword), _Problem(place, keyword, advice))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,10 @@ class _Plain:
         """The node of this schema. `more` are keywords of `Field`. The words of the root keep their lines."""
         words = str(self.schema.get("description", ""))
         text = " ".join(words.split()) if self.place.depth else words.strip()
-        made = Field(self.place.name, self.kind, text, self.nullable, **more)
+        marks = {"origin": self.schema.get(ORIGIN, ""), "form": self.schema.get(FORM, "")}
+        if self.kind not in ("record", "list"):
+            marks["default"] = self.schema.get("default")
+        made = Field(self.place.name, self.kind, text, self.nullable, **marks, **more)
         own = {word: self.schema[word] for word in _WORDS if word in self.schema and word != "description"}
         return Node(made, limits or {}, parts, **own)
 
@@ -172,6 +178,7 @@ def _node(reading: _Reading, schema: Any, place: _SchemaPlace) -> Node | None:
 
 def _plain(reading: _Reading, schema: Any, place: _SchemaPlace) -> _Plain | None:
     """The schema behind references and choices, or None when there is none."""
+    schema = adapted(reading.root, schema, place.path, reading.told)
     if not isinstance(schema, Mapping):
         reading.refuse(place, str(schema)[:20], Advice("a schema is an object", 'write {"type": ...}'))
         return None
@@ -184,7 +191,6 @@ def _plain(reading: _Reading, schema: Any, place: _SchemaPlace) -> _Plain | None
 
 
 def _referred(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace) -> _Plain | None:
-    _refuse_beside(reading, schema, place, "$ref")
     ref = schema["$ref"]
     if not isinstance(ref, str) or not re.fullmatch(r"#(/.*)?", ref, re.DOTALL):
         trouble = Advice(
@@ -192,8 +198,8 @@ def _referred(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace)
             "copy the definition below $defs and refer to #/$defs/NAME",
         )
     elif ref in place.refs:
-        trouble = Advice("a record that holds itself has no fixed columns", "write out the levels you need")
-    elif (target := _target(reading.root, ref)) is None:
+        trouble = RECURSION
+    elif (target := pointed(reading.root, ref)) is None:
         trouble = Advice(f"there is nothing at {ref}", "refer to #/$defs/NAME")
     else:
         inner = _plain(reading, target, replace(place, pointer=ref, refs=(*place.refs, ref)))
@@ -202,57 +208,20 @@ def _referred(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace)
     return None
 
 
-def _target(root: Any, ref: str) -> Any:
-    """What a JSON pointer in a fragment points to (RFC 6901, section 6), or None."""
-    target = root
-    for step in unquote(ref).split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(target, list) and key.isdecimal() and int(key) < len(target):
-            target = target[int(key)]
-        elif isinstance(target, Mapping):
-            target = target.get(key)
-        else:
-            return None
-    return target
-
-
 def _chosen(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace) -> _Plain | None:
-    """Null beside one schema, or the number and text that pydantic writes for a Decimal. Nothing else is one column."""
-    _refuse_beside(reading, schema, place, "anyOf")
+    """Null beside one schema: of all others `adapt` has made one, or there is no column that holds them."""
     branches = schema["anyOf"] if isinstance(schema["anyOf"], list) else []
-    rest = [(index, branch) for index, branch in enumerate(branches) if not _is_bare(branch, "null")]
-    text = next((index for index, branch in rest if _is_bare(branch, "string", "pattern")), None)
-    if len(rest) == 2 and text is not None:
-        index, number = next(pair for pair in rest if pair[0] != text)
-        is_decimal = isinstance(number, Mapping) and number.get("type") == "number"
-        rest = [(index, {**number, "format": "decimal"})] if is_decimal else rest
+    rest = [(index, branch) for index, branch in enumerate(branches) if not _is_null(branch)]
     if len(rest) != 1:
-        reading.refuse(
-            place,
-            "anyOf",
-            Advice("a column has one type", "keep one of the types, or write a field for each"),
-        )
+        reading.refuse(place, "anyOf", ONE_TYPE)
         return None
     index, branch = rest[0]
-    inner = _plain(reading, branch, place.at("anyOf", index))
-    nullable = any(_is_bare(branch, "null") for branch in branches)
-    return _annotated(inner, schema, nullable=nullable) if inner else None
+    inner = _plain(reading, branch, place.at("anyOf", index) if len(branches) > 1 else place)
+    return _annotated(inner, schema, nullable=len(branches) > 1) if inner else None
 
 
-def _is_bare(branch: Any, name: str, *words: str) -> bool:
-    """Whether a schema says nothing but its type, `words` aside."""
-    return (
-        isinstance(branch, Mapping)
-        and branch.get("type") == name
-        and not set(branch) - ANNOTATIONS - {"type", *words}
-    )
-
-
-def _refuse_beside(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace, keyword: str) -> None:
-    for other in sorted(set(schema) - ANNOTATIONS - {keyword, "expected_tokens"} - _column_words(place)):
-        reading.refuse(
-            place, other, Advice(f"it stands beside {keyword}", "put it inside, beside the type it limits")
-        )
+def _is_null(branch: Any) -> bool:
+    return isinstance(branch, Mapping) and branch.get("type") == "null"
 
 
 def _column_words(place: _SchemaPlace) -> set[str]:
@@ -261,7 +230,7 @@ def _column_words(place: _SchemaPlace) -> set[str]:
 
 def _annotated(plain: _Plain, outer: Mapping[str, Any], *, nullable: bool = False) -> _Plain:
     """The words beside a reference or a choice count more than those inside."""
-    words = {word: outer[word] for word in _WORDS if word in outer}
+    words = {word: outer[word] for word in (*_WORDS, "default", ORIGIN) if word in outer}
     return replace(plain, schema={**plain.schema, **words}, nullable=plain.nullable or nullable)
 
 
@@ -271,7 +240,7 @@ def _typed(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace) ->
     rest = [name for name in types if name != "null"]
     kind = kind_of(schema, rest[0]) if len(rest) == 1 and rest[0] in TYPES else None
     known = KEYWORDS[kind] if kind else set().union(*KEYWORDS.values())
-    unknown = sorted(set(schema) - known - ANNOTATIONS - _column_words(place) - {"type"})
+    unknown = sorted(set(schema) - known - ANNOTATIONS - _column_words(place) - {"type", FORM, ORIGIN})
     for keyword in unknown:
         reading.refuse(place, keyword, advice(keyword, kind))
     if kind:
@@ -280,11 +249,7 @@ def _typed(reading: _Reading, schema: Mapping[str, Any], place: _SchemaPlace) ->
             schema, place, kind, nullable="null" in types or (isinstance(listed, list) and None in listed)
         )
     if declared or not unknown:
-        reading.refuse(
-            place,
-            "type",
-            Advice("a column has one type", f"write one of {', '.join(TYPES)}, with or without null"),
-        )
+        reading.refuse(place, "type", no_type(declared))
     return None
 
 
@@ -297,17 +262,26 @@ def _inferred(schema: Mapping[str, Any]) -> str | None:
 def _limits(reading: _Reading, plain: _Plain) -> dict[str, Any]:
     limits, faults = limits_of(plain.schema, plain.kind)
     for keyword, fault in faults.items():
-        reading.refuse(plain.place, keyword, fault)
+        if keyword == "pattern":
+            reading.told.places[f"{plain.place.path}: its pattern is not held to, since {fault.why}."] = None
+        else:
+            reading.refuse(plain.place, keyword, fault)
     return limits
 
 
 def _leaf(reading: _Reading, plain: _Plain) -> Node:
     limits = _limits(reading, plain)
-    return (
-        plain.node(limits, scale=digits(limits.get("multipleOf")) or 4)
-        if plain.kind == "decimal"
-        else plain.node(limits)
-    )
+    choices: tuple[Any, ...] = ()
+    if "enum" in plain.schema:
+        choices, faults = numbers_of(plain.schema, plain.kind)
+        for keyword, fault in faults.items():
+            reading.refuse(plain.place, keyword, fault)
+    if plain.kind != "decimal":
+        return plain.node(limits, choices=choices)
+    precision, scale = decimal_size(plain.schema, limits.get("multipleOf"))
+    if precision > MOST_DIGITS:
+        reading.refuse(plain.place, "max_digits", TOO_MANY_DIGITS)
+    return plain.node(limits, choices=choices, precision=precision, scale=scale)
 
 
 def _choice(reading: _Reading, plain: _Plain) -> Node:
@@ -343,7 +317,12 @@ def _record(reading: _Reading, plain: _Plain) -> Node | None:
             Advice(f"there are more than {MAX_KEYS} in all", "ask two questions"),
         )
         return None
-    _check_names(reading, plain, list(properties))
+    if (wanted := plain.schema.get("required")) is not None:
+        reading.refuse(
+            plain.place,
+            "required",
+            Advice(f"it has to be a list, and is {wanted!r:.20}", "list names of properties"),
+        )
     nodes = [
         _node(reading, schema, plain.place.below(name, "properties", name))
         for name, schema in properties.items()
@@ -356,38 +335,6 @@ def _as_property(node: Node) -> Node:
     """A property may be null, because a document may not say it. A list is then empty, unless it must have items."""
     nullable = node.field.kind != "list" or node.field.nullable or node.limits.get("minItems", 0) > 0
     return replace(node, field=replace(node.field, nullable=nullable))
-
-
-def _check_names(reading: _Reading, plain: _Plain, names: list[str]) -> None:
-    required = plain.schema.get("required", [])
-    if not isinstance(required, list) or any(name not in names for name in required):
-        reading.refuse(
-            plain.place,
-            "required",
-            Advice("it names what is not in properties", "list names of properties only"),
-        )
-    seen: set[str] = set()
-    for name in names:
-        place = plain.place.at("properties", name)
-        if not _NAME.fullmatch(name):
-            reading.refuse(place, "properties", _BAD_NAME)
-        elif hasattr(BaseModel, name) or name in _TAKEN:
-            reading.refuse(
-                place,
-                "properties",
-                Advice("the name is taken by pydantic or JSON Schema", f"call it {name}_value or the like"),
-            )
-        elif plain.place.depth == 0 and name.casefold() in OWN_COLUMNS:
-            reading.refuse(
-                place,
-                "properties",
-                Advice("every answer has a column of this name already", "call the field otherwise"),
-            )
-        elif name.casefold() in seen:
-            reading.refuse(
-                place, "properties", Advice("SQL takes it for the same name as another", "name the two apart")
-            )
-        seen.add(name.casefold())
 
 
 _READERS: dict[Kind, Callable[[_Reading, _Plain], Node | None]] = {

@@ -6,6 +6,7 @@ can say what to write instead. Limits keep their JSON Schema names: `mfjs` sends
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from decimal import Decimal
@@ -19,10 +20,18 @@ from octavo.schemas.pipeline import Kind
 MAX_CHOICES = 1000  # walle conf.go of Moonshot, 2026-06-29
 MAX_CHOICE_CHARACTERS = 7500  # in all, once there are more than MANY_CHOICES; same source
 MANY_CHOICES = 250
-MAX_SCALE = 12  # digits after the point; leaves six before it in the 18 of a column
+MOST_DIGITS = 38  # of a DECIMAL, in DuckDB, Parquet and Arrow
+MAX_SCALE = 30  # digits after the point; leaves eight before it
+FAST_DIGITS = (
+    18  # what fits in 64 bits, so that sums stay fast: for amounts of few digits after the point ...
+)
+FAST_SCALE = 6  # ... which leaves twelve before it
+FREE_SCALE = (
+    8  # of a Decimal that names no places: 1.08543 and a satoshi fit, and thirty digits before the point
+)
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object")
-FORMATS = ("date", "date-time", "instant", "email", "uri", "uuid", "time", "decimal")
+FORMATS = ("date", "date-time", "instant", "email", "uri", "uuid", "time", "decimal", "duration")
 ANNOTATIONS = {
     "title",
     "description",
@@ -44,9 +53,9 @@ KEYWORDS: dict[Kind, set[str]] = {
     "date": {"format"},
     "datetime": {"format"},
     "instant": {"format"},
-    "integer": _BOUNDS,
-    "number": _BOUNDS,
-    "decimal": _BOUNDS | {"format"},
+    "integer": _BOUNDS | {"enum"},
+    "number": _BOUNDS | {"enum"},
+    "decimal": _BOUNDS | {"enum", "format", "max_digits"},
     "boolean": set(),
     "list": {"items", "minItems", "maxItems"},
     "record": {"properties", "required", "additionalProperties"},
@@ -58,6 +67,7 @@ class Advice(NamedTuple):
 
     why: str
     instead: str
+    in_python: str = ""  # the same for a pydantic model, where that is said otherwise
 
 
 MERGED = Advice("strict mode does not hold the model to it", "write the merged schema out")
@@ -68,11 +78,24 @@ CASES = Advice(
 OPEN = Advice(
     "keys that are not known beforehand cannot be columns",
     "list the properties, or use an array of objects with name and value",
+    "declare the fields, or use list[Entry] where Entry has a key and a value",
 )
 PLACES = Advice(
     "an array is a column of one kind of value",
     "describe one item, or use an object with a named property for each place",
+    "say what is in the list, as list[str] does",
 )
+ONE_TYPE = Advice(
+    "a column has one type",
+    "keep one of the types, or write a property for each",
+    "keep one of the types, or write a field for each",
+)
+RECURSION = Advice(
+    "a record that holds itself has no fixed columns",
+    "write out the levels you need",
+    "write a model of its own for each level you need, the last without the field that leads back",
+)
+TOO_MANY_DIGITS = Advice(f"a column holds at most {MOST_DIGITS} digits", "allow fewer, or use text")
 UNCHECKED = Advice("strict mode does not hold the model to it", "remove it, and ask with SQL")
 NOT_FOLLOWED = Advice("it is not followed", "use $ref with #/$defs/NAME")
 ADVICE = {
@@ -106,6 +129,15 @@ def advice(keyword: str, kind: Kind | None) -> Advice:
     return ADVICE.get(keyword) or Advice(
         f"it means nothing for {kind or 'a schema without one type'}", "remove it"
     )
+
+
+def no_type(declared: Any) -> Advice:
+    """Why a type makes no column, and what to write instead."""
+    if declared == "bytes":
+        return Advice("a document's text has no bytes", "use text (str)")
+    if isinstance(declared, str) and declared not in (*TYPES, "null"):
+        return Advice(f"there is no type {declared!r}", f"write one of {', '.join(TYPES)}")
+    return Advice("a column has one type", f"write one of {', '.join(TYPES)}, with or without null")
 
 
 def kind_of(schema: Mapping[str, Any], name: str) -> Kind:
@@ -162,6 +194,39 @@ def choices_of(schema: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Ad
         bound = f"at most {MAX_CHOICES} values are taken, and {MAX_CHOICE_CHARACTERS} characters when there are over {MANY_CHOICES}"
         return (), {keyword: Advice(bound, "use a text and describe it")}
     return tuple(dict.fromkeys(values)), {}
+
+
+def numbers_of(schema: Mapping[str, Any], kind: Kind) -> tuple[tuple[str, ...], dict[str, Advice]]:
+    """The numbers of `enum`, each once, as JSON writes them, or what is wrong with them."""
+    listed = (
+        [value for value in schema["enum"] if value is not None] if isinstance(schema["enum"], list) else []
+    )
+    if not listed or not all(
+        _is_number(value) and (kind != "integer" or value == int(value)) for value in listed
+    ):
+        return (), {
+            "enum": Advice(f"its values are of another type than {kind}", "write values of that type")
+        }
+    if len(listed) > MAX_CHOICES:
+        return (), {"enum": Advice(f"at most {MAX_CHOICES} values are taken", "use minimum and maximum")}
+    return tuple(dict.fromkeys(json.dumps(value) for value in listed)), {}
+
+
+def decimal_size(schema: Mapping[str, Any], step: Any) -> tuple[int, int]:
+    """Digits of a decimal's column, all and after the point: as many as the schema allows.
+
+    >>> decimal_size({}, 0.01), decimal_size({}, None), decimal_size({"max_digits": 30}, 0.01), decimal_size({}, 1e-10)
+    ((18, 2), (38, 8), (30, 2), (38, 10))
+    """
+    most, places = schema.get("max_digits"), digits(step)
+    if most:
+        scale = places or min(FREE_SCALE, most)
+        return max(
+            FAST_DIGITS, most if places else min(most + scale, MOST_DIGITS) if most <= MOST_DIGITS else most
+        ), scale
+    if not places:
+        return MOST_DIGITS, FREE_SCALE
+    return (FAST_DIGITS if places <= FAST_SCALE else MOST_DIGITS), places
 
 
 def _fault(keyword: str, value: Any, kind: Kind) -> str:

@@ -7,20 +7,17 @@ it does not, and the user's own validators. Keys that were not asked for are ref
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, is_typeddict
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic import (
     AwareDatetime,
     BaseModel,
     ModelWrapValidatorHandler,
-    PlainSerializer,
     RootModel,
     create_model,
     model_validator,
@@ -30,7 +27,6 @@ from pydantic.fields import FieldInfo
 
 from octavo.schemas.compile.json_schema import Node
 from octavo.schemas.compile.keywords import digits
-from octavo.schemas.errors import SchemaError
 from octavo.schemas.pipeline import Kind
 
 _TYPES: dict[Kind, Any] = {
@@ -43,7 +39,6 @@ _TYPES: dict[Kind, Any] = {
     "decimal": Decimal,
     "boolean": bool,
 }
-_NATIVE = (*_TYPES.values(), type(None))
 _WORDS = {
     "minLength": "min_length",
     "maxLength": "max_length",
@@ -63,6 +58,7 @@ _CONFIG: dict[str, Any] = {
     "use_enum_values": True,
     "validate_default": False,
     "alias_generator": None,
+    "protected_namespaces": (),
 }
 
 
@@ -74,11 +70,7 @@ class Answer(BaseModel):
     def _without_nulls(cls, value: Any, handler: ModelWrapValidatorHandler[Any]) -> Any:
         if isinstance(value, Mapping):
             value = {key: item for key, item in value.items() if item is not None}
-        try:
-            return handler(value)
-        except (TypeError, AttributeError, LookupError, ArithmeticError) as error:
-            message = f"a validator of {cls.__name__} failed with {type(error).__name__}: {error}; it has to expect None in any field"
-            raise ValueError(message) from error
+        return handler(value)
 
 
 def model_of(node: Node, name: str) -> type[BaseModel]:
@@ -87,32 +79,6 @@ def model_of(node: Node, name: str) -> type[BaseModel]:
         part.field.name: (_type_of(part, f"{name}_{part.field.name}") | None, None) for part in node.parts
     }
     return create_model(name, __base__=Answer, __cls_kwargs__=_CONFIG, **cast("Any", fields))
-
-
-def forgiving(model: type[BaseModel]) -> type[BaseModel]:
-    """The user's model with every field allowed to be null, at every level; its validators run on values that are there.
-
-    Raises SchemaError for what cannot be made so: computed fields, dataclasses and typed dicts.
-    """
-    if model.model_computed_fields:
-        names = ", ".join(model.model_computed_fields)
-        raise SchemaError(
-            f"{model.__name__} has computed fields: {names}.",
-            about=names,
-            next_step="Leave them out and compute with SQL.",
-        )
-    fields = {
-        name: (_field_type(info.annotation, info.metadata) | None, None)
-        for name, info in model.model_fields.items()
-    }
-    return create_model(
-        model.__name__,
-        __base__=(Answer, model),
-        __module__=model.__module__,
-        __doc__=model.__doc__,
-        __cls_kwargs__=_CONFIG,
-        **cast("Any", fields),
-    )
 
 
 @cache
@@ -152,6 +118,8 @@ def _type_of(node: Node, name: str) -> Any:
         return model_of(node, name)
     if kind == "choice":
         return Literal[node.field.choices]
+    if node.field.choices and kind == "integer":
+        return Literal[tuple(int(choice) for choice in node.field.choices)]
     if kind == "list":
         item = _type_of(node.parts[0], name)
         bare: Any = list[item | None] if node.parts[0].field.nullable else list[item]  # type: ignore[valid-type]
@@ -171,42 +139,5 @@ def _limit(kind: Kind, word: str, value: Any) -> tuple[str, Any]:
     return _WORDS[word], step
 
 
-def _field_type(annotation: Any, metadata: list[Any]) -> Any:
-    return _with_metadata(_forgiving_type(annotation), metadata)
-
-
 def _with_metadata(annotation: Any, metadata: list[Any]) -> Any:
     return Annotated[(annotation, *metadata)] if metadata else annotation
-
-
-def _forgiving_type(annotation: Any) -> Any:
-    """An annotation with the models in it made forgiving, and values that are no column made text on the way out."""
-    origin, args = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return Annotated[(_forgiving_type(args[0]), *args[1:])]
-    if origin in (Union, UnionType):
-        return Union[tuple(_forgiving_type(arg) for arg in args)]  # noqa: UP007 - the members are known only now
-    if origin is Literal or not isinstance(origin or annotation, type):
-        return annotation
-    if origin is not None:
-        return origin[tuple(_forgiving_type(arg) for arg in args)]
-    return _forgiving_class(annotation)
-
-
-def _forgiving_class(kind: type) -> Any:
-    if issubclass(kind, BaseModel) and not issubclass(kind, RootModel):
-        return forgiving(kind)
-    if dataclasses.is_dataclass(kind) or is_typeddict(kind):
-        raise SchemaError(
-            f"{kind.__name__} is no pydantic model.",
-            about=kind.__name__,
-            next_step="Derive it from pydantic.BaseModel.",
-        )
-    if issubclass(kind, (*_NATIVE, Enum, RootModel)):
-        return kind
-    return Annotated[kind, PlainSerializer(_native, return_type=Any)]
-
-
-def _native(value: Any) -> Any:
-    """What a column holds for a value: a UUID or URL becomes text; special kinds of dates, such as PastDate, are dates already."""
-    return value if isinstance(value, _NATIVE) else str(value)
