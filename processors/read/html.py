@@ -106,7 +106,7 @@ def decode(data: bytes) -> str:
             return data.decode(_web_name(named[1].decode("ascii")))
         except (UnicodeDecodeError, LookupError):
             pass  # the page names a charset it is not in: judge by its bytes
-    return text.decode(data)[0]
+    return text.decode(data)
 
 
 def plain(markup: str) -> str:

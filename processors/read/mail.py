@@ -40,7 +40,7 @@ def read(source: Source) -> Content:
 def _narrow(data: bytes) -> bytes:
     """Mails are ASCII on the wire, but some are saved as UTF-16; white space before the headers would hide them."""
     if b"\0" in data[:64] or data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
-        data = text.decode(data)[0].encode("utf-8", "surrogateescape")
+        data = text.decode(data).encode("utf-8", "surrogateescape")
     return data.lstrip()
 
 
@@ -102,7 +102,7 @@ def _words(part: EmailMessage) -> str:
     try:
         words = data.decode(part.get_content_charset("utf-8"))
     except (UnicodeDecodeError, LookupError):
-        words = text.decode(data)[0]
+        words = text.decode(data)
     return html.plain(words) if part.get_content_type() == "text/html" else words
 
 

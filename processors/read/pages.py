@@ -48,7 +48,7 @@ __all__ = [
 
 ocr_available = ocr_engine.available
 
-READER_VERSION = "4"  # goes up when the same bytes give another text
+READER_VERSION = "5"  # goes up when the same bytes give another text
 
 READERS = {  # media type -> file in this folder
     "application/pdf": "pdf.pages",

@@ -26,7 +26,7 @@ def taken_in(package: Package, part: str, nested: Callable[[bytes], list[str] | 
     if kind == "text/html" or part.lower().endswith(_MARKUP):
         return html.plain(html.decode(data)).split("\n")
     if kind in _PLAIN:
-        return text.decode(data)[0].split("\n")
+        return text.decode(data).split("\n")
     return nested(data) if kind == DOCX else None
 
 
