@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.charsets [--files 200] [--seed 1] [--short]        # --short: 30 to 300 letters
 
-In: `tests/documents/languages.txt`, messages in 31 languages. Out: files of 30 to 3,000 letters in encodings of their language; the share that is read right, how many are flagged, and a line for each that is not right.
+In: `tests/documents/languages.txt`, messages in 31 languages. Out: the share of files of 30 to 3,000 letters, in encodings of their
+language, that is read right, how many are flagged, and a line for each that is not right.
 """
 
 from __future__ import annotations
