@@ -63,6 +63,8 @@ READERS = {  # media type -> file in this folder
     "text/html": "html",
     "message/rfc822": "mail",
     "application/mbox": "mbox",
+    kinds.TNEF: "tnef",
+    kinds.SIGNED: "signed",
     "application/zip": "zip",
     "text/plain": "text",
     "text/markdown": "text",
