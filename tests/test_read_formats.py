@@ -87,7 +87,7 @@ def test_clean_text_holds_everywhere(words: str) -> None:
 )
 def test_encodings_are_recognised(words: str, encoding: str) -> None:
     """Text comes out as it was written, whatever encoding its author's machine used."""
-    assert text.decode(words.encode(encoding))[0] == words
+    assert text.decode(words.encode(encoding)) == words
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ def test_a_guessed_encoding_is_told(words: str, encoding: str, *, told: bool) ->
 )
 def test_damage_in_a_place_costs_only_that_place(damage: bytes) -> None:
     """UTF-8 with a few wrong bytes is read as UTF-8, which is told; the other characters are right."""
-    words, note = text.decoded("Größe für Äpfel".encode() + damage + " über Öl".encode())
-    assert clean(words).replace("\ufffd", "") == "Größe für Äpfel über Öl"
-    assert "damaged" in note
+    found = text.decoded("Größe für Äpfel".encode() + damage + " über Öl".encode())
+    assert clean(found.text).replace("\ufffd", "") == "Größe für Äpfel über Öl"
+    assert "damaged" in found.note
 
 
 def test_short_text_is_one_page_and_long_text_is_cut_at_edges() -> None:

@@ -106,3 +106,39 @@ def test_what_lies_too_deep_loses_its_tags_and_says_so() -> None:
     )  # seconds grow with the length, not with its square
     wide = "<div><span>a</span><p>b<br></div>" * 6_000 + "<table>" + "<tr><td>c<td>d" * 6_000 + "</table>"
     assert html.flattened(wide) == wide
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines"),
+    [
+        ("<tr><td rowspan=2>Rent<td>40<td>900<tr><td>50<td>60", "Rent | 40 | 900\n| 50 | 60"),
+        ("<tr><td colspan=2>Total<td>12<tr><td>a<td><td>3", "Total |  | 12\na |  | 3"),
+        ("<tr><td rowspan=2 colspan=2>x<td>y<tr><td>z<tr><td>a<td>b<td>c", "x |  | y\n|  | z\na | b | c"),
+        ("<tr><td>1<td rowspan=0>2<td>3<tr><td>4<td>5<tr><td>6<td>7", "1 | 2 | 3\n4 |  | 5\n6 |  | 7"),
+        ("<tr><td rowspan=2>x<td><table><tr><td>i<td>j</table><tr><td>z", "x |\ni | j\n| z"),
+        ("<tr><td>a<td hidden>b<td>c", "a | c"),
+        ("<thead><tr><th rowspan=2>x<th>y<tbody><tr><td>z", "x | y\nz"),
+    ],
+)
+def test_cells_stand_in_their_columns(rows: str, lines: str) -> None:
+    """A cell that takes several columns or rows has its words once, and the cells beside and below it stand in their own columns."""
+    assert html.plain(f"<table>{rows}</table>") == lines
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<s>20.00 EUR</s>",
+        "<del>20.00 <b>EUR</b></del>",
+        "<span style='color: red; text-decoration: line-through'> 20.00 EUR</span>",
+        "<strike>20.00</strike><strike> EUR</strike>",
+    ],
+)
+def test_struck_words_are_marked(markup: str) -> None:
+    """A price that is struck out does not look like one that holds."""
+    assert html.plain(f"<p>Price: {markup} 15.00 EUR") == "Price: ~~20.00 EUR~~ 15.00 EUR"
+
+
+def test_a_page_that_names_no_charset_may_be_in_doubt() -> None:
+    """A page whose letters fit two encodings says so, as a text does."""
+    assert html.read(Source(b"<p>Dr. X\xc6Y 12", ReadLimits())).flags == ("uncertain_encoding",)

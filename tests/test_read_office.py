@@ -236,3 +236,28 @@ def test_what_needs_an_extra_is_skipped_and_not_an_error(tmp_path: Path) -> None
         [sys.executable, "-c", script], cwd=root, env=environ, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["skipped", "unsupported", "application/rtf"]
+
+
+_FONTS = (
+    rb"{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0\fcharset0 A;}{\f1\fcharset204 B;}{\f2\fcharset238 C;}"
+    rb"{\f3\fcharset128 D;}{\f4\cpg1253 E;}}"
+)
+
+
+@needs_extra
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            rb"M\'fcller \f1 \'d1\'f7\'b8\'f2 {\f2 \'a3\'f3d\'9f} \f4 \'d0\'ef\'f3\'fc}",
+            "Müller Счёт Łódź Ποσό",
+        ),
+        (rb"\f3 \'90\'bf\'8b\'81\'8f\'91 \'83\\ }", "請求書 ソ"),
+        (rb"\uc1\u8364? 12 \u-10179?\u-8704? {\uc2\u1057ab} x}", "€ 12 😀 С x"),
+        (rb"kept {\deleted gone }\deleted no\deleted0  too \{x\}}", "kept too {x}"),
+    ],
+    ids=["fonts", "two bytes", "numbers", "deleted"],
+)
+def test_rtf_has_the_letters_of_its_fonts(body: bytes, words: str) -> None:
+    r"""A byte is read in the charset of its font, \u by its number and in pairs; what was deleted is left out."""
+    assert office.read(Source(_FONTS + body, ReadLimits())).leaves[0].text == words

@@ -156,3 +156,11 @@ def test_what_cannot_be_read_says_why(data: bytes, reason: str) -> None:
     with pytest.raises(DocumentError) as caught:
         read(data)
     assert caught.value.reason == reason
+
+
+def test_struck_words_are_marked() -> None:
+    """Words that a style strikes out stand between marks."""
+    struck = '<style:style style:name="S"><style:text-properties style:text-line-through-style="solid"/></style:style>'
+    body = '<text:p>Price: <text:span text:style-name="S">20.00</text:span> 15.00</text:p>'
+    content = opendocument.read(Source(made(body, styles=struck), ReadLimits()))
+    assert content.leaves[0].text == "Price: ~~20.00~~ 15.00"

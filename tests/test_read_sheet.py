@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
@@ -75,12 +76,11 @@ def _money(book: Any) -> None:
 
 
 def test_currencies_and_per_cent_are_seen() -> None:
-    """A number that is money or a share by its format alone says so; a format that adds no word or sign changes nothing."""
-    assert texts(xlsx(_money)) == ["Sheet: Bill\n1234.50 €\nCHF -12.00\n7.5%\n3\n0.5\nn/a\n7 pcs"]
+    """A number that is money or a share by its format alone says so; and has as many digits as its cell shows."""
+    assert texts(xlsx(_money)) == ["Sheet: Bill\n1234.50 €\nCHF -12.00\n7.5%\n3.00\n0.5\nn/a\n7 pcs"]
 
 
 _PLAIN = [
-    "0.00;[Red]-0.00 €",
     '[>=1000]0.0,"k";0',
     '0.0,,"M"',
     "0.00E+00",
@@ -189,3 +189,65 @@ def test_a_table_keeps_its_words_in_order(table: list[list[str]]) -> None:
         any(cell.strip() for cell in row) for row in table
     )
     assert not any(line.endswith(("|", " ")) for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "shown"),
+    [
+        ("00000", 1067, "01067"),
+        ("0.00", 12.5, "12.50"),
+        ("0.00", 0.125, "0.13"),
+        ("0.##", 3, "3"),
+        ("#,##0.0#", 1234.5, "1234.5"),
+        ("0.00;(0.00)", -12.5, "(12.50)"),
+        ("0.00;[Red]-0.00 €", -12.5, "-12.50 €"),
+        ('0.00;-0.00;"none"', 0, "none"),
+        ('000"-"00"-"0000', 12345678, "012-34-5678"),
+        ("(000) 000-0000", 5551234567, "(555) 123-4567"),
+        ("0.00", -0.001, "0.00"),
+        ("#", 0, "0"),
+        ('_-* #,##0.00_-;-* #,##0.00_-;_-* "-"_-', 7, "7.00"),
+    ],
+)
+def test_numbers_stand_as_their_cells_show_them(code: str, value: float, shown: str) -> None:
+    """Leading zeros, digits behind the point, brackets and hyphens are those of the format; a number never vanishes."""
+    found = number_formats.look(code)
+    assert found
+    assert found.of(value) == shown
+
+
+def _rich(book: Any) -> None:
+    page = book.add_worksheet("Bill")
+    page.write("A1", 20, book.add_format({"num_format": "0.00 €", "font_strikeout": True}))
+    page.write("A2", "old", book.add_format({"font_strikeout": True}))
+    page.write("B2", 1234567890123456)
+    page.write_formula("C2", "=B2", None, "")
+    page.write_comment("B2", "Ask Ana")
+    page.insert_textbox("D4", "Payable in ten days")
+
+
+def test_what_a_sheet_shows_beside_its_values_is_read() -> None:
+    """Struck cells are marked, text boxes and comments stand under the table, 16 digits are whole, formulas without values are told."""
+    content = sheet.read(Source(xlsx(_rich), ReadLimits()))
+    assert [leaf.text for leaf in content.leaves] == [
+        "Sheet: Bill\n~~20.00 €~~\n~~old~~ | 1234567890123456\nPayable in ten days\nComment (B2): Ask Ana"
+    ]
+
+
+def _changed(data: bytes, part: str, old: str, new: str) -> bytes:
+    """A container with other words in a part."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    assert old.encode() in parts[part]
+    return make.zipped({**parts, part: parts[part].replace(old.encode(), new.encode())})
+
+
+def test_long_numbers_and_empty_formulas_are_not_silent() -> None:
+    """Twenty digits are those of the file; a formula whose value nobody stored is flagged, since its cell looks empty."""
+    data = _changed(
+        xlsx(_rich), "xl/worksheets/sheet1.xml", "<v>1234567890123456</v>", "<v>12345678901234567890</v>"
+    )
+    content = sheet.read(Source(data, ReadLimits()))
+    assert "| 12345678901234567890" in content.leaves[0].text
+    assert content.flags == ("formulas_without_values",)
+    assert "1 formula(s)" in content.detail

@@ -164,3 +164,21 @@ def test_what_is_written_twice_is_read_once() -> None:
     older = f"<Fallback><w:txbxContent>{p('Old stamp')}</w:txbxContent></Fallback>"
     only = f"<w:p><w:r><AlternateContent>{older}</AlternateContent></w:r></w:p>"
     assert content(docx(only)).leaves[0].text == "Old stamp"
+
+
+@pytest.mark.parametrize("way", ["strike", "dstrike"])
+def test_struck_words_are_marked(way: str) -> None:
+    """A price that is struck out does not look like one that holds, however many runs it is in."""
+    old = f'<w:r><w:rPr><w:{way}/></w:rPr><w:t xml:space="preserve">20.00 </w:t></w:r><w:r><w:rPr><w:{way}/></w:rPr><w:t>EUR</w:t></w:r>'
+    plain = f'<w:r><w:rPr><w:{way} w:val="false"/></w:rPr><w:t xml:space="preserve"> 15.00 EUR</w:t></w:r>'
+    assert text(old, plain) == "~~20.00 EUR~~ 15.00 EUR"
+
+
+def test_placeholders_are_no_text() -> None:
+    """A control that nobody has filled says what to write there, which is not what the document says; a filled one is read."""
+    control = "<w:sdt><w:sdtPr>{}</w:sdtPr><w:sdtContent>{}</w:sdtContent></w:sdt>"
+    empty = control.format("<w:showingPlcHdr/>", run("Click to enter a name"))
+    filled = control.format("", run("Ana"))
+    assert text(run("By: "), empty, filled) == "By: Ana"
+    block = control.format("<w:showingPlcHdr/>", p("Choose a date"))
+    assert content(docx(p("Order") + block)).leaves[0].text == "Order"

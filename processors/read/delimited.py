@@ -18,10 +18,11 @@ _HINT = "sep="  # a first line that Excel writes to name the delimiter
 
 def read(source: Source) -> Content:
     """All rows, in pages cut between rows when they are long. Raises DocumentError: too_many_pages."""
-    words, note = text.decoded(source.data)
+    found = text.decoded(source.data)
+    words = found.text
     delimiter, body = _delimiter(words)
     table = table_rows.lines(_rows(body, delimiter)) if delimiter else words
-    return text.paged(table, source.limits, note)
+    return text.paged(table, source.limits, found.note, found.flags)
 
 
 def _delimiter(words: str) -> tuple[str, str]:

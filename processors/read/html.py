@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -41,8 +42,14 @@ _BLOCKS = frozenset(
     ),
 )
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_ROW_GROUPS = frozenset({"thead", "tbody", "tfoot"})
+_STRUCK = frozenset({"s", "strike", "del"})
+_LINE_THROUGH = re.compile(r"text-decoration(?:-line)?\s*:[^;]*line-through", re.IGNORECASE)
+STRIKE = "~~"  # on both sides of words that are struck out, as Markdown has it
+_MOST_SPANNED = 1_000  # columns of a cell; rows are as many as come (HTML Standard, 4.9.11, 2026-11)
 _TARGET = re.compile(r"mailto:[^?\s]+|tel:[^?\s]+|https?://[^?#\s]+")
 _LONGEST_TARGET = 80  # characters; longer ones are for machines
+_BLANKS = re.compile(r" {2,}(?!\|)|(?<!\|) {2,}")  # not those of an empty cell between its bars
 _CELLS = frozenset({"td", "th"})
 _DEEPEST = 10_000  # elements in one another; the time of the parser grows with the square of it: 0.2 s here, measured 2026-11
 _TAG = re.compile(r"<(/?)([a-z][^\s/<>]*)[^<>]*>", re.IGNORECASE)
@@ -57,13 +64,15 @@ _NEVER_DEEP = frozenset(  # elements that others close, that hold nothing, or wh
 
 def read(source: Source) -> Content:
     """The visible text, in pages as plain text has them. Raises DocumentError: too_many_pages."""
-    markup = decode(source.data)
+    decoded = decode(source.data)
+    markup = decoded.text
     shallow = flattened(markup)
     parser = LexborHTMLParser(shallow)
     lines = _walked(parser)
     found = text.paged(lines.joined(), source.limits, _told(lines.hidden_chars, cut=shallow != markup))
-    flags = ("hidden_text",) if lines.hidden_chars else ()
-    return Content(found.leaves, found.detail, flags, Properties(_title(parser), _author(parser)))
+    flags = (*(["hidden_text"] if lines.hidden_chars else []), *decoded.flags)
+    detail = " ".join(filter(None, [found.detail, decoded.note if decoded.flags else ""]))
+    return Content(found.leaves, detail, flags, Properties(_title(parser), _author(parser)))
 
 
 def _told(hidden_chars: int, *, cut: bool) -> str:
@@ -96,17 +105,16 @@ def flattened(markup: str) -> str:
     return _TAG.sub(shallow, markup)
 
 
-def decode(data: bytes) -> str:
+def decode(data: bytes) -> text.Decoded:
     """The markup of HTML bytes: the page's own charset where it names one that fits, else as any text."""
     named = _CHARSET.search(data[:4096])
     if named and not data.startswith(
         (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
     ):  # a mark says more than a name
-        try:
-            return data.decode(_web_name(named[1].decode("ascii")))
-        except (UnicodeDecodeError, LookupError):
-            pass  # the page names a charset it is not in: judge by its bytes
-    return text.decode(data)[0]
+        with suppress(UnicodeDecodeError, LookupError):  # of a page in another charset than it names
+            charset = _web_name(named[1].decode("ascii"))
+            return text.Decoded(data.decode(charset), charset)
+    return text.decoded(data)
 
 
 def plain(markup: str) -> str:
@@ -188,11 +196,13 @@ def _step(lines: _Lines, node: LexborNode, *, entering: bool) -> None:
         return
     if _hides(node):
         lines.hiding += 1 if entering else -1
+    if tag in _STRUCK or _LINE_THROUGH.search(_style(node)):
+        lines.struck += 1 if entering else -1
     if tag == "pre":
         lines.preformatted += 1 if entering else -1
         lines.end()
     elif tag in _CELLS:
-        lines.cell(entering=entering, loose=entering and node.css_first("table") is not None)
+        _cell(lines, node, entering=entering)
     elif tag in _BLOCKS:
         _block(lines, tag, entering=entering)
     elif tag == "br" and entering:
@@ -201,12 +211,65 @@ def _step(lines: _Lines, node: LexborNode, *, entering: bool) -> None:
         lines.say(_target(node))
 
 
+def _cell(lines: _Lines, node: LexborNode, *, entering: bool) -> None:
+    if entering:
+        lines.cell(_span(node, "colspan"), _span(node, "rowspan"), loose=node.css_first("table") is not None)
+    else:
+        lines.end_cell()
+
+
+def _span(node: LexborNode, name: str) -> int:
+    """How many columns or rows a cell takes; rowspan 0 is all that follow."""
+    words = (node.attributes.get(name) or "").strip()
+    return min(int(words) or _MOST_SPANNED, _MOST_SPANNED) if words.isdecimal() else 1
+
+
+def _style(node: LexborNode) -> str:
+    return (node.attributes.get("style") or "") if node.is_element_node else ""
+
+
 def _block(lines: _Lines, tag: str, *, entering: bool) -> None:
     if tag == "tr":
         lines.row()
+    elif tag == "table":
+        lines.table(entering=entering)
+    elif tag in _ROW_GROUPS:
+        lines.row_group()
     lines.end()
     if tag == "li" and entering and not lines.hiding:
         lines.say("- ")
+
+
+class _Columns:
+    """The columns of a table as its rows are read: which of them cells of rows above take."""
+
+    def __init__(self) -> None:
+        self.first = True  # no cell of the row yet
+        self._at = 0
+        self._taken: dict[int, int] = {}  # column -> rows for which it is still taken, this one included
+
+    def row(self) -> None:
+        """A row ends; a second call before a cell says nothing new."""
+        if not self.first:
+            self._taken = {column: rows - 1 for column, rows in self._taken.items() if rows > 1}
+        self.first, self._at = True, 0
+
+    def row_group(self) -> None:
+        """The head, the body or the foot begins or ends; no cell reaches over that."""
+        self.row()
+        self._taken = {}
+
+    def place(self, columns: int, rows: int) -> int:
+        """How many columns lie between the last cell and the place of the next one, which takes so many columns and rows."""
+        start = self._at
+        while self._taken.get(self._at):
+            self._at += 1
+        gap = self._at - start
+        if rows > 1:
+            self._taken.update(dict.fromkeys(range(self._at, min(self._at + columns, _MOST_SPANNED)), rows))
+        self._at += columns
+        self.first = False
+        return gap
 
 
 class _Lines:
@@ -214,18 +277,24 @@ class _Lines:
 
     def __init__(self) -> None:
         self.preformatted = 0
+        self.struck = 0  # open elements that strike out what they hold
         self.hiding = 0  # open elements that hide what they hold
         self.hidden_chars = 0
         self._done: list[str] = []
         self._line: list[str] = []
         self._cells: list[bool] = []  # open cells, True where the cell is loose
-        self._fresh_row = True
+        self._tables = [_Columns()]  # open tables, the innermost last; rows without one have the first
+        self._bars = 0  # columns that wait for a cell behind them
 
     def say(self, words: str, *, keep: bool = False) -> None:
         """Add words to the line; white space is one space unless it is to be kept. Hidden words are only counted."""
         if self.hiding:
             self.hidden_chars += len(" ".join(words.split()))
-        elif keep and not self._tight:
+            return
+        if self.struck and words.strip():
+            inside = words.strip()
+            words = words.replace(inside, f"{STRIKE}{inside}{STRIKE}", 1)
+        if keep and not self._tight:
             first, *rest = words.split("\n")
             self._line.append(first)
             for line in rest:
@@ -239,25 +308,45 @@ class _Lines:
         if self._tight:
             self._line.append(" ")
             return
-        line = "".join(self._line).rstrip()
+        line = (
+            "".join(self._line).replace(f"{STRIKE}{STRIKE}", "").replace(f"{STRIKE} {STRIKE}", " ").rstrip()
+        )
         if line.strip(" |"):
-            self._done.append(line if self.preformatted else re.sub(" {2,}", " ", line).strip())
+            self._done.append(line if self.preformatted else _BLANKS.sub(" ", line).strip())
         self._line = []
+
+    def table(self, *, entering: bool) -> None:
+        """A table begins or ends; the columns of the one around it go on."""
+        if entering:
+            self._tables.append(_Columns())
+        elif len(self._tables) > 1:
+            self._tables.pop()
 
     def row(self) -> None:
         """A row begins or ends: the next cell is the first of its row."""
-        self._fresh_row = True
+        self._tables[-1].row()
+        self._bars = 0
 
-    def cell(self, *, entering: bool, loose: bool) -> None:
-        """Open or close a cell; all but the first of a row stand after a bar."""
-        if not entering:
-            if self._cells:
-                self._cells.pop()
-            return
-        if not self._fresh_row:
-            self._line.append(" | ")
-        self._fresh_row = False
+    def row_group(self) -> None:
+        """A group of rows begins or ends."""
+        self._tables[-1].row_group()
+        self._bars = 0
+
+    def cell(self, columns: int, rows: int, *, loose: bool) -> None:
+        """Open a cell that takes so many columns and rows. A bar stands before all but the first column, also before empty ones."""
         self._cells.append(loose)
+        if self.hiding:
+            return
+        table = self._tables[-1]
+        bars = self._bars + table.place(columns, rows)
+        if bars:
+            self._line.append(" | " * bars)
+        self._bars = columns
+
+    def end_cell(self) -> None:
+        """Close the cell that was opened last."""
+        if self._cells:
+            self._cells.pop()
 
     def joined(self) -> str:
         """All lines as one text."""

@@ -6,6 +6,7 @@ directory of a container; imports `ole`, because a doc, an xls, a ppt and a msg 
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import unicodedata
@@ -28,6 +29,7 @@ DOC, XLS, PPT, MSG = (
 )
 RTF = "application/rtf"
 OLE_ENCRYPTED = "application/x-ole-encrypted"
+TNEF, SIGNED = "application/ms-tnef", "application/pkcs7-mime"
 UNKNOWN = "application/octet-stream"
 
 # What a type is called in a sentence, for those that are recognised but not read here.
@@ -80,6 +82,9 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"MZ\x90", "application/x-executable"),
     (b"\0\0\0\x0cjP  ", "image/jp2"),
     (b"AT&TFORM", "image/vnd.djvu"),
+    (b"\x78\x9f\x3e\x22", TNEF),
+    (b"-----BEGIN PKCS7-----", SIGNED),
+    (b"-----BEGIN CMS-----", SIGNED),
     (b"ID3", "audio/video"),
     (b"OggS", "audio/video"),
     (b"\x1aE\xdf\xa3", "audio/video"),
@@ -133,6 +138,9 @@ _TEXT_NAMES = {
     b".csv": "text/csv",
     b".tsv": "text/csv",
 }
+# The object identifiers of signed and of encrypted data near the start of a file in DER (RFC 5652); and letters that may be its Base64.
+_SIGNED = re.compile(rb"\x30.{1,8}?\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07[\x02\x03]", re.DOTALL)
+_LETTERS = re.compile(rb"M[A-Za-z0-9+/]{39}")
 _PEEK = 4096  # bytes looked at to tell text from binary
 _WIDE = (
     ("utf-32-le", 4),
@@ -163,6 +171,9 @@ def media_type(data: bytes, name: bytes = b"") -> str:
 
 def _media_type(head: bytes) -> str:
     """Containers whose mark does not stand at the start."""
+    letters = _LETTERS.match(head)
+    if _SIGNED.match(base64.b64decode(letters[0]) if letters else head):
+        return SIGNED
     if head.startswith(b"RIFF"):
         return "image/webp" if head[8:12] == b"WEBP" else "audio/video"
     if head.startswith(b"BM") and len(head) > 18 and head[6:10] == b"\0\0\0\0":

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from octavo.processors.read import opendocument, table_rows, text
+from octavo.processors.read import opendocument, rtf, table_rows, text
 from octavo.processors.read.content import Content, Inner, Source
 from octavo.processors.read.kinds import DOC, MSG, PPT, RTF, media_type
 from octavo.processors.read.ole import Compound
@@ -75,12 +75,13 @@ def _by_extra(source: Source, kind: str) -> Content:
     config = ExtractionConfig(
         use_cache=False, enable_quality_processing=False, concurrency=ConcurrencyConfig(max_threads=1)
     )
-    found = extract_bytes_sync(source.data, kind, config)
+    data, letters = rtf.plain_letters(source.data) if kind == RTF else (source.data, {})
+    found = extract_bytes_sync(data, kind, config)
     words = (
         _with_bars(_FIELD.sub("", found.content))
         if kind == DOC
         else _with_rows(found.content, [table.cells for table in found.tables])
-    )
+    ).translate(letters)
     inner, left = _attachments(source.data) if kind == MSG else ((), ())
     detail = f"{len(left)} attachment(s) not read: {', '.join(left)}." if left else ""
     pages = text.paged(

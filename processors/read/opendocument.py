@@ -34,6 +34,7 @@ _SKIPPED = frozenset(
         "sequence-decls",
         "variable-decls",
         "user-field-decls",
+        "placeholder",
     )
 )
 _NUMBERS = frozenset(
@@ -89,6 +90,12 @@ class _OpenDocumentWalk:
             if "hidden" in (found.get("visibility"), found.get("display"))
         }
         self.hidden |= {name for name, found in properties.items() if found.get("display") == "none"}
+        self.struck = {
+            name
+            for name, found in properties.items()
+            if found.get("text-line-through-style", "none") != "none"
+            or found.get("text-line-through-type", "none") != "none"
+        }
         self._notes: list[str] = []
         self._calls = 0
 
@@ -140,7 +147,8 @@ class _OpenDocumentWalk:
             elif name == "frame":
                 yield "\n" + "\n".join(self.blocks(child)).strip()
             elif name and name not in _SKIPPED | _NUMBERS and _of(child, "style-name") not in self.hidden:
-                yield from self._inline(child)
+                words = "".join(self._inline(child))
+                yield f"~~{words}~~" if words.strip() and _of(child, "style-name") in self.struck else words
             yield child.tail or ""
 
     def _note(self, element: Element) -> str:

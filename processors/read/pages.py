@@ -48,7 +48,7 @@ __all__ = [
 
 ocr_available = ocr_engine.available
 
-READER_VERSION = "4"  # goes up when the same bytes give another text
+READER_VERSION = "5"  # goes up when the same bytes give another text
 
 READERS = {  # media type -> file in this folder
     "application/pdf": "pdf.pages",
@@ -63,6 +63,8 @@ READERS = {  # media type -> file in this folder
     "text/html": "html",
     "message/rfc822": "mail",
     "application/mbox": "mbox",
+    kinds.TNEF: "tnef",
+    kinds.SIGNED: "signed",
     "application/zip": "zip",
     "text/plain": "text",
     "text/markdown": "text",

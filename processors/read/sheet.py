@@ -7,7 +7,8 @@ gives the value that was stored with it; a merged cell its value once.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 
 from python_calamine import (
@@ -19,7 +20,7 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from octavo.processors.read import number_formats, table_rows
+from octavo.processors.read import number_formats, sheet_parts, table_rows
 from octavo.processors.read.archive import Archive
 from octavo.processors.read.content import Content, PageContent, Source, clean, over
 from octavo.processors.read.number_formats import Look, Looks
@@ -27,12 +28,15 @@ from octavo.schemas.errors import DocumentError
 
 Cell = int | float | str | bool | date | time | datetime | timedelta
 _ZIP = b"PK"
+_WHOLE = 1 << 53  # below it each whole number is itself: account and card numbers have 16 digits
 _DIGITS = 15  # significant digits that Excel keeps and shows: 0.1 + 0.2 is 0.3
 
 
 def read(source: Source) -> Content:
     """All sheets, hidden ones too, which is noted. Raises DocumentError: corrupt, encrypted, bomb, too_large, too_many_pages."""
-    looks = number_formats.looks(Archive(source), source.limits) if source.data.startswith(_ZIP) else {}
+    archive = Archive(source) if source.data.startswith(_ZIP) else None
+    looks = number_formats.looks(archive, source.limits) if archive else {}
+    parts = dict(number_formats.sheets(archive)) if archive else {}
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(source.data))
     except PasswordError as error:
@@ -53,21 +57,38 @@ def read(source: Source) -> Content:
         over("max_pages", len(sheets), source.limits.max_pages, "too_many_pages")
     hidden = [sheet.name for sheet in sheets if sheet.visible != SheetVisibleEnum.Visible]
     leaves = tuple(
-        _leaf(book.get_sheet_by_name(sheet.name), looks.get(sheet.name, {}), hidden=sheet.name in hidden)
+        _leaf(
+            book.get_sheet_by_name(sheet.name),
+            looks[sheet.name].cells if sheet.name in looks else {},
+            list(sheet_parts.lines(archive, parts[sheet.name])) if archive and sheet.name in parts else [],
+            hidden=sheet.name in hidden,
+        )
         for sheet in sheets
     )
-    if not hidden:
-        return Content(leaves)
-    return Content(
-        leaves,
-        f"{len(hidden)} sheet(s) are hidden in it and were read: {', '.join(hidden)}.",
-        ("hidden_sheets",),
+    inner = (
+        tuple(file for part in parts.values() for file in sheet_parts.files(archive, part)) if archive else ()
     )
+    detail, flags = _told(hidden, sum(look.unvalued for look in looks.values()))
+    return Content(leaves, detail, flags, inner=inner)
 
 
-def _leaf(sheet: CalamineSheet, looks: Looks, *, hidden: bool) -> PageContent:
+def _told(hidden: Sequence[str], unvalued: int) -> tuple[str, tuple[str, ...]]:
+    """What a careful reader should know: a sentence and flags."""
+    sentences, flags = [], []
+    if hidden:
+        sentences.append(f"{len(hidden)} sheet(s) are hidden in it and were read: {', '.join(hidden)}.")
+        flags.append("hidden_sheets")
+    if unvalued:
+        sentences.append(
+            f"{unvalued:,} formula(s) in it have no stored value, and their cells are empty here: open and save it in its program."
+        )
+        flags.append("formulas_without_values")
+    return " ".join(sentences), tuple(flags)
+
+
+def _leaf(sheet: CalamineSheet, looks: Looks, beside: Sequence[str], *, hidden: bool) -> PageContent:
     """One sheet; without a value in it, it has no text, so that a workbook of empty sheets is empty."""
-    table = table_rows.lines(_rows(sheet, looks))
+    table = "\n".join(filter(None, [table_rows.lines(_rows(sheet, looks)), *beside]))
     text = clean(f"Sheet: {sheet.name}\n{table}") if table else ""
     return PageContent(text, hidden_chars=len(text) if hidden else 0)
 
@@ -80,10 +101,19 @@ def _rows(sheet: CalamineSheet, looks: Looks) -> Iterator[list[str]]:
 
 
 def _seen(cell: Cell, look: Look | None) -> str:
-    """A value as its cell shows it: a number with its currency or per cent sign."""
-    if look is None or isinstance(cell, bool) or not isinstance(cell, int | float):
+    """A value as its cell shows it: a number with its zeros, its currency or per cent sign; what is struck out between marks."""
+    if look is None:
         return shown(cell)
-    return look.of(cell)
+    text = (
+        _number_seen(cell, look)
+        if isinstance(cell, int | float) and not isinstance(cell, bool)
+        else shown(cell)
+    )
+    return f"~~{text}~~" if look.struck and text.strip() else text
+
+
+def _number_seen(value: float, look: Look) -> str:
+    return look.of(value) if look.sections and math.isfinite(value) else look.exact or _number(value)
 
 
 def shown(cell: Cell) -> str:
@@ -108,5 +138,7 @@ def shown(cell: Cell) -> str:
 
 def _number(value: float) -> str:
     """Whole numbers without a point, others without the noise of binary fractions, large ones without an exponent."""
+    if value == round(value) and abs(value) < _WHOLE:
+        return f"{value:.0f}"
     short = f"{value:.{_DIGITS}g}"
     return f"{float(short):.0f}" if "e+" in short else short

@@ -111,7 +111,10 @@ def _shape(shape: Shape) -> Iterator[str]:
 
 
 def _paragraph(paragraph: Any) -> str:
-    words = paragraph.text.replace("\v", "\n").strip()
+    struck = paragraph._p.xpath("./a:r[a:rPr[@strike and @strike != 'noStrike']]/a:t")  # noqa: SLF001  # no public name for it
+    for run in struck:
+        run.text = f"~~{run.text}~~" if (run.text or "").strip() else run.text
+    words = paragraph.text.replace("\v", "\n").replace("~~~~", "").strip()
     return f"{'  ' * (paragraph.level - 1)}- {words}" if paragraph.level and words else words
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 
-from charset_normalizer import from_bytes
-
+from octavo.processors.read import charsets
 from octavo.processors.read.content import Content, PageContent, ReadLimits, Source, clean, over
 from octavo.processors.read.kinds import wide
 
 LONG_TEXT = 12_000  # characters above which a text without form feeds is cut into pages
 PAGE_TEXT = 4_000  # characters of such a page: about a printed one
-_SAMPLE = 200_000  # bytes the encoding is judged by
-_DAMAGED_UTF8 = "utf-8 with damaged characters"
-_SHORT_SAMPLE = 40  # bytes, some twenty characters; below it Chinese is taken for likelier than Korean
+_SHORT_SAMPLE = 40  # bytes, some twenty characters; below it statistics say little, and Chinese is taken for likelier than Korean
+_MAIL_OF_JAPAN = re.compile(
+    rb"\x1b\$[@B]"
+)  # how ISO-2022-JP, all of whose bytes are ASCII, begins with two-byte characters
+UNCERTAIN = "uncertain_encoding"  # flag: another encoding fits nearly as well
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -33,53 +36,77 @@ _COMMON_LEADS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A text, the encoding it was read in, and what a careful reader should know about that: a sentence and flags."""
+
+    text: str
+    encoding: str
+    note: str = ""  # "" for an encoding that proves itself by its mark or its form
+    flags: tuple[str, ...] = ()
+
+
 def read(source: Source) -> Content:
     """The text in pages. Raises DocumentError: too_many_pages."""
-    words, note = decoded(source.data)
-    return paged(words, source.limits, note)
+    found = decoded(source.data)
+    return paged(found.text, source.limits, found.note, found.flags)
 
 
-def paged(words: str, limits: ReadLimits, detail: str = "") -> Content:
+def paged(words: str, limits: ReadLimits, detail: str = "", flags: tuple[str, ...] = ()) -> Content:
     """A text as leaves: at its form feeds, or cut at good places when it is long. Raises DocumentError: too_many_pages."""
     pages = tuple(PageContent(clean(page)) for page in split(words))
     if len(pages) > limits.max_pages:
         over("max_pages", len(pages), limits.max_pages, "too_many_pages")
-    return Content(pages, detail)
+    return Content(pages, detail, flags)
 
 
-def decoded(data: bytes) -> tuple[str, str]:
-    """The text, and the sentence that says which encoding was guessed; "" for one that proves itself by its mark or its form."""
-    text, encoding = decode(data)
-    return text, "" if _marked(
-        data
-    ) or encoding == "utf-8" else f"It names no encoding and was read as {encoding}."
+def decoded(data: bytes) -> Decoded:
+    """The text of bytes in any encoding: by their mark, wide by their NULs, UTF-8, else as the letters make a language.
 
-
-def decode(data: bytes) -> tuple[str, str]:
-    """The text of bytes in any encoding, and the encoding: mark, wide by its NULs, UTF-8, East Asian by frequency, statistics.
-
-    >>> decode("发票号码".encode("gb18030"))
-    ('发票号码', 'gb18030')
+    >>> decoded("发票号码".encode("gb18030")).encoding
+    'gb18030'
     """
     if marked := _marked(data):
-        return data.decode(marked, "replace"), marked
-    for encoding in _candidates(data):
-        if encoding == _DAMAGED_UTF8:
-            return data.decode("utf-8", "replace"), encoding
-        try:
-            return data.decode(encoding), encoding
-        except UnicodeDecodeError:
-            continue
-    return data.decode("cp1252", "replace"), "cp1252"
+        return Decoded(data.decode(marked, "replace"), marked)
+    for encoding in _formed(data):
+        with suppress(UnicodeDecodeError):
+            text = data.decode(encoding)
+            return Decoded(text, encoding, "" if encoding == "utf-8" else _named(encoding))
+    if _is_nearly_utf8(data):
+        return Decoded(data.decode("utf-8", "replace"), "utf-8", _named("utf-8 with damaged characters"))
+    return _guessed(data)
 
 
-def _candidates(data: bytes) -> Iterator[str]:
-    """Encodings that the bytes may be in, best first. What costs time is asked only when those before do not fit."""
+def decode(data: bytes) -> str:
+    """The text alone, where there is no place for a doubt about it."""
+    return decoded(data).text
+
+
+def _formed(data: bytes) -> Iterator[str]:
+    """Encodings that only bytes of their form fit."""
     yield from wide(data)
+    if _MAIL_OF_JAPAN.search(data):
+        yield "iso2022_jp"
     yield "utf-8"
-    for judge in (_nearly_utf8, _east_asian, _statistical):
-        yield from judge(data)
-    yield "gb18030"
+
+
+def _named(encoding: str, rival: str = "") -> str:
+    also = f", though {rival} fits nearly as well: look at its letters" if rival else ""
+    return f"It names no encoding and was read as {encoding}{also}."
+
+
+def _guessed(data: bytes) -> Decoded:
+    """The text in the likeliest encoding, flagged where another one is as likely, or where not all of it fits."""
+    if len(data) < _SHORT_SAMPLE:
+        for encoding in _east_asian(data):
+            return Decoded(data.decode(encoding), encoding, _named(encoding), (UNCERTAIN,))
+    ranked = charsets.guesses(data)
+    best = ranked[0].encoding if ranked else "cp1252"
+    text = data.decode(best, "replace")
+    if not ranked or "\ufffd" in text:
+        return Decoded(text, best, _named(f"{best}, which not all of it fits"), (UNCERTAIN,))
+    other = charsets.rival(ranked)
+    return Decoded(text, best, _named(best, other), (UNCERTAIN,) if other else ())
 
 
 def split(text: str) -> Iterator[str]:
@@ -116,25 +143,20 @@ def _marked(data: bytes) -> str:
     return next((encoding for mark, encoding in _BOMS if data.startswith(mark)), "")
 
 
-def _nearly_utf8(data: bytes) -> list[str]:
+def _is_nearly_utf8(data: bytes) -> bool:
     """UTF-8 but for a few places, as programs leave it that cut characters in two or write halves of pairs."""
     words = data.decode("utf-8", "replace")
     places = len(re.findall("\ufffd+", words))
     whole = len(words) - words.count("\ufffd") - sum(map((128).__gt__, data))
-    return [_DAMAGED_UTF8] if whole >= 4 * places else []
+    return whole >= 4 * places
 
 
-def _east_asian(data: bytes) -> list[str]:
-    """East Asian encodings in which nearly all characters are common ones, best first; none when few bytes are high."""
-    sample = data[:_SAMPLE]
+def _east_asian(sample: bytes) -> list[str]:
+    """East Asian encodings in which nearly all characters of a few are common ones, best first; none when few bytes are high."""
     if _high_share(sample) < 0.25:
         return []
     scores = {encoding: _common_share(sample, encoding, leads) for encoding, leads in _COMMON_LEADS.items()}
     fitting = [encoding for encoding, score in scores.items() if score > 0.9]
-    if (
-        len(sample) > _SHORT_SAMPLE
-    ):  # to fit a narrower area says more, but chance does it with a few characters
-        fitting.sort(key=lambda encoding: len(_COMMON_LEADS[encoding]))
     return sorted(fitting, key=scores.__getitem__, reverse=True)
 
 
@@ -146,14 +168,6 @@ def _common_share(sample: bytes, encoding: str, leads: frozenset[int]) -> float:
         return 0.0
     pairs = [pair[0] for pair in (character.encode(encoding) for character in text) if len(pair) > 1]
     return sum(lead in leads for lead in pairs) / max(1, len(pairs))
-
-
-def _statistical(data: bytes) -> list[str]:
-    """What charset-normalizer makes of a sample; western texts with few accents are too little for it and mean Windows-1252."""
-    best = from_bytes(data[:_SAMPLE]).best()
-    if best is None:
-        return []
-    return ["cp1252", best.encoding] if _high_share(data[:_SAMPLE]) < 0.05 else [best.encoding]
 
 
 def _high_share(sample: bytes) -> float:

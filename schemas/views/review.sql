@@ -4,7 +4,7 @@
 -- question: Name of the question, which is the name of its table; null for a document that could not be read
 -- field: Path of the field; null for a whole document
 -- value: The value as text
--- reason: The reason of a reject or of a document's status; failed, incomplete, conflict, disagreed, contradicted, unbalanced, ambiguous, unproved, unsure, nothing_found, less_filled
+-- reason: The reason of a reject or of a document's status; failed, incomplete, conflict, disagreed, contradicted, unbalanced, ambiguous, unproved, unsure, nothing_found, less_filled; or a flag of a document that was read with a doubt
 -- detail: The sentence for a person
 -- confidence: How likely the value is right, 0 to 1; 0 for what was not accepted at all
 WITH paths AS (SELECT document, min(path) AS path FROM documents GROUP BY document),
@@ -36,6 +36,10 @@ doubts AS (
     SELECT r.document, d.path, NULL, r.question, NULL, NULL, 'nothing_found', r.detail, 0.0
     FROM rejects r JOIN paths d ON d.document = r.document
     WHERE r.reason = 'not_applicable' AND r.detail = 'The answer has no value in any field.'
+    UNION ALL
+    SELECT document, path, NULL, NULL, NULL, NULL, flag, detail, 0.5
+    FROM (SELECT document, path, unnest(flags) AS flag, detail FROM documents WHERE status = 'ok')
+    WHERE flag IN ('uncertain_encoding', 'formulas_without_values')
     UNION ALL
     SELECT NULL, NULL, NULL, doubt.question, doubt.field, NULL, 'less_filled', doubt.detail, 0.0
     FROM (SELECT unnest(doubts) AS doubt FROM (FROM runs WHERE len(fields) > 0 ORDER BY started_at DESC LIMIT 1))

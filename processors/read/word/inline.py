@@ -40,6 +40,7 @@ _PRINTED = {
     "softHyphen": "",
     "lastRenderedPageBreak": "\f",
 }
+_STRIKE = "~~"  # on both sides of words that are struck out
 _OLD_EQUATIONS = ("Equation", "MathType")
 _NEARBY = 20  # pieces of text before a link, in which its address may stand already
 
@@ -104,7 +105,7 @@ class Inline:
         if self._fields.muted:
             self._fields.settle()
         self._unseen = before
-        return "".join(out)
+        return "".join(out).replace(f"{_STRIKE}{_STRIKE}", "").replace(f"{_STRIKE} {_STRIKE}", " ")
 
     def deleted(self, element: Element) -> None:
         """Count what was deleted, or moved away, under track changes."""
@@ -134,11 +135,12 @@ class Inline:
             self._into(item, out, after)
 
     def _run(self, run: Element, out: list[str], after: list[str]) -> None:
-        unseen = self._unseen
+        unseen, mark = self._unseen, ""
         for item in run:
             name = bare(item.tag)
             if name == "rPr":
                 unseen = unseen or self._styles.hides(item)
+                mark = _STRIKE if switched(item, "strike") or switched(item, "dstrike") else ""
             elif name == "fldChar":
                 out.append(self._once(self._fields.mark(item, out)))
             elif name == "instrText":
@@ -146,7 +148,8 @@ class Inline:
             elif self._fields.muted:
                 continue
             elif name == "t":
-                out.append(hidden(item.text or "") if unseen else item.text or "")
+                text = f"{mark}{item.text}{mark}" if (item.text or "").strip() else item.text or ""
+                out.append(hidden(text) if unseen else text)
             elif name in _PRINTED:
                 out.append(_PRINTED[name])
             elif name not in SKIPPED:
@@ -210,7 +213,8 @@ class Inline:
             out.append(ticked(checked=switched(box, "checked")))
             return
         start = len(out)
-        self._into(content if content is not None else (), out, after)
+        if not switched(properties, "showingPlcHdr"):  # else it says what to write here, and nobody has
+            self._into(content if content is not None else (), out, after)
         if not "".join(out[start:]).strip():
             out.append(_chosen(properties))
 

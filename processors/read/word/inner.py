@@ -24,9 +24,9 @@ def taken_in(package: Package, part: str, nested: Callable[[bytes], list[str] | 
     data = package.data(part)
     kind = media_type(data, part.encode())
     if kind == "text/html" or part.lower().endswith(_MARKUP):
-        return html.plain(html.decode(data)).split("\n")
+        return html.plain(html.decode(data).text).split("\n")
     if kind in _PLAIN:
-        return text.decode(data)[0].split("\n")
+        return text.decode(data).split("\n")
     return nested(data) if kind == DOCX else None
 
 

@@ -108,7 +108,7 @@ class Walk:
             lines.append(linear(item))
         elif name in {"del", "moveFrom"}:
             self.inline.deleted(item)
-        elif name not in SKIPPED:
+        elif name not in SKIPPED and not switched(child(item, "sdtPr"), "showingPlcHdr"):
             if name in {"ins", "moveTo"}:
                 self.inline.inserted(item)
             self.blocks(item, lines, aside)
