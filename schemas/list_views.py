@@ -24,7 +24,7 @@ from octavo.schemas.sql_names import literal, quoted
 _ITEMS = "SELECT a.document, a.path, ${numbers}unnest($steps) AS one, generate_subscripts($steps, 1) AS n$at FROM $around AS a"
 _PROOFS = """SELECT $columns FROM (
     SELECT document, regexp_extract(field, $pattern) AS place, regexp_replace(field, $pattern, '') AS leaf, page, quote, grade, confidence
-    FROM evidence WHERE question = $question AND state = 'given' AND regexp_matches(field, $pattern)
+    FROM evidence WHERE question = $question AND state IN ('given', 'corrected') AND regexp_matches(field, $pattern)
 ) GROUP BY document, place"""
 _PROOF = {
     "page": "Page on which {} stands, from 1",

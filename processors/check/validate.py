@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from octavo.processors.check.normalise import join, normalise, only_known, shown
 from octavo.schemas.pipeline import Evidence, Field, Kind, Question
 
-__all__ = ["blanked", "fit", "notes", "only_known", "shown", "silences", "top"]
+__all__ = ["blanked", "fit", "notes", "only_known", "shown", "silences", "steps", "top"]
 
 TRIES = 4  # a value that is blanked may make a record around it unfit, which is blanked too
 
@@ -36,7 +36,7 @@ def fit(question: Question, answer: Any) -> tuple[dict[str, Any] | None, list[st
 def blanked(question: Question, value: dict[str, Any], paths: Sequence[str]) -> dict[str, Any] | None:
     """A record that fits without the values at these paths; None when it does not fit without them."""
     kept = only_known(question.fields, value)  # a copy
-    return _validated(question, kept, []) if all(_blank(kept, _steps(path)) for path in paths) else None
+    return _validated(question, kept, []) if all(_blank(kept, steps(path)) for path in paths) else None
 
 
 def top(problem: str) -> str:
@@ -64,7 +64,7 @@ def silences(
 
 def notes(kind: Kind, value: Any, answer: Any, path: str) -> tuple[str, ...]:
     """`normalised` when the answer has another form at this path than was asked for."""
-    for step in _steps(path):
+    for step in steps(path):
         try:
             answer = answer[step]
         except (KeyError, IndexError, TypeError):
@@ -119,6 +119,6 @@ def _path(loc: tuple[Step, ...]) -> str:
     return path
 
 
-def _steps(path: str) -> tuple[Step, ...]:
+def steps(path: str) -> tuple[Step, ...]:
     """The way that a path names: `line_items[0].amount` is `("line_items", 0, "amount")`."""
     return tuple(int(number) if number else name for number, name in _STEPS.findall(path))
