@@ -256,7 +256,7 @@ def review(args: argparse.Namespace) -> int:
 
 def report(args: argparse.Namespace) -> int:
     """Write one HTML file about a run, to be mailed: outcome, charts, records, and cut-outs of the pages of doubtful values."""
-    from octavo.flows.review.report import write_report
+    from octavo.flows.review.html_report import write_report
 
     written = asyncio.run(write_report(Path(args.out), run=args.run, to=args.to, most=args.most))
     show.note(written)

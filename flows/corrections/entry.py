@@ -149,10 +149,10 @@ def _changed(desk: Desk, stands: Current, saying: Saying) -> Correction:
 
 
 def _row_added(_: Desk, stands: Current, saying: Saying) -> Correction:
-    path, bracket, _ = saying.field.rpartition("[")
+    path, bracket, number = saying.field.rpartition("[")
     rows = value_at(stands.record.value, path) or []
     one = check.field_at(stands.fields, check.steps(saying.field))
-    if one is None or not bracket:
+    if one is None or not (bracket and number):
         raise SettingsError(
             f"{saying.field} names no row of a list.", about="field", next_step="Write LIST[NUMBER]."
         )

@@ -67,6 +67,19 @@ def _refused(question: Question, record: dict[str, Any], path: str, value: Any) 
     return next((words for place, _, words in told if place == path), "")
 
 
+def places(one: Field, value: Any, parts: Sequence[Part]) -> list[tuple[int, int]]:
+    """Every place of a value (JSON) in the parts of one page: half-open spans of characters of the page."""
+    native = normalise((one,), {one.name: value}, []).get(one.name)
+    if native is None or not parts:
+        return []
+    source = WindowText(parts)
+    span = source.spans[parts[0].document]
+    hits = [hit for hit in source.places(one, native, span) if hit.proves] or [
+        hit for hit in [source.find(one, native, span)] if hit and hit.proves
+    ]
+    return [source.place(hit)[1:] for hit in hits]
+
+
 def _place(one: Field, value: Any, parts: Sequence[Part]) -> Place:
     """Where a value stands in the document; nowhere for what is no plain value."""
     if value is None or not parts or one.kind in ("record", "list", "boolean"):

@@ -29,7 +29,7 @@ from octavo.processors.check.complete import counted, gaps, has_lists, marked, s
 from octavo.processors.check.confidence import rated
 from octavo.processors.check.corrected import corrected, field_at, fitted
 from octavo.processors.check.corrected_rows import alike
-from octavo.processors.check.entered import Entered, entered
+from octavo.processors.check.entered import Entered, entered, places
 from octavo.processors.check.judging import PROBLEMS_TOLD, Judging
 from octavo.processors.check.merge import merge
 from octavo.processors.check.reask import Reask, ask_again, rephrased, subset
@@ -58,6 +58,7 @@ __all__ = [
     "has_lists",
     "marked",
     "merge",
+    "places",
     "rated",
     "repair",
     "rephrased",
