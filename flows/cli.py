@@ -18,7 +18,7 @@ from octavo.flows.commands import flags, jobs, parsing, progress, show
 from octavo.flows.commands.signals import until_signalled
 from octavo.flows.hooks import Hooks, StopSignal
 from octavo.flows.outcome.outcome import Outcome
-from octavo.schemas.errors import OctavoError, ResultCut, SettingsError
+from octavo.schemas.errors import OctavoError, ResultCut, SettingsError, UsageError
 from octavo.schemas.job import Job
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
@@ -225,6 +225,44 @@ def _forms(args: argparse.Namespace) -> int:
     return 0
 
 
+def correct(args: argparse.Namespace) -> int:
+    """Take corrections of values from a file (CSV or JSON), or write what people said as labels for `octavo eval`."""
+    from octavo.flows.commands import correct
+
+    if bool(args.file) == bool(args.export):
+        raise UsageError(
+            "`octavo correct` takes a FILE, or --export FILE.",
+            next_step="`octavo correct --help` says how it is used.",
+        )
+    if args.export:
+        show.note(
+            f"{correct.export(args.export, Path(args.out))} answers with corrections are labels in {args.export}."
+        )
+        return 0
+    taken = correct.take(args.file, Path(args.out), args.who or correct.user())
+    for sentence in taken.sentences():
+        show.note(sentence)
+    return 2 if taken.refused else 0
+
+
+def review(args: argparse.Namespace) -> int:
+    """Open the values to be looked at in the browser, beside their pages; corrections are kept. Ctrl-C ends it."""
+    from octavo.flows.review.server import serve
+
+    return serve(
+        Path(args.out), port=args.port, browser=not args.no_browser, read_only=args.read_only, say=show.note
+    )
+
+
+def report(args: argparse.Namespace) -> int:
+    """Write one HTML file about a run, to be mailed: outcome, charts, records, and cut-outs of the pages of doubtful values."""
+    from octavo.flows.review.html_report import write_report
+
+    written = asyncio.run(write_report(Path(args.out), run=args.run, to=args.to, most=args.most))
+    show.note(written)
+    return 0
+
+
 def models(args: argparse.Namespace) -> int:
     """Show the catalogue: models, prices, and what became of retired ones; or compare it with what the provider serves."""
     job = jobs.from_flags(args)
@@ -263,7 +301,21 @@ def _unread() -> bool:
 
 COMMANDS = {
     function.__name__: function
-    for function in (run, plan, prompt, sql, tables, batch, ledger, models, doctor, serve)
+    for function in (
+        run,
+        plan,
+        prompt,
+        sql,
+        tables,
+        review,
+        correct,
+        report,
+        batch,
+        ledger,
+        models,
+        doctor,
+        serve,
+    )
 } | {"eval": evaluate}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from octavo.flows.corrections.settle import Overlay
 from octavo.flows.hooks import Hooks, StopSignal
 from octavo.flows.stored_replies import StoredReplies
 from octavo.flows.token_counter import TokenCounter
@@ -34,6 +35,7 @@ class RunContext:
     name: str  # the run's id, as it stands in `runs` and in the ledger
     inbox: str  # the one of the job, as the tables name it
     out: Path
+    corrections: Overlay
     absent: frozenset[str] = frozenset()  # documents whose file was not found, which are not asked about
     checking: asyncio.Lock = field(
         default_factory=asyncio.Lock

@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from octavo.flows.answering import answer as answering
 from octavo.flows.answering.bulk import fill_ledger
 from octavo.flows.consent import Agreed, Estimate
 from octavo.flows.context import RunContext
+from octavo.flows.corrections.settle import Overlay
 from octavo.flows.estimate import estimate
 from octavo.flows.hooks import Hooks, OnProgress, ignore
 from octavo.flows.outcome import runs
@@ -81,7 +82,9 @@ async def fetch_batches(run: RunContext, done: Done) -> Done:
 async def answer(run: RunContext, done: Done) -> Done:
     """Answer what is not answered yet; a run that was stopped after its price was agreed to uses what is in the ledger."""
     return (
-        replace(done, changed=await answering.answer(run, done.tally, done.bought)) if done.approved else done
+        replace(done, changed=await answering.answer(run, done.tally, done.bought) or done.changed)
+        if done.approved
+        else done
     )
 
 
@@ -114,7 +117,7 @@ async def run(
             warehouse.commit(
                 [Change(table) for table in tables_of(asked)]
             )  # so that who looks on finds them, and their views, empty
-            context, done = opening, Done()
+            context, done = opening, Done(changed=opening.corrections.look_over(warehouse))
             note = runs.begin(context, started)
             try:
                 for step in steps:
@@ -132,6 +135,7 @@ async def run(
                 with suppress(StorageError):  # which may be the very trouble
                     runs.end(context, outcome(context, done), note)
                 raise
+            done = replace(done, changed=context.corrections.settle(warehouse) or done.changed)
             ended = outcome(context, done)
             runs.end(context, ended, note)
     return ended
@@ -181,9 +185,9 @@ async def opened(
     """All that a run works with beside the warehouse, open: the ledger, the connection, the sandbox."""
     out = Path(job.out)
     count = TokenCounter(account, vocabulary)
-    limits, passwords = settings.read_limits(job), settings.passwords(job)
+    limits, passwords, overlay = settings.read_limits(job), settings.passwords(job), Overlay(out)
     local_ocr = account.engine == "offline" and read.ocr_available()
-    with read.Reader(limits, passwords, ocr=local_ocr) as reader:
+    with closing(overlay), read.Reader(limits, passwords, ocr=local_ocr) as reader:
         pace_file = settings.data_folder() / "pace.sqlite"
         async with Asker(
             account, out / "ledger.sqlite", run=name, count=count, pace_file=pace_file, hear=hooks.on_notice
@@ -204,6 +208,7 @@ async def opened(
                 name,
                 inbox,
                 out,
+                overlay,
             )
 
 

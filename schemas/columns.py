@@ -107,6 +107,23 @@ def arrow_type(field: Field) -> pa.DataType:
     return _PLAIN[field.kind]
 
 
+def field_of(name: str, kind: pa.DataType, meaning: str = "") -> Field:
+    """The field that a column was made of, as far as its type tells: of a choice, a text. The way back from `column_of`."""
+    if pa.types.is_decimal(kind):
+        return Field(name, "decimal", meaning, scale=kind.scale)
+    if pa.types.is_struct(kind):
+        return Field(name, "record", meaning, fields=tuple(field_of(one.name, one.type) for one in kind))
+    if pa.types.is_list(kind):
+        return Field(name, "list", meaning, item=field_of(name, kind.value_type))
+    if pa.types.is_timestamp(kind):
+        return Field(name, "instant" if kind.tz else "datetime", meaning)
+    kinds: Mapping[pa.DataType, Kind] = {
+        **{plain: name for name, plain in _PLAIN.items()},
+        TEXT: "text",
+    }
+    return Field(name, kinds.get(kind, "text"), meaning)
+
+
 def refuse_twins(fields: Sequence[Field], place: str) -> None:
     """Raise SchemaError when two fields of one record differ in case only: SQL would not tell them apart."""
     seen: dict[str, str] = {}

@@ -25,7 +25,7 @@ _ITEMS = "SELECT a.document, a.path, ${numbers}unnest($steps) AS one, generate_s
 _PROOFS = """SELECT $columns FROM (
     SELECT document, regexp_extract(field, $pattern) AS place, regexp_replace(field, $pattern, '') AS leaf, page, quote, grade, proved_by,
         confidence
-    FROM evidence WHERE question = $question AND state = 'given' AND regexp_matches(field, $pattern)
+    FROM evidence WHERE question = $question AND state IN ('given', 'corrected') AND regexp_matches(field, $pattern)
 ) GROUP BY document, place"""
 _PROOF = {
     "page": "Page on which {} stands, from 1",

@@ -32,8 +32,8 @@ Role = Literal[
     "whole", "piece", "again", "context", "columns", "summary"
 ]  # what a part is in its window, see Part
 State = Literal[
-    "given", "null", "missing", "failed"
-]  # a value; said not to be there; not answered at all; answered and not accepted
+    "given", "null", "missing", "failed", "corrected"
+]  # a value; said not to be there; not answered at all; answered and not accepted; as a person says, value or none
 Kind = Literal[
     "text",
     "choice",
@@ -313,12 +313,14 @@ class Evidence:
     start: int | None = None
     end: int | None = None
     quote: str = ""
-    state: State = "given"  # any other: there is no value, and no place
+    state: State = "given"  # any other but `corrected`: there is no value, and no place
     notes: tuple[str, ...] = ()  # what makes it more or less likely to be right; see `check.confidence`
     detail: str = ""  # why it failed, what other parts say, or what of a list is missing; for a person
     confidence: float | None = None  # 0 to 1
     request: str = ""  # fingerprint of the request that gave it, where that is not the record's
     by: ProvedBy = ""
+    who: str = ""  # who corrected it
+    corrected_at: datetime | None = None  # UTC
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from octavo.schemas.columns import native_record
 from octavo.schemas.errors import SchemaError
-from octavo.schemas.pipeline import Question, Record, Reject
+from octavo.schemas.pipeline import Evidence, Question, Record, Reject
 
 Row = dict[str, Any]
 
@@ -47,9 +48,9 @@ def evidence_rows(record: Record) -> list[Row]:
             "question": record.question,
             "field": evidence.field,
             "state": evidence.state,
-            "value": evidence.value if evidence.state == "given" else None,
-            "grade": evidence.grade if evidence.state == "given" else None,
-            "proved_by": (evidence.by or None) if evidence.state == "given" else None,
+            "value": evidence.value if _has_value(evidence) else None,
+            "grade": evidence.grade if _has_value(evidence) else None,
+            "proved_by": (evidence.by or None) if _has_value(evidence) else None,
             "confidence": evidence.confidence,
             "notes": list(evidence.notes),
             "detail": evidence.detail,
@@ -58,9 +59,37 @@ def evidence_rows(record: Record) -> list[Row]:
             "span_end": evidence.end,
             "quote": evidence.quote,
             "request": evidence.request or record.request,
+            "corrected_by": evidence.who or None,
+            "corrected_at": evidence.corrected_at,
         }
         for evidence in record.evidence
     ]
+
+
+def _has_value(evidence: Evidence) -> bool:
+    """A value that a person gave is one too; where the person says that there is none, the text is empty."""
+    return evidence.state == "given" or (evidence.state == "corrected" and evidence.value != "")
+
+
+def evidence_of(row: Mapping[str, Any]) -> Evidence:
+    """The evidence of a row, as `evidence_rows` wrote it."""
+    return Evidence(
+        field=row["field"],
+        value=row["value"] or "",
+        grade=row["grade"] or "missing",
+        page=row["page"],
+        start=row["span_start"],
+        end=row["span_end"],
+        quote=row["quote"] or "",
+        state=row["state"],
+        notes=tuple(row["notes"] or ()),
+        detail=row["detail"] or "",
+        confidence=row["confidence"],
+        request=row["request"] or "",
+        by=row["proved_by"] or "",
+        who=row.get("corrected_by") or "",
+        corrected_at=row.get("corrected_at"),
+    )
 
 
 def reject_row(reject: Reject, question: Question, engine: str, model: str, run: str = "") -> Row:

@@ -140,9 +140,9 @@ EVIDENCE = Table(
         (
             "state",
             TEXT,
-            "given; or why the field is null: null as the answer says so, missing as it does not speak of it, failed as it is wrong",
+            "given; corrected as a person says; else why it is null: null in the answer, missing there, or failed",
         ),
-        ("value", TEXT, "The value as text; null unless state is given"),
+        ("value", TEXT, "The value as text; null unless state is given or corrected"),
         (
             "grade",
             TEXT,
@@ -157,6 +157,8 @@ EVIDENCE = Table(
         ("span_end", WHOLE, "One past the last character of the value on its page"),
         ("quote", TEXT, "The characters of the span"),
         _REQUEST,
+        ("corrected_by", TEXT, "Who corrected it; null unless state is corrected"),
+        ("corrected_at", MOMENT, "When it was corrected, UTC; null unless state is corrected"),
     ),
     "Every field of every answer, lists item by item: where its value stands in its own document, or why it has none",
     order=("field", "page", "span_start", "span_end", "value", "grade", "state"),
@@ -264,8 +266,29 @@ RUNS = Table(
     "Every run that changed something or was stopped, and how it ended",
 )
 
+CORRECTIONS = Table(
+    "corrections",
+    ("document", "question"),
+    _columns(
+        _DOCUMENT,
+        _QUESTION,
+        ("field", TEXT, "Path of the field or item when it was corrected, such as line_items[0].amount"),
+        ("verdict", TEXT, "right, changed, absent (the document does not say it), row_added or row_removed"),
+        ("before", TEXT, "What stood there, a row as JSON; null for nothing"),
+        ("after", TEXT, "What the person says, a row as JSON; null for nothing"),
+        ("who", TEXT, "Who says so"),
+        ("corrected_at", MOMENT, "When, UTC"),
+        ("note", TEXT, "Remark of that person"),
+        ("confidence", REAL, "Confidence in the model's value at that time, 0 to 1; null where it had none"),
+        ("question_fingerprint", TEXT, "Fingerprint of the question whose answer was corrected"),
+        ("number", WHOLE, "Place among all corrections; of two of one field the later holds"),
+    ),
+    "What people said about values, in force: each wins over later answers",
+    order=("number",),
+)
+
 SHIPPED_VIEWS = Path(__file__).parent / "views"
-FIXED = {table.name: table for table in (DOCUMENTS, PAGES, EVIDENCE, REQUESTS, REJECTS, RUNS)}
+FIXED = {table.name: table for table in (DOCUMENTS, PAGES, EVIDENCE, REQUESTS, REJECTS, RUNS, CORRECTIONS)}
 OWN_NAMES = frozenset(
     {*FIXED, "summary", *(path.stem for path in SHIPPED_VIEWS.glob("*.sql"))}
 )  # which no other schema or view may have

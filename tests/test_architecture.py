@@ -40,6 +40,8 @@ LEADS_INSIDE = (
     "show",
     "compiler",
     "values",
+    "settle",
+    "server",
 )  # of rooms inside rooms
 ONE_DOOR = {  # library -> files or rooms that may import it
     "openai": ("processors/ask/api/chat",),

@@ -72,7 +72,11 @@ def test_one_name_is_installed(site: Path) -> None:
     packed = {path.relative_to(site / "octavo").as_posix() for path in (site / "octavo").rglob("*.*")}
     assert {"prefect.yaml", "py.typed", "processors/ask/catalogue.toml"} <= packed
     ours = (path for room in ("flows", "processors", "schemas") for path in (ROOT / room).rglob("*"))
-    wanted = {path.relative_to(ROOT).as_posix() for path in ours if path.suffix in (".py", ".sql", ".toml")}
+    wanted = {
+        path.relative_to(ROOT).as_posix()
+        for path in ours
+        if path.suffix in (".py", ".sql", ".toml", ".html", ".js", ".css", ".svg")
+    }
     assert wanted <= packed
 
 

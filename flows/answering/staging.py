@@ -56,6 +56,7 @@ class StagedAnswers:
         self._committed_at = time.monotonic()
         self._took_s = 0.0  # for the last commit
         self._committing = asyncio.Lock()  # batches overlap
+        self._overlay = run.corrections
 
     def put(self, answers: Answers, bought: Collection[str] = ()) -> None:
         """Take answers: the pieces of a long document are merged, and half an answer is none: all that failed is named.
@@ -63,12 +64,19 @@ class StagedAnswers:
         `bought` has the requests whose replies came by batch in this run.
         """
         failed, lost = _failed(answers)
+        for key in [
+            key
+            for key, reject in failed.items()
+            if reject.reason == NOT_APPLICABLE and self._overlay.holds(key[1], key[0])
+        ]:
+            answers.records.append((0, _silent(self._questions[key[0]], failed.pop(key))))
         ordered = sorted(answers.records, key=lambda item: (item[1].question, item[1].document, item[0]))
         for key, group in groupby(ordered, key=lambda item: (item[1].question, item[1].document)):
             question = (self._once if key in answers.single_pass else self._questions)[key[0]]
             if key not in lost:
                 whole = check.checked(question, check.balanced(question, check.merge(list(group))))
-                record = check.filled(question, check.rated(check.counted(question, whole)))
+                whole = self._as_people_left(question, check.rated(check.counted(question, whole)))
+                record = check.filled(question, whole)  # last, since what is computed rests on what people said
                 if misfit := self._take(record, question):
                     failed[key] = misfit
                 else:
@@ -85,6 +93,11 @@ class StagedAnswers:
         self.tally.unrequested += len(answers.unrequested)
         self.tally.single_pass += len(answers.single_pass)
         self.tally.repaired |= answers.repaired
+
+    def _as_people_left(self, question: Question, record: Record) -> Record:
+        """The record with what people said about it laid over."""
+        account = self._asker.account
+        return self._overlay.over(question, record, account.engine, account.model.id, self._asker.run)
 
     def _take(self, record: Record, question: Question) -> Reject | None:
         """Keep a record as the row it will be; a value that its column cannot hold makes it a reject."""
@@ -110,6 +123,7 @@ class StagedAnswers:
         async with self._committing:
             started = time.monotonic()
             self.changed |= await asyncio.to_thread(self._warehouse.commit, *self._taken())
+            self.changed |= await asyncio.to_thread(self._overlay.settle, self._warehouse)
             self._committed_at = time.monotonic()
             self._took_s = self._committed_at - started
 
@@ -165,6 +179,13 @@ class StagedAnswers:
             for reject in rejects
         ]
         yield Change(tables.REJECTS, rows, done)
+
+
+def _silent(question: Question, reject: Reject) -> Record:
+    """What a model has no answer for as an answer that says nothing, where people have said something."""
+    return Record(
+        reject.document, question.name, {one.name: None for one in question.fields}, (), reject.request
+    )
 
 
 def _of_today(question: Question) -> list[str]:

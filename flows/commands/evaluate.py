@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from octavo.flows.corrections.labels_of import Band, bands
 from octavo.processors.score import answers as score
-from octavo.processors.store.warehouse import Warehouse
+from octavo.processors.store.warehouse import Warehouse, corrections_of
 from octavo.schemas.compile.compiler import compile_question
 from octavo.schemas.errors import SettingsError, system_message
 from octavo.schemas.labels import Labels
@@ -48,6 +50,7 @@ class Report:
     ] = ()  # labelled paths that the output folder does not know, whose values count as missed
     cost_usd: float = 0.0
     pages: int = 0
+    bands: Sequence[Band] = ()  # how right values were by confidence, where people corrected some
     marks: Mapping[str, list[score.Mark]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,6 +102,11 @@ class Report:
             yield f"{on_page} of {labelled} stand on the page that the labels name."
         if self.cost_usd and self.pages:
             yield f"${self.cost_usd:.4f} for {self.pages:,} pages, ${self.cost_usd / self.pages:.6f} a page."
+        yield from (
+            f"Confidence {one.low:.2f} to {one.high:.2f}: {one.right} of {one.judged} judged values were right ({one.share:.0%})."
+            for one in self.bands
+            if one.share is not None
+        )
         if self.missing:
             named = ", ".join(self.missing[:NAMED]) + (" and others" if len(self.missing) > NAMED else "")
             yield f"Not in the tables, so that their values count as missed: {len(self.missing)} labelled documents ({named})."
@@ -122,6 +130,7 @@ class Report:
             "pages_right": _share(self.pages_right),
             "pages": self.pages,
             "cost_usd": self.cost_usd,
+            "calibration": [asdict(one) for one in self.bands],
             "cost_usd_per_page": self.cost_usd / self.pages if self.pages else None,
             "wrong": [_wrong(one, mark) for one in self.scored for mark in one.marks if not mark.right],
         }
@@ -143,7 +152,10 @@ def evaluate(gold: Path, out: Path) -> Report:
         question.name: {row["document"]: row for row in warehouse.rows(question.name)}
         for question in questions.values()
     }
-    proofs = _proofs(warehouse)
+    proofs, said = _proofs(warehouse), _as_answered(out, answers)
+    for (name, document), row in said.answers.items():
+        answers[name][document] = dict(row)
+        proofs[name, document] = said.proofs[name, document]
     scored = []
     for one in asked:
         question, sha256 = questions[one.question or ""], documents.get(one.document, {}).get("document", "")
@@ -160,7 +172,32 @@ def evaluate(gold: Path, out: Path) -> Report:
                 row["document"]: row["page_count"] for row in documents.values() if row["document"] in shas
             }.values()
         ),
+        said.bands,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _AsAnswered:
+    """What the models said about answers that people corrected, by question and document; and what became of it by confidence."""
+
+    answers: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    proofs: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = field(default_factory=dict)
+    bands: Sequence[Band] = ()
+
+
+def _as_answered(out: Path, answers: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> _AsAnswered:
+    """The answers without what people corrected, which is no merit of a model."""
+    store = corrections_of(out)
+    if store is None:
+        return _AsAnswered()
+    with closing(store):
+        said = _AsAnswered(bands=bands(store.each()))
+        for document, name in store.corrected():
+            answer = store.answer(document, name)
+            if answer and document in answers.get(name, {}):
+                said.answers[name, document] = answers[name][document] | answer["value"]
+                said.proofs[name, document] = {item["field"]: item for item in answer["evidence"]}
+        return said
 
 
 def read_labels(gold: Path) -> Iterator[Labels]:

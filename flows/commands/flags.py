@@ -46,6 +46,7 @@ def parsers(functions: Mapping[str, Command]) -> tuple[parsing.Parser, Any]:
         help="Seconds to wait while another run holds the output folder; unless named none.",
     )
     _query_flags(commands)
+    _review_flags(commands)
     _provider_flags(commands)
     _eval_flags(commands["eval"])
     serve_command = commands["serve"]
@@ -81,6 +82,54 @@ def _query_flags(commands: Mapping[str, parsing.Parser]) -> None:
         "--extract", nargs="+", default=[], metavar="SCHEMA", help="Schemas of a replay, else the last run's."
     )
     _add_format(command, ("table", "json", "csv"))
+
+
+def _review_flags(commands: Mapping[str, parsing.Parser]) -> None:
+    """The commands about what a person should look at: review, correct and report."""
+    command = commands["review"]
+    command.add_argument(
+        "--port",
+        type=parsing.number(int, least=0),
+        default=0,
+        metavar="N",
+        help="Port on 127.0.0.1; a free one unless named.",
+    )
+    command.add_argument("--no-browser", action="store_true", help="Print the link, and open nothing.")
+    command.add_argument("--read-only", action="store_true", help="Show everything, and take no corrections.")
+    _add_out(command)
+    command = commands["correct"]
+    command.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        help="CSV or JSON: document, schema, field, value, verdict, who, note; or labels.",
+    )
+    command.add_argument(
+        "--export", type=Path, metavar="FILE", help="Write what people said as labels for `octavo eval`."
+    )
+    command.add_argument(
+        "--who",
+        default="",
+        metavar="NAME",
+        help="Whose corrections they are where the file does not say; the user of this machine unless named.",
+    )
+    _add_out(command)
+    command = commands["report"]
+    command.add_argument("--run", default="", metavar="ID", help="Run to report; the last one unless named.")
+    command.add_argument(
+        "--to",
+        type=Path,
+        metavar="FILE.html",
+        help="Where to write it; report.html in the output folder unless named.",
+    )
+    command.add_argument(
+        "--most",
+        type=parsing.number(int, least=0),
+        default=200,
+        metavar="N",
+        help="Most cut-outs of pages in it, 200 unless named.",
+    )
+    _add_out(command)
 
 
 def _provider_flags(commands: Mapping[str, parsing.Parser]) -> None:

@@ -44,7 +44,7 @@ def doubted(evidence: Sequence[Evidence], found: Iterable[Check]) -> tuple[Evide
 def filled(question: Question, record: Record) -> Record:
     """The record with the defaults of its schema and with its computed fields, each with a word on where it comes from."""
     asked = question.whole or question
-    failed = {item.field for item in record.evidence if item.state == "failed"}
+    failed = {item.field for item in record.evidence if item.state in ("failed", "corrected")}
     given = dict(_defaults(asked.fields, record.value))
     value = with_defaults(asked.fields, record.value) if given else dict(record.value)
     for path in failed & given.keys():

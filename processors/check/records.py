@@ -27,35 +27,46 @@ from typing import Any
 from octavo.processors.check.compare_passes import agree
 from octavo.processors.check.complete import counted, gaps, has_lists, marked, short_lists
 from octavo.processors.check.confidence import rated
+from octavo.processors.check.corrected import corrected, field_at, fitted
+from octavo.processors.check.corrected_rows import alike
+from octavo.processors.check.entered import Entered, entered, places
 from octavo.processors.check.judging import PROBLEMS_TOLD, Judging
 from octavo.processors.check.merge import merge
 from octavo.processors.check.own_code import checked, filled
 from octavo.processors.check.reask import Reask, ask_again, rephrased, subset
 from octavo.processors.check.rules_held import balanced
 from octavo.processors.check.salvage import Entry, Salvaged, salvage
-from octavo.processors.check.validate import only_known, shown
+from octavo.processors.check.validate import only_known, shown, steps
 from octavo.processors.check.window_text import WindowText
 from octavo.schemas.compile.row_codec import decode, legend
 from octavo.schemas.pipeline import NOT_APPLICABLE, Part, Question, Record, Reject, Reply, Request
 
 __all__ = [
+    "Entered",
     "Reask",
     "agree",
+    "alike",
     "ask_again",
     "balanced",
     "check",
     "checked",
     "close_rejects",
+    "corrected",
     "counted",
+    "entered",
+    "field_at",
     "filled",
+    "fitted",
     "gaps",
     "has_lists",
     "marked",
     "merge",
+    "places",
     "rated",
     "repair",
     "rephrased",
     "short_lists",
+    "steps",
     "subset",
 ]  # fmt: skip
 

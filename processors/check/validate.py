@@ -17,7 +17,7 @@ from octavo.schemas.compile.own_answers import accepted, without_code
 from octavo.schemas.compile.own_model import Check
 from octavo.schemas.pipeline import Evidence, Field, Kind, Question
 
-__all__ = ["blanked", "fit", "notes", "only_known", "shown", "silences", "top"]
+__all__ = ["blanked", "fit", "notes", "only_known", "shown", "silences", "steps", "top"]
 
 TRIES = 4  # a value that is blanked may make a record around it unfit, which is blanked too
 
@@ -52,7 +52,7 @@ def fit(question: Question, answer: Any) -> Fitted:
 def blanked(question: Question, value: dict[str, Any], paths: Sequence[str]) -> dict[str, Any] | None:
     """A record that fits without the values at these paths; None when it does not fit without them."""
     kept = only_known(question.fields, value)  # a copy
-    if not all(_blank(kept, _steps(path)) for path in paths):
+    if not all(_blank(kept, steps(path)) for path in paths):
         return None
     return (
         kept if question.own else _validated(question, kept, [], [])
@@ -84,7 +84,7 @@ def silences(
 
 def notes(kind: Kind, value: Any, answer: Any, path: str) -> tuple[str, ...]:
     """`normalised` when the answer has another form at this path than was asked for."""
-    for step in _steps(path):
+    for step in steps(path):
         try:
             answer = answer[step]
         except (KeyError, IndexError, TypeError):
@@ -144,6 +144,6 @@ def _path(loc: tuple[Step, ...]) -> str:
     return path
 
 
-def _steps(path: str) -> tuple[Step, ...]:
+def steps(path: str) -> tuple[Step, ...]:
     """The way that a path names: `line_items[0].amount` is `("line_items", 0, "amount")`."""
     return tuple(int(number) if number else name for number, name in _STEPS.findall(path))

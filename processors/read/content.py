@@ -92,6 +92,18 @@ class Content:
     inner: tuple[Inner, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedWords:
+    """The words of a page: each its half-open span in the page's text, and its box (left, bottom, right, top).
+
+    In points from the lower left of the page as it is shown, which is `width` by `height`.
+    """
+
+    width: float
+    height: float
+    words: tuple[tuple[int, int, float, float, float, float], ...] = ()
+
+
 @runtime_checkable
 class FormatReader(Protocol):
     """What a file that reads a format has."""
@@ -120,8 +132,12 @@ class PlaceReader(FormatReader, Protocol):
         """Where characters `start` to `end` of page `number`, from 1, stand: left, bottom, right, top in points."""
         ...
 
+    def words(self, source: Source, number: int, /) -> PlacedWords:
+        """Where all words of page `number`, from 1, stand."""
+        ...
 
-LOOKS: Mapping[str, Any] = {"render": PictureReader, "boxes": PlaceReader}
+
+LOOKS: Mapping[str, Any] = {"render": PictureReader, "boxes": PlaceReader, "words": PlaceReader}
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _LINE_ENDS = re.compile("\r\n|\r|\x0b|\x0c|\x85|\u2028|\u2029")
 _MANY_BLANKS = re.compile(r"\n{3,}")

@@ -26,6 +26,7 @@ class Box:
     left: float
     top: float
     bottom: float
+    right: float = 0.0
 
     @property
     def middle(self) -> float:
@@ -40,21 +41,26 @@ def available() -> bool:
 
 def recognise(jpeg: bytes) -> str:
     """The text of a page in reading lines; "" when there is none."""
+    return lines(boxes_in(jpeg))
+
+
+def boxes_in(jpeg: bytes) -> list[Box]:
+    """Each piece of text and where it stands, in pixels of the picture as it is given."""
     import numpy as np
     from PIL import Image
 
     with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as picture:
+        width = picture.width
         picture.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX))
+        factor = width / picture.width
         pixels = np.asarray(picture.convert("RGB"))[
             :, :, ::-1
         ]  # the engine expects OpenCV's order, blue first
     found = _engine()(pixels)
-    return lines(
-        [
-            _box(text, corners)
-            for text, corners in zip(found.txts or (), found.boxes if found.txts else (), strict=True)
-        ]
-    )
+    return [
+        _box(text, corners, factor)
+        for text, corners in zip(found.txts or (), found.boxes if found.txts else (), strict=True)
+    ]
 
 
 def lines(boxes: Sequence[Box]) -> str:
@@ -78,10 +84,11 @@ def _same_row(row: Sequence[Box], box: Box) -> bool:
     return abs(box.middle - statistics.fmean(other.middle for other in row)) < height / 2
 
 
-def _box(text: str, corners: Any) -> Box:
+def _box(text: str, corners: Any, factor: float) -> Box:
     """A box from the four corners of the engine. Middle heights of the left and right edge forgive a slight slant."""
     tops, bottoms = (corners[0][1] + corners[1][1]) / 2, (corners[2][1] + corners[3][1]) / 2
-    return Box(text, float(min(corner[0] for corner in corners)), float(tops), float(bottoms))
+    left, right = min(corner[0] for corner in corners), max(corner[0] for corner in corners)
+    return Box(text, *(float(side * factor) for side in (left, tops, bottoms, right)))
 
 
 @cache

@@ -24,7 +24,8 @@ from weakref import WeakValueDictionary
 
 from octavo.processors.read import kinds, remote
 from octavo.processors.read import ocr as ocr_engine
-from octavo.processors.read.content import ReadLimits
+from octavo.processors.read.content import PlacedWords, ReadLimits
+from octavo.processors.read.cutout import cropped
 from octavo.processors.read.discover import FoundFile, display, outermost, walk
 from octavo.processors.read.workers import tasks
 from octavo.processors.read.workers.duplicates import Duplicates
@@ -38,6 +39,7 @@ __all__ = [
     "READERS",
     "READER_VERSION",
     "FoundFile",
+    "PlacedWords",
     "ReadLimits",
     "Reader",
     "Reading",
@@ -185,6 +187,21 @@ class Reader:
         """
         async with self._outermost(inbox, document) as near:
             return list(await self._look_again("boxes", near, document, page, start, end) or ())
+
+    async def words(self, inbox: Path | str, document: Document, page: int) -> PlacedWords | None:
+        """Where every word of a page (from 1) stands on it; None but for a PDF. Raises DocumentError as `images` does."""
+        async with self._outermost(inbox, document) as near:
+            found: PlacedWords | None = await self._look_again("words", near, document, page)
+            return found
+
+    async def cropped(self, picture: bytes, window: tuple[float, float, float, float]) -> bytes:
+        """The part of a picture (JPEG) between left, top, right and bottom, each a share of its size. Raises DocumentError."""
+        return await self._sandbox.run(cropped, picture, window, timeout_s=self._limits.timeout_s)
+
+    async def recognised(self, picture: bytes) -> list[ocr_engine.Box]:
+        """The lines that local OCR sees in a picture (JPEG), in pixels of it. Raises DocumentError; `ocr` must be on."""
+        assert self._ocr is not None
+        return await self._ocr.run(ocr_engine.boxes_in, picture, timeout_s=self._limits.ocr_timeout_s)
 
     async def _stream(
         self, groups: Sequence[Sequence[FoundFile]], crew: tasks.WorkerPool

@@ -17,7 +17,7 @@ import pyarrow as pa
 from octavo.processors.store import catalog, lookup
 from octavo.schemas.errors import SettingsError
 from octavo.schemas.pipeline import Document, Page
-from octavo.schemas.tables import Row, Table
+from octavo.schemas.tables import FIXED, Row, Table
 
 WAREHOUSE = "warehouse.duckdb"
 _ROWS_AT_ONCE = 1_000  # rows as Python's dicts, which take ten times what they take in Arrow
@@ -196,6 +196,29 @@ class WarehouseReader:
             table=catalog.quoted(table.name),
         )
         return list(self.query(query).to_pylist())
+
+    def answer_table(self, question: str) -> Table | None:
+        """The table of the answers to a question, as it is stored; None when there is none."""
+        if self._shape(question) is None or question in FIXED:
+            return None
+        with self._open() as connection:
+            return (
+                catalog.stored_table(connection, question) if question in catalog.tables(connection) else None
+            )
+
+    def answers_of(self, question: str, documents: Sequence[str]) -> dict[str, Row]:
+        """The rows of a table of answers about these documents."""
+        query = catalog.fill(
+            "SELECT * FROM $table WHERE document IN (SELECT unnest(?::TEXT[]))",
+            table=catalog.quoted(question),
+        )
+        return {row["document"]: row for row in self.query(query, [list(documents)]).to_pylist()}
+
+    def evidence_of(self, question: str, documents: Sequence[str]) -> list[Row]:
+        """The rows of `evidence` of answers to a question about these documents."""
+        query = "SELECT * FROM evidence WHERE question = ? AND document IN (SELECT unnest(?::TEXT[])) ORDER BY ALL"
+        rows: list[Row] = self.query(query, [question, list(documents)]).to_pylist()
+        return rows
 
     def tables(self) -> list[TableInfo]:
         """Every table and view by name, with rows, columns and meanings."""

@@ -22,12 +22,25 @@ import duckdb
 
 from octavo.processors.store import catalog, changes, disk, earlier, parquet, succession, views
 from octavo.processors.store.changes import Change
+from octavo.processors.store.corrections import Claim, CorrectionStore, corrections_of, lapse
 from octavo.processors.store.reader import WAREHOUSE, ColumnInfo, TableInfo, WarehouseReader
 from octavo.processors.store.succession import Asked
 from octavo.schemas.errors import StorageError
 from octavo.schemas.tables import FIXED
 
-__all__ = ["Asked", "Change", "ColumnInfo", "TableInfo", "Warehouse", "hold"]
+__all__ = [
+    "Asked",
+    "Change",
+    "Claim",
+    "ColumnInfo",
+    "CorrectionStore",
+    "TableInfo",
+    "Warehouse",
+    "WarehouseReader",
+    "corrections_of",
+    "hold",
+    "lapse",
+]
 
 ASIDE = ".plan"  # folder of what a plan has read, which is in no table yet; what a run would read then, it need not read again
 READ = "read.duckdb"

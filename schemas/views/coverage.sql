@@ -10,7 +10,7 @@ WITH answered AS (SELECT question, count(DISTINCT document) AS answers FROM evid
 fields AS (
     SELECT
         question, document, split_part(field, '[', 1) AS top, regexp_replace(field, '\[\d+\]', '[]', 'g') AS field,
-        state = 'given' AS given, state = 'failed' AS failed, coalesce(grade IN ('exact', 'loose'), false) AS proved
+        (state = 'given' OR (state = 'corrected' AND value IS NOT NULL)) AS given, state = 'failed' AS failed, coalesce(grade IN ('exact', 'loose'), false) AS proved
     FROM evidence
 ),
 by_document AS (

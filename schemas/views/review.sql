@@ -1,4 +1,5 @@
 -- What a person should look at first: documents and values, the most doubtful first
+-- document: SHA-256 of the document's bytes; null where the doubt is about a field of all
 -- path: Path below the inbox, of an answer or value the first of those that hold the document
 -- page: Page on which the value stands, from 1; null when it stands nowhere
 -- question: Name of the question, which is the name of its table; null for a document that could not be read
@@ -44,6 +45,6 @@ doubts AS (
     SELECT NULL, NULL, NULL, doubt.question, doubt.field, NULL, 'less_filled', doubt.detail, 0.0
     FROM (SELECT unnest(doubts) AS doubt FROM (FROM runs WHERE len(fields) > 0 ORDER BY started_at DESC LIMIT 1))
 )
-SELECT path, page, question, field, value, reason, detail, confidence
+SELECT path, page, question, field, value, reason, detail, confidence, document
 FROM doubts
 ORDER BY confidence, reason, path, question, field, page;

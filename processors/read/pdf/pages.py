@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,7 +18,16 @@ from itertools import groupby
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from octavo.processors.read.content import JPEG_QUALITY, Content, Inner, PageContent, Source, clean, over
+from octavo.processors.read.content import (
+    JPEG_QUALITY,
+    Content,
+    Inner,
+    PageContent,
+    PlacedWords,
+    Source,
+    clean,
+    over,
+)
 from octavo.processors.read.pdf import chars, extras, furniture, hidden, layout, marks, scan
 from octavo.processors.read.pdf.chars import PageChars
 from octavo.processors.read.pdf.open import OpenedPdf, opened
@@ -114,6 +123,48 @@ def boxes(source: Source, number: int, start: int, end: int) -> list[chars.Box]:
             ]
             rows = [[origin for _, origin in row] for _, row in groupby(places, key=lambda place: place[0])]
             return [box for row in rows for box in _merged(list(zip(*chars.shown(sheet, row), strict=True)))]
+
+
+def words(source: Source, number: int) -> PlacedWords:
+    """Where every word of page `number` (from 1) stands, a word that is broken at a line end as one box a line. Raises as reading does."""
+    with opened(source) as file:
+        if not 0 < number <= len(file.document):
+            return PlacedWords(0, 0)
+        with closing(file.document[number - 1]) as page, closing(PageChars(page)) as sheet:
+            parts = _parts(sheet)
+            text = _cleaned(layout.joined(sheet.text, parts))
+            origins = dict(_origins(sheet.text, parts, text))
+            return PlacedWords(*sheet.size, tuple(_placed(sheet, origins, chars.word_spans(text))))
+
+
+def _placed(
+    sheet: PageChars, origins: Mapping[int, int], spans: Iterable[tuple[int, int]]
+) -> Iterator[tuple[int, int, float, float, float, float]]:
+    """Words with their boxes: characters of a word that go on in the next line, or stand far apart, make boxes of their own."""
+    for start, end in spans:
+        places = [origins[at] for at in range(start, end) if at in origins]
+        if not places:
+            continue
+        every = list(zip(*chars.shown(sheet, places), strict=True))
+        for row in _lines_of(every):
+            for box in _merged(row):
+                yield (start, end, *box)
+
+
+def _lines_of(boxes: Sequence[chars.Box]) -> Iterator[list[chars.Box]]:
+    """Boxes of characters in runs that share a line, whichever way the line runs."""
+    row: list[chars.Box] = []
+    for box in boxes:
+        if (
+            row
+            and (box[1] > row[-1][3] or box[3] < row[-1][1])
+            and (box[0] > row[-1][2] or box[2] < row[-1][0])
+        ):
+            yield row
+            row = []
+        row.append(box)
+    if row:
+        yield row
 
 
 def _has_form(document: pypdfium2.PdfDocument) -> bool:

@@ -1,0 +1,409 @@
+// Keys, marks and corrections of the review app. Views are HTML from the server; what changes a view is fetched and put in its place.
+"use strict";
+
+const ZOOM_STEP = 1.25;
+const MARK_ROOM = 1.5; // points around the words of a mark
+const secret = document.querySelector('meta[name="x-octavo"]').content;
+let zoom = Number(sessionStorage.getItem("zoom")) || 1;
+let words = null; // of the page that is shown
+let marked = null; // what was dragged over for the field in focus
+let busy = false;
+
+const view = () => document.getElementById("view");
+const focusPath = () => view().dataset.field;
+const status = (text) => { document.getElementById("status").textContent = text; };
+const control = (path) => [...view().querySelectorAll("[data-path]")].find((one) => one.dataset.path === path);
+
+async function post(address, body) {
+  const answer = await fetch(address, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Octavo": secret },
+    body: JSON.stringify(body),
+  });
+  const told = await answer.json().catch(() => ({ error: `The server said ${answer.status}.` }));
+  if (told.error) throw new Error(told.error);
+  return told;
+}
+
+async function load(address, { push = true, only = null } = {}) {
+  const answer = await fetch(address);
+  if (!answer.ok) { status(await answer.text()); return; }
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const main = fresh.getElementById("view");
+  const old = view();
+  const samePage = !only && old.dataset.document === main.dataset.document && old.dataset.page === main.dataset.page
+    && main.dataset.pictured === "1" && old.dataset.pictured === "1";
+  if (only) {
+    document.getElementById(only).replaceWith(main.querySelector(`#${only}`));
+    Object.assign(old.dataset, { page: main.dataset.page });
+  } else if (samePage) {
+    const pane = document.getElementById("page-pane"); // the picture stays as it is; only its marks change
+    main.querySelector("#page-pane").replaceWith(pane);
+    old.replaceWith(main);
+  } else {
+    old.replaceWith(main);
+  }
+  document.title = fresh.title;
+  if (push) history.pushState({}, "", address);
+  marked = null;
+  await shown(samePage);
+}
+
+async function shown(keepsPicture) {
+  const main = view();
+  if (main.dataset.view !== "value" && main.dataset.view !== "document") return;
+  zoomed();
+  const focused = main.querySelector(".field.focus, td.focus");
+  if (focused) focused.scrollIntoView({ block: "center" });
+  if (main.dataset.pictured === "1") await drawMarks(keepsPicture);
+  else main.querySelector("mark.focused")?.scrollIntoView({ block: "center" });
+  main.dataset.ready = "1";
+}
+
+// --- the page ---------------------------------------------------------------------------------------------------
+
+async function drawMarks() {
+  const main = view();
+  const { document: id, page, question, field } = main.dataset;
+  const answer = await fetch(`/words/${encodeURIComponent(id)}/${page}?${new URLSearchParams({ question, field })}`);
+  if (!answer.ok || view() !== main) return;
+  words = await answer.json();
+  const note = main.querySelector("[data-note]");
+  note.textContent = words.note;
+  note.hidden = !words.note;
+  const svg = main.querySelector("[data-picture] svg");
+  svg.replaceChildren();
+  if (!words.width) return;
+  svg.setAttribute("viewBox", `0 0 ${words.width} ${words.height}`);
+  const focused = words.marks.some(([, , focus]) => focus);
+  for (const [start, end, focus] of words.marks) {
+    for (const box of joined(start, end)) draw(svg, box, focus ? "mark focused" : "mark");
+  }
+  if (!focused) drawByText(svg);
+  (svg.querySelector(".focused") || svg).scrollIntoView({ block: "center", inline: "nearest" });
+}
+
+function drawByText(svg) {
+  const value = (control(focusPath())?.value || "").trim().toLowerCase();
+  if (!value || !words.lines) return;
+  words.words.forEach((box, number) => {
+    if (words.lines[number].toLowerCase().includes(value)) draw(svg, box, "mark focused");
+  });
+}
+
+function joined(start, end) { // the boxes of a span, those of one line that stand close together as one
+  const row = [];
+  for (const box of words.words) {
+    if (box[0] >= end || box[1] <= start) continue;
+    const [from, to, left, top, width, height] = clipped(box, start, end);
+    const last = row.at(-1);
+    const sideways = height > 2 * width && to - from > 2;
+    if (last && !sideways && Math.abs(last[3] - top) < height / 2 && left - (last[2] + last[4]) < height && left >= last[2]) {
+      const bottom = Math.max(last[3] + last[5], top + height);
+      last[3] = Math.min(last[3], top);
+      last[4] = Math.max(last[2] + last[4], left + width) - last[2];
+      last[5] = bottom - last[3];
+    } else row.push([from, to, left, top, width, height]);
+  }
+  return row;
+}
+
+function clipped(box, start, end) { // the part of a long box that a span covers; of a word all of it
+  const [from, to, left, top, width, height] = box;
+  if (!words.lines || from < 0 || (start <= from && end >= to)) return box;
+  const share = (at) => (Math.min(Math.max(at, from), to) - from) / (to - from);
+  return [from, to, left + width * share(start), top, width * (share(end) - share(start)), height];
+}
+
+function draw(svg, [, , left, top, width, height], kind) {
+  const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  const room = MARK_ROOM * (words.width / 600);
+  const sides = { x: left - room, y: top - room, width: width + 2 * room, height: height + 2 * room, rx: 2 * room };
+  for (const [name, value] of Object.entries(sides)) rect.setAttribute(name, value);
+  rect.setAttribute("class", kind);
+  svg.append(rect);
+}
+
+function zoomed(by = 0) {
+  if (by) { zoom = Math.min(4, Math.max(0.5, zoom * ZOOM_STEP ** by)); sessionStorage.setItem("zoom", zoom); }
+  const paper = view().querySelector(".paper");
+  if (!paper) return;
+  if (paper.dataset.picture !== undefined) paper.style.width = `${zoom * 100}%`;
+  else paper.style.fontSize = `${zoom}em`;
+}
+
+async function turn(number) {
+  const main = view();
+  const pages = Number(main.dataset.pages);
+  const page = number < 1 ? pages : number > pages ? 1 : number;
+  if (page === Number(main.dataset.page)) return;
+  const address = new URL(location.href);
+  address.searchParams.set("page", page);
+  await load(address.href, { push: false, only: "page-pane" });
+}
+
+let dragged = null;
+
+function boxAt(svg, event) {
+  const matrix = svg.getScreenCTM();
+  return new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix.inverse());
+}
+
+document.addEventListener("pointerdown", (event) => {
+  const paper = event.target.closest("[data-picture]");
+  if (!paper || !words || !words.width || event.button) return;
+  const svg = paper.querySelector("svg");
+  dragged = { svg, from: boxAt(svg, event) };
+  event.preventDefault();
+});
+
+document.addEventListener("pointermove", (event) => { if (dragged) select(boxAt(dragged.svg, event)); });
+
+document.addEventListener("pointerup", (event) => {
+  if (dragged) {
+    select(boxAt(dragged.svg, event));
+    const { chosen } = dragged;
+    dragged = null;
+    if (chosen && chosen.length) fill(chosen);
+  } else if (event.target.closest("[data-text]")) fillFromText();
+});
+
+function select(to) {
+  const { svg, from } = dragged;
+  const [x1, x2] = [Math.min(from.x, to.x), Math.max(from.x, to.x)];
+  const [y1, y2] = [Math.min(from.y, to.y), Math.max(from.y, to.y)];
+  svg.querySelectorAll(".chosen").forEach((one) => one.remove());
+  dragged.chosen = words.words.map((box, number) => ({ box, number }))
+    .filter(({ box: [, , left, top, width, height] }) => left < x2 && left + width > x1 && top < y2 && top + height > y1);
+  dragged.chosen.forEach(({ box }) => draw(svg, box, "mark chosen"));
+}
+
+function fill(chosen) {
+  const seen = new Set();
+  const texts = [];
+  let [start, end] = [Infinity, -1];
+  for (const { box: [from, to], number } of chosen) {
+    if (from < 0) texts.push(words.lines[number]);
+    else if (!seen.has(from)) {
+      seen.add(from);
+      texts.push(words.text.slice(from, to));
+      start = Math.min(start, from);
+      end = Math.max(end, to);
+    }
+  }
+  put(texts.join(" "), end < 0 ? {} : { start, end, quote: words.text.slice(start, end) });
+}
+
+function fillFromText() {
+  const chosen = getSelection();
+  if (!chosen || chosen.isCollapsed) return;
+  const at = (node, offset) => {
+    const piece = node.parentElement?.closest("[data-start]");
+    return piece ? Number(piece.dataset.start) + offset : -1;
+  };
+  const ends = [at(chosen.anchorNode, chosen.anchorOffset), at(chosen.focusNode, chosen.focusOffset)].sort((a, b) => a - b);
+  const quote = chosen.toString().trim();
+  if (quote) put(quote, ends[0] < 0 ? {} : { start: ends[0], end: ends[1], quote });
+}
+
+function put(text, place) {
+  const own = document.activeElement?.dataset?.path ? document.activeElement : control(focusPath());
+  if (!own || own.readOnly || own.disabled) return;
+  own.value = text;
+  marked = { path: own.dataset.path, page: Number(view().dataset.page), quote: text, ...place };
+  own.classList.add("edited");
+  own.focus();
+  status(`${own.dataset.path}: ${text}. Enter keeps it.`);
+}
+
+// --- what is said -----------------------------------------------------------------------------------------------
+
+async function once(work) {
+  if (busy) return;
+  busy = true;
+  try { await work(); } catch (error) { problem(error.message); } finally { busy = false; }
+}
+
+function problem(text) {
+  const place = view().querySelector(".problem");
+  if (place) { place.textContent = text; place.hidden = false; }
+  status(text);
+}
+
+const here = () => {
+  const { document: id, question, field } = view().dataset;
+  return { document: id, question, field };
+};
+const filters = () => {
+  const given = JSON.parse(view().dataset.filters || "{}");
+  const only = new URLSearchParams(location.search);
+  for (const name of ["schema", "field", "reason", "folder"]) if (only.get(`only_${name}`)) given[name] = only.get(`only_${name}`);
+  return given;
+};
+
+async function next() {
+  const told = await post("/api/next", { here: view().dataset.view === "value" ? here() : {}, filters: filters() });
+  if (!told.address) { status("Nothing is left to look at. Others may hold documents."); if (view().dataset.view === "value") await load("/"); return; }
+  await load(told.address);
+}
+
+async function back() {
+  const told = await post("/api/back", {});
+  if (told.address) await load(told.address);
+  else status("This is where you began.");
+}
+
+async function say(verdict, value = null, path = focusPath(), more = {}) {
+  return post("/api/say", { ...here(), field: path, verdict, value, ...more });
+}
+
+async function judge(verdict) {
+  if (view().dataset.view !== "value" || !focusPath()) return;
+  const before = focusPath();
+  await say(verdict);
+  await next();
+  status(`${before}: ${verdict === "right" ? "right" : "not in the document"}.`);
+}
+
+async function keep(own) {
+  const { path, kind, before } = own.dataset;
+  if (own.value === before && !(marked && marked.path === path)) { await again(path); return; }
+  if (own.value.trim() === "") { await say("absent", null, path); await again(path); status(`${path}: not in the document.`); return; }
+  const place = marked && marked.path === path ? { place: marked } : {};
+  const told = await say("changed", own.value, path, { kind, ...place });
+  await again(path);
+  status(`${path}: ${told.value}`);
+}
+
+async function again(path) { // the same view with what was said, and the field that was worked on in focus
+  const address = new URL(location.href);
+  address.searchParams.set("field", path);
+  address.searchParams.set("page", view().dataset.page);
+  await load(address.href, { push: false });
+  document.activeElement?.blur();
+}
+
+async function undo() {
+  const told = await post("/api/undo", {});
+  if (told.address) await load(told.address);
+  status(told.sentence);
+}
+
+async function row(button) {
+  const { row: path } = button.closest("[data-row]").dataset;
+  const list = path.slice(0, path.lastIndexOf("["));
+  const number = Number(path.slice(path.lastIndexOf("[") + 1, -1));
+  if (button.dataset.remove !== undefined) await say("row_removed", null, path);
+  else await say("row_moved", number + Number(button.dataset.move), path);
+  await again(focusPath().startsWith(`${list}[`) ? list : focusPath());
+  status(button.dataset.remove !== undefined ? `${path} is removed. u takes it back.` : `${path} is moved.`);
+}
+
+async function add(path) {
+  await say("row_added", {}, path);
+  await again(focusPath());
+  const fresh = [...view().querySelectorAll("[data-row]")].find((one) => one.dataset.row === path);
+  fresh?.querySelector("[data-path]")?.focus();
+}
+
+// --- find -------------------------------------------------------------------------------------------------------
+
+function find() {
+  const form = view().querySelector(".find");
+  if (!form) return;
+  form.hidden = false;
+  form.elements.text.focus();
+  form.elements.text.select();
+}
+
+async function found(form) {
+  const text = form.elements.text.value;
+  const answer = await fetch(`/find/${encodeURIComponent(view().dataset.document)}?${new URLSearchParams({ text })}`);
+  const places = answer.ok ? await answer.json() : [];
+  form.querySelector("[data-found]").textContent = places.length === 1 ? "1 place" : `${places.length} places`;
+  form.querySelector(".places").replaceChildren(...places.map((place) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: `p. ${place.page}: ${place.around}` });
+    button.addEventListener("click", () => once(async () => { await turn(place.page); show(place); }));
+    const item = document.createElement("li");
+    item.append(button);
+    return item;
+  }));
+  if (places.length) { await turn(places[0].page); show(places[0]); }
+}
+
+function show({ start, end }) {
+  const svg = view().querySelector("[data-picture] svg");
+  if (!svg || !words || !words.width) return;
+  svg.querySelectorAll(".found").forEach((one) => one.remove());
+  for (const box of joined(start, end)) draw(svg, box, "mark found");
+  svg.querySelector(".found")?.scrollIntoView({ block: "center" });
+}
+
+// --- hands ------------------------------------------------------------------------------------------------------
+
+const KEYS = {
+  j: next, k: back, y: () => judge("right"), n: () => judge("absent"), u: undo,
+  e: async () => { const own = control(focusPath()); own?.focus(); own?.select?.(); },
+  " ": async () => turn(Number(view().dataset.page) + 1),
+  "/": async () => find(),
+  "+": async () => zoomed(1), "-": async () => zoomed(-1),
+  "?": async () => document.getElementById("help").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  const own = event.target;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (own.matches("input, textarea, select")) {
+    if (event.key === "Escape") {
+      if (own.dataset.path) { own.value = own.dataset.before; own.classList.remove("edited"); marked = null; }
+      if (own.closest(".find")) own.closest(".find").hidden = true;
+      own.blur();
+    } else if (event.key === "Enter" && own.dataset.path && !event.shiftKey) {
+      event.preventDefault();
+      once(() => keep(own));
+    }
+    return;
+  }
+  const act = KEYS[event.key];
+  const inView = ["value", "document"].includes(view().dataset.view);
+  if (!act || (!inView && !"j?".includes(event.key)) || (event.key === " " && own.matches("button, summary, a"))) return;
+  event.preventDefault();
+  once(act);
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  const { verdict, candidate, page, zoom: by, add: place } = button.dataset;
+  if (button.id === "help-button") document.getElementById("help").showModal();
+  else if (button.dataset.next !== undefined) once(next);
+  else if (verdict) once(() => judge(verdict));
+  else if (button.dataset.edit !== undefined) once(KEYS.e);
+  else if (button.dataset.undo !== undefined) once(undo);
+  else if (candidate !== undefined) once(async () => { const own = control(focusPath()); own.value = candidate; await keep(own); });
+  else if (page) once(() => turn(Number(page)));
+  else if (by) zoomed(Number(by));
+  else if (button.dataset.move || button.dataset.remove !== undefined) once(() => row(button));
+  else if (place) once(() => add(place));
+});
+
+document.addEventListener("input", (event) => { if (event.target.dataset.path) event.target.classList.add("edited"); });
+
+document.addEventListener("change", (event) => {
+  const own = event.target;
+  if (own.dataset.submit !== undefined) own.form.requestSubmit();
+  else if (own.matches("select[data-path]")) once(() => keep(own));
+  else if (own.name === "who") once(async () => { await post("/api/who", { who: own.value }); status(`You are ${own.value}.`); });
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method === "get" && form.getAttribute("action")) return;
+  if (form.method === "dialog") return;
+  event.preventDefault();
+  if (form.matches(".find")) once(() => found(form));
+  else if (form.id === "who") form.elements.who.blur();
+});
+
+addEventListener("popstate", () => load(location.href, { push: false }));
+shown(false);

@@ -1,0 +1,211 @@
+"""What the app works with: the tables for reading, the corrections, the sandbox that renders pages, and who is here.
+
+The warehouse is replaced whole by each commit, so nothing of it is kept open; what is worth keeping is kept until its file changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from string import Template
+from typing import Any, TypeVar
+
+from octavo.flows.corrections.current import KnownSchemas, schemas_of
+from octavo.flows.corrections.entry import Desk
+from octavo.flows.corrections.settle import settle
+from octavo.processors.read.pages import Reader
+from octavo.processors.store.warehouse import CorrectionStore, Warehouse, hold
+from octavo.schemas.errors import DocumentError, Locked, OctavoError, SettingsError
+from octavo.schemas.pipeline import Document
+
+CLAIM_MINUTES = 10.0  # after which a document that nobody touches is anybody's again
+SESSIONS = 200  # browsers that are remembered; the oldest is forgotten
+PICTURES = 48  # rendered pages that are kept, of 0.1 to 0.5 MB
+SETTLE_AFTER_S = 0.3  # of quiet, so that a quick hand makes one commit and not ten
+SETTLE_AGAIN_S = 3.0  # while a run holds the folder, and to see what was said elsewhere
+
+Row = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass
+class Visitor:
+    """One browser: its secret for posts, its name, and the way that it came."""
+
+    csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    holder: str = field(default_factory=lambda: secrets.token_hex(8))
+    who: str = ""
+    trail: list[str] = field(default_factory=list)  # addresses of values that were looked at, the latest last
+    cursor: tuple[float, str, str] | None = (
+        None  # confidence, path and id of the document that was claimed last
+    )
+
+
+class Workspace:
+    """One output folder, open for looking and correcting."""
+
+    def __init__(self, out: Path, *, who: str, read_only: bool = False, token: str = "") -> None:
+        """Raises SettingsError where there are no tables."""
+        self.out, self.read_only, self.who = out, read_only, who
+        self.reader = Warehouse(out)
+        if not self.reader.path.exists() or not self.reader.has("evidence"):
+            raise SettingsError(
+                f"There are no tables in {out}.",
+                about="out",
+                next_step="`octavo run INBOX --out DIR` makes them.",
+            )
+        self.token = token or secrets.token_urlsafe(24)
+        self.visitors: OrderedDict[str, Visitor] = OrderedDict()
+        self.said = asyncio.Event()
+        self.settle_trouble = ""  # why the tables do not have what was said yet
+        self._store: CorrectionStore | None = None
+        self._pages = Reader()
+        self._ocr: Reader | None = None
+        self._lines: dict[str, tuple[int, int, list[Any]]] = {}
+        self._kept: dict[str, tuple[tuple[int, ...], Any]] = {}
+        self._pictures: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+
+    @property
+    def store(self) -> CorrectionStore:
+        """The file of corrections, made when it is first needed."""
+        self._store = self._store or CorrectionStore(self.out)
+        return self._store
+
+    def close(self) -> None:
+        """Stop the workers and close the file."""
+        for reader in filter(None, (self._pages, self._ocr)):
+            reader.__exit__(None, None, None)
+        if self._store:
+            self._store.close()
+
+    def visitor(self, cookie: str) -> Visitor | None:
+        """Who has this cookie."""
+        return self.visitors.get(cookie) if cookie else None
+
+    def admit(self, token: str) -> str:
+        """A cookie for who has the link; "" for who has not."""
+        if not secrets.compare_digest(token.encode(), self.token.encode()):
+            return ""
+        cookie = secrets.token_urlsafe(32)
+        self.visitors[cookie] = Visitor(who=self.who)
+        while len(self.visitors) > SESSIONS:
+            self.visitors.popitem(last=False)
+        return cookie
+
+    @property
+    def schemas(self) -> KnownSchemas:
+        """The schemas of the tables, as the latest runs named them."""
+        return self.once("schemas", lambda: schemas_of(self.reader))
+
+    @property
+    def desk(self) -> Desk:
+        """What corrections are made with."""
+        return Desk(self.reader, self.store, self.schemas)
+
+    def rows(self, statement: str, parameters: Sequence[Any] = (), **parts: str) -> list[Row]:
+        """The rows of one of our own statements; `parts` are ready words of SQL for the places `$name` in it."""
+        query = Template(statement).substitute(parts) if parts else statement
+        found: list[Row] = self.reader.query(query, parameters).to_pylist()
+        return found
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` gives, made anew when the tables have changed."""
+        stat = self.reader.path.stat()
+        version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        kept = self._kept.get(name)
+        if kept is None or kept[0] != version:
+            if len(self._kept) > SESSIONS:
+                self._kept.clear()
+            kept = self._kept[name] = (version, make())
+        found: T = kept[1]
+        return found
+
+    def place(self, document: str) -> tuple[str, Document]:
+        """Inbox and noun of a document. Raises KeyError."""
+        rows = self.rows("SELECT inbox FROM documents WHERE document = ? ORDER BY path LIMIT 1", [document])
+        if not rows:
+            raise KeyError(document)
+        return rows[0]["inbox"], self.reader.document(document, rows[0]["inbox"])
+
+    async def picture(self, document: str, page: int) -> bytes:
+        """A page as JPEG, rendered in the sandbox. Raises DocumentError and KeyError."""
+        if (document, page) not in self._pictures:
+            inbox, noun = self.place(document)
+            found = await self._pages.images(inbox, noun, [page])
+            if page not in found:
+                raise DocumentError("no_picture", "This kind of file has no pictures of pages.")
+            self._pictures[document, page] = found[page]
+            while len(self._pictures) > PICTURES:
+                self._pictures.popitem(last=False)
+        return self._pictures[document, page]
+
+    async def cut(self, document: str, page: int, window: tuple[float, float, float, float]) -> bytes:
+        """A window of a page as JPEG; left, top, right and bottom are shares of it. Raises DocumentError and KeyError."""
+        return await self._pages.cropped(await self.picture(document, page), window)
+
+    async def recognised(self, document: str, page: int, picture: bytes) -> tuple[int, int, list[Any]]:
+        """What local OCR sees on a page: width and height of its picture, and the lines. Raises DocumentError."""
+        key = f"ocr {document} {page}"
+        if key not in self._lines:
+            self._ocr = self._ocr or Reader(ocr=True)
+            found = await self._ocr.recognised(picture)
+            self._lines[key] = (*jpeg_size(picture), found)
+        return self._lines[key]
+
+    @property
+    def pages(self) -> Reader:
+        """The sandbox that reads pages."""
+        return self._pages
+
+    def settle_now(self) -> bool:
+        """Bring the tables up to what was said; False while a run holds the folder. What fails is said in `settle_trouble`."""
+        if self.read_only or not self.store.unsettled():
+            return True
+        try:
+            with hold(self.out) as warehouse:
+                settle(warehouse, self.store)
+        except Locked:
+            self.settle_trouble = (
+                "A run holds the folder: what you say is on disk, and in the tables with its next commit."
+            )
+            return False
+        except OctavoError as error:
+            self.settle_trouble = f"What you say is on disk, and not in the tables yet: {error}"
+            return False
+        self.settle_trouble = ""
+        return True
+
+    async def keep_settling(self) -> None:
+        """Bring the tables up soon after each word, and look now and then for what was said elsewhere."""
+        while True:
+            try:
+                await asyncio.wait_for(self.said.wait(), SETTLE_AGAIN_S)
+            except TimeoutError:
+                pass
+            else:
+                await asyncio.sleep(SETTLE_AFTER_S)
+                self.said.clear()
+            await asyncio.to_thread(self.settle_now)
+
+
+def jpeg_size(picture: bytes) -> tuple[int, int]:
+    """Width and height of a JPEG, from its frame header (ITU T.81, B.2.2); 0, 0 where there is none."""
+    at = 2
+    while at + 9 < len(picture) and picture[at] == 0xFF:
+        marker, length = picture[at + 1], int.from_bytes(picture[at + 2 : at + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(picture[at + 7 : at + 9], "big"), int.from_bytes(
+                picture[at + 5 : at + 7], "big"
+            )
+        at += 2 + length
+    return 0, 0
+
+
+def utc_now() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
