@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import select
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from octavo.flows import settings
 from octavo.flows.commands import flags, jobs, parsing, progress, show
 from octavo.flows.commands.signals import until_signalled
 from octavo.flows.hooks import Hooks, StopSignal
-from octavo.flows.outcome.outcome import Outcome
 from octavo.schemas.errors import OctavoError, ResultCut, SettingsError, UsageError
-from octavo.schemas.job import Job
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from octavo.flows.outcome.outcome import Outcome
+    from octavo.schemas.job import Job
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 ONLY_READS = "No question is asked: the files were only read. --extract invoice, or another schema, and --summarize ask one."
@@ -292,6 +296,14 @@ def serve(args: argparse.Namespace) -> int:
     return start(args.host, args.port)
 
 
+def mcp(args: argparse.Namespace) -> int:
+    """Let programs that speak MCP look into the tables: by SQL, by words, and page by page."""
+    from octavo.flows.commands import mcp
+
+    mcp.serve(Path(args.out), port=args.http)
+    return 0
+
+
 def _unread() -> bool:
     """Whether who read our output has left, so that there is no one to tell; any other broken pipe is trouble."""
     poll = select.poll()
@@ -315,6 +327,7 @@ COMMANDS = {
         models,
         doctor,
         serve,
+        mcp,
     )
 } | {"eval": evaluate}
 

@@ -49,6 +49,7 @@ def parsers(functions: Mapping[str, Command]) -> tuple[parsing.Parser, Any]:
     _review_flags(commands)
     _provider_flags(commands)
     _eval_flags(commands["eval"])
+    _mcp_flags(commands["mcp"])
     serve_command = commands["serve"]
     serve_command.add_argument("--host", default="127.0.0.1", help="Address of the Prefect server.")
     serve_command.add_argument(
@@ -159,6 +160,19 @@ def _provider_flags(commands: Mapping[str, parsing.Parser]) -> None:
     jobs.add_provider_flags(command)
     command.add_argument(
         "--check", action="store_true", help="Compare with what the provider serves; needs its key."
+    )
+
+
+def _mcp_flags(command: parsing.Parser) -> None:
+    """What programs may do with an output folder, and by which way they come."""
+    _add_out(command)
+    command.add_argument(
+        "--http",
+        nargs="?",
+        type=parsing.number(int, least=0),
+        const=8765,
+        metavar="PORT",
+        help="Serve on 127.0.0.1 instead of standard input and output; 8765 unless named.",
     )
 
 

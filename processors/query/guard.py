@@ -9,23 +9,28 @@ What holds a statement that means harm (each was tried with DuckDB 2.0.0, 2026-1
   - CREATE TABLE AS PIVOT, which DuckDB calls MULTI as it does a PIVOT of its own: only what may stand in brackets after FROM is run
   - writing in spite of all: the file is open read-only, and the kernel allows this process to write no file (RLIMIT_FSIZE)
   - memory: the kernel's limit (RLIMIT_AS), because `repeat('x', 3e9)` walks past DuckDB's own
-  - time: the parent kills it; should the parent be dead, the kernel does after as many seconds of CPU (RLIMIT_CPU)
+  - time: the parent kills it; should the parent die, the kernel does (PR_SET_PDEATHSIG), and after as many seconds of CPU (RLIMIT_CPU)
   - variables of this program: DuckDB would read them as tables; that is off
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import re
 import resource
+import signal
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
 import pyarrow as pa
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 _THREADS = 2
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h: which signal this process gets when its parent has died
 _BATCH_ROWS = 2_048  # rows fetched at once: one vector of DuckDB, so that a cap is noticed early
 _GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"  # white space and comments
 _EXPLAIN = re.compile(
@@ -81,6 +86,7 @@ def _limit(memory_bytes: int, time_s: float) -> None:
     }
     for which, most in limits.items():
         resource.setrlimit(which, (most, most))
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _open(database: str, memory_bytes: int) -> duckdb.DuckDBPyConnection:

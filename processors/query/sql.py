@@ -2,10 +2,12 @@
 
 In: an output folder and one SELECT. Out: an Arrow table that says whether it is all; as table, JSON, CSV or Parquet on a stream.
 The statement runs in a process of its own (`guard`), without our environment, killed at its time limit.
+Beside the lead: `ranking` writes the SELECT of a search for words, `plain_rows` gives rows as JSON has them, page by page.
 """
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -25,7 +27,21 @@ from typing import Any, BinaryIO, Literal, TextIO, cast
 
 import pyarrow as pa
 
+from octavo.processors.query.plain_rows import RowPage, natives, row_page
+from octavo.processors.query.ranking import ranked_pages
 from octavo.schemas.errors import SettingsError
+
+__all__ = [
+    "Format",
+    "QueryLimits",
+    "RowPage",
+    "ranked_pages",
+    "row_page",
+    "select",
+    "selecting",
+    "truncation",
+    "write",
+]
 
 Format = Literal["table", "json", "csv", "parquet"]
 
@@ -59,13 +75,29 @@ def select(folder: Path, statement: str, limits: QueryLimits | None = None) -> p
     Raises SettingsError when there is no warehouse, when the statement is none that is run here, or when it fails or passes a limit.
     """
     limits = limits or QueryLimits()
+    return _result(*_run(_order(folder, statement, limits), limits), statement, limits)
+
+
+async def selecting(folder: Path, statement: str, limits: QueryLimits | None = None) -> pa.Table:
+    """The same for who has other things to do meanwhile; who is cancelled takes the statement along. Raises SettingsError."""
+    limits = limits or QueryLimits()
+    return _result(*await _run_beside(_order(folder, statement, limits), limits), statement, limits)
+
+
+def _order(folder: Path, statement: str, limits: QueryLimits) -> bytes:
+    """What the child is to do. Raises SettingsError when there is no warehouse."""
     database = folder / "warehouse.duckdb"
     if not database.exists():
         raise SettingsError(
             f"There is no warehouse in {folder}.", about=str(folder), next_step="Run octavo run first."
         )
-    order = {"database": str(database.resolve()), "statement": statement, **asdict(limits)}
-    outcome, rows = _run(json.dumps(order).encode(), limits)
+    return json.dumps(
+        {"database": str(database.resolve()), "statement": statement, **asdict(limits)}
+    ).encode()
+
+
+def _result(outcome: dict[str, Any], rows: bytes, statement: str, limits: QueryLimits) -> pa.Table:
+    """The table that the child gave, which knows whether it was cut. Raises SettingsError with what the child says."""
     if "error" in outcome:
         raise SettingsError(_sentence(outcome["error"]), about=statement, next_step=_next_step(**outcome))
     table = pa.ipc.open_stream(rows).read_all()
@@ -105,25 +137,60 @@ def _next_step(error: str, tables: Sequence[str] = (), reserved: Sequence[str] =
     return next((step for start, step in _NEXT_STEPS.items() if error.startswith(start)), "")
 
 
+_CHILD = (sys.executable, "-I", "-B", str(_GUARD))  # `-I` keeps it from our path and from PYTHON variables
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _HARMLESS if name in os.environ}
+
+
 def _run(order: bytes, limits: QueryLimits) -> tuple[dict[str, Any], bytes]:
-    """What the child says, and the bytes that follow. `-I` keeps it from our path and from PYTHON variables."""
-    environment = {name: os.environ[name] for name in _HARMLESS if name in os.environ}
+    """What the child says, and the bytes that follow."""
     try:
         child = subprocess.run(  # noqa: S603 - our own program; the statement goes in as data
-            [sys.executable, "-I", "-B", str(_GUARD)],
+            _CHILD,
             input=order,
             capture_output=True,
             timeout=limits.time_s,
-            env=environment,
+            env=_environment(),
             cwd="/",
             check=False,
         )
     except subprocess.TimeoutExpired:
-        message = f"The statement took longer than {limits.time_s:g} s and was stopped."
-        raise SettingsError(message, next_step=_LESS) from None
-    if child.returncode:
-        raise SettingsError(_fate(child.returncode, limits), next_step=_LESS)
-    head, _, rows = child.stdout.partition(b"\n")
+        raise _too_slow(limits) from None
+    return _answer_of(child.returncode, child.stdout, limits)
+
+
+async def _run_beside(order: bytes, limits: QueryLimits) -> tuple[dict[str, Any], bytes]:
+    """The same without waiting for it alone."""
+    pipe = subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(
+        *_CHILD, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=_environment(), cwd="/"
+    )
+    try:
+        async with asyncio.timeout(limits.time_s):
+            said, _ = await child.communicate(order)
+    except TimeoutError:
+        raise _too_slow(limits) from None
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    assert child.returncode is not None
+    return _answer_of(child.returncode, said, limits)
+
+
+def _too_slow(limits: QueryLimits) -> SettingsError:
+    return SettingsError(
+        f"The statement took longer than {limits.time_s:g} s and was stopped.", next_step=_LESS
+    )
+
+
+def _answer_of(code: int, said: bytes, limits: QueryLimits) -> tuple[dict[str, Any], bytes]:
+    """The child's line of JSON and what is behind it. Raises SettingsError when it broke."""
+    if code:
+        raise SettingsError(_fate(code, limits), next_step=_LESS)
+    head, _, rows = said.partition(b"\n")
     return json.loads(head), rows
 
 
@@ -312,16 +379,4 @@ def _is_number(kind: pa.DataType) -> bool:
 def _rows(table: pa.Table) -> Iterator[Iterable[Any]]:
     """The rows as tuples of native values, a batch in memory at a time."""
     for batch in table.to_batches(max_chunksize=1_000):
-        yield from zip(*map(_natives, batch.columns), strict=True)
-
-
-def _natives(column: pa.Array) -> list[Any]:
-    """The values of a column; as text where Python has no such date or moment, which is so before year 1 and behind 9999."""
-    try:
-        return list(column.to_pylist())
-    except (OverflowError, ValueError):
-        pass
-    try:
-        return list(column.cast(pa.string()).to_pylist())
-    except pa.ArrowException:
-        return [column.slice(number, 1).to_string(skip_new_lines=True) for number in range(len(column))]
+        yield from zip(*map(natives, batch.columns), strict=True)
