@@ -197,7 +197,7 @@ def test_names_are_made_to_fit(tmp_path: Path, name: str, column: str) -> None:
 
 def test_names_that_become_the_same_are_told_apart(tmp_path: Path) -> None:
     """DuckDB takes Total and total for one column, and `a b` and `a_b` fit as one; no name that fits as it is changes."""
-    names = {"total": {}, "Total": {}, "a b": {}, "a_b": {}, "a-b": {}}
+    names: dict[str, Any] = {"total": {}, "Total": {}, "a b": {}, "a_b": {}, "a-b": {}}
     columns = [field.name for field in compiled(tmp_path, names).fields]
     assert columns == ["total", "Total_", "a_b_", "a_b", "a_b_2"]
 

@@ -76,7 +76,9 @@ class StagedAnswers:
             if key not in lost:
                 whole = check.checked(question, check.balanced(question, check.merge(list(group))))
                 whole = self._as_people_left(question, check.rated(check.counted(question, whole)))
-                record = check.filled(question, whole)  # last, since what is computed rests on what people said
+                record = check.filled(
+                    question, whole
+                )  # last, since what is computed rests on what people said
                 if misfit := self._take(record, question):
                     failed[key] = misfit
                 else:

@@ -63,7 +63,7 @@ def _refused(question: Question, record: dict[str, Any], path: str, value: Any) 
         around.append(value)
     else:
         around[way[-1]] = value
-    told = [one.partition(": ") for one in fit(question, whole)[1]]
+    told = [one.partition(": ") for one in fit(question, whole).problems]
     return next((words for place, _, words in told if place == path), "")
 
 
