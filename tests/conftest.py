@@ -54,7 +54,9 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
 @pytest.fixture
 def kimi() -> Iterator[Running]:
     """A Kimi that answers from lines such as `sender: Acme`. Modules that want another one have their own."""
-    with running(Config(tier=5, timing=False, keep_bodies=True, oracle=labelled_lines)) as emulator:
+    with running(
+        Config(tier=5, rpm=10**6, timing=False, keep_bodies=True, oracle=labelled_lines)
+    ) as emulator:
         yield emulator
 
 

@@ -65,9 +65,12 @@ async def ask_all(asking: Asker, numbers: range) -> None:
 )
 @pytest.mark.parametrize("work", WORKS, ids=[work.name for work in WORKS])
 def test_a_tier_is_used_and_never_passed(tier: int, window: str, work: Work) -> None:
-    """With the tier told, 95 % of the limit that binds are used in any kind of minute, nothing is refused and nothing is lost."""
+    """With the tier told, 95 % of the limit that binds are used in any kind of minute, nothing is refused and nothing is lost.
+
+    Where that is the calls in flight, it takes some seconds until as many have left.
+    """
     result = run(measure(tier, work, told=True, minutes=2, window=window))
-    assert result.shares[result.binding] >= 0.95
+    assert (result.later if work.name == "slow" else result.shares[result.binding]) >= 0.95
     assert (result.refused, result.lost) == (0, 0)
 
 
@@ -214,8 +217,8 @@ def test_the_day_is_kept_over_runs(tmp_path: Path) -> None:
     """A run knows from the ledger what earlier runs of the day used, and stops before the provider has to refuse."""
 
     async def twice() -> tuple[int, int]:
-        async with emulated(Config(tier=1, tpd=40_000)) as kimi:
-            account = account_of(kimi, tier=1, tpd=40_000)
+        async with emulated(Config(tier=1, tpd=40_000, rpm=10**6)) as kimi:
+            account = account_of(kimi, tier=1, tpd=40_000, rpm=10**6)
             paid = []
             for numbers in (range(8), range(8, 100)):
                 asking = Asker(account, tmp_path / "ledger.sqlite", run="test", count=pack.counter(None))

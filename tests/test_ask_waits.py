@@ -99,7 +99,7 @@ def test_a_limit_that_the_provider_named_is_its_own() -> None:
 
     run(refused())
     assert said[0].endswith(
-        "the account's 2 requests a minute are spread evenly over it, a limit that the provider named and Octavo keeps."
+        "the account's 2 requests a minute are used, a limit that the provider named and Octavo keeps."
     )
 
 

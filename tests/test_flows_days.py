@@ -190,6 +190,7 @@ class Folder:
         plain |= {
             "base_url": self.kimi.base_url,
             "tier": 5,
+            "rpm": 10**6,
             "concurrency": AT_ONCE,
             "max_documents_per_window": A_WINDOW,
         }

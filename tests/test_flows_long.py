@@ -38,7 +38,7 @@ ROWS = 400
 @pytest.fixture
 def kimi() -> Iterator[Running]:
     """A Kimi that reads long invoices."""
-    with running(Config(tier=5, timing=False, keep_bodies=True, oracle=reader())) as emulator:
+    with running(Config(tier=5, rpm=10**6, timing=False, keep_bodies=True, oracle=reader())) as emulator:
         yield emulator
 
 
@@ -53,7 +53,9 @@ def job(kimi: Running, tmp_path: Path) -> Job:
         "out": str(tmp_path / "out"),
         "extract": [str(tmp_path / "bill.json")],
     }
-    return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 5, "max_window_tokens": 4_000})
+    return Job.model_validate(
+        {**plain, "base_url": kimi.base_url, "tier": 5, "rpm": 10**6, "max_window_tokens": 4_000}
+    )
 
 
 async def run(kimi: Running, job: Job) -> Outcome:

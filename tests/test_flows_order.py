@@ -63,7 +63,7 @@ def job_of(kimi: Running, inbox: Path, **changes: Any) -> Job:
         "out": str(inbox.parent / "out"),
         "extract": [str(inbox.parent / "parcel.json")],
     }
-    return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 5, **changes})
+    return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 5, "rpm": 10**6, **changes})
 
 
 async def run(kimi: Running, job: Job) -> Outcome:

@@ -37,7 +37,14 @@ def job(kimi: Running, tmp_path: Path) -> Job:
         "extract": [str(tmp_path / "parcel.json")],
     }
     return Job.model_validate(
-        {**plain, "base_url": kimi.base_url, "tier": 5, "max_documents_per_window": 1, "plain_json": True}
+        {
+            **plain,
+            "base_url": kimi.base_url,
+            "tier": 5,
+            "rpm": 10**6,
+            "max_documents_per_window": 1,
+            "plain_json": True,
+        }
     )
 
 

@@ -74,7 +74,14 @@ def job_of(kimi: Running, inbox: Path, **changes: Any) -> Job:
         "extract": [str(inbox.parent / "parcel.json")],
     }
     return Job.model_validate(
-        {**plain, "base_url": kimi.base_url, "tier": 1, "max_documents_per_window": 10, **changes}
+        {
+            **plain,
+            "base_url": kimi.base_url,
+            "tier": 1,
+            "rpm": 10**6,
+            "max_documents_per_window": 10,
+            **changes,
+        }
     )
 
 

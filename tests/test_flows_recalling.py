@@ -31,7 +31,7 @@ FIELDS = {
 @pytest.fixture
 def kimi() -> Iterator[Running]:
     """A Kimi that answers from lines such as `sender: Acme`."""
-    with running(Config(tier=5, timing=False, oracle=labelled_lines)) as emulator:
+    with running(Config(tier=5, rpm=10**6, timing=False, oracle=labelled_lines)) as emulator:
         yield emulator
 
 
@@ -64,7 +64,9 @@ def job_of(kimi: Running, inbox: Path, **changes: Any) -> Job:
         "out": str(inbox.parent / "out"),
         "extract": [str(inbox.parent / "parcel.json")],
     }
-    return Job.model_validate({**plain, "base_url": kimi.base_url, "tier": 5, "plain_json": True, **changes})
+    return Job.model_validate(
+        {**plain, "base_url": kimi.base_url, "tier": 5, "rpm": 10**6, "plain_json": True, **changes}
+    )
 
 
 async def run(kimi: Running, job: Job) -> Outcome:

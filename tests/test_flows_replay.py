@@ -23,7 +23,7 @@ from tests.emulator.oracle import labelled_lines
 @pytest.fixture
 def kimi() -> Iterator[Running]:
     """A Kimi that answers from lines such as `sender: Acme`."""
-    with running(Config(tier=5, timing=False, oracle=labelled_lines)) as emulator:
+    with running(Config(tier=5, rpm=10**6, timing=False, oracle=labelled_lines)) as emulator:
         yield emulator
 
 
@@ -49,6 +49,7 @@ def job(kimi: Running, tmp_path: Path) -> Job:
         "out": str(tmp_path / "out"),
         "base_url": kimi.base_url,
         "tier": 5,
+        "rpm": 10**6,
     }
     return Job.model_validate({**plain, "extract": extract, "max_documents_per_window": 1})
 

@@ -167,8 +167,8 @@ def test_minutes_are_those_of_the_limit_that_binds() -> None:
     assert minutes(0, 0, 0, 0) == pytest.approx(11.5 / 60)
     assert minutes(15, 0, 0, 0) == pytest.approx(2 * 11.5 / 60)
     assert minutes(1, 0, 0, 0) == pytest.approx(30 * 11.5 / 60)
-    assert minutes(0, 10, 0, 0) == pytest.approx(2 + 11.5 / 60)
-    assert minutes(0, 0, 100_000, 0) == pytest.approx(2 + 11.5 / 60)
+    assert minutes(0, 10, 0, 0) == pytest.approx(29 / 10 + 11.5 / 60)  # evenly, one after the other
+    assert minutes(0, 0, 100_000, 0) == pytest.approx(29 * 8_800 / 100_000 + 11.5 / 60)
     assert minutes(0, 0, 0, 200_000) == pytest.approx(1_440 + 11.5 / 60)
 
 

@@ -7,6 +7,7 @@ windows whose prompts have at most `ASIDE` of their documents beside them, the f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heapreplace
@@ -80,7 +81,7 @@ def cost(windows: Sequence[Sequence[Call]], terms: Terms, scale: float = 1.0) ->
     work = [sum(_seconds(call, terms) for call in window) for window in windows]
     ended_s = max(
         _makespan_s(work, terms.limits[0]),
-        _last_leaves_s(len(calls), safe + limit, terms) + min(work, default=0.0),
+        _last_leaves_s(len(calls), safe + limit, terms, evenly=True) + min(work, default=0.0),
     )
     usd = terms.usd(prompt, cached, reply)
     return Cost(len(calls), prompt, cached, reply, usd, terms.usd(safe, 0, limit), ended_s / MINUTE_S)
@@ -179,13 +180,18 @@ def _seconds(call: Call, terms: Terms) -> float:
     )
 
 
-def _last_leaves_s(calls: int, charged_tokens: int, terms: Terms) -> float:
-    """When the last call may leave, as far as requests and tokens a minute, which leave evenly, and tokens a day go."""
+def _last_leaves_s(calls: int, charged_tokens: int, terms: Terms, *, evenly: bool = False) -> float:
+    """When the last call may leave, as far as requests and tokens a minute and tokens a day go.
+
+    Calls leave `evenly`. Where windows are only compared a minute's worth is taken to leave at once: else more and smaller ones would look
+    faster for being smaller, and each has to be paid for.
+    """
     _, rpm, tpm, tpd = terms.limits
-    before = 1 - 1 / calls if calls else 0.0  # the last call's own part of the minute comes after it has left
-    minutes = [before * amount / most for amount, most in ((calls, rpm), (charged_tokens, tpm)) if most]
+    minutes = [amount / most for amount, most in ((calls, rpm), (charged_tokens, tpm)) if most and amount]
     days = max(0, charged_tokens - 1) // tpd if tpd else 0
-    return max(DAY_S * days, MINUTE_S * max(minutes, default=0.0))
+    worth = max(minutes, default=0.0)
+    last = worth * (1 - 1 / calls) if evenly and calls else max(0, math.ceil(worth) - 1)
+    return max(MINUTE_S * last, DAY_S * days)
 
 
 def _makespan_s(work_s: Iterable[float], in_flight: int) -> float:
