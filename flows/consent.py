@@ -37,6 +37,11 @@ class Estimate:
     unpriced: bool = False  # whether nobody knows what the provider charges for the model
 
     @property
+    def most_usd(self) -> float:
+        """What the run does not pass."""
+        return max(self.cost.most_usd, self.cost.worst_usd)
+
+    @property
     def free(self) -> bool:
         """Whether asking costs nothing, as by rules on this machine or on a machine of one's own."""
         return not self.windows or not (self.cost.worst_usd or self.unpriced)
@@ -97,7 +102,7 @@ def above(job: Job, found: Estimate) -> bool:
     return (
         bool(job.approve_above_usd)
         and not found.free
-        and (found.unpriced or found.cost.worst_usd > job.approve_above_usd)
+        and (found.unpriced or found.most_usd > job.approve_above_usd)
     )
 
 
@@ -114,11 +119,11 @@ def price(found: Estimate) -> str:
 
 
 def dollars(found: Estimate) -> str:
-    """What the figure is, and what is not in it."""
+    """What is expected and what is not passed, and what is in each figure."""
     if found.unpriced:
         return "at a price that is not known"
     cost = found.cost
-    return f"{usd(cost.usd)} expected for first answers, {usd(cost.worst_usd)} if each is as long as it may be; asking again is not in it"
+    return f"{usd(cost.usd)} expected for first answers, at the most {usd(found.most_usd)} with asking again, continuations and second passes"
 
 
 def usd(amount: float) -> str:

@@ -53,7 +53,7 @@ def estimate(run: RunContext) -> Estimate:
         reason=plan.reason,
         exact=run.count.exact,
         learned=all(map(run.asker.expected.knows, run.questions)),
-        cost=pack.cost(calls, packing.terms(run), scale),
+        cost=pack.cost(calls, packing.terms(run), scale, answered=list(_answered(run, stored))),
         changed=changed,
         assumed=_assumed(run),
         unpriced=run.asker.account.provider.key_needed and not run.asker.account.model.priced,
@@ -109,6 +109,20 @@ def _second_passes(run: RunContext, stored: Sequence[WindowTask]) -> Iterator[tu
                     prompt = window.tokens + run.asker.overhead_tokens(reading, len(shown))
                     reply = run.asker.expected.likely(question, len(shown), sum(size.chars for size in shown))
                     yield window, pack.Call(prompt, 0, reply, run.asker.reply_tokens(window, reading))
+
+
+def _answered(run: RunContext, stored: Sequence[WindowTask]) -> Iterator[pack.Call]:
+    """The calls whose replies are in the ledger and not yet in the tables: what fails in them is asked again by this run."""
+    tasks = [] if run.job.replay else [task for task in stored if task.stored]
+    documents = sorted({one for task in tasks for one in task.window.documents})
+    sizes = {size.document: size for size in packing.sizes_of(run, documents)}
+    for task in tasks:
+        shown = [_seen(sizes[one], task.window) for one in task.window.documents if one in sizes]
+        window = _window(shown)
+        for question in run.questions:
+            if shown and question.name in task.wanted:
+                prompt = window.tokens + run.asker.overhead_tokens(question, len(shown))
+                yield pack.Call(prompt, 0, 0, run.asker.reply_tokens(window, question))
 
 
 def _seen(size: pack.Size, window: Window) -> pack.Size:

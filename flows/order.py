@@ -281,6 +281,10 @@ async def _approved(run: RunContext, price: Estimate) -> bool:
         run.stop.error = NotApproved(
             "The price was not agreed to, so nothing was asked.", next_step="What was read is kept."
         )
+    if (
+        run.job.mode == "live" and not price.unpriced
+    ):  # what an earlier run ordered by batch is billed to this one, too
+        run.asker.budget.quote(price.most_usd)
     return not run.stop.error
 
 

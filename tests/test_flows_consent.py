@@ -52,7 +52,7 @@ def test_nothing_is_spent_where_nobody_agrees(
     for word in (
         "1 call,",
         "expected for first answers",
-        "asking again is not in it",
+        "at the most",
         "--budget-usd",
         "--yes",
     ):

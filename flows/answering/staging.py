@@ -75,11 +75,8 @@ class StagedAnswers:
             question = (self._once if key in answers.single_pass else self._questions)[key[0]]
             if key not in lost:
                 whole = check.checked(question, check.balanced(question, check.merge(list(group))))
-                whole = self._as_people_left(question, check.rated(check.counted(question, whole)))
-                record = check.filled(
-                    question, whole
-                )  # last, since what is computed rests on what people said
-                if misfit := self._take(record, question):
+                record = self._as_people_left(question, check.rated(check.counted(question, whole)))
+                if misfit := self._take(check.filled(question, record), question):
                     failed[key] = misfit
                 else:
                     self.tally.put_record(record, question, waits=key in failed)

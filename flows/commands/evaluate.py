@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from octavo.flows.corrections.labels_of import Band, bands
 from octavo.processors.score import answers as score
 from octavo.processors.store.warehouse import Warehouse, corrections_of
-from octavo.schemas.compile.compiler import compile_question
-from octavo.schemas.errors import SettingsError, system_message
+from octavo.schemas.compile.compiler import compile_question, table_of
+from octavo.schemas.errors import SchemaError, SettingsError, system_message
 from octavo.schemas.labels import Labels
 from octavo.schemas.pipeline import Question
 
@@ -145,9 +145,8 @@ def evaluate(gold: Path, out: Path) -> Report:
         step = "`octavo run INBOX --out DIR` makes them."
         raise SettingsError(f"There are no tables in {out}.", about="out", next_step=step)
     asked = [one for one in labels if one.question is not None]
-    questions = {
-        spec: compile_question(spec) for spec in dict.fromkeys(one.question for one in asked) if spec
-    }
+    own = _own_schemas(warehouse)
+    questions = {spec: _question(spec, own) for spec in dict.fromkeys(one.question for one in asked) if spec}
     answers = {
         question.name: {row["document"]: row for row in warehouse.rows(question.name)}
         for question in questions.values()
@@ -278,6 +277,29 @@ def write_pairs(report: Report, folder: Path) -> None:
             (place / f"{name}.json").write_text(
                 json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8"
             )
+
+
+def _own_schemas(warehouse: Warehouse) -> dict[str, str]:
+    """By the name of its table, the schema file that filled it last. A file of the user's own may be called as a schema that ships."""
+    found: dict[str, str] = {}
+    for row in sorted(warehouse.rows("runs", ["started_at", "job"]), key=lambda row: str(row["started_at"])):
+        for spec in json.loads(row["job"] or "{}").get("extract") or ():
+            found[table_of(spec)] = spec
+    return found
+
+
+def _question(spec: str, own: Mapping[str, str]) -> Question:
+    """The question that labels name: by the schema that filled the table of that name, else as `octavo run` takes it."""
+    used = own.get(spec, spec)
+    try:
+        return compile_question(used)
+    except SchemaError as error:
+        if used == spec:
+            raise
+        message = f"The table {spec} was filled by {used}, which cannot be read from here: {error.message}"
+        raise SettingsError(
+            message, about=used, next_step="Run `octavo eval` where `octavo run` was run."
+        ) from error
 
 
 def _proofs(warehouse: Warehouse) -> dict[tuple[str, str], dict[str, Mapping[str, Any]]]:

@@ -78,7 +78,7 @@ async def ask(job: Job, otherwise: Approve, found: Estimate) -> bool | Agreed:
 
 def described(job: Job, found: Estimate) -> str:
     """The quote, as the UI shows it above the form."""
-    expected, most = (consent.usd(amount) for amount in (found.cost.usd, found.cost.worst_usd))
+    expected, most = (consent.usd(amount) for amount in (found.cost.usd, found.most_usd))
     if found.unpriced:
         expected = most = "not known"
     questions = ", ".join(

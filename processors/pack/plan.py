@@ -46,6 +46,11 @@ class Terms:
         return self.usd(prompt, cached, reply) or prompt - cached + reply
 
 
+ASKED_AGAIN = 2  # times: in a smaller question, and alone
+AGAIN_LIMIT = 3  # times as long a reply may be then, as `ask.replies` has it
+COMPLAINT_TOKENS = 700  # at the most told of what was wrong, in 2,000 characters (`check.reask`)
+
+
 class Call(NamedTuple):
     """One request, in tokens. `cached` is a part of the prompt; `limit` is the most that the reply may have."""
 
@@ -57,7 +62,10 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The price of asking. `prompt_tokens` and `reply_tokens` are expected ones; `worst_usd` is the most that can be billed."""
+    """The price of asking. `prompt_tokens` and `reply_tokens` are expected ones.
+
+    `worst_usd` is the most that first answers can cost; `most_usd` what the run may cost with asking again and carrying on, and no more.
+    """
 
     requests: int = 0
     prompt_tokens: int = 0
@@ -66,10 +74,13 @@ class Cost:
     usd: float = 0.0
     worst_usd: float = 0.0
     minutes: float = 0.0
+    most_usd: float = 0.0
 
 
-def cost(windows: Sequence[Sequence[Call]], terms: Terms, scale: float = 1.0) -> Cost:
-    """The cost of windows, each with its calls, which follow one another.
+def cost(
+    windows: Sequence[Sequence[Call]], terms: Terms, scale: float = 1.0, *, answered: Sequence[Call] = ()
+) -> Cost:
+    """The cost of windows, each with its calls, which follow one another. `answered` are those whose replies are stored and not judged yet.
 
     `scale` is what is expected of tokens that were counted on the safe side; the worst case and the pace take them as they are.
     """
@@ -84,7 +95,16 @@ def cost(windows: Sequence[Sequence[Call]], terms: Terms, scale: float = 1.0) ->
         _last_leaves_s(len(calls), safe + limit, terms, evenly=True) + min(work, default=0.0),
     )
     usd = terms.usd(prompt, cached, reply)
-    return Cost(len(calls), prompt, cached, reply, usd, terms.usd(safe, 0, limit), ended_s / MINUTE_S)
+    worst = terms.usd(safe, 0, limit)
+    most = worst + sum(_more_usd(call, terms) for call in (*calls, *answered))
+    return Cost(len(calls), prompt, cached, reply, usd, worst, ended_s / MINUTE_S, most)
+
+
+def _more_usd(call: Call, terms: Terms) -> float:
+    """What may be paid after a first answer: it is carried on once, and all of it is asked again twice, with room for a longer reply."""
+    carried_on = terms.usd(call.prompt + call.limit, 0, call.limit)
+    again = terms.usd(call.prompt + COMPLAINT_TOKENS, 0, AGAIN_LIMIT * call.limit)
+    return carried_on + ASKED_AGAIN * again
 
 
 @dataclass(frozen=True, slots=True)

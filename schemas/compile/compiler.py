@@ -62,6 +62,19 @@ LIMIT_WORDS = {  # limits of one value, as the instruction has them
 }
 
 
+_PYTHON = re.compile(r"(.+\.py)(?::(\w*))?")
+_JSON = re.compile(r"(.+\.json)(#.*)?", re.IGNORECASE)
+
+
+def table_of(spec: str) -> str:
+    """The name of the table that a schema's answers go to, without a look at its file."""
+    if match := _PYTHON.fullmatch(spec):
+        return table_name(match[2] or "")
+    if match := _JSON.fullmatch(spec):
+        return table_name((match[2] or Path(match[1]).name.split(".")[0]).rpartition("/")[2])
+    return spec
+
+
 def compile_question(spec: str, *, base: Path = Path()) -> Question:
     """The question that `spec` names; files are looked for below `base`.
 
@@ -71,10 +84,10 @@ def compile_question(spec: str, *, base: Path = Path()) -> Question:
         return compile_summary("paragraph")
     if spec in _shipped_names():
         return _from_model(_shipped_model(spec), spec, spec)
-    if match := re.fullmatch(r"(.+\.py)(?::(\w*))?", spec):
+    if match := _PYTHON.fullmatch(spec):
         model = user_model(base / match[1], match[2] or "", spec)
         return _from_model(model, _table_name(model.__name__, spec), spec)
-    if match := re.fullmatch(r"(.+\.json)(#.*)?", spec, re.IGNORECASE):
+    if match := _JSON.fullmatch(spec):
         found = found_schema(json_file(base / match[1], spec), spec, match[2] or "")
         name = _table_name((match[2] or Path(match[1]).name.split(".")[0]).rpartition("/")[2], spec)
         node, told = read(found, about=spec)

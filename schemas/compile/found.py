@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from octavo.schemas.compile.adapt import followed, pointed
+from octavo.schemas.compile.spellings import KNOWN_TYPES
 from octavo.schemas.errors import SchemaError
 
 _LIBRARY = (
@@ -25,21 +26,6 @@ _LIBRARY = (
     "examples",
     "example",
 )  # what lies there is only referred to
-_TYPES = {
-    "object",
-    "array",
-    "string",
-    "number",
-    "integer",
-    "boolean",
-    "date",
-    "time",
-    "currency",
-    "datetime",
-    "list",
-    "text",
-    "float",
-}
 _NAMES = ("name", "fieldName", "field_name", "key", "fieldKey", "id")  # of a field in a list of fields
 ITEMS = "items"  # the column of a root that is a list
 MOST_NAMED = 8  # schemas of a file that are named
@@ -68,7 +54,7 @@ def found_schema(whole: Any, about: str, pointer: str = "") -> FoundSchema:
         return as_record(FoundSchema(inner, whole, pointer))
     if not isinstance(whole, Mapping) or _is_schema(whole):
         return as_record(FoundSchema(whole, whole))
-    schemas = list(_schemas(whole, "#"))
+    schemas = list(_at(whole, "#"))
     if len(schemas) > 1:
         message = f"The file {about} holds {len(schemas)} schemas."
         raise SchemaError(message, about=about, next_step=f"Name one: {_named(whole, about)}.")
@@ -78,7 +64,9 @@ def found_schema(whole: Any, about: str, pointer: str = "") -> FoundSchema:
         return as_record(
             FoundSchema(inner, inner if own else whole, place, (f"the schema in it is at {place}.",))
         )
-    return as_record(_of_fields(whole, about))
+    looks = "looks like an example of an answer" if whole else "is empty"
+    step = 'Write {"type": "object", "properties": {"NAME": {"type": "string", "description": "..."}}}.'
+    raise SchemaError(f"The file {about} holds no schema; it {looks}.", about=about, next_step=step)
 
 
 def as_record(found: FoundSchema) -> FoundSchema:
@@ -112,7 +100,7 @@ def _is_schema(node: Mapping[str, Any]) -> bool:
         isinstance(value, Mapping) and _is_record(value) for word, value in node.items() if word != "items"
     )
     is_open = isinstance(node.get("additionalProperties"), Mapping)
-    return is_open or ((isinstance(kind, list) or str(kind) in _TYPES) and not wraps)
+    return is_open or ((isinstance(kind, list) or str(kind).lower() in KNOWN_TYPES) and not wraps)
 
 
 def _is_record(node: Mapping[str, Any]) -> bool:
@@ -135,12 +123,28 @@ def _schemas(node: Any, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _at(node: Any, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if isinstance(node, Mapping) and (
-        _is_record(node) or (node.get("type") == "array" and isinstance(node.get("items"), Mapping))
-    ):
+    if isinstance(node, Mapping) and (_is_record(node) or _is_list(node)):
         yield place, node
+    elif isinstance(node, Mapping) and (fields := _fields(node, place)):
+        words = {"description": node["description"]} if isinstance(node.get("description"), str) else {}
+        yield place, {"type": "object", **words, "properties": fields}
     else:
         yield from _schemas(node, place)
+
+
+def _is_list(node: Mapping[str, Any]) -> bool:
+    return node.get("type") == "array" and isinstance(node.get("items"), Mapping)
+
+
+def _fields(node: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
+    """Fields that lie below `fields`, or loose; several records beside one another are no fields but several schemas."""
+    if named := _properties(node.get("fields")):
+        return named
+    loose = _properties(node)
+    is_library = place.rpartition("/")[2] in ("schemas", *_LIBRARY) or all(
+        map(_is_record, (loose or {}).values())
+    )
+    return None if is_library else loose
 
 
 def _children(node: Any) -> Iterator[tuple[str, Any]]:
@@ -159,26 +163,6 @@ def _named(whole: Any, about: str = "") -> str:
     return ", ".join(places[:MOST_NAMED]) + (
         f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
     )
-
-
-def _of_fields(whole: Mapping[str, Any], about: str) -> FoundSchema:
-    """A record of fields that lie below `fields`, one by one with their names, or loose in the file."""
-    for place, node in (("#", whole), *((f"#/{_step(key)}", value) for key, value in whole.items())):
-        for properties in (
-            _properties(node),
-            _properties(node.get("fields")) if isinstance(node, Mapping) else None,
-        ):
-            if properties:
-                words = (
-                    {"description": whole["description"]} if isinstance(whole.get("description"), str) else {}
-                )
-                schema = {"type": "object", **words, "properties": properties}
-                return FoundSchema(
-                    schema, whole, place, ("its fields are read as the properties of one object.",)
-                )
-    looks = "looks like an example of an answer" if whole else "is empty"
-    step = 'Write {"type": "object", "properties": {"NAME": {"type": "string", "description": "..."}}}.'
-    raise SchemaError(f"The file {about} holds no schema; it {looks}.", about=about, next_step=step)
 
 
 def _properties(node: Any) -> Mapping[str, Any] | None:
@@ -200,20 +184,11 @@ def _name(one: Mapping[str, Any]) -> Any:
 
 
 def _is_field(node: Mapping[str, Any]) -> bool:
+    kinds = [node[word] for word in ("type", "fieldType", "valueType") if word in node]
+    if kinds:
+        return all(isinstance(kind, list) or str(kind).lower() in KNOWN_TYPES for kind in kinds)
     return any(
-        word in node
-        for word in (
-            "type",
-            "fieldType",
-            "valueType",
-            "enum",
-            "properties",
-            "items",
-            "$ref",
-            "anyOf",
-            "description",
-            "prompt",
-        )
+        word in node for word in ("enum", "properties", "items", "$ref", "anyOf", "description", "prompt")
     )
 
 

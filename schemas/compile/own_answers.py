@@ -130,7 +130,7 @@ def _given(made: BaseModel, heard: Listening) -> list[Any]:
     """What a model gives, the best first: as it writes itself, and as it is."""
     bare = held(made)
     try:
-        return [made.model_dump(), bare]
+        return [made.model_dump(warnings=False), bare]
     except Exception as error:  # noqa: BLE001 - it is recorded as a doubt about the document
         heard.hear("", f"a serializer fails with {describe(error)}")
         return [bare]

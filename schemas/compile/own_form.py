@@ -22,7 +22,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from octavo.schemas.columns import native
-from octavo.schemas.errors import SchemaError
+from octavo.schemas.errors import SchemaError, describe
 from octavo.schemas.pipeline import Field
 
 Hear = Callable[[str, str], None]  # takes a path and a sentence
@@ -236,7 +236,9 @@ def _as_text(value: Any) -> str:
 
 
 def _kept(field: Field, given: Sequence[Any], before: Any, hear: Hear, path: str) -> Any:
-    shown = repr(given[0])
+    shown = describe(ValueError(repr(given[0]))).removeprefix(
+        "ValueError: "
+    )  # without the address of an object
     shown = shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}..."
     kind = type(given[0]).__name__
     hear(

@@ -15,6 +15,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import Enum
 from functools import cache, wraps
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, is_typeddict
@@ -184,7 +185,7 @@ def _place_code(model: type[BaseModel]) -> dict[str, Any]:
             )
         except _REFUSALS:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ValueError(f"the code of {cls.__name__} fails with {describe(error)}") from error
         else:
             heard.instances[id(made)] = heard.place, made
@@ -220,7 +221,7 @@ def _record_code(model: type[BaseModel], use: Use) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, one in model.__pydantic_decorators__.model_validators.items():
         mode = one.info.mode
-        guarded = _check(one.func, name, mode, required, is_heard=use == "checked" and mode == "after")
+        guarded = _check(one.func, name, mode, required, is_heard=(use == "checked") == (mode == "after"))
         made[name] = model_validator(mode=mode)(guarded if mode == "after" else staticmethod(guarded))
     return made
 
@@ -247,7 +248,7 @@ def _guarded(
             return func(value, *rest)
         except _REFUSALS:
             raise
-        except Exception as error:  # noqa: BLE001 - it is recorded as a doubt about the document
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is recorded as a doubt about the document
             _hear(f"the validator {name} fails with {describe(error)}", fields)
             return rest[0](value) if mode == "wrap" else value
 
@@ -268,12 +269,12 @@ def _check(
         heard = _LISTENING.get()
         if heard is not None and is_heard:
             heard.instances[id(value)] = heard.place, value
-            heard.reads = []
+            heard.reads = []  # of what a check before the record is made reads, nothing is known
         try:
             return func(value, *rest)
-        except Exception as error:  # noqa: BLE001 - it is recorded as a doubt about the document
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is recorded as a doubt about the document
             if heard is not None and is_heard:
-                _judge(heard, value, name, error, required)
+                _judge(heard, value, name, error, required if mode == "after" else set())
             return rest[0](value) if mode == "wrap" else value
         finally:
             if heard is not None and is_heard:
@@ -282,7 +283,7 @@ def _check(
     return run
 
 
-def _judge(heard: Listening, record: Any, name: str, error: Exception, required: set[str]) -> None:
+def _judge(heard: Listening, record: Any, name: str, error: BaseException, required: set[str]) -> None:
     """What a check that failed says of the values it looked at; nothing when one of them is required, and the document does not say it."""
     reads, heard.reads = heard.reads or [], None
     known = {key: pair for key, pair in heard.instances.items() if any(key == one for one, _ in reads)}
@@ -350,16 +351,30 @@ def _type(annotation: Any, use: Use) -> Any:
         return _field_type(args[0], args[1:], use)
     if origin in (Union, UnionType):
         return Union[tuple(_type(arg, use) for arg in args)]  # noqa: UP007 - the members are known only now
-    if origin is Literal or not isinstance(origin or annotation, type):
+    if origin is Literal:
+        return _by_text(annotation, {str(one): one for one in args})
+    if not isinstance(origin or annotation, type):
         return annotation
-    if origin is tuple and Ellipsis not in args:
-        return tuple.__class_getitem__(tuple(_type(arg, use) | None for arg in args))
-    if origin is not None:
-        return origin[tuple(_type(arg, use) for arg in args)]
-    return _class(annotation, use)
+    if origin is None:
+        return _class(annotation, use)
+    is_record = origin is tuple and Ellipsis not in args
+    return origin[tuple(_type(arg, use) | None if is_record else _type(arg, use) for arg in args)]
+
+
+def _by_text(annotation: Any, members: Mapping[str, Any]) -> Any:
+    """A choice of values of unlike types, which its column holds as text."""
+    if len({type(one) for one in members.values()}) < 2:
+        return annotation
+    texts = {(text.lower() if isinstance(one, bool) else text): one for text, one in members.items()}
+    return Annotated[
+        annotation,
+        BeforeValidator(lambda value: texts.get(value, value) if isinstance(value, str) else value),
+    ]
 
 
 def _class(kind: type, use: Use) -> Any:
+    if issubclass(kind, Enum):
+        return _by_text(kind, {str(one.value): one.value for one in kind})
     if issubclass(kind, RootModel):
         info, code = kind.model_fields["root"], kind.__pydantic_decorators__
         has_code = code.field_validators or code.model_validators

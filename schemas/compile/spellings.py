@@ -53,6 +53,7 @@ WORDS = {
     "object": {"properties", "required", "additionalProperties", "patternProperties", "propertyNames"},
     "null": set[str](),
 }
+KNOWN_TYPES = frozenset({*_TYPES, *WORDS})
 _EVERYWHERE = {"type", "description", "default", "$ref", "anyOf", "oneOf", "allOf", *OWN_WORDS}
 _REFUSED = {"$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor"}
 UNCHECKED = {  # they narrow what may be said, and nobody here holds an answer to them

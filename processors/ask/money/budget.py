@@ -91,6 +91,7 @@ class Budget:
         self.caps = caps or Caps()
         self._run, self._hear, self._say, self._now = run, hear, say, now
         self._spent = self._held = 0
+        self._is_quoted = False  # whether the cap of the run is what was said, and nobody's choice
         self._turn = asyncio.Lock()  # held by the one call that is next to be let go
         self._freed = asyncio.Event()
         self._dearer = (
@@ -112,6 +113,12 @@ class Budget:
     def lower(self, run_usd: float) -> None:
         """Cap the run at this, unless it is 0 or the cap is lower already."""
         self.caps = replace(self.caps, run_usd=min(filter(None, (run_usd, self.caps.run_usd)), default=0.0))
+
+    def quote(self, most_usd: float) -> None:
+        """Cap the run at what it was said to cost at the most, unless a lower cap was named."""
+        before = self.caps.run_usd
+        self.lower(most_usd)
+        self._is_quoted = self.caps.run_usd != before
 
     async def reserve(self, worst_usd: float) -> Reservation:
         """Set the worst case aside; wait while calls in flight may still free money; raise BudgetReached when none can."""
@@ -221,16 +228,23 @@ class Budget:
         """The error that names the cap, what stands against it, and when or how to go on."""
         cap = self.caps.of(short.scope)
         held = f", {shown(short.open)} is reserved" if short.open else ""
-        message = f"The {_budget(short.scope, cap)} is reached: {shown(short.billed)} is spent{held}"
+        is_quoted = short.scope == "run" and self._is_quoted
+        what = f"price that was said at the most, {shown(cap)}," if is_quoted else _budget(short.scope, cap)
+        message = f"The {what} is reached: {shown(short.billed)} is spent{held}"
         message = f"{message}, and the next call may cost {shown(worst)}."
         self._tell(short.scope, 100, message)
-        return BudgetReached(message, about="budget", next_step=f"{_when(short.scope)} What is done is kept.")
+        return BudgetReached(
+            message,
+            about="budget",
+            next_step=f"{QUOTED if is_quoted else _when(short.scope)} What is done is kept.",
+        )
 
     def _alert(self, totals: Mapping[str, int]) -> None:
         """Say for each cap the highest share that is spent, once."""
         for scope, billed in totals.items():
             cap = self.caps.of(scope)
-            passed = [percent for percent in ALERTS if cap and billed * 100 >= cap * percent]
+            alerts = () if scope == "run" and self._is_quoted else ALERTS
+            passed = [percent for percent in alerts if cap and billed * 100 >= cap * percent]
             if passed:
                 self._tell(
                     scope,
@@ -242,6 +256,9 @@ class Budget:
         if not any(told == scope and said >= percent for told, said in self._told):
             self._told.add((scope, percent))
             self._hear(sentence)
+
+
+QUOTED = "More was asked again than usual; see `octavo sql 'FROM rejects'`. Run again to go on at a price that is said anew."
 
 
 def _budget(scope: str, cap: int) -> str:
