@@ -67,9 +67,9 @@ class StagedAnswers:
         for key, group in groupby(ordered, key=lambda item: (item[1].question, item[1].document)):
             question = (self._once if key in answers.single_pass else self._questions)[key[0]]
             if key not in lost:
-                whole = check.balanced(question, check.merge(list(group)))
-                record = check.rated(check.counted(question, whole))
-                if misfit := self._take(record, question):
+                whole = check.merge(list(group))
+                record = _certain(whole) if answers.by else _doubted(question, whole)
+                if misfit := self._take(record, question, answers.by):
                     failed[key] = misfit
                 else:
                     self.tally.put_record(record, question, waits=key in failed)
@@ -86,11 +86,12 @@ class StagedAnswers:
         self.tally.single_pass += len(answers.single_pass)
         self.tally.repaired |= answers.repaired
 
-    def _take(self, record: Record, question: Question) -> Reject | None:
+    def _take(self, record: Record, question: Question, by: tuple[str, str] | None) -> Reject | None:
         """Keep a record as the row it will be; a value that its column cannot hold makes it a reject."""
         account = self._asker.account
+        engine, model = by or (account.engine, account.model.id)
         try:
-            row = tables.record_row(record, question, account.engine, account.model.id, self._asker.run)
+            row = tables.record_row(record, question, engine, model, self._asker.run)
         except SchemaError as error:
             return Reject(record.document, record.question, record.request, "invalid", error.message)
         self._records.append((record, row))
@@ -165,6 +166,19 @@ class StagedAnswers:
             for reject in rejects
         ]
         yield Change(tables.REJECTS, rows, done)
+
+
+def _doubted(question: Question, whole: Record) -> Record:
+    """A record with how likely each of its values is right."""
+    return check.rated(check.counted(question, check.balanced(question, whole)))
+
+
+def _certain(whole: Record) -> Record:
+    """A record of what its document states word by word, whatever else would make a value doubtful."""
+    evidence = (
+        replace(one, confidence=1.0 if one.state == "given" else None, notes=()) for one in whole.evidence
+    )
+    return replace(whole, evidence=tuple(evidence))
 
 
 def _of_today(question: Question) -> list[str]:
