@@ -72,7 +72,11 @@ _SPANS = pa.list_(pa.struct([("start", WHOLE), ("stop", WHOLE)]))
 _DOCUMENT = ("document", TEXT, "SHA-256 of the document's bytes")
 _QUESTION = ("question", TEXT, "Name of the question, which is the name of its table")
 _REQUEST = ("request", TEXT, "Fingerprint of the request that gave the answer; see requests")
-_ENGINE = ("engine", TEXT, "What answered: a provider, or offline for rules on this machine")
+_ENGINE = (
+    "engine",
+    TEXT,
+    "What answered: a provider; offline for rules on this machine; xml for an electronic invoice that states it",
+)
 _MODEL = ("model", TEXT, "Model id")
 _FINGERPRINT = ("question_fingerprint", TEXT, "Fingerprint of the question as it was asked")
 _RUN = ("run", TEXT, "Run that put it here; see runs")

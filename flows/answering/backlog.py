@@ -14,6 +14,7 @@ from itertools import chain
 from octavo.flows.answering.packing import alone, packed
 from octavo.flows.context import RunContext
 from octavo.flows.stored_replies import WindowTask
+from octavo.processors.ask import replies
 from octavo.processors.check import records as check
 from octavo.processors.pack import windows as pack
 from octavo.schemas.pipeline import Part, Question
@@ -29,8 +30,13 @@ def answered(run: RunContext) -> dict[str, set[str]]:
         ]
         for question in run.questions
     }
-    return {
+    by_asking = {
         name: run.warehouse.answered(name, known, account.model.id, account.engine)
+        for name, known in enough.items()
+    }
+    exactly = (replies.EXACT_MODEL, replies.EXACT_ENGINE)
+    return {
+        name: by_asking[name] | run.warehouse.answered(name, known, *exactly)
         for name, known in enough.items()
     }
 

@@ -74,9 +74,10 @@ class StagedAnswers:
         for key, group in groupby(ordered, key=lambda item: (item[1].question, item[1].document)):
             question = (self._once if key in answers.single_pass else self._questions)[key[0]]
             if key not in lost:
-                whole = check.checked(question, check.balanced(question, check.merge(list(group))))
-                record = self._as_people_left(question, check.rated(check.counted(question, whole)))
-                if misfit := self._take(check.filled(question, record), question):
+                whole = check.merge(list(group))
+                record = _certain(whole) if answers.by else _doubted(question, whole)
+                record = self._as_people_left(record, question, answers.by)
+                if misfit := self._take(check.filled(question, record), question, answers.by):
                     failed[key] = misfit
                 else:
                     self.tally.put_record(record, question, waits=key in failed)
@@ -93,16 +94,19 @@ class StagedAnswers:
         self.tally.single_pass += len(answers.single_pass)
         self.tally.repaired |= answers.repaired
 
-    def _as_people_left(self, question: Question, record: Record) -> Record:
+    def _as_people_left(self, record: Record, question: Question, by: tuple[str, str] | None) -> Record:
         """The record with what people said about it laid over."""
-        account = self._asker.account
-        return self._overlay.over(question, record, account.engine, account.model.id, self._asker.run)
+        return self._overlay.over(question, record, *self._answered_by(by), self._asker.run)
 
-    def _take(self, record: Record, question: Question) -> Reject | None:
-        """Keep a record as the row it will be; a value that its column cannot hold makes it a reject."""
+    def _answered_by(self, by: tuple[str, str] | None) -> tuple[str, str]:
+        """Engine and model of an answer."""
         account = self._asker.account
+        return by or (account.engine, account.model.id)
+
+    def _take(self, record: Record, question: Question, by: tuple[str, str] | None) -> Reject | None:
+        """Keep a record as the row it will be; a value that its column cannot hold makes it a reject."""
         try:
-            row = tables.record_row(record, question, account.engine, account.model.id, self._asker.run)
+            row = tables.record_row(record, question, *self._answered_by(by), self._asker.run)
         except SchemaError as error:
             return Reject(record.document, record.question, record.request, "invalid", error.message)
         self._records.append((record, row))
@@ -185,6 +189,20 @@ def _silent(question: Question, reject: Reject) -> Record:
     return Record(
         reject.document, question.name, {one.name: None for one in question.fields}, (), reject.request
     )
+
+
+def _doubted(question: Question, whole: Record) -> Record:
+    """A record with how likely each of its values is right."""
+    held = check.checked(question, check.balanced(question, whole))
+    return check.rated(check.counted(question, held))
+
+
+def _certain(whole: Record) -> Record:
+    """A record of what its document states word by word, whatever else would make a value doubtful."""
+    evidence = (
+        replace(one, confidence=1.0 if one.state == "given" else None, notes=()) for one in whole.evidence
+    )
+    return replace(whole, evidence=tuple(evidence))
 
 
 def _of_today(question: Question) -> list[str]:

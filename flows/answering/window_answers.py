@@ -30,6 +30,7 @@ class Answers:
         default_factory=set
     )  # question, document of answers whose second pass could not be asked
     asked: int = 0
+    by: tuple[str, str] | None = None  # engine and model, where these are not the account's
 
     def add(self, other: Answers) -> None:
         """Take in what came of another part."""

@@ -25,6 +25,11 @@ from octavo.processors.ask.batch.batches import Batches
 from octavo.processors.ask.batch.calls import BatchCalls, Rules, cancel
 from octavo.processors.ask.batch.orders import Order, Orders, pending
 from octavo.processors.ask.dispatch import Dispatcher, ledger_row
+from octavo.processors.ask.exact import ENGINE as EXACT_ENGINE
+from octavo.processors.ask.exact import MEDIA_TYPES as EXACT_TYPES
+from octavo.processors.ask.exact import MODEL as EXACT_MODEL
+from octavo.processors.ask.exact import answers as answers_exactly
+from octavo.processors.ask.exact import reply as exact_reply
 from octavo.processors.ask.fingerprint import fingerprint
 from octavo.processors.ask.ledger import Ledger, parts_of
 from octavo.processors.ask.money.balance import Balance, read_balance
@@ -39,7 +44,22 @@ from octavo.schemas.compile.row_codec import Legend
 from octavo.schemas.errors import AccessRefused, BudgetReached, Interrupted, OctavoError, RequestError
 from octavo.schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply, Request, Window
 
-__all__ = ["Account", "Asker", "Caps", "Order", "Traffic", "cancel", "look_up", "pending", "statement"]
+__all__ = [
+    "EXACT_ENGINE",
+    "EXACT_MODEL",
+    "EXACT_TYPES",
+    "Account",
+    "Asker",
+    "Caps",
+    "Order",
+    "Traffic",
+    "answers_exactly",
+    "cancel",
+    "exact_reply",
+    "look_up",
+    "pending",
+    "statement",
+]
 
 WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = (
     0.02,

@@ -13,6 +13,7 @@ import unicodedata
 import zipfile
 
 from octavo.processors.read import ole
+from octavo.schemas.text import einvoice
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -125,6 +126,11 @@ _HTML = re.compile(
     r"\s*+(?:<\?xml[^>]*+>\s*+)?(?><!--.*?-->\s*+)*+<(?:!doctype\s+html|html|head|body|meta|title|table|div|p|h1|script|style|span|ul|form)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_EINVOICE = re.compile(  # CII of all versions, UBL, FatturaPA: by the name of the root, and of UBL's its namespace
+    r"\s*+(?:<\?[^>]*+>\s*+|<!--(?:(?!-->).)*+-->\s*+)*+<(?:[\w.-]+:)?"
+    r"(?:CrossIndustry(?:Invoice|Document)|FatturaElettronica(?:Semplificata)?|(?:Invoice|CreditNote)(?=[^>]*oasis:names:specification:ubl))[\s>]",
+    re.DOTALL,
+)
 _BRANDS = {
     b"avif": "image/avif",
     b"avis": "image/avif",
@@ -187,6 +193,8 @@ def _text_type(head: bytes, name: bytes) -> str:
     text = _decoded(head)
     if text is None:
         return UNKNOWN
+    if _EINVOICE.match(text):
+        return einvoice.MEDIA_TYPE
     if _HTML.match(text):
         return "text/html"
     if sum(

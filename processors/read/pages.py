@@ -33,6 +33,7 @@ from octavo.processors.read.workers.sandbox import Sandbox
 from octavo.processors.read.workers.worker import ReaderTerms, Reading, document_of, failed, look_again
 from octavo.schemas.errors import DocumentError, SettingsError, describe
 from octavo.schemas.pipeline import Document, Page
+from octavo.schemas.text import einvoice
 
 __all__ = [
     "EXTRAS",
@@ -65,6 +66,7 @@ READERS = {  # media type -> file in this folder
     "text/html": "html",
     "message/rfc822": "mail",
     "application/mbox": "mbox",
+    einvoice.MEDIA_TYPE: "einvoice",
     kinds.TNEF: "tnef",
     kinds.SIGNED: "signed",
     "application/zip": "zip",

@@ -123,6 +123,16 @@ class WarehouseReader:
                    WHERE status = 'ok' AND ? IN ('', inbox) AND document IN (SELECT document FROM pages)"""
         return set(self.query(query, [inbox])["document"].to_pylist())
 
+    def of_types(self, media_types: Sequence[str], inbox: str = "") -> dict[str, bool]:
+        """The documents of these types that were read, and whether each lies only in a PDF, whose pages show the same."""
+        if self._shape("documents") is None:
+            return {}
+        query = """SELECT d.document, bool_and(coalesce(o.media_type = 'application/pdf', false)) AS is_inside
+                   FROM documents d LEFT JOIN documents o ON o.path = d.container AND o.inbox = d.inbox AND o.status = 'ok'
+                   WHERE d.status = 'ok' AND d.media_type IN (SELECT unnest(?::TEXT[])) AND ? IN ('', d.inbox) GROUP BY 1"""
+        rows = self.query(query, [list(media_types), inbox]).to_pylist()
+        return {row["document"]: row["is_inside"] for row in rows}
+
     def pages_of(self, documents: Sequence[str]) -> Iterator[Page]:
         """The pages of the documents, in the order given and by number, a few thousand in memory at a time."""
         if not documents or self._shape("pages") is None:

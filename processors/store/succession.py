@@ -21,6 +21,7 @@ import duckdb
 
 from octavo.processors.store import catalog
 from octavo.schemas.tables import FIXED
+from octavo.schemas.text import einvoice
 
 Asked = tuple[list[str], str, str]  # fingerprints that a question may have, model, engine
 Slots = dict[str, set[int]]
@@ -91,12 +92,14 @@ def _settled_answers(connection: duckdb.DuckDBPyConnection, table: str) -> Itera
 
 
 def _asked_before(connection: duckdb.DuckDBPyConnection, table: str) -> str:
-    """The condition under which a row of a table is of an earlier question or model."""
+    """The condition under which a row of a table is of an earlier question or model; what a document states needs no model."""
     stored = sorted(_last_asked(connection, table))
     if not stored:
         return "false"
     now = ", ".join(f"({', '.join(map(catalog.literal, one))})" for one in stored)
-    return f"(question_fingerprint, model, engine) NOT IN ({now})"
+    asked = ", ".join(catalog.literal(fingerprint) for fingerprint, _, _ in stored)
+    stated = f"(engine = {catalog.literal(einvoice.ENGINE)} AND question_fingerprint IN ({asked}))"
+    return f"((question_fingerprint, model, engine) NOT IN ({now}) AND NOT {stated})"
 
 
 def note_asked(connection: duckdb.DuckDBPyConnection, asked: Mapping[str, Asked]) -> None:

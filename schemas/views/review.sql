@@ -5,7 +5,7 @@
 -- question: Name of the question, which is the name of its table; null for a document that could not be read
 -- field: Path of the field; null for a whole document
 -- value: The value as text
--- reason: The reason of a reject or of a document's status; failed, incomplete, conflict, disagreed, contradicted, unbalanced, ambiguous, unproved, unsure, nothing_found, less_filled; or a flag of a document that was read with a doubt
+-- reason: The reason of a reject or of a document's status; failed, incomplete, conflict, disagreed, contradicted, unbalanced, ambiguous, unproved, unsure, nothing_found, less_filled; differs, where an invoice and the XML in it say otherwise; or a flag of a document that was read with a doubt
 -- detail: The sentence for a person
 -- confidence: How likely the value is right, 0 to 1; 0 for what was not accepted at all
 WITH paths AS (SELECT document, min(path) AS path FROM documents GROUP BY document),
@@ -41,6 +41,16 @@ doubts AS (
     SELECT document, path, NULL, NULL, NULL, NULL, flag, detail, 0.5
     FROM (SELECT document, path, unnest(flags) AS flag, detail FROM documents WHERE status = 'ok')
     WHERE flag IN ('uncertain_encoding', 'formulas_without_values')
+    UNION ALL
+    SELECT seen.document, pdf.path, seen.page, seen.question, seen.field, seen.value, 'differs',
+        'Its XML, ' || xml.path || ', says ' || stated.value || '.', 0.1
+    FROM documents xml
+    JOIN documents pdf ON pdf.path = xml.container AND pdf.inbox = xml.inbox
+    JOIN evidence stated ON stated.document = xml.document AND stated.state = 'given' AND NOT contains(stated.field, '[')
+    JOIN evidence seen ON seen.document = pdf.document AND seen.question = stated.question AND seen.field = stated.field
+    WHERE xml.media_type = 'application/einvoice+xml' AND seen.state = 'given'
+        AND regexp_replace(lower(seen.value), '[\W_]', '', 'g') <> regexp_replace(lower(stated.value), '[\W_]', '', 'g')
+        AND coalesce(try_cast(seen.value AS DECIMAL(18, 4)) <> try_cast(stated.value AS DECIMAL(18, 4)), true)
     UNION ALL
     SELECT NULL, NULL, NULL, doubt.question, doubt.field, NULL, 'less_filled', doubt.detail, 0.0
     FROM (SELECT unnest(doubts) AS doubt FROM (FROM runs WHERE len(fields) > 0 ORDER BY started_at DESC LIMIT 1))
