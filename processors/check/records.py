@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from octavo.processors.check.answer_citations import AnswerCitation, cited_answer, figures_in, marks
 from octavo.processors.check.compare_passes import agree
 from octavo.processors.check.complete import counted, gaps, has_lists, marked, short_lists
 from octavo.processors.check.confidence import rated
@@ -38,16 +39,20 @@ from octavo.schemas.compile.row_codec import decode, legend
 from octavo.schemas.pipeline import NOT_APPLICABLE, Part, Question, Record, Reject, Reply, Request
 
 __all__ = [
+    "AnswerCitation",
     "Reask",
     "agree",
     "ask_again",
     "balanced",
     "check",
+    "cited_answer",
     "close_rejects",
     "counted",
+    "figures_in",
     "gaps",
     "has_lists",
     "marked",
+    "marks",
     "merge",
     "rated",
     "repair",
