@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import select
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from octavo.flows import settings
 from octavo.flows.commands import flags, jobs, parsing, progress, show
 from octavo.flows.commands.signals import until_signalled
 from octavo.flows.hooks import Hooks, StopSignal
-from octavo.schemas.errors import OctavoError, ResultCut, SettingsError, UsageError
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
-
-    from octavo.flows.outcome.outcome import Outcome
-    from octavo.schemas.job import Job
+from octavo.flows.outcome.outcome import Outcome
+from octavo.schemas.errors import OctavoError, RequestError, ResultCut, SettingsError, UsageError
+from octavo.schemas.job import Job
 
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 ONLY_READS = "No question is asked: the files were only read. --extract invoice, or another schema, and --summarize ask one."
@@ -296,6 +292,33 @@ def serve(args: argparse.Namespace) -> int:
     return start(args.host, args.port)
 
 
+def ask(args: argparse.Namespace) -> int:
+    """Ask a question in words about the tables; the answer comes with its SQL and pages."""
+    from octavo.flows.commands import ask as asking
+
+    job, out = jobs.from_flags(args), Path(args.out)
+    conversation = asking.begun(out, go_on=args.go_on)
+    found = asyncio.run(asking.answer(job, args.question, conversation, web=args.web))
+    asking.write(found, out, as_json=args.format == "json")
+    return 0 if found.text.strip() else 2
+
+
+def chat(args: argparse.Namespace) -> int:
+    """Ask one question after the other, until /quit; the conversation is kept in the output folder."""
+    from octavo.flows.commands import ask as asking
+
+    job, out = jobs.from_flags(args), Path(args.out)
+    conversation = asking.begun(out, go_on=args.go_on)
+    for question in asking.questions():
+        try:
+            found = asyncio.run(asking.answer(job, question, conversation, web=args.web))
+        except RequestError as error:
+            show.trouble(error)
+            continue
+        asking.write(found, out, as_json=False)
+    return 0
+
+
 def mcp(args: argparse.Namespace) -> int:
     """Let programs that speak MCP look into the tables: by SQL, by words, and page by page."""
     from octavo.flows.commands import mcp
@@ -327,6 +350,8 @@ COMMANDS = {
         models,
         doctor,
         serve,
+        ask,
+        chat,
         mcp,
     )
 } | {"eval": evaluate}

@@ -9,18 +9,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from string import Template
+from typing import Any
 
 from octavo.processors.query import sql
 from octavo.processors.store.warehouse import TableInfo, Warehouse
 from octavo.schemas.errors import SettingsError
 from octavo.schemas.sql_names import literal
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-from string import Template
 
 ROWS = 200  # of a page of rows, unless named
 MOST_ROWS = 1_000  # of a page of rows
@@ -289,6 +287,16 @@ class Lookups:
         last = min(last or row["page_count"], row["page_count"])
         found = await self._texts(row["document"], first, max(first, last), start)
         return _fitting(row, found, start, max(first, last))
+
+    async def page_text(self, name: str, page: int) -> str:
+        """The whole text of one page."""
+        text, start = "", 0
+        while True:
+            found = await self.pages(name, page, page, start)
+            text += "".join(one.text for one in found.pages)
+            if not found.next_start:
+                return text
+            start = found.next_start
 
     async def _texts(self, document: str, first: int, last: int, start: int) -> list[dict[str, Any]]:
         """The pages, as far as they are read at once: text from `start` on of the first one, and one character more than fits."""

@@ -8,8 +8,9 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mcp_types
 import pytest
@@ -27,9 +28,6 @@ from octavo.processors.query import sql
 from octavo.processors.store.warehouse import hold
 from tests import told_folder
 from tests.prefect_server import wait_for
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "a-token-for-tests-only"

@@ -6,17 +6,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from octavo.processors.store.warehouse import Change, Warehouse, hold
 from octavo.schemas import tables
 from octavo.schemas.pipeline import Document, Evidence, Page, Record
 from tests import rows
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[1]
 SCAN = ROOT / "data" / "samples" / "receipt_scan.jpg"

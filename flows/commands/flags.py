@@ -11,6 +11,17 @@ from typing import Any
 from octavo.flows import settings
 from octavo.flows.commands import jobs, parsing
 
+ASK_FIELDS = (  # of a job, that a question may say too
+    "tier",
+    "concurrency",
+    "budget_usd",
+    "budget_day_usd",
+    "budget_month_usd",
+    "budget_project_usd",
+    "project",
+    "unpriced",
+    "offline",
+)
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -49,6 +60,7 @@ def parsers(functions: Mapping[str, Command]) -> tuple[parsing.Parser, Any]:
     _review_flags(commands)
     _provider_flags(commands)
     _eval_flags(commands["eval"])
+    _ask_flags(commands)
     _mcp_flags(commands["mcp"])
     serve_command = commands["serve"]
     serve_command.add_argument("--host", default="127.0.0.1", help="Address of the Prefect server.")
@@ -161,6 +173,25 @@ def _provider_flags(commands: Mapping[str, parsing.Parser]) -> None:
     command.add_argument(
         "--check", action="store_true", help="Compare with what the provider serves; needs its key."
     )
+
+
+def _ask_flags(commands: Mapping[str, parsing.Parser]) -> None:
+    """Questions in words: who answers, for how much, and whether the last conversation goes on."""
+    for command in (commands["ask"], commands["chat"]):
+        if command is commands["ask"]:
+            command.add_argument("question", help='A question, such as "Which suppliers raised prices?"')
+            _add_format(command, ("text", "json"))
+        _add_out(command)
+        command.add_argument(
+            "--continue",
+            dest="go_on",
+            action="store_true",
+            help="Go on with the conversation of this folder.",
+        )
+        command.add_argument(
+            "--web", action="store_true", help="Let the model search the web, where the provider has that."
+        )
+        jobs.add_provider_flags(command, ASK_FIELDS)
 
 
 def _mcp_flags(command: parsing.Parser) -> None:

@@ -34,11 +34,11 @@ def add_flags(command: argparse.ArgumentParser) -> None:
         _add(command.add_argument_group(group.title), [name for name in group.fields if name != "inbox"])
 
 
-def add_provider_flags(command: argparse.ArgumentParser) -> None:
-    """Give a command that reads no inbox the flags which say who is asked."""
+def add_provider_flags(command: argparse.ArgumentParser, more: Iterable[str] = ()) -> None:
+    """Give a command that reads no inbox the flags which say who is asked, and those of `more` fields."""
     command.set_defaults(inbox=".")
     command.add_argument("--job", metavar="FILE.yaml", help="A job in a file; flags win over it.")
-    _add(command, PROVIDER_FLAGS)
+    _add(command, (*PROVIDER_FLAGS, *more))
 
 
 def _add(command: argparse._ActionsContainer, names: Iterable[str]) -> None:

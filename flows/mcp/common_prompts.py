@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+from fastmcp import FastMCP
 from pydantic import Field
-
-if TYPE_CHECKING:
-    from fastmcp import FastMCP
 
 RULES = (
     "Use the tools of octavo. Begin with list_tables and describe_table. Cite the page behind every figure as [path p. page], "

@@ -14,15 +14,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fastmcp import FastMCP
+
+from octavo.flows.lookups import Lookups
 from octavo.flows.mcp.pictures import page_picture
 from octavo.schemas.errors import SettingsError
-
-if TYPE_CHECKING:
-    from fastmcp import FastMCP
-
-    from octavo.flows.lookups import Lookups
 
 MOST_NAMES = 1_000  # of one folder of the tree; the rest is said
 JSON = "application/json"
@@ -59,13 +57,7 @@ def _add_pages(server: FastMCP, lookups: Lookups) -> None:
     @server.resource("octavo://documents/{document}/pages/{page}", title="A page", mime_type="text/plain")
     async def page_text(document: str, page: int) -> str:
         """The text of one page, from 1."""
-        text, start = "", 0
-        while True:
-            found = await lookups.pages(document, page, page, start)
-            text += "".join(one.text for one in found.pages)
-            if not found.next_start:
-                return text
-            start = found.next_start
+        return await lookups.page_text(document, page)
 
     @server.resource(
         "octavo://documents/{document}/pages/{page}/picture",

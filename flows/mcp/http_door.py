@@ -10,16 +10,12 @@ import hmac
 import os
 import secrets
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
+from fastmcp import FastMCP
 from fastmcp.server.auth import AccessToken, TokenVerifier
 
 from octavo.schemas.errors import SettingsError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from fastmcp import FastMCP
 
 HOST = "127.0.0.1"
 TOKEN_VARIABLE = "OCTAVO_MCP_TOKEN"  # noqa: S105 - the name of a variable

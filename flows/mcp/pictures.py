@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from octavo.processors.read import pages as read
 from octavo.processors.store.warehouse import Warehouse
 from octavo.schemas.errors import SettingsError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 DRAWN = "application/pdf"  # and whatever is a picture itself; other formats have no pages to look at
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+from fastmcp import FastMCP
 from fastmcp.tools import ToolResult
 from fastmcp.utilities.types import Image
 from mcp_types import ContentBlock, TextContent, ToolAnnotations
@@ -25,9 +26,6 @@ from octavo.flows.lookups import (
 )
 from octavo.flows.mcp.pictures import page_picture
 from octavo.schemas.errors import OctavoError
-
-if TYPE_CHECKING:
-    from fastmcp import FastMCP
 
 LOOKS = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False

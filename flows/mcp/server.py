@@ -12,8 +12,9 @@ import asyncio
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mcp_types
 from fastmcp import FastMCP
@@ -21,16 +22,12 @@ from fastmcp.exceptions import FastMCPError, ResourceError, ToolError
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from pydantic import ValidationError
 
+from octavo.flows.lookups import Lookups
 from octavo.flows.mcp.change_feed import ChangeFeed
 from octavo.flows.mcp.common_prompts import add_prompts
 from octavo.flows.mcp.folder_resources import add_resources
 from octavo.flows.mcp.reading_tools import add_reading_tools
 from octavo.schemas.errors import OctavoError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from octavo.flows.lookups import Lookups
 
 INSTRUCTIONS = (
     "Tables that were read out of documents. Begin with list_tables, then describe_table, then query with one SELECT. "

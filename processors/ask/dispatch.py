@@ -49,7 +49,8 @@ class Dispatcher:
     """The way of every request of one run; `tell` gets what a person should know, `say` what only matters now.
 
     `heard` is set once the provider has answered anything, `over` says why nothing is asked, and `learn` gets the JSON of each call with
-    the prompt tokens that it was billed. `paid` counts replies that were bought, `refused` calls that were told to come later.
+    the prompt tokens that it was billed.
+    `words` gets what a stream says while it comes. `paid` counts replies that were bought, `refused` calls that were told to come later.
     """
 
     account: Account
@@ -66,6 +67,7 @@ class Dispatcher:
     refused: int = 0
     over: OctavoError | None = None
     learn: Callable[[Mapping[str, Any], int], None] = lambda _, __: None
+    words: Callable[[str], None] = lambda _: None
     _said_until: float = -math.inf
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -165,7 +167,7 @@ class Dispatcher:
         started = time.monotonic()
         self.pace.started(permit)
         try:
-            arrived = await self.chat.send(request.body, silent_s=self._patience_s(request))
+            arrived = await self.chat.send(request.body, silent_s=self._patience_s(request), say=self.words)
         except Retryable as error:
             await self.ledger.failed(attempt, error.message, billed_usd=None if error.maybe_paid else 0.0)
             raise

@@ -299,13 +299,17 @@ def call_body(
     messages: Sequence[Mapping[str, Any]],
     schema: Mapping[str, Any],
     reply_tokens: int,
+    how: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The JSON of one call in the provider's dialect: the strongest JSON mode there is, no more thinking than needed, no sampling."""
+    """The JSON of one call in the provider's dialect: the strongest JSON mode there is, no more thinking than needed, no sampling.
+
+    `how` stands in the place of the JSON mode, such as the tools that may be called.
+    """
     body = {
         "model": model.id,
         "messages": list(messages),
         provider.reply_limit_field: reply_tokens,
-        **JSON_MODES[model.json_mode](schema),
+        **(JSON_MODES[model.json_mode](schema) if how is None else how),
         **_thinking(model, provider),
         **model.extra,
     }

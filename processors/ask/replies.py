@@ -20,7 +20,8 @@ from typing import Any, Self
 from octavo.processors.ask import continuation, expect, prompts, providers
 from octavo.processors.ask.account import Account, look_up
 from octavo.processors.ask.api import stream
-from octavo.processors.ask.api.chat import Chat
+from octavo.processors.ask.api.chat import Chat, read_completion
+from octavo.processors.ask.api.tool_calls import ToolCall
 from octavo.processors.ask.batch.batches import Batches
 from octavo.processors.ask.batch.calls import BatchCalls, Rules, cancel
 from octavo.processors.ask.batch.orders import Order, Orders, pending
@@ -39,6 +40,7 @@ from octavo.processors.ask.pace.pace import RateLimiter
 from octavo.processors.ask.pace.shared import SharedLimits, account_name
 from octavo.processors.ask.spend_report import statement
 from octavo.processors.ask.traffic import Traffic
+from octavo.processors.ask.turns import Messages, Turn, prompt_tokens, turn_of, turn_request
 from octavo.schemas.compile.piecewise import shown_in
 from octavo.schemas.compile.row_codec import Legend
 from octavo.schemas.errors import AccessRefused, BudgetReached, Interrupted, OctavoError, RequestError
@@ -52,7 +54,9 @@ __all__ = [
     "Asker",
     "Caps",
     "Order",
+    "ToolCall",
     "Traffic",
+    "Turn",
     "answers_exactly",
     "cancel",
     "exact_reply",
@@ -214,6 +218,27 @@ class Asker:
         reply = self._reply(found, from_ledger=not fresh)
         self.expected.note(request, reply)
         return reply
+
+    async def converse(
+        self, messages: Messages, tools: Messages, *, reply_tokens: int, may_call: bool, say: Hear
+    ) -> Turn:
+        """The next turn of a conversation with tools: from the ledger, or paid; `say` gets its words as they come.
+
+        Raises like `ask`, and RequestRefused when the conversation does not fit.
+        """
+        request = turn_request(self.account, messages, tools, self._count, reply_tokens, may_call)
+        self._paying.words = say
+        fresh = await self._pay(request)
+        bill = self.ledger.bill(request.fingerprint)
+        assert bill is not None
+        said = read_completion(bill["raw"])
+        if not fresh:
+            say(said.text)
+        return turn_of(said, tools, cost_usd=bill["cost_usd"] if fresh else 0.0, from_ledger=not fresh)
+
+    def prompt_tokens(self, messages: Messages, tools: Messages) -> int:
+        """Tokens of a conversation with its tools."""
+        return prompt_tokens(messages, tools, self._count)
 
     async def _pay(self, request: Request) -> bool:
         """See to it that the ledger has the reply to a request; gives whether it was paid now."""

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from octavo.processors.check.answer_citations import AnswerCitation, cited_answer, figures_in, marks
 from octavo.processors.check.compare_passes import agree
 from octavo.processors.check.complete import counted, gaps, has_lists, marked, short_lists
 from octavo.processors.check.confidence import rated
@@ -42,6 +43,7 @@ from octavo.schemas.compile.row_codec import decode, legend
 from octavo.schemas.pipeline import NOT_APPLICABLE, Part, Question, Record, Reject, Reply, Request
 
 __all__ = [
+    "AnswerCitation",
     "Entered",
     "Reask",
     "agree",
@@ -50,16 +52,19 @@ __all__ = [
     "balanced",
     "check",
     "checked",
+    "cited_answer",
     "close_rejects",
     "corrected",
     "counted",
     "entered",
     "field_at",
+    "figures_in",
     "filled",
     "fitted",
     "gaps",
     "has_lists",
     "marked",
+    "marks",
     "merge",
     "places",
     "rated",

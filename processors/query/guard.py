@@ -21,13 +21,11 @@ import re
 import resource
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Iterable, Sequence
+from typing import Any, BinaryIO
 
 import duckdb
 import pyarrow as pa
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 _THREADS = 2
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h: which signal this process gets when its parent has died

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from octavo.schemas.errors import SettingsError
 from octavo.schemas.sql_names import literal
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MOST_TERMS = 20  # of one search; what stands behind them would hardly change the order
 K1, B = 1.2, 0.75  # saturation and length of BM25, the values of Robertson and Zaragoza (2009)

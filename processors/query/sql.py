@@ -27,14 +27,17 @@ from typing import Any, BinaryIO, Literal, TextIO, cast
 
 import pyarrow as pa
 
+from octavo.processors.query.charts import ChartOrder, chart_svg
 from octavo.processors.query.plain_rows import RowPage, natives, row_page
 from octavo.processors.query.ranking import ranked_pages
 from octavo.schemas.errors import SettingsError
 
 __all__ = [
+    "ChartOrder",
     "Format",
     "QueryLimits",
     "RowPage",
+    "chart_svg",
     "ranked_pages",
     "row_page",
     "select",

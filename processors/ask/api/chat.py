@@ -2,7 +2,8 @@
 
 The SDK's own retries are off: a retry it made would be a request that nobody paced, paid or wrote down. What an answer means is
 read by `refusals`, with the codes of the provider in `providers`; here it becomes an error. It also imports `stream`,
-which puts the frames of a streamed reply together, and `usage`, which reads what a reply says it used.
+which puts the frames of a streamed reply together, `tool_calls`, which reads the calls in it, and `usage`, which reads what a
+reply says it used.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import httpx2
 
 from octavo.processors.ask.api import stream
 from octavo.processors.ask.api.refusals import Refusal, refusal, refusal_in_body, without_key
+from octavo.processors.ask.api.tool_calls import ToolCall, calls_of
 from octavo.processors.ask.api.usage import NOT_TOLD, used
 from octavo.processors.ask.providers import Provider
 from octavo.schemas.errors import (
@@ -100,6 +102,7 @@ class Completion:
     finish_reason: str
     usage: Usage
     reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +159,24 @@ class Chat:
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
 
-    async def send(self, body: Mapping[str, Any], *, silent_s: float = READ_TIMEOUT_S) -> RawReply:
+    async def send(
+        self,
+        body: Mapping[str, Any],
+        *,
+        silent_s: float = READ_TIMEOUT_S,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> RawReply:
         """Make one call and give the raw JSON of the reply, also of a stream, and of one that was cut after its first words.
 
-        `silent_s` is how long a stream may say nothing at first. Raises Retryable, RequestRefused and AccessRefused.
+        `silent_s` is how long a stream may say nothing at first, `say` gets its words as they come.
+        Raises Retryable, RequestRefused and AccessRefused.
         """
         with self._told_apart():
             reply = await self._post(body, silent_s)
         kind = reply.headers.get("content-type", "")
         if "text/event-stream" in kind:
-            return self._kept(await stream.collect(reply, limit_tokens=stream.limit_of(body)), reply.headers)
+            made = await stream.collect(reply, limit_tokens=stream.limit_of(body), say=say)
+            return self._kept(made, reply.headers)
         text = without_key(await _text(reply), self._key)
         if refused := refusal_in_body(text, self._provider):
             raise _begun(trouble(refused, self._unserved))
@@ -313,7 +324,11 @@ def read_completion(raw: str) -> Completion:
         said = choice["message"]
         thought = str(said.get("reasoning_content") or "")
         return Completion(
-            stream.words_of(said.get("content")), _finish_reason(choice), used(data, choice), thought
+            stream.words_of(said.get("content")),
+            _finish_reason(choice),
+            used(data, choice),
+            thought,
+            calls_of(said.get("tool_calls")),
         )
     except (ValueError, LookupError, TypeError, AttributeError):
         return Completion("", "unreadable", NOT_TOLD)

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
 import httpx2
+
+from octavo.processors.ask.api.tool_calls import Fragments
 
 STREAM_FROM_TOKENS = 8_192  # 200 s at 40 tokens a second; shorter replies come in one piece, which takes less work; our choice, 2026-11-23
 # Before the first word a prompt is read and, where thoughts are not shown, thought over. No page says how fast (2026-11): these are slow.
@@ -65,8 +67,10 @@ _STATUS = {
 class Assembly:
     """The frames of one reply, put together as they come. `trouble` says why a stream ended before its end."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
+        """Start empty; `say` gets the words as they come."""
+        self._say = say
+        self._calls = Fragments()
         self.trouble = ""
         self.done = False
         self.error: dict[str, Any] | None = None  # the body of an error frame
@@ -80,7 +84,7 @@ class Assembly:
     @property
     def begun(self) -> bool:
         """Whether the model has said or thought anything yet."""
-        return bool(self._text or self._reasoning)
+        return bool(self._text or self._reasoning or self._calls.whole())
 
     @property
     def has_text(self) -> bool:
@@ -122,6 +126,8 @@ class Assembly:
         message: dict[str, Any] = {"role": "assistant", "content": "".join(self._text)}
         if self._reasoning:
             message["reasoning_content"] = "".join(self._reasoning)
+        if calls := self._calls.whole():
+            message["tool_calls"] = calls
         choice = {"index": 0, "message": message, "finish_reason": self._ended()}
         made = {
             **self._head,
@@ -145,8 +151,12 @@ class Assembly:
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
         if thought := delta.get("reasoning_content"):
             self._reasoning.append(thought)
+        if pieces := delta.get("tool_calls"):
+            self._calls.add(pieces)
+            self._blank = 0
         if said := words_of(delta.get("content")):
             self._text.append(said)
+            self._say(said)
             words = said.rstrip()
             self._blank = len(said) - len(words) + (0 if words else self._blank)
 
@@ -197,12 +207,14 @@ def first_word_s(prompt_tokens: int, thought_tokens: int) -> float:
     )
 
 
-async def collect(response: httpx2.Response, *, limit_tokens: int) -> Assembly:
+async def collect(
+    response: httpx2.Response, *, limit_tokens: int, say: Callable[[str], None] = lambda _: None
+) -> Assembly:
     """Read a stream to its end, wherever that is, and close it. Nothing is raised: what went wrong stands in the assembly."""
     assert isinstance(response.stream, httpx2.AsyncByteStream)
     watched = _Watched(response.stream, limit_tokens * FRAME_BYTES + SPARE_BYTES)
     response.stream = watched
-    made = Assembly()
+    made = Assembly(say)
     try:
         async with aclosing(aiter(httpx2.EventSource(response))) as events:  # type: ignore[type-var] # it is a generator
             async for event in events:
