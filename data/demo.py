@@ -30,6 +30,7 @@ def main(folder: Path) -> None:
     print(f"\n$ octavo eval data/samples/gold.json --out {folder}")
     print(f"{found.right} of {found.gold} labelled values are right, F1 {found.f1:.2f}.")
     print(f"Tables: {folder / 'warehouse.duckdb'} and {folder / 'tables'}")
+    print(f"The doubtful values beside their pages: .venv/bin/octavo review --out {folder}")
 
 
 if __name__ == "__main__":

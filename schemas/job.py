@@ -58,6 +58,11 @@ class Job(BaseModel):
         le=1,
         description="Share of the documents of a run that may fail without the run failing, 0 to 1.",
     )
+    fail_on_review: int = Field(
+        default=-1,
+        ge=-1,
+        description="Most values that may wait in `review` without the run failing; -1 for any number.",
+    )
     max_fill_drop: float = Field(
         default=0.2,
         ge=0,

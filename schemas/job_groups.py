@@ -83,6 +83,7 @@ GROUPS = (
             "replace_inbox": "The inbox has moved here",
             "fail_on": "What makes a run fail",
             "max_failed_share": "Share of documents that may fail",
+            "fail_on_review": "Most values that may wait in review",
             "max_fill_drop": "Fall of a filled share that is told",
         },
     ),

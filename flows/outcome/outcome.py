@@ -56,6 +56,7 @@ class Outcome:
     standing: (
         int  # files, answers and values that failed, in this run or earlier, and still stand so in the tables
     )
+    to_review: int  # values that a person should look at, in all tables
     rejects: int  # answers that were not accepted, in this run or earlier
     not_asked: int  # times a document waits for an answer, since something kept it from being asked
     not_applicable: int  # documents that are not of the kind a question is about
@@ -147,6 +148,7 @@ def outcome(run: RunContext, done: Done) -> Outcome:
         failed_values=tally.failed_values,
         failures=_with_paths(run, [*found.failures, *tally.failures][:FIRST]),
         standing=standing,
+        to_review=(waiting := _to_review(run)),
         rejects=reasons.total(),
         not_asked=not_asked,
         not_applicable=not_applicable,
@@ -167,7 +169,7 @@ def outcome(run: RunContext, done: Done) -> Outcome:
         notices=tuple(run.asker.notices),
         changed=done.changed or found.tables_changed,
         stopped=str(run.stop.error or ""),
-        exit_code=_exit_code(run, done, standing),
+        exit_code=_exit_code(run, done, standing, waiting),
     )
 
 
@@ -177,12 +179,22 @@ def _failed_values(run: RunContext) -> int:
     return sum(int(row["n"]) for row in counts if row["state"] == "failed")
 
 
-def _exit_code(run: RunContext, done: Done, standing: int) -> int:
+def _to_review(run: RunContext) -> int:
+    """Values that wait for a person."""
+    if not run.questions or not run.warehouse.has("review"):
+        return 0
+    query = "SELECT count(*) AS n FROM review WHERE document IS NOT NULL AND field IS NOT NULL"
+    return int(run.warehouse.query(query)["n"][0].as_py())
+
+
+def _exit_code(run: RunContext, done: Done, standing: int, to_review: int) -> int:
     """By what stopped the run, else by what failed in it, as far as the job does not allow that."""
     job, found, tally = run.job, done.found, done.tally
     if run.stop.error:
         return run.stop.error.exit_code
     if found.vanished:
+        return 2
+    if 0 <= job.fail_on_review < to_review:
         return 2
     if job.fail_on == "never":
         return 0
@@ -228,6 +240,8 @@ def _sentences(ended: Outcome) -> Iterator[str]:
     yield f"Against before: {ended.added} added, {ended.changed_documents} changed, {ended.removed} removed, {ended.unchanged} unchanged."
     yield from _doubts(ended)
     yield from _mended(ended)
+    if ended.to_review:
+        yield _review(ended)
     if ended.engine == "offline":
         yield "Offline rules, draft quality: no model was asked, and what the rules did not find is null."
     elif ended.engine:
@@ -286,6 +300,11 @@ def _doubts(ended: Outcome) -> Iterator[str]:
         yield f"Answers in which nothing was found: {len(ended.empty)}, such as {first}; they are in `review`."
     for question, name, sentence in ended.falls:
         yield f"{question}.{name}: {sentence}"
+
+
+def _review(ended: Outcome) -> str:
+    out = "" if ended.out == "out" else f" --out {shlex.quote(ended.out)}"
+    return f"Values to look at: {ended.to_review}; `octavo review{out}` shows them beside their pages."
 
 
 def _asked(ended: Outcome) -> Iterator[str]:

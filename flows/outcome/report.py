@@ -25,7 +25,11 @@ def _lines(ended: Outcome) -> Iterator[str]:
     yield from _fields(ended)
     yield from _money(ended)
     out = Path(ended.out)
-    yield from ("", f"Tables: {out / 'warehouse.duckdb'} and {out / 'tables'}/*/*.parquet. Run: {ended.run}.")
+    review = f" Values to look at: {ended.to_review}." if ended.to_review else ""
+    yield from (
+        "",
+        f"Tables: {out / 'warehouse.duckdb'} and {out / 'tables'}/*/*.parquet. Run: {ended.run}.{review}",
+    )
 
 
 def _failures(ended: Outcome) -> Iterator[str]:

@@ -129,7 +129,7 @@ class _Views:
         return self._page(
             request,
             "value",
-            filters=asdict(_filters(request.query_params)),
+            filters=asdict(_kept(request.query_params)),
             address=_value_address,
             **context,
         )
@@ -299,6 +299,11 @@ def _shown_page(workspace: Workspace, document: Mapping[str, Any], number: int) 
 
 def _filters(given: Mapping[str, Any]) -> Filters:
     return Filters(*(str(given.get(name) or "") for name in ("schema", "field", "reason", "folder")))
+
+
+def _kept(given: Mapping[str, Any]) -> Filters:
+    """The filters of the queue, as the address of a value keeps them."""
+    return _filters({name: given.get(f"only_{name}") for name in ("schema", "field", "reason", "folder")})
 
 
 def _value_address(

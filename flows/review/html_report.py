@@ -145,7 +145,8 @@ async def _picture(
     alt = Markup.escape(f"Part of page {page} of {row['path']}")
     return Markup(  # noqa: S704 - numbers, base64 and what was escaped
         f'<svg class="cut" viewBox="{left:.1f} {top:.1f} {width:.1f} {height:.1f}" role="img" aria-label="{alt}">'
-        f'<image href="data:image/jpeg;base64,{picture}" x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}"/>{marks}</svg>'
+        f'<image href="data:image/jpeg;base64,{picture}" x="{left:.1f}" y="{top:.1f}" '
+        f'width="{width:.1f}" height="{height:.1f}"/>{marks}</svg>'
     )
 
 

@@ -48,6 +48,7 @@ def _listening(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((ADDRESS, port))
+        listener.listen()  # from now on, so that whoever follows the link at once is not turned away
     except OSError as error:
         listener.close()
         message = f"Port {port} cannot be used: {system_message(error)}."

@@ -72,8 +72,10 @@ class Workspace:
 
     @property
     def store(self) -> CorrectionStore:
-        """The file of corrections, made when it is first needed."""
-        self._store = self._store or CorrectionStore(self.out)
+        """The file of corrections, made when it is first needed; who only looks makes none."""
+        if self._store is None:
+            there = not self.read_only or (self.out / "corrections.sqlite").exists()
+            self._store = CorrectionStore(self.out if there else None)
         return self._store
 
     def close(self) -> None:

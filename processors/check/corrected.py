@@ -65,7 +65,19 @@ def fitted(one: Field, value: Any) -> tuple[Any, str]:
     problems: list[str] = []
     kept = normalise((replace(one, nullable=True),), {one.name: _exact(value)}, problems)
     problem = problems[0].partition(": ")[2] if problems else ""
-    return as_json(kept.get(one.name)), problem
+    return as_json(_scaled(one, kept.get(one.name))), problem
+
+
+def _scaled(one: Field, value: Any) -> Any:
+    """A value whose decimals have the digits of their columns: 9.5 is 9.50."""
+    if isinstance(value, Decimal) and one.kind == "decimal":
+        return value.quantize(Decimal(1).scaleb(-one.scale))
+    if isinstance(value, dict):
+        inner = {field.name: field for field in one.fields}
+        return {name: _scaled(inner[name], own) for name, own in value.items()}
+    if isinstance(value, list) and one.item:
+        return [_scaled(one.item, own) for own in value]
+    return value
 
 
 def _exact(value: Any) -> Any:

@@ -58,9 +58,9 @@ class Claim:
 class CorrectionStore:
     """The open file of one output folder. Any thread may use it; each write is on the disk when its call returns."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open or make the file. Raises StorageError."""
-        self.path = folder / FILE
+    def __init__(self, folder: Path | None) -> None:
+        """Open or make the file; without a folder it is in memory, for who only looks. Raises StorageError."""
+        self.path = folder / FILE if folder else Path(":memory:")
         self._lock = threading.Lock()
         try:
             self._db = sqlite3.connect(

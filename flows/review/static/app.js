@@ -219,9 +219,10 @@ function put(text, place) {
 // --- what is said -----------------------------------------------------------------------------------------------
 
 async function once(work) {
-  if (busy) return;
+  if (busy) return; // a second y while the next value is on its way would judge what nobody has seen
   busy = true;
-  try { await work(); } catch (error) { problem(error.message); } finally { busy = false; }
+  document.body.dataset.busy = "1";
+  try { await work(); } catch (error) { problem(error.message); } finally { busy = false; delete document.body.dataset.busy; }
 }
 
 function problem(text) {
@@ -234,12 +235,7 @@ const here = () => {
   const { document: id, question, field } = view().dataset;
   return { document: id, question, field };
 };
-const filters = () => {
-  const given = JSON.parse(view().dataset.filters || "{}");
-  const only = new URLSearchParams(location.search);
-  for (const name of ["schema", "field", "reason", "folder"]) if (only.get(`only_${name}`)) given[name] = only.get(`only_${name}`);
-  return given;
-};
+const filters = () => JSON.parse(view().dataset.filters || "{}");
 
 async function next() {
   const told = await post("/api/next", { here: view().dataset.view === "value" ? here() : {}, filters: filters() });
