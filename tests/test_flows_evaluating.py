@@ -253,5 +253,5 @@ def test_a_schema_of_ones_own_may_be_called_as_one_that_ships(
         "hobby"
     ]
     (tmp_path / "resume.json").unlink()
-    with pytest.raises(SettingsError, match="filled by resume.json, which cannot be read"):
+    with pytest.raises(SettingsError, match=r"filled by resume\.json, which cannot be read"):
         evaluate.evaluate(gold, tmp_path / "out")
