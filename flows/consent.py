@@ -123,7 +123,8 @@ def dollars(found: Estimate) -> str:
     if found.unpriced:
         return "at a price that is not known"
     cost = found.cost
-    return f"{usd(cost.usd)} expected for first answers, at the most {usd(found.most_usd)} with asking again, continuations and second passes"
+    most = f"at the most {usd(found.most_usd)} with asking again, continuations and second passes"
+    return f"{usd(cost.usd)} expected for first answers, {most}"
 
 
 def usd(amount: float) -> str:

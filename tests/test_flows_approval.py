@@ -21,7 +21,7 @@ def quote(worst_usd: float) -> Estimate:
     """A price: half of the worst case is expected."""
     ones: dict[str, Any] = {field.name: 1 for field in fields(pack.Cost)}
     noughts: dict[str, Any] = {field.name: 0 for field in fields(Estimate)}
-    cost = pack.Cost(**ones | {"usd": worst_usd / 2, "worst_usd": worst_usd})
+    cost = pack.Cost(**ones | {"usd": worst_usd / 2, "worst_usd": worst_usd, "most_usd": worst_usd})
     return Estimate(**noughts | {"cost": cost, "windows": 1})
 
 
@@ -30,7 +30,7 @@ def quote(worst_usd: float) -> Estimate:
     [(0, 100, False), (5, 5, False), (5, 5.01, True)],
 )
 async def test_a_person_is_asked_above_the_limit_only(above: float, worst: float, person: bool) -> None:  # noqa: FBT001 - a column of the table
-    """Without a limit, or when first answers cannot cost more than it, a run does not pause and the job itself agrees."""
+    """Without a limit, or when it cannot cost more than it, a run does not pause and the job itself agrees."""
     job, found = Job(inbox="in", approved=True, approve_above_usd=above), quote(worst)
     with patch.object(
         approval, "get_run_logger", side_effect=LookupError

@@ -236,3 +236,22 @@ def test_quality_on_the_corpus_does_not_fall(tmp_path: Path) -> None:
     ) in {0, 2}
     report = evaluate.evaluate(written(tmp_path / "gold.json", entries), tmp_path / "out")
     assert report.tallies["all"].f1 >= 0.9, report.as_json()["wrong"]
+
+
+def test_a_schema_of_ones_own_may_be_called_as_one_that_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels that name a table are scored by the schema that filled it; where that is gone, it is said, and no other one is taken."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "a.txt").write_text("Hobby: chess\n")
+    schema = {"type": "object", "properties": {"hobby": {"type": "string", "description": "Hobby."}}}
+    written(tmp_path / "resume.json", schema)
+    assert cli.main(["run", "inbox", "--offline", "--extract", "resume.json", "--out", "out"]) == 0
+    gold = written(tmp_path / "gold.json", {"a.txt": {"schema": "resume", "values": {"hobby": "chess"}}})
+    assert [one.question.fields[0].name for one in evaluate.evaluate(gold, tmp_path / "out").scored] == [
+        "hobby"
+    ]
+    (tmp_path / "resume.json").unlink()
+    with pytest.raises(SettingsError, match=r"filled by resume\.json, which cannot be read"):
+        evaluate.evaluate(gold, tmp_path / "out")

@@ -128,7 +128,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "null": ({"type": "null"}, "/a type"),
     "unknown type": ({"type": "frob"}, "/a type"),
     "text or object": ({"anyOf": [{"type": "string"}, PARTY]}, "/a anyOf"),
-    "list or object": ({"oneOf": [{"type": "array"}, PARTY]}, "/a anyOf"),
+    "list of text or object": ({"oneOf": [{"type": "array"}, PARTY]}, "/items anyOf"),
     "long enum": ({"enum": [str(n) for n in range(1001)]}, "/a enum"),
     "wide enum": ({"enum": [f"{n:030}" for n in range(251)]}, "/a enum"),
     "enum of objects": ({"enum": [{"a": 1}, {"a": 2}]}, "/a enum"),

@@ -50,6 +50,9 @@ class Cat(BaseModel):
 class Dog(BaseModel):
     kind: Literal["dog"]
     breed: str
+class Spot(NamedTuple):
+    lat: float
+    long_name: str
 class Tags(RootModel[list[str]]):
     pass
 """
@@ -62,6 +65,8 @@ WAYS: tuple[tuple[str, Any, Any], ...] = (
     ("set[str]", ["b", "a", "b"], ["b", "a"]),
     ("tuple[float, str]", {"item_1": 1, "item_2": "x"}, {"item_1": 1.0, "item_2": "x"}),
     ("tuple[float, str]", {"item_1": 1, "item_2": None}, {"item_1": 1.0, "item_2": None}),
+    ("Spot", {"lat": 1, "long_name": None}, {"lat": 1.0, "long_name": None}),
+    ("Cat | list[Cat]", [{"kind": "cat", "lives": 9}], [{"kind": "cat", "lives": 9}]),
     ("dict[str, Decimal]", [{"key": "EUR", "value": "0.5"}], [{"key": "EUR", "value": Decimal("0.5")}]),
     ("dict[Level, str]", [{"key": "1", "value": "x"}], [{"key": "1", "value": "x"}]),
     ("Annotated[Cat | Dog, Field(discriminator='kind')]", {"kind": "dog", "breed": "b"}, {"kind": "dog", "lives": None, "breed": "b"}),

@@ -88,8 +88,8 @@ def described(job: Job, found: Estimate) -> str:
 
 | Price | |
 | --- | --- |
-| Expected | **{expected}** |
-| If each answer is as long as it may be | **{most}** |
+| Expected for first answers | **{expected}** |
+| At the most, with asking again, continuations and second passes | **{most}** |
 | Budget of the job | {consent.usd(job.budget_usd) if job.budget_usd else "none"} |
 | Inbox | `{job.inbox}` |
 | Questions | {questions} |
@@ -100,4 +100,4 @@ def described(job: Job, found: Estimate) -> str:
 | Tokens | {found.cost.prompt_tokens:,} in, {found.cost.reply_tokens:,} out |
 | Time | about {max(1, round(found.cost.minutes))} min |
 
-Not in it: what has to be asked again. Nothing was asked yet, and the output folder `{job.out}` is held until there is an answer."""
+Nothing was asked yet, and the output folder `{job.out}` is held until there is an answer."""

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -246,11 +247,9 @@ def _list(schema: dict[str, Any], path: str, told: SchemaNotes) -> dict[str, Any
     }
     if places:
         titles = [one.get("title") if isinstance(one, Mapping) else None for one in places]
-        names = (
-            titles
-            if all(titles) and len(set(titles)) == len(titles)
-            else [f"item_{at}" for at in range(1, len(places) + 1)]
-        )
+        names = [re.sub(r"\s+", "_", title.lower()) if isinstance(title, str) else "" for title in titles]
+        if not all(names) or len(set(names)) < len(names):
+            names = [f"item_{at}" for at in range(1, len(places) + 1)]
         outer = {word: value for word, value in kept.items() if word in (*OUTER, *OWN_WORDS)}
         properties = dict(zip(map(str, names), places, strict=True))
         kind = ["object", "null"] if is_nullable(schema) else "object"

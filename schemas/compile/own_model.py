@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from enum import Enum
 from functools import cache, wraps
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, is_typeddict
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
 
 from pydantic import (
     AfterValidator,
@@ -375,6 +375,9 @@ def _by_text(annotation: Any, members: Mapping[str, Any]) -> Any:
 def _class(kind: type, use: Use) -> Any:
     if issubclass(kind, Enum):
         return _by_text(kind, {str(one.value): one.value for one in kind})
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):  # a NamedTuple, or its values where one is null
+        places: Any = tuple(_type(arg, use) | None for arg in get_type_hints(kind).values())
+        return kind | tuple.__class_getitem__(places)
     if issubclass(kind, RootModel):
         info, code = kind.model_fields["root"], kind.__pydantic_decorators__
         has_code = code.field_validators or code.model_validators

@@ -28,7 +28,7 @@ def united(branches: Sequence[Mapping[str, Any]], path: str, told: SchemaNotes) 
         return _scalar(unlike, set(kinds), path, told)
     if set(kinds) == {"object"} and all(isinstance(one.get("properties"), Mapping) for one in unlike):
         return _record(unlike, path, told)
-    if "array" in kinds and "object" not in kinds:
+    if "array" in kinds:
         told.places[f"{path} may be one value or a list of them: it is a list."] = None
         return {"type": "array", "items": _one_of(list(_items(unlike)))}
     return None
