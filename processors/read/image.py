@@ -14,6 +14,9 @@ from PIL import Image, ImageOps
 from octavo.processors.read.content import JPEG_QUALITY, Content, PageContent, Source, bounded, over
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP")  # no EPS: Pillow would start Ghostscript for it
+Image.MAX_IMAGE_PIXELS = (
+    None  # the library's own limit would refuse what the setting allows; `max_pixels` counts
+)
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side
 _MOVING = frozenset({"GIF", "WEBP", "PNG"})
 _ONE_FRAME = frozenset(

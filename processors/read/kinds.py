@@ -13,7 +13,7 @@ import unicodedata
 import zipfile
 
 from octavo.processors.read import ole
-from octavo.schemas.text import einvoice
+from octavo.schemas.text import invoice_page
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -194,7 +194,7 @@ def _text_type(head: bytes, name: bytes) -> str:
     if text is None:
         return UNKNOWN
     if _EINVOICE.match(text):
-        return einvoice.MEDIA_TYPE
+        return invoice_page.MEDIA_TYPE
     if _HTML.match(text):
         return "text/html"
     if sum(

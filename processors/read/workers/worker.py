@@ -146,7 +146,7 @@ class _Tree:
 
     def stretch(self, document: Document, data: bytes, known: str, stretch: SlotRange) -> OpenedFile:
         """Read some slots. Between two of them there is time to stop, so that a large archive is read in several goes."""
-        begun = time.monotonic()
+        begun = time.process_time()
         self._put_down(stretch.start, document.path_bytes)
         own, inner = self._open(document, data, known)
         readings = [] if stretch.start else [own]
@@ -155,7 +155,7 @@ class _Tree:
             if slot < stretch.start:
                 continue
             if slot == stretch.stop or (
-                time.monotonic() - begun > stretch.soft_s and slot > stretch.start and not stretch.lost
+                time.process_time() - begun > stretch.soft_s and slot > stretch.start and not stretch.lost
             ):
                 return OpenedFile(readings, slot, (self._files, self._grown_bytes))
             self._put_down(slot, one.path_bytes)
