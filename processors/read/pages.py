@@ -59,12 +59,19 @@ READERS = {  # media type -> file in this folder
     **dict.fromkeys((kinds.ODT, kinds.ODP), "opendocument"),
     **dict.fromkeys((kinds.DOC, kinds.RTF, kinds.PPT, kinds.MSG), "office"),
     **dict.fromkeys(
-        ("image/png", "image/jpeg", "image/tiff", "image/webp", "image/gif", "image/bmp"), "image"
+        (
+            *("image/png", "image/jpeg", "image/tiff", "image/webp", "image/gif", "image/bmp"),
+            *("image/heic", "image/avif", "image/jp2"),
+        ),
+        "image",
     ),
     "text/html": "html",
     "message/rfc822": "mail",
     "application/mbox": "mbox",
     invoice_page.MEDIA_TYPE: "einvoice",
+    kinds.EPUB: "epub",
+    kinds.SVG: "svg",
+    kinds.FLAT_OPC: "flat_opc",
     kinds.TNEF: "tnef",
     kinds.SIGNED: "signed",
     "application/zip": "zip",

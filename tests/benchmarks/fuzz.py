@@ -21,7 +21,7 @@ from octavo.processors.read.pages import FoundFile, Reader, Reading, ReadLimits,
 from tests.benchmarks.reading import CORPUS
 
 LARGEST_BYTES = 400_000  # of a file that is damaged, so that a round is minutes
-_RAW = ("could make no sense of it", "nobody foresaw")
+_RAW = ("The file is damaged", "nobody foresaw")
 
 
 def _cut(data: bytes, draw: random.Random) -> bytes:
@@ -74,13 +74,9 @@ def _damaged(folder: Path, draw: random.Random, copies: int, kind: str) -> dict[
     """Name of a copy -> path of what it is a copy of; as many of each ending as there are, by turns."""
     by_kind: dict[str, list[Path]] = {}
     for path in sorted(CORPUS.glob("*/*")):
-        if (
-            path.suffix.endswith(kind)
-            and path.parent.name not in ("broken", "labels", "groundtruth")
-            and path.is_file()
-        ):
-            if 0 < path.stat().st_size <= LARGEST_BYTES:
-                by_kind.setdefault(path.suffix.lower(), []).append(path)
+        wanted = path.suffix.endswith(kind) and path.parent.name not in ("broken", "labels", "groundtruth")
+        if wanted and path.is_file() and 0 < path.stat().st_size <= LARGEST_BYTES:
+            by_kind.setdefault(path.suffix.lower(), []).append(path)
     whole: dict[str, str] = {}
     for number in range(copies):
         path = draw.choice(by_kind[sorted(by_kind)[number % len(by_kind)]])
