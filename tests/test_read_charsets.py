@@ -47,3 +47,8 @@ def test_a_guess_that_another_may_beat_is_flagged() -> None:
     assert doubtful.flags == (text.UNCERTAIN,)
     clear = "Rechnung für fünf Türen, Größe 12, zahlbar in zehn Tagen ohne Abzug"
     assert text.read(Source(clear.encode("cp1252"), ReadLimits())).flags == ()
+
+
+def test_half_a_character_at_the_end_costs_only_itself() -> None:
+    """A text in two-byte characters that is cut off within one is read to there."""
+    assert text.decode("發票號碼".encode("big5")[:-1]).startswith("發票號")

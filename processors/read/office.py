@@ -93,8 +93,9 @@ def _by_extra(source: Source, kind: str) -> Content:
         if kind == DOC
         else _with_rows(found.content, [table.cells for table in found.tables])
     ).translate(letters)
-    if kind == DOC and not words.strip() and _letters_in(source.data) > 1:
-        message = "The Office file is damaged: it says that it has text, and none can be read."
+    cut_off = kind == RTF and source.data.count(b"{") > source.data.count(b"}")
+    if not words.strip() and (cut_off or (kind == DOC and _letters_in(source.data) > 1)):
+        message = "The Office file is damaged or cut off: no text of it can be read."
         raise DocumentError("corrupt", message, next_step="Open it in its program and save it again.")
     inner, left = _attachments(source.data) if kind == MSG else ((), ())
     detail = f"{len(left)} attachment(s) not read: {', '.join(left)}." if left else ""

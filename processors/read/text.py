@@ -119,7 +119,7 @@ def _guessed(data: bytes) -> Decoded:
     """The text in the likeliest encoding, flagged where another one is as likely, or where not all of it fits."""
     if len(data) < _SHORT_SAMPLE:
         for encoding in _east_asian(data):
-            return Decoded(data.decode(encoding), encoding, _named(encoding), (UNCERTAIN,))
+            return Decoded(data.decode(encoding, "replace"), encoding, _named(encoding), (UNCERTAIN,))
     ranked = charsets.guesses(data)
     best = ranked[0].encoding if ranked else "cp1252"
     text = data.decode(best, "replace")
