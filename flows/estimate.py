@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 
 from octavo.flows import settings
-from octavo.flows.answering import backlog, exact, packing
+from octavo.flows.answering import backlog, packing, stated
 from octavo.flows.consent import Estimate
 from octavo.flows.context import RunContext
 from octavo.flows.stored_replies import WindowTask
@@ -25,7 +25,7 @@ LIMITS = {
 def estimate(run: RunContext) -> Estimate:
     """Plan what is not answered yet, and price the requests. Nothing is sent, and no text is looked at but that of tables."""
     pending = backlog.pending(run)
-    exact.taken(run, pending)
+    stated.taken(run, pending)
     changed = sum(len(documents & _answered_otherwise(run, name)) for name, documents in pending.items())
     stored = list(backlog.stored(run, pending))
     documents = [] if run.job.replay else sorted(set[str]().union(*pending.values()))

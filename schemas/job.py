@@ -164,7 +164,11 @@ class Job(BaseModel):
     password_file: str = Field(
         default="", description="File with passwords to try on encrypted files, one a line."
     )
-    timeout_s: float = Field(default=30, gt=0, description="Seconds that reading one file may take.")
+    timeout_s: float = Field(
+        default=30,
+        gt=0,
+        description="Seconds of processor time for one file; ten times as many by the clock.",
+    )
     memory_bytes: int = Field(
         default=1 << 30, ge=1 << 28, description="Memory of a process that reads files."
     )

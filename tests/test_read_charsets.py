@@ -47,3 +47,11 @@ def test_a_guess_that_another_may_beat_is_flagged() -> None:
     assert doubtful.flags == (text.UNCERTAIN,)
     clear = "Rechnung für fünf Türen, Größe 12, zahlbar in zehn Tagen ohne Abzug"
     assert text.read(Source(clear.encode("cp1252"), ReadLimits())).flags == ()
+
+
+@pytest.mark.parametrize("cut", range(1, 8))
+def test_half_a_character_at_the_end_costs_only_itself(cut: int) -> None:
+    """A short text in two-byte characters that is cut off anywhere is read, with a doubt, and ends no run."""
+    found = text.decoded("發票號碼".encode("big5")[:cut])
+    assert found.text
+    assert found.flags or found.encoding != "big5"

@@ -8,7 +8,7 @@ from octavo.processors.read import einvoice as reader
 from octavo.processors.read.content import Content, ReadLimits, Source
 from octavo.processors.read.kinds import media_type
 from octavo.schemas.errors import DocumentError
-from octavo.schemas.text import einvoice
+from octavo.schemas.text import invoice_page
 from tests.documents.einvoices import ALL, UBL
 
 FACTS = {
@@ -34,9 +34,9 @@ def read(xml: str) -> Content:
 @pytest.mark.parametrize("xml", ALL.values(), ids=ALL)
 def test_every_format_states_the_same_facts(xml: str) -> None:
     """An invoice says the same in each format; the sums are those in its currency, the tax number the one of its VAT."""
-    assert media_type(xml.encode()) == einvoice.MEDIA_TYPE
-    facts = einvoice.parsed(read(xml).leaves[0].text)
-    (item,) = facts.pop(einvoice.ITEMS)
+    assert media_type(xml.encode()) == invoice_page.MEDIA_TYPE
+    facts = invoice_page.parsed(read(xml).leaves[0].text)
+    (item,) = facts.pop(invoice_page.ITEMS)
     assert facts == FACTS
     assert (item["description"], item["unit_price"], item["amount"]) == ("Chair / oak", "50.00", "100.00")
     assert float(item["quantity"]) == 2
@@ -73,11 +73,11 @@ def test_what_is_no_clean_xml_is_an_error(xml: str, told: str) -> None:
 )
 def test_other_xml_is_no_electronic_invoice(xml: str) -> None:
     """Only the roots of the formats make one; an invoice of another making is text."""
-    assert media_type(xml.encode()) != einvoice.MEDIA_TYPE
+    assert media_type(xml.encode()) != invoice_page.MEDIA_TYPE
 
 
 def test_a_note_states_no_fact() -> None:
     """What a note says of totals is no total, and a page of other text has no facts."""
     text = read(UBL.replace("Thank you.", "Grand total: 1.00\nGrand total: 1.00")).leaves[0].text
-    assert einvoice.parsed(text)["grand_total"] == "119.00"
-    assert einvoice.parsed("Invoice number: 7") == {}
+    assert invoice_page.parsed(text)["grand_total"] == "119.00"
+    assert invoice_page.parsed("Invoice number: 7") == {}

@@ -86,3 +86,11 @@ def test_giant_frame_behind_a_small_one_is_refused() -> None:
     )
     with pytest.raises(DocumentError, match="max_pixels"):
         image.read(Source(data, ReadLimits(max_pixels=1_000_000)))
+
+
+def test_the_limit_on_pixels_means_what_it_says() -> None:
+    """A picture above the library's own bound is read where the setting allows it, and refused with the setting's name where not."""
+    data = saved(Image.new("1", (16_000, 12_000)), "PNG")
+    assert image.read(Source(data, ReadLimits(max_pixels=200_000_000))).leaves[0].image_px
+    with pytest.raises(DocumentError, match="max_pixels"):
+        image.read(Source(data, ReadLimits(max_pixels=100_000_000)))

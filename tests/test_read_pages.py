@@ -9,14 +9,19 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from PIL import Image, ImageStat
 from reportlab.pdfgen.canvas import Canvas
 
 from octavo.processors.read.pages import READERS, FoundFile, Reader, Reading, ReadLimits, discover
+from octavo.processors.read.workers import tasks
+from octavo.processors.read.workers.sandbox import BUSY
+from octavo.processors.read.workers.worker import document_of, failed
 from octavo.schemas.errors import DocumentError
 from octavo.schemas.pipeline import Document, Page
 from tests.documents import hostile, make
@@ -79,9 +84,9 @@ def test_same_bytes_read_the_same(reader: Reader) -> None:
         (b"", "empty", "zero_bytes", "no bytes"),
         (b" \n\n", "empty", "no_text", "no text"),
         (make.pdf(lambda canvas: canvas.showPage()), "empty", "no_text", "1 page"),
-        (make.zipped({"mimetype": b"application/epub+zip"}), "skipped", "unsupported", "e-book"),
+        (make.zipped({"Index/Document.iwa": b"x"}), "skipped", "unsupported", "Pages, Numbers"),
         (make.zipped({"xl/workbook.xml": b"<w/>"}), "error", "corrupt", "damaged"),
-        (b"\0\0\0\x18ftypheic" + bytes(20), "skipped", "unsupported", "PNG or JPEG"),
+        (b"\0\0\0\x18ftypheic" + bytes(20), "error", "corrupt", "damaged"),
         (bytes(range(256)) * 4, "skipped", "unsupported", "no type"),
         (hostile.ole_encrypted(), "error", "encrypted", "password"),
         (hostile.locked_pdf("x"), "error", "encrypted", "password"),
@@ -357,3 +362,39 @@ def test_corpus_ends_as_its_manifest_says(corpus: Path) -> None:
     assert not [
         r.document for r in readings if not as_expected(expected[r.document.path], r, pages[r.document.path])
     ]
+
+
+class _BusyOnce(tasks.WorkerPool):
+    """Workers that are stopped by the clock the first time that they read a group with a file in `slow`."""
+
+    slow = frozenset({"b.txt", "c.txt"})
+    tries: ClassVar[Counter[str]] = Counter()
+
+    async def read_group(self, group: Sequence[FoundFile]) -> list[list[Reading]]:
+        names = [found.path for found in group]
+        self.tries.update(names)
+        busy = DocumentError(BUSY, "It took too long by the clock.")
+        if any(self.tries[name] < (2 if name == "b.txt" else 9) for name in self.slow & set(names)):
+            return [[Reading(failed(document_of(found), busy))] for found in group]
+        return await super().read_group(group)
+
+
+def test_what_the_clock_stopped_is_tried_once_more_at_the_end(tmp_path: Path) -> None:
+    """On a busy machine a good file is read in the end, after all others; one that is stopped again is out of time."""
+    for name in ("a.txt", "b.txt", "c.txt", "d.txt"):
+        (tmp_path / name).write_text(name * 100_000)  # large ones have a task each
+    found = [entry for entry in discover(tmp_path, ReadLimits()) if isinstance(entry, FoundFile)]
+
+    async def all_of(reader: Reader) -> list[tuple[str, str]]:
+        crew = _BusyOnce(reader._sandbox, reader._terms)
+        groups = list(tasks.groups(found))
+        return [
+            (one.document.path, one.document.status + one.document.reason)
+            async for _, readings in reader._stream(groups, crew)
+            for one in readings
+        ]
+
+    with Reader(ReadLimits(workers=1)) as reader:
+        ended = asyncio.run(all_of(reader))
+    assert sorted(ended) == [("a.txt", "ok"), ("b.txt", "ok"), ("c.txt", "errortimeout"), ("d.txt", "ok")]
+    assert {path for path, _ in ended[2:]} == {"b.txt", "c.txt"}

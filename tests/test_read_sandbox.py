@@ -34,21 +34,27 @@ def sandbox() -> Iterator[Sandbox]:
             yield box
 
 
+def _compute() -> None:
+    while True:
+        pass
+
+
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
         ((os.abort,), "crashed"),
         ((os._exit, 3), "crashed"),
-        ((time.sleep, 60), "timeout"),
+        ((time.sleep, 60), "busy"),
+        ((_compute,), "timeout"),
         ((out_of_memory,), "memory"),
     ],
 )
 def test_a_dead_worker_is_an_error_and_the_next_task_runs(
     sandbox: Sandbox, call: tuple[Any, ...], reason: str
 ) -> None:
-    """Abort, exit, hang and memory each become a DocumentError with its reason, and a new worker takes the next task."""
+    """Abort, exit, waiting, computing and memory each become a DocumentError with its reason, and a new worker takes the next task."""
     with pytest.raises(DocumentError) as caught:
-        asyncio.run(sandbox.run(*call, timeout_s=2))
+        asyncio.run(sandbox.run(*call, timeout_s=0.3))
     assert caught.value.reason == reason
     assert asyncio.run(sandbox.run(abs, -1, timeout_s=30)) == 1
 

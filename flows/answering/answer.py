@@ -1,7 +1,7 @@
 """Pages and questions in, tables out: what is not answered yet is packed, asked and checked, and the records or the reasons are committed.
 
 backlog      what is left to ask, as tasks: a window and what is wanted of it
-exact        documents that state their facts, which nobody is asked about
+stated       documents that state their facts, which nobody is asked about
 packing      which documents share a window
 contents     text and pictures of a window
 retry        ask, check, and ask again for what was not accepted
@@ -16,7 +16,7 @@ from collections import Counter, deque
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
 from contextlib import aclosing
 
-from octavo.flows.answering import backlog, exact
+from octavo.flows.answering import backlog, stated
 from octavo.flows.answering.contents import visible, with_text
 from octavo.flows.answering.missing_rows import with_missing_pieces, with_missing_rows
 from octavo.flows.answering.retry import ask, recall
@@ -49,11 +49,11 @@ async def answer(run: RunContext, tally: Tally, bought: Collection[str]) -> bool
     """
     done = backlog.answered(run)
     pending = backlog.pending(run, done)
-    exactly = exact.taken(run, pending)
+    exactly = stated.taken(run, pending)
     total = sum(map(len, [*pending.values(), *exactly.values()]))
     run.hooks.on_progress("ask", 0, total)
     staged = StagedAnswers(run, tally, done)
-    for answers in await exact.answer(run, exactly, pending):
+    for answers in await stated.answer(run, exactly, pending):
         staged.put(answers)
 
     async def answer_batch(tasks: Sequence[WindowTask]) -> None:
@@ -81,7 +81,7 @@ async def answer(run: RunContext, tally: Tally, bought: Collection[str]) -> bool
 async def first_requests(run: RunContext) -> AsyncGenerator[Request]:
     """What would be asked first about all that is not answered, in order, without asking it."""
     pending = backlog.pending(run)
-    exact.taken(run, pending)
+    stated.taken(run, pending)
     for task in with_text(run, backlog.fresh(run, pending)):
         seen, _ = await visible(run, task)
         for question in run.questions:

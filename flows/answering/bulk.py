@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from octavo.flows import settings
-from octavo.flows.answering import backlog, exact
+from octavo.flows.answering import backlog, stated
 from octavo.flows.answering.contents import visible, with_text
 from octavo.flows.context import RunContext
 from octavo.processors.ask import replies
@@ -46,7 +46,7 @@ async def _requests(run: RunContext) -> AsyncIterator[Request]:
     Of a window that is there it is not known yet whether its reply holds, so the second pass may be ordered in vain.
     """
     pending = backlog.pending(run)
-    exact.taken(run, pending)
+    stated.taken(run, pending)
     for task in backlog.tasks(run, pending):
         missing = {
             question.name: backlog.second_pass_missing(run, task, question) for question in run.questions

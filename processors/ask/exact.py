@@ -11,24 +11,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from octavo.schemas.pipeline import Field, Question, Reply, Usage
-from octavo.schemas.text import einvoice
+from octavo.schemas.text import invoice_page
 
-ENGINE, MODEL = einvoice.ENGINE, einvoice.MODEL
-MEDIA_TYPES = (einvoice.MEDIA_TYPE,)
+ENGINE, MODEL = invoice_page.ENGINE, invoice_page.MODEL
+MEDIA_TYPES = (invoice_page.MEDIA_TYPE,)
 
 
 def answers(question: Question) -> bool:
     """Whether a page can state all that a question asks for, so that no model need be asked."""
     names = {field.name for field in question.fields}
-    items = next((field.item for field in question.fields if field.name == einvoice.ITEMS), None)
+    items = next((field.item for field in question.fields if field.name == invoice_page.ITEMS), None)
     columns = {field.name for field in items.fields} if items else set[str]()
-    known = {*einvoice.LABELS, einvoice.ITEMS}
-    return question.name == "invoice" and names <= known and columns <= einvoice.COLUMNS.keys()
+    known = {*invoice_page.LABELS, invoice_page.ITEMS}
+    return question.name == "invoice" and names <= known and columns <= invoice_page.COLUMNS.keys()
 
 
 def reply(question: Question, short_id: str, text: str) -> Reply | None:
     """The reply about one document by the text of its page; None where that states no facts."""
-    facts = einvoice.parsed(text)
+    facts = invoice_page.parsed(text)
     if not facts:
         return None
     answer = {"documents": [{"id": short_id, "record": _record(question.fields, facts)}]}

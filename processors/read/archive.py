@@ -88,7 +88,7 @@ class Archive:
             raise DocumentError(
                 "encrypted", "It asks for a password.", next_step="Name its password with --password."
             ) from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
             message = f"Its part {entry.filename} is damaged ({error})."
             raise DocumentError("corrupt", message, next_step=_SAVE_AGAIN) from error
         finally:

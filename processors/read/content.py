@@ -29,7 +29,7 @@ class ReadLimits:
     10
     """
 
-    timeout_s: float = 30.0  # wall time for one file, all attempts together
+    timeout_s: float = 30.0  # processor time of a worker for one file; by the clock ten times as much
     memory_bytes: int = 1 << 30  # address space of a worker
     max_file_bytes: int = 200_000_000
     max_pages: int = 2_000

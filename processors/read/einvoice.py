@@ -15,7 +15,7 @@ from lxml import etree
 
 from octavo.processors.read.content import Content, Inner, PageContent, Source, clean, over
 from octavo.schemas.errors import DocumentError
-from octavo.schemas.text import einvoice
+from octavo.schemas.text import invoice_page
 
 Element = Any  # lxml ships no types
 Paths = Mapping[str, Sequence[str]]
@@ -160,7 +160,7 @@ def _page(
     items = [
         {name: _number(value) if name in numbers else value for name, value in item.items()} for item in items
     ]
-    return einvoice.written(kind, facts, items, others)
+    return invoice_page.written(kind, facts, items, others)
 
 
 def _ubl(root: Element) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Pictures in (PNG, JPEG, TIFF with all frames, WebP, GIF, BMP); a leaf a frame out, and on demand the frame as JPEG.
+"""Pictures in (PNG, JPEG, TIFF with all frames, WebP, GIF, BMP, HEIC, AVIF, JPEG 2000); a leaf a frame out, on demand the frame as JPEG.
 
 Size is checked from the header before a pixel is decoded.
 """
@@ -9,15 +9,30 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 
+import pillow_heif
 from PIL import Image, ImageOps
 
 from octavo.processors.read.content import JPEG_QUALITY, Content, PageContent, Source, bounded, over
 
-_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP")  # no EPS: Pillow would start Ghostscript for it
+pillow_heif.register_heif_opener()
+_FORMATS = (
+    "PNG",
+    "JPEG",
+    "TIFF",
+    "WEBP",
+    "GIF",
+    "BMP",
+    "HEIF",
+    "AVIF",
+    "JPEG2000",
+)  # no EPS: Pillow would start Ghostscript for it
+Image.MAX_IMAGE_PIXELS = (
+    None  # the library's own limit would refuse what the setting allows; `max_pixels` counts
+)
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side
-_MOVING = frozenset({"GIF", "WEBP", "PNG"})
+_MOVING = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
 _ONE_FRAME = frozenset(
-    {*_MOVING, "MPO"}
+    {*_MOVING, "MPO", "HEIF"}
 )  # of moving pictures, and phones' JPEGs with a second view, the first is the document
 
 

@@ -13,7 +13,7 @@ import unicodedata
 import zipfile
 
 from octavo.processors.read import ole
-from octavo.schemas.text import einvoice
+from octavo.schemas.text import invoice_page
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -36,7 +36,11 @@ UNKNOWN = "application/octet-stream"
 # What a type is called in a sentence, for those that are recognised but not read here.
 NAMES = {
     "application/vnd.oasis.opendocument.graphics": "an OpenDocument drawing (odg)",
-    "application/epub+zip": "an e-book (epub)",
+    "application/vnd.apple.iwork": "a file of Pages, Numbers or Keynote",
+    "application/vnd.ms-xpsdocument": "an XPS document",
+    "application/vnd.ms-word.xml": "a Word file of 2003 in XML",
+    "application/vnd.ms-excel.xml": "an Excel file of 2003 in XML",
+    "application/vnd.oasis.opendocument.flat": "an OpenDocument file as plain XML (fodt, fods)",
     "application/zip": "a zip archive",
     "application/vnd.visio": "a Visio drawing",
     "application/x-mspublisher": "a Publisher file",
@@ -52,9 +56,6 @@ NAMES = {
     "application/vnd.sqlite3": "a SQLite database",
     "application/vnd.apache.parquet": "a Parquet table",
     "application/x-executable": "a program",
-    "image/heic": "a HEIC picture",
-    "image/avif": "an AVIF picture",
-    "image/jp2": "a JPEG 2000 picture",
     "image/vnd.djvu": "a DjVu scan",
     "audio/video": "a sound or video file",
     UNKNOWN: "no type that is known here",
@@ -103,7 +104,29 @@ _OLE_STREAMS = (  # a stream in the root of the directory; the first that fits d
     ("MatOST", "application/vnd.ms-works"),
     ("HwpSummaryInformation", "application/x-hwp"),
 )
-_ZIP_PARTS = (("word/", DOCX), ("xl/workbook.bin", XLSB), ("xl/", XLSX), ("ppt/", PPTX))
+_ZIP_PARTS = (
+    ("word/", DOCX),
+    ("xl/workbook.bin", XLSB),
+    ("xl/", XLSX),
+    ("ppt/", PPTX),
+    ("visio/", "application/vnd.visio"),
+    ("Index/", "application/vnd.apple.iwork"),
+    ("Index.zip", "application/vnd.apple.iwork"),
+    ("index.apxl", "application/vnd.apple.iwork"),
+    ("FixedDocSeq", "application/vnd.ms-xpsdocument"),
+    ("FixedDocumentSequence", "application/vnd.ms-xpsdocument"),
+)
+EPUB, SVG, FLAT_OPC = "application/epub+zip", "image/svg+xml", "application/vnd.ms-opc.flat"
+_ROOTS = (  # of packages that were written as one XML file
+    ("<pkg:package", FLAT_OPC),
+    ("<w:wordDocument", "application/vnd.ms-word.xml"),
+    ("urn:schemas-microsoft-com:office:spreadsheet", "application/vnd.ms-excel.xml"),
+    ("<office:document ", "application/vnd.oasis.opendocument.flat"),
+)
+_SVG = re.compile(
+    r"\s*+(?:<\?[^>]*+>\s*+|<!--(?:(?!-->).)*+-->\s*+|<!DOCTYPE[^>]*+>\s*+)*+<(?:svg:)?svg[\s>]",
+    re.DOTALL | re.IGNORECASE,
+)
 _OPEN_DOCUMENT = {  # templates are read as what they are templates of
     kind + template: kind for kind in (ODT, ODS, ODP) for template in ("", "-template")
 }
@@ -136,6 +159,8 @@ _BRANDS = {
     b"avis": "image/avif",
     b"heic": "image/heic",
     b"heix": "image/heic",
+    b"hevc": "image/heic",
+    b"msf1": "image/heic",
     b"mif1": "image/heic",
 }
 _TEXT_NAMES = {
@@ -193,8 +218,8 @@ def _text_type(head: bytes, name: bytes) -> str:
     text = _decoded(head)
     if text is None:
         return UNKNOWN
-    if _EINVOICE.match(text):
-        return einvoice.MEDIA_TYPE
+    if known := _xml_type(text):
+        return known
     if _HTML.match(text):
         return "text/html"
     if sum(
@@ -203,6 +228,17 @@ def _text_type(head: bytes, name: bytes) -> str:
         return "message/rfc822"
     suffix = name.lower()[name.rfind(b".") :] if b"." in name else b""
     return _TEXT_NAMES.get(suffix, "text/plain")
+
+
+def _xml_type(text: str) -> str:
+    """The type of XML that is more than text, by its root; "" for any other."""
+    if not text.lstrip("\ufeff \t\r\n").startswith("<"):
+        return ""
+    if _EINVOICE.match(text):
+        return invoice_page.MEDIA_TYPE
+    if _SVG.match(text):
+        return SVG
+    return next((kind for mark, kind in _ROOTS if text.startswith("<?xml") and mark in text[:2000]), "")
 
 
 def _decoded(head: bytes) -> str | None:
@@ -266,7 +302,7 @@ def _zip_type(data: bytes) -> str:
             declared = archive.open("mimetype").read(80).decode("latin-1") if "mimetype" in names else ""
     except Exception:  # noqa: BLE001  # a broken directory raises whatever it likes; the reader will say what is wrong
         names, declared = _local_names(data), ""
-    if declared in _OPEN_DOCUMENT or declared in NAMES:
+    if declared in _OPEN_DOCUMENT or declared in NAMES or declared == EPUB:
         return _OPEN_DOCUMENT.get(declared, declared)
     return next(
         (kind for prefix, kind in _ZIP_PARTS if any(name.startswith(prefix) for name in names)),

@@ -44,6 +44,12 @@ def read(source: Source) -> Content:
         words, files = _unpacked(file)
         attached += files
         bodies += [] if bodies or not words.strip() else [words]
+    if not bodies and not attached and any(part.defects for part in message.walk()):
+        raise DocumentError(
+            "corrupt",
+            "The mail is cut off before it says anything.",
+            next_step="Save it once more from its program.",
+        )
     leaf, flags = _leaf(
         _headers(outer, message), bodies, [file.name for file in attached], is_reply=_is_reply(outer)
     )

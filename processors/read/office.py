@@ -26,6 +26,7 @@ from octavo.schemas.pipeline import Properties
 
 _SHORT_NAMES = {DOC: "doc", RTF: "rtf", PPT: "ppt", MSG: "msg"}
 _TARGETS = {DOC: "odt", RTF: "odt", PPT: "odp"}  # what LibreOffice turns them into; it knows no msg
+_WORD_6 = b"\xdc\xa5"  # how its main stream begins; later ones begin with 0xA5EC
 _SHARE = 0.8  # of the time limit for LibreOffice, so that it is ended before the worker is
 
 # The instruction of a field of Word, which the extra leaves in the text: its name, then words in quotes and switches.
@@ -57,15 +58,25 @@ def _refuse_locked(data: bytes, kind: str) -> None:
         return
     try:
         streams = Compound(data)
-        locked = (
-            streams.read("WordDocument")[11] & 1 == 1 if kind == DOC else "EncryptedSummary" in streams.names
-        )
+        head = streams.read("WordDocument")[:12] if kind == DOC else bytes(12)
+        locked = head[11] & 1 == 1 if kind == DOC else "EncryptedSummary" in streams.names
     except (ValueError, KeyError, IndexError):
         return  # damaged: the reader says so
+    if head[:2] == _WORD_6:
+        message = "It is a file of Word 6 or Word 95, which is not read."
+        raise DocumentError("unsupported", message, next_step="Save it as docx or PDF to have it read.")
     if locked:
         raise DocumentError(
             "encrypted", "The Office file asks for a password.", next_step="Save it without one."
         )
+
+
+def _letters_in(data: bytes) -> int:
+    """How many characters an old Word file says its text has, with the mark at its end ([MS-DOC] FibRgLw97, ccpText)."""
+    try:
+        return int.from_bytes(Compound(data).read("WordDocument")[0x4C:0x50], "little")
+    except (ValueError, KeyError):
+        return 0
 
 
 def _by_extra(source: Source, kind: str) -> Content:
@@ -82,6 +93,10 @@ def _by_extra(source: Source, kind: str) -> Content:
         if kind == DOC
         else _with_rows(found.content, [table.cells for table in found.tables])
     ).translate(letters)
+    cut_off = kind == RTF and source.data.count(b"{") > source.data.count(b"}")
+    if not words.strip() and (cut_off or (kind == DOC and _letters_in(source.data) > 1)):
+        message = "The Office file is damaged or cut off: no text of it can be read."
+        raise DocumentError("corrupt", message, next_step="Open it in its program and save it again.")
     inner, left = _attachments(source.data) if kind == MSG else ((), ())
     detail = f"{len(left)} attachment(s) not read: {', '.join(left)}." if left else ""
     pages = text.paged(

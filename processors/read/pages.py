@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from itertools import islice
@@ -29,11 +29,11 @@ from octavo.processors.read.cutout import cropped
 from octavo.processors.read.discover import FoundFile, display, outermost, walk
 from octavo.processors.read.workers import tasks
 from octavo.processors.read.workers.duplicates import Duplicates
-from octavo.processors.read.workers.sandbox import Sandbox
+from octavo.processors.read.workers.sandbox import BUSY, Sandbox
 from octavo.processors.read.workers.worker import ReaderTerms, Reading, document_of, failed, look_again
 from octavo.schemas.errors import DocumentError, SettingsError, describe
 from octavo.schemas.pipeline import Document, Page
-from octavo.schemas.text import einvoice
+from octavo.schemas.text import invoice_page
 
 __all__ = [
     "EXTRAS",
@@ -61,12 +61,19 @@ READERS = {  # media type -> file in this folder
     **dict.fromkeys((kinds.ODT, kinds.ODP), "opendocument"),
     **dict.fromkeys((kinds.DOC, kinds.RTF, kinds.PPT, kinds.MSG), "office"),
     **dict.fromkeys(
-        ("image/png", "image/jpeg", "image/tiff", "image/webp", "image/gif", "image/bmp"), "image"
+        (
+            *("image/png", "image/jpeg", "image/tiff", "image/webp", "image/gif", "image/bmp"),
+            *("image/heic", "image/avif", "image/jp2"),
+        ),
+        "image",
     ),
     "text/html": "html",
     "message/rfc822": "mail",
     "application/mbox": "mbox",
-    einvoice.MEDIA_TYPE: "einvoice",
+    invoice_page.MEDIA_TYPE: "einvoice",
+    kinds.EPUB: "epub",
+    kinds.SVG: "svg",
+    kinds.FLAT_OPC: "flat_opc",
     kinds.TNEF: "tnef",
     kinds.SIGNED: "signed",
     "application/zip": "zip",
@@ -210,6 +217,7 @@ class Reader:
     ) -> AsyncGenerator[tuple[int, list[Reading]]]:
         """Number and readings of each group, as they are done. So many at once that no worker waits, and no more."""
         waiting: set[asyncio.Task[tuple[int, list[Reading]]]] = set()
+        late: list[int] = []
         pending = enumerate(groups)
         try:
             while True:
@@ -218,10 +226,16 @@ class Reader:
                     asyncio.create_task(self._read_numbered(crew, *item)) for item in islice(pending, room)
                 }
                 if not waiting:
-                    return
+                    break
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    yield task.result()
+                for number, readings in (task.result() for task in done):
+                    if any(reading.document.reason == BUSY for reading in readings):
+                        late.append(number)
+                    else:
+                        yield number, readings
+            for number in late:  # one after the other, when the machine has nothing else of ours to do
+                _, readings = await self._read_numbered(crew, number, groups[number])
+                yield number, [_given_up(reading) for reading in readings]
         finally:
             for task in waiting:
                 task.cancel()
@@ -288,7 +302,7 @@ class Reader:
     async def _look_again(self, what: str, found: FoundFile, document: Document, *args: Any) -> Any:
         """What a reader's function `what` says of a document that lies in `found`."""
         task = (look_again, what, found, document.path_bytes, document.sha256, self._terms)
-        return await self._sandbox.run(*task, *args, timeout_s=self._limits.timeout_s)
+        return await _timely(self._sandbox.run(*task, *args, timeout_s=self._limits.timeout_s))
 
     async def _with_text(
         self, crew: tasks.WorkerPool, found: FoundFile, readings: list[Reading]
@@ -338,7 +352,28 @@ class Reader:
 
     async def _recognise(self, picture: bytes) -> str:
         assert self._ocr is not None
-        return await self._ocr.run(ocr_engine.recognise, picture, timeout_s=self._limits.ocr_timeout_s)
+        text: str = await _timely(
+            self._ocr.run(ocr_engine.recognise, picture, timeout_s=self._limits.ocr_timeout_s)
+        )
+        return text
+
+
+async def _timely(call: Awaitable[Any]) -> Any:
+    """What a worker gives; a busy machine is out of time where nothing is tried again."""
+    try:
+        return await call
+    except DocumentError as error:
+        if error.reason == BUSY:
+            raise DocumentError("timeout", error.message, next_step=error.next_step) from error
+        raise
+
+
+def _given_up(reading: Reading) -> Reading:
+    """The reading, where the machine was too busy a second time too: as out of time."""
+    document = reading.document
+    return (
+        replace(reading, document=replace(document, reason="timeout")) if document.reason == BUSY else reading
+    )
 
 
 def _recognised(page: Page, text: str) -> Page:

@@ -18,6 +18,10 @@ _SHORT_SAMPLE = 40  # bytes, some twenty characters; below it statistics say lit
 _MAIL_OF_JAPAN = re.compile(
     rb"\x1b\$[@B]"
 )  # how ISO-2022-JP, all of whose bytes are ASCII, begins with two-byte characters
+_LEAST_BASE64 = 600  # characters of a run that is no word, no key and no number
+_BASE64 = re.compile(
+    r"[A-Za-z0-9+/]{600,}+={0,2}|(?:[A-Za-z0-9+/]{60,}+(?:\r?\n|&#xD;)[ \t]*+){8,}+[A-Za-z0-9+/]*+={0,2}"
+)
 UNCERTAIN = "uncertain_encoding"  # flag: another encoding fits nearly as well
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -47,9 +51,25 @@ class Decoded:
 
 
 def read(source: Source) -> Content:
-    """The text in pages. Raises DocumentError: too_many_pages."""
+    """The text in pages, without the files in Base64 that lie in it. Raises DocumentError: too_many_pages."""
     found = decoded(source.data)
-    return paged(found.text, source.limits, found.note, found.flags)
+    words, left_out = without_base64(found.text)
+    note = f"{left_out:,} characters of Base64 in it, which no one reads, were left out." if left_out else ""
+    return paged(words, source.limits, " ".join(filter(None, [found.note, note])), found.flags)
+
+
+def without_base64(words: str) -> tuple[str, int]:
+    """A text without long runs of Base64, which are pictures and files, and how many characters these had."""
+    left_out = 0
+
+    def told(match: re.Match[str]) -> str:
+        nonlocal left_out
+        if not all(re.search(kind, match[0]) for kind in ("[0-9]", "[a-z]", "[A-Z]")):
+            return match[0]
+        left_out += len(match[0])
+        return "[Base64]"
+
+    return (_BASE64.sub(told, words), left_out) if len(words) > _LEAST_BASE64 else (words, 0)
 
 
 def paged(words: str, limits: ReadLimits, detail: str = "", flags: tuple[str, ...] = ()) -> Content:
@@ -99,7 +119,7 @@ def _guessed(data: bytes) -> Decoded:
     """The text in the likeliest encoding, flagged where another one is as likely, or where not all of it fits."""
     if len(data) < _SHORT_SAMPLE:
         for encoding in _east_asian(data):
-            return Decoded(data.decode(encoding), encoding, _named(encoding), (UNCERTAIN,))
+            return Decoded(data.decode(encoding, "replace"), encoding, _named(encoding), (UNCERTAIN,))
     ranked = charsets.guesses(data)
     best = ranked[0].encoding if ranked else "cp1252"
     text = data.decode(best, "replace")

@@ -21,7 +21,7 @@ import duckdb
 
 from octavo.processors.store import catalog
 from octavo.schemas.tables import FIXED
-from octavo.schemas.text import einvoice
+from octavo.schemas.text import invoice_page
 
 Asked = tuple[list[str], str, str]  # fingerprints that a question may have, model, engine
 Slots = dict[str, set[int]]
@@ -98,7 +98,7 @@ def _asked_before(connection: duckdb.DuckDBPyConnection, table: str) -> str:
         return "false"
     now = ", ".join(f"({', '.join(map(catalog.literal, one))})" for one in stored)
     asked = ", ".join(catalog.literal(fingerprint) for fingerprint, _, _ in stored)
-    stated = f"(engine = {catalog.literal(einvoice.ENGINE)} AND question_fingerprint IN ({asked}))"
+    stated = f"(engine = {catalog.literal(invoice_page.ENGINE)} AND question_fingerprint IN ({asked}))"
     return f"((question_fingerprint, model, engine) NOT IN ({now}) AND NOT {stated})"
 
 

@@ -32,6 +32,10 @@ T = TypeVar("T")
 # What a worker keeps of the environment: names, and beginnings of names.
 _KEPT = frozenset({"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV"})
 _KEPT_FAMILIES = ("LC_", "LD_", "PYTHON", "OMP_", "OPENBLAS_", "MKL_", "FONTCONFIG_", "XDG_", "COV")
+BUSY = "busy"  # reason of an error that may be the machine's: the clock ran out, and not the processor time
+_WALL = (
+    4  # times the limit by the clock: a worker that shares its core with three others, or waits for a disk
+)
 _OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit
 _starting = threading.Lock()
 
@@ -64,26 +68,28 @@ class Sandbox:
             pool.join()
 
     async def run(self, function: Callable[..., T], *args: Any, timeout_s: float, forgiven: int = 1) -> T:
-        """The result of `function(*args)` in a worker. Raises DocumentError: what it raises, else timeout, crashed, memory.
+        """The result of `function(*args)` in a worker. Raises DocumentError: what it raises, else timeout, busy, crashed, memory.
 
+        `timeout_s` is processor time of the worker; by the clock it has ten times as long, and is `busy` after that.
         So many deaths of a worker are `forgiven`, at most one: what it read before may have left it ill.
         """
         for attempt in range(2):
             pool = self._started()
             try:
                 return await asyncio.wrap_future(
-                    pool.schedule(_shielded, args=(function, *args), timeout=timeout_s)
+                    pool.schedule(_shielded, args=(timeout_s, function, *args), timeout=_WALL * timeout_s)
                 )
             except BrokenProcessPool:
                 self._drop(pool)  # the pool lost an idle worker and gave up: a new one takes the task
             except TimeoutError as error:
-                message = f"Reading it took longer than {timeout_s:g} s and was stopped."
-                raise DocumentError(
-                    "timeout",
-                    message,
-                    next_step=f"Raise the limit {self._prefix}timeout_s, or split the file.",
-                ) from error
+                message = f"Reading it took longer than {_WALL * timeout_s:g} s by the clock and was stopped; the machine may be busy."
+                raise DocumentError(BUSY, message, next_step=self._longer()) from error
             except ProcessExpired as error:
+                if error.exitcode == -signal.SIGPROF:
+                    message = (
+                        f"Reading it took longer than {timeout_s:g} s of processor time and was stopped."
+                    )
+                    raise DocumentError("timeout", message, next_step=self._longer()) from error
                 if attempt >= forgiven or error.exitcode == _OUT_OF_MEMORY:
                     self._raise_expired(error)
             except MemoryError as error:
@@ -92,6 +98,9 @@ class Sandbox:
         raise DocumentError(
             "crashed", "The worker processes cannot be started.", next_step=f"Check the memory limit {limit}."
         )
+
+    def _longer(self) -> str:
+        return f"Raise the limit {self._prefix}timeout_s, or split the file."
 
     def _started(self) -> ProcessPool:
         if self._pool is None:
@@ -132,8 +141,12 @@ class Sandbox:
             self.close()
 
 
-def _shielded(function: Callable[..., T], *args: Any) -> T:
-    """Call a function in a worker, so that nothing but what the parent knows leaves it: some errors cannot even be sent."""
+def _shielded(cpu_s: float, function: Callable[..., T], *args: Any) -> T:
+    """Call a function in a worker, so that nothing but what the parent knows leaves it: some errors cannot even be sent.
+
+    Subtle: SIGPROF comes when the process has used so much processor time, and ends it also in the middle of a library.
+    """
+    signal.setitimer(signal.ITIMER_PROF, cpu_s)
     try:
         return function(*args)
     except (DocumentError, MemoryError):
@@ -143,6 +156,8 @@ def _shielded(function: Callable[..., T], *args: Any) -> T:
         raise DocumentError(
             "crashed", message, next_step="Open it in its program, save it again, and run again."
         ) from error
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def out_of_memory() -> NoReturn:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octavo.processors.read.discover import FoundFile, display
-from octavo.processors.read.workers.sandbox import Sandbox
+from octavo.processors.read.workers.sandbox import BUSY, Sandbox
 from octavo.processors.read.workers.worker import (
     OpenedFile,
     ReaderTerms,
@@ -109,8 +109,9 @@ class WorkerPool:
                         start, stop = slot + 1, None
                     if slot == 0 or lost:
                         return readings
-                    left_s -= time.monotonic() - begun
-                    timeout_s = max(timeout_s / 2, _LEAST_S) if error.reason == "timeout" else timeout_s
+                    out_of_time = error.reason in ("timeout", BUSY)
+                    left_s -= timeout_s if out_of_time else min(timeout_s, time.monotonic() - begun)
+                    timeout_s = max(timeout_s / 2, _LEAST_S) if out_of_time else timeout_s
                     lost = self._no_time() if left_s <= 0 else None
                 else:
                     readings += opened.readings

@@ -34,6 +34,19 @@ from octavo.processors.read.workers.sandbox import out_of_memory
 from octavo.schemas.errors import DocumentError, describe
 from octavo.schemas.pipeline import Document, Page, Status
 
+_LONGEST_WORDS = 160  # characters of what a library says
+_CALLED = {
+    "pdf.pages": "PDF",
+    "word.document": "Word file",
+    "sheet": "workbook",
+    "slides": "presentation",
+    "opendocument": "OpenDocument file",
+    "office": "Office file",
+    "image": "picture",
+    "mail": "mail",
+    "epub": "e-book",
+    "zip": "archive",
+}
 _XML_NO_MEMORY = 2  # XML_ERR_NO_MEMORY in libxml2's xmlerror.h, read 2026-11
 
 
@@ -146,7 +159,7 @@ class _Tree:
 
     def stretch(self, document: Document, data: bytes, known: str, stretch: SlotRange) -> OpenedFile:
         """Read some slots. Between two of them there is time to stop, so that a large archive is read in several goes."""
-        begun = time.monotonic()
+        begun = time.process_time()
         self._put_down(stretch.start, document.path_bytes)
         own, inner = self._open(document, data, known)
         readings = [] if stretch.start else [own]
@@ -155,7 +168,7 @@ class _Tree:
             if slot < stretch.start:
                 continue
             if slot == stretch.stop or (
-                time.monotonic() - begun > stretch.soft_s and slot > stretch.start and not stretch.lost
+                time.process_time() - begun > stretch.soft_s and slot > stretch.start and not stretch.lost
             ):
                 return OpenedFile(readings, slot, (self._files, self._grown_bytes))
             self._put_down(slot, one.path_bytes)
@@ -278,14 +291,14 @@ def _taken(found: FoundFile, limits: ReadLimits) -> bytes:
 
 
 def _content(data: bytes, kind: str, terms: ReaderTerms) -> Content:
-    content: Content = _guarded(
-        _reader(terms.readers[kind]).read, Source(data, terms.limits, terms.passwords)
-    )
+    name = terms.readers[kind]
+    source = Source(data, terms.limits, terms.passwords)
+    content: Content = _guarded(_reader(name).read, source, what=_CALLED.get(name, "file"))
     return content
 
 
-def _guarded(function: Any, *args: Any) -> Any:
-    """What a reader returns. Whatever a library throws at a broken file becomes DocumentError `corrupt`; a full worker ends."""
+def _guarded(function: Any, *args: Any, what: str = "file") -> Any:
+    """What a reader returns. Whatever a library throws at a broken `what` becomes DocumentError `corrupt`; a full worker ends."""
     try:
         return function(*args)
     except DocumentError as error:
@@ -297,10 +310,15 @@ def _guarded(function: Any, *args: Any) -> Any:
     except BaseException as error:  # a panic of a library in Rust is no Exception
         if _is_out_of_memory(error):
             out_of_memory()
-        message = f"Its reader could make no sense of it ({describe(error)})."
+        message = f"The {what} is damaged or cut off: its reader stopped at {_short(error)}."
         raise DocumentError(
             "corrupt", message, next_step="Open it in its program and save it again."
         ) from error
+
+
+def _short(error: BaseException) -> str:
+    """What a library says, on one line."""
+    return " ".join(describe(error).split())[:_LONGEST_WORDS].rstrip(". ")
 
 
 def _is_out_of_memory(error: BaseException | None) -> bool:
@@ -334,6 +352,11 @@ def _paged(document: Document, content: Content) -> Reading:
                 reason="container",
                 detail=f"{len(content.inner)} file(s) in it. {content.detail}".strip(),
             )
+        )
+    if "repaired" in content.flags:
+        message = "The PDF is damaged, and nothing of it can be read."
+        return Reading(
+            failed(document, DocumentError("corrupt", message, next_step="Export it again from its source."))
         )
     detail = f"{len(pages)} page(s), and no text on them. {content.detail}".strip()
     return Reading(replace(document, status="empty", reason="no_text", detail=detail), pages)

@@ -23,15 +23,15 @@ def taken(run: RunContext, pending: dict[str, set[str]]) -> dict[str, set[str]]:
 
     What lies in a file that is itself asked about is left out of all other questions: it would be the same document twice.
     """
-    stated = run.warehouse.of_types(replies.EXACT_TYPES, run.inbox)
+    invoices = run.warehouse.of_types(replies.EXACT_TYPES, run.inbox)
     found: dict[str, set[str]] = {}
     for question in run.questions:
         left = pending[question.name]
         if replies.answers_exactly(question):
-            found[question.name] = left & stated.keys()
-            left.difference_update(stated)
+            found[question.name] = left & invoices.keys()
+            left.difference_update(invoices)
         else:
-            left.difference_update(document for document, is_inside in stated.items() if is_inside)
+            left.difference_update(document for document, is_inside in invoices.items() if is_inside)
     return found
 
 
