@@ -320,10 +320,11 @@ def chat(args: argparse.Namespace) -> int:
 
 
 def mcp(args: argparse.Namespace) -> int:
-    """Let programs that speak MCP look into the tables: by SQL, by words, and page by page."""
+    """Let programs that speak MCP look into the tables and, with --inbox, have files read at a price."""
     from octavo.flows.commands import mcp
 
-    mcp.serve(Path(args.out), port=args.http)
+    args.inbox, with_inbox = args.inbox or ".", bool(args.inbox)
+    mcp.serve(jobs.from_flags(args), with_inbox=with_inbox, port=args.http)
     return 0
 
 

@@ -205,6 +205,16 @@ def _mcp_flags(command: parsing.Parser) -> None:
         metavar="PORT",
         help="Serve on 127.0.0.1 instead of standard input and output; 8765 unless named.",
     )
+    _mcp_paid_flags(command)
+
+
+def _mcp_paid_flags(command: parsing.Parser) -> None:
+    """Who is asked about files, and for how much."""
+    jobs.add_provider_flags(command, ("extract", *ASK_FIELDS))
+    command.set_defaults(inbox="")
+    command.add_argument(
+        "--inbox", metavar="FOLDER", help="Files that programs may have extracted and summarized, at a price."
+    )
 
 
 def _eval_flags(command: parsing.Parser) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from octavo.flows.commands import show
 from octavo.flows.lookups import Lookups
 from octavo.schemas.errors import SettingsError
+from octavo.schemas.job import Job
 
 
-def serve(out: Path, *, port: int | None) -> None:
+def serve(job: Job, *, with_inbox: bool, port: int | None) -> None:
     """Serve until the client leaves. Raises SettingsError when FastMCP is not installed, or a setting is wrong."""
     if importlib.util.find_spec("fastmcp") is None:
         raise SettingsError(
@@ -21,7 +22,11 @@ def serve(out: Path, *, port: int | None) -> None:
         )
     from octavo.flows.mcp import server as mcp_server
 
-    server = mcp_server.build(Lookups(out))
+    server = mcp_server.build(Lookups(Path(job.out)))
+    if with_inbox:
+        from octavo.flows.mcp.paid_tools import add_paid_tools
+
+        add_paid_tools(server, job)
     if port is None:
         mcp_server.serve_stdio(server)
         return

@@ -12,7 +12,6 @@ import asyncio
 import logging
 import sys
 import traceback
-from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -73,12 +72,8 @@ def _wrong(error: ValidationError) -> str:
     return f"The arguments are wrong. {' '.join(said)}"
 
 
-def nothing(_: FastMCP) -> None:
-    """Add no tools."""
-
-
-def build(lookups: Lookups, more: Callable[[FastMCP], None] = nothing) -> FastMCP:
-    """A server over an output folder; `more` gives it further tools."""
+def build(lookups: Lookups) -> FastMCP:
+    """A server over an output folder, with the tools that look."""
     logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # what is wrong is said by `OwnSentences`
     feed = ChangeFeed(lookups.state)
     server: FastMCP = FastMCP(
@@ -95,7 +90,6 @@ def build(lookups: Lookups, more: Callable[[FastMCP], None] = nothing) -> FastMC
     add_resources(server, lookups)
     add_prompts(server)
     _add_completion(server, lookups)
-    more(server)
     return server
 
 
