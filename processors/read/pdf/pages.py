@@ -19,7 +19,19 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from octavo.processors.read.content import JPEG_QUALITY, Content, Inner, PageContent, Source, clean, over
-from octavo.processors.read.pdf import chars, extras, furniture, hidden, layout, marks, scan
+from octavo.processors.read.pdf import (
+    chars,
+    extras,
+    furniture,
+    hidden,
+    layout,
+    marks,
+    regions,
+    ruled_lines,
+    scan,
+    seams,
+    written,
+)
 from octavo.processors.read.pdf.chars import PageChars
 from octavo.processors.read.pdf.open import OpenedPdf, opened
 from octavo.schemas.errors import DocumentError
@@ -106,7 +118,7 @@ def boxes(source: Source, number: int, start: int, end: int) -> list[chars.Box]:
             return []
         with closing(file.document[number - 1]) as page, closing(PageChars(page)) as sheet:
             parts = _parts(sheet)
-            text = _cleaned(layout.joined(sheet.text, parts))
+            text = _cleaned(written.joined(sheet.text, parts))
             places = [
                 (text.count("\n", 0, at), origin)
                 for at, origin in _origins(sheet.text, parts, text)
@@ -141,7 +153,7 @@ def _leaf_or_lost(task: _Task, index: int) -> PageContent:
 
 def _leaf(task: _Task, page: pypdfium2.PdfPage, index: int) -> PageContent:
     with closing(PageChars(page)) as sheet:
-        text = _cleaned(layout.joined(sheet.text, _parts(sheet)))
+        text = _cleaned(written.joined(sheet.text, _parts(sheet)))
         if not text:
             return PageContent("", scan.size_px(page) if scan.is_drawn(sheet) else None)
         if scan.is_junk(text):
@@ -184,11 +196,17 @@ def _characters(hidden: Iterable[tuple[int, int]]) -> int:
     return sum(end - start for start, end in hidden)
 
 
-def _parts(sheet: PageChars) -> list[layout.Piece]:
+def _parts(sheet: PageChars) -> list[written.Piece]:
     """The text in reading order; only a page that looks like a table pays for the boxes of its words."""
-    if not layout.looks_tabular(sheet.text):
+    by_space = layout.looks_tabular(sheet.text)
+    if not by_space and not layout.may_be_ruled(sheet.text):
         return [(0, len(sheet.text))]
-    return layout.pieces(sheet.text, chars.words(sheet, chars.word_spans(sheet.text)))
+    ruled = ruled_lines.of_page(sheet)
+    parts = regions.regions(ruled)
+    if not by_space and not any(map(regions.is_promising, parts)):
+        return [(0, len(sheet.text))]
+    words = seams.parted(sheet, chars.words(sheet, chars.word_spans(sheet.text)))
+    return layout.pieces(sheet.text, words, ruled, parts, by_space=by_space)
 
 
 def _cleaned(text: str) -> str:
@@ -210,7 +228,7 @@ def _soft_hyphens(text: str) -> list[int]:
     ]
 
 
-def _origins(raw: str, parts: Sequence[layout.Piece], text: str) -> Iterator[tuple[int, int]]:
+def _origins(raw: str, parts: Sequence[written.Piece], text: str) -> Iterator[tuple[int, int]]:
     """For each character of the cleaned text but white space and bars: its place there and in PDFium's text.
 
     Cleaning takes away white space and soft hyphens and replaces others one by one, so what is left pairs up in order.
@@ -218,7 +236,7 @@ def _origins(raw: str, parts: Sequence[layout.Piece], text: str) -> Iterator[tup
     places = [
         place for part in parts for place in ([-1] * len(part) if isinstance(part, str) else range(*part))
     ]
-    whole = layout.joined(raw, parts)
+    whole = written.joined(raw, parts)
     soft = set(_soft_hyphens(whole))
     before = (place for at, place in enumerate(places) if whole[at] not in _BLANK and at not in soft)
     after = (at for at, char in enumerate(text) if char not in _BLANK)
