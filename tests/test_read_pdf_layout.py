@@ -13,7 +13,7 @@ from octavo.processors.read.content import ReadLimits, Source
 from octavo.processors.read.pdf.chars import Word
 from octavo.processors.read.pdf.layout import looks_tabular, pieces
 from octavo.processors.read.pdf.pages import read
-from octavo.processors.read.pdf.written import joined
+from octavo.processors.read.pdf.written import BAR, joined
 from tests.documents import make
 
 TABLE = [
