@@ -11,8 +11,9 @@ from reportlab.pdfgen.canvas import Canvas
 
 from octavo.processors.read.content import ReadLimits, Source
 from octavo.processors.read.pdf.chars import Word
-from octavo.processors.read.pdf.layout import BAR, joined, looks_tabular, pieces
+from octavo.processors.read.pdf.layout import looks_tabular, pieces
 from octavo.processors.read.pdf.pages import read
+from octavo.processors.read.pdf.written import BAR, joined
 from tests.documents import make
 
 TABLE = [
@@ -143,7 +144,7 @@ def test_every_word_comes_once(drawn: list[tuple[int, int, str, str]]) -> None:
         words.append(Word(len(text), len(text) + len(word), left, bottom, left + 5 * len(word), bottom + 10))
         text += word + after
     given = joined(text, pieces(text, words))
-    assert sorted(given.replace(BAR, " ").split()) == sorted(text.split())
+    assert sorted(given.replace("|", " ").split()) == sorted(text.split())
 
 
 def test_an_address_beside_lines_of_another_height_stays_together() -> None:

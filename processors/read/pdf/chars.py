@@ -30,6 +30,8 @@ NO_INK = (3, 7)  # render modes of PDF, ISO 32000-1 table 106
 _WORD = re.compile(r"\S+")
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
+Matrix = tuple[float, float, float, float, float, float]
+IN_PLACE: Matrix = (1, 0, 0, 1, 0, 0)
 Columns = tuple[list[Any], list[Any], list[Any], list[Any]]
 
 
@@ -75,6 +77,7 @@ _bounds = _call("FPDFPageObj_GetBounds", _INT, _HANDLE, _OUT, _OUT, _OUT, _OUT)
 _fill = _call("FPDFPageObj_GetFillColor", _INT, _HANDLE, _OUT, _OUT, _OUT, _OUT)
 _matrix = _call("FPDFPageObj_GetMatrix", _INT, _HANDLE, _OUT)
 _draw_mode = _call("FPDFPath_GetDrawMode", _INT, _HANDLE, _OUT, _OUT)
+_segments = _call("FPDFPath_CountSegments", _INT, _HANDLE)
 _set_active = _call("FPDFPageObj_SetIsActive", _INT, _HANDLE, _INT)
 _load_layer = _call("FPDFText_LoadPage", _HANDLE, _HANDLE)
 _close_layer = _call("FPDFText_ClosePage", None, _HANDLE)
@@ -169,9 +172,38 @@ def objects(sheet: PageChars) -> Drawn:
 
 def _is_in_place(form: int) -> bool:
     """Whether what is in a form has the coordinates of the page."""
+    return matrix_of(form) == IN_PLACE
+
+
+def matrix_of(item: int) -> Matrix:
+    """How an object is moved and scaled, as six numbers of PDF."""
     matrix = pdfium.FS_MATRIX()
-    _matrix(form, ctypes.addressof(matrix))
-    return (matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f) == (1, 0, 0, 1, 0, 0)
+    _matrix(item, ctypes.addressof(matrix))
+    return matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f
+
+
+def paths(sheet: PageChars) -> list[tuple[int, Matrix]]:
+    """The paths of a page and of the forms on it, each with the matrix that moves it to the page."""
+    items = list(map(_object_at, repeat(sheet.handle), range(count(sheet))))
+    return _paths(items, IN_PLACE, _MAX_DEPTH)
+
+
+def _paths(items: Sequence[int], matrix: Matrix, depth: int) -> list[tuple[int, Matrix]]:
+    found: list[tuple[int, Matrix]] = []
+    for item, kind in zip(items, map(_kind, items), strict=True):
+        if kind == PATH:
+            found.append((item, matrix))
+        elif kind == FORM and depth and len(found) < _MAX_INNER:
+            inner = list(map(_inner_at, repeat(item), range(min(_inner_count(item), _MAX_INNER))))
+            found += _paths(inner, _times(matrix_of(item), matrix), depth - 1)
+    return found
+
+
+def _times(one: Matrix, two: Matrix) -> Matrix:
+    """First the one, then the other."""
+    a, b, c, d, e, f = one
+    g, h, i, j, k, m = two
+    return a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m
 
 
 def modes(items: Iterable[int]) -> list[int]:
@@ -196,6 +228,11 @@ def _opened(items: list[int], kinds: list[int], depth: int) -> list[int]:
 def bounds(items: Sequence[int]) -> list[Box]:
     """The box of each object in the page's own coordinates; for what is within a form, in those of the form."""
     return list(zip(*_fours(_bounds, items, "f"), strict=True))
+
+
+def segment_counts(paths: Sequence[int]) -> list[int]:
+    """Of how many points each path is made."""
+    return list(map(_segments, paths))
 
 
 def fills(items: Sequence[int]) -> list[tuple[int, int, int, int]]:
@@ -290,6 +327,25 @@ def shown(sheet: PageChars, places: Sequence[int]) -> Columns:
     if rotation == 3:
         return _down(top, north), _from(left, west), _down(bottom, north), _from(right, west)
     return _from(left, west), _from(bottom, south), _from(right, west), _from(top, south)
+
+
+def turned(sheet: PageChars, boxes: Sequence[Box]) -> list[Box]:
+    """Boxes in the page's own coordinates as they are shown: from its lower left corner, its rotation applied."""
+    west, south, east, north = sheet.frame
+    rotation = _rotation(sheet.handle)
+    if rotation == 1:
+        return [
+            (bottom - south, east - right, top - south, east - left) for left, bottom, right, top in boxes
+        ]
+    if rotation == 2:
+        return [
+            (east - right, north - top, east - left, north - bottom) for left, bottom, right, top in boxes
+        ]
+    if rotation == 3:
+        return [
+            (north - top, left - west, north - bottom, right - west) for left, bottom, right, top in boxes
+        ]
+    return [(left - west, bottom - south, right - west, top - south) for left, bottom, right, top in boxes]
 
 
 def _from(values: list[float], start: float) -> list[float]:

@@ -9,8 +9,7 @@ PDFium gives text in the order in which it was drawn. That is the reading order 
 are often drawn cell by cell or column by column: where rows of short cells stand over each other, in one run of the drawing order, and
 numbers are among them, the cells of a row are put on one line. Nothing is ever moved across other text, so columns cannot be mixed.
 
-Cells are parted by " | ", as in the tables of Word and HTML: a model knows it from Markdown, and it costs the tokens that two spaces
-cost, which vanish where white space is levelled. Pure. Imports the noun `Word` of `chars`.
+So are cells between ruled lines, wherever they are drawn. The lead of `cells`, `grid`, `grid_columns`, `wrapped` and `written`. Pure.
 """
 
 from __future__ import annotations
@@ -20,13 +19,26 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from octavo.processors.read.pdf.chars import Word
+from octavo.processors.read.pdf import cells as cells_
+from octavo.processors.read.pdf import grid
+from octavo.processors.read.pdf import grid_columns as columns
+from octavo.processors.read.pdf.cells import Cell
+from octavo.processors.read.pdf.chars import Box, Word
+from octavo.processors.read.pdf.grid import Grid
+from octavo.processors.read.pdf.regions import Region, boxes
+from octavo.processors.read.pdf.ruled_lines import NONE, RuledLines
+from octavo.processors.read.pdf.wrapped import Block
+from octavo.processors.read.pdf.wrapped import blocks as blocks_of
+from octavo.processors.read.pdf.written import Piece, written
 
-BAR = " | "
 _FEW_DIGITS, _MANY_DIGITS = (
     0.04,
     0.12,
 )  # shares of a page's characters: prose has less than the first, most tables more than the second
+_LEAST_DIGITS = 0.015
+_FEWEST_NUMBERED, _LONGEST_COUNT = 4, 5  # lines, digits
+_SHORT_LINE, _FEWEST_SHORT = 36, 4  # characters, lines
+_NUMBER = re.compile(r"[^\w\s]{0,2}\d[\d.,:'’-]*")
 _DIGIT, _LETTER = re.compile(r"\d"), re.compile(r"[^\W\d_]")
 _AMOUNT = re.compile(r"\d[.,]\d\d\d?(?!\d)")
 _RIGHT_TO_LEFT = re.compile(
@@ -36,6 +48,7 @@ _FEWEST_AMOUNTS = 4
 _GAP = 0.75  # between cells, in heights of the line: spaces between words have 0.25, stretched ones up to 0.6
 _SAME_LINE = 0.35  # how far the middles of two cells of a row may be apart, in heights
 _SAME_BLOCK = 0.9  # with less between their middles, two rows are not lines of one block
+_MOST_CHUNKS = 8  # in which a table is drawn, with other things between
 _FEWEST_TURNS = 2  # between two blocks whose lines come in turns, when they are read from the top down
 _LONG_WORDS = 5  # a cell with as many words is a sentence; a row has at most one of them
 _WIDE = 2.0  # heights of a line between rows: what follows is another table
@@ -43,66 +56,142 @@ _DEEPEST = 40  # cells of a column that is drawn apart
 _MOST_LINES_BETWEEN = 4  # rows of one cell within a table: a description that goes on
 _NUMERIC_SHARE = 0.3  # of a table's cells behind the first column; with fewer numbers it may be a list in columns, and is not reordered
 
-Piece = tuple[int, int] | str  # a span of the page's text, or what is put between
+Lines = list[
+    list[Block]
+]  # of a table: in each line its cells, in each cell those that were drawn, of which a wrapped one has several
 
 
-class Cell(NamedTuple):
-    """Words that stand close together on one line: their place in the drawing order, in the text, and their box."""
+class Places(NamedTuple):
+    """What ruled lines tell of text that they do not part into cells."""
 
-    order: int
-    line: int  # of PDFium, which joins what stands on one line and is drawn in a row
-    start: int
-    end: int
-    words: int
-    is_numeric: bool  # at least as many digits as letters
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-    @property
-    def height(self) -> float:
-        """Of the line, in points."""
-        return max(self.top - self.bottom, 0.1)
-
-    @property
-    def middle(self) -> float:
-        """Of the line, in points from below."""
-        return (self.top + self.bottom) / 2
+    boxes: Sequence[Box]
+    tops: Sequence[float]  # heights of ruled tables and edges of boxes, at which a table above ends
 
 
 def looks_tabular(text: str) -> bool:
-    """Whether a page is worth the boxes of its words: every eighth character a digit, or fewer with amounts among them."""
+    """Whether a page is worth the boxes of its words: every eighth character a digit, or fewer with amounts or lines that end in digits."""
     plain = text.encode("ascii", "ignore")
     digits = len(plain) - len(plain.translate(None, b"0123456789"))
-    if digits <= _FEW_DIGITS * len(text) or _RIGHT_TO_LEFT.search(text):
+    if digits <= _LEAST_DIGITS * len(text) or _RIGHT_TO_LEFT.search(text):
         return False
-    return digits > _MANY_DIGITS * len(text) or len(_AMOUNT.findall(text)) >= _FEWEST_AMOUNTS
+    if digits > _MANY_DIGITS * len(text) or _ends_in_numbers(text):
+        return True
+    return digits > _FEW_DIGITS * len(text) and len(_AMOUNT.findall(text)) >= _FEWEST_AMOUNTS
 
 
-def pieces(text: str, words: Sequence[Word]) -> list[Piece]:
+def _ends_in_numbers(text: str) -> bool:
+    """Whether several lines one after the other end in digits; those that count lines or pages do not."""
+    run = last = 0
+    for line in text.split("\n"):
+        word = line.rstrip("\r%) ").rpartition(" ")[2]
+        if not _NUMBER.fullmatch(word):
+            run = 0
+            continue
+        number = int(word) if word.isdecimal() and len(word) < _LONGEST_COUNT else -1
+        run, last = run + (number < 0 or number != last + 1), number
+        if run >= _FEWEST_NUMBERED:
+            return True
+    return False
+
+
+def may_be_ruled(text: str) -> bool:
+    """Whether a page is worth a look at the lines it draws: some of its own are short, as those of tables are."""
+    short = sum(len(line) < _SHORT_LINE for line in text.split("\n"))
+    return short >= _FEWEST_SHORT and not _RIGHT_TO_LEFT.search(text)
+
+
+def pieces(
+    text: str,
+    words: Sequence[Word],
+    rules: RuledLines = NONE,
+    regions: Sequence[Region] = (),
+    *,
+    by_space: bool = True,
+) -> list[Piece]:
     """The text in reading order: spans of it, and bars and line ends between them. All words come once."""
     if _is_sideways(words):
         return [(0, len(text))]
-    cells = _cells(text, words)
-    rows = _rows(cells)
-    tables = list(_tables(rows))
-    tables += _stacks(cells, rows, {cell.order for table in tables for row in table for cell in row}, text)
-    tables.sort(key=lambda table: min(cell.order for row in table for cell in row))
-    out: list[Piece] = []
-    done = 0  # cells
-    for table in tables:
-        first = min(cell.order for row in table for cell in row)
-        count = sum(map(len, table))
-        out += _as_drawn(cells[done:first])
-        out += [part for row in table for part in _line(row)]
-        done = first + count
-    return [*out, *_as_drawn(cells[done:])]
+    cells = cells_.of_words(text, words, rules)
+    found = grid.tables(cells, regions, text)
+    taken = frozenset().union(*(table.orders for table in found))
+    kept = [cell for cell in cells if cell.order not in taken]
+    places = Places(boxes(regions), [middle for table in found for middle in table.middles])
+    spaced = [_table(lines, words, text) for lines in _by_white_space(kept, places, text)] if by_space else []
+    known = frozenset().union(*(table.orders for table in spaced if len(table.rows) > 1))
+    for table in grid.banded(kept, regions, words, text):
+        if known.isdisjoint(table.orders):
+            found.append(table)
+            spaced = [other for other in spaced if other.orders.isdisjoint(table.orders)]
+    return list(written(text, cells, [*found, *spaced]))
 
 
-def joined(text: str, parts: Sequence[Piece]) -> str:
-    """The pieces as one text."""
-    return "".join(part if isinstance(part, str) else text[part[0] : part[1]] for part in parts)
+def _by_white_space(kept: Sequence[Cell], places: Places, text: str) -> list[Lines]:
+    """Tables among cells that no lines rule. They are numbered anew, as if nothing else were drawn."""
+    cells = [cell._replace(order=number) for number, cell in enumerate(kept)]
+    lines = cells_.lines(cells)
+    blocks: list[Block] = []
+    found: list[Lines] = []
+    for run in _runs(lines, places.tops):
+        if _is_whole(run, places) and _turns(run) < _FEWEST_TURNS:
+            found.append(_each_alone(run))
+            continue
+        blocks = blocks or blocks_of(cells, text)
+        if fused := _fused(run, blocks, places):
+            found.append(fused)
+        else:
+            found += map(_each_alone, _parts(run, places))
+    taken = {cell.order for table in found for line in table for block in line for cell in block.cells}
+    found += map(_each_alone, _stacks(cells, lines, taken, text))
+    return [
+        [
+            [Block([kept[cell.order] for cell in block.cells], block.middle) for block in line]
+            for line in table
+        ]
+        for table in found
+    ]
+
+
+def _each_alone(lines: Sequence[Sequence[Cell]]) -> Lines:
+    """Lines of cells as lines of blocks."""
+    return [[Block([cell], cell.middle) for cell in line] for line in lines]
+
+
+def _fused(run: Sequence[Sequence[Cell]], blocks: Sequence[Block], places: Places) -> Lines:
+    """The run with the lines of a wrapped cell as one, when it is a table so; else nothing."""
+    orders = {cell.order for line in run for cell in line}
+    own = [
+        cells_.around(*block)._replace(order=number)
+        for number, block in enumerate(blocks)
+        if not orders.isdisjoint(cell.order for cell in block.cells)
+    ]
+    lines = cells_.lines(own)
+    if not all(len(line) == 1 or _is_row(line) for line in lines) or _turns(lines) >= _FEWEST_TURNS:
+        return []
+    if not _is_whole(lines, places) and not _has_numbers_apart(lines):
+        return []
+    return [[blocks[cell.order] for cell in line] for line in lines]
+
+
+def _table(lines: Lines, words: Sequence[Word], text: str) -> Grid:
+    """The grid of lines of blocks, of which each is one cell of the table."""
+    blocks = [block for line in lines for block in line]
+    numbers = iter(range(len(blocks)))
+    singles = [[cells_.around(*block)._replace(order=next(numbers)) for block in line] for line in lines]
+    rows = columns.of_lines(singles, words, text)
+    return Grid(
+        columns.tidy([[_opened(column, blocks) for column in row] for row in rows], text),
+        frozenset(cell.order for block in blocks for cell in block.cells),
+        is_ruled=False,
+    )
+
+
+def _opened(column: Sequence[Cell], blocks: Sequence[Block]) -> list[Cell]:
+    """The cells as they were drawn, or their parts, in place of those that stand for blocks."""
+    out: list[Cell] = []
+    for cell in column:
+        own = blocks[cell.order].cells
+        out += own if len(own) > 1 else [cell._replace(order=own[0].order)]
+    return out
 
 
 def _is_sideways(words: Sequence[Word]) -> bool:
@@ -111,90 +200,14 @@ def _is_sideways(words: Sequence[Word]) -> bool:
     return sum(word.top - word.bottom > word.right - word.left for word in long) * 2 > len(long)
 
 
-def _as_drawn(cells: Sequence[Cell]) -> list[Piece]:
-    """Cells with what stood between them."""
-    return [(cells[0].start, cells[-1].end), "\n"] if cells else []
-
-
-def _line(row: Sequence[Cell]) -> Iterator[Piece]:
-    for place, cell in enumerate(row):
-        if place:
-            yield BAR
-        yield (cell.start, cell.end)
-    yield "\n"
-
-
-def _cells(text: str, words: Sequence[Word]) -> list[Cell]:
-    """Words of one line of the text with small gaps between them, in drawing order."""
-    cells: list[Cell] = []
-    first = line = 0
-    for place, (one, two) in enumerate(pairwise(words), start=1):
-        if _apart(text, one, two):
-            cells.append(_cell(len(cells), line, words[first:place], text))
-            line += "\n" in text[one.end : two.start]
-            first = place
-    return [*cells, _cell(len(cells), line, words[first:], text)] if words else cells
-
-
-def _apart(text: str, one: Word, two: Word) -> bool:
-    """Whether two words that follow each other belong to different cells."""
-    gap = text[one.end : two.start]
-    if gap != " ":
-        if "\u3000" in gap:  # sets the signs of one Chinese label wide
-            return False
-        if "\n" in gap or "\t" in gap:
-            return True
-    height = max(one.top - one.bottom, 0.1)
-    return not -height < two.left - one.right < _GAP * height
-
-
-def _cell(order: int, line: int, words: Sequence[Word], text: str) -> Cell:
-    """Words that follow each other from left to right; their line is as high as the first of them."""
-    first, last = words[0], words[-1]
-    own = text[first.start : last.end]
-    numeric = _DIGIT.search(own) is not None and len(_DIGIT.findall(own)) >= len(_LETTER.findall(own))
-    return Cell(
-        order,
-        line,
-        first.start,
-        last.end,
-        len(words),
-        numeric,
-        first.left,
-        first.bottom,
-        last.right,
-        first.top,
-    )
-
-
-def _rows(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """Lines of PDFium whose middles are about as high, from the top down; each row from left to right."""
-    lines = [list(line) for _, line in groupby(cells, key=lambda cell: cell.line)]
-    rows: list[tuple[float, list[Cell]]] = []
-    for middle, line in sorted(((_middle(line), line) for line in lines), key=lambda line: -line[0]):
-        if rows and abs(rows[-1][0] - middle) < _SAME_LINE * min(rows[-1][1][0].height, line[0].height):
-            rows[-1][1].extend(line)
-        else:
-            rows.append((middle, line))
-    return [sorted(row, key=lambda cell: cell.left) for _, row in rows]
-
-
-def _middle(line: Sequence[Cell]) -> float:
-    """The lower median of its cells' middles."""
-    return sorted([cell.middle for cell in line])[(len(line) - 1) // 2]
-
-
-def _tables(rows: Sequence[list[Cell]]) -> Iterator[list[list[Cell]]]:
-    """Runs of rows that are tables and may be written row by row without crossing other text."""
-    for run in _runs(rows):
-        yield from _parts(run)
-
-
-def _runs(rows: Sequence[list[Cell]]) -> Iterator[list[list[Cell]]]:
+def _runs(rows: Sequence[list[Cell]], tops: Sequence[float]) -> Iterator[list[list[Cell]]]:
     """Rows of cells over each other, with a few rows of one cell between them but not around them."""
     run: list[list[Cell]] = []
     between: list[list[Cell]] = []
-    for row in rows:
+    for above, row in zip([None, *rows], rows, strict=False):
+        if above and run and any(above[0].middle > top > row[0].middle for top in tops):
+            yield run
+            run, between = [], []
         if _is_row(row):
             run += [*between, row]
             between = []
@@ -258,18 +271,35 @@ def _is_row(row: Sequence[Cell]) -> bool:
     )
 
 
-def _parts(run: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
-    """The run when it is drawn in one go and numbers are among its cells; else its blocks of which that is true; else such rows."""
-    if _is_whole(run) and sum(_is_beside(row, above) for above, row in pairwise(run)) < _FEWEST_TURNS:
-        yield run
-        return
+def _parts(run: list[list[Cell]], places: Places) -> Iterator[list[list[Cell]]]:
+    """The blocks of a run that are drawn in one go and have numbers among their cells; of others the rows that are."""
     for block in _blocks(run):
-        if _is_whole(block):
+        if _is_whole(block, places) or _has_numbers_apart(block):
             yield block
         else:
             yield from (
                 [part] for row in block for part in _drawn_together(row) if len(part) > 1 and _in_rows([part])
             )
+
+
+def _has_numbers_apart(run: Sequence[Sequence[Cell]]) -> bool:
+    """Whether all that is drawn apart from the rows of a table are columns of its numbers, as programs do that fill in a form."""
+    row_of = {cell.order: number for number, row in enumerate(run) for cell in row}
+    cells = sorted((cell for row in run for cell in row), key=lambda cell: cell.order)
+    chunks = [
+        [cell for _, cell in part]
+        for _, part in groupby(enumerate(cells), key=lambda item: item[1].order - item[0])
+    ]
+    if not 1 < len(chunks) <= _MOST_CHUNKS or not _is_table(run):
+        return False
+    main = max(chunks, key=lambda chunk: sum(not cell.is_numeric for cell in chunk))
+    if sum(cell.words >= _LONG_WORDS for cell in main) * 4 > len(main):
+        return False
+    labelled = {row_of[cell.order]: cell.left for cell in main}
+    others = [cell for chunk in chunks if chunk is not main for cell in chunk]
+    beside = sum(labelled.get(row_of[cell.order], cell.left) < cell.left for cell in others)
+    numbers = sum(cell.is_numeric for cell in others)
+    return len(others) > 2 and numbers * 4 >= 3 * len(others) and beside * 4 >= 3 * len(others)
 
 
 def _drawn_together(row: list[Cell]) -> list[list[Cell]]:
@@ -282,8 +312,22 @@ def _drawn_together(row: list[Cell]) -> list[list[Cell]]:
     ]
 
 
-def _is_whole(run: Sequence[Sequence[Cell]]) -> bool:
-    return _in_one_go([cell for row in run for cell in row]) and (_in_rows(run) or _is_table(run))
+def _turns(run: Sequence[Sequence[Cell]]) -> int:
+    """How often lines of blocks beside each other come in turns."""
+    return sum(_is_beside(row, above) for above, row in pairwise(run))
+
+
+def _is_whole(run: Sequence[Sequence[Cell]], places: Places) -> bool:
+    """Whether nothing else is drawn between the cells of a run, or all are in one box, and there is nothing to move or they are a table."""
+    cells = [cell for row in run for cell in row]
+    return (_in_one_go(cells) or any(_holds(box, cells) for box in places.boxes)) and (
+        _in_rows(run) or _is_table(run)
+    )
+
+
+def _holds(box: Box, cells: Sequence[Cell]) -> bool:
+    left, bottom, right, top = box
+    return all(left <= cell.center <= right and bottom <= cell.middle <= top for cell in cells)
 
 
 def _blocks(run: Sequence[list[Cell]]) -> list[list[list[Cell]]]:

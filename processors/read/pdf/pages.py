@@ -28,7 +28,19 @@ from octavo.processors.read.content import (
     clean,
     over,
 )
-from octavo.processors.read.pdf import chars, extras, furniture, hidden, layout, marks, scan
+from octavo.processors.read.pdf import (
+    chars,
+    extras,
+    furniture,
+    hidden,
+    layout,
+    marks,
+    regions,
+    ruled_lines,
+    scan,
+    seams,
+    written,
+)
 from octavo.processors.read.pdf.chars import PageChars
 from octavo.processors.read.pdf.open import OpenedPdf, opened
 from octavo.schemas.errors import DocumentError
@@ -40,6 +52,9 @@ _FEW_DRAWN = 1_000  # objects of such a page that are asked whether they are see
 _ENOUGH_TEXT = 1_500  # characters: a page with as many is not looked at further when nothing is marked
 _FEW_OBJECTS = 100  # a page under a picture with little text has fewer; one with more is drawn or set
 _HYPHEN = re.compile("\ufffe")  # PDFium's mark for a word broken at a line end
+_COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
+_WORD_END, _WORD_START = re.compile(r"[^\W\d_]+\Z"), re.compile(r"[^\W\d_]+")
+_LONGEST_PART = 40  # letters before a hyphen
 _BLANK = frozenset(
     " \t\u3000\n\r\x0b\x0c\x85\u2028\u2029"
 )  # what cleaning may take away; all else stays, in its order
@@ -56,6 +71,10 @@ class _Task:
     lost: list[int] = field(default_factory=list)  # pages that cannot be loaded
     unseen: list[int] = field(default_factory=list)  # pages without text whose pictures cannot be decoded
     forms: list[list[str]] = field(default_factory=list)
+    broken: dict[int, tuple[str, str]] = field(
+        default_factory=dict
+    )  # by page: raw and read, where words are broken at line ends
+    raw: list[str] = field(default_factory=list)  # text of each page, as PDFium gives it
 
     @property
     def is_short(self) -> bool:
@@ -78,7 +97,9 @@ def read(source: Source) -> Content:
         if count > source.limits.max_pages:
             over("max_pages", count, source.limits.max_pages, "too_many_pages")
         task = _Task(file, count, _has_form(file.document))
-        leaves = _with_furniture([_leaf_or_lost(task, index) for index in range(count)])
+        leaves = _with_furniture(
+            _with_compounds(task, [_leaf_or_lost(task, index) for index in range(count)])
+        )
         leaves = [_with_fields(leaf, lines) for leaf, lines in zip(leaves, task.forms, strict=True)]
         inner, left_out = _attachments(file, source)
         properties = extras.properties(file.document)
@@ -115,10 +136,11 @@ def boxes(source: Source, number: int, start: int, end: int) -> list[chars.Box]:
             return []
         with closing(file.document[number - 1]) as page, closing(PageChars(page)) as sheet:
             parts = _parts(sheet)
-            text = _cleaned(layout.joined(sheet.text, parts))
+            known = _compounds(map(_raw_text, file.document)) if "\ufffe" in sheet.text else frozenset()
+            text = _cleaned(written.joined(sheet.text, parts), known)
             places = [
                 (text.count("\n", 0, at), origin)
-                for at, origin in _origins(sheet.text, parts, text)
+                for at, origin in _origins(sheet.text, parts, text, known)
                 if start <= at < end
             ]
             rows = [[origin for _, origin in row] for _, row in groupby(places, key=lambda place: place[0])]
@@ -192,7 +214,11 @@ def _leaf_or_lost(task: _Task, index: int) -> PageContent:
 
 def _leaf(task: _Task, page: pypdfium2.PdfPage, index: int) -> PageContent:
     with closing(PageChars(page)) as sheet:
-        text = _cleaned(layout.joined(sheet.text, _parts(sheet)))
+        joined = written.joined(sheet.text, _parts(sheet))
+        text = _cleaned(joined)
+        task.raw.append(sheet.text)
+        if "\ufffe" in joined:
+            task.broken[index] = (joined, text)
         if not text:
             return PageContent("", scan.size_px(page) if scan.is_drawn(sheet) else None)
         if scan.is_junk(text):
@@ -235,33 +261,66 @@ def _characters(hidden: Iterable[tuple[int, int]]) -> int:
     return sum(end - start for start, end in hidden)
 
 
-def _parts(sheet: PageChars) -> list[layout.Piece]:
+def _parts(sheet: PageChars) -> list[written.Piece]:
     """The text in reading order; only a page that looks like a table pays for the boxes of its words."""
-    if not layout.looks_tabular(sheet.text):
+    by_space = layout.looks_tabular(sheet.text)
+    if not by_space and not layout.may_be_ruled(sheet.text):
         return [(0, len(sheet.text))]
-    return layout.pieces(sheet.text, chars.words(sheet, chars.word_spans(sheet.text)))
+    ruled = ruled_lines.of_page(sheet)
+    parts = regions.regions(ruled)
+    if not by_space and not any(map(regions.is_promising, parts)):
+        return [(0, len(sheet.text))]
+    words = seams.parted(sheet, chars.words(sheet, chars.word_spans(sheet.text)))
+    return layout.pieces(sheet.text, words, ruled, parts, by_space=by_space)
 
 
-def _cleaned(text: str) -> str:
-    """The text without PDFium's marks for a word broken at a line end; where no letters meet the mark is a hyphen."""
+def _raw_text(page: pypdfium2.PdfPage) -> str:
+    with closing(page), closing(PageChars(page)) as sheet:
+        return sheet.text
+
+
+def _compounds(texts: Iterable[str]) -> frozenset[str]:
+    """The words of a document that are written with a hyphen within a line, in small letters."""
+    return frozenset(word.lower() for text in texts if "-" in text for word in _COMPOUND.findall(text))
+
+
+def _with_compounds(task: _Task, leaves: list[PageContent]) -> list[PageContent]:
+    """The leaves with the hyphens of words that are broken at a line end and have one elsewhere in the document too."""
+    known = _compounds(task.raw) if task.broken else frozenset()
+    for index, (joined, text) in task.broken.items() if known else ():
+        leaves[index] = replace(leaves[index], text=leaves[index].text.replace(text, _cleaned(joined, known)))
+    return leaves
+
+
+def _cleaned(text: str, compounds: frozenset[str] = frozenset()) -> str:
+    """The text without PDFium's marks for a word broken at a line end; in compounds and where no letters meet the mark is a hyphen."""
     if "\ufffe" in text:
-        for place in reversed(_soft_hyphens(text)):
+        for place in reversed(_soft_hyphens(text, compounds)):
             text = text[:place] + text[place + 1 :]
         text = text.replace("\ufffe", "-")
     return clean(text)
 
 
-def _soft_hyphens(text: str) -> list[int]:
-    """Places of the marks between letters."""
-    marks = [found.start() for found in _HYPHEN.finditer(text)]
-    return [
-        place
-        for place in marks
-        if text[place - 1 : place].isalpha() and text[place + 1 : place + 2].isalpha()
-    ]
+def _soft_hyphens(text: str, compounds: frozenset[str]) -> list[int]:
+    """Places of the marks between letters that belong to no compound."""
+    return [found.start() for found in _HYPHEN.finditer(text) if _is_soft(text, found.start(), compounds)]
 
 
-def _origins(raw: str, parts: Sequence[layout.Piece], text: str) -> Iterator[tuple[int, int]]:
+def _is_soft(text: str, place: int, compounds: frozenset[str]) -> bool:
+    """Whether a mark breaks one word: between letters, not before a capital in small ones, nor in what has a hyphen elsewhere too."""
+    before, after = text[place - 1 : place], text[place + 1 : place + 2]
+    if not (before.isalpha() and after.isalpha()) or (before.islower() and after.isupper()):
+        return False
+    one, two = (
+        _WORD_END.search(text, max(0, place - _LONGEST_PART), place),
+        _WORD_START.match(text, place + 1),
+    )
+    return not (one and two and f"{one[0]}-{two[0]}".lower() in compounds)
+
+
+def _origins(
+    raw: str, parts: Sequence[written.Piece], text: str, compounds: frozenset[str]
+) -> Iterator[tuple[int, int]]:
     """For each character of the cleaned text but white space and bars: its place there and in PDFium's text.
 
     Cleaning takes away white space and soft hyphens and replaces others one by one, so what is left pairs up in order.
@@ -269,8 +328,8 @@ def _origins(raw: str, parts: Sequence[layout.Piece], text: str) -> Iterator[tup
     places = [
         place for part in parts for place in ([-1] * len(part) if isinstance(part, str) else range(*part))
     ]
-    whole = layout.joined(raw, parts)
-    soft = set(_soft_hyphens(whole))
+    whole = written.joined(raw, parts)
+    soft = set(_soft_hyphens(whole, compounds))
     before = (place for at, place in enumerate(places) if whole[at] not in _BLANK and at not in soft)
     after = (at for at, char in enumerate(text) if char not in _BLANK)
     return ((at, place) for at, place in zip(after, before, strict=True) if place >= 0)
