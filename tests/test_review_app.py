@@ -88,11 +88,11 @@ def value_of(reviewer: Watched, path: str) -> str:
 
 def document(out: Path, name: str) -> str:
     """The id of a document."""
-    return Warehouse(out).documents_at([name], Warehouse(out).inboxes()[0])[0]["document"]
+    return str(Warehouse(out).documents_at([name], Warehouse(out).inboxes()[0])[0]["document"])
 
 
 def test_the_keys_of_a_clerk(out: Path, reviewer: Watched) -> None:
-    """J begins with the most doubtful document; y, n and Enter say right, absent and changed, on disk at once; u takes back; k goes back."""
+    """J begins with the most doubtful document; y, n and Enter say right, absent and changed, at once on disk; u takes back, k leads back."""
     page = reviewer.page
     left = int(page.inner_text("h1").split()[0])
     reviewer.press("j")
@@ -151,7 +151,8 @@ def test_pages_are_turned_and_searched(out: Path, reviewer: Watched) -> None:
     wide = page.locator("[data-picture]").bounding_box()
     page.keyboard.press("+")
     larger = page.locator("[data-picture]").bounding_box()
-    assert wide and larger
+    assert wide
+    assert larger
     assert larger["width"] > wide["width"] * 1.2
     page.keyboard.press("?")
     assert page.locator("dialog#help").is_visible()
@@ -256,7 +257,7 @@ class reviewing_again:  # noqa: N801 # used as a function
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_view_is_accessible_and_stays_at_home(
     made: Path,
-    browser: Browser,
+    browser: Browser,  # noqa: F811
     scheme: str,
 ) -> None:
     """In each view axe finds nothing serious, and nothing is asked of another host, also of a document full of scripts."""

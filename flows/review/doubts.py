@@ -73,12 +73,12 @@ def counted(workspace: Workspace, filters: Filters) -> int:
     def count() -> int:
         return int(workspace.rows(query, values, doubts=doubts(), where=where)[0]["n"])
 
-    return max(0, workspace.once(f"count {filters}", count) - len(settled_since(workspace)))
+    return max(0, workspace.cached(f"count {filters}", count) - len(settled_since(workspace)))
 
 
 def facets(workspace: Workspace) -> dict[str, list[tuple[str, int]]]:
     """The choices of each filter with how many values they have, counted once for each state of the tables."""
-    return workspace.once("facets", lambda: _facets(workspace))
+    return workspace.cached("facets", lambda: _facets(workspace))
 
 
 def _facets(workspace: Workspace) -> dict[str, list[tuple[str, int]]]:

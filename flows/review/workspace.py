@@ -102,7 +102,7 @@ class Workspace:
     @property
     def schemas(self) -> KnownSchemas:
         """The schemas of the tables, as the latest runs named them."""
-        return self.once("schemas", lambda: schemas_of(self.reader))
+        return self.cached("schemas", lambda: schemas_of(self.reader))
 
     @property
     def desk(self) -> Desk:
@@ -115,7 +115,7 @@ class Workspace:
         found: list[Row] = self.reader.query(query, parameters).to_pylist()
         return found
 
-    def once(self, name: str, make: Callable[[], T]) -> T:
+    def cached(self, name: str, make: Callable[[], T]) -> T:
         """What `make` gives, made anew when the tables have changed."""
         stat = self.reader.path.stat()
         version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
