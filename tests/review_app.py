@@ -109,9 +109,9 @@ def watched(browser: Browser, link: str, **options: object) -> Watched:
     return reviewer
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium; the tests are skipped where there is none."""
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium; the test is skipped where there is none."""
     if not CHROMIUM.exists():
         pytest.skip("there is no Chromium on this machine")
     with sync_playwright() as play:

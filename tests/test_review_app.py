@@ -20,7 +20,7 @@ from playwright.sync_api import Browser
 
 from octavo.flows import cli
 from octavo.processors.store.warehouse import CorrectionStore, Warehouse
-from tests.review_app import Watched, browser, reviewing, watched  # noqa: F401 # a fixture
+from tests.review_app import Watched, chromium, reviewing, watched
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = (
@@ -33,6 +33,13 @@ SAMPLES = (
 HOSTILE = "<img src=x onerror=alert(1)>'\"&{{7*7}}.txt"
 EVIL = "<script>alert(document.cookie)</script><img src='https://example.org/x.png' onerror=alert(2)>"
 PATIENCE_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests, in which each reviewer has a window with cookies of its own."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +65,7 @@ def out(made: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def reviewer(out: Path, browser: Browser) -> Iterator[Watched]:  # noqa: F811
+def reviewer(out: Path, browser: Browser) -> Iterator[Watched]:
     """Somebody who has opened the link of these tables. Nothing may go wrong in the browser meanwhile."""
     with reviewing(out) as link:
         window = watched(browser, link)
@@ -92,7 +99,7 @@ def document(out: Path, name: str) -> str:
 
 
 def test_the_keys_of_a_clerk(out: Path, reviewer: Watched) -> None:
-    """J begins with the most doubtful document; y, n and Enter say right, absent and changed, at once on disk; u takes back, k leads back."""
+    """J begins with the most doubtful document; y, n and Enter say right, absent and changed, at once; u takes back, k leads back."""
     page = reviewer.page
     left = int(page.inner_text("h1").split()[0])
     reviewer.press("j")
@@ -219,7 +226,7 @@ def test_rows_are_added_removed_and_moved(out: Path, reviewer: Watched) -> None:
     assert until(lambda: described() == wanted), described()
 
 
-def test_two_reviewers_get_other_documents(out: Path, reviewer: Watched, browser: Browser) -> None:  # noqa: F811
+def test_two_reviewers_get_other_documents(out: Path, reviewer: Watched, browser: Browser) -> None:
     """Whoever asks for the next value gets one of a document that nobody else looks at, and each speaks under a name."""
     link_base = reviewer.base
     reviewer.press("j")
@@ -244,7 +251,7 @@ def test_two_reviewers_get_other_documents(out: Path, reviewer: Watched, browser
 class reviewing_again:  # noqa: N801 # used as a function
     """A second browser on the same link."""
 
-    def __init__(self, reviewer: Watched, browser: Browser) -> None:  # noqa: F811
+    def __init__(self, reviewer: Watched, browser: Browser) -> None:
         self._window = watched(browser, reviewer.link)
 
     def __enter__(self) -> Watched:
@@ -257,7 +264,7 @@ class reviewing_again:  # noqa: N801 # used as a function
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_view_is_accessible_and_stays_at_home(
     made: Path,
-    browser: Browser,  # noqa: F811
+    browser: Browser,
     scheme: str,
 ) -> None:
     """In each view axe finds nothing serious, and nothing is asked of another host, also of a document full of scripts."""
@@ -291,7 +298,7 @@ def test_every_view_is_accessible_and_stays_at_home(
             window.page.context.close()
 
 
-def test_read_only_takes_nothing(made: Path, browser: Browser) -> None:  # noqa: F811
+def test_read_only_takes_nothing(made: Path, browser: Browser) -> None:
     """With --read-only everything is shown, and a word that is sent all the same is refused and makes no file."""
     with reviewing(made, "--read-only") as link:
         window = watched(browser, link)
@@ -300,6 +307,36 @@ def test_read_only_takes_nothing(made: Path, browser: Browser) -> None:  # noqa:
         assert window.page.evaluate(code) == 422
         window.page.context.close()
     assert not (made / "corrections.sqlite").exists()
+
+
+def test_the_report_is_one_file(
+    made: Path, tmp_path: Path, browser: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`octavo report` writes one file that loads nothing and runs nothing, has cut-outs, and is shown as text what is hostile."""
+    target = tmp_path / "run.html"
+    assert cli.main(["report", "--out", str(made), "--to", str(target), "--most", "4"]) == 0
+    assert " MB)" in capsys.readouterr().err
+    text = target.read_text(encoding="utf-8")
+    assert "<script" not in text.lower()
+    assert text.count('class="cut"') >= 1
+    assert "the 4 most doubtful shown" in text
+    page = browser.new_context().new_page()
+    faults: list[str] = []
+    page.on("dialog", lambda dialog: faults.append(dialog.message))
+    page.on(
+        "request",
+        lambda asked: None if asked.url.startswith(("file:", "data:")) else faults.append(asked.url),
+    )
+    page.goto(target.as_uri())
+    serious = [
+        one["id"]
+        for one in Axe().run(page).response["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert (faults, serious) == ([], [])
+    assert page.evaluate("[...document.images].every(one => one.naturalWidth)")
+    page.context.close()
+    assert cli.main(["report", "--out", str(made), "--run", "none"]) == 1
 
 
 def test_nobody_else_gets_in(made: Path) -> None:
