@@ -320,11 +320,11 @@ def test_read_only_takes_nothing(made: Path, browser: Browser) -> None:
 def test_the_report_is_one_file(made: Path, tmp_path: Path, browser: Browser) -> None:
     """`octavo report` writes one file that loads nothing and runs nothing, has cut-outs, and is shown as text what is hostile."""
     target = tmp_path / "run.html"
-    assert " MB)" in reported("--out", str(made), "--to", str(target), "--most", "4")
+    assert " MB)" in reported("--out", str(made), "--to", str(target), "--most", "12")
     text = target.read_text(encoding="utf-8")
     assert "<script" not in text.lower()
     assert text.count('class="cut"') >= 1
-    assert "the 4 most doubtful shown" in text
+    assert "the 12 most doubtful shown" in text
     page = browser.new_context().new_page()
     faults: list[str] = []
     page.on("dialog", lambda dialog: faults.append(dialog.message))
