@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from octavo.schemas.columns import MOMENT, REAL, TEXT, WHOLE, Column, Table
 from octavo.schemas.pipeline import Grade
 
 Verdict = Literal["right", "changed", "absent", "row_added", "row_removed"]
@@ -19,7 +20,7 @@ VERDICTS: tuple[Verdict, ...] = ("right", "changed", "absent", "row_added", "row
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ValuePlace:
     """Where on a page the value stands, as a person marked it or as it was found. Pages from 1, a half-open span of characters."""
 
     grade: Grade = "missing"
@@ -29,7 +30,7 @@ class Place:
     quote: str = ""
 
 
-NOWHERE = Place()
+NOWHERE = ValuePlace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,44 @@ class Correction:
     note: str = ""
     question_fingerprint: str = ""  # of the answer that was corrected
     confidence: float | None = None  # in the value before, where a model gave it
-    place: Place = NOWHERE
+    place: ValuePlace = NOWHERE
     anchors: tuple[
         Any, ...
     ] = ()  # each item on the way, as it was; of `row_added` how many such rows there were
     number: int = 0  # given by who stores it, from 1
+
+
+CORRECTIONS = Table(
+    "corrections",
+    ("document", "question"),
+    tuple(
+        Column(*spec)
+        for spec in (
+            ("document", TEXT, "SHA-256 of the document's bytes"),
+            ("question", TEXT, "Name of the question, which is the name of its table"),
+            ("field", TEXT, "Path of the field or item when it was corrected, such as line_items[0].amount"),
+            (
+                "verdict",
+                TEXT,
+                "right, changed, absent (the document does not say it), row_added or row_removed",
+            ),
+            ("before", TEXT, "What stood there, a row as JSON; null for nothing"),
+            ("after", TEXT, "What the person says, a row as JSON; null for nothing"),
+            ("who", TEXT, "Who says so"),
+            ("corrected_at", MOMENT, "When, UTC"),
+            ("note", TEXT, "Remark of that person"),
+            (
+                "confidence",
+                REAL,
+                "Confidence in the model's value at that time, 0 to 1; null where it had none",
+            ),
+            ("question_fingerprint", TEXT, "Fingerprint of the question whose answer was corrected"),
+            ("number", WHOLE, "ValuePlace among all corrections; of two of one field the later holds"),
+        )
+    ),
+    "What people said about values, in force: each wins over later answers",
+    order=("number",),
+)
 
 
 def correction_row(correction: Correction) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from octavo.schemas.columns import (
     column_of,
     refuse_twins,
 )
+from octavo.schemas.corrections import CORRECTIONS
 from octavo.schemas.errors import SchemaError
 from octavo.schemas.list_views import list_views
 from octavo.schemas.pipeline import Document, Page, Question
@@ -36,6 +37,7 @@ from octavo.schemas.rows import evidence_rows, record_row, reject_row
 Row = dict[str, Any]
 
 __all__ = [
+    "CORRECTIONS",
     "FIXED",
     "META",
     "Column",
@@ -268,27 +270,6 @@ RUNS = Table(
         ("doubts", _DOUBTS, "Fields that had a value less often than in earlier runs, and a sentence"),
     ),
     "Every run that changed something or was stopped, and how it ended",
-)
-
-CORRECTIONS = Table(
-    "corrections",
-    ("document", "question"),
-    _columns(
-        _DOCUMENT,
-        _QUESTION,
-        ("field", TEXT, "Path of the field or item when it was corrected, such as line_items[0].amount"),
-        ("verdict", TEXT, "right, changed, absent (the document does not say it), row_added or row_removed"),
-        ("before", TEXT, "What stood there, a row as JSON; null for nothing"),
-        ("after", TEXT, "What the person says, a row as JSON; null for nothing"),
-        ("who", TEXT, "Who says so"),
-        ("corrected_at", MOMENT, "When, UTC"),
-        ("note", TEXT, "Remark of that person"),
-        ("confidence", REAL, "Confidence in the model's value at that time, 0 to 1; null where it had none"),
-        ("question_fingerprint", TEXT, "Fingerprint of the question whose answer was corrected"),
-        ("number", WHOLE, "Place among all corrections; of two of one field the later holds"),
-    ),
-    "What people said about values, in force: each wins over later answers",
-    order=("number",),
 )
 
 SHIPPED_VIEWS = Path(__file__).parent / "views"

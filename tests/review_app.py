@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -87,23 +87,31 @@ def watched(browser: Browser, link: str, **options: object) -> Watched:
     page.set_default_timeout(PATIENCE_MS)
     base = link.partition("/?")[0]
     reviewer = Watched(page, base, link)
-    page.on("dialog", lambda dialog: (reviewer.faults.append(f"dialog {dialog.message}"), dialog.dismiss()))
+
+    def dismissed(dialog: Dialog) -> None:
+        reviewer.faults.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
+    def told(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            reviewer.faults.append(message.text)
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith((base, "data:")):
+            reviewer.faults.append(f"asked {request.url}")
+
+    page.on("dialog", dismissed)
     page.on("pageerror", lambda error: reviewer.faults.append(f"error {error}"))
-    page.on("console", lambda told: reviewer.faults.append(told.text) if told.type == "error" else None)
-    page.on(
-        "request",
-        lambda asked: (
-            None if asked.url.startswith((base, "data:")) else reviewer.faults.append(f"asked {asked.url}")
-        ),
-    )
+    page.on("console", told)
+    page.on("request", asked)
     page.goto(link)
     page.wait_for_url(f"{base}/")
     return reviewer
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium; the tests are skipped where there is none."""
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium; the test is skipped where there is none."""
     if not CHROMIUM.exists():
         pytest.skip("there is no Chromium on this machine")
     with sync_playwright() as play:

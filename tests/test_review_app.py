@@ -6,6 +6,8 @@ import http.client
 import io
 import json
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -20,7 +22,7 @@ from playwright.sync_api import Browser
 
 from octavo.flows import cli
 from octavo.processors.store.warehouse import CorrectionStore, Warehouse
-from tests.review_app import Watched, browser, reviewing, watched  # noqa: F401 # a fixture
+from tests.review_app import Watched, chromium, reviewing, watched
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = (
@@ -33,6 +35,13 @@ SAMPLES = (
 HOSTILE = "<img src=x onerror=alert(1)>'\"&{{7*7}}.txt"
 EVIL = "<script>alert(document.cookie)</script><img src='https://example.org/x.png' onerror=alert(2)>"
 PATIENCE_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests, in which each reviewer has a window with cookies of its own."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +67,7 @@ def out(made: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def reviewer(out: Path, browser: Browser) -> Iterator[Watched]:  # noqa: F811
+def reviewer(out: Path, browser: Browser) -> Iterator[Watched]:
     """Somebody who has opened the link of these tables. Nothing may go wrong in the browser meanwhile."""
     with reviewing(out) as link:
         window = watched(browser, link)
@@ -81,6 +90,12 @@ def until(what: Callable[[], Any]) -> Any:
     return found
 
 
+def reported(*words: str) -> str:
+    """What `octavo report` says, in a process of its own."""
+    command = [sys.executable, "-m", "octavo", "report", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stderr
+
+
 def value_of(reviewer: Watched, path: str) -> str:
     """What stands in a field of the form."""
     return str(reviewer.page.locator(f"[data-path='{path}']").input_value())
@@ -88,11 +103,11 @@ def value_of(reviewer: Watched, path: str) -> str:
 
 def document(out: Path, name: str) -> str:
     """The id of a document."""
-    return Warehouse(out).documents_at([name], Warehouse(out).inboxes()[0])[0]["document"]
+    return str(Warehouse(out).documents_at([name], Warehouse(out).inboxes()[0])[0]["document"])
 
 
 def test_the_keys_of_a_clerk(out: Path, reviewer: Watched) -> None:
-    """J begins with the most doubtful document; y, n and Enter say right, absent and changed, on disk at once; u takes back; k goes back."""
+    """J begins with the most doubtful document; y, n and Enter say right, absent and changed, at once; u takes back, k leads back."""
     page = reviewer.page
     left = int(page.inner_text("h1").split()[0])
     reviewer.press("j")
@@ -151,7 +166,8 @@ def test_pages_are_turned_and_searched(out: Path, reviewer: Watched) -> None:
     wide = page.locator("[data-picture]").bounding_box()
     page.keyboard.press("+")
     larger = page.locator("[data-picture]").bounding_box()
-    assert wide and larger
+    assert wide
+    assert larger
     assert larger["width"] > wide["width"] * 1.2
     page.keyboard.press("?")
     assert page.locator("dialog#help").is_visible()
@@ -218,7 +234,7 @@ def test_rows_are_added_removed_and_moved(out: Path, reviewer: Watched) -> None:
     assert until(lambda: described() == wanted), described()
 
 
-def test_two_reviewers_get_other_documents(out: Path, reviewer: Watched, browser: Browser) -> None:  # noqa: F811
+def test_two_reviewers_get_other_documents(out: Path, reviewer: Watched, browser: Browser) -> None:
     """Whoever asks for the next value gets one of a document that nobody else looks at, and each speaks under a name."""
     link_base = reviewer.base
     reviewer.press("j")
@@ -243,7 +259,7 @@ def test_two_reviewers_get_other_documents(out: Path, reviewer: Watched, browser
 class reviewing_again:  # noqa: N801 # used as a function
     """A second browser on the same link."""
 
-    def __init__(self, reviewer: Watched, browser: Browser) -> None:  # noqa: F811
+    def __init__(self, reviewer: Watched, browser: Browser) -> None:
         self._window = watched(browser, reviewer.link)
 
     def __enter__(self) -> Watched:
@@ -290,7 +306,7 @@ def test_every_view_is_accessible_and_stays_at_home(
             window.page.context.close()
 
 
-def test_read_only_takes_nothing(made: Path, browser: Browser) -> None:  # noqa: F811
+def test_read_only_takes_nothing(made: Path, browser: Browser) -> None:
     """With --read-only everything is shown, and a word that is sent all the same is refused and makes no file."""
     with reviewing(made, "--read-only") as link:
         window = watched(browser, link)
@@ -299,6 +315,33 @@ def test_read_only_takes_nothing(made: Path, browser: Browser) -> None:  # noqa:
         assert window.page.evaluate(code) == 422
         window.page.context.close()
     assert not (made / "corrections.sqlite").exists()
+
+
+def test_the_report_is_one_file(made: Path, tmp_path: Path, browser: Browser) -> None:
+    """`octavo report` writes one file that loads nothing and runs nothing, has cut-outs, and is shown as text what is hostile."""
+    target = tmp_path / "run.html"
+    assert " MB)" in reported("--out", str(made), "--to", str(target), "--most", "12")
+    text = target.read_text(encoding="utf-8")
+    assert "<script" not in text.lower()
+    assert text.count('class="cut"') >= 1
+    assert "the 12 most doubtful shown" in text
+    page = browser.new_context().new_page()
+    faults: list[str] = []
+    page.on("dialog", lambda dialog: faults.append(dialog.message))
+    page.on(
+        "request",
+        lambda asked: None if asked.url.startswith(("file:", "data:")) else faults.append(asked.url),
+    )
+    page.goto(target.as_uri())
+    serious = [
+        one["id"]
+        for one in Axe().run(page).response["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert (faults, serious) == ([], [])
+    assert page.evaluate("[...document.images].every(one => one.naturalWidth)")
+    page.context.close()
+    assert "There is no run 'none'" in reported("--out", str(made), "--run", "none")
 
 
 def test_nobody_else_gets_in(made: Path) -> None:

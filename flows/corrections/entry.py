@@ -17,7 +17,7 @@ from octavo.flows.corrections.current import Current, KnownSchemas, current, wit
 from octavo.processors.check import records as check
 from octavo.processors.pack import windows as pack
 from octavo.processors.store.warehouse import CorrectionStore, WarehouseReader
-from octavo.schemas.corrections import NOWHERE, Correction, Place, Verdict
+from octavo.schemas.corrections import NOWHERE, Correction, ValuePlace, Verdict
 from octavo.schemas.errors import SettingsError
 from octavo.schemas.pipeline import Evidence, Field, Page, Part
 
@@ -33,7 +33,7 @@ class Saying:
     field: str
     verdict: Verdict | str
     value: Any = None
-    place: Place | None = None
+    place: ValuePlace | None = None
     note: str = ""
 
 
@@ -205,9 +205,9 @@ def anchors(value: Any, path: str) -> Iterator[Any]:
             yield value
 
 
-def place_of(proof: Evidence) -> Place:
+def place_of(proof: Evidence) -> ValuePlace:
     """Where a value stands."""
-    return Place(proof.grade, proof.page, proof.start, proof.end, proof.quote)
+    return ValuePlace(proof.grade, proof.page, proof.start, proof.end, proof.quote)
 
 
 def _parts(desk: Desk, saying: Saying) -> list[Part]:

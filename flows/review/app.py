@@ -211,6 +211,8 @@ class _Views:
                 *visitor.trail,
                 _value_address(here["document"], here["question"], here["field"]),
             ][-TRAIL:]
+        if not address:
+            visitor.cursor = None  # who begins anew sees what was passed over
         return JSONResponse({"address": address, "left": doubts.counted(self._workspace, filters)})
 
     def _after(self, visitor: Visitor, filters: Filters, here: Mapping[str, Any]) -> str:
@@ -244,6 +246,10 @@ class _Views:
     async def back(self, request: Request) -> Response:
         """The value that was looked at before."""
         visitor: Visitor = request.scope["visitor"]
+        here = (await posted.body(request)).get("here") or {}
+        now = _value_address(*(str(here.get(name) or "") for name in ("document", "question", "field")))
+        while visitor.trail and visitor.trail[-1] == now:
+            visitor.trail.pop()
         return JSONResponse({"address": visitor.trail.pop() if visitor.trail else ""})
 
     async def say(self, request: Request) -> Response:

@@ -18,6 +18,8 @@ from octavo.schemas.tables import SHIPPED_VIEWS
 
 A_PAGE = 50  # values of one page of the queue
 LOOKED_AT = 60  # documents that are tried for one that nobody holds
+STALE_S = 60.0  # what is counted and ordered over all doubts may be so old while corrections come in
+QUEUED = 5_000  # documents whose order is known at a time
 FACETS = 40  # choices of one filter
 
 
@@ -44,6 +46,7 @@ class Filters:
         return " AND ".join(terms), values
 
 
+Place = tuple[float, str, str]  # of a document in the queue
 _PLAIN_FIELD = r"regexp_replace(field, '\[\d+\]', '[]', 'g')"
 
 
@@ -73,12 +76,23 @@ def counted(workspace: Workspace, filters: Filters) -> int:
     def count() -> int:
         return int(workspace.rows(query, values, doubts=doubts(), where=where)[0]["n"])
 
-    return max(0, workspace.once(f"count {filters}", count) - len(settled_since(workspace)))
+    return max(0, workspace.cached(f"count {filters}", count) - _done_since(workspace, where, values))
+
+
+def _done_since(workspace: Workspace, where: str, values: Sequence[Any]) -> int:
+    """How many doubts of the tables are none any more, by what was said since they were written."""
+    done = settled_since(workspace)
+    if not done:
+        return 0
+    query = "SELECT document, question, field FROM ($doubts) WHERE $where AND document IN (SELECT unnest(?::TEXT[]))"
+    documents = sorted({document for document, _, _ in done})
+    rows = workspace.rows(query, [*values, documents], doubts=doubts(), where=where)
+    return sum((row["document"], row["question"], row["field"]) in done for row in rows)
 
 
 def facets(workspace: Workspace) -> dict[str, list[tuple[str, int]]]:
     """The choices of each filter with how many values they have, counted once for each state of the tables."""
-    return workspace.once("facets", lambda: _facets(workspace))
+    return workspace.cached("facets", lambda: _facets(workspace), STALE_S)
 
 
 def _facets(workspace: Workspace) -> dict[str, list[tuple[str, int]]]:
@@ -114,28 +128,30 @@ def of_document(workspace: Workspace, document: str, filters: Filters | None = N
 
 
 def claimed(workspace: Workspace, visitor: Visitor, filters: Filters, now: datetime) -> str:
-    """The next document of the queue that nobody else looks at, which is this visitor's from now on; "" when there is none."""
-    rows = _waiting(workspace, visitor, filters)
+    """The next document of the queue that nobody else looks at, which is this visitor's from now on; "" when there is none.
+
+    Its doubts may all be settled by now, since the order is not worked out anew for each word; who asks goes on then.
+    """
+    queue = workspace.cached(f"queue {filters}", lambda: _queue(workspace, filters, None), STALE_S)
+    waiting = [row for row in queue if visitor.cursor is None or row > visitor.cursor][:LOOKED_AT]
+    if not waiting and len(queue) == QUEUED:
+        waiting = _queue(workspace, filters, visitor.cursor)[:LOOKED_AT]
     claim = Claim("", visitor.holder, visitor.who, lapse(now, CLAIM_MINUTES))
-    document = workspace.store.claim([row["document"] for row in rows], claim, now)
-    for row in rows:
-        if row["document"] == document:
-            visitor.cursor = (row["c"], row["p"], row["document"])
+    document = workspace.store.claim([row[2] for row in waiting], claim, now)
+    visitor.cursor = next((row for row in waiting if row[2] == document), visitor.cursor)
     return document
 
 
-def _waiting(workspace: Workspace, visitor: Visitor, filters: Filters) -> list[Row]:
-    """Documents with doubts behind the one that a visitor had last, the most doubtful first."""
+def _queue(workspace: Workspace, filters: Filters, behind: Place | None) -> list[Place]:
+    """Documents with doubts, the most doubtful first: their least confidence, path and id."""
     where, values = filters.where()
-    after, behind = ("HAVING (c, p, document) > (?, ?, ?)", visitor.cursor) if visitor.cursor else ("", ())
-    query = """SELECT document, min(confidence) AS c, min(path) AS p, list({'q': question, 'f': field}) AS fields FROM ($doubts)
+    after = "HAVING (c, p, document) > (?, ?, ?)" if behind else ""
+    query = """SELECT document, min(confidence) AS c, min(path) AS p FROM ($doubts)
                WHERE $where GROUP BY document $after ORDER BY c, p, document LIMIT $most"""
-    parts = {"doubts": doubts(), "where": where, "after": after, "most": str(LOOKED_AT)}
-    done = settled_since(workspace)
+    parts = {"doubts": doubts(), "where": where, "after": after, "most": str(QUEUED)}
     return [
-        row
-        for row in workspace.rows(query, [*values, *behind], **parts)
-        if any((row["document"], one["q"], one["f"]) not in done for one in row["fields"])
+        (row["c"], row["p"], row["document"])
+        for row in workspace.rows(query, [*values, *(behind or ())], **parts)
     ]
 
 

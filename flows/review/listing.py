@@ -47,7 +47,7 @@ def documents(workspace: Workspace, search: Search) -> tuple[list[Row], int]:
                WHERE $where ORDER BY path, inbox LIMIT $most OFFSET ?"""
     rows = workspace.rows(query, [*values, search.start], where=where, most=str(A_PAGE))
     count = "SELECT count(*) AS n FROM documents WHERE $where"
-    total = workspace.once(
+    total = workspace.cached(
         f"documents {search.text} {search.kind}", lambda: workspace.rows(count, values, where=where)[0]["n"]
     )
     _with_answers(workspace, rows)
@@ -120,7 +120,7 @@ def doubts_by_field(workspace: Workspace) -> list[Row]:
                        count(*) FILTER (state = 'corrected') AS corrected
                 FROM evidence WHERE state IN ('given', 'failed', 'corrected') GROUP BY ALL
                 ORDER BY doubted DESC, question, field LIMIT 20"""
-    return workspace.once("doubts by field", lambda: workspace.rows(query))
+    return workspace.cached("doubts by field", lambda: workspace.rows(query))
 
 
 def answers_of(workspace: Workspace, document: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ PICTURED = ("application/pdf", "image/")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class PageMark:
     """A span of the page's text that a field claims."""
 
     start: int
@@ -61,10 +61,10 @@ def page_of(workspace: Workspace, document: str, number: int) -> Page | None:
     )
 
 
-def marks_of(proofs: Sequence[Evidence], page: int, focus: str) -> list[Mark]:
+def marks_of(proofs: Sequence[Evidence], page: int, focus: str) -> list[PageMark]:
     """The spans of one page that evidence speaks of."""
     return [
-        Mark(one.start, one.end, one.field, one.field == focus)
+        PageMark(one.start, one.end, one.field, one.field == focus)
         for one in proofs
         if one.page == page and one.start is not None and one.end is not None
     ]
@@ -124,7 +124,7 @@ def _nothing(note: str) -> dict[str, Any]:
     return {"width": 0, "height": 0, "words": [], "text": "", "note": note}
 
 
-def blocks(text: str, marks: Sequence[Mark]) -> Iterator[Block]:
+def blocks(text: str, marks: Sequence[PageMark]) -> Iterator[Block]:
     """The text of a page: lines with bars as tables, all else as paragraphs, marked."""
     rows: list[tuple[tuple[Piece, ...], ...]] = []
     start = 0
@@ -142,13 +142,13 @@ def blocks(text: str, marks: Sequence[Mark]) -> Iterator[Block]:
         yield Block(rows=tuple(rows))
 
 
-def _cells(line: str, start: int, marks: Sequence[Mark]) -> Iterator[tuple[Piece, ...]]:
+def _cells(line: str, start: int, marks: Sequence[PageMark]) -> Iterator[tuple[Piece, ...]]:
     for cell in line.split(BAR):
         yield tuple(_pieces(cell, start, marks))
         start += len(cell) + len(BAR)
 
 
-def _pieces(text: str, start: int, marks: Sequence[Mark]) -> Iterator[Piece]:
+def _pieces(text: str, start: int, marks: Sequence[PageMark]) -> Iterator[Piece]:
     """A text cut where marks begin and end."""
     end = start + len(text)
     inside = [mark for mark in marks if mark.start < end and mark.end > start]

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from octavo.flows.corrections.entry import Saying
 from octavo.flows.review.workspace import Workspace
-from octavo.schemas.corrections import Place
+from octavo.schemas.corrections import ValuePlace
 from octavo.schemas.errors import SettingsError
 
 LONGEST_NAME = 80  # characters
@@ -51,7 +51,7 @@ def saying(told: Mapping[str, Any]) -> Saying:
     )
 
 
-def _place(told: Mapping[str, Any]) -> Place | None:
+def _place(told: Mapping[str, Any]) -> ValuePlace | None:
     """Where it was marked on a page."""
     place = told.get("place")
     if not isinstance(place, dict):
@@ -60,8 +60,8 @@ def _place(told: Mapping[str, Any]) -> Place | None:
     if not isinstance(page, int) or page < 1:
         return None
     if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end):
-        return Place("loose", page, None, None, str(quote or ""))
-    return Place("exact" if quote == told.get("value") else "loose", page, start, end, str(quote or ""))
+        return ValuePlace("loose", page, None, None, str(quote or ""))
+    return ValuePlace("exact" if quote == told.get("value") else "loose", page, start, end, str(quote or ""))
 
 
 def found_in(workspace: Workspace, document: str, text: str) -> list[dict[str, Any]]:

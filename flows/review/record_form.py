@@ -33,7 +33,7 @@ _PROVED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class FormCell:
     """One field of the form."""
 
     path: str
@@ -73,9 +73,9 @@ class Section:
     label: str
     path: str = ""
     meaning: str = ""
-    cells: tuple[Cell, ...] = ()
+    cells: tuple[FormCell, ...] = ()
     columns: tuple[str, ...] = ()  # of a list of records
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...] = ()  # path and cells of each row
+    rows: tuple[tuple[str, tuple[FormCell, ...]], ...] = ()  # path and cells of each row
     is_list: bool = False
     total: int = 0  # rows there are
     inner: tuple[Section, ...] = field(default_factory=tuple)
@@ -98,7 +98,7 @@ def paths_of(parts: Sequence[Section]) -> list[str]:
     return found
 
 
-def cell_at(parts: Sequence[Section], path: str) -> Cell | None:
+def cell_at(parts: Sequence[Section], path: str) -> FormCell | None:
     """The field with this path, if it is shown."""
     for part in parts:
         for cell in (*part.cells, *(cell for _, cells in part.rows for cell in cells)):
@@ -116,7 +116,7 @@ class _Maker:
     focus: str
 
     def sections(self, fields: Sequence[Field], value: Mapping[str, Any], path: str) -> Iterator[Section]:
-        plain: list[Cell] = []
+        plain: list[FormCell] = []
         for one in fields:
             own, inner = f"{path}.{one.name}".lstrip("."), value.get(one.name)
             if one.kind not in ("record", "list"):
@@ -171,11 +171,11 @@ class _Maker:
         at = int(number) if number.isdigit() else 0
         return max(0, min(at - ROWS // 2, total - ROWS))
 
-    def cell(self, path: str, one: Field, value: Any) -> Cell:
+    def cell(self, path: str, one: Field, value: Any) -> FormCell:
         proof = self.proofs.get(path)
         kind = "json" if one.kind in ("record", "list") else one.kind
         text = _plain(as_text(value) or "", one)
-        return Cell(
+        return FormCell(
             path,
             words(one.name) if not path.endswith("]") else path.rpartition("[")[2].rstrip("]"),
             kind,

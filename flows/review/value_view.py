@@ -6,7 +6,7 @@ from typing import Any
 
 from octavo.flows.corrections.current import Current
 from octavo.flows.review import doubts, listing, page_view
-from octavo.flows.review.page_view import Mark
+from octavo.flows.review.page_view import PageMark
 from octavo.flows.review.record_form import cell_at, paths_of, sections
 from octavo.flows.review.workspace import Workspace
 from octavo.processors.check import records as check
@@ -59,7 +59,7 @@ def value_view(workspace: Workspace, document: str, question: str, field: str, p
     }
 
 
-def other_places(workspace: Workspace, stands: Current, field: str, number: int) -> list[Mark]:
+def other_places(workspace: Workspace, stands: Current, field: str, number: int) -> list[PageMark]:
     """Every place of the value in focus on one page, since a value that stands in several is doubted for that."""
     cell = cell_at(sections(stands, field), field) if field else None
     page = page_view.page_of(workspace, stands.record.document, number)
@@ -69,4 +69,4 @@ def other_places(workspace: Workspace, stands: Current, field: str, number: int)
     if own is None or own.kind in ("record", "list", "boolean"):
         return []
     spans = check.places(own, cell.value, pack.whole([page], len))
-    return [Mark(start, end, field, focused=True) for start, end in spans[:PLACES]]
+    return [PageMark(start, end, field, focused=True) for start, end in spans[:PLACES]]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,11 +27,21 @@ from octavo.schemas.pipeline import Document
 CLAIM_MINUTES = 10.0  # after which a document that nobody touches is anybody's again
 SESSIONS = 200  # browsers that are remembered; the oldest is forgotten
 PICTURES = 48  # rendered pages that are kept, of 0.1 to 0.5 MB
+KEPT = 300  # things that are worked out over all tables
 SETTLE_AFTER_S = 0.3  # of quiet, so that a quick hand makes one commit and not ten
 SETTLE_AGAIN_S = 3.0  # while a run holds the folder, and to see what was said elsewhere
 
 Row = dict[str, Any]
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Something that was worked out over the tables of one version."""
+
+    version: tuple[int, ...]
+    made_at: float  # monotonic seconds
+    value: Any
 
 
 @dataclass
@@ -67,7 +78,7 @@ class Workspace:
         self._pages = Reader()
         self._ocr: Reader | None = None
         self._lines: dict[str, tuple[int, int, list[Any]]] = {}
-        self._kept: dict[str, tuple[tuple[int, ...], Any]] = {}
+        self._kept: dict[str, _Kept] = {}
         self._pictures: OrderedDict[tuple[str, int], bytes] = OrderedDict()
 
     @property
@@ -102,7 +113,7 @@ class Workspace:
     @property
     def schemas(self) -> KnownSchemas:
         """The schemas of the tables, as the latest runs named them."""
-        return self.once("schemas", lambda: schemas_of(self.reader))
+        return self.cached("schemas", lambda: schemas_of(self.reader))
 
     @property
     def desk(self) -> Desk:
@@ -115,16 +126,16 @@ class Workspace:
         found: list[Row] = self.reader.query(query, parameters).to_pylist()
         return found
 
-    def once(self, name: str, make: Callable[[], T]) -> T:
-        """What `make` gives, made anew when the tables have changed."""
+    def cached(self, name: str, make: Callable[[], T], patience_s: float = 0.0) -> T:
+        """What `make` gives, made anew when the tables have changed and it is older than that."""
         stat = self.reader.path.stat()
         version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         kept = self._kept.get(name)
-        if kept is None or kept[0] != version:
-            if len(self._kept) > SESSIONS:
+        if kept is None or (kept.version != version and time.monotonic() - kept.made_at >= patience_s):
+            if len(self._kept) > KEPT:
                 self._kept.clear()
-            kept = self._kept[name] = (version, make())
-        found: T = kept[1]
+            kept = self._kept[name] = _Kept(version, time.monotonic(), make())
+        found: T = kept.value
         return found
 
     def place(self, document: str) -> tuple[str, Document]:

@@ -19,7 +19,7 @@ from typing import Any
 from octavo.processors.check.corrected_rows import alike, common, located
 from octavo.processors.check.normalise import join, normalise, shown
 from octavo.processors.check.validate import steps
-from octavo.schemas.corrections import Correction, Place, as_json
+from octavo.schemas.corrections import Correction, ValuePlace, as_json
 from octavo.schemas.pipeline import Evidence, Field, Record
 
 SURE = 1.0  # confidence in what a person said
@@ -343,7 +343,7 @@ def _written(value: Any) -> str:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _proof(path: str, value: Any, correction: Correction, place: Place, request: str) -> Evidence:
+def _proof(path: str, value: Any, correction: Correction, place: ValuePlace, request: str) -> Evidence:
     """The evidence of what a person says."""
     return Evidence(
         path,

@@ -14,7 +14,7 @@ from octavo.processors.check.corrected import field_at, fitted
 from octavo.processors.check.normalise import normalise
 from octavo.processors.check.validate import fit, steps
 from octavo.processors.check.window_text import WindowText
-from octavo.schemas.corrections import NOWHERE, Place
+from octavo.schemas.corrections import NOWHERE, ValuePlace
 from octavo.schemas.pipeline import Field, Part, Question
 
 
@@ -23,7 +23,7 @@ class Entered:
     """A value as JSON, where it stands, and a sentence for what is wrong with it; "" when nothing is."""
 
     value: Any = None
-    place: Place = NOWHERE
+    place: ValuePlace = NOWHERE
     problem: str = ""
 
 
@@ -80,7 +80,7 @@ def places(one: Field, value: Any, parts: Sequence[Part]) -> list[tuple[int, int
     return [source.place(hit)[1:] for hit in hits]
 
 
-def _place(one: Field, value: Any, parts: Sequence[Part]) -> Place:
+def _place(one: Field, value: Any, parts: Sequence[Part]) -> ValuePlace:
     """Where a value stands in the document; nowhere for what is no plain value."""
     if value is None or not parts or one.kind in ("record", "list", "boolean"):
         return NOWHERE
@@ -91,4 +91,4 @@ def _place(one: Field, value: Any, parts: Sequence[Part]) -> Place:
     if hit is None or not hit.proves:
         return NOWHERE
     part, start, end = source.place(hit)
-    return Place(hit.grade, part.page, start, end, source.quote(hit))
+    return ValuePlace(hit.grade, part.page, start, end, source.quote(hit))

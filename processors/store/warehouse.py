@@ -22,7 +22,7 @@ import duckdb
 
 from octavo.processors.store import catalog, changes, disk, earlier, parquet, succession, views
 from octavo.processors.store.changes import Change
-from octavo.processors.store.corrections import Claim, CorrectionStore, corrections_of, lapse
+from octavo.processors.store.correction_store import Claim, CorrectionStore, corrections_of, lapse
 from octavo.processors.store.reader import WAREHOUSE, ColumnInfo, TableInfo, WarehouseReader
 from octavo.processors.store.succession import Asked
 from octavo.schemas.errors import StorageError

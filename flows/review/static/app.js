@@ -244,7 +244,7 @@ async function next() {
 }
 
 async function back() {
-  const told = await post("/api/back", {});
+  const told = await post("/api/back", { here: view().dataset.view === "value" ? here() : {} });
   if (told.address) await load(told.address);
   else status("This is where you began.");
 }

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from octavo.schemas.corrections import Correction, Place
+from octavo.schemas.corrections import Correction, ValuePlace
 from octavo.schemas.errors import StorageError
 
 FILE = "corrections.sqlite"
@@ -273,7 +273,7 @@ def _unsettle(db: sqlite3.Connection, key: Key) -> None:
 
 def _correction(row: sqlite3.Row) -> Correction:
     said = json.loads(row["said"])
-    place, anchors = Place(**said.pop("place")), tuple(said.pop("anchors"))
+    place, anchors = ValuePlace(**said.pop("place")), tuple(said.pop("anchors"))
     return Correction(
         document=row["document"],
         question=row["question"],

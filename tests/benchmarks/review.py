@@ -1,0 +1,150 @@
+"""How much CPU a view of `octavo review` takes over 100,000 documents and 1,000,000 values, and how long a value takes by keyboard.
+
+`python -m tests.benchmarks.review` makes the tables (`--documents N` for others), asks each view twice and prints milliseconds of CPU;
+`--walk DIR` goes through 100 values of a real output folder in a browser, by keys, and prints seconds of machine time each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import tempfile
+import time
+from pathlib import Path
+
+import pyarrow as pa
+
+from octavo.flows.review.app import make_app
+from octavo.flows.review.security import COOKIE
+from octavo.flows.review.workspace import Workspace
+from octavo.processors.store.warehouse import Change, hold
+from octavo.schemas import tables
+from octavo.schemas.pipeline import Document, Evidence, Page, Record
+from tests.rows import question
+
+VALUES = 10  # of one document
+BATCH = 20_000  # documents of one commit
+
+
+def sha(number: int) -> str:
+    """The id of a made document."""
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def changes(numbers: range) -> list[Change]:
+    """Documents with a page, an answer and its evidence; every tenth value is doubted."""
+    asked = question()
+    documents, pages, rows, proofs = [], [], [], []
+    for number in numbers:
+        one = sha(number)
+        path = f"folder{number % 50}/bill{number}.txt"
+        documents.append(
+            tables.document_row(
+                Document(path, path.encode(), one, "text/plain", 90, page_count=1), "1", "/inbox"
+            )
+        )
+        pages.append(
+            tables.page_row(Page(one, 1, f"Bill {number} of 2024-01-31: total 12.50, paper 12.50"), 20)
+        )
+        lines = [{"what": f"paper {n}", "amount": "12.50"} for n in range(4)]
+        value = {"number": f"R-{number}", "issued": "2024-01-31", "total": "12.50", "lines": lines}
+        proof = [
+            Evidence(name, str(value[name]), "exact", 1, 0, 4, "Bill", confidence=0.97)
+            for name in ("number", "total")
+        ]
+        for n in range(4):
+            sure = 0.97 if (number + n) % 4 else 0.6
+            proof += [
+                Evidence(
+                    f"lines[{n}].what", f"paper {n}", "exact", 1, 0, 4, "Bill", confidence=sure, by="page"
+                ),
+                Evidence(f"lines[{n}].amount", "12.50", "exact", 1, 0, 4, "Bill", confidence=0.97, by="row"),
+            ]
+        record = Record(one, "invoice", value, tuple(proof), "request-1")
+        rows.append(tables.record_row(record, asked, "offline", "rules"))
+        proofs += tables.evidence_rows(record)
+    return [
+        Change(tables.DOCUMENTS, documents),
+        Change(tables.PAGES, pages),
+        Change(tables.question_table(asked), rows),
+        Change(tables.EVIDENCE, proofs),
+        *(Change(tables.FIXED[name]) for name in ("requests", "rejects", "runs", "corrections")),
+    ]
+
+
+async def views(out: Path, documents: int) -> None:
+    """Ask every view twice, and print the CPU of each."""
+    import httpx2
+
+    workspace = Workspace(out, who="Ann", token="token")
+    transport = httpx2.ASGITransport(app=make_app(workspace))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        client.cookies.set(COOKIE, workspace.admit("token"))
+        visitor = next(iter(workspace.visitors.values()))
+        last = sha(documents // 2)
+        posting = {"Origin": "http://127.0.0.1", "X-Octavo": visitor.csrf}
+        for path in (
+            "/",
+            "/?reason=unsure&folder=folder7&start=500",
+            f"/value/{last}/invoice?field=lines[0].what",
+            "/documents",
+            "/documents?text=bill777",
+            "/runs",
+            "POST /api/next",
+        ):
+            spent = []
+            for _ in range(2):
+                begun = time.process_time()
+                if path.startswith("POST"):
+                    answer = await client.post(path.split()[1], json={}, headers=posting)
+                else:
+                    answer = await client.get(path)
+                spent.append(1000 * (time.process_time() - begun))
+                assert answer.status_code == 200, (path, answer.status_code, answer.text[:300])
+            print(f"{path:45} first {spent[0]:6.0f} ms, then {spent[1]:6.0f} ms")
+    workspace.close()
+
+
+def walk(out: Path, values: int = 100) -> None:
+    """Go through values by keys in a browser, and print the seconds of one."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.review_app import CHROMIUM, QUIET, reviewing, watched
+
+    with reviewing(out) as link, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
+        reviewer = watched(browser, link)
+        reviewer.press("j")
+        begun, done = time.monotonic(), 0
+        while done < values and reviewer.page.get_attribute("#view", "data-view") == "value":
+            with reviewer.page.expect_response("**/api/next"):
+                reviewer.page.keyboard.press("y")
+            reviewer.page.wait_for_selector("body:not([data-busy])", state="attached")
+            done += 1
+        took = time.monotonic() - begun
+        print(f"{done} values by keys: {took / max(1, done):.2f} s of machine time each")
+
+
+def main() -> None:
+    """Make the tables, and measure."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--documents", type=int, default=100_000)
+    parser.add_argument("--walk", type=Path)
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    if args.walk:
+        walk(args.walk)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        out = args.out or Path(folder)
+        if not (out / "warehouse.duckdb").exists():
+            with hold(out) as warehouse:
+                for start in range(0, args.documents, BATCH):
+                    warehouse.commit(changes(range(start, min(start + BATCH, args.documents))))
+        print(f"{args.documents:,} documents, {args.documents * VALUES:,} values, pyarrow {pa.__version__}")
+        asyncio.run(views(out, args.documents))
+
+
+if __name__ == "__main__":
+    main()
