@@ -54,7 +54,12 @@ async def run(kimi: Running, inbox: Path, **more: object) -> tuple[Estimate, Out
     }
     job = Job.model_validate({**folders, "base_url": kimi.base_url, "tier": 3, "approved": True, **more})
     said: list[Estimate] = []
-    hooks = Hooks(approve=lambda found: not said.append(found))
+
+    def approve(found: Estimate) -> bool:
+        said.append(found)
+        return True
+
+    hooks = Hooks(approve=approve)
     ended = await order.run(job, settings.account(job, {}, key=kimi.key), hooks=hooks)
     return said[0], ended
 

@@ -247,7 +247,8 @@ class _Views:
         """The value that was looked at before."""
         visitor: Visitor = request.scope["visitor"]
         here = (await posted.body(request)).get("here") or {}
-        now = _value_address(*(str(here.get(name) or "") for name in ("document", "question", "field")))
+        document, question, field = (str(here.get(name) or "") for name in ("document", "question", "field"))
+        now = _value_address(document, question, field)
         while visitor.trail and visitor.trail[-1] == now:
             visitor.trail.pop()
         return JSONResponse({"address": visitor.trail.pop() if visitor.trail else ""})

@@ -135,14 +135,8 @@ def boxes(source: Source, number: int, start: int, end: int) -> list[chars.Box]:
         if not 0 < number <= len(file.document):
             return []
         with closing(file.document[number - 1]) as page, closing(PageChars(page)) as sheet:
-            parts = _parts(sheet)
-            known = _compounds(map(_raw_text, file.document)) if "\ufffe" in sheet.text else frozenset()
-            text = _cleaned(written.joined(sheet.text, parts), known)
-            places = [
-                (text.count("\n", 0, at), origin)
-                for at, origin in _origins(sheet.text, parts, text, known)
-                if start <= at < end
-            ]
+            text, origins = _text_of(file, sheet)
+            places = [(text.count("\n", 0, at), origin) for at, origin in origins if start <= at < end]
             rows = [[origin for _, origin in row] for _, row in groupby(places, key=lambda place: place[0])]
             return [box for row in rows for box in _merged(list(zip(*chars.shown(sheet, row), strict=True)))]
 
@@ -153,10 +147,17 @@ def words(source: Source, number: int) -> PlacedWords:
         if not 0 < number <= len(file.document):
             return PlacedWords(0, 0)
         with closing(file.document[number - 1]) as page, closing(PageChars(page)) as sheet:
-            parts = _parts(sheet)
-            text = _cleaned(layout.joined(sheet.text, parts))
-            origins = dict(_origins(sheet.text, parts, text))
-            return PlacedWords(*sheet.size, tuple(_placed(sheet, origins, chars.word_spans(text))))
+            text, origins = _text_of(file, sheet)
+            placed = _placed(sheet, dict(origins), chars.word_spans(text))
+            return PlacedWords(*sheet.size, tuple(placed))
+
+
+def _text_of(file: OpenedPdf, sheet: PageChars) -> tuple[str, Iterator[tuple[int, int]]]:
+    """The text of a page as reading gives it, and the origins of its characters."""
+    parts = _parts(sheet)
+    known = _compounds(map(_raw_text, file.document)) if "\ufffe" in sheet.text else frozenset()
+    text = _cleaned(written.joined(sheet.text, parts), known)
+    return text, _origins(sheet.text, parts, text, known)
 
 
 def _placed(
