@@ -36,7 +36,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class TextBlock:
     """A paragraph, or a table row by row."""
 
     pieces: tuple[Piece, ...] = ()
@@ -124,7 +124,7 @@ def _nothing(note: str) -> dict[str, Any]:
     return {"width": 0, "height": 0, "words": [], "text": "", "note": note}
 
 
-def blocks(text: str, marks: Sequence[PageMark]) -> Iterator[Block]:
+def blocks(text: str, marks: Sequence[PageMark]) -> Iterator[TextBlock]:
     """The text of a page: lines with bars as tables, all else as paragraphs, marked."""
     rows: list[tuple[tuple[Piece, ...], ...]] = []
     start = 0
@@ -133,13 +133,13 @@ def blocks(text: str, marks: Sequence[PageMark]) -> Iterator[Block]:
             rows.append(tuple(_cells(line, start, marks)))
         else:
             if rows:
-                yield Block(rows=tuple(rows))
+                yield TextBlock(rows=tuple(rows))
                 rows = []
             if line.strip():
-                yield Block(tuple(_pieces(line, start, marks)))
+                yield TextBlock(tuple(_pieces(line, start, marks)))
         start += len(line) + 1
     if rows:
-        yield Block(rows=tuple(rows))
+        yield TextBlock(rows=tuple(rows))
 
 
 def _cells(line: str, start: int, marks: Sequence[PageMark]) -> Iterator[tuple[Piece, ...]]:

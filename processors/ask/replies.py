@@ -47,23 +47,9 @@ from octavo.schemas.errors import AccessRefused, BudgetReached, Interrupted, Oct
 from octavo.schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply, Request, Window
 
 __all__ = [
-    "EXACT_ENGINE",
-    "EXACT_MODEL",
-    "EXACT_TYPES",
-    "Account",
-    "Asker",
-    "Caps",
-    "Order",
-    "ToolCall",
-    "Traffic",
-    "Turn",
-    "answers_exactly",
-    "cancel",
-    "exact_reply",
-    "look_up",
-    "pending",
-    "statement",
-]
+    "EXACT_ENGINE", "EXACT_MODEL", "EXACT_TYPES", "Account", "Asker", "Caps", "Order", "ToolCall",
+    "Traffic", "Turn", "answers_exactly", "cancel", "exact_reply", "look_up", "pending", "statement",
+]  # fmt: skip
 
 WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = (
     0.02,

@@ -36,18 +36,9 @@ from octavo.schemas.pipeline import Document, Page
 from octavo.schemas.text import invoice_page
 
 __all__ = [
-    "EXTRAS",
-    "READERS",
-    "READER_VERSION",
-    "FoundFile",
-    "PlacedWords",
-    "ReadLimits",
-    "Reader",
-    "Reading",
-    "address",
-    "discover",
-    "ocr_available",
-]
+    "EXTRAS", "READERS", "READER_VERSION", "FoundFile", "PlacedWords", "ReadLimits", "Reader", "Reading",
+    "address", "discover", "ocr_available",
+]  # fmt: skip
 
 ocr_available = ocr_engine.available
 
