@@ -19,7 +19,7 @@ from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp
 
 from octavo.flows.corrections.entry import say
-from octavo.flows.review import charts, doubts, listing, page_view, posted
+from octavo.flows.review import doubts, listing, page_view, posted, run_charts
 from octavo.flows.review.doubts import Filters
 from octavo.flows.review.record_form import cell_at, paths_of, readable, sections, words
 from octavo.flows.review.security import Gate
@@ -164,9 +164,9 @@ class _Views:
         )
 
     async def runs(self, request: Request) -> Response:
-        """All runs, and one in full with its charts."""
+        """All runs, and one in full with its run_charts."""
         run = listing.run_of(self._workspace, request.path_params.get("run", ""))
-        drawn = charts.of_run(self._workspace, run) if run else []
+        drawn = run_charts.of_run(self._workspace, run) if run else []
         return self._page(request, "runs", runs=listing.runs(self._workspace), run=run, charts=drawn)
 
     async def picture(self, request: Request) -> Response:

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from octavo.flows.corrections.current import Current
-from octavo.flows.review import charts, doubts, listing, page_view
+from octavo.flows.review import doubts, listing, page_view, run_charts
 from octavo.flows.review.doubts import Filters
 from octavo.flows.review.record_form import cell_at, readable, sections, words
 from octavo.flows.review.workspace import Row, Workspace
@@ -67,7 +67,7 @@ def _page(workspace: Workspace, run: Row, cutouts: list[Cutout]) -> str:
     left = doubts.counted(workspace, Filters())
     return templates.get_template("report.html").render(
         run=run,
-        charts=charts.of_run(workspace, run),
+        charts=run_charts.of_run(workspace, run),
         tables=[_table(workspace, name) for name in _asked(workspace)],
         cutouts=cutouts,
         left=left,
