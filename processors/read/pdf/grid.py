@@ -225,6 +225,8 @@ def _place(region: Region, cell: Cell) -> tuple[int, int]:
 def _anchors(region: Region) -> dict[tuple[int, int], tuple[int, int]]:
     """For each place of the grid the first of its cell: places without a wall between are one."""
     rows, width = len(region.ys) - 1, len(region.xs) - 1
+    upright = [_at(region.rules.upright, x) for x in region.xs]
+    across = [_at(region.rules.across, y) for y in region.ys]
     anchors: dict[tuple[int, int], tuple[int, int]] = {}
     for row in range(rows):
         for column in range(width):
@@ -234,31 +236,26 @@ def _anchors(region: Region) -> dict[tuple[int, int], tuple[int, int]]:
             anchors[place] = place
             right = column
             while right + 1 < width and not _is_walled(
-                region.rules.upright, region.xs[right + 1], region.ys[row + 1], region.ys[row]
+                upright[right + 1], region.ys[row + 1], region.ys[row]
             ):
                 right += 1
                 anchors.setdefault((row, right), place)
-            _down(region, anchors, place, right)
+            below, left, end = row, region.xs[column], region.xs[right + 1]
+            while below + 1 < rows and not _is_walled(across[below + 1], left, end):
+                below += 1
+                for number in range(column, right + 1):
+                    anchors.setdefault((below, number), place)
     return anchors
 
 
-def _down(
-    region: Region, anchors: dict[tuple[int, int], tuple[int, int]], place: tuple[int, int], right: int
-) -> None:
-    """Let a cell take the rows below it that no line parts it from."""
-    row, column = place
-    left, end = region.xs[column], region.xs[right + 1]
-    while row + 2 < len(region.ys) and not _is_walled(region.rules.across, region.ys[row + 1], left, end):
-        row += 1
-        for number in range(column, right + 1):
-            anchors.setdefault((row, number), place)
+def _at(rules: Sequence[Rule], at: float) -> list[Rule]:
+    """The lines at a place."""
+    return [rule for rule in rules if abs(rule.at - at) <= NEAR]
 
 
-def _is_walled(rules: Sequence[Rule], at: float, low: float, high: float) -> bool:
-    """Whether lines at a place cover enough of a side."""
-    covered = sum(
-        max(0.0, min(rule.end, high) - max(rule.start, low)) for rule in rules if abs(rule.at - at) <= NEAR
-    )
+def _is_walled(rules: Sequence[Rule], low: float, high: float) -> bool:
+    """Whether the lines at a place cover enough of a side."""
+    covered = sum(max(0.0, min(rule.end, high) - max(rule.start, low)) for rule in rules)
     return covered > _COVERED * (high - low)
 
 

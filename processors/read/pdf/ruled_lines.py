@@ -21,7 +21,7 @@ _THIN = 2.0  # a box with a side as short is a line
 _SHORTEST = 4.0
 _MOST_PATHS = 4_000
 _BOX_SEGMENTS = 5  # of a box, with its last side
-_MOST_SEGMENTS = 2_000  # of one path, which may draw a whole grid
+_MOST_SEGMENTS = 2_000  # of the paths of a page that are more than a box, one of which may draw a whole grid
 _MOST_LINES = 500  # of a direction
 
 
@@ -50,14 +50,15 @@ def of_page(sheet: PageChars) -> RuledLines:
         return NONE
     whole = chars.bounds([path for path, _ in paths])
     counts = chars.segment_counts([path for path, _ in paths])
+    drawn = [
+        count if count > _BOX_SEGMENTS and min(box[2] - box[0], box[3] - box[1]) > _THIN else 0
+        for box, count in zip(whole, counts, strict=True)
+    ]
+    look_inside = sum(drawn) < _MOST_SEGMENTS
     boxes = [
         _moved(part, matrix)
-        for (path, matrix), box, count in zip(paths, whole, counts, strict=True)
-        for part in (
-            _boxes(path, count)
-            if _BOX_SEGMENTS < count < _MOST_SEGMENTS and min(box[2] - box[0], box[3] - box[1]) > _THIN
-            else [box]
-        )
+        for (path, matrix), box, count in zip(paths, whole, drawn, strict=True)
+        for part in (_boxes(path, count) if count and look_inside else [box])
     ]
     return from_boxes(chars.turned(sheet, boxes))
 
