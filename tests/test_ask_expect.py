@@ -21,7 +21,7 @@ from octavo.schemas.compile.compiler import compile_question
 from octavo.schemas.job import Job
 from octavo.schemas.pipeline import Page, Purpose, Question, Reply, Request, Usage, Window
 from octavo.schemas.text.printed_rows import item_tokens, name_tokens
-from tests.emulator.config import Config
+from tests.emulator.config import WIDE, Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
 
@@ -29,7 +29,7 @@ from tests.emulator.oracle import labelled_lines
 @pytest.fixture
 def kimi() -> Iterator[Running]:
     """A Kimi that answers at once from lines such as `invoice number: 7`."""
-    with running(Config(tier=5, timing=False, oracle=labelled_lines)) as emulator:
+    with running(Config(tier=5, **WIDE, timing=False, oracle=labelled_lines)) as emulator:
         yield emulator
 
 
@@ -53,7 +53,7 @@ def invoice(number: int, characters: int = 0) -> str:
 
 def asker(kimi: Running, folder: Path, **changes: object) -> Asker:
     """An asker with a ledger in that folder."""
-    job = Job.model_validate({"inbox": ".", "base_url": kimi.base_url, "tier": 5, **changes})
+    job = Job.model_validate({"inbox": ".", "base_url": kimi.base_url, "tier": 5, **WIDE, **changes})
     return Asker(
         settings.account(job, {}, key=kimi.key),
         folder / "ledger.sqlite",

@@ -22,7 +22,7 @@ from octavo.schemas.errors import (
 )
 from octavo.schemas.job import Job
 from octavo.schemas.pipeline import Page, Question, Window
-from tests.emulator.config import Config, Fault
+from tests.emulator.config import WIDE, Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
 
@@ -30,7 +30,7 @@ from tests.emulator.oracle import labelled_lines
 @pytest.fixture
 def kimi() -> Iterator[Running]:
     """A Kimi that answers at once from lines such as `invoice number: 7`."""
-    with running(Config(tier=5, timing=False, oracle=labelled_lines)) as emulator:
+    with running(Config(tier=5, **WIDE, timing=False, oracle=labelled_lines)) as emulator:
         yield emulator
 
 
@@ -42,7 +42,7 @@ def question() -> Question:
 
 def account_of(kimi: Running, **changes: object) -> Account:
     """An account at the emulator."""
-    job = Job.model_validate({"inbox": ".", "base_url": kimi.base_url, "tier": 5, **changes})
+    job = Job.model_validate({"inbox": ".", "base_url": kimi.base_url, "tier": 5, **WIDE, **changes})
     return settings.account(job, {}, key=kimi.key)
 
 
@@ -208,7 +208,7 @@ async def test_an_address_that_nobody_answers_is_a_sentence(
     kimi: Running, question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When no connection can be made within the retry time, the request ends as ProviderUnavailable and was not paid."""
-    monkeypatch.setattr("octavo.processors.ask.dispatch.RETRY_TIME_S", 0.2)
+    monkeypatch.setattr("octavo.processors.ask.dispatch.UNREACHED_TIME_S", 0.2)
     account = replace(account_of(kimi), base_url="http://127.0.0.1:9/v1")
     async with Asker(account, tmp_path / "ledger.sqlite", run="test", count=pack.counter(None)) as asking:
         with pytest.raises(ProviderUnavailable, match="tried"):

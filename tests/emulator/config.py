@@ -15,6 +15,12 @@ from typing import Any, Literal
 Oracle = Callable[[dict[str, Any]], "dict[str, Any] | str | None"]
 
 
+WIDE: dict[str, int] = {
+    "rpm": 10**6,
+    "tpm": 10**9,
+}  # limits that no test waits for, of an emulator and of a job alike
+
+
 @dataclass
 class Fault:
     """One thing that goes wrong, how often, when, and to whom. Kinds are listed in faults.py; the meaning of `value` is by kind.
