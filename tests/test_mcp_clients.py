@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -53,14 +55,18 @@ def settings(name: str, kimi: Running, out: Path) -> str:
 
 
 @pytest.fixture
-def out(tmp_path: Path) -> Path:
-    """Tables, and beside them a program `octavo` as an installation has it."""
+def out(tmp_path: Path) -> Iterator[Path]:
+    """Tables, and beside them a program `octavo` as an installation has it. What a client leaves running is ended."""
     program = tmp_path / "octavo"
     program.write_text(
         f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m octavo "$@"\n', encoding="utf-8"
     )
     program.chmod(0o755)
-    return told_folder.write(tmp_path)
+    yield told_folder.write(tmp_path)
+    for place in Path("/proc").glob("[0-9]*"):  # such as Cline's daemon
+        with suppress(OSError):
+            if f"HOME={tmp_path}\0".encode() in (place / "environ").read_bytes():
+                os.kill(int(place.name), signal.SIGKILL)
 
 
 def ran(command: list[str], folder: Path, kimi: Running) -> str:
