@@ -407,3 +407,16 @@ def test_the_catalogue_is_compared(
         emulator.config.retired = {"kimi-k2.6"}
         assert check_models(emulator, monkeypatch) == 1
         assert check_models(emulator, monkeypatch, "--model", "kimi-k3") == 0
+
+
+def test_a_provider_without_a_default_model_lists_what_it_serves(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`octavo models --check` needs no --model where no default is known: it says which may be named."""
+    with running(Config(dialect="litellm", timing=False)) as emulator:
+        monkeypatch.setenv("LITELLM_API_KEY", emulator.key)
+        assert check_models(emulator, monkeypatch, "--provider", "litellm") == 0
+        said = " ".join(capsys.readouterr().out.split())
+    assert "litellm serves" in said
+    assert "kimi-k2.6" in said
+    assert "name one with --model" in said

@@ -23,6 +23,8 @@ ANSWERS_WITHIN_S, LOOKS_WITHIN_S = (
     60.0,
 )  # a server that is there says so at once; what it has planned takes a busy one longer
 
+_MOST_SHOWN = 20  # models
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -52,9 +54,22 @@ async def compare(job: Job, environ: Mapping[str, str] = os.environ) -> list[Fin
 
     Raises SettingsError, AccessRefused and ProviderUnavailable.
     """
-    account = settings.account(job, environ)
+    named = bool(job.model or settings.provider_of(job).default_model)
+    account = settings.account(job if named else job.model_copy(update={"model": "unnamed"}), environ)
     served, _ = await look_up(account)
-    return [_models(account, served), *_differences(settings.catalogue(job.catalogue), account, served)]
+    first = _models(account, served) if named else _choice(account, served)
+    return [first, *_differences(settings.catalogue(job.catalogue), account, served)]
+
+
+def _choice(account: Account, served: Mapping[str, int]) -> Finding:
+    """What may be named, where the provider has no default model."""
+    name = account.provider.name
+    if not served:
+        return Finding("models", ok=False, sentence=f"{name} serves no model.", needed=False)
+    shown = ", ".join(sorted(served)[:_MOST_SHOWN])
+    more = f" and {len(served) - _MOST_SHOWN} more" if len(served) > _MOST_SHOWN else ""
+    sentence = f"{name} serves {shown}{more}. It has no default model: name one with --model."
+    return Finding("models", ok=True, sentence=sentence, needed=False)
 
 
 def _differences(
