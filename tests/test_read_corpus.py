@@ -19,7 +19,6 @@ ARGUED = {
     "pdf/pdfjs__textfields.pdf": "ocr",  # nine empty fields and nothing else: only a picture shows them
     "pdf/vrdu-adbuy__434240-collect-files-51568-political-file-2012-non.pdf": "ocr",  # two scanned pages without a letter of text
     "broken/own__zero_bytes.pdf": "empty",  # a file without bytes is a row `empty`, as everywhere here
-    "image/unstructured__DA-1p.heic": "skipped",  # HEIC is not read; the row says to save it as PNG or JPEG
     "image/kreuzberg__flower_no_text.jpg": "ocr",  # that a picture has no text is known when it was looked at, and not before
     "mail/unstructured__mime-multipart-digest.eml": "container",  # its text is that of the three mails in it, which have rows of their own
     "mail/unstructured__mime-no-body.eml": "container",  # as for the file attached

@@ -46,6 +46,6 @@ def _score(words: str, delimiter: str) -> float:
 
 
 def _rows(words: str, delimiter: str) -> Iterator[list[str]]:
-    """The rows as the csv module reads them; a field may be as long as the file."""
-    csv.field_size_limit(max(len(words), 1))
+    """The rows as the csv module reads them; a field may be as long as the file, so the module's limit only ever grows."""
+    csv.field_size_limit(max(len(words), csv.field_size_limit()))
     return csv.reader(io.StringIO(words, newline=""), delimiter=delimiter, skipinitialspace=True)

@@ -29,8 +29,10 @@ _TILL = re.compile(
     _I,
 )
 _TERMS = re.compile(r"\b(?:due date|payment terms|iban|zahlbar|fällig|échéance|vervaldatum|bill to)\b", _I)
-_AGREEMENT = re.compile(
-    r"\b(?:agreement|contract|vertrag|vereinbarung|contrat|overeenkomst|contrato|contratto)\b|合同|协议", _I
+_AGREEMENT_WORD = r"(?:agreement|contract|vertrag|vereinbarung|contrat|overeenkomst|contrato|contratto)\b"
+_AGREEMENT = re.compile(  # the number of a contract stands on bills too, if not at the beginning of a line
+    rf"^\W*{_AGREEMENT_WORD}|\b{_AGREEMENT_WORD}(?!\W{{0,3}}(?:no|nr|num|number|nummer|n°|id)\b)|合同|协议",
+    _I | re.MULTILINE,
 )
 _WORK = re.compile(r"^\W*(?:\w+ )?(?:experience|employment|berufserfahrung|expérience)\b", _I | re.MULTILINE)
 _STUDY = re.compile(r"^\W*(?:education|ausbildung|formation|qualifications|studium)\b", _I | re.MULTILINE)
