@@ -29,7 +29,9 @@ from tests.emulator.oracle import labelled_lines
 @pytest.fixture
 def kimi() -> Iterator[Running]:
     """A Kimi that answers at once from lines such as `invoice number: 7`."""
-    with running(Config(tier=5, **WIDE, timing=False, oracle=labelled_lines)) as emulator:
+    with running(
+        Config(tier=5, rpm=WIDE["rpm"], tpm=WIDE["tpm"], timing=False, oracle=labelled_lines)
+    ) as emulator:
         yield emulator
 
 

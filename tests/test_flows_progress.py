@@ -60,7 +60,7 @@ def events(text: str) -> list[dict[str, Any]]:
 def test_a_log_has_a_line_each_tenth(
     kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where there is no terminal a stage has a line at its start and each tenth, with dollars of the price's most; nothing is drawn over."""
+    """Where there is no terminal a stage has a line at the start and each tenth with dollars of the price's most; nothing is drawn over."""
     assert cli.main(flags) == 0
     out, err = capsys.readouterr()
     asked = [line for line in err.splitlines() if line.startswith("Asking questions: ")]
