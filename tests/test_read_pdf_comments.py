@@ -85,8 +85,8 @@ def told(*notes: dict[str, Any]) -> list[str]:
             'Struck out by Ann: "Price 20.00": 18',
         ),
         (
-            {"Subtype": Name.FreeText, "RC": "<body><p>Rich <b>text</b></p></body>"},
-            "Text added: Rich text",
+            {"Subtype": Name.FreeText, "RC": "<body><p>Rich <b>t</b>ext &amp;</p><p>more</p></body>"},
+            "Text added: Rich text & more",
         ),
     ],
 )

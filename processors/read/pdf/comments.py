@@ -10,6 +10,7 @@ Links, fields, popups and what is hidden are none. A comment is one line, so tha
 from __future__ import annotations
 
 import ctypes
+import html
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -48,7 +49,7 @@ _MOST_QUADS = 50  # lines of a marked passage
 _EDGE = (
     0.12  # of the height of a marked line: full stops and quotation marks lie within, the line below does not
 )
-_TAG = re.compile(r"<[^>]*>")
+_PARTING, _TAG = re.compile(r"</(?:p|li|div)>|<br ?/>"), re.compile(r"<[^>]*>")
 
 
 @dataclass
@@ -91,7 +92,7 @@ def _add(notes: PageComments, page: pypdfium2.PdfPage, note: Any) -> None:
 
 def _line(page: pypdfium2.PdfPage, note: Any, kind: int) -> str:
     """What an annotation says, "" for one that says nothing."""
-    said = _said(note, b"Contents") or _TAG.sub(" ", _said(note, b"RC"))
+    said = _said(note, b"Contents") or _plain(_said(note, b"RC"))
     said, author = _short(said, _LONGEST), _short(_said(note, b"T"), _LONGEST_QUOTE)
     who = f"{_WORDS[kind]} by {author}" if author else _WORDS[kind]
     marked = _marked(page, note) if kind in _MARKS and (said or kind == pdfium.FPDF_ANNOT_STRIKEOUT) else ""
@@ -105,6 +106,11 @@ def _line(page: pypdfium2.PdfPage, note: Any, kind: int) -> str:
 
 def _said(note: Any, key: bytes) -> str:
     return extras.string_of(pdfium.FPDFAnnot_GetStringValue, note, key)
+
+
+def _plain(rich: str) -> str:
+    """Rich text without its tags, its paragraphs parted."""
+    return html.unescape(_TAG.sub("", _PARTING.sub(" ", rich[: 8 * _LONGEST])))
 
 
 def _short(text: str, longest: int) -> str:

@@ -40,6 +40,7 @@ from octavo.processors.read.pdf import (
     scan,
     seams,
     written,
+    xfa,
 )
 from octavo.processors.read.pdf.chars import PageChars
 from octavo.processors.read.pdf.comments import PageComments
@@ -98,10 +99,13 @@ def read(source: Source) -> Content:
         leaves = _with_furniture(
             _with_compounds(task, [_leaf_or_lost(task, index) for index in range(count)])
         )
+        filled = xfa.form(file.document, is_told=bool(task.told)) if task.has_form else xfa.XfaForm()
+        task.forms[0] += filled.lines
         leaves = list(map(_with_extras, leaves, task.forms, task.notes))
         inner, left_out = _attachments(task, source)
         properties = extras.properties(file.document)
-        flags, detail = _flags(file, task, leaves), _detail(file, task, extras.cut(properties), left_out)
+        flags = (*_flags(file, task, leaves), *(["xfa_form"] if filled.detail else []))
+        detail = _detail(file, task, filled.detail, extras.cut(properties), left_out)
         if (
             (task.lost or task.unseen)
             and not inner
