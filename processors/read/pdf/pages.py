@@ -28,6 +28,7 @@ from octavo.processors.read.content import (
 )
 from octavo.processors.read.pdf import (
     chars,
+    check_boxes,
     comments,
     extras,
     furniture,
@@ -268,15 +269,27 @@ def _characters(hidden: Iterable[tuple[int, int]]) -> int:
 
 def _parts(sheet: PageChars) -> list[written.Piece]:
     """The text in reading order; only a page that looks like a table pays for the boxes of its words."""
-    by_space = layout.looks_tabular(sheet.text)
-    if not by_space and not layout.may_be_ruled(sheet.text):
-        return [(0, len(sheet.text))]
-    ruled = ruled_lines.of_page(sheet)
+    text = sheet.text
+    by_space, may_be_ruled = layout.looks_tabular(text), layout.may_be_ruled(text)
+    if not (by_space or may_be_ruled or _is_small(sheet)):
+        return [(0, len(text))]
+    ruled = ruled_lines.of_page(sheet) if by_space or may_be_ruled else ruled_lines.NONE
     parts = regions.regions(ruled)
-    if not by_space and not any(map(regions.is_promising, parts)):
-        return [(0, len(sheet.text))]
-    words = seams.parted(sheet, chars.words(sheet, chars.word_spans(sheet.text)))
-    return layout.pieces(sheet.text, words, ruled, parts, by_space=by_space)
+    is_table = by_space or any(map(regions.is_promising, parts))
+    squares = check_boxes.of_page(sheet)
+    if not is_table and not squares:
+        return [(0, len(text))]
+    words = chars.words(sheet, chars.word_spans(text))
+    changes = check_boxes.changes(sheet, words) if squares else []
+    if not is_table:
+        return check_boxes.applied([(0, len(text))], changes)
+    pieces = layout.pieces(text, seams.parted(sheet, words), ruled, parts, by_space=by_space)
+    return check_boxes.applied(pieces, changes)
+
+
+def _is_small(sheet: PageChars) -> bool:
+    """Whether a page draws so little that a look for check boxes costs next to nothing; not in scripts whose labels stand elsewhere."""
+    return chars.count(sheet) < _FEW_OBJECTS and not layout.RIGHT_TO_LEFT.search(sheet.text)
 
 
 def _raw_text(page: pypdfium2.PdfPage) -> str:
