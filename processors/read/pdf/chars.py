@@ -75,6 +75,7 @@ _kind = _call("FPDFPageObj_GetType", _INT, _HANDLE)
 _mode = _call("FPDFTextObj_GetTextRenderMode", _INT, _HANDLE)
 _bounds = _call("FPDFPageObj_GetBounds", _INT, _HANDLE, _OUT, _OUT, _OUT, _OUT)
 _fill = _call("FPDFPageObj_GetFillColor", _INT, _HANDLE, _OUT, _OUT, _OUT, _OUT)
+_stroke = _call("FPDFPageObj_GetStrokeColor", _INT, _HANDLE, _OUT, _OUT, _OUT, _OUT)
 _matrix = _call("FPDFPageObj_GetMatrix", _INT, _HANDLE, _OUT)
 _draw_mode = _call("FPDFPath_GetDrawMode", _INT, _HANDLE, _OUT, _OUT)
 _segments = _call("FPDFPath_CountSegments", _INT, _HANDLE)
@@ -99,6 +100,8 @@ class PageChars:
 
     def __init__(self, page: pypdfium2.PdfPage) -> None:
         self.page = page
+        self.paths: list[tuple[int, Matrix]] | None = None
+        self.path_bounds: list[Box] | None = None
         self.handle = _address(page.raw)
         self.layer = _load_layer(self.handle)
         if not self.layer:
@@ -183,7 +186,30 @@ def matrix_of(item: int) -> Matrix:
 
 
 def paths(sheet: PageChars) -> list[tuple[int, Matrix]]:
-    """The paths of a page and of the forms on it, each with the matrix that moves it to the page."""
+    """The paths of a page and of the forms on it, each with the matrix that moves it to the page. Looked for once."""
+    if sheet.paths is None:
+        sheet.paths = _all_paths(sheet)
+    return sheet.paths
+
+
+def path_bounds(sheet: PageChars) -> list[Box]:
+    """The box of each of `paths`, in the coordinates of what holds it. Asked for once."""
+    if sheet.path_bounds is None:
+        sheet.path_bounds = bounds([path for path, _ in paths(sheet)])
+    return sheet.path_bounds
+
+
+def moved(box: Box, matrix: Matrix) -> Box:
+    """The box where the form that holds it is drawn."""
+    if matrix == IN_PLACE:
+        return box
+    a, b, c, d, e, f = matrix
+    corners = [(a * x + c * y + e, b * x + d * y + f) for x in box[::2] for y in box[1::2]]
+    across, upright = zip(*corners, strict=True)
+    return min(across), min(upright), max(across), max(upright)
+
+
+def _all_paths(sheet: PageChars) -> list[tuple[int, Matrix]]:
     items = list(map(_object_at, repeat(sheet.handle), range(count(sheet))))
     return _paths(items, IN_PLACE, _MAX_DEPTH)
 
@@ -195,11 +221,11 @@ def _paths(items: Sequence[int], matrix: Matrix, depth: int) -> list[tuple[int, 
             found.append((item, matrix))
         elif kind == FORM and depth and len(found) < _MAX_INNER:
             inner = list(map(_inner_at, repeat(item), range(min(_inner_count(item), _MAX_INNER))))
-            found += _paths(inner, _times(matrix_of(item), matrix), depth - 1)
+            found += _paths(inner, times(matrix_of(item), matrix), depth - 1)
     return found
 
 
-def _times(one: Matrix, two: Matrix) -> Matrix:
+def times(one: Matrix, two: Matrix) -> Matrix:
     """First the one, then the other."""
     a, b, c, d, e, f = one
     g, h, i, j, k, m = two
@@ -238,6 +264,19 @@ def segment_counts(paths: Sequence[int]) -> list[int]:
 def fills(items: Sequence[int]) -> list[tuple[int, int, int, int]]:
     """Red, green, blue and opacity with which each object is filled, 0 to 255."""
     return list(zip(*_fours(_fill, items, "I"), strict=True))
+
+
+def stroke(path: int) -> tuple[int, int, int, int]:
+    """Red, green, blue and opacity of the line that draws a path, 0 to 255."""
+    red, green, blue, opacity = (column[0] for column in _fours(_stroke, [path], "I"))
+    return red, green, blue, opacity
+
+
+def is_stroked(path: int) -> bool:
+    """Whether a path is drawn by a line."""
+    mode, stroked = ctypes.c_int(), ctypes.c_int()
+    _draw_mode(path, ctypes.addressof(mode), ctypes.addressof(stroked))
+    return bool(stroked.value)
 
 
 def is_filled(path: int) -> bool:

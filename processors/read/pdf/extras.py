@@ -9,8 +9,9 @@ from __future__ import annotations
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -31,6 +32,8 @@ _NO_VALUES = (
     pdfium.FPDF_FORMFIELD_SIGNATURE,
 )
 _BOUNDED_FILTERS = frozenset({"/ASCII85Decode", "/ASCIIHexDecode", "/RunLengthDecode", "/LZWDecode"})
+_KEYS = ("/UF", "/F", "/Unix", "/DOS", "/Mac")  # of names and of streams, ISO 32000-1 tables 44 and 45
+_DAMAGE = (pikepdf.PdfError, ValueError, KeyError, AttributeError, TypeError, StopIteration)
 _MOST_GROWTH = 2_800  # bytes out of one byte in: a code of LZW has 12 bits at most 4,096 bytes long
 
 
@@ -97,16 +100,16 @@ def _field(page: pypdfium2.PdfPage, note: Any, seen: set[str]) -> Iterator[str]:
     kind = pdfium.FPDFAnnot_GetFormFieldType(form, note)
     if kind in _NO_VALUES or kind < 0:
         return
-    name = _said(pdfium.FPDFAnnot_GetFormFieldName, form, note)
-    value = _said(pdfium.FPDFAnnot_GetFormFieldValue, form, note).strip()
+    name = string_of(pdfium.FPDFAnnot_GetFormFieldName, form, note)
+    value = string_of(pdfium.FPDFAnnot_GetFormFieldValue, form, note).strip()
     if kind in _BUTTONS:
         value = "" if value == "Off" else value
     if value and name not in seen:
         seen.add(name)
-        yield clean(f"{_said(pdfium.FPDFAnnot_GetFormFieldAlternateName, form, note) or name}: {value}")
+        yield clean(f"{string_of(pdfium.FPDFAnnot_GetFormFieldAlternateName, form, note) or name}: {value}")
 
 
-def _said(function: Callable[..., int], form: Any, note: Any) -> str:
+def string_of(function: Callable[..., int], form: Any, note: Any) -> str:
     """A string that PDFium writes into a buffer."""
     size = function(form, note, None, 0)
     buffer = (pdfium.FPDF_WCHAR * (size // 2 + 1))()
@@ -114,36 +117,79 @@ def _said(function: Callable[..., int], form: Any, note: Any) -> str:
     return bytes(buffer)[: max(0, size - 2)].decode("utf-16-le", "replace")
 
 
-def attachments(data: bytes, password: str, limits: ReadLimits) -> tuple[tuple[Inner, ...], str]:
-    """The files within the PDF, those that are over a limit or damaged with the reason, and a sentence on what has no name to go by."""
+def attachments(
+    data: bytes, password: str, limits: ReadLimits, pages: Sequence[int] = ()
+) -> tuple[tuple[Inner, ...], str]:
+    """The files within the PDF and those pinned to `pages` (from 0), those that are over a limit or damaged with the reason.
+
+    And a sentence on what has no name to go by.
+    """
     taken: list[Inner] = []
     left_out: list[str] = []
     space = limits.max_unpacked_bytes
     try:
         with pikepdf.open(io.BytesIO(data), password=password) as document:
-            names = list(document.attachments)
-            for name in names[: limits.max_entries]:
-                taken.append(_attachment(document, name, limits, space))
+            specs = _specs(document, pages)
+            for name, spec in specs[: limits.max_entries]:
+                taken.append(_attachment(name, spec, limits, space))
                 space -= len(taken[-1].data)
-            if more := len(names) - len(taken):
+            if more := len(specs) - len(taken):
                 over_by = f"the limit max_entries is {limits.max_entries:,}, raise it to read them"
-                left_out.append(f"{more:,} of its {len(names):,} attachments are not read: {over_by}.")
-    except (pikepdf.PdfError, ValueError, KeyError, AttributeError, TypeError) as error:
+                left_out.append(f"{more:,} of its {len(specs):,} attachments are not read: {over_by}.")
+    except _DAMAGE as error:
         left_out.append(
             f"The list of its attachments is damaged ({type(error).__name__}), so that some may be missing."
         )
     return tuple(taken), " ".join(left_out)
 
 
-def _attachment(document: pikepdf.Pdf, key: str, limits: ReadLimits, space: int) -> Inner:
-    name, again = key, "Save the attachment from your PDF program."
+def _specs(document: pikepdf.Pdf, pages: Sequence[int]) -> list[tuple[str, Callable[[], Any]]]:
+    """Name and file specification of each file, what is pinned to a page and in the list too once."""
+    listed = [(name, partial(_listed, document, name)) for name in document.attachments]
+    known = {_number(spec) for _, spec in listed} if pages else set()
+    pinned: list[tuple[str, Callable[[], Any]]] = []
+    for index in pages:
+        for note in document.pages[index].obj.get("/Annots", ()):
+            spec = note.get("/FS") if note.get("/Subtype") == "/FileAttachment" else None
+            if not isinstance(spec, pikepdf.Dictionary) or "/EF" not in spec:  # it names a file elsewhere
+                continue
+            if (number := _number(partial(_itself, spec))) not in known or number is None:
+                known.add(number)
+                pinned.append((f"attachment {len(pinned) + 1}", partial(_itself, spec)))
+    return [*listed, *pinned]
+
+
+def _listed(document: pikepdf.Pdf, name: str) -> Any:
+    return document.attachments[name].obj
+
+
+def _itself(spec: Any) -> Any:
+    return spec
+
+
+def _number(take: Callable[[], Any]) -> tuple[int, int] | None:
+    """The number of the object that holds a file; None when that cannot be told."""
     try:
-        spec = document.attachments[key]
-        name = spec.filename or key
-        return Inner(name, _content(spec.get_file().obj, limits, space))
+        one, two = _stream(take()).objgen
+    except _DAMAGE:
+        return None
+    return one, two
+
+
+def _stream(spec: Any) -> Any:
+    """The stream of a file. Raises KeyError where there is none."""
+    return next(spec.EF[key] for key in _KEYS if key in spec.EF)
+
+
+def _attachment(name: str, take: Callable[[], Any], limits: ReadLimits, space: int) -> Inner:
+    again = "Save the attachment from your PDF program."
+    try:
+        spec = take()
+        name = next((text for key in _KEYS if (text := str(spec.get(key, "")))), name)
+        return Inner(name, _content(_stream(spec), limits, space))
     except DocumentError as error:
         return Inner(name, b"", error)
-    except (pikepdf.PdfError, ValueError, KeyError, AttributeError, TypeError, zlib.error) as error:
+    except (*_DAMAGE, zlib.error) as error:
         return Inner(
             name,
             b"",

@@ -41,7 +41,7 @@ _SHORT_LINE, _FEWEST_SHORT = 36, 4  # characters, lines
 _NUMBER = re.compile(r"[^\w\s]{0,2}\d[\d.,:'’-]*")
 _DIGIT, _LETTER = re.compile(r"\d"), re.compile(r"[^\W\d_]")
 _AMOUNT = re.compile(r"\d[.,]\d\d\d?(?!\d)")
-_RIGHT_TO_LEFT = re.compile(
+RIGHT_TO_LEFT = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"
 )  # rows of such scripts are left as PDFium gives them
 _FEWEST_AMOUNTS = 4
@@ -72,7 +72,7 @@ def looks_tabular(text: str) -> bool:
     """Whether a page is worth the boxes of its words: every eighth character a digit, or fewer with amounts or lines that end in digits."""
     plain = text.encode("ascii", "ignore")
     digits = len(plain) - len(plain.translate(None, b"0123456789"))
-    if digits <= _LEAST_DIGITS * len(text) or _RIGHT_TO_LEFT.search(text):
+    if digits <= _LEAST_DIGITS * len(text) or RIGHT_TO_LEFT.search(text):
         return False
     if digits > _MANY_DIGITS * len(text) or _ends_in_numbers(text):
         return True
@@ -97,7 +97,7 @@ def _ends_in_numbers(text: str) -> bool:
 def may_be_ruled(text: str) -> bool:
     """Whether a page is worth a look at the lines it draws: some of its own are short, as those of tables are."""
     short = sum(len(line) < _SHORT_LINE for line in text.split("\n"))
-    return short >= _FEWEST_SHORT and not _RIGHT_TO_LEFT.search(text)
+    return short >= _FEWEST_SHORT and not RIGHT_TO_LEFT.search(text)
 
 
 def pieces(

@@ -2,13 +2,12 @@
 
 The order of the work; how each step is done stands in `open`, `marks` (what is worth a closer look),
 `chars` (PDFium's boxes), `layout` (rows of tables), `hidden`, `scan` (pictures and layers of
-OCR) and `extras` (forms, outline, attachments); `furniture` finds running headers.
+OCR) and `extras` (forms, outline, attachments), `comments`; `furniture` finds running headers.
 """
 
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -25,14 +24,16 @@ from octavo.processors.read.content import (
     PageContent,
     PlacedWords,
     Source,
-    clean,
     over,
 )
 from octavo.processors.read.pdf import (
     chars,
+    check_boxes,
+    comments,
     extras,
     furniture,
     hidden,
+    hyphens,
     layout,
     marks,
     regions,
@@ -40,8 +41,10 @@ from octavo.processors.read.pdf import (
     scan,
     seams,
     written,
+    xfa,
 )
 from octavo.processors.read.pdf.chars import PageChars
+from octavo.processors.read.pdf.comments import PageComments
 from octavo.processors.read.pdf.open import OpenedPdf, opened
 from octavo.schemas.errors import DocumentError
 
@@ -51,10 +54,6 @@ _FEW_PAGES = (
 _FEW_DRAWN = 1_000  # objects of such a page that are asked whether they are seen; with more, a look for marks in the streams costs less
 _ENOUGH_TEXT = 1_500  # characters: a page with as many is not looked at further when nothing is marked
 _FEW_OBJECTS = 100  # a page under a picture with little text has fewer; one with more is drawn or set
-_HYPHEN = re.compile("\ufffe")  # PDFium's mark for a word broken at a line end
-_COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
-_WORD_END, _WORD_START = re.compile(r"[^\W\d_]+\Z"), re.compile(r"[^\W\d_]+")
-_LONGEST_PART = 40  # letters before a hyphen
 _BLANK = frozenset(
     " \t\u3000\n\r\x0b\x0c\x85\u2028\u2029"
 )  # what cleaning may take away; all else stays, in its order
@@ -71,6 +70,7 @@ class _Task:
     lost: list[int] = field(default_factory=list)  # pages that cannot be loaded
     unseen: list[int] = field(default_factory=list)  # pages without text whose pictures cannot be decoded
     forms: list[list[str]] = field(default_factory=list)
+    notes: list[PageComments] = field(default_factory=list)
     broken: dict[int, tuple[str, str]] = field(
         default_factory=dict
     )  # by page: raw and read, where words are broken at line ends
@@ -100,10 +100,13 @@ def read(source: Source) -> Content:
         leaves = _with_furniture(
             _with_compounds(task, [_leaf_or_lost(task, index) for index in range(count)])
         )
-        leaves = [_with_fields(leaf, lines) for leaf, lines in zip(leaves, task.forms, strict=True)]
-        inner, left_out = _attachments(file, source)
+        filled = xfa.form(file.document, is_told=bool(task.told)) if task.has_form else xfa.XfaForm()
+        task.forms[0] += filled.lines
+        leaves = list(map(_with_extras, leaves, task.forms, task.notes))
+        inner, left_out = _attachments(task, source)
         properties = extras.properties(file.document)
-        flags, detail = _flags(file, task, leaves), _detail(file, task, extras.cut(properties), left_out)
+        flags = (*_flags(file, task, leaves), *(["xfa_form"] if filled.detail else []))
+        detail = _detail(file, task, filled.detail, extras.cut(properties), left_out)
         if (
             (task.lost or task.unseen)
             and not inner
@@ -155,8 +158,8 @@ def words(source: Source, number: int) -> PlacedWords:
 def _text_of(file: OpenedPdf, sheet: PageChars) -> tuple[str, Iterator[tuple[int, int]]]:
     """The text of a page as reading gives it, and the origins of its characters."""
     parts = _parts(sheet)
-    known = _compounds(map(_raw_text, file.document)) if "\ufffe" in sheet.text else frozenset()
-    text = _cleaned(written.joined(sheet.text, parts), known)
+    known = hyphens.compounds(map(_raw_text, file.document)) if "\ufffe" in sheet.text else frozenset()
+    text = hyphens.cleaned(written.joined(sheet.text, parts), known)
     return text, _origins(sheet.text, parts, text, known)
 
 
@@ -206,17 +209,19 @@ def _leaf_or_lost(task: _Task, index: int) -> PageContent:
             if not leaf.text and not leaf.image_px and scan.is_undecodable(page):
                 task.unseen.append(index + 1)
             task.forms.append(extras.fields(page, task.told) if task.has_form else [])
+            task.notes.append(comments.of_page(page))
             return leaf
     except pypdfium2.PdfiumError:
         task.lost.append(index + 1)
         task.forms.append([])
+        task.notes.append(PageComments())
         return PageContent("")
 
 
 def _leaf(task: _Task, page: pypdfium2.PdfPage, index: int) -> PageContent:
     with closing(PageChars(page)) as sheet:
         joined = written.joined(sheet.text, _parts(sheet))
-        text = _cleaned(joined)
+        text = hyphens.cleaned(joined)
         task.raw.append(sheet.text)
         if "\ufffe" in joined:
             task.broken[index] = (joined, text)
@@ -264,15 +269,27 @@ def _characters(hidden: Iterable[tuple[int, int]]) -> int:
 
 def _parts(sheet: PageChars) -> list[written.Piece]:
     """The text in reading order; only a page that looks like a table pays for the boxes of its words."""
-    by_space = layout.looks_tabular(sheet.text)
-    if not by_space and not layout.may_be_ruled(sheet.text):
-        return [(0, len(sheet.text))]
-    ruled = ruled_lines.of_page(sheet)
+    text = sheet.text
+    by_space, may_be_ruled = layout.looks_tabular(text), layout.may_be_ruled(text)
+    if not (by_space or may_be_ruled or _is_small(sheet)):
+        return [(0, len(text))]
+    ruled = ruled_lines.of_page(sheet) if by_space or may_be_ruled else ruled_lines.NONE
     parts = regions.regions(ruled)
-    if not by_space and not any(map(regions.is_promising, parts)):
-        return [(0, len(sheet.text))]
-    words = seams.parted(sheet, chars.words(sheet, chars.word_spans(sheet.text)))
-    return layout.pieces(sheet.text, words, ruled, parts, by_space=by_space)
+    is_table = by_space or any(map(regions.is_promising, parts))
+    squares = check_boxes.of_page(sheet)
+    if not is_table and not squares:
+        return [(0, len(text))]
+    words = chars.words(sheet, chars.word_spans(text))
+    changes = check_boxes.changes(sheet, words) if squares else []
+    if not is_table:
+        return check_boxes.applied([(0, len(text))], changes)
+    pieces = layout.pieces(text, seams.parted(sheet, words), ruled, parts, by_space=by_space)
+    return check_boxes.applied(pieces, changes)
+
+
+def _is_small(sheet: PageChars) -> bool:
+    """Whether a page draws so little that a look for check boxes costs next to nothing; not in scripts whose labels stand elsewhere."""
+    return chars.count(sheet) < _FEW_OBJECTS and not layout.RIGHT_TO_LEFT.search(sheet.text)
 
 
 def _raw_text(page: pypdfium2.PdfPage) -> str:
@@ -280,43 +297,14 @@ def _raw_text(page: pypdfium2.PdfPage) -> str:
         return sheet.text
 
 
-def _compounds(texts: Iterable[str]) -> frozenset[str]:
-    """The words of a document that are written with a hyphen within a line, in small letters."""
-    return frozenset(word.lower() for text in texts if "-" in text for word in _COMPOUND.findall(text))
-
-
 def _with_compounds(task: _Task, leaves: list[PageContent]) -> list[PageContent]:
     """The leaves with the hyphens of words that are broken at a line end and have one elsewhere in the document too."""
-    known = _compounds(task.raw) if task.broken else frozenset()
+    known = hyphens.compounds(task.raw) if task.broken else frozenset()
     for index, (joined, text) in task.broken.items() if known else ():
-        leaves[index] = replace(leaves[index], text=leaves[index].text.replace(text, _cleaned(joined, known)))
+        leaves[index] = replace(
+            leaves[index], text=leaves[index].text.replace(text, hyphens.cleaned(joined, known))
+        )
     return leaves
-
-
-def _cleaned(text: str, compounds: frozenset[str] = frozenset()) -> str:
-    """The text without PDFium's marks for a word broken at a line end; in compounds and where no letters meet the mark is a hyphen."""
-    if "\ufffe" in text:
-        for place in reversed(_soft_hyphens(text, compounds)):
-            text = text[:place] + text[place + 1 :]
-        text = text.replace("\ufffe", "-")
-    return clean(text)
-
-
-def _soft_hyphens(text: str, compounds: frozenset[str]) -> list[int]:
-    """Places of the marks between letters that belong to no compound."""
-    return [found.start() for found in _HYPHEN.finditer(text) if _is_soft(text, found.start(), compounds)]
-
-
-def _is_soft(text: str, place: int, compounds: frozenset[str]) -> bool:
-    """Whether a mark breaks one word: between letters, not before a capital in small ones, nor in what has a hyphen elsewhere too."""
-    before, after = text[place - 1 : place], text[place + 1 : place + 2]
-    if not (before.isalpha() and after.isalpha()) or (before.islower() and after.isupper()):
-        return False
-    one, two = (
-        _WORD_END.search(text, max(0, place - _LONGEST_PART), place),
-        _WORD_START.match(text, place + 1),
-    )
-    return not (one and two and f"{one[0]}-{two[0]}".lower() in compounds)
 
 
 def _origins(
@@ -330,7 +318,7 @@ def _origins(
         place for part in parts for place in ([-1] * len(part) if isinstance(part, str) else range(*part))
     ]
     whole = written.joined(raw, parts)
-    soft = set(_soft_hyphens(whole, compounds))
+    soft = set(hyphens.places(whole, compounds))
     before = (place for at, place in enumerate(places) if whole[at] not in _BLANK and at not in soft)
     after = (at for at, char in enumerate(text) if char not in _BLANK)
     return ((at, place) for at, place in zip(after, before, strict=True) if place >= 0)
@@ -348,15 +336,19 @@ def _with_furniture(leaves: Sequence[PageContent]) -> list[PageContent]:
     return [replace(leaf, repeated=span) if span else leaf for leaf, span in zip(leaves, spans, strict=True)]
 
 
-def _with_fields(leaf: PageContent, lines: Sequence[str]) -> PageContent:
-    """The leaf with the values of its form under a heading."""
-    return replace(leaf, text="\n".join([leaf.text, "Form fields:", *lines]).lstrip("\n")) if lines else leaf
+def _with_extras(leaf: PageContent, lines: Sequence[str], notes: PageComments) -> PageContent:
+    """The leaf with the values of its form under a heading, and with what people wrote on it."""
+    fields = ["Form fields:", *lines] if lines else []
+    if not fields and not notes.lines:
+        return leaf
+    return replace(leaf, text="\n".join([leaf.text, *fields, *notes.lines]).lstrip("\n"))
 
 
-def _attachments(file: OpenedPdf, source: Source) -> tuple[tuple[Inner, ...], str]:
-    if not pdfium.FPDFDoc_GetAttachmentCount(file.document.raw):
+def _attachments(task: _Task, source: Source) -> tuple[tuple[Inner, ...], str]:
+    file, pages = task.file, [index for index, notes in enumerate(task.notes) if notes.has_files]
+    if not pages and not pdfium.FPDFDoc_GetAttachmentCount(file.document.raw):
         return (), ""
-    return extras.attachments(file.data, file.password, source.limits)
+    return extras.attachments(file.data, file.password, source.limits, pages)
 
 
 def _flags(file: OpenedPdf, task: _Task, leaves: Sequence[PageContent]) -> tuple[str, ...]:
@@ -380,7 +372,9 @@ def _detail(file: OpenedPdf, task: _Task, *left_out: str) -> str:
         if task.unseen
         else ""
     )
-    return " ".join(filter(None, [repaired, lost, unseen, *left_out]))
+    cut = [str(number) for number, notes in enumerate(task.notes, start=1) if notes.is_cut]
+    first = f"Not all comments were taken of page(s) {', '.join(cut)}, which have too many." if cut else ""
+    return " ".join(filter(None, [repaired, lost, unseen, first, *left_out]))
 
 
 def _jpeg(document: pypdfium2.PdfDocument, index: int) -> bytes:

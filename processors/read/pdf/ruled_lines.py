@@ -48,7 +48,7 @@ def of_page(sheet: PageChars) -> RuledLines:
     paths = chars.paths(sheet)
     if not paths or len(paths) > _MOST_PATHS:
         return NONE
-    whole = chars.bounds([path for path, _ in paths])
+    whole = chars.path_bounds(sheet)
     counts = chars.segment_counts([path for path, _ in paths])
     drawn = [
         count if count > _BOX_SEGMENTS and min(box[2] - box[0], box[3] - box[1]) > _THIN else 0
@@ -56,21 +56,11 @@ def of_page(sheet: PageChars) -> RuledLines:
     ]
     look_inside = sum(drawn) < _MOST_SEGMENTS
     boxes = [
-        _moved(part, matrix)
+        chars.moved(part, matrix)
         for (path, matrix), box, count in zip(paths, whole, drawn, strict=True)
         for part in (_boxes(path, count) if count and look_inside else [box])
     ]
     return from_boxes(chars.turned(sheet, boxes))
-
-
-def _moved(box: Box, matrix: chars.Matrix) -> Box:
-    """The box where the form that holds it is drawn."""
-    if matrix == chars.IN_PLACE:
-        return box
-    a, b, c, d, e, f = matrix
-    corners = [(a * x + c * y + e, b * x + d * y + f) for x in box[::2] for y in box[1::2]]
-    across, upright = zip(*corners, strict=True)
-    return min(across), min(upright), max(across), max(upright)
 
 
 def from_boxes(boxes: Iterable[Box]) -> RuledLines:

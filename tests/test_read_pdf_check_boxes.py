@@ -1,0 +1,217 @@
+"""Check boxes that are drawn on a page of a PDF: their state stands beside their label, where it is sure."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pikepdf
+import pytest
+from pikepdf import Array, Dictionary, Name
+from reportlab.lib import colors
+from reportlab.pdfgen.canvas import Canvas
+
+from octavo.processors.read.content import ReadLimits, Source
+from octavo.processors.read.pdf.pages import boxes, read
+from tests.documents import make
+
+Mark = Callable[[Canvas, float, float], object]
+
+
+def cross(canvas: Canvas, x: float, y: float) -> None:
+    """Two diagonals."""
+    canvas.line(x, y, x + 10, y + 10)
+    canvas.line(x, y + 10, x + 10, y)
+
+
+def cross_in_one(canvas: Canvas, x: float, y: float) -> None:
+    """Two diagonals in one path, a little smaller than the box."""
+    path = canvas.beginPath()
+    for points in (((2, 2), (8, 8)), ((2, 8), (8, 2))):
+        path.moveTo(x + points[0][0], y + points[0][1])
+        path.lineTo(x + points[1][0], y + points[1][1])
+    canvas.drawPath(path)
+
+
+def tick(canvas: Canvas, x: float, y: float) -> None:
+    """A tick that leaves the box."""
+    path = canvas.beginPath()
+    path.moveTo(x + 1, y + 5)
+    path.lineTo(x + 4, y + 1)
+    path.lineTo(x + 12, y + 13)
+    canvas.drawPath(path)
+
+
+def black(canvas: Canvas, x: float, y: float) -> None:
+    """A black square within."""
+    canvas.rect(x + 2, y + 2, 6, 6, stroke=0, fill=1)
+
+
+def sign(word: str, font: str = "Helvetica") -> Mark:
+    """A sign set in the box."""
+
+    def draw(canvas: Canvas, x: float, y: float) -> None:
+        canvas.setFont(font, 10)
+        canvas.drawString(x + 1.5, y + 1.5, word)
+        canvas.setFont("Helvetica", 12)
+
+    return draw
+
+
+def form(mark: Mark | None, *, labels_first: bool = False) -> Callable[[Canvas], None]:
+    """A line with two boxes, of which the second has a mark."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.drawString(72, 700, "Gender:")
+        words, squares = ((124, 190), (168, 220)) if labels_first else ((134, 204), (120, 190))
+        for number, (word, square) in enumerate(zip(words, squares, strict=True)):
+            canvas.rect(square, 698, 10, 10)
+            if number and mark:
+                mark(canvas, square, 698)
+            canvas.drawString(word, 700, ("Female", "Male")[number])
+
+    return draw
+
+
+def text(draw: Callable[[Canvas], object], change: Callable[[pikepdf.Pdf], None] | None = None) -> str:
+    """The text of one page."""
+    data = make.pdf(draw)
+    if change:
+        with pikepdf.open(io.BytesIO(data)) as document, io.BytesIO() as file:
+            change(document)
+            document.save(file)
+            data = file.getvalue()
+    return read(Source(data, ReadLimits())).leaves[0].text
+
+
+MARKS = [cross, cross_in_one, tick, black, sign("X"), sign("x"), sign("\u2714", "ZapfDingbats")]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_boxes_stand_beside_their_labels(mark: Mark) -> None:
+    """A box with a cross, a tick, a black square or such a sign is marked, an empty one is not."""
+    assert text(form(mark)) == "Gender: [ ] Female [x] Male"
+
+
+@pytest.mark.parametrize("turned", [90, 180, 270])
+def test_turned_pages(turned: int) -> None:
+    """A page that is shown upright by its rotation tells the same."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.translate(300, 400)
+        canvas.rotate(turned)
+        canvas.translate(-150, -700)
+        form(cross)(canvas)
+
+    def turn(document: pikepdf.Pdf) -> None:
+        document.pages[0].rotate(turned, relative=False)
+
+    assert text(draw, turn) == "Gender: [ ] Female [x] Male"
+
+
+def test_labels_may_stand_before_their_boxes() -> None:
+    """Where no label follows the last box of a line, all labels stand before their boxes."""
+    assert text(form(cross, labels_first=True)) == "Gender: Female [ ] Male [x]"
+
+
+def test_boxes_beside_a_table() -> None:
+    """On a page with a table the states stand beside the labels, and the table is what it was."""
+
+    def draw(canvas: Canvas) -> None:
+        form(tick)(canvas)
+        canvas.drawString(72, 660, "The person named above has ordered all of this:")
+        for column, words in enumerate(
+            (("Chair", "Lamp", "Table", "Sum"), ("120.00", "55.00", "310.00", "485.00"))
+        ):
+            for number, word in enumerate(words):
+                canvas.drawString(72 + 130 * column, 600 - 20 * number, word)
+
+    first, _, *rows = text(draw).split("\n")
+    assert first.replace(" | ", " ") == "Gender: [ ] Female [x] Male"
+    assert rows == ["Chair | 120.00", "Lamp | 55.00", "Table | 310.00", "Sum | 485.00"]
+
+
+def test_words_keep_their_places() -> None:
+    """The box of a label is where it was, also where a sign before it became a state; the state has none."""
+    data = make.pdf(form(sign("X")))
+    (leaf,) = read(Source(data, ReadLimits())).leaves
+    start = leaf.text.index("Male")
+    ((left, *_),) = boxes(Source(data, ReadLimits()), 1, start, start + 4)
+    assert left == pytest.approx(204, abs=1)
+    assert boxes(Source(data, ReadLimits()), 1, start - 4, start) == []
+
+
+def slash(canvas: Canvas, x: float, y: float) -> None:
+    """One stroke."""
+    canvas.line(x, y, x + 10, y + 10)
+
+
+def white_cross(canvas: Canvas, x: float, y: float) -> None:
+    """A cross that nobody sees."""
+    canvas.setStrokeColor(colors.white)
+    cross(canvas, x, y)
+    canvas.setStrokeColor(colors.black)
+
+
+@pytest.mark.parametrize("mark", [slash, white_cross, sign("7")])
+def test_a_line_with_a_box_that_is_not_sure_stays_as_it_is(mark: Mark) -> None:
+    """One stroke, something white and another sign tell nothing sure, so nothing is told of that line."""
+    assert "[" not in text(form(mark))
+
+
+def test_fields_tell_their_own_state() -> None:
+    """Where a field lies over a drawn box, what is drawn below says nothing."""
+
+    def field(document: pikepdf.Pdf) -> None:
+        widget = Dictionary(
+            Type=Name.Annot, Subtype=Name.Widget, FT=Name.Btn, T="sex", V=Name.Yes, AS=Name.Yes
+        )
+        widget.Rect = Array([120, 698, 130, 708])
+        note = document.make_indirect(widget)
+        document.pages[0].Annots = Array([note])
+        document.Root.AcroForm = Dictionary(Fields=Array([note]))
+
+    assert text(form(None), field) == "Gender: Female Male\nForm fields:\nsex: Yes"
+
+
+def comb(canvas: Canvas) -> None:
+    """A field of one square a letter."""
+    for number in range(8):
+        canvas.rect(72 + 12 * number, 698, 12, 12)
+    canvas.drawString(175, 700, "IBAN")
+
+
+def grid(canvas: Canvas) -> None:
+    """A table of small squares."""
+    for number in range(25):
+        canvas.rect(72 + 13 * (number % 5), 600 + 13 * (number // 5), 10, 10)
+    canvas.drawString(140, 652, "Seats")
+
+
+def legend(canvas: Canvas) -> None:
+    """The colours of a chart."""
+    for number, color in enumerate((colors.white, colors.black, colors.red)):
+        canvas.setFillColor(color)
+        canvas.rect(72, 600 + 20 * number, 10, 10, fill=1)
+        canvas.setFillColor(colors.black)
+        canvas.drawString(86, 601 + 20 * number, f"Plan {number}")
+
+
+def bullets(canvas: Canvas) -> None:
+    """Black squares before items."""
+    for number in range(3):
+        canvas.rect(72, 600 + 20 * number, 6, 6, fill=1)
+        canvas.drawString(86, 600 + 20 * number, f"Item {number}")
+
+
+def map_of_many(canvas: Canvas) -> None:
+    """A drawing of thousands of paths."""
+    form(cross)(canvas)
+    for number in range(2_100):
+        canvas.line(300, 100, 300 + number / 10, 300)
+
+
+@pytest.mark.parametrize("draw", [comb, grid, legend, bullets, map_of_many])
+def test_what_looks_like_a_check_box_and_is_none(draw: Callable[[Canvas], None]) -> None:
+    """Combs, grids, legends, bullets and squares in drawings of thousands of paths have no state."""
+    assert "[" not in text(draw)
