@@ -135,6 +135,21 @@ def test_boxes_of_other_make(box: Mark, mark: Mark) -> None:
     assert text(form(mark, box=box)) == "Gender: [ ] Female [x] Male"
 
 
+def test_boxes_of_a_font() -> None:
+    """Where a cross is set over a box of the same font, boxes and crosses are states; boxes alone stay what they are."""
+
+    def draw(canvas: Canvas, cross: str) -> None:
+        for x, word, signs in ((120, "Female", "❏"), (190, "Male", f"❏{cross}")):
+            canvas.setFont("ZapfDingbats", 12)
+            for one in signs:
+                canvas.drawString(x, 700, one)
+            canvas.setFont("Helvetica", 12)
+            canvas.drawString(x + 14, 700, word)
+
+    assert text(lambda canvas: draw(canvas, "✘")) == "[ ] Female [x] Male"
+    assert text(lambda canvas: draw(canvas, "")) == "❏ Female ❏ Male"
+
+
 @pytest.mark.parametrize("turned", [90, 180, 270])
 def test_turned_pages(turned: int) -> None:
     """A page that is shown upright by its rotation tells the same."""

@@ -8,6 +8,7 @@ pictures or other things lie over a square, its line is left as it is. In points
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -31,6 +32,7 @@ _WIDEST_MARK = 2.0
 _DARK, _LIGHT = 100, 200  # of 255: pale fields are white paper
 _REACH = 12.0  # between a box and its label
 _SIGNS = frozenset("xX×✓✔✕✖✗✘☑☒•●■")
+_OVERPRINTED = re.compile("[❏❐❑❒□☐◻▢][✓✔✕✖✗✘×]")
 
 
 class CheckBox(NamedTuple):
@@ -312,6 +314,14 @@ def _label(box: Box, words: Sequence[Word], side: int) -> Word | None:
         and -2 < (gap := word.left - box[2] if side > 0 else box[0] - word.right) < _REACH
     ]
     return min(near)[1] if near else None
+
+
+def of_glyphs(text: str) -> list[Change]:
+    """The changes for boxes that are signs of a font, on a page where a tick or cross is set over one of them."""
+    pairs = {found.start(): found.end() for found in _OVERPRINTED.finditer(text)}
+    kinds = {text[start] for start in pairs}
+    boxes = [place for place, char in enumerate(text) if char in kinds] if pairs else []
+    return [(place, pairs.get(place, place + 1), "[x]" if place in pairs else "[ ]") for place in boxes]
 
 
 def applied(parts: Sequence[Piece], todo: Sequence[Change]) -> list[Piece]:
