@@ -58,16 +58,44 @@ def sign(word: str, font: str = "Helvetica") -> Mark:
     return draw
 
 
-def form(mark: Mark | None, *, labels_first: bool = False) -> Callable[[Canvas], None]:
+def square(canvas: Canvas, x: float, y: float) -> None:
+    """A box in one path."""
+    canvas.rect(x, y, 10, 10)
+
+
+def four_lines(canvas: Canvas, x: float, y: float) -> None:
+    """A box whose sides are lines of their own."""
+    for line in (
+        (x, y, x, y + 10),
+        (x + 10, y, x + 10, y + 10),
+        (x, y, x + 10, y),
+        (x, y + 10, x + 10, y + 10),
+    ):
+        canvas.line(*line)
+
+
+def rounded(canvas: Canvas, x: float, y: float) -> None:
+    """A box with round corners."""
+    canvas.roundRect(x, y, 10, 10, 2)
+
+
+def pale(canvas: Canvas, x: float, y: float) -> None:
+    """A box on a shade."""
+    canvas.setFillColor(colors.Color(0.9, 0.9, 0.95))
+    canvas.rect(x, y, 10, 10, fill=1)
+    canvas.setFillColor(colors.black)
+
+
+def form(mark: Mark | None, *, labels_first: bool = False, box: Mark = square) -> Callable[[Canvas], None]:
     """A line with two boxes, of which the second has a mark."""
 
     def draw(canvas: Canvas) -> None:
         canvas.drawString(72, 700, "Gender:")
-        words, squares = ((124, 190), (168, 220)) if labels_first else ((134, 204), (120, 190))
-        for number, (word, square) in enumerate(zip(words, squares, strict=True)):
-            canvas.rect(square, 698, 10, 10)
+        words, places = ((124, 190), (168, 220)) if labels_first else ((134, 204), (120, 190))
+        for number, (word, place) in enumerate(zip(words, places, strict=True)):
+            box(canvas, place, 698)
             if number and mark:
-                mark(canvas, square, 698)
+                mark(canvas, place, 698)
             canvas.drawString(word, 700, ("Female", "Male")[number])
 
     return draw
@@ -84,13 +112,42 @@ def text(draw: Callable[[Canvas], object], change: Callable[[pikepdf.Pdf], None]
     return read(Source(data, ReadLimits())).leaves[0].text
 
 
-MARKS = [cross, cross_in_one, tick, black, sign("X"), sign("x"), sign("\u2714", "ZapfDingbats")]
+def blue_cross(canvas: Canvas, x: float, y: float) -> None:
+    """A cross as by a pen."""
+    canvas.setStrokeColor(colors.blue)
+    cross(canvas, x, y)
+    canvas.setStrokeColor(colors.black)
+
+
+MARKS = [blue_cross, cross, cross_in_one, tick, black, sign("X"), sign("x"), sign("\u2714", "ZapfDingbats")]
 
 
 @pytest.mark.parametrize("mark", MARKS)
 def test_boxes_stand_beside_their_labels(mark: Mark) -> None:
     """A box with a cross, a tick, a black square or such a sign is marked, an empty one is not."""
     assert text(form(mark)) == "Gender: [ ] Female [x] Male"
+
+
+@pytest.mark.parametrize("box", [four_lines, rounded, pale])
+@pytest.mark.parametrize("mark", [cross, tick])
+def test_boxes_of_other_make(box: Mark, mark: Mark) -> None:
+    """Boxes whose sides are lines of their own, that have round corners or stand on a shade are boxes as well."""
+    assert text(form(mark, box=box)) == "Gender: [ ] Female [x] Male"
+
+
+def test_boxes_of_a_font() -> None:
+    """Where a cross is set over a box of the same font, boxes and crosses are states; boxes alone stay what they are."""
+
+    def draw(canvas: Canvas, cross: str) -> None:
+        for x, word, signs in ((120, "Female", "❏"), (190, "Male", f"❏{cross}")):
+            canvas.setFont("ZapfDingbats", 12)
+            for one in signs:
+                canvas.drawString(x, 700, one)
+            canvas.setFont("Helvetica", 12)
+            canvas.drawString(x + 14, 700, word)
+
+    assert text(lambda canvas: draw(canvas, "✘")) == "[ ] Female [x] Male"
+    assert text(lambda canvas: draw(canvas, "")) == "❏ Female ❏ Male"
 
 
 @pytest.mark.parametrize("turned", [90, 180, 270])
@@ -153,7 +210,15 @@ def white_cross(canvas: Canvas, x: float, y: float) -> None:
     canvas.setStrokeColor(colors.black)
 
 
-@pytest.mark.parametrize("mark", [slash, white_cross, sign("7")])
+def erased(canvas: Canvas, x: float, y: float) -> None:
+    """A cross that is painted over."""
+    cross(canvas, x, y)
+    canvas.setFillColor(colors.white)
+    canvas.rect(x - 1, y - 1, 12, 12, stroke=0, fill=1)
+    canvas.setFillColor(colors.black)
+
+
+@pytest.mark.parametrize("mark", [slash, white_cross, erased, sign("7")])
 def test_a_line_with_a_box_that_is_not_sure_stays_as_it_is(mark: Mark) -> None:
     """One stroke, something white and another sign tell nothing sure, so nothing is told of that line."""
     assert "[" not in text(form(mark))

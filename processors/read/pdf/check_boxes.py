@@ -8,6 +8,7 @@ pictures or other things lie over a square, its line is left as it is. In points
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -18,17 +19,20 @@ from octavo.processors.read.pdf import chars
 from octavo.processors.read.pdf.chars import Box, Matrix, PageChars, Word
 from octavo.processors.read.pdf.written import Piece
 
+_CORNERS, _LINES_BETWEEN = 12, 3  # points of the four curves of a rounded one; lines between them
 _LEAST, _MOST = 5.0, 22.0  # a side, in points, with the strokes that draw it
 _MOST_PATHS, _MOST_BOXES, _MOST_SQUARES, _MOST_NOTES = 2_000, 100, 300, 1_000
 _RECTANGLE, _RING = (
     (4, 5, 6, 8),
     10,
 )  # points of paths that draw one: closed, line by line, or as what lies between two
+_THIN, _NEAR = 2.5, 2.2  # of lines: how thick, and how far from where a side would be, in points
 _LEAST_MARK = 0.35  # of a side
 _WIDEST_MARK = 2.0
 _DARK, _LIGHT = 100, 200  # of 255: pale fields are white paper
 _REACH = 12.0  # between a box and its label
 _SIGNS = frozenset("xX×✓✔✕✖✗✘☑☒•●■")
+_OVERPRINTED = re.compile("[❏❐❑❒□☐◻▢][✓✔✕✖✗✘×]")
 
 
 class CheckBox(NamedTuple):
@@ -44,6 +48,7 @@ class Shape(NamedTuple):
 
     box: Box
     is_square: bool  # all of its lines are level or upright
+    is_side: bool  # a thin line, level or upright
     slants: int  # of its strokes
     outlined: bool
     ink: str  # of what it paints: "dark", "light" or "other"
@@ -57,7 +62,8 @@ def of_page(sheet: PageChars) -> list[Box]:
     paths = chars.paths(sheet)
     if not paths or len(paths) > _MOST_PATHS:
         return []
-    squares = [box for box in _moved(sheet) if _is_square(box)]
+    moved = _moved(sheet)
+    squares = [box for box in moved if _is_square(box)] or _of_lines(moved)
     return squares if len(squares) <= _MOST_SQUARES else []
 
 
@@ -74,11 +80,36 @@ def _is_square(box: Box) -> bool:
     return _LEAST <= width <= _MOST and abs(width - height) <= max(1.0, 0.1 * width)
 
 
+def _of_lines(boxes: Sequence[Box]) -> list[Box]:
+    """Squares whose four sides are lines of their own."""
+    level = [box for box in boxes if box[3] - box[1] <= _THIN and _LEAST <= box[2] - box[0] <= _MOST]
+    upright = [box for box in boxes if box[2] - box[0] <= _THIN and _LEAST <= box[3] - box[1] <= _MOST]
+    if not 1 < len(level) <= _MOST_SQUARES or not 1 < len(upright) <= _MOST_SQUARES:
+        return []
+    found = []
+    for low in level:
+        left, right, size = low[0], low[2], low[2] - low[0]
+        square = (left, low[1], right, low[1] + size)
+        sides = (left, low[1], left, square[3]), (right, low[1], right, square[3])
+        above = (left, square[3], right, square[3])
+        if any(_is_near(above, line) for line in level) and all(
+            any(_is_near(side, line) for line in upright) for side in sides
+        ):
+            found.append(square)
+    return found
+
+
+def _is_near(side: Box, line: Box) -> bool:
+    """Whether a line runs along a side of a square."""
+    return all(abs(one - two) <= _NEAR for one, two in zip(side, line, strict=True))
+
+
 def changes(sheet: PageChars, words: Sequence[Word]) -> list[Change]:
     """What the check boxes of a page add to its text. `words` are all of the page."""
     drawn = [(*path, box) for path, box in zip(chars.paths(sheet), _moved(sheet), strict=True)]
     squares = [shape for shape in _shapes([item for item in drawn if _is_square(item[2])]) if shape.is_square]
-    outlines = _apart(_outlines(squares))
+    lines = _of_lines([box for *_, box in drawn])
+    outlines = _apart(_outlines([*(shape.box for shape in squares if shape.outlined), *lines]))
     is_legend = any(shape.outlined and shape.ink == "other" for shape in squares)
     if not outlines or len(outlines) > _MOST_BOXES or is_legend:
         return []
@@ -101,13 +132,18 @@ def _shapes(drawn: Sequence[tuple[int, Matrix, Box]]) -> Iterator[Shape]:
         filled, stroked = chars.is_filled(path), chars.is_stroked(path)
         count = chars.segment_counts([path])[0]
         slants, others = _strokes(path, matrix, min(count, 60))
-        straight = not slants and not others and (count in _RECTANGLE or (count == _RING and filled))
+        rounded = others == _CORNERS and count - others > _LINES_BETWEEN
+        straight = (
+            not slants
+            and (rounded or not others)
+            and (count in _RECTANGLE or rounded or (count == _RING and filled))
+        )
+        is_side = not slants and not others and min(width, height) <= _THIN
         color = chars.fills([path])[0] if filled else chars.stroke(path)
         outlined = (stroked and _ink(chars.stroke(path)) != "light") or count == _RING
         plain = not filled or count == _RING
-        yield Shape(
-            box, straight and _is_square(box), slants, outlined, "none" if plain and straight else _ink(color)
-        )
+        ink = "none" if plain and straight else _ink(color)
+        yield Shape(box, straight and _is_square(box), is_side, slants, outlined, ink)
 
 
 def _ink(color: tuple[int, int, int, int]) -> str:
@@ -135,10 +171,9 @@ def _strokes(path: int, matrix: Matrix, count: int) -> tuple[int, int]:
     return slants, sum(kind == pdfium.FPDF_SEGMENT_BEZIERTO for *_, kind in points)
 
 
-def _outlines(shapes: Sequence[Shape]) -> list[Box]:
+def _outlines(squares: Sequence[Box]) -> list[Box]:
     """Squares that are outlined; of two within each other the outer one."""
     boxes: list[Box] = []
-    squares = [shape.box for shape in shapes if shape.is_square and shape.outlined]
     for box in sorted(squares, key=lambda box: box[0] - box[2]):
         if not any(_holds(other, box) for other in boxes):
             boxes.append(box)
@@ -173,10 +208,13 @@ def _state(box: Box, shapes: Sequence[Shape]) -> bool | None:
         size = max(right - left, top - bottom)
         if not _holds(box, shape.box) or not _LEAST_MARK * side <= size <= _WIDEST_MARK * side:
             continue
+        if shape.is_side and _is_side_of(box, shape.box):
+            continue
         if shape.is_square:
+            strange = strange or (shape.ink == "light" and bool(slants or black))  # it is painted over
             black = black or shape.ink == "dark"
             strange = strange or shape.ink == "other"
-        elif shape.ink == "dark":
+        elif shape.ink != "light":
             slants += shape.slants
             strange = strange or not shape.slants
         else:
@@ -184,6 +222,14 @@ def _state(box: Box, shapes: Sequence[Shape]) -> bool | None:
     if strange or slants == 1:
         return None
     return slants > 1 or black
+
+
+def _is_side_of(box: Box, line: Box) -> bool:
+    """Whether a thin line lies on a side of a box."""
+    across, upright = (line[0] + line[2]) / 2, (line[1] + line[3]) / 2
+    return (
+        min(abs(across - box[0]), abs(across - box[2]), abs(upright - box[1]), abs(upright - box[3])) <= _NEAR
+    )
 
 
 def _is_solid(box: Box, shapes: Sequence[Shape]) -> bool:
@@ -268,6 +314,14 @@ def _label(box: Box, words: Sequence[Word], side: int) -> Word | None:
         and -2 < (gap := word.left - box[2] if side > 0 else box[0] - word.right) < _REACH
     ]
     return min(near)[1] if near else None
+
+
+def of_glyphs(text: str) -> list[Change]:
+    """The changes for boxes that are signs of a font, on a page where a tick or cross is set over one of them."""
+    pairs = {found.start(): found.end() for found in _OVERPRINTED.finditer(text)}
+    kinds = {text[start] for start in pairs}
+    boxes = [place for place, char in enumerate(text) if char in kinds] if pairs else []
+    return [(place, pairs.get(place, place + 1), "[x]" if place in pairs else "[ ]") for place in boxes]
 
 
 def applied(parts: Sequence[Piece], todo: Sequence[Change]) -> list[Piece]:

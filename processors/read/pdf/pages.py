@@ -268,6 +268,12 @@ def _characters(hidden: Iterable[tuple[int, int]]) -> int:
 
 
 def _parts(sheet: PageChars) -> list[written.Piece]:
+    """The text in reading order, with the states of its check boxes."""
+    glyphs = check_boxes.of_glyphs(sheet.text)
+    return check_boxes.applied(_ordered(sheet), glyphs) if glyphs else _ordered(sheet)
+
+
+def _ordered(sheet: PageChars) -> list[written.Piece]:
     """The text in reading order; only a page that looks like a table pays for the boxes of its words."""
     text = sheet.text
     by_space, may_be_ruled = layout.looks_tabular(text), layout.may_be_ruled(text)
