@@ -58,6 +58,7 @@ def serve_http(server: FastMCP, port: int, token: str, say: Callable[[str], None
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             door.bind((HOST, port))
+            door.listen()  # before the address is told: who connects at once waits instead of being refused
         except OSError as error:
             raise SettingsError(
                 f"Port {port} of {HOST} cannot be used: {error.strerror}.",
