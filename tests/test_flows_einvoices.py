@@ -96,3 +96,17 @@ async def test_another_question_is_asked_about_the_pdf_alone(inbox: Path) -> Non
     about = {document for row in tables.rows("requests") for document in row["documents"]}
     paths = {row["path"] for row in tables.rows("documents") if row["document"] in about}
     assert (found.windows, paths) == (1, {"both.pdf", "alone.xml"})
+
+
+async def test_an_invoice_with_its_xml_counts_once(inbox: Path) -> None:
+    """The PDF and the XML in it have a row each; without what `stated_in_xml` names each invoice is there once, others stay."""
+    (inbox / "both.pdf").write_bytes(with_xml("119.00"))
+    (inbox / "alone.xml").write_text(CII.replace("119.00", "238.00"), encoding="utf-8")
+    asked = job(inbox.parent, offline=True)
+    await order.run(asked, settings.account(asked, {}, key=""))
+    tables = Warehouse(inbox.parent / "out")
+    assert tables.size("invoice") == 3
+    once = "SELECT path FROM invoice ANTI JOIN stated_in_xml USING (document, question) ORDER BY path"
+    paths = tables.query(once)["path"].to_pylist()
+    assert [path.partition("/")[0] for path in paths] == ["alone.xml", "both.pdf"]
+    assert paths[1] != "both.pdf"

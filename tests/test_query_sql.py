@@ -215,7 +215,7 @@ def test_a_wide_result_is_cut_by_bytes(out: Path) -> None:
     [
         (
             "SELECT * FROM bills",
-            r"bills does not exist! Tables: coverage, documents, .*, invoice, .*, review, runs\.",
+            r"bills does not exist! Tables: coverage, documents, .*, invoice, .*, review, runs, stated_in_xml\.",
         ),
         ("SELECT * FROM invoces", r"invoces does not exist! Did you mean invoice\? Tables:"),
         ("SELECT * FROM pg_indexx", r"pg_indexx does not exist! Tables:"),

@@ -290,7 +290,15 @@ def test_tables_are_described_inside_the_file(warehouse: Warehouse) -> None:
     """Names, rows, types and meanings come from the warehouse itself, so that any program sees them."""
     warehouse.commit([*rows.read("a", "b"), *rows.answers("a"), Change(tables.RUNS)])
     found = {info.name: info for info in warehouse.tables()}
-    derived = {"evidence_quality", "review", "coverage", "failures", "duplicates", "invoice_lines"}
+    derived = {
+        "evidence_quality",
+        "review",
+        "coverage",
+        "failures",
+        "duplicates",
+        "stated_in_xml",
+        "invoice_lines",
+    }
     assert set(found) == {"documents", "pages", "invoice", "evidence", "rejects", "runs"} | derived
     assert (found["documents"].rows, found["documents"].meaning) == (2, tables.DOCUMENTS.meaning)
     assert [column.name for column in found["pages"].columns] == [
