@@ -46,7 +46,7 @@ $(READY): requirements.lock pyproject.toml
 
 # New versions for the lock. Needs uv.
 lock:
-	uv pip compile pyproject.toml --extra ocr --extra office --extra s3 --extra mcp --extra charts --extra eval --extra dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra ocr --extra office --extra s3 --extra postgres --extra dask --extra mcp --extra charts --extra eval --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --quiet --upgrade --output-file requirements.lock
 
 samples: $(READY)
