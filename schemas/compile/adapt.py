@@ -300,10 +300,10 @@ def _fit_names(schema: dict[str, Any], path: str, told: SchemaNotes) -> dict[str
     """A record whose names can all be columns; what had to be renamed says how it was called."""
     own = OWN_COLUMNS if not path else ()
     properties: dict[str, Any] = {}
-    as_they_are = [name for name in schema["properties"] if fitted(str(name), own=own) == name]
+    as_they_are = {name for name in schema["properties"] if fitted(str(name), own=own) == name}
     for name, inner in schema["properties"].items():
-        taken = [other for other in as_they_are if other != name and name not in as_they_are]
-        made = fitted(str(name), [*properties, *taken], own=own)
+        taken = [*properties, *([] if name in as_they_are else as_they_are)]
+        made = fitted(str(name), taken, own=own)
         properties[made] = inner
         if made != name:
             told.renamed[str(name)] = made
