@@ -72,6 +72,7 @@ async def test_an_empty_account_asks_nothing(kimi: Running, tmp_path: Path) -> N
     assert (await run(kimi, tmp_path, [])).exit_code == 0
 
 
+@pytest.mark.prove
 async def test_the_balance_is_not_read_for_nothing(kimi: Running, tmp_path: Path) -> None:
     """Where nothing is to be asked, as offline or on a second run, no balance is read."""
     await run(kimi, tmp_path, [])
@@ -163,6 +164,7 @@ async def test_a_trouble_of_the_moment_does_not_end_the_looking() -> None:
         await balance.look_when_due(0.0)
 
 
+@pytest.mark.prove
 async def test_a_balance_that_fails_once_ends_no_run(kimi: Running, tmp_path: Path) -> None:
     """A 503 to the look before the run is passed over, in a run and where models are looked up."""
     kimi.config.faults += [Fault("server_unavailable", path="/users/me/balance", times=1)]
@@ -173,6 +175,7 @@ async def test_a_balance_that_fails_once_ends_no_run(kimi: Running, tmp_path: Pa
     assert (await look_up(account))[1] is not None
 
 
+@pytest.mark.prove
 async def test_the_balance_is_read_while_batches_are_waited_for(
     kimi: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,7 @@ from octavo.schemas.pipeline import Page
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
+from tests.proofs import slow
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = {
@@ -175,6 +176,7 @@ async def test_refused_lines_are_asked_live(kimi: Running, inbox: Path) -> None:
     assert ended.cost_usd == pytest.approx(sum(entry.cost_usd for entry in kimi.paid()))
 
 
+@pytest.mark.prove
 async def test_batch_only_asks_nothing_live(kimi: Running, inbox: Path) -> None:
     """With `batch-only`, what a batch did not answer is a row in `rejects`, and the next run orders it again."""
     kimi.config.faults.append(Fault("server_error", match="Sender 2", path="/batches", times=1))
@@ -244,6 +246,7 @@ async def run_watching(job: Job, account: Account, watch: Any) -> Outcome:
         return await order.run(job, account)
 
 
+@pytest.mark.prove
 async def test_an_interrupted_wait_says_how_to_go_on(kimi: Running, inbox: Path) -> None:
     """A run that is asked to end while it waits leaves the batch where it is and says so; the next one fetches it."""
     kimi.config.batch_step_s = LATER
@@ -261,6 +264,7 @@ async def test_an_interrupted_wait_says_how_to_go_on(kimi: Running, inbox: Path)
     assert (count(kimi, "batch_create"), kimi.paid()) == (1, [])
 
 
+@pytest.mark.prove
 async def test_a_batch_that_waits_counts_for_other_runs(
     kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +287,7 @@ async def test_a_batch_that_waits_counts_for_other_runs(
     assert shared.total_usd("project p") == pytest.approx((other.cost_usd, waiting.reserved_usd))
 
 
+@pytest.mark.prove
 async def test_ctrl_c_leaves_the_batch_where_it_is(kimi: Running, inbox: Path) -> None:
     """`octavo run --mode batch` hears a signal within a second or so, ends with 130, and tells how the batch is fetched."""
     kimi.config.batch_step_s = LATER
@@ -329,6 +334,7 @@ async def test_a_batch_that_vanished_is_maybe_paid(kimi: Running, inbox: Path) -
     )
 
 
+@pytest.mark.prove
 async def test_a_document_of_many_windows_is_ordered_once(kimi: Running, inbox: Path) -> None:
     """The parts of a document that is longer than a window go into one batch, and their answers become one row."""
     lines = "".join(f"line {number} of a long slip\n" for number in range(4_000))
@@ -346,6 +352,7 @@ async def test_a_document_of_many_windows_is_ordered_once(kimi: Running, inbox: 
     assert (parcels(job)[0]["sender"], str(parcels(job)[0]["weight"])) == ("Sender 0 Ltd", "0.25")
 
 
+@pytest.mark.prove
 async def test_the_second_pass_goes_in_a_batch_too(kimi: Running, inbox: Path) -> None:
     """What was answered live once is asked a second time at the price of a batch, as the plan says, and nothing of it live."""
     job = job_of(kimi, inbox)
@@ -367,6 +374,7 @@ async def test_the_plan_is_at_the_batch_price(kimi: Running, inbox: Path) -> Non
     )
 
 
+@pytest.mark.prove
 async def test_a_batch_can_be_ended(kimi: Running, inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`octavo batch` lists what waits and `--cancel` ends it; the next run keeps what was answered and asks the rest."""
     kimi.config.batch_lines_per_s, kimi.config.timing = 1.0, True
@@ -426,14 +434,14 @@ asyncio.run(order.run(job, account))
     [
         pytest.param("Orders.intend", "before", 0, marks=pytest.mark.prove),
         pytest.param("BatchCalls.upload", "before", 0, marks=pytest.mark.prove),  # the intent is on disk
-        ("Chat.upload", "after", 0),  # the file is there, its id is not on disk
+        slow("Chat.upload", "after", 0),  # the file is there, its id is not on disk
         pytest.param(
             "BatchCalls.create", "before", 0, marks=pytest.mark.prove
         ),  # the id of the file is on disk
         ("BatchCalls.create", "after", 1),  # the batch is made, its id is not on disk
         pytest.param("BatchCalls.status", "before", 1, marks=pytest.mark.prove),  # in progress
-        ("BatchCalls.content", "before", 1),  # over, nothing fetched
-        ("Orders.done", "before", 1),  # fetched, not on disk
+        slow("BatchCalls.content", "before", 1),  # over, nothing fetched
+        slow("Orders.done", "before", 1),  # fetched, not on disk
         pytest.param("BatchCalls.delete", "before", 1, marks=pytest.mark.prove),  # on disk, files not removed
     ],
 )

@@ -353,6 +353,7 @@ async def test_a_model_that_begins_anew_is_not_put_together(
 
 
 @pytest.mark.usefixtures("streams")
+@pytest.mark.prove
 async def test_a_folder_through_a_bad_line(kimi: Running, tmp_path: Path) -> None:
     """With half of the streams broken in every way a job ends in the rows of an undisturbed one, and no piece is bought twice."""
     folder = tmp_path / "inbox"

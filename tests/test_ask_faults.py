@@ -8,6 +8,7 @@ import pytest
 
 from tests.benchmarks.faults import KEYED, Said, make, measure
 from tests.emulator.faults import KINDS, SENDING, STREAM_ONLY
+from tests.proofs import slow, slow_but
 
 DOCUMENTS, MIXED = 30, 200
 CASES = [(kind, False) for kind in sorted(KINDS - STREAM_ONLY)] + [(kind, True) for kind in sorted(SENDING)]
@@ -25,7 +26,7 @@ def said(folder: Path) -> Said:
     return make(folder, DOCUMENTS)
 
 
-@pytest.mark.parametrize(("kind", "streamed"), CASES)
+@pytest.mark.parametrize(("kind", "streamed"), slow_but(range(0, len(CASES), 4), CASES))
 def test_a_fault_costs_no_row_and_no_call_in_vain(
     folder: Path, said: Said, kind: str, *, streamed: bool
 ) -> None:
@@ -44,7 +45,7 @@ def test_a_fault_costs_no_row_and_no_call_in_vain(
     assert result.paid <= result.least
 
 
-@pytest.mark.parametrize(("streamed", "plain"), [(False, True), (True, False)])
+@pytest.mark.parametrize(("streamed", "plain"), [slow(False, True), (True, False)])
 def test_a_tenth_of_all_requests_goes_wrong(tmp_path: Path, *, streamed: bool, plain: bool) -> None:
     """With all kinds at once, all rows are right and no more is paid than has to be; a run that was ended fills its windows anew."""
     said = make(tmp_path, MIXED)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -21,10 +18,12 @@ from octavo.processors.ask.api.refusals import without_key
 from octavo.processors.ask.providers import catalogue
 from octavo.schemas.errors import SettingsError
 from octavo.schemas.job import Job
+from tests import command
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
 from tests.emulator.refusals import Refusal
+from tests.proofs import slow
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "CANARYhexZAIKEY9876"
@@ -62,18 +61,9 @@ def run(kimi: Running, folder: Path, *flags: str) -> str:
     (folder / "inbox").mkdir()
     (folder / "inbox" / "a.txt").write_text("subject: balance\n", encoding="utf-8")
     where = ["--out", str(folder / "out"), "--base-url", kimi.base_url, "--tier", "5", "--yes", *flags]
-    command = [
-        sys.executable,
-        "-m",
-        "octavo.flows.cli",
-        "run",
-        str(folder / "inbox"),
-        "--extract",
-        "letter",
-        *where,
-    ]
-    environ = {**os.environ, "MOONSHOT_API_KEY": KEY, "OCTAVO_HOME": str(folder / "out" / "home")}
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    words = ["run", str(folder / "inbox"), "--extract", "letter", *where]
+    home = str(folder / "out" / "home")
+    done = command.octavo(*words, MOONSHOT_API_KEY=KEY, OCTAVO_HOME=home)
     return f"{done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
@@ -94,8 +84,8 @@ def left(out: Path) -> bytes:
     ("oracle", "mode", "code"),
     [
         (refused(401, "incorrect_api_key_error"), "live", "77"),
-        (refused(400, "invalid_request_error"), "live", "2"),
-        (answered, "live", "0"),
+        slow(refused(400, "invalid_request_error"), "live", "2"),
+        slow(answered, "live", "0"),
         (answered, "batch", "0"),
     ],
 )

@@ -23,6 +23,7 @@ from tests.benchmarks.pace import WORKS, Work, measure
 from tests.emulator.config import Config, Fault
 from tests.emulator.server import Emulator
 from tests.false_time import emulated, now, run, wall
+from tests.proofs import slow
 
 QUESTION = compile_question("letter")
 
@@ -57,7 +58,7 @@ async def ask_all(asking: Asker, numbers: range) -> None:
     ("tier", "window"),
     [
         (0, "bucket:2"),
-        (1, "bucket:0"),
+        slow(1, "bucket:0"),
         (1, "sliding"),
         pytest.param(5, "fixed", marks=pytest.mark.prove),
         pytest.param(5, "bucket:2", marks=pytest.mark.prove),
@@ -99,6 +100,7 @@ def test_an_overloaded_call_waits_alone(tmp_path: Path) -> None:
     assert paid == 3
 
 
+@pytest.mark.prove
 def test_a_tier_lowered_midway_is_kept(tmp_path: Path) -> None:
     """When the account falls from tier 5 to tier 1 in the middle of a run, few requests are refused, and all are answered."""
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,12 @@ from octavo.flows.commands import ask as asking
 from octavo.processors.ask.ledger import Ledger
 from octavo.schemas.errors import SettingsError
 from octavo.schemas.job import Job
-from tests import told_folder
+from tests import command, told_folder
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.generation import Scripted
 from tests.emulator.tool_player import Step, played, results, takes_tools
+from tests.proofs import slow
 
 ROOT = Path(__file__).resolve().parents[1]
 RISE = "SELECT path, issued, total FROM invoice ORDER BY issued"
@@ -86,10 +85,10 @@ async def test_an_answer_rests_on_sql_and_pages(kimi: Running, out: Path) -> Non
 @pytest.mark.parametrize(
     ("claim", "mark"),
     [
-        ("It is signed", "[contract.txt p. 9]"),
-        ("It is signed", "[unicorn.pdf p. 1]"),
+        slow("It is signed", "[contract.txt p. 9]"),
+        slow("It is signed", "[unicorn.pdf p. 1]"),
         ("Acme asked for 9999.00", "[june/acme.txt p. 1]"),
-        ("Brandt asked for 1000", "[may/brandt.txt p. 1]"),
+        slow("Brandt asked for 1000", "[may/brandt.txt p. 1]"),
         ("Horses gallop through forests", "[june/acme.txt p. 1]"),
     ],
 )
@@ -135,7 +134,7 @@ async def test_parallel_calls_and_broken_arguments(kimi: Running, out: Path) -> 
     assert found.text == SAID
 
 
-@pytest.mark.parametrize("model", ["kimi-k3", "kimi-k2.7-code", "kimi-k2.6"])
+@pytest.mark.parametrize("model", ["kimi-k3", slow("kimi-k2.7-code"), slow("kimi-k2.6")])
 async def test_thinking_is_given_back(kimi: Running, out: Path, model: str) -> None:
     """What a model thought before its calls goes back with them, without which it refuses; and no tool is forced on it."""
     plays(kimi, ("list_tables", {}), ("run_sql", {"sql": RISE}), SAID)
@@ -147,6 +146,7 @@ async def test_thinking_is_given_back(kimi: Running, out: Path, model: str) -> N
     assert all("tool_choice" not in body for body in bodies(kimi))
 
 
+@pytest.mark.prove
 async def test_a_loop_ends_with_what_is_known(kimi: Running, out: Path) -> None:
     """A model that calls tools for ever is told to answer after so many turns, and that is said."""
 
@@ -217,6 +217,7 @@ async def test_a_chart_is_drawn_and_no_code_run(kimi: Running, out: Path) -> Non
     assert any("no column" in sentence for sentence in found.notices)
 
 
+@pytest.mark.prove
 async def test_a_conversation_goes_on_and_fits(kimi: Running, out: Path) -> None:
     """The next question sees the last answer; what does not fit the window is cut from the old end, and that is told."""
     plays(kimi, ("read_page", {"document": told_folder.CONTRACT}), SAID)
@@ -318,10 +319,8 @@ async def test_who_cannot_use_tools_is_told(kimi: Running, out: Path) -> None:
 
 def octavo(kimi: Running | None, *words: str, said: str = "") -> subprocess.CompletedProcess[str]:
     """A command as a person types it."""
-    key = {"MOONSHOT_API_KEY": kimi.key, "MOONSHOT_BASE_URL": kimi.base_url} if kimi else {}
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), **key}
-    command = [sys.executable, "-m", "octavo", *words]
-    return subprocess.run(command, env=environ, input=said, capture_output=True, text=True, check=False)
+    key: dict[str, Any] = {"MOONSHOT_API_KEY": kimi.key, "MOONSHOT_BASE_URL": kimi.base_url} if kimi else {}
+    return command.octavo(*words, said=said, **key)
 
 
 def test_the_command_answers_as_json_and_continues(kimi: Running, out: Path) -> None:

@@ -264,6 +264,7 @@ def test_plan_says_that_another_inbox_would_be_refused(
         assert cli.main(["plan", str(tmp_path / "other"), *flags, way]) == 0
 
 
+@pytest.mark.prove
 def test_plan_says_that_files_have_vanished(inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A plan over an inbox that is empty all at once says so, as the run would; before that it says nothing of it."""
     flags = [str(inbox), "--out", str(inbox.parent / "out"), "--extract", "letter", "--offline"]
@@ -304,6 +305,7 @@ async def test_plan_is_near_the_bill(inbox: Path, vocabulary: bytes) -> None:
     assert planned.cost.prompt_tokens == pytest.approx(billed, rel=0.02)
 
 
+@pytest.mark.prove
 def test_nothing_is_said_after_the_run(inbox: Path, tmp_path: Path) -> None:
     """The last words of a run are where its tables lie: no library reports leaks as the process ends."""
     flags = ["run", str(inbox), "--out", str(tmp_path / "out"), "--extract", "letter", "--offline"]

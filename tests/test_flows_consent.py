@@ -21,6 +21,7 @@ from octavo.schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
+from tests.proofs import slow
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 120.0
@@ -61,6 +62,7 @@ def test_nothing_is_spent_where_nobody_agrees(
     assert [row["path"] for row in Warehouse(tmp_path / "out").rows("documents")] == ["a.txt"]
 
 
+@pytest.mark.prove
 def test_the_price_says_what_is_asked_again(
     kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,7 +81,7 @@ def test_the_price_says_what_is_asked_again(
     [
         ["--yes"],
         ["--budget-usd", "1"],
-        ["--budget-day-usd", "1"],
+        slow(["--budget-day-usd", "1"]),
         ["--budget-project-usd", "1", "--project", "a"],
     ],
 )
@@ -146,7 +148,7 @@ def at_a_terminal(words: list[str], answer: str) -> tuple[int, str]:
     return process.wait(PATIENCE_S), shown.decode()
 
 
-@pytest.mark.parametrize(("answer", "code", "paid"), [("y", 0, 1), ("", 4, 0)])
+@pytest.mark.parametrize(("answer", "code", "paid"), [("y", 0, 1), slow("", 4, 0)])
 def test_a_person_is_asked(kimi: Running, flags: list[str], answer: str, code: int, paid: int) -> None:
     """At a terminal the price is said and a yes awaited, also where there is a budget; anything else is a no, and exit code 4."""
     ended, shown = at_a_terminal([*flags, "--budget-usd", "1"], answer)
@@ -154,6 +156,7 @@ def test_a_person_is_asked(kimi: Running, flags: list[str], answer: str, code: i
     assert "expected for first answers" in shown.replace("\r\n", " ")
 
 
+@pytest.mark.prove
 def test_a_yes_beforehand_is_not_asked_again(kimi: Running, flags: list[str]) -> None:
     """--yes at a terminal asks nothing."""
     ended, shown = at_a_terminal([*flags, "--yes"], "n")

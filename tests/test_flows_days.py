@@ -37,6 +37,7 @@ from octavo.schemas.errors import SettingsError
 from octavo.schemas.job import Job
 from tests.emulator.fixture import Running
 from tests.emulator.journal import Entry
+from tests.proofs import slow
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("kimi-k2.6", "kimi-k3")
@@ -452,7 +453,7 @@ def live(kimi: Running, days: Sequence[tuple[list[str], str]], seed: int) -> Non
         shutil.rmtree(root)
 
 
-@pytest.mark.parametrize("examples", [2, pytest.param(100, marks=pytest.mark.prove)])
+@pytest.mark.parametrize("examples", [1, slow(100)])
 def test_no_day_costs_a_row_or_a_second_payment(kimi: Running, examples: int) -> None:
     """A right row whose file, question and model are still wanted never goes, a plan changes nothing, and what was paid is never asked."""
 

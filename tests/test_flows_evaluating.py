@@ -238,6 +238,7 @@ def test_quality_on_the_corpus_does_not_fall(tmp_path: Path) -> None:
     assert report.tallies["all"].f1 >= 0.9, report.as_json()["wrong"]
 
 
+@pytest.mark.prove
 def test_a_schema_of_ones_own_may_be_called_as_one_that_ships(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

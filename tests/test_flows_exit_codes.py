@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -16,10 +13,12 @@ import pytest
 from octavo.processors.store.warehouse import Warehouse
 from octavo.schemas import errors
 from octavo.schemas.errors import Interrupted, OctavoError
+from tests import command
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
 from tests.prefect_server import wait_for
+from tests.proofs import slow
 from tests.signalled import AT_ONCE, SLIPS, slips
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,11 +44,7 @@ def test_the_documentation_tells_every_code() -> None:
 
 def octavo(*words: str, key: str = "") -> tuple[int, str]:
     """The real command, which gives up a provider that is away for a second; gives its exit code and all that it said."""
-    command = [sys.executable, "-m", "tests.impatient", "1", *words]
-    environ = {**os.environ, "MOONSHOT_API_KEY": key}
-    done = subprocess.run(
-        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=300
-    )
+    done = command.octavo("1", *words, module="tests.impatient", MOONSHOT_API_KEY=key)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -117,7 +112,8 @@ def test_an_address_that_nobody_answers_is_told_by_the_code(tmp_path: Path) -> N
     assert left(tmp_path / "out") == (0, {"not_asked": SLIPS})
 
 
-@pytest.mark.parametrize("kind", ["server_unavailable", "server_error"])
+@pytest.mark.parametrize("kind", [slow("server_unavailable"), "server_error"])
+@pytest.mark.prove
 def test_a_provider_that_answers_nothing_else_is_away(kind: str, tmp_path: Path) -> None:
     """Every call is told to come later for as long as one is tried: the provider is away (69), which is no failure of a document."""
     with running(Config(tier=5, timing=False, faults=[Fault(kind)])) as kimi:
@@ -128,6 +124,7 @@ def test_a_provider_that_answers_nothing_else_is_away(kind: str, tmp_path: Path)
     assert left(tmp_path / "out") == (0, {"not_asked": SLIPS})
 
 
+@pytest.mark.prove
 def test_one_call_in_vain_is_not_a_provider_that_is_away(tmp_path: Path) -> None:
     """A call that is refused as long as it is tried, while others are answered, fails alone: 2, and all others have their rows."""
     slow = Config(tier=5, oracle=labelled_lines, ttft_s=1.0, tokens_per_s=400, jitter=0.0)
@@ -152,7 +149,8 @@ def begun(fault: Fault, folder: Path) -> tuple[Running, int, str]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "code", "word"), [("refused", 69, "cannot be reached"), ("unauthorized", 77, "refused the key")]
+    ("kind", "code", "word"),
+    [("refused", 69, "cannot be reached"), slow("unauthorized", 77, "refused the key")],
 )
 def test_a_provider_that_goes_away_or_locks_us_out_midway(
     kind: str, code: int, word: str, tmp_path: Path

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from tests import command
 from tests.emulator.config import Config
 from tests.emulator.fixture import running
 from tests.emulator.oracle import labelled_lines
@@ -17,17 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTE = "Sender: Anna Berg\nRecipient: Tom Hale\nLetter date: 2026-03-14\nSubject: Keys\n"
 
 
-def octavo(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """The real command."""
-    return subprocess.run(
-        [sys.executable, "-m", "octavo", *words],
-        cwd=ROOT,
-        env={**os.environ, "MOONSHOT_API_KEY": "sk-none", **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+octavo = functools.partial(command.octavo, MOONSHOT_API_KEY="sk-none")
 
 
 def notes(folder: Path) -> Path:

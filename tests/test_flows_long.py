@@ -30,6 +30,7 @@ from tests.emulator.oracle import enveloped, record_schema
 from tests.emulator.refusals import filtered
 from tests.emulator.tokens import KimiVocabulary
 from tests.long_invoice import SCHEMA, amount, article, invoice, reader, shown
+from tests.proofs import slow
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = 400
@@ -144,6 +145,7 @@ async def test_what_stays_out_is_said(kimi: Running, job: Job) -> None:
     assert (again.asked, again.recalled, bills(job)) == (0, first.asked, [bill])
 
 
+@pytest.mark.prove
 async def test_a_piece_that_failed_names_its_pages(kimi: Running, job: Job) -> None:
     """One piece without an answer is a reject that says which pages; when it can be asked, the others are not paid again."""
     kimi.script(lambda body: article(200) in "".join(shown(body, "").values()), Scripted(error=filtered()))
@@ -202,6 +204,7 @@ def start(kimi: Running, job: Job) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.prove
 async def test_pieces_of_another_cut_are_used(kimi: Running, job: Job) -> None:
     """When windows are cut otherwise after a run that was ended, what is answered stays answered, and only the rest is cut anew."""
     refused = Scripted(error=filtered())
@@ -310,6 +313,7 @@ async def test_pieces_that_disagree_are_to_be_reviewed(kimi: Running, job: Job) 
     assert review["detail"] == "'R-2026-77' (exact, p. 1) was kept, not 'Q-1' (missing)"
 
 
+@pytest.mark.prove
 async def test_a_page_that_is_refused_is_found_in_halves(kimi: Running, job: Job) -> None:
     """A document whose pages are asked in halves has one row; what the halves left out is asked for once for the whole of it."""
     kimi.script(
@@ -349,7 +353,7 @@ def teller(body: dict[str, Any]) -> Any:
     return enveloped(body, records)
 
 
-@pytest.mark.parametrize("tokens", [6_000, 2_600])
+@pytest.mark.parametrize("tokens", [slow(6_000), 2_600])
 async def test_a_book_is_summed_up_in_one_row(kimi: Running, job: Job, tokens: int) -> None:
     """Summaries of the pieces become one by a last request over them; each passage has its page, and what is nowhere is marked."""
     (Path(job.inbox) / "long.txt").write_text(book(), encoding="utf-8")
@@ -385,6 +389,7 @@ async def priced(kimi: Running, job: Job, vocabulary: bytes | None = None) -> tu
     return said, ended, sum(entry.prompt_tokens for entry in kimi.paid()[before:])
 
 
+@pytest.mark.prove
 async def test_the_pieces_of_a_document_are_asked_a_second_time(
     kimi: Running, job: Job, vocabulary: bytes
 ) -> None:
@@ -405,6 +410,7 @@ async def test_the_pieces_of_a_document_are_asked_a_second_time(
     assert (await order.run(twice, settings.account(job, {}, key=kimi.key), vocabulary)).asked == 0
 
 
+@pytest.mark.prove
 async def test_the_price_of_a_long_list_is_foreseen(kimi: Running, job: Job, vocabulary: bytes) -> None:
     """A plan knows into how many pieces an invoice of 3,000 rows is cut, and what their replies cost, before any reply is known."""
     kimi.emulator.state.counter.vocabulary = KimiVocabulary(
@@ -419,6 +425,7 @@ async def test_the_price_of_a_long_list_is_foreseen(kimi: Running, job: Job, voc
     assert ended.cost_usd <= said.cost.worst_usd
 
 
+@pytest.mark.prove
 async def test_the_price_of_a_summed_up_book_is_foreseen(kimi: Running, job: Job, vocabulary: bytes) -> None:
     """A plan counts the pieces of a book, and the calls that make one summary of theirs, on as many levels as there are."""
     kimi.emulator.state.counter.vocabulary = KimiVocabulary(

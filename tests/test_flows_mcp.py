@@ -178,6 +178,7 @@ async def test_a_long_document_is_read_on_to_its_end(out: Path) -> None:
     assert list(texts.values()) == told_folder.CONTRACT_PAGES
 
 
+@pytest.mark.prove
 async def test_a_page_that_is_a_picture_is_shown(out: Path) -> None:
     """A scan comes as a picture, and of a text there is a sentence instead."""
     scan = await call(out, "read_document", document="receipt_scan.jpg", picture=True)

@@ -21,6 +21,7 @@ from tests import told_folder
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
+from tests.proofs import slow
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def asked(folder: Path, path: str = "slip.txt") -> dict[str, str]:
     return {"path": path, "schema": str(folder / "parcel.json")}
 
 
-@pytest.mark.parametrize("says", [AGREE, "No", None])
+@pytest.mark.parametrize("says", [AGREE, "No", slow(None)])
 async def test_the_person_is_asked_with_the_price(kimi: Running, tmp_path: Path, says: str | None) -> None:
     """Where the client can ask, the person sees the price; with a yes the rows and their proof come, without one nothing is asked."""
     seen: list[str] = []
@@ -74,7 +75,7 @@ async def test_the_person_is_asked_with_the_price(kimi: Running, tmp_path: Path,
         assert found["evidence"][0]["quote"] == "Acme Ltd"
 
 
-@pytest.mark.parametrize(("budget_usd", "refused"), [(0.0, True), (0.000001, True), (1.0, False)])
+@pytest.mark.parametrize(("budget_usd", "refused"), [slow(0.0, True), (0.000001, True), (1.0, False)])
 async def test_a_client_that_cannot_ask_keeps_to_the_budget(
     kimi: Running, tmp_path: Path, budget_usd: float, *, refused: bool
 ) -> None:

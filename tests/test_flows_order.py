@@ -25,6 +25,7 @@ from octavo.schemas.errors import SettingsError
 from octavo.schemas.job import Job
 from tests.emulator.fixture import Running
 from tests.emulator.oracle import labelled_lines, record_schema, schema_filler
+from tests.proofs import slow
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = {
@@ -247,6 +248,7 @@ async def test_two_passes_are_compared_and_priced(kimi: Running, inbox: Path) ->
     assert (again.asked, again.changed) == (0, False)
 
 
+@pytest.mark.prove
 async def test_a_second_pass_over_what_is_answered_asks_only_that(kimi: Running, inbox: Path) -> None:
     """The first pass is in the ledger, so only the second is priced, asked and paid; one pass then asks nothing and keeps what two said."""
     job = job_of(kimi, inbox)
@@ -272,7 +274,8 @@ async def test_a_second_pass_over_what_is_answered_asks_only_that(kimi: Running,
     assert Warehouse(Path(job.out)).rows("evidence") == proofs
 
 
-@pytest.mark.parametrize("mode", ["live", "batch"])
+@pytest.mark.parametrize("mode", [slow("live"), "batch"])
+@pytest.mark.prove
 async def test_both_passes_are_recalled_under_other_words(
     kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
@@ -287,6 +290,7 @@ async def test_both_passes_are_recalled_under_other_words(
     assert (ended.exit_code, ended.asked, ended.recalled, ended.rows) == (0, 0, 2, {"parcel": 5})
 
 
+@pytest.mark.prove
 async def test_a_replay_of_two_passes_leaves_nothing_to_ask(kimi: Running, inbox: Path) -> None:
     """Rows of a replay count for a job of two passes too, so that the next run does not pay for both again."""
     job = job_of(kimi, inbox, passes=2)
@@ -301,6 +305,7 @@ async def test_a_replay_of_two_passes_leaves_nothing_to_ask(kimi: Running, inbox
     assert (ended.exit_code, ended.asked, ended.changed) == (0, 0, False)
 
 
+@pytest.mark.prove
 async def test_a_second_pass_that_cannot_be_asked_leaves_the_first(kimi: Running, inbox: Path) -> None:
     """Rows of one pass stay when the budget forbids the second, the run says so, and a later one compares them."""
     job = job_of(kimi, inbox)
@@ -465,6 +470,7 @@ async def test_two_runs_on_one_folder(kimi: Running, inbox: Path) -> None:
     assert "goes on where it stopped" in said
 
 
+@pytest.mark.prove
 async def test_who_is_asked_again_sees_the_picture_again(kimi: Running, tmp_path: Path) -> None:
     """Questions about fields that failed show the pictures too, as they do when both are taken from the ledger later, for nothing."""
     (tmp_path / "inbox").mkdir()

@@ -16,6 +16,7 @@ from octavo.schemas.errors import SettingsError
 from octavo.schemas.job import Job
 from tests.emulator.fixture import Running
 from tests.emulator.oracle import labelled_lines
+from tests.proofs import slow
 
 
 @pytest.fixture
@@ -103,7 +104,12 @@ async def test_a_run_fails_for_what_failed_in_it(kimi: Running, job: Job) -> Non
 
 @pytest.mark.parametrize(
     ("allowed", "code"),
-    [({}, 2), ({"max_failed_share": 0.09}, 2), ({"max_failed_share": 0.1}, 0), ({"fail_on": "never"}, 0)],
+    [
+        slow({}, 2),
+        slow({"max_failed_share": 0.09}, 2),
+        ({"max_failed_share": 0.1}, 0),
+        slow({"fail_on": "never"}, 0),
+    ],
 )
 async def test_a_job_may_allow_some_failures(
     kimi: Running, job: Job, allowed: dict[str, Any], code: int
@@ -138,6 +144,7 @@ async def test_answers_in_which_nothing_was_found_are_doubted(kimi: Running, job
     assert [(row["path"], row["question"]) for row in doubts] == [("blank.txt", "parcel")]
 
 
+@pytest.mark.prove
 async def test_a_field_that_is_filled_less_often_is_said(kimi: Running, job: Job) -> None:
     """When sellers are missing in this run that were there in earlier ones, the outcome and `review` say so; the job says from when on."""
     await run(kimi, job)
@@ -177,7 +184,7 @@ async def test_the_report_says_it_all(kimi: Running, job: Job) -> None:
     assert rows[-1]["quoted_usd"] > 0
 
 
-@pytest.mark.parametrize("instead", ["an empty folder", "no folder"])
+@pytest.mark.parametrize("instead", ["an empty folder", slow("no folder")])
 async def test_a_share_that_is_not_mounted_is_a_run_that_failed(
     kimi: Running, job: Job, instead: str
 ) -> None:

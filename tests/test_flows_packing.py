@@ -25,6 +25,7 @@ from tests.emulator.oracle import gold
 from tests.emulator.tokens import KimiVocabulary
 from tests.long_invoice import SCHEMA as LISTED
 from tests.long_invoice import invoice
+from tests.proofs import slow
 
 SAMPLES = Path(__file__).resolve().parents[1] / "data" / "samples"
 
@@ -99,7 +100,7 @@ async def run(kimi: Running, job: Job, vocabulary: bytes | None = None) -> tuple
     return said[0], ended
 
 
-@pytest.mark.parametrize("counted", ["exactly", "by estimate"])
+@pytest.mark.parametrize("counted", [slow("exactly"), "by estimate"])
 async def test_a_run_costs_what_was_said(kimi: Running, inbox: Path, counted: str, tmp_path: Path) -> None:
     """Once some replies are known, a run ends within 10 % of the dollars of its plan, and in as many calls."""
     vocabulary = None
@@ -137,6 +138,7 @@ def labelled(value: Any) -> Any:
     return float(value) if isinstance(value, str) and re.fullmatch(r"-?\d+\.\d+", value) else value
 
 
+@pytest.mark.prove
 async def test_lists_are_foreseen_by_the_rows_of_tables(
     kimi: Running, tmp_path: Path, vocabulary: bytes
 ) -> None:
@@ -181,6 +183,7 @@ async def test_the_rows_of_some_documents_tell_those_of_the_others(
     assert none.cost.reply_tokens < 0.7 * every.cost.reply_tokens
 
 
+@pytest.mark.prove
 async def test_one_call_teaches_how_long_replies_are(kimi: Running, inbox: Path) -> None:
     """A run over a few documents is enough for a plan to say the reply tokens of the rest within 10 %, and that it has learned them."""
     few = inbox.parent / "few"
@@ -262,6 +265,7 @@ async def test_bills_correct_the_estimate_and_are_remembered(kimi: Running, inbo
     assert factors[1] < 1.15
 
 
+@pytest.mark.prove
 async def test_a_page_is_counted_anew_when_the_vocabulary_comes(
     kimi: Running, inbox: Path, vocabulary: bytes
 ) -> None:

@@ -57,6 +57,7 @@ def events(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.prove
 def test_a_log_has_a_line_each_tenth(
     kimi: Running, flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

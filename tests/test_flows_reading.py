@@ -107,6 +107,7 @@ async def test_a_folder_of_hazards_has_a_row_for_each(tmp_path: Path) -> None:
     assert {"good", "words"} <= set(texts)
 
 
+@pytest.mark.prove
 async def test_a_twin_without_pages_is_trouble_and_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +128,7 @@ async def test_a_twin_without_pages_is_trouble_and_is_read_again(
     assert len(Warehouse(tmp_path / "out").rows("pages")) == 2
 
 
+@pytest.mark.prove
 async def test_an_archive_with_trouble_inside_is_read_again(tmp_path: Path) -> None:
     """A file inside an archive that lacked its password is read when a later run has it, although the archive is the same."""
     put(tmp_path, a_zip=make.zipped({"x.pdf": hostile.locked_pdf(PASSWORD), "y.txt": b"y"}))
@@ -194,6 +196,7 @@ def test_batches_grow_and_are_listed_as_they_are_wanted() -> None:
     assert sum(1 for _ in batches) < 250
 
 
+@pytest.mark.prove
 async def test_an_inbox_beside_this_one_is_not_replaced_by_a_flag_that_stayed(tmp_path: Path) -> None:
     """Two inboxes kept side by side stay so, also when a job still says that its inbox has taken the place of another."""
     put(tmp_path, a_txt=b"a")
@@ -205,6 +208,7 @@ async def test_an_inbox_beside_this_one_is_not_replaced_by_a_flag_that_stayed(tm
     assert set(rows) == {"a.txt", "b.txt"}
 
 
+@pytest.mark.prove
 async def test_a_folder_that_moved_brings_its_files_along(tmp_path: Path) -> None:
     """With --replace-inbox a file that lies at the same path is unchanged or changed, and its known trouble is no new one; no row stays."""
     put(
@@ -228,6 +232,7 @@ async def test_a_folder_that_moved_brings_its_files_along(tmp_path: Path) -> Non
     assert {row["inbox"] for row in rows.values()} == {str(tmp_path / "moved")}
 
 
+@pytest.mark.prove
 async def test_a_moved_folder_that_was_planned_first_is_counted_alike(tmp_path: Path) -> None:
     """What a plan has read aside of the folder at its new place is unchanged in the run that follows."""
     put(tmp_path, a_zip=make.zipped({"one.txt": b"1"}), b_txt=b"b")

@@ -19,6 +19,7 @@ from octavo.schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
+from tests.proofs import slow
 
 TABLES = ("documents", "pages", "parcel", "evidence", "rejects", "requests")
 FIELDS = {
@@ -105,15 +106,15 @@ def flawed(body: dict[str, Any]) -> Any:
     return answer
 
 
-@pytest.mark.parametrize("oracle", [labelled_lines, flawed])
+@pytest.mark.parametrize("oracle", [slow(labelled_lines), flawed])
 @pytest.mark.parametrize(
     "changes",
     [
         {},
-        {"isolation": "document"},
-        {"max_window_tokens": 1_500},
-        {"passes": 2},
-        {"passes": 2, "max_window_tokens": 1_500, "max_documents_per_window": 3},
+        slow({"isolation": "document"}),
+        slow({"max_window_tokens": 1_500}),
+        slow({"passes": 2}),
+        slow({"passes": 2, "max_window_tokens": 1_500, "max_documents_per_window": 3}),
     ],
     ids=["packed", "alone", "cut", "twice", "cut-twice"],
 )
@@ -132,6 +133,7 @@ async def test_tables_after_recalling_are_those_after_asking(
     assert (ended.asked, ended.exit_code, len(kimi.log.chats())) == (0, first.exit_code, calls)
 
 
+@pytest.mark.prove
 async def test_pages_are_looked_up_for_many_documents_at_once(
     kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ async def test_a_replay_under_another_schema_costs_nothing(kimi: Running, job: J
     assert (again.changed, again.recalled) == (False, 0)
 
 
+@pytest.mark.prove
 async def test_what_does_not_fit_waits_for_a_real_run(kimi: Running, job: Job, tmp_path: Path) -> None:
     """A stored reply that the new schema refuses, and a document without one, are `not_asked`; a run without replay asks about both."""
     await run(kimi, job)
@@ -104,6 +105,7 @@ async def test_what_does_not_fit_waits_for_a_real_run(kimi: Running, job: Job, t
     assert {row["path"] for row in parcels(job)} >= {"slip1.txt", "slip9.txt"}
 
 
+@pytest.mark.prove
 async def test_the_last_answer_counts_in_a_replay(kimi: Running, job: Job, tmp_path: Path) -> None:
     """A document that was asked again is replayed from the answer that was accepted, not from the one that was not."""
 

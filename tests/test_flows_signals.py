@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from octavo.processors.store.warehouse import Warehouse
+from tests import proofs
 from tests.emulator.fixture import running
 from tests.prefect_server import wait_for
 from tests.signalled import AT_ONCE, SLIPS, assert_drained, ended_by, slips, slow, start
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [proofs.slow(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_drains(tmp_path: Path, number: int, code: int) -> None:
     """What is in flight is awaited, paid and committed; what waits is not sent; a later run asks for the rest only."""
     inbox = slips(tmp_path)

@@ -56,6 +56,7 @@ def former(job: Job) -> dict[str, bool]:
     return {row["path"]: row["former"] for row in Warehouse(Path(job.out)).rows("parcel")}
 
 
+@pytest.mark.prove
 async def test_a_stored_reply_counts_when_a_neighbour_of_its_window_is_gone(
     kimi: Running, inbox: Path
 ) -> None:
@@ -69,6 +70,7 @@ async def test_a_stored_reply_counts_when_a_neighbour_of_its_window_is_gone(
     assert former(job) == {"slip1.txt": False, "slip2.txt": False}
 
 
+@pytest.mark.prove
 async def test_answers_of_now_are_not_former_because_of_one_that_left(kimi: Running, inbox: Path) -> None:
     """Rows that answer the question of the job are of today, also when another wording was asked in between and has no row any more."""
     await run(kimi, job_of(kimi, inbox))
@@ -86,6 +88,7 @@ async def test_answers_of_now_are_not_former_because_of_one_that_left(kimi: Runn
     assert (ended.changed, ended.former) == (False, {})
 
 
+@pytest.mark.prove
 async def test_answers_of_two_passes_are_of_now_for_a_job_of_one(kimi: Running, inbox: Path) -> None:
     """What was asked twice is no earlier question for a job that asks once."""
     await run(kimi, job_of(kimi, inbox, passes=2))
@@ -95,6 +98,7 @@ async def test_answers_of_two_passes_are_of_now_for_a_job_of_one(kimi: Running, 
     assert former(job) == {f"slip{number}.txt": False for number in range(4)}
 
 
+@pytest.mark.prove
 async def test_what_another_model_left_open_is_of_no_concern_for_this_one(kimi: Running, inbox: Path) -> None:
     """A run of another model that was stopped by its budget leaves no reject and no exit code 2 to the runs of the first one."""
     await run(kimi, job := job_of(kimi, inbox))

@@ -131,6 +131,7 @@ async def test_patience_ends(runs: Runs) -> None:
     assert runs.did == []
 
 
+@pytest.mark.prove
 def test_the_terminal_waits_when_told(tmp_path: Path) -> None:
     """`octavo run --wait-s` says for whom it waits and then does its work; without the flag it ends at once with exit code 75."""
     (tmp_path / "in").mkdir()

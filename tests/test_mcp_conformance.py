@@ -161,6 +161,7 @@ def inspector(out: Path, *words: str) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.prove
 def test_the_inspector_lists_and_queries(out: Path) -> None:
     """The Inspector lists our tools, calls `query`, and reads a resource."""
     listed = inspector(out, "--method", "tools/list")

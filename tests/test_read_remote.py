@@ -74,6 +74,7 @@ def read(inbox: str, **limits: int) -> dict[str, Reading]:
     return {reading.document.path: reading for reading in (*readings, *refused)}
 
 
+@pytest.mark.prove
 def test_keys_that_are_no_paths_have_rows(bucket: str) -> None:
     """An object that shares its name with a folder is read, as is what lies in that; two slashes in a key are told."""
     s3 = boto3.client("s3")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from octavo.processors.store import views
 from octavo.schemas import tables
 from octavo.schemas.compile.compiler import shipped
 from octavo.schemas.job import Job
+from tests import command
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 
@@ -62,38 +64,38 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_command_works(kimi: Running, place: Path) -> None:
     """Every octavo command that is shown ends with exit code 0, one after the other; what an emulator answers may be wrong (2)."""
-    environ = {
-        **os.environ,
-        "MOONSHOT_API_KEY": kimi.key,
-        "MOONSHOT_BASE_URL": kimi.base_url,
-        "PYTHONPATH": str(ROOT),
-    }
+    environ = {"MOONSHOT_API_KEY": kimi.key, "MOONSHOT_BASE_URL": kimi.base_url}
     said = ""
-    for command in (
-        command
-        for command in commands()
-        if ".venv/bin/octavo" in command
-        and not {"serve", "review"} & set(command.split())  # which go on until Ctrl-C
+    for shown in (
+        shown
+        for shown in commands()
+        if ".venv/bin/octavo" in shown
+        and not {"serve", "review"} & set(shown.split())  # which go on until Ctrl-C
     ):
-        words = command.replace(".venv/bin/octavo", f"{sys.executable} -m octavo.flows.cli")
-        done = subprocess.run(
-            ["sh", "-c", words], cwd=place, env=environ, capture_output=True, text=True, check=False
-        )
-        said += f"{command} [{done.returncode}]\n{done.stdout}{done.stderr}\n"  # a command may fail for what an earlier one did
-        assert done.returncode in ({0, 2} if {"run", "eval"} & set(command.split()) else {0}), said
+        done = typed(shown, place, environ)
+        said += f"{shown} [{done.returncode}]\n{done.stdout}{done.stderr}\n"  # a command may fail for what an earlier one did
+        assert done.returncode in ({0, 2} if {"run", "eval"} & set(shown.split()) else {0}), said
+
+
+def typed(shown: str, place: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What a command does that is typed into a shell; where the shell has nothing to do, there is none."""
+    program, *words = shlex.split(shown, comments=True)
+    if program == ".venv/bin/octavo" and not set("|<>&;$*?`") & set(shown):
+        return command.octavo(*words, cwd=place, **environ)
+    line = shown.replace(".venv/bin/octavo", f"{sys.executable} -m octavo.flows.cli")
+    whole = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
+    return subprocess.run(
+        ["sh", "-c", line], cwd=place, env=whole, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize(
-    "command",
-    [
-        command
-        for command in commands()
-        if not command.startswith((".venv/bin/octavo", "prefect ", "export "))
-    ],
+    "shown",
+    [shown for shown in commands() if not shown.startswith((".venv/bin/octavo", "prefect ", "export "))],
 )
-def test_make_command_is_run_by_ci(command: str) -> None:
+def test_make_command_is_run_by_ci(shown: str) -> None:
     """What is neither octavo's (run above) nor Prefect's (run in test_flows_prefect) is run by CI."""
-    assert f"\n{command}\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert f"\n{shown}\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -137,9 +139,9 @@ def test_every_command_and_flag_is_named() -> None:
         if action.dest == "command" or (hasattr(action, "choices") and action.choices)
     )
     assert subparsers.choices is not None
-    for name, command in dict(subparsers.choices).items():
+    for name, known in dict(subparsers.choices).items():
         assert f"octavo {name}" in ALL
-        for action in command._actions:
+        for action in known._actions:
             for flag in action.option_strings:
                 assert flag in {"-h", "--help"} or f"`{flag}" in PAGES["flags"], (name, flag)
 
