@@ -21,8 +21,7 @@ demo: $(READY)
 	@$(BIN)/python -m data.demo out/demo
 
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not prove and not flow"
-	$(BIN)/pytest -n 2 --dist loadfile -m "flow and not prove" # Prefect servers, two at once: they wait most of the time
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not prove" # one more than cores: Prefect's servers are waited for
 
 check: lint
 	$(BIN)/pytest -n 2 $(FAST)

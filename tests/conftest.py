@@ -18,6 +18,8 @@ hypothesis.settings.load_profile("octavo")
 
 # Files that take long, which begin first, so that they are not what is left at the end.
 LONG = (
+    "test_flows_prefect",
+    "test_flows_schedule",
     "test_flows_days",
     "test_ask_kill",
     "test_flows_order",
@@ -25,6 +27,9 @@ LONG = (
     "test_flows_cli",
     "test_ask_batch",
     "test_store_crash",
+    "test_flows_automations",
+    "test_installed",
+    "test_readme",
 )
 
 ROOT = Path(__file__).resolve().parents[1]

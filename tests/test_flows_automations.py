@@ -129,6 +129,7 @@ def test_failures_and_notices_reach_a_person(
     assert len(heard) == 2
 
 
+@pytest.mark.prove
 @pytest.mark.flow
 def test_what_is_late_is_told(server: Server, tmp_path: Path) -> None:
     """`octavo doctor` says that runs are late and that nobody takes them; a schedule of which nothing is planned is told too."""

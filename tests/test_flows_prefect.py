@@ -19,6 +19,7 @@ import pytest
 from octavo.flows.prefect_run.processes import descendants
 from octavo.processors.store.warehouse import Warehouse, hold
 from octavo.schemas.job_groups import GROUPS
+from tests import proofs
 from tests.browser import browser
 from tests.emulator.config import Config
 from tests.emulator.fixture import running
@@ -211,6 +212,7 @@ def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> Non
     assert len(Warehouse(tmp_path / "out").rows("invoice")) == 2
 
 
+@pytest.mark.prove
 def test_a_run_with_nothing_new_is_small(server: Server, inbox: Path, tmp_path: Path) -> None:
     """Reading what is known already is one task run, however many files, and a line of the log says what the stage did."""
     for number in range(250):
@@ -321,8 +323,8 @@ def test_runs_wait_for_their_folder_only(server: Server, inbox: Path, tmp_path: 
     ("answer", "within_s", "state", "words", "calls"),
     [
         ({"decision": "go on"}, 300, "COMPLETED", "Calls: 1.", 1),
-        ({"decision": "go on", "budget_usd": 0.000001}, 300, "FAILED", "The budget of", 0),
-        ({"decision": "stop"}, 300, "CANCELLED", "A person said stop: $0.", 0),
+        proofs.slow({"decision": "go on", "budget_usd": 0.000001}, 300, "FAILED", "The budget of", 0),
+        proofs.slow({"decision": "stop"}, 300, "CANCELLED", "A person said stop: $0.", 0),
         (None, 3, "CANCELLED", "Nobody agreed within 0.000833333 h: $0.", 0),
     ],
 )
@@ -411,7 +413,7 @@ def test_run_reports_to_the_server(server: Server, broken: Path, tmp_path: Path)
     assert (run["state_type"], run["deployment_id"]) == ("FAILED", None)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), proofs.slow(signal.SIGINT, 130)])
 def test_a_signal_drains_as_without_prefect(server: Server, tmp_path: Path, number: int, code: int) -> None:
     """What is in flight is awaited and committed, what waits is not sent, and the run says why it ended."""
     inbox = slips(tmp_path)
@@ -526,6 +528,7 @@ def test_key_from_a_secret_block_leaks_nowhere(
     assert KEY.encode() not in written + stored(server)
 
 
+@pytest.mark.prove
 def test_missing_secret_block_is_a_sentence(server: Server, inbox: Path, tmp_path: Path) -> None:
     """A job that names a block which is not there fails before anything is read, and says where to make one."""
     (tmp_path / "job.yaml").write_text(
