@@ -228,6 +228,7 @@ def _forms(args: argparse.Namespace) -> int:
 def correct(args: argparse.Namespace) -> int:
     """Take corrections of values from a file (CSV or JSON), or write what people said as labels for `octavo eval`."""
     from octavo.flows.commands import correct
+    from octavo.flows.corrections import entry
 
     if bool(args.file) == bool(args.export):
         raise UsageError(
@@ -239,7 +240,7 @@ def correct(args: argparse.Namespace) -> int:
             f"{correct.export(args.export, Path(args.out))} answers with corrections are labels in {args.export}."
         )
         return 0
-    taken = correct.take(args.file, Path(args.out), args.who or correct.user())
+    taken = correct.take(args.file, Path(args.out), args.who or entry.user())
     for sentence in taken.sentences():
         show.note(sentence)
     return 2 if taken.refused else 0

@@ -10,7 +10,6 @@ A file is CSV with a heading, or JSON: a list of objects with the same names; or
 from __future__ import annotations
 
 import csv
-import getpass
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -59,14 +58,6 @@ class Taken:
         if self.refused:
             yield f"Not taken: {len(self.refused)}."
             yield from self.refused[:SHOWN]
-
-
-def user() -> str:
-    """Who sits at this machine, as the system knows."""
-    try:
-        return getpass.getuser()
-    except OSError:  # a container without an entry for its user
-        return "unknown"
 
 
 def take(file: Path, out: Path, who: str) -> Taken:

@@ -7,6 +7,7 @@ Raises SettingsError with the sentence for that person; then nothing is put down
 
 from __future__ import annotations
 
+import getpass
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -55,6 +56,14 @@ class Desk:
                 next_step="A run makes one.",
             )
         return replace(found, question=with_columns(self.schemas.questions.get(question), found.fields))
+
+
+def user() -> str:
+    """Who sits at this machine, as the system knows."""
+    try:
+        return getpass.getuser()
+    except OSError:  # a container without an entry for its user
+        return "unknown"
 
 
 def say(desk: Desk, saying: Saying, who: str, now: datetime) -> list[Correction]:

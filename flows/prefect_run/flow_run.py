@@ -7,6 +7,7 @@ Prefect sees short labels and counts only. Batches and their results stay in thi
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from octavo.flows.prefect_run import approval, liveness
 from octavo.flows.prefect_run.artifacts import Notices, progress
 from octavo.flows.prefect_run.run_states import Wait, tolerantly
 from octavo.flows.prefect_run.task_runs import in_task_runs
+from octavo.flows.review import html_report
 from octavo.processors.store.warehouse import Warehouse
 from octavo.schemas.errors import NotApproved, OctavoError, SameJobWaits, SettingsError
 from octavo.schemas.job import Job
@@ -38,6 +40,7 @@ from octavo.schemas.job_groups import as_in_form
 from octavo.schemas.tables import DOCUMENTS
 
 OUTCOME_KEY = "octavo-outcome"  # runs become versions of it
+PICTURES = 40  # cut-outs in the report of a run; `octavo report --most` makes one with more
 
 
 @dataclass(slots=True)
@@ -159,7 +162,19 @@ async def show(ended: Outcome) -> None:
         log.info("%s", as_in_form(sentence))
     if ended.exit_code:
         log.error("%s", as_in_form(ended.headline))
-    await keep(report(ended), " ".join(filter(None, (ended.headline, ended.bill))))
+    await keep(report(ended) + await _linked(ended), " ".join(filter(None, (ended.headline, ended.bill))))
+
+
+async def _linked(ended: Outcome) -> str:
+    """Where the report is that a browser shows, and what opens its values for review; "" where a run brought nothing new."""
+    if not ended.changed:
+        return ""
+    try:
+        path = await html_report.keep_report(Path(ended.out), ended.run, PICTURES)
+    except OctavoError as error:  # the tables are written: a page less is no reason for red
+        return f"\nThere is no report for the browser: {error}\n"
+    command = f"octavo review --out {shlex.quote(ended.out)}"
+    return f"\nReport for the browser: [{path}]({path.absolute().as_uri()}). Its values are corrected by `{command}`.\n"
 
 
 async def keep(page: str, glance: str) -> None:

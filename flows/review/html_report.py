@@ -30,6 +30,7 @@ ROWS = 500  # of one table of records
 COLUMNS = 8  # of one table of records; lists are not among them
 AROUND_POINTS = 36.0  # of a page, above and below the words of a value
 WIDEST_POINTS = 420.0  # of a cut-out
+KEPT = 20  # reports of runs that stay in an output folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,20 @@ async def write_report(out: Path, *, run: str, to: Path | None, most: int) -> st
     except OSError as error:
         raise SettingsError(f"{target} cannot be written: {system_message(error)}.", about="to") from None
     return f"Report of run {found['run']}: {target} ({len(page.encode()) / 1e6:.1f} MB)."
+
+
+async def keep_report(out: Path, run: str, most: int) -> Path:
+    """Write the report of a run among those of the runs before, of which the newest stay. Raises SettingsError, OctavoError."""
+    folder = out / "reports"
+    target = folder / f"{run}.html"
+    try:
+        folder.mkdir(exist_ok=True)
+        for old in sorted(folder.glob("*.html"))[: 1 - KEPT]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be written: {system_message(error)}.", about="out") from None
+    await write_report(out, run=run, to=target, most=most)
+    return target
 
 
 def _page(workspace: Workspace, run: Row, cutouts: list[Cutout]) -> str:

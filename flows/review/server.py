@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
-from octavo.flows.commands.correct import user
+from octavo.flows.corrections.entry import user
 from octavo.flows.review.app import make_app
 from octavo.flows.review.workspace import Workspace
 from octavo.schemas.errors import SettingsError, system_message
