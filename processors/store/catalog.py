@@ -50,6 +50,7 @@ _idle: list[
 os.register_at_fork(after_in_child=_idle.clear)  # its threads stay behind
 
 Shape = list[tuple[str, str, str]]  # name, DuckDB type and meaning of each column, in order
+Described = dict[str, tuple[str, Shape]]  # meaning and columns of each table and view
 
 
 @contextmanager
@@ -116,15 +117,23 @@ def names(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return sorted([*tables(connection), *(name for (name,) in connection.execute(query).fetchall())])
 
 
+def described(connection: duckdb.DuckDBPyConnection) -> Described:
+    """Meaning and columns of every table and view as they are; one look, since each goes through all of DuckDB's own views."""
+    where = "WHERE database_name = 'warehouse' AND schema_name = 'main' AND NOT internal"
+    meaning = """SELECT table_name, coalesce(comment, '') FROM duckdb_tables() $where
+                 UNION ALL SELECT view_name, coalesce(comment, '') FROM duckdb_views() $where"""
+    columns = "SELECT table_name, column_name, data_type, coalesce(comment, '') FROM duckdb_columns() $where ORDER BY column_index"
+    found: Described = {
+        name: (text, []) for name, text in connection.execute(fill(meaning, where=where)).fetchall()
+    }
+    for table, *column in connection.execute(fill(columns, where=where)).fetchall():
+        found[table][1].append((column[0], column[1], column[2]))
+    return found
+
+
 def shape(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[str, Shape] | None:
     """Meaning and columns of a table or view as they are; None when there is none of that name."""
-    where = "WHERE database_name = 'warehouse' AND schema_name = 'main' AND NOT internal"
-    meaning = """SELECT coalesce(comment, '') FROM duckdb_tables() $where AND table_name = $$1
-                 UNION ALL SELECT coalesce(comment, '') FROM duckdb_views() $where AND view_name = $$1"""
-    columns = """SELECT column_name, data_type, coalesce(comment, '') FROM duckdb_columns() $where AND table_name = $$1
-                 ORDER BY column_index"""
-    found = connection.execute(fill(meaning, where=where), [name]).fetchall()
-    return (found[0][0], connection.execute(fill(columns, where=where), [name]).fetchall()) if found else None
+    return described(connection).get(name)
 
 
 def shapes(path: Path) -> Mapping[str, Shape]:
