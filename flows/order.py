@@ -53,6 +53,9 @@ from octavo.schemas.tables import DOCUMENTS, tables_of
 Step = Callable[[RunContext, Done], Awaitable[Done]]
 Asks = Literal["extract", "summarize"]
 ASKS: tuple[Asks, ...] = ("extract", "summarize")
+PUBLISH_EVERY_S = (
+    30.0  # how far the Parquet files may be behind the warehouse during a run; at its end they are not
+)
 
 
 async def ingest(run: RunContext, done: Done) -> Done:
@@ -107,16 +110,14 @@ async def run(
     """
     asked = questions(job, asks) if answer in steps else []
     started = datetime.now(UTC)
-    with hold(Path(job.out)) as warehouse:
+    with hold(Path(job.out), publish_every_s=PUBLISH_EVERY_S) as warehouse:
         refuse_other_inbox(warehouse, job, reads=ingest in steps)
         if not warehouse.inboxes():
             warehouse.adopt(read.address(job.inbox))
         async with opened(
             job, account, vocabulary, asked, warehouse, name=run_id(job, started), hooks=hooks or Hooks()
         ) as opening:
-            warehouse.commit(
-                [Change(table) for table in tables_of(asked)]
-            )  # so that who looks on finds them, and their views, empty
+            _make_tables(warehouse, asked, at_once=warehouse.path.exists() or ingest not in steps)
             context, done = opening, Done(changed=opening.corrections.look_over(warehouse))
             note = runs.begin(context, started)
             try:
@@ -139,6 +140,15 @@ async def run(
             ended = outcome(context, done)
             runs.end(context, ended, note)
     return ended
+
+
+def _make_tables(warehouse: Warehouse, asked: Sequence[Question], *, at_once: bool) -> None:
+    """Make all tables, so that who looks on finds them, and their views, empty: in a new folder with the first documents."""
+    changes = [Change(table) for table in tables_of(asked)]
+    if at_once:
+        warehouse.commit(changes)
+    else:
+        warehouse.put_off(changes)
 
 
 async def plan(

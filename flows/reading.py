@@ -24,7 +24,7 @@ from octavo.schemas.pipeline import Document
 
 FILES_PER_BATCH = 100  # a batch is worked on at once and committed soon ...
 GROWTH = 50  # ... and later ones are a share of all before them: 200 task runs for 100,000 files, 315 for a million
-COMMIT_EVERY_S = 30.0
+COMMIT_FIRST_S, COMMIT_EVERY_S = 5.0, 30.0  # the first is soon, since it makes the tables of a new folder
 COMMIT_EVERY_CHARS = 30_000_000  # of text that waits in memory
 COMMIT_EVERY_ROWS = 10_000
 ASIDE_AT_ONCE, ASIDE_ROWS = (
@@ -107,7 +107,7 @@ class _StagedPages:
         self._gone: set[tuple[str]] = set()  # documents whose old pages make way for new ones
         self._waiting: dict[str, Document] = {}  # by SHA-256
         self._chars = 0  # of text that waits
-        self._committed_at = time.monotonic()
+        self._committed_at = time.monotonic() - COMMIT_EVERY_S + COMMIT_FIRST_S
 
     def sha(self, path: str) -> str:
         """The SHA-256 under which the pages of a path are known; "" when it is to be read."""
@@ -182,6 +182,12 @@ class _StagedPages:
             or len(self._taken_over) > ASIDE_ROWS
         )
         if waits or time.monotonic() - self._committed_at > COMMIT_EVERY_S:
+            await self.commit()
+
+    async def commit_rest(self) -> None:
+        """Commit what waits, if anything does."""
+        misfits = self._documents.misfits or self._pages.misfits
+        if len(self._documents) or len(self._pages) or misfits or self._gone or self._taken_over:
             await self.commit()
 
     async def commit(self) -> None:
@@ -261,7 +267,7 @@ class _StagedPages:
         )
         moved = sum(self._has_moved(*key) for key in unmet)
         self.found.removed += len(unmet) - moved + len(passed_over)
-        await self.commit()
+        await self.commit_rest()
         self.found.tables_changed |= await asyncio.to_thread(self.warehouse.delete_paths, unmet.keys())
 
     def _has_moved(self, path: str, inbox: str) -> bool:
@@ -305,7 +311,7 @@ async def _settle_twins(staged: _StagedPages) -> None:
     for document in await asyncio.to_thread(staged.warehouse.without_pages, staged.inbox):
         detail = "The worker that read the same bytes under another path died before it handed over their pages. Run again."
         staged.trouble(replace(document, status="error", reason="crashed", detail=detail))
-    await staged.commit()
+    await staged.commit_rest()
 
 
 async def _read(run: RunContext, staged: _StagedPages) -> None:

@@ -351,6 +351,10 @@ _MISFITS = (
 
 
 def _cast(table: Table, column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if values.type == column.type:
+        return (
+            values  # subtle: a cast loads pyarrow.compute, 0.1 s in a process that needs it for nothing else
+        )
     try:
         return values.cast(column.type)
     except _MISFITS as error:

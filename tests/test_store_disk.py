@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -163,13 +164,16 @@ def test_a_full_disk_ends_a_commit_and_loses_nothing(small_disk: Path, left_byte
 
 
 def test_rows_are_committed_also_when_parquet_cannot_be_written(tmp_path: Path) -> None:
-    """The warehouse comes first; the Parquet files follow at the next open that can write them."""
-    with hold(tmp_path) as warehouse:
+    """The warehouse comes first; the Parquet files follow at the next open that can write them. Letting go tells the trouble again."""
+    with ExitStack() as held:
+        warehouse = held.enter_context(hold(tmp_path))
         warehouse.commit(committer.changes(1))
         (tmp_path / "tables" / "rejects").write_text("in the way")
         with pytest.raises(StorageError, match="file"):
             warehouse.commit([*committer.changes(2), Change(tables.REJECTS)])
-        assert committer.generation_of(warehouse) == 2
+        with pytest.raises(StorageError, match="file"):
+            held.close()
+    assert committer.generation_of(Warehouse(tmp_path)) == 2
     (tmp_path / "tables" / "rejects").unlink()
     with hold(tmp_path):
         assert list((tmp_path / "tables" / "rejects").iterdir())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -86,6 +88,28 @@ def test_only_tables_that_changed_are_written(tmp_path: Path) -> None:
     assert before["documents"] == after["documents"]
     assert before["pages"] == after["pages"]
     assert before["invoice"] != after["invoice"]
+
+
+@pytest.mark.parametrize("trouble", [None, KeyError])
+def test_files_that_may_be_behind_are_written_when_the_folder_is_let_go(
+    tmp_path: Path, trouble: type[Exception] | None
+) -> None:
+    """A commit soon after the last writing leaves the files as they are; at the end, whatever it is, they have its rows."""
+    with suppress(KeyError), hold(tmp_path, publish_every_s=3_600) as warehouse:
+        warehouse.commit(pages(3))
+        assert not (warehouse.tables_folder / "pages").exists()
+        assert warehouse.size("pages") == 3
+        if trouble:
+            raise trouble
+    assert read(warehouse, "pages") == warehouse.rows("pages")
+
+
+def test_files_are_written_during_a_long_hold_too(tmp_path: Path) -> None:
+    """Once the wait is over, the next commit that changes something writes them."""
+    with hold(tmp_path, publish_every_s=0.001) as warehouse:
+        time.sleep(0.01)
+        warehouse.commit(pages(3))
+        assert read(warehouse, "pages") == warehouse.rows("pages")
 
 
 def test_a_view_is_written_when_a_table_that_it_reads_changed(tmp_path: Path) -> None:

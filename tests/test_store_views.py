@@ -69,6 +69,19 @@ def test_a_new_changed_or_removed_file_is_a_change(tmp_path: Path) -> None:
             assert "mine" in names(warehouse)
 
 
+def test_a_view_follows_its_tables_and_comes_back(tmp_path: Path) -> None:
+    """One that shows all columns has those of today after the schema was edited, and one that somebody dropped is made again."""
+    with with_views(tmp_path, every="-- All\nSELECT * FROM invoice", bills=BILLS) as warehouse:
+        warehouse.commit(rows.answers("a"))
+    with duckdb.connect(warehouse.path) as plain:
+        plain.execute("DROP VIEW bills")
+    edited = rows.question(fields=(*rows.INVOICE_FIELDS, Field("note", "text")))
+    with with_views(tmp_path, every="-- All\nSELECT * FROM invoice", bills=BILLS) as warehouse:
+        warehouse.commit([Change(tables.question_table(edited))])
+        assert "note" in warehouse.rows("every")[0]
+        assert "bills" in names(warehouse)
+
+
 def test_a_view_that_is_wrong_is_named_and_nothing_is_committed(tmp_path: Path) -> None:
     """The error names the file and says what DuckDB says."""
     with with_views(tmp_path, wrong="SELECT nothing FROM invoice") as warehouse:

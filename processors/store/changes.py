@@ -22,6 +22,9 @@ from octavo.schemas.errors import SchemaError
 from octavo.schemas.tables import Table, arrow
 
 _log = logging.getLogger("octavo.store")
+_types_of: dict[
+    pa.Schema, list[str]
+] = {}  # what DuckDB calls the types of Arrow; a process has some twenty tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,11 @@ class Staged:
     table: Table
     rows: pa.Table
     touched: Mapping[int, pa.Table]
+
+    @property
+    def touches(self) -> bool:
+        """Whether it names any key at all; else it only says what columns there are."""
+        return any(len(keys) for keys in self.touched.values())
 
 
 def staged(change: Change) -> Staged:
@@ -72,15 +80,17 @@ def _keys(change: Change, kinds: list[pa.Field], length: int) -> pa.Table:
 # --- what would change ---------------------------------------------------------------------------------------------
 
 
-def difference(connection: duckdb.DuckDBPyConnection, change: Staged) -> set[int]:
+def difference(connection: duckdb.DuckDBPyConnection, change: Staged, stored: catalog.Described) -> set[int]:
     """The slots in which the change would alter a row; {catalog.SHAPE} when the table is missing or its columns or meanings differ.
 
     Rows are compared by hashes of 64 bits, since whole ones of two tables would be in memory at once. subtle: DuckDB's hash of an empty
     list is that of null, so lists and structs are hashed as JSON.
     """
     _register(connection, change)
-    if catalog.shape(connection, change.table.name) != _wanted_shape(connection, change.table):
+    if stored.get(change.table.name) != _wanted_shape(connection, change):
         return {catalog.SHAPE}
+    if not change.touches:
+        return set()
     query = """
         WITH before AS (SELECT $slot AS slot, hash($compared) FROM $table WHERE $touched),
              after AS (SELECT $slot AS slot, hash($compared) FROM __rows)
@@ -121,29 +131,35 @@ def _comparable(field: pa.Field) -> str:
     )
 
 
-def _wanted_shape(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[str, catalog.Shape]:
-    types = connection.execute("DESCRIBE FROM __rows").fetchall()
+def _wanted_shape(connection: duckdb.DuckDBPyConnection, change: Staged) -> tuple[str, catalog.Shape]:
+    table, schema = change.table, change.rows.schema
+    if schema not in _types_of:
+        described = connection.execute("DESCRIBE FROM __rows").fetchall()
+        _types_of[schema] = [kind for _, kind, *_ in described]
     return table.meaning, [
-        (column.name, kind[1], column.meaning) for column, kind in zip(table.columns, types, strict=True)
+        (column.name, kind, column.meaning)
+        for column, kind in zip(table.columns, _types_of[schema], strict=True)
     ]
 
 
 # --- changing it ---------------------------------------------------------------------------------------------------
 
 
-def keep(connection: duckdb.DuckDBPyConnection, change: Staged) -> None:
+def keep(connection: duckdb.DuckDBPyConnection, change: Staged, stored: catalog.Described) -> None:
     """Before the transaction: when the table will get other columns, set its rows aside as the temporary table `__kept`.
 
     Rows are kept, with nulls in new columns and for values that do not fit the new type of theirs, which a warning tells: `evidence` has
     them as they were, and their documents count as not yet answered.
     """
-    _register(connection, change)
-    connection.execute(_filled("CREATE OR REPLACE TEMP TABLE $kept AS FROM __rows LIMIT 0", change))
-    stored, wanted = catalog.shape(connection, change.table.name), _wanted_shape(connection, change.table)
-    if stored is None or _types(stored[1]) == _types(wanted[1]):
+    if change.table.name not in stored:
         return
-    before = {name for name, _, _ in stored[1]}
-    casts = [_cast(connection, change, name, kind) for name, kind, _ in wanted[1] if name in before]
+    _register(connection, change)
+    there, wanted = stored[change.table.name][1], _wanted_shape(connection, change)[1]
+    if _types(there) == _types(wanted):
+        return
+    connection.execute(_filled("CREATE OR REPLACE TEMP TABLE $kept AS FROM __rows LIMIT 0", change))
+    before = {name for name, _, _ in there}
+    casts = [_cast(connection, change, name, kind) for name, kind, _ in wanted if name in before]
     casts += [f"'' AS {catalog.quoted(name)}" for name in change.table.key if name not in before]
     connection.execute(
         _filled(
@@ -180,16 +196,25 @@ def _cast(connection: duckdb.DuckDBPyConnection, change: Staged, name: str, kind
     return f"{cast} AS {column}"
 
 
-def apply(connection: duckdb.DuckDBPyConnection, change: Staged) -> None:
-    """Make the change, inside the caller's transaction; makes the table first, or gives it other columns."""
+def apply(connection: duckdb.DuckDBPyConnection, change: Staged, stored: catalog.Described) -> bool:
+    """Make the change, inside the caller's transaction; makes the table first, or gives it other columns.
+
+    `stored` says how tables are, and is told how this one is then. Gives whether the table is new or has other columns.
+    """
     _register(connection, change)
-    stored, wanted = catalog.shape(connection, change.table.name), _wanted_shape(connection, change.table)
-    if stored is None or _types(stored[1]) != _types(wanted[1]):
-        connection.execute(_filled("CREATE OR REPLACE TABLE $table AS FROM $kept", change))
-    if stored != wanted:
+    there, wanted = stored.get(change.table.name), _wanted_shape(connection, change)
+    is_other = there is None or _types(there[1]) != _types(wanted[1])
+    if is_other:
+        made = "FROM __rows LIMIT 0" if there is None else "FROM $kept"
+        connection.execute(_filled(f"CREATE OR REPLACE TABLE $table AS {made}", change))
+    if there != wanted:
         _comment(connection, change.table)
-    connection.execute(_filled("DELETE FROM $table WHERE $touched", change))
-    connection.execute(_filled("INSERT INTO $table BY NAME SELECT * FROM __rows ORDER BY $order", change))
+        stored[change.table.name] = wanted
+    if change.touches:
+        connection.execute(_filled("DELETE FROM $table WHERE $touched", change))
+    if len(change.rows):
+        connection.execute(_filled("INSERT INTO $table BY NAME SELECT * FROM __rows ORDER BY $order", change))
+    return is_other
 
 
 def _types(shape: catalog.Shape) -> list[tuple[str, str]]:
@@ -198,11 +223,12 @@ def _types(shape: catalog.Shape) -> list[tuple[str, str]]:
 
 def _comment(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     name = catalog.quoted(table.name)
-    connection.execute(f"COMMENT ON TABLE {name} IS {catalog.literal(table.meaning)}")
-    for column in table.columns:
-        connection.execute(
-            f"COMMENT ON COLUMN {name}.{catalog.quoted(column.name)} IS {catalog.literal(column.meaning)}"
-        )
+    said = [f"COMMENT ON TABLE {name} IS {catalog.literal(table.meaning)}"]
+    said += [
+        f"COMMENT ON COLUMN {name}.{catalog.quoted(column.name)} IS {catalog.literal(column.meaning)}"
+        for column in table.columns
+    ]
+    connection.execute("; ".join(said))
 
 
 def stamp(connection: duckdb.DuckDBPyConnection, table: str, slots: set[int], generation: int) -> None:

@@ -42,9 +42,10 @@ class Bucket:
 def publish(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
     """Write the files below `root` that are not as the warehouse has them, and remove those of ours that it does not have."""
     buckets = _buckets(connection)
-    for bucket in buckets:
-        if _generation(root / bucket.file) != bucket.generation:
-            _write(connection, root / bucket.file, bucket)
+    old = [bucket for bucket in buckets if _generation(root / bucket.file) != bucket.generation]
+    described = catalog.described(connection) if old else {}
+    for bucket in old:
+        _write(connection, root / bucket.file, bucket, *described.get(bucket.table, ("", [])))
     _sweep(root, {root / bucket.file for bucket in buckets})
 
 
@@ -86,9 +87,10 @@ def _bucket_count(rows: int) -> int:
     return count
 
 
-def _write(connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket) -> None:
-    meaning, columns = catalog.shape(connection, bucket.table) or ("", [])
-    rows = _rows(connection, bucket)
+def _write(
+    connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket, meaning: str, columns: catalog.Shape
+) -> None:
+    rows = _rows(connection, bucket, columns)
     fields = [rows.schema.field(name).with_metadata({"meaning": text}) for name, _, text in columns]
     schema = pa.schema(fields, metadata={_GENERATION: str(bucket.generation), b"meaning": meaning})
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -99,14 +101,15 @@ def _write(connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket) 
     disk.replace(temporary, target)
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, bucket: Bucket) -> pa.RecordBatchReader:
+def _rows(
+    connection: duckdb.DuckDBPyConnection, bucket: Bucket, columns: catalog.Shape
+) -> pa.RecordBatchReader:
     """The rows of one bucket in the order of their key, those of a view in its own, a row group at a time."""
     if bucket.is_view:
         return connection.sql(catalog.fill("FROM $view", view=catalog.quoted(bucket.table))).to_arrow_reader(
             _ROW_GROUP
         )
     where = f"WHERE {catalog.slot(bucket.table)} % {bucket.of} = {bucket.number}" if bucket.of > 1 else ""
-    _, columns = catalog.shape(connection, bucket.table) or ("", [])
     order = catalog.ordering(bucket.table, [name for name, _, _ in columns])
     query = catalog.fill(
         "FROM $table $where ORDER BY $order", table=catalog.quoted(bucket.table), where=where, order=order

@@ -26,6 +26,8 @@ from octavo.schemas.text import invoice_page
 Asked = tuple[list[str], str, str]  # fingerprints that a question may have, model, engine
 Slots = dict[str, set[int]]
 
+INERT = frozenset({"runs", "requests", "corrections"})  # tables of which nothing here depends
+
 _ORPHAN = "document NOT IN (SELECT document FROM documents WHERE document IS NOT NULL)"
 
 # A path has a successor to an earlier answer when what lies there now has an answer itself, or is known not to be of that kind.

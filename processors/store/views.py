@@ -8,7 +8,7 @@ changed. Imports the helper `catalog` for its words of SQL.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from octavo.schemas.errors import SchemaError
 from octavo.schemas.tables import SHIPPED_VIEWS, Table, View
 
 SHIPPED = SHIPPED_VIEWS
+_tables_in: dict[
+    str, frozenset[str]
+] = {}  # by SELECT; those of a process are its schemas' and ours, some twenty
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +71,38 @@ def stale(connection: duckdb.DuckDBPyConnection, views: Sequence[View], tables: 
 
 
 def create(
-    connection: duckdb.DuckDBPyConnection, views: Sequence[View], tables: Sequence[Table], generation: int
+    connection: duckdb.DuckDBPyConnection,
+    views: Sequence[View],
+    tables: Sequence[Table],
+    generation: int,
+    reshaped: Collection[str],
 ) -> None:
-    """Make the views whose tables are there, and drop those of ours that are wanted no more; views of others stay."""
-    before = ours(connection)
+    """Make the views whose tables are there, and drop those of ours that are wanted no more; views of others stay.
+
+    One that is there as it is wanted is left alone, unless a table that it reads is among the `reshaped`, which have other columns now.
+    """
+    before, there = ours(connection), _names(connection)
     possible = _possible(connection, views, tables)
-    for name, one in before.items():
-        if not _stays(one, tables):
+    for name in [name for name, one in before.items() if not _stays(one, tables)]:
+        if name not in {view.name for view, _, _ in possible}:
             connection.execute(f"DROP VIEW IF EXISTS {catalog.quoted(name)}")
             connection.execute("DELETE FROM octavo.views WHERE name = ?", [name])
     for view, owner, reads in possible:
         old = before.get(view.name)
-        since = (
-            old.generation
-            if old and old.fingerprint == view.fingerprint and old.reads == reads
-            else generation
-        )
-        _create(connection, view)
-        row = [view.name, view.fingerprint, owner, sorted(reads), since]
-        connection.execute(
-            "INSERT INTO octavo.views (name, fingerprint, owner, reads, generation) VALUES (?, ?, ?, ?, ?)",
-            row,
-        )
+        is_same = old and (old.fingerprint, old.owner, old.reads) == (view.fingerprint, owner, reads)
+        if not (is_same and view.name in there and reads.isdisjoint(reshaped)):
+            _create(connection, view)
+        if not is_same:
+            _note(connection, Made(view.fingerprint, owner, reads, generation), view.name)
+
+
+def _note(connection: duckdb.DuckDBPyConnection, made: Made, name: str) -> None:
+    """Put down what a view of ours is."""
+    row = [name, made.fingerprint, made.owner, sorted(made.reads), made.generation]
+    connection.execute("DELETE FROM octavo.views WHERE name = ?", [name])
+    connection.execute(
+        "INSERT INTO octavo.views (name, fingerprint, owner, reads, generation) VALUES (?, ?, ?, ?, ?)", row
+    )
 
 
 def ours(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Made]:
@@ -115,13 +128,14 @@ def _stays(made: Made, tables: Sequence[Table]) -> bool:
 
 def _create(connection: duckdb.DuckDBPyConnection, view: View) -> None:
     name = catalog.quoted(view.name)
+    said = [f"COMMENT ON VIEW {name} IS {catalog.literal(view.meaning)}"]
+    said += [
+        f"COMMENT ON COLUMN {name}.{catalog.quoted(column)} IS {catalog.literal(meaning)}"
+        for column, meaning in view.meanings
+    ]
     try:
         connection.execute(f"CREATE OR REPLACE VIEW {name} AS {view.select}")
-        connection.execute(f"COMMENT ON VIEW {name} IS {catalog.literal(view.meaning)}")
-        for column, meaning in view.meanings:
-            connection.execute(
-                f"COMMENT ON COLUMN {name}.{catalog.quoted(column)} IS {catalog.literal(meaning)}"
-            )
+        connection.execute("; ".join(said))
     except duckdb.ProgrammingError as error:
         raise SchemaError(
             f"The view {view.name}.sql cannot be made: {error}",
@@ -134,18 +148,25 @@ def _possible(
     connection: duckdb.DuckDBPyConnection, views: Sequence[View], tables: Sequence[Table]
 ) -> list[tuple[View, str, frozenset[str]]]:
     """The views whose tables are all there and whose name no other view has, with the table that brought them and those they read."""
-    there, others = set(catalog.tables(connection)), _others(connection)
+    there, others = set(catalog.tables(connection)), _names(connection) - ours(connection).keys()
     wanted = [(view, "") for view in views]
     wanted += [
         (view, name)
         for name, brought in {table.name: table.views or () for table in tables}.items()
         for view in brought
     ]
-    reads = [(view, owner, frozenset(connection.get_table_names(view.select))) for view, owner in wanted]
+    reads = [(view, owner, _reads(connection, view)) for view, owner in wanted]
     return [one for one in reads if one[2] <= there and one[0].name not in others]
 
 
-def _others(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """The names of views that somebody else made."""
+def _reads(connection: duckdb.DuckDBPyConnection, view: View) -> frozenset[str]:
+    """The tables that a view reads, which its words tell; DuckDB is asked once for each."""
+    if view.select not in _tables_in:
+        _tables_in[view.select] = frozenset(connection.get_table_names(view.select))
+    return _tables_in[view.select]
+
+
+def _names(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The names of all views."""
     query = "SELECT view_name FROM duckdb_views() WHERE database_name = 'warehouse' AND schema_name = 'main' AND NOT internal"
-    return {name for (name,) in connection.execute(query).fetchall()} - ours(connection).keys()
+    return {name for (name,) in connection.execute(query).fetchall()}

@@ -6,15 +6,17 @@ In: changes of rows. Out: `DIR/warehouse.duckdb`, `DIR/tables/<table>/*.parquet`
         warehouse.commit([Change(DOCUMENTS, [document_row(document, reader)])])
 
 The commit point is one rename: the file is copied aside, changed in one transaction, synced and renamed. A reader keeps the file it
-opened; a kill leaves the old file or the new one, and the next holder brings the Parquet files up to date.
+opened; a kill leaves the old file or the new one, and the next holder brings the Parquet files up to date. During a run these may be
+a while behind.
 """
 
 from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,6 +46,7 @@ __all__ = [
 
 ASIDE = ".plan"  # folder of what a plan has read, which is in no table yet; what a run would read then, it need not read again
 READ = "read.duckdb"
+PUBLISH_SHARE = 0.05  # of the time may go into Parquet files during a run: their rows lie spread, so that a commit touches most of them
 
 
 def _utc_now() -> datetime:
@@ -91,15 +94,25 @@ def drop_aside(folder: Path) -> None:
 
 
 @contextmanager
-def hold(folder: Path, clock: Callable[[], datetime] = _utc_now) -> Iterator[Warehouse]:
+def hold(
+    folder: Path, clock: Callable[[], datetime] = _utc_now, *, publish_every_s: float = 0.0
+) -> Iterator[Warehouse]:
     """Hold the output folder alone, clear away what a killed run left, and give its warehouse.
 
-    Raises Locked (exit 75), naming the process that holds it, and StorageError (exit 74) when the folder cannot be written.
+    `publish_every_s`: the Parquet files are written by commits that come so long after they were last, and when the folder is let go; with
+    0 by every commit. Raises Locked (exit 75), naming the process that holds it, and StorageError (exit 74) when the folder cannot be
+    written.
     """
     with disk.locked(folder, clock()):
-        warehouse = Warehouse(folder)
+        warehouse = Warehouse(folder, publish_every_s=publish_every_s)
         warehouse.recover()
-        yield warehouse
+        try:
+            yield warehouse
+        except BaseException:
+            with suppress(StorageError):  # what ended the block is the trouble to tell
+                warehouse.publish()
+            raise
+        warehouse.publish()
 
 
 class Warehouse(WarehouseReader):
@@ -112,10 +125,15 @@ class Warehouse(WarehouseReader):
         *,
         file: str = WAREHOUSE,
         publishes: bool = True,
+        publish_every_s: float = 0.0,
     ) -> None:
-        """`publishes` says whether its rows are written as Parquet too."""
+        """`publishes` says whether its rows are written as Parquet too, and `publish_every_s` how soon after they were last; see `hold`."""
         super().__init__(folder, file=file)
         self._publishes = publishes
+        self._publish_every_s = publish_every_s
+        self._put_off: list[Change] = []
+        self._is_behind = False
+        self._published_at, self._publishing_took_s = time.monotonic(), 0.0
         self.tables_folder = folder / "tables"
         self._views = views.load(shipped_views)
         self._committing = threading.Lock()
@@ -130,14 +148,29 @@ class Warehouse(WarehouseReader):
         does not fit the new type of its column, which a warning tells. Raises SchemaError for rows that do not fit their table,
         StorageError when the disk refuses; what was committed stays.
         """
+        batch, self._put_off = [*self._put_off, *batch], []
         views.refuse_namesakes(self._views, (change.table for change in batch))
         staged = [changes.staged(change) for change in batch]
         with self._committing, disk.voiced(self.folder):
             differs = self._difference(staged, asked or {})
             if differs is not None:
+                self._is_behind = True
                 self._replace(staged, differs, asked or {})
-            self._publish()
+            wait_s = max(self._publish_every_s, self._publishing_took_s / PUBLISH_SHARE)
+            is_due = not self._publish_every_s or time.monotonic() - self._published_at > wait_s
+            if self._is_behind and is_due:
+                self._publish()
         return differs is not None
+
+    def publish(self) -> None:
+        """Write the Parquet files that commits have left behind. Raises StorageError."""
+        with self._committing, disk.voiced(self.folder):
+            if self._is_behind:
+                self._publish()
+
+    def put_off(self, batch: Sequence[Change]) -> None:
+        """Make these changes with the next commit, whatever that one is about: two in one cost little more than one."""
+        self._put_off += batch
 
     def delete_paths(self, paths: Collection[tuple[str, str]]) -> bool:
         """Forget these paths, each with its inbox, and every answer, page and reject of documents that no other path holds.
@@ -180,8 +213,9 @@ class Warehouse(WarehouseReader):
         differs, tables = dict[str, set[int]](), [change.table for change in staged]
         with self._open() as connection:
             views.refuse_namesakes(self._views, tables, connection)
+            stored = catalog.described(connection)
             for change in staged:
-                if slots := changes.difference(connection, change):
+                if slots := changes.difference(connection, change, stored):
                     differs.setdefault(change.table.name, set()).update(slots)
             kept = not (views.stale(connection, self._views, tables) or catalog.outdated(connection))
             return (
@@ -213,18 +247,19 @@ class Warehouse(WarehouseReader):
         asked: Mapping[str, Asked],
     ) -> None:
         differing = [change for change in staged if change.table.name in differs]
+        stored = catalog.described(connection)
         for change in differing:
-            changes.keep(connection, change)
+            changes.keep(connection, change, stored)
         connection.begin()
         catalog.keep_books(connection)
         generation = 1 + max(catalog.generation(connection), parquet.newest(self.tables_folder))
-        for change in differing:
-            changes.apply(connection, change)
+        reshaped = {change.table.name for change in differing if changes.apply(connection, change, stored)}
         succession.note_asked(connection, asked)
-        for touched in (differs, succession.settle(connection)):
+        settled = succession.settle(connection) if asked or differs.keys() - succession.INERT else {}
+        for touched in (differs, settled):
             for table, slots in touched.items():
                 changes.stamp(connection, table, slots, generation)
-        views.create(connection, self._views, [change.table for change in staged], generation)
+        views.create(connection, self._views, [change.table for change in staged], generation, reshaped)
         connection.commit()
         connection.execute("CHECKPOINT warehouse")
 
@@ -232,8 +267,11 @@ class Warehouse(WarehouseReader):
         """Write the Parquet files that are not as the warehouse has them, and remove those that it does not have."""
         if not (self._publishes and self.path.exists()):
             return
+        started = time.monotonic()
         with self._open() as connection:
             parquet.publish(connection, self.tables_folder)
+        self._is_behind, self._published_at = False, time.monotonic()
+        self._publishing_took_s = self._published_at - started
 
     def _refuse_log(self) -> None:
         log = self.path.with_name(f"{self.path.name}.wal")
