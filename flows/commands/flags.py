@@ -95,6 +95,13 @@ def _query_flags(commands: Mapping[str, parsing.Parser]) -> None:
         "--extract", nargs="+", default=[], metavar="SCHEMA", help="Schemas of a replay, else the last run's."
     )
     _add_format(command, ("table", "json", "csv"))
+    command = commands["metrics"]
+    command.add_argument("--to", type=Path, metavar="FILE", help="Write them to a file, in one step.")
+    _add_out(command)
+    command = commands["rebuild"]
+    about = "s3://bucket/prefix that a run had as --out."
+    command.add_argument("--from", dest="from_url", required=True, metavar="URL", help=about)
+    _add_out(command)
 
 
 def _review_flags(commands: Mapping[str, parsing.Parser]) -> None:

@@ -41,10 +41,10 @@ class Bucket:
 
 def publish(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
     """Write the files below `root` that are not as the warehouse has them, and remove those of ours that it does not have."""
-    buckets = _buckets(connection)
+    buckets = buckets_of(connection)
     for bucket in buckets:
         if _generation(root / bucket.file) != bucket.generation:
-            _write(connection, root / bucket.file, bucket)
+            write(connection, root / bucket.file, bucket)
     _sweep(root, {root / bucket.file for bucket in buckets})
 
 
@@ -53,7 +53,7 @@ def newest(root: Path) -> int:
     return max((_generation(path) or 0 for path in root.glob("*/*.parquet")), default=0)
 
 
-def _buckets(connection: duckdb.DuckDBPyConnection) -> list[Bucket]:
+def buckets_of(connection: duckdb.DuckDBPyConnection) -> list[Bucket]:
     """The files that there should be, each with the generation in which any row of it last changed."""
     tables = catalog.generations(connection)
     buckets = []
@@ -86,7 +86,8 @@ def _bucket_count(rows: int) -> int:
     return count
 
 
-def _write(connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket) -> None:
+def write(connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket) -> None:
+    """Write one bucket, whole or not at all."""
     meaning, columns = catalog.shape(connection, bucket.table) or ("", [])
     rows = _rows(connection, bucket)
     fields = [rows.schema.field(name).with_metadata({"meaning": text}) for name, _, text in columns]
