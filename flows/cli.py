@@ -176,12 +176,15 @@ def batch(args: argparse.Namespace) -> int:
 
 
 def ledger(args: argparse.Namespace) -> int:
-    """Show what was spent by day, model, run and question, and what is maybe paid; or check all stored replies again, for nothing."""
-    from octavo.flows.commands import ledger
+    """Show what was spent by day, model, run and question; check all stored replies again, for nothing; back up and restore."""
+    from octavo.flows.commands import backup, ledger
     from octavo.processors.query import sql as query
 
     if args.action == "show":
         query.write(ledger.spent(Path(args.out)), args.format, sys.stdout.buffer)
+        return 0
+    if args.action in backup.ACTIONS:
+        show.notes(backup.carry(args.action, Path(args.out), to=args.to, source=args.from_folder))
         return 0
     from octavo.flows import order
 
@@ -200,11 +203,7 @@ def metrics(args: argparse.Namespace) -> int:
     """Print how an output folder is as Prometheus text: documents, rejects, calls, dollars, the last run."""
     from octavo.flows.commands import metrics
 
-    lines = metrics.text(settings.out_folder(args.out), args.out)
-    if args.to:
-        metrics.put(lines, args.to)
-    else:
-        sys.stdout.write(lines)
+    metrics.write(settings.out_folder(args.out), args.out, args.to)
     return 0
 
 

@@ -82,13 +82,17 @@ def _query_flags(commands: Mapping[str, parsing.Parser]) -> None:
     _add_out(command)
     _add_out(commands["tables"])
     command = commands["ledger"]
-    actions = ("show", "replay")
+    actions = ("show", "replay", "backup", "restore")
     command.add_argument(
         "action",
         nargs="?",
         type=parsing.one_of(actions),
         default="show",
-        help="Replay checks stored replies again.",
+        help="Replay checks stored replies again; backup and restore carry it away and back.",
+    )
+    command.add_argument("--to", type=Path, metavar="FOLDER", help="Where a backup goes.")
+    command.add_argument(
+        "--from", dest="from_folder", type=Path, metavar="FOLDER", help="The backup of a restore."
     )
     _add_out(command)
     command.add_argument(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -206,6 +207,15 @@ def text(folder: Path, name: str, now: datetime | None = None) -> str:
     registry = CollectorRegistry()
     registry.register(_Once(list(Watched(folder, name, now or datetime.now(UTC)).metrics())))
     return generate_latest(registry).decode()
+
+
+def write(folder: Path, name: str, target: Path | None) -> None:
+    """Print the series of a folder, or put them into a file. Raises SettingsError and StorageError."""
+    lines = text(folder, name)
+    if target:
+        put(lines, target)
+    else:
+        sys.stdout.write(lines)
 
 
 def put(lines: str, target: Path) -> None:

@@ -25,6 +25,7 @@ from octavo.processors.ask.api.tool_calls import ToolCall
 from octavo.processors.ask.batch.batches import Batches
 from octavo.processors.ask.batch.calls import BatchCalls, Rules, cancel
 from octavo.processors.ask.batch.orders import Order, Orders, pending
+from octavo.processors.ask.database import copy as copy_database
 from octavo.processors.ask.dispatch import Dispatcher, ledger_row
 from octavo.processors.ask.exact import ENGINE as EXACT_ENGINE
 from octavo.processors.ask.exact import MEDIA_TYPES as EXACT_TYPES
@@ -49,7 +50,7 @@ from octavo.schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply
 
 __all__ = [
     "EXACT_ENGINE", "EXACT_MODEL", "EXACT_TYPES", "Account", "Asker", "Caps", "Order", "ToolCall",
-    "Traffic", "Turn", "answers_exactly", "call_counts", "cancel", "exact_reply", "look_up", "notes", "pending",
+    "Traffic", "Turn", "answers_exactly", "call_counts", "cancel", "copy_database", "exact_reply", "look_up", "notes", "pending",
     "spent_in", "statement",
 ]  # fmt: skip
 

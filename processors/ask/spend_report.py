@@ -52,7 +52,8 @@ FROM lines GROUP BY 2 ORDER BY 2
 """
 
 COUNTS = """
-SELECT model, outcome, CASE WHEN error GLOB '[1-5][0-9][0-9]*' THEN substr(error, 1, 3) ELSE '' END AS status, count(*) AS attempts,
+SELECT model, outcome, CASE WHEN error GLOB '[45][0-9][0-9][: ]*' THEN substr(error, 1, 3)
+        WHEN error GLOB '*([45][0-9][0-9][: ]*' THEN substr(error, instr(error, '(') + 1, 3) ELSE '' END AS status, count(*) AS attempts,
     sum(CASE WHEN outcome IN ('maybe_paid', 'unheard') THEN 0 ELSE coalesce(billed_nano, reserved_nano) END) / 1e9 AS spent_usd,
     sum(CASE WHEN outcome IN ('maybe_paid', 'unheard') THEN reserved_nano ELSE 0 END) / 1e9 AS maybe_usd,
     sum(CASE WHEN sent_at < ? OR outcome IN ('maybe_paid', 'unheard') THEN 0 ELSE coalesce(billed_nano, reserved_nano) END) / 1e9
