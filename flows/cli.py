@@ -21,6 +21,12 @@ from octavo.flows.outcome.outcome import Outcome
 from octavo.schemas.errors import OctavoError, RequestError, ResultCut, SettingsError, UsageError
 from octavo.schemas.job import Job
 
+KEEP_URL = (
+    "run",
+    "plan",
+    "metrics",
+    "rebuild",
+)  # jobs name their output as it was given; other commands read its work folder
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 ONLY_READS = "No question is asked: the files were only read. --extract invoice, or another schema, and --summarize ask one."
 
@@ -30,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     try:
         args = parsing.parse(*flags.parsers(COMMANDS), words)
+        if "://" in getattr(args, "out", "") and args.command.__name__ not in KEEP_URL:
+            args.out = str(settings.out_folder(args.out, fresh=True))
         code: int = args.command(args)
     except OctavoError as error:
         if "--json" in words:
@@ -168,12 +176,15 @@ def batch(args: argparse.Namespace) -> int:
 
 
 def ledger(args: argparse.Namespace) -> int:
-    """Show what was spent by day, model, run and question, and what is maybe paid; or check all stored replies again, for nothing."""
-    from octavo.flows.commands import ledger
+    """Show what was spent by day, model, run and question; check all stored replies again, for nothing; back up and restore."""
+    from octavo.flows.commands import backup, ledger
     from octavo.processors.query import sql as query
 
     if args.action == "show":
         query.write(ledger.spent(Path(args.out)), args.format, sys.stdout.buffer)
+        return 0
+    if args.action in backup.ACTIONS:
+        show.notes(backup.carry(args.action, Path(args.out), to=args.to, source=args.from_folder))
         return 0
     from octavo.flows import order
 
@@ -186,6 +197,22 @@ def ledger(args: argparse.Namespace) -> int:
         outcome = until_signalled(work, stop, report.note)
     show.outcome(outcome)
     return outcome.exit_code
+
+
+def metrics(args: argparse.Namespace) -> int:
+    """Print how an output folder is as Prometheus text: documents, rejects, calls, dollars, the last run."""
+    from octavo.flows.commands import metrics
+
+    metrics.write(settings.out_folder(args.out), args.out, args.to)
+    return 0
+
+
+def rebuild(args: argparse.Namespace) -> int:
+    """Make an output folder of tables that stand on a bucket."""
+    from octavo.flows.commands.rebuild import rebuilt
+
+    show.note(rebuilt(args.from_url, Path(args.out)))
+    return 0
 
 
 def evaluate(args: argparse.Namespace) -> int:
@@ -349,6 +376,8 @@ COMMANDS = {
         report,
         batch,
         ledger,
+        metrics,
+        rebuild,
         models,
         doctor,
         serve,

@@ -67,7 +67,7 @@ async def in_turn(
 def _key(job: Job, asks: Sequence[str]) -> str:
     """The same for two runs that would do the very same."""
     whole = job.model_copy(
-        update={"inbox": str(Path(job.inbox).resolve()), "out": str(Path(job.out).resolve())}
+        update={"inbox": str(Path(job.inbox).resolve()), "out": str(settings.out_folder(job.out).resolve())}
     )
     return hashlib.sha256(f"{whole.model_dump_json()} {' '.join(asks)}".encode()).hexdigest()[:16]
 

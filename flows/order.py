@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 from octavo.flows import settings
@@ -110,7 +109,7 @@ async def run(
     """
     asked = questions(job, asks) if answer in steps else []
     started = datetime.now(UTC)
-    with hold(Path(job.out), publish_every_s=PUBLISH_EVERY_S) as warehouse:
+    with hold(settings.out_folder(job.out), publish_every_s=PUBLISH_EVERY_S) as warehouse:
         refuse_other_inbox(warehouse, job, reads=ingest in steps)
         if not warehouse.inboxes():
             warehouse.adopt(read.address(job.inbox))
@@ -158,7 +157,7 @@ async def plan(
 
     What was read is kept aside for the run that follows.
     """
-    with hold_aside(Path(job.out)) as (warehouse, last):
+    with hold_aside(settings.out_folder(job.out)) as (warehouse, last):
         warehouse.adopt(read.address(job.inbox))
         async with opened(
             job, account, vocabulary, questions(job), warehouse, name="plan", hooks=Hooks(on_progress)
@@ -169,7 +168,7 @@ async def plan(
 
 async def first_requests(job: Job, account: Account, vocabulary: bytes | None = None) -> list[Request]:
     """Read the folder, and give what would be asked first, without asking it. Raises the trouble of a file that cannot be read."""
-    with hold(Path(job.out)) as warehouse:
+    with hold(settings.out_folder(job.out)) as warehouse:
         warehouse.adopt(read.address(job.inbox))
         async with opened(
             job, account, vocabulary, questions(job), warehouse, name="prompt", hooks=Hooks()
@@ -193,7 +192,7 @@ async def opened(
     hooks: Hooks,
 ) -> AsyncIterator[RunContext]:
     """All that a run works with beside the warehouse, open: the ledger, the connection, the sandbox."""
-    out = Path(job.out)
+    out = settings.out_folder(job.out)
     count = TokenCounter(account, vocabulary)
     limits, passwords, overlay = settings.read_limits(job), settings.passwords(job), Overlay(out)
     local_ocr = account.engine == "offline" and read.ocr_available()
@@ -240,7 +239,7 @@ def refuse_other_inbox(warehouse: Warehouse, job: Job, *, reads: bool = True) ->
 def foresee(job: Job) -> None:
     """Raise what `run` would raise after a plan that went well, so that a price is not taken for a go-ahead."""
     try:
-        refuse_other_inbox(Warehouse(Path(job.out)), job)
+        refuse_other_inbox(Warehouse(settings.out_folder(job.out)), job)
     except SettingsError as error:
         message = f"A run of this job would be refused: {error.message}"
         raise SettingsError(message, about=error.about, next_step=error.next_step) from None

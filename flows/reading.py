@@ -350,7 +350,9 @@ def _batches(found: Iterator[read.FoundFile]) -> Iterator[list[read.FoundFile]]:
 
 def _discovered(run: RunContext, staged: _StagedPages) -> Iterator[read.FoundFile]:
     """The files to read, each with the SHA-256 under which its pages are known. Other paths go into the staged pages as they are."""
-    for path in read.discover(run.job.inbox, run.limits, skip=run.out):
+    for path in read.discover(
+        run.job.inbox, run.limits, skip=run.job.out if "://" in run.job.out else run.out
+    ):
         if isinstance(path, Document):
             staged.put(read.Reading(path))
         else:

@@ -31,6 +31,7 @@ __all__ = [
     "catalogue",
     "data_folder",
     "limits",
+    "out_folder",
     "passwords",
     "provider_of",
     "read_limits",
@@ -41,6 +42,21 @@ __all__ = [
 
 UNKNOWN = AccountLimits(0, 0, 0, 0)
 ASSUMED_TIER = 1  # the first that is paid for
+
+
+def out_folder(out: str, environ: Mapping[str, str] = os.environ, *, fresh: bool = False) -> Path:
+    """The folder of this machine for an output: the folder itself, or for s3://bucket/prefix the work folder below OCTAVO_HOME.
+
+    `fresh` brings the warehouse of a work folder up to what stands on the bucket, for who reads it. Raises SettingsError and StorageError.
+    """
+    if "://" not in out or out.startswith("file://"):
+        return Path(out.removeprefix("file://"))
+    from octavo.processors.store.warehouse import up_to_date, work_folder  # takes DuckDB along
+
+    folder = work_folder(out, data_folder(environ))
+    if fresh:
+        up_to_date(folder)
+    return folder
 
 
 def typed(command: str, out: str) -> str:

@@ -55,6 +55,8 @@ ONE_DOOR = {  # library -> files or rooms that may import it
     "python_calamine": ("processors/read/sheet",),
     "kreuzberg": ("processors/read/office",),
     "fsspec": ("processors/read/remote",),
+    "botocore": ("processors/store/object_store",),
+    "prometheus_client": ("flows/commands/metrics",),
     "PIL": ("processors/read/",),
     "selectolax": ("processors/read/html",),
     "rapidocr": ("processors/read/ocr",),

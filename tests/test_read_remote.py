@@ -15,7 +15,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
-from octavo.flows import order, settings
+from octavo.flows import cli, order, settings
 from octavo.processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
 from octavo.processors.store.warehouse import Warehouse
 from octavo.schemas.errors import DocumentError, SettingsError
@@ -181,3 +181,30 @@ def test_a_changed_picture_is_refused(bucket: str) -> None:
     with Reader(ReadLimits(workers=1)) as reader, pytest.raises(DocumentError) as caught:
         asyncio.run(reader.images(bucket, document, [1]))
     assert caught.value.reason == "changed"
+
+
+async def test_a_job_from_bucket_to_bucket(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Tables on s3:// are not read as documents, another host queries them and changes nothing, and no secret is in a file here."""
+    out = f"{bucket}/tables"
+    job = Job(inbox=bucket, out=out, extract=["invoice"], offline=True)
+    first = await order.run(job, settings.account(job, {}))
+    for home in ("other", "third"):
+        monkeypatch.setenv("OCTAVO_HOME", str(tmp_path / home))
+        if home == "other":
+            again = await order.run(job, settings.account(job, {}))
+            assert (again.changed, again.paths, again.asked) == (False, first.paths, 0)
+        assert (
+            await asyncio.to_thread(cli.main, ["sql", "FROM invoice", "--out", out, "--format", "json"]) == 0
+        )
+        assert b'"a.pdf"' in capsysbinary.readouterr().out
+        for path in (tmp_path / home).rglob("*"):
+            assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
+            assert path.suffix != ".parquet"
+
+
+def test_an_inbox_that_is_the_output_is_refused(bucket: str) -> None:
+    """Tables would be read as documents, so the two prefixes differ."""
+    with pytest.raises(SettingsError, match="the inbox and the output"):
+        list(discover(bucket, ReadLimits(), bucket))

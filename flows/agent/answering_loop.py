@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from octavo.flows import settings
@@ -172,7 +171,7 @@ async def opened(
     hear: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Agent]:
     """An agent over the output folder of a job; `hear` gets every notice about pace and money. Raises SettingsError."""
-    out = Path(job.out)
+    out = settings.out_folder(job.out)
     lookups = Lookups(out)
     lookups.tables()
     count = TokenCounter(account, vocabulary)

@@ -39,7 +39,7 @@ async def answer(job: Job, question: str, conversation: Conversation, *, web: bo
         agent.conversation, agent.web = conversation, web
         with _coming() as agent.say:
             found = await agent.ask(question)
-    conversation.save(Path(job.out))
+    conversation.save(settings.out_folder(job.out))
     return found
 
 

@@ -45,7 +45,7 @@ async def examine(job: Job, environ: Mapping[str, str] = os.environ) -> list[Fin
         _tokenizer(environ),
         _ocr(),
         *await _prefect(environ),
-        _folder(Path(job.out)),
+        _folder(settings.out_folder(job.out)),
     ]
 
 

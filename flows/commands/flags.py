@@ -82,19 +82,30 @@ def _query_flags(commands: Mapping[str, parsing.Parser]) -> None:
     _add_out(command)
     _add_out(commands["tables"])
     command = commands["ledger"]
-    actions = ("show", "replay")
+    actions = ("show", "replay", "backup", "restore")
     command.add_argument(
         "action",
         nargs="?",
         type=parsing.one_of(actions),
         default="show",
-        help="Replay checks stored replies again.",
+        help="Replay checks stored replies again; backup and restore carry it away and back.",
+    )
+    command.add_argument("--to", type=Path, metavar="FOLDER", help="Where a backup goes.")
+    command.add_argument(
+        "--from", dest="from_folder", type=Path, metavar="FOLDER", help="The backup of a restore."
     )
     _add_out(command)
     command.add_argument(
         "--extract", nargs="+", default=[], metavar="SCHEMA", help="Schemas of a replay, else the last run's."
     )
     _add_format(command, ("table", "json", "csv"))
+    command = commands["metrics"]
+    command.add_argument("--to", type=Path, metavar="FILE", help="Write them to a file, in one step.")
+    _add_out(command)
+    command = commands["rebuild"]
+    about = "s3://bucket/prefix that a run had as --out."
+    command.add_argument("--from", dest="from_url", required=True, metavar="URL", help=about)
+    _add_out(command)
 
 
 def _review_flags(commands: Mapping[str, parsing.Parser]) -> None:

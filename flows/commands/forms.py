@@ -13,6 +13,7 @@ from typing import get_args
 
 from rich.table import Table
 
+from octavo.flows import settings
 from octavo.flows.commands import show
 from octavo.flows.commands.evaluate import evaluate, read_labels
 from octavo.flows.outcome.outcome import Outcome
@@ -44,14 +45,14 @@ def measure(job: Job, gold: Path, run: Callable[[Job], Outcome]) -> Iterator[Mea
     labels = [one for one in read_labels(gold) if one.question]
     if not labels:
         raise SettingsError("No label names a schema.", about="gold", next_step='An entry has a "schema".')
-    inbox = Path(job.out) / "labelled"
+    inbox = settings.out_folder(job.out) / "labelled"
     for path in dict.fromkeys(one.document for one in labels):
         _copy(Path(job.inbox) / path, inbox / path, inbox)
     spent = 0.0
     for form in get_args(ReplyForm):
         changes = {
             "inbox": str(inbox),
-            "out": str(Path(job.out) / form),
+            "out": str(settings.out_folder(job.out) / form),
             "extract": list(dict.fromkeys(one.question for one in labels)),
             "reply_form": form,
             "plain_json": False,
@@ -59,7 +60,7 @@ def measure(job: Job, gold: Path, run: Callable[[Job], Outcome]) -> Iterator[Mea
         }
         ended = run(job.model_copy(update=changes))
         spent += ended.cost_usd
-        report = evaluate(gold, Path(job.out) / form)
+        report = evaluate(gold, settings.out_folder(job.out) / form)
         yield Measured(form, report.tallies["all"], ended.asked, report.cost_usd)
 
 

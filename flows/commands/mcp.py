@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from pathlib import Path
 
+from octavo.flows import settings
 from octavo.flows.commands import show
 from octavo.flows.lookups import Lookups
 from octavo.schemas.errors import SettingsError
@@ -22,7 +22,7 @@ def serve(job: Job, *, with_inbox: bool, port: int | None) -> None:
         )
     from octavo.flows.mcp import server as mcp_server
 
-    server = mcp_server.build(Lookups(Path(job.out)))
+    server = mcp_server.build(Lookups(settings.out_folder(job.out)))
     if with_inbox:
         from octavo.flows.mcp.paid_tools import add_paid_tools
 

@@ -52,6 +52,12 @@ def note(sentence: str) -> None:
     err.print(escape(sentence), soft_wrap=True)
 
 
+def notes(sentences: Iterable[str]) -> None:
+    """Some of them."""
+    for sentence in sentences:
+        note(sentence)
+
+
 def outcome(ended: Outcome) -> None:
     """How a run ended, and where the tables lie, as it also stands in `runs` and on the page of the run."""
     from octavo.flows.outcome.report import report

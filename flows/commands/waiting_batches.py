@@ -23,7 +23,7 @@ def waiting(out: Path) -> list[replies.Order]:
 
 async def cancel(job: Job, batch: str, environ: Mapping[str, str]) -> str:
     """End a batch of the job's output folder; gives its status. Raises SettingsError, AccessRefused and RequestError."""
-    out = Path(job.out)
+    out = settings.out_folder(job.out)
     found = {order.batch: order for order in waiting(out) if order.batch}
     if batch not in found:
         step = f"{settings.typed('batch', job.out)} lists them."

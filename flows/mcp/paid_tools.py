@@ -78,7 +78,7 @@ class PaidDesk:
             await self._agreed(context, price)
         ended = await _drained(context, job, account, vocabulary)
         self.left_usd -= ended.cost_usd if self.job.budget_usd else 0.0
-        return await _rows(Path(job.out), name, ended)
+        return await _rows(settings.out_folder(job.out), name, ended)
 
     def _job(self, path: str, name: str, asks: dict[str, Any]) -> Job:
         """The job about one file or folder. A file is copied into an inbox of its own, since a job reads folders."""
@@ -164,7 +164,7 @@ async def _rows(out: Path, name: str, ended: Outcome) -> AskedRows:
 
 def add_paid_tools(server: FastMCP, job: Job) -> None:
     """Give a server the tools that ask about files below the inbox of a job, with its schemas beside those that ship."""
-    desk = PaidDesk(job.model_copy(update={"extract": []}), Path(job.out), job.budget_usd)
+    desk = PaidDesk(job.model_copy(update={"extract": []}), settings.out_folder(job.out), job.budget_usd)
     known = [*shipped(), *job.extract]
 
     about = f"Read a schema's fields out of a file, with pages. Costs money. Schemas: {', '.join(known)}."

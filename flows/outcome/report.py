@@ -24,12 +24,15 @@ def _lines(ended: Outcome) -> Iterator[str]:
     yield from _failures(ended)
     yield from _fields(ended)
     yield from _money(ended)
-    out = Path(ended.out)
     review = f" Values to look at: {ended.to_review}." if ended.to_review else ""
-    yield from (
-        "",
-        f"Tables: {out / 'warehouse.duckdb'} and {out / 'tables'}/*/*.parquet. Run: {ended.run}.{review}",
-    )
+    yield from ("", f"Tables: {_tables(ended.out)}. Run: {ended.run}.{review}")
+
+
+def _tables(out: str) -> str:
+    """Where the tables lie."""
+    if "://" in out:
+        return f"the Parquet files that {out}/manifest.json names, and `octavo sql --out {out}`"
+    return f"{Path(out) / 'warehouse.duckdb'} and {Path(out) / 'tables'}/*/*.parquet"
 
 
 def _failures(ended: Outcome) -> Iterator[str]:

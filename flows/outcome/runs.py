@@ -18,6 +18,10 @@ from octavo.processors.store.warehouse import Change
 from octavo.schemas import tables
 
 BEGUN = "run "  # how the names of such notes begin
+LAST, LAST_GOOD = (
+    "last run",
+    "last good run",
+)  # notes: how the last run ended, and the last one that went well
 KILLED = "It was killed, or the machine stopped: nothing was heard of its end. What it had paid for is kept, and the next run went on."
 KILLED_EXIT_CODE = 137  # what a shell says of a process that was killed by signal 9
 
@@ -40,6 +44,8 @@ def begin(run: RunContext, started: datetime) -> Row:
 def end(run: RunContext, ended: Outcome, begun: Row) -> None:
     """Put down how a run ended, and that the ones before it were killed which never said."""
     ledger = run.asker.ledger
+    if ended.exit_code:
+        _note_end(run, ended, begun)  # first, since the tables may be what is in trouble
     killed = {name: note for name, note in ledger.notes(BEGUN).items() if name != f"{BEGUN}{run.name}"}
     rows = [_killed(json.loads(note)) for note in killed.values()]
     if ended.changed or ended.asked or ended.stopped or ended.vanished:
@@ -48,6 +54,17 @@ def end(run: RunContext, ended: Outcome, begun: Row) -> None:
         run.warehouse.commit([Change(tables.RUNS, rows)])
     for name in (f"{BEGUN}{run.name}", *killed):
         ledger.forget(name)
+    if not ended.exit_code:
+        _note_end(run, ended, begun)
+
+
+def _note_end(run: RunContext, ended: Outcome, begun: Row) -> None:
+    """Put down in the ledger when the run ended and how, also of one without a row."""
+    times = {"started_at": begun["started_at"], "ended_at": datetime.now(UTC).isoformat()}
+    note = json.dumps({"run": run.name, **times, "exit_code": ended.exit_code})
+    run.asker.ledger.keep(LAST, note)
+    if not ended.exit_code:
+        run.asker.ledger.keep(LAST_GOOD, note)
 
 
 def _row(ended: Outcome, begun: Row) -> Row:

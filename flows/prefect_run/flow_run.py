@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from prefect import get_run_logger
@@ -131,7 +130,7 @@ def refuse_idle(job: Job, steps: Sequence[order.Step], asks: Sequence[order.Asks
             about="summarize",
             next_step='Name one, such as "summarize": "bullets".',
         )
-    warehouse = Warehouse(Path(job.out))
+    warehouse = Warehouse(settings.out_folder(job.out, fresh=True))
     if not (warehouse.path.exists() and warehouse.size(DOCUMENTS.name)):
         message = f"There are no documents in {job.out} yet."
         raise SettingsError(

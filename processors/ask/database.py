@@ -6,8 +6,10 @@ that readers and the writer do not wait for one another, and synchronous FULL, s
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from octavo.schemas.errors import StorageError
@@ -22,6 +24,29 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA journal_mode = WAL")
     return connection
+
+
+def copy(path: Path, target: Path) -> None:
+    """A copy of a file as it is at one moment, beside who writes it, checked and put in place in one step. Raises StorageError."""
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        temporary.unlink(missing_ok=True)
+        source = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_S)
+        with closing(source), closing(sqlite3.connect(temporary)) as to:
+            source.backup(to)
+            to.execute("PRAGMA journal_mode = DELETE")  # so that it is one file
+            if (said := to.execute("PRAGMA quick_check").fetchone()[0]) != "ok":
+                raise sqlite3.DatabaseError(said)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(target)
+    except (OSError, sqlite3.Error) as error:
+        step = "Check both places and the disk, then try again; what was there is as it was."
+        raise StorageError(
+            f"{path} cannot be copied to {target}: {error}.", about=str(path), next_step=step
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[str], path: Path) -> None:

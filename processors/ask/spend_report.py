@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ CREATE TEMP VIEW lines AS SELECT a.sent_at, a.run, q.model, q.question, a.reserv
     WHEN e.attempt IS NULL THEN 'unheard'
     WHEN e.billed_nano IS NULL THEN 'maybe_paid'
     WHEN e.billed_nano = 0 THEN 'free'
-    ELSE 'in_vain' END AS outcome
+    ELSE 'in_vain' END AS outcome, coalesce(e.error, '') AS error
 FROM attempts a JOIN requests q USING (request) LEFT JOIN replies r USING (attempt) LEFT JOIN ends e USING (attempt)
 """
 SUMS = """
@@ -51,6 +51,17 @@ SELECT '{heading}' AS heading, {column} AS name,
 FROM lines GROUP BY 2 ORDER BY 2
 """
 
+COUNTS = """
+SELECT model, outcome, CASE WHEN error GLOB '[45][0-9][0-9][: ]*' THEN substr(error, 1, 3)
+        WHEN error GLOB '*([45][0-9][0-9][: ]*' THEN substr(error, instr(error, '(') + 1, 3) ELSE '' END AS status, count(*) AS attempts,
+    sum(CASE WHEN outcome IN ('maybe_paid', 'unheard') THEN 0 ELSE coalesce(billed_nano, reserved_nano) END) / 1e9 AS spent_usd,
+    sum(CASE WHEN outcome IN ('maybe_paid', 'unheard') THEN reserved_nano ELSE 0 END) / 1e9 AS maybe_usd,
+    sum(CASE WHEN sent_at < ? OR outcome IN ('maybe_paid', 'unheard') THEN 0 ELSE coalesce(billed_nano, reserved_nano) END) / 1e9
+        AS today_usd,
+    total(prompt_tokens) AS prompt_tokens, total(cached_tokens) AS cached_tokens, total(reply_tokens) AS reply_tokens
+FROM lines GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""  # total() of SQLite is 0 where nothing was told
+
 
 def statement(path: Path) -> list[dict[str, Any]]:
     """Sums by day, model, run and question, and over all. Reads beside a running job. Raises SettingsError and StorageError."""
@@ -58,19 +69,39 @@ def statement(path: Path) -> list[dict[str, Any]]:
         raise SettingsError(
             f"There is no ledger {path}.", about="out", next_step="`octavo run INBOX --out DIR` makes one."
         )
+    with _lines(path) as connection:
+        return [
+            dict(row)
+            for heading, column in HEADINGS.items()
+            for row in connection.execute(SUMS.format(heading=heading, column=column))
+        ]
+
+
+def call_counts(path: Path, today: str) -> list[dict[str, Any]]:
+    """Attempts, dollars and tokens by model, outcome and status of a refusal; `today` is the UTC day as 2026-11-23. Raises StorageError."""
+    with _lines(path) as connection:
+        return [dict(row) for row in connection.execute(COUNTS, (today,))]
+
+
+def notes(path: Path, beginning: str) -> dict[str, str]:
+    """The notes of a ledger whose names begin so, by name. Raises StorageError."""
+    query = "SELECT key, value FROM meta WHERE substr(key, 1, ?) = ? ORDER BY key"
+    with _lines(path) as connection:
+        rows = connection.execute(query, (len(beginning), beginning))
+        return {row["key"]: bytes(row["value"]).decode() for row in rows}
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file for reading, with its attempts as `lines`."""
     try:
-        return list(_rows(path))
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
+            connection.row_factory = sqlite3.Row
+            there = {row["name"] for row in connection.execute("PRAGMA table_info(ends)")}
+            tokens = ", ".join(f"e.{name}" if name in there else f"NULL AS {name}" for name in TOKENS)
+            connection.execute(ATTEMPTS.format(tokens=tokens))
+            yield connection
     except sqlite3.Error as error:
         raise StorageError(
             f"The ledger {path} cannot be read: {error}.", next_step="Run `octavo run` on its folder once."
         ) from error
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
-        connection.row_factory = sqlite3.Row
-        there = {row["name"] for row in connection.execute("PRAGMA table_info(ends)")}
-        tokens = ", ".join(f"e.{name}" if name in there else f"NULL AS {name}" for name in TOKENS)
-        connection.execute(ATTEMPTS.format(tokens=tokens))
-        for heading, column in HEADINGS.items():
-            yield from map(dict, connection.execute(SUMS.format(heading=heading, column=column)))

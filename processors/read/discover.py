@@ -85,15 +85,17 @@ def walk(
 
 
 def descend(
-    look: Callable[[bytes], Sight], patterns: Sequence[str], max_depth: int
+    look: Callable[[bytes], Sight], patterns: Sequence[str], max_depth: int, skip: bytes | None = None
 ) -> Iterator[FoundFile | Document]:
-    """Every path once, depth first, except those that meet a pattern; `look` says what is there."""
+    """Every path once, depth first, except `skip` and those that meet a pattern; `look` says what is there."""
     passed_over = _matcher(patterns)
     pending = [iter([b""])]
     while pending:
         path = next(pending[-1], None)
         if path is None:
             pending.pop()
+            continue
+        if path == skip:
             continue
         if pattern := passed_over(path):
             yield refused(path, "skipped", "ignored", f"A line of {IGNORE_FILE} passes it over: {pattern}")

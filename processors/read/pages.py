@@ -80,16 +80,17 @@ _PAGES_A_TASK = 8  # pictures rendered in one go
 
 
 def discover(
-    inbox: Path | str, limits: ReadLimits, skip: Path | None = None
+    inbox: Path | str, limits: ReadLimits, skip: Path | str | None = None
 ) -> Iterator[FoundFile | Document]:
     """Every path below the inbox once, in a fixed order: a file to read, or a Document with the reason why it is none.
 
-    The inbox is a folder, or a URL such as s3://bucket/prefix. `skip` is the output folder where it lies in the inbox. Raises
-    SettingsError when the inbox is no folder.
+    The inbox is a folder, or a URL such as s3://bucket/prefix. `skip` is the output, a folder or a URL too, where it lies in the inbox.
+    Raises SettingsError when the inbox is no folder.
     """
     if place := remote.url(inbox):
-        return remote.walk(place, limits.max_file_bytes, limits.max_depth)
-    return walk(remote.folder(inbox), limits.max_file_bytes, limits.max_depth, skip)
+        return remote.walk(place, limits.max_file_bytes, limits.max_depth, remote.url(skip or ""))
+    own = None if skip is None or remote.url(skip) else Path(skip)
+    return walk(remote.folder(inbox), limits.max_file_bytes, limits.max_depth, own)
 
 
 def address(inbox: Path | str) -> str:

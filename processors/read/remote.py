@@ -45,8 +45,13 @@ def folder(inbox: Path | str) -> Path:
     )
 
 
-def walk(inbox: str, max_file_bytes: int, max_depth: int) -> Iterator[FoundFile | Document]:
-    """Every path below the URL once, in byte order, one folder of it in memory at a time. Raises SettingsError."""
+def walk(inbox: str, max_file_bytes: int, max_depth: int, skip: str = "") -> Iterator[FoundFile | Document]:
+    """Every path below the URL but for `skip` once, in byte order, one folder of it in memory at a time. Raises SettingsError."""
+    if skip == inbox:
+        message = f"{inbox} is the inbox and the output, so that tables would be read as documents."
+        raise SettingsError(
+            message, about="out", next_step="Name another prefix as --out, such as one below it."
+        )
     files, root = _opened(inbox)
     if not _answer(files.isdir, root, inbox):
         raise SettingsError(
@@ -58,7 +63,10 @@ def walk(inbox: str, max_file_bytes: int, max_depth: int) -> Iterator[FoundFile 
     patterns = discover.patterns_in(files.cat_file(ignored)) if _answer(files.isfile, ignored, inbox) else []
     listed: dict[bytes, dict[str, Any]] = {}
     return discover.descend(
-        partial(_look, files, root, inbox.encode(), max_file_bytes, listed), patterns, max_depth
+        partial(_look, files, root, inbox.encode(), max_file_bytes, listed),
+        patterns,
+        max_depth,
+        os.fsencode(skip.removeprefix(f"{inbox}/")) if skip.startswith(f"{inbox}/") else None,
     )
 
 

@@ -41,11 +41,11 @@ class Bucket:
 
 def publish(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
     """Write the files below `root` that are not as the warehouse has them, and remove those of ours that it does not have."""
-    buckets = _buckets(connection)
+    buckets = buckets_of(connection)
     old = [bucket for bucket in buckets if _generation(root / bucket.file) != bucket.generation]
     described = catalog.described(connection) if old else {}
     for bucket in old:
-        _write(connection, root / bucket.file, bucket, *described.get(bucket.table, ("", [])))
+        write(connection, root / bucket.file, bucket, *described.get(bucket.table, ("", [])))
     _sweep(root, {root / bucket.file for bucket in buckets})
 
 
@@ -54,7 +54,7 @@ def newest(root: Path) -> int:
     return max((_generation(path) or 0 for path in root.glob("*/*.parquet")), default=0)
 
 
-def _buckets(connection: duckdb.DuckDBPyConnection) -> list[Bucket]:
+def buckets_of(connection: duckdb.DuckDBPyConnection) -> list[Bucket]:
     """The files that there should be, each with the generation in which any row of it last changed."""
     tables = catalog.generations(connection)
     buckets = []
@@ -87,9 +87,10 @@ def _bucket_count(rows: int) -> int:
     return count
 
 
-def _write(
+def write(
     connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket, meaning: str, columns: catalog.Shape
 ) -> None:
+    """Write one bucket, whole or not at all."""
     rows = _rows(connection, bucket, columns)
     fields = [rows.schema.field(name).with_metadata({"meaning": text}) for name, _, text in columns]
     schema = pa.schema(fields, metadata={_GENERATION: str(bucket.generation), b"meaning": meaning})

@@ -16,7 +16,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,9 +25,17 @@ import duckdb
 from octavo.processors.store import catalog, changes, disk, earlier, parquet, succession, views
 from octavo.processors.store.changes import Change
 from octavo.processors.store.correction_store import Claim, CorrectionStore, corrections_of, lapse
+from octavo.processors.store.object_store import ObjectStore
+from octavo.processors.store.publication import (
+    fetch_corrections,
+    publication_of,
+    read_manifest,
+    work_folder,
+)
+from octavo.processors.store.publication import rebuild as rebuild_file
 from octavo.processors.store.reader import WAREHOUSE, ColumnInfo, TableInfo, WarehouseReader
 from octavo.processors.store.succession import Asked
-from octavo.schemas.errors import StorageError
+from octavo.schemas.errors import Locked, SettingsError, StorageError
 from octavo.schemas.tables import FIXED
 
 __all__ = [
@@ -42,6 +50,9 @@ __all__ = [
     "corrections_of",
     "hold",
     "lapse",
+    "rebuild",
+    "up_to_date",
+    "work_folder",
 ]
 
 ASIDE = ".plan"  # folder of what a plan has read, which is in no table yet; what a run would read then, it need not read again
@@ -62,6 +73,8 @@ def hold_aside(
     The warehouse itself stays as it is, and no other program finds the copy. `set_aside` gives it to the run that follows.
     """
     with disk.locked(folder, clock()):
+        if published := publication_of(folder, folder / WAREHOUSE):
+            published.refresh()
         with disk.voiced(folder):
             disk.sweep(folder)
             (folder / ASIDE).mkdir(exist_ok=True)
@@ -100,19 +113,53 @@ def hold(
     """Hold the output folder alone, clear away what a killed run left, and give its warehouse.
 
     `publish_every_s`: the Parquet files are written by commits that come so long after they were last, and when the folder is let go; with
-    0 by every commit. Raises Locked (exit 75), naming the process that holds it, and StorageError (exit 74) when the folder cannot be
-    written.
+    0 by every commit. The work folder of tables on a bucket is held together with their prefix, and brought up to what stands there.
+    Raises Locked (exit 75), naming the process that holds it, and StorageError (exit 74) when the folder cannot be written.
     """
     with disk.locked(folder, clock()):
-        warehouse = Warehouse(folder, publish_every_s=publish_every_s)
+        published = publication_of(folder, folder / WAREHOUSE)
+        with published.held(clock()) if published else nullcontext():
+            warehouse = Warehouse(folder, publish_every_s=publish_every_s)
+            warehouse.recover()
+            try:
+                yield warehouse
+            except BaseException:
+                with suppress(StorageError):  # what ended the block is the trouble to tell
+                    warehouse.publish()
+                raise
+            warehouse.publish()
+
+
+def up_to_date(folder: Path) -> None:
+    """Before somebody reads the work folder of tables on a bucket: bring it up to what stands there, unless a run here does.
+
+    Raises StorageError when the bucket does not answer.
+    """
+    published = publication_of(folder, folder / WAREHOUSE)
+    if published is None or published.is_current():
+        return
+    with suppress(Locked), disk.locked(folder, _utc_now()):
+        if now := publication_of(folder, folder / WAREHOUSE):
+            now.refresh()
+
+
+def rebuild(url: str, folder: Path) -> Warehouse:
+    """Make an output folder of the tables that stand at a URL: warehouse, Parquet files and corrections.
+
+    Raises SettingsError when there are none, or the folder has a warehouse already, Locked and StorageError.
+    """
+    with disk.locked(folder, _utc_now()):
+        if (folder / WAREHOUSE).exists() or publication_of(folder, folder / WAREHOUSE):
+            message = f"{folder} holds tables already, which would be lost."
+            raise SettingsError(message, about="out", next_step="Name a new folder with --out.")
+        store = ObjectStore(url)
+        there = read_manifest(store)
+        with disk.voiced(folder):
+            fetch_corrections(store, there, folder)
+            rebuild_file(store, there, folder / WAREHOUSE)
+        warehouse = Warehouse(folder)
         warehouse.recover()
-        try:
-            yield warehouse
-        except BaseException:
-            with suppress(StorageError):  # what ended the block is the trouble to tell
-                warehouse.publish()
-            raise
-        warehouse.publish()
+        return warehouse
 
 
 class Warehouse(WarehouseReader):
@@ -269,7 +316,10 @@ class Warehouse(WarehouseReader):
             return
         started = time.monotonic()
         with self._open() as connection:
-            parquet.publish(connection, self.tables_folder)
+            if published := publication_of(self.folder, self.path):
+                published.publish(connection)
+            else:
+                parquet.publish(connection, self.tables_folder)
         self._is_behind, self._published_at = False, time.monotonic()
         self._publishing_took_s = self._published_at - started
 

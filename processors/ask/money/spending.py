@@ -16,7 +16,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,19 @@ class Shortage:
 def scopes(day: str, project: str) -> tuple[str, ...]:
     """What a call counts towards: its UTC day and month (`2026-11-23` and `2026-11`), and its project when it has one."""
     return (f"day {day}", f"month {day[:7]}", *((f"project {project}",) if project else ()))
+
+
+def spent_in(path: Path) -> dict[str, tuple[float, float]]:
+    """What is billed and reserved by scope, in USD; nothing when there is no file. Read beside who spends. Raises StorageError."""
+    if not path.exists():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
+            rows = connection.execute("SELECT scope, billed_nano, open_nano FROM totals").fetchall()
+    except sqlite3.Error as error:
+        message = f"The file of what is spent, {path}, cannot be read: {error}."
+        raise StorageError(message, next_step="Name the right folder in OCTAVO_HOME.") from error
+    return {scope: (usd(billed), usd(held)) for scope, billed, held in rows}
 
 
 class Spending:

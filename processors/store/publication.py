@@ -1,0 +1,320 @@
+"""Tables on a bucket: the warehouse of a work folder goes up as Parquet files and one manifest, and comes back from them.
+
+In: a work folder that says where its tables go (`remote.json`), and its warehouse. Out: objects below the prefix, or the warehouse again.
+
+    work folder/warehouse.duckdb --files that changed, one at a time--> tables/<table>/*-<commit>.parquet
+                                 --then, if nobody else committed-----> manifest.json
+
+The manifest is replaced only by who read the last one (If-Match), so of two writers one is refused and changes nothing; files are never
+overwritten, so whoever reads by a manifest sees one commit. A connection that is lost midway leaves files of no table, which a later run
+removes. When another host has committed, the warehouse here is made anew from what stands there.
+Imports the helpers `object_store` and `manifest` (what and where), `books` (what a warehouse is made of), `parquet` and `disk` (files),
+`catalog` (an open warehouse) and `correction_store` (the name of its file).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from octavo.processors.store import books, catalog, correction_store, disk, manifest, parquet
+from octavo.processors.store.lease import leased
+from octavo.processors.store.manifest import Manifest, TableFile, TableState
+from octavo.processors.store.object_store import ObjectStore, Overtaken, checked
+from octavo.schemas.errors import SettingsError, StorageError
+
+NOTE = "remote.json"
+_BATCH_ROWS = 5_000  # of a file that comes back, which is what is held in memory
+
+_log = logging.getLogger("octavo.store")
+
+
+def work_folder(url: str, home: Path) -> Path:
+    """The folder of this machine that works for the tables at a URL: warehouse, ledger and corrections lie there. Makes it.
+
+    Raises SettingsError for a URL that no table can be written to, and StorageError.
+    """
+    url = checked(url)
+    readable = re.sub(r"[^a-z0-9.]+", "-", url.removeprefix("s3://").lower())[:60].strip("-.")
+    folder = home / "outputs" / f"{readable}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+    with disk.voiced(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / NOTE).exists():
+            _write(folder / NOTE, {"url": url, "folder": secrets.token_hex(8)})
+    return folder
+
+
+def publication_of(folder: Path, warehouse: Path) -> Publication | None:
+    """Where the tables of a folder go beside it; None for an output folder that is its own place."""
+    return Publication(folder, warehouse) if (folder / NOTE).exists() else None
+
+
+class Publication:
+    """The tables of one work folder on their bucket. Whoever changes something there holds the folder."""
+
+    def __init__(self, folder: Path, warehouse: Path) -> None:
+        """Read the note of the folder. Nothing is asked of the bucket."""
+        self._folder, self._warehouse = folder, warehouse
+        self._note: dict[str, Any] = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+        self.url = str(self._note["url"])
+        self._store = ObjectStore(self.url)
+
+    @contextmanager
+    def held(self, now: datetime) -> Iterator[None]:
+        """Hold the prefix alone, with rights and conditions proved and the warehouse brought up to it. Raises Locked and StorageError."""
+        with leased(self._store, str(self._note["folder"]), now):
+            self._store.prove()
+            self.refresh()
+            self._find_lost(now)
+            yield
+
+    def is_current(self) -> bool:
+        """Whether the warehouse here has what stands on the bucket. Raises StorageError when that does not answer."""
+        return self._store.etag(manifest.KEY) == self._note.get("etag", "") and self._warehouse.exists()
+
+    def refresh(self) -> None:
+        """Make the warehouse anew when another host has committed since, or when it is not there. Raises StorageError."""
+        found = self._store.get(manifest.KEY)
+        if found is None:
+            if self._note.pop("etag", ""):
+                _log.warning("%s has no manifest any more; all tables go up again.", self.url)
+                self._keep(Manifest(), "")
+            return
+        there = manifest.parsed(found.data, self.url)
+        is_ours = found.etag == self._note.get("etag") or there.commit == self._note.get("intended")
+        if not (is_ours and self._warehouse.exists()):
+            self._bring_back(there)
+        if not is_ours or found.etag != self._note.get("etag"):
+            self._keep(there, found.etag)
+
+    def publish(self, connection: duckdb.DuckDBPyConnection, now: datetime | None = None) -> None:
+        """Bring what changed to the bucket, and all of it into sight at once.
+
+        Raises StorageError when the bucket does not answer or another host has committed; the tables there are as they were then.
+        """
+        now = now or datetime.now(UTC)
+        before, commit = self._last(), secrets.token_hex(6)
+        after = self._uploaded(connection, before, commit)
+        if after.same_as(before) and self._note.get("etag"):
+            return
+        following = after.following(before, commit, now)
+        outlived = following.outlived(now)
+        self._note["intended"] = commit
+        self._save()
+        try:
+            etag = self._store.put_if(
+                manifest.KEY, following.without(outlived).as_json(), self._note.get("etag", "")
+            )
+        except Overtaken:
+            message = f"Another run has written {self.url} since this one began, so nothing of this commit was put there."
+            step = "Run again: it begins with the tables of the other run, and no reply is paid twice on this host."
+            raise StorageError(message, about=self.url, next_step=step) from None
+        self._keep(following.without(outlived), etag)
+        self._remove(outlived)
+
+    # --- up ---------------------------------------------------------------------------------------------------------
+
+    def _uploaded(self, connection: duckdb.DuckDBPyConnection, before: Manifest, commit: str) -> Manifest:
+        """The manifest of the warehouse as it is, with the files that it needs on the bucket."""
+        files: dict[str, list[TableFile]] = {}
+        for bucket in parquet.buckets_of(connection):
+            name = Path(bucket.file).stem
+            there = before.file(bucket.table, name, bucket.generation)
+            files.setdefault(bucket.table, []).append(there or self._upload(connection, bucket, name, commit))
+        tables = {name: self._state(connection, name, found) for name, found in files.items()}
+        return Manifest(
+            tables=tables, books=books.of(connection), corrections=self._corrections(before, commit)
+        )
+
+    def _state(self, connection: duckdb.DuckDBPyConnection, name: str, files: list[TableFile]) -> TableState:
+        meaning, columns = catalog.shape(connection, name) or ("", [])
+        return TableState(meaning, tuple(columns), tuple(files), books.is_view(connection, name))
+
+    def _upload(
+        self, connection: duckdb.DuckDBPyConnection, bucket: parquet.Bucket, name: str, commit: str
+    ) -> TableFile:
+        local = self._folder / f"{disk.TEMPORARY}upload.parquet"
+        try:
+            parquet.write(connection, local, bucket, *(catalog.shape(connection, bucket.table) or ("", [])))
+            path = f"tables/{bucket.table}/{name}-{commit}.parquet"
+            rows, size, sha256 = pq.read_metadata(local).num_rows, local.stat().st_size, _sha256(local)
+            self._store.upload(path, local)
+            return TableFile(name, path, rows, size, sha256, bucket.generation)
+        finally:
+            local.unlink(missing_ok=True)
+
+    def _corrections(self, before: Manifest, commit: str) -> dict[str, Any]:
+        """The file of corrections as the manifest has it, brought up when something was said or taken back since."""
+        path = self._folder / correction_store.FILE
+        if not path.exists():
+            return dict(before.corrections)
+        state = _said(path)
+        if before.corrections.get("state") == state:
+            return dict(before.corrections)
+        local, key = self._folder / f"{disk.TEMPORARY}upload.sqlite", f"corrections/{commit}.sqlite"
+        try:
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(local)) as to:
+                source.backup(to)
+            self._store.upload(key, local)
+            return {"path": key, "sha256": _sha256(local), "state": state}
+        finally:
+            local.unlink(missing_ok=True)
+
+    def _find_lost(self, now: datetime) -> None:
+        """Put files of no table, which a run left that lost its connection, among those that are removed in an hour."""
+        last = self._last()
+        known = {*last.paths(), *last.replaced}
+        lost = [
+            key
+            for below in ("tables/", "corrections/")
+            for key in self._store.keys(below)
+            if key not in known
+        ]
+        if lost and last.commit:
+            at = now.isoformat(timespec="seconds")
+            self._note["manifest"] = json.loads(
+                replace(last, replaced={**last.replaced, **dict.fromkeys(lost, at)}).as_json()
+            )
+            self._save()
+
+    def _remove(self, paths: list[str]) -> None:
+        """Remove files that nobody reads any more; what the bucket refuses is said, and costs no run."""
+        try:
+            self._store.delete(paths)
+        except StorageError as error:
+            _log.warning("%s", error)
+
+    # --- and back ---------------------------------------------------------------------------------------------------
+
+    def _bring_back(self, there: Manifest) -> None:
+        if self._warehouse.exists():
+            _log.warning("%s was written by another host; the warehouse here is made anew from it.", self.url)
+        self._bring_back_corrections(there)
+        rebuild(self._store, there, self._warehouse)
+
+    def _bring_back_corrections(self, there: Manifest) -> None:
+        """Take the corrections of the bucket over. Raises StorageError when some were given here that it has not."""
+        wanted, mine = there.corrections, self._folder / correction_store.FILE
+        if not wanted or (mine.exists() and _said(mine) == wanted["state"]):
+            return
+        if mine.exists() and _said(mine) != self._last().corrections.get("state"):
+            message = f"Corrections were given in {mine} and on another host, and cannot be put together."
+            step = f"Move {mine.name} away, run again, and take its corrections with `octavo correct`."
+            raise StorageError(message, about=self.url, next_step=step)
+        fetch_corrections(self._store, there, self._folder)
+
+    # --- the note ---------------------------------------------------------------------------------------------------
+
+    def _last(self) -> Manifest:
+        """The manifest as this folder last wrote or read it."""
+        known = self._note.get("manifest")
+        return manifest.parsed(json.dumps(known).encode(), self.url) if known else Manifest()
+
+    def _keep(self, there: Manifest, etag: str) -> None:
+        self._note |= {"etag": etag, "manifest": json.loads(there.as_json())}
+        self._note.pop("intended", None)
+        self._save()
+
+    def _save(self) -> None:
+        _write(self._folder / NOTE, self._note)
+
+
+def rebuild(store: ObjectStore, there: Manifest, target: Path) -> None:
+    """Make the warehouse file `target` of what stands on a bucket, whole or not at all. Raises StorageError."""
+    temporary = target.with_name(f"{disk.TEMPORARY}{target.name}")
+    temporary.unlink(missing_ok=True)
+    try:
+        with catalog.attached(temporary, read_only=False) as connection:
+            connection.begin()
+            for name, state in there.tables.items():
+                if not state.is_view:
+                    books.make_table(connection, name, state)
+                    for file in state.files:
+                        _fetch(connection, store, name, file, temporary)
+            books.keep(connection, there.books, there.tables)
+            connection.commit()
+            connection.execute("CHECKPOINT warehouse")
+        disk.replace(temporary, target)
+    finally:
+        disk.sweep(target.parent)
+
+
+def _fetch(
+    connection: duckdb.DuckDBPyConnection, store: ObjectStore, name: str, file: TableFile, beside: Path
+) -> None:
+    """Put the rows of one file into its table; the file itself stays no longer than that takes."""
+    local = beside.with_name(f"{disk.TEMPORARY}fetched.parquet")
+    try:
+        store.download(file.path, local, file.sha256)
+        with pq.ParquetFile(local) as source:
+            schema = source.schema_arrow.remove_metadata()
+            batches = (
+                pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+                for batch in source.iter_batches(_BATCH_ROWS)
+            )
+            books.fill(connection, name, pa.RecordBatchReader.from_batches(schema, batches))
+    finally:
+        local.unlink(missing_ok=True)
+
+
+def fetch_corrections(store: ObjectStore, there: Manifest, folder: Path) -> None:
+    """Put the corrections that stand on a bucket into a folder, if there are any."""
+    if not there.corrections:
+        return
+    local, target = folder / f"{disk.TEMPORARY}fetched.sqlite", folder / correction_store.FILE
+    store.download(str(there.corrections["path"]), local, str(there.corrections["sha256"]))
+    for left in ("-wal", "-shm"):
+        target.with_name(target.name + left).unlink(missing_ok=True)
+    disk.replace(local, target)
+
+
+def read_manifest(store: ObjectStore) -> Manifest:
+    """What stands on a bucket now. Raises SettingsError when there are no tables, and StorageError."""
+    found = store.get(manifest.KEY)
+    if found is None:
+        message = f"There are no tables of Octavo at {store.url}: it has no {manifest.KEY}."
+        raise SettingsError(message, about="from", next_step="Name the URL that a run had as --out.")
+    return manifest.parsed(found.data, store.url)
+
+
+def _said(corrections: Path) -> str:
+    """What tells two states of the file of corrections apart: a hash of what was said, taken back and answered."""
+    digest = hashlib.sha256()
+    with closing(sqlite3.connect(corrections)) as connection:
+        for query in (
+            "SELECT * FROM corrections ORDER BY number",
+            "SELECT * FROM answers ORDER BY document, question",
+        ):
+            for row in connection.execute(query):
+                digest.update(repr(row).encode())
+    return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def _write(path: Path, note: dict[str, Any]) -> None:
+    temporary = path.with_name(f"{disk.TEMPORARY}{os.getpid()}-{path.name}")
+    try:
+        temporary.write_text(json.dumps(note), encoding="utf-8")
+        disk.replace(temporary, path)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
