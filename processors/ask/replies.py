@@ -32,7 +32,7 @@ from octavo.processors.ask.exact import MODEL as EXACT_MODEL
 from octavo.processors.ask.exact import answers as answers_exactly
 from octavo.processors.ask.exact import reply as exact_reply
 from octavo.processors.ask.fingerprint import fingerprint
-from octavo.processors.ask.ledger import Ledger, parts_of
+from octavo.processors.ask.ledger import Ledger, has_ledger, parts_of
 from octavo.processors.ask.money.balance import Balance, read_balance
 from octavo.processors.ask.money.budget import Budget, Caps, Hear, quiet
 from octavo.processors.ask.pace.limits import day_began, fitting
@@ -48,7 +48,8 @@ from octavo.schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply
 
 __all__ = [
     "EXACT_ENGINE", "EXACT_MODEL", "EXACT_TYPES", "Account", "Asker", "Caps", "Order", "ToolCall",
-    "Traffic", "Turn", "answers_exactly", "cancel", "exact_reply", "look_up", "pending", "statement",
+    "Traffic", "Turn", "answers_exactly", "cancel", "exact_reply", "has_ledger",
+    "look_up", "pending", "statement",
 ]  # fmt: skip
 
 WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = (

@@ -9,20 +9,21 @@ Each attempt is counted once under each heading, with the tokens that its bill i
     maybe_paid   it ended, and nobody knows whether it was billed: its worst case is `maybe_usd`
     unheard      it was sent and never heard of again, as at kill -9, or it is in flight or in a batch now: the same
 
-The file is only read: a run may write it, of an older version too, whose bills say nothing of tokens. Imports the `ledger`'s names.
+The store is only read: a run may write it, of an older version too, whose bills say nothing of tokens. Imports the `ledger`'s names.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from octavo.processors.ask.ledger import TOKENS
-from octavo.schemas.errors import SettingsError, StorageError
+from octavo.processors.ask.ledger import SCHEMA, TOKENS
+from octavo.processors.state import database
+from octavo.schemas.errors import SettingsError
 
+OUTCOMES = ("answered", "free", "in_vain", "maybe_paid", "unheard")
 HEADINGS = {
     "total": "'all'",
     "day": "substr(sent_at, 1, 10)",
@@ -32,20 +33,21 @@ HEADINGS = {
 }
 
 ATTEMPTS = """
-CREATE TEMP VIEW lines AS SELECT a.sent_at, a.run, q.model, q.question, a.reserved_nano, e.billed_nano, {tokens}, CASE
+WITH lines AS (SELECT a.sent_at, a.run, q.model, q.question, a.reserved_nano, e.billed_nano, {tokens}, CASE
     WHEN r.attempt IS NOT NULL THEN 'answered'
     WHEN e.attempt IS NULL THEN 'unheard'
     WHEN e.billed_nano IS NULL THEN 'maybe_paid'
     WHEN e.billed_nano = 0 THEN 'free'
     ELSE 'in_vain' END AS outcome
-FROM attempts a JOIN requests q USING (request) LEFT JOIN replies r USING (attempt) LEFT JOIN ends e USING (attempt)
+FROM attempts a JOIN requests q USING (request) LEFT JOIN replies r USING (attempt) LEFT JOIN ends e USING (attempt))
 """
 SUMS = """
 SELECT '{heading}' AS heading, {column} AS name,
-    sum(CASE WHEN outcome IN ('maybe_paid', 'unheard') THEN 0 ELSE coalesce(billed_nano, reserved_nano) END) / 1e9 AS spent_usd,
-    sum(CASE WHEN outcome IN ('maybe_paid', 'unheard') THEN reserved_nano ELSE 0 END) / 1e9 AS maybe_usd,
-    count(*) AS attempts, sum(outcome = 'answered') AS answered, sum(outcome = 'free') AS free,
-    sum(outcome = 'in_vain') AS in_vain, sum(outcome = 'maybe_paid') AS maybe_paid, sum(outcome = 'unheard') AS unheard,
+    CAST(sum(CASE WHEN outcome IN ('maybe_paid', 'unheard') THEN 0 ELSE coalesce(billed_nano, reserved_nano) END)
+        AS DOUBLE PRECISION) / 1e9 AS spent_usd,
+    CAST(sum(CASE WHEN outcome IN ('maybe_paid', 'unheard') THEN reserved_nano ELSE 0 END)
+        AS DOUBLE PRECISION) / 1e9 AS maybe_usd,
+    count(*) AS attempts, {counts},
     sum(prompt_tokens) AS prompt_tokens, sum(cached_tokens) AS cached_tokens, sum(cache_write_tokens) AS cache_write_tokens,
     sum(reply_tokens) AS reply_tokens, sum(reasoning_tokens) AS reasoning_tokens
 FROM lines GROUP BY 2 ORDER BY 2
@@ -54,23 +56,24 @@ FROM lines GROUP BY 2 ORDER BY 2
 
 def statement(path: Path) -> list[dict[str, Any]]:
     """Sums by day, model, run and question, and over all. Reads beside a running job. Raises SettingsError and StorageError."""
-    if not path.exists():
-        raise SettingsError(
-            f"There is no ledger {path}.", about="out", next_step="`octavo run INBOX --out DIR` makes one."
-        )
     try:
+        if not database.exists(path, SCHEMA):
+            raise SettingsError(
+                f"There is no ledger {path}.",
+                about="out",
+                next_step="`octavo run INBOX --out DIR` makes one.",
+            )
         return list(_rows(path))
-    except sqlite3.Error as error:
-        raise StorageError(
-            f"The ledger {path} cannot be read: {error}.", next_step="Run `octavo run` on its folder once."
-        ) from error
+    except database.TROUBLE as error:
+        raise database.refused("The ledger", path, error, "Run `octavo run` on its folder once.") from None
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
-        connection.row_factory = sqlite3.Row
-        there = {row["name"] for row in connection.execute("PRAGMA table_info(ends)")}
+    with closing(database.opened(path, SCHEMA, read_only=True)) as store:
+        there = store.columns("ends")
         tokens = ", ".join(f"e.{name}" if name in there else f"NULL AS {name}" for name in TOKENS)
-        connection.execute(ATTEMPTS.format(tokens=tokens))
+        lines = ATTEMPTS.format(tokens=tokens)
+        counts = ", ".join(f"count(CASE WHEN outcome = '{name}' THEN 1 END) AS {name}" for name in OUTCOMES)
         for heading, column in HEADINGS.items():
-            yield from map(dict, connection.execute(SUMS.format(heading=heading, column=column)))
+            sums = SUMS.format(heading=heading, column=column, counts=counts)
+            yield from ({name: row[name] for name in row.keys()} for row in store.read(lines + sums))  # noqa: SIM118

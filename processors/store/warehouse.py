@@ -14,7 +14,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +22,13 @@ import duckdb
 
 from octavo.processors.store import catalog, changes, disk, earlier, parquet, succession, views
 from octavo.processors.store.changes import Change
-from octavo.processors.store.correction_store import Claim, CorrectionStore, corrections_of, lapse
+from octavo.processors.store.correction_store import (
+    Claim,
+    CorrectionStore,
+    corrections_of,
+    has_corrections,
+    lapse,
+)
 from octavo.processors.store.reader import WAREHOUSE, ColumnInfo, TableInfo, WarehouseReader
 from octavo.processors.store.succession import Asked
 from octavo.schemas.errors import StorageError
@@ -38,6 +44,7 @@ __all__ = [
     "Warehouse",
     "WarehouseReader",
     "corrections_of",
+    "has_corrections",
     "hold",
     "lapse",
 ]
@@ -96,8 +103,8 @@ def hold(folder: Path, clock: Callable[[], datetime] = _utc_now) -> Iterator[War
 
     Raises Locked (exit 75), naming the process that holds it, and StorageError (exit 74) when the folder cannot be written.
     """
-    with disk.locked(folder, clock()):
-        warehouse = Warehouse(folder)
+    with disk.locked(folder, clock()) as guard:
+        warehouse = Warehouse(folder, guard=guard)
         warehouse.recover()
         yield warehouse
 
@@ -112,10 +119,11 @@ class Warehouse(WarehouseReader):
         *,
         file: str = WAREHOUSE,
         publishes: bool = True,
+        guard: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        """`publishes` says whether its rows are written as Parquet too."""
+        """`publishes` says whether its rows are written as Parquet too; `guard` is held while a commit is put in place."""
         super().__init__(folder, file=file)
-        self._publishes = publishes
+        self._publishes, self._guard = publishes, guard
         self.tables_folder = folder / "tables"
         self._views = views.load(shipped_views)
         self._committing = threading.Lock()
@@ -201,7 +209,8 @@ class Warehouse(WarehouseReader):
                 catalog.copy(self.path, temporary)
             with catalog.attached(temporary, read_only=False) as connection:
                 self._change(connection, staged, differs, asked)
-            disk.replace(temporary, self.path)
+            with self._guard():
+                disk.replace(temporary, self.path)
         finally:
             disk.sweep(self.folder)
 
