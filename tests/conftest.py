@@ -12,6 +12,7 @@ from octavo.processors.ask.providers import catalogue
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
+from tests.postgres_server import BINARIES, MISSING, Server, serving
 
 hypothesis.settings.register_profile("octavo", deadline=None)  # machines are noisy, and no test is timed
 hypothesis.settings.load_profile("octavo")
@@ -51,9 +52,44 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
         for name in (provider.key_env, provider.base_url_env)
         if name
     ]
-    for name in (*variables, "PREFECT_API_URL", "OCTAVO_TOKENIZER"):
+    for name in (*variables, "PREFECT_API_URL", "OCTAVO_TOKENIZER", "OCTAVO_STATE", "PGPASSWORD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OCTAVO_HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server for the whole session."""
+    if not BINARIES:
+        pytest.skip(MISSING)
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def shared_state(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """OCTAVO_STATE names a database of its own; gives the database's name."""
+    name = postgres.new_database()
+    monkeypatch.setenv("OCTAVO_STATE", postgres.url(name))
+    yield name
+    postgres.drop(name)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for `either_state` over both, but for what is about a file (`of_a_file`)."""
+    if "either_state" in metafunc.fixturenames:
+        is_of_a_file = metafunc.definition.get_closest_marker("of_a_file")
+        metafunc.parametrize(
+            "either_state", ["sqlite", "postgres"][: 1 if is_of_a_file else None], indirect=True
+        )
+
+
+@pytest.fixture
+def either_state(request: pytest.FixtureRequest) -> str:
+    """Stores are kept in files, or in the state that hosts share."""
+    if request.param == "postgres":
+        request.getfixturevalue("shared_state")
+    return str(request.param)
 
 
 @pytest.fixture

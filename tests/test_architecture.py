@@ -31,6 +31,7 @@ LEADS = {
     "store": "warehouse",
     "query": "sql",
     "score": "answers",
+    "state": "database",
 }
 LEADS_INSIDE = (
     "answer",
@@ -46,6 +47,7 @@ LEADS_INSIDE = (
 )  # of rooms inside rooms
 ONE_DOOR = {  # library -> files or rooms that may import it
     "openai": ("processors/ask/api/chat",),
+    "psycopg": ("processors/state/",),
     "prefect": ("flows/",),
     "duckdb": ("processors/store/", "processors/query/"),
     "pypdfium2": ("processors/read/",),

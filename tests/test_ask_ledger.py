@@ -13,13 +13,17 @@ from typing import Any
 
 import pytest
 
-from octavo.processors.ask import database
 from octavo.processors.ask.batch.orders import Orders
-from octavo.processors.ask.ledger import STEPS, Ledger
+from octavo.processors.ask.ledger import SCHEMA, Ledger
 from octavo.processors.ask.spend_report import statement
+from octavo.processors.state import database, sqlite
+from octavo.processors.state.dialect import steps_for_sqlite
 from octavo.schemas.errors import StorageError
 from octavo.schemas.pipeline import Usage
 
+STEPS = steps_for_sqlite(SCHEMA.steps)
+pytestmark = pytest.mark.usefixtures("either_state")
+of_a_file = pytest.mark.of_a_file
 FULL = 2  # of PRAGMA synchronous
 
 
@@ -78,9 +82,10 @@ async def test_sent_without_reply_is_maybe_paid(tmp_path: Path) -> None:
     ledger.close()
 
 
+@of_a_file
 def test_a_commit_of_the_ledger_survives_a_power_cut(tmp_path: Path) -> None:
     """SQLite syncs each commit of a file of ours to the disk, whatever its build does by itself."""
-    with closing(database.connect(tmp_path / "ledger.sqlite")) as connection:
+    with closing(sqlite.connect(tmp_path / "ledger.sqlite")) as connection:
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == FULL
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
@@ -151,6 +156,7 @@ INSERT INTO replies VALUES ('a', '{"raw": 1}', 1.5, '2026-11-22T10:00:03+00:00',
 """
 
 
+@of_a_file
 async def test_a_folder_of_yesterday_opens_today(tmp_path: Path) -> None:
     """A ledger from before steps were numbered is brought up to date with nothing lost, once, and goes on being written."""
     path = tmp_path / "ledger.sqlite"
@@ -182,11 +188,12 @@ async def test_a_folder_of_yesterday_opens_today(tmp_path: Path) -> None:
     assert tokens(total) == [100, 30, 40, 20, 5]
 
 
+@of_a_file
 def test_a_statement_leaves_an_older_ledger_as_it_is(tmp_path: Path) -> None:
     """A ledger whose bills say nothing of tokens is summed up, and not changed, since a run of an older Octavo may write it."""
     path = tmp_path / "ledger.sqlite"
-    with closing(database.connect(path)) as connection:
-        database.migrate(connection, STEPS[:-1], path)
+    with closing(sqlite.connect(path)) as connection:
+        sqlite.migrate(connection, STEPS[:-1], path)
         connection.execute("INSERT INTO meta VALUES ('secret', x'00')")
         connection.commit()
         assert statement(path) == []
@@ -203,9 +210,12 @@ def test_a_ledger_of_tomorrow_is_a_sentence(tmp_path: Path) -> None:
     """A ledger that a newer Octavo wrote is left alone, with a sentence."""
     path = tmp_path / "ledger.sqlite"
     Ledger(path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
+    version = "UPDATE octavo_version SET version = 99" if database.is_shared() else "PRAGMA user_version = 99"
+    with closing(database.opened(path, SCHEMA)) as store:
+        if database.is_shared():
+            store.write(lambda given: given.execute(version))
+        else:
+            store.read(version)
     with pytest.raises(StorageError, match=r"newer Octavo \(schema 99"):
         Ledger(path)
 
@@ -217,10 +227,11 @@ async def test_what_is_put_down_stays(tmp_path: Path, table: str, change: str) -
     ledger = Ledger(tmp_path / "ledger.sqlite")
     await pay(ledger, "a")
     ledger.close()
-    connection = sqlite3.connect(ledger.path)
-    with pytest.raises(sqlite3.IntegrityError, match="only added to"):
-        connection.execute(change.format(table))
-    connection.close()
+    with (
+        closing(database.opened(ledger.path, SCHEMA)) as store,
+        pytest.raises(database.TROUBLE, match="only added to"),
+    ):
+        store.write(lambda given: given.execute(change.format(table)))
 
 
 async def test_every_attempt_stands_in_the_statement_once(tmp_path: Path) -> None:
@@ -276,7 +287,6 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         env=os.environ,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    with sqlite3.connect(path) as connection:
-        stored = {name for (name,) in connection.execute("SELECT request FROM replies")}
-    connection.close()
+    with closing(database.opened(path, SCHEMA)) as store:
+        stored = {name for (name,) in store.read("SELECT request FROM replies")}
     assert stored == set(done.stdout.split())

@@ -27,6 +27,7 @@ from octavo.processors.ask.providers import AccountLimits
 from tests.false_time import now, run
 
 ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.usefixtures("either_state")
 LIMITS = {"concurrency": 4, "rpm": 10, "tpm": 1_000, "tpd": 0}
 
 ENTER_AND_DIE = """
@@ -239,6 +240,7 @@ def test_the_day_and_found_limits_are_remembered(tmp_path: Path) -> None:
     assert later._slots._open == 15
 
 
+@pytest.mark.of_a_file
 def test_trouble_with_the_file_ends_the_sharing_only(tmp_path: Path) -> None:
     """A file that cannot be used costs a line in the log; everybody is let in, as without it."""
     (tmp_path / "pace.sqlite").write_bytes(b"this is no database" * 100)
@@ -250,6 +252,7 @@ def test_trouble_with_the_file_ends_the_sharing_only(tmp_path: Path) -> None:
     sharing.close()
 
 
+@pytest.mark.of_a_file
 def test_a_file_of_a_newer_octavo_ends_the_sharing_only(tmp_path: Path) -> None:
     """The file is the machine's, and the machine may have two versions: the older one goes on without it."""
     with sqlite3.connect(tmp_path / "pace.sqlite") as file:
@@ -257,6 +260,7 @@ def test_a_file_of_a_newer_octavo_ends_the_sharing_only(tmp_path: Path) -> None:
     assert all(enter(SharedLimits(tmp_path / "pace.sqlite", "a")) for _ in range(20))
 
 
+@pytest.mark.of_a_file
 def test_the_key_is_not_in_the_file(tmp_path: Path) -> None:
     """An account is named by a digest."""
     sharing = SharedLimits(

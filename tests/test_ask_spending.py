@@ -6,9 +6,9 @@ import asyncio
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,16 @@ from typing import Any
 import pytest
 
 from octavo.processors.ask.money.budget import Budget, Caps
-from octavo.processors.ask.money.spending import Spending
+from octavo.processors.ask.money.spending import SCHEMA, Spending
 from octavo.processors.ask.nano_usd import nano
+from octavo.processors.state import database
 from octavo.schemas.errors import BudgetReached, StorageError
 from tests.emulator.config import Config, Fault
 from tests.emulator.fixture import running
 from tests.emulator.oracle import labelled_lines
 
 ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.usefixtures("either_state")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -143,10 +145,9 @@ async def test_what_a_killed_process_had_reserved_stays_counted(tmp_path: Path) 
     with pytest.raises(BudgetReached, match=r"\$0\.70 is spent"):
         await purse.reserve(0.5)
     await purse.reserve(0.3)
-    with sqlite3.connect(path) as connection:
-        rows = connection.execute("SELECT run, reserved_nano, billed_nano, lost FROM calls").fetchall()
-    connection.close()
-    assert rows == [("killed", nano(0.7), nano(0.7), 1), ("", nano(0.3), None, 0)]
+    with closing(database.opened(path, SCHEMA)) as store:
+        found = store.read("SELECT run, reserved_nano, billed_nano, lost FROM calls ORDER BY call")
+    assert [tuple(row) for row in found] == [("killed", nano(0.7), nano(0.7), 1), ("", nano(0.3), None, 0)]
 
 
 async def test_money_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
@@ -169,9 +170,9 @@ def test_a_late_bill_replaces_what_was_written_off(tmp_path: Path) -> None:
     file = Spending(tmp_path / "s.sqlite", project="p", run="r")
     call = file.reserve(nano(0.5), "2026-11-23", {})
     assert isinstance(call, int)
-    with sqlite3.connect(file.path) as connection:
-        connection.execute("UPDATE calls SET holder = ?", (f"{os.uname().nodename} 999999999 1",))
-    connection.close()
+    with closing(database.opened(file.path, SCHEMA)) as store:
+        gone = f"{os.uname().nodename} 999999999 1"
+        store.write(lambda given: given.execute("UPDATE calls SET holder = ?", (gone,)))
     file.reserve(nano(9), "2026-11-23", {"day 2026-11-23": nano(1)})
     assert file.total_usd("day 2026-11-23") == (0.5, 0.0)
     file.settle(call, nano(0.2))
@@ -180,6 +181,7 @@ def test_a_late_bill_replaces_what_was_written_off(tmp_path: Path) -> None:
     file.close()
 
 
+@pytest.mark.of_a_file
 async def test_a_file_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
     """A spending file that is none ends in exit code 74 with the name of the file, before a call leaves."""
     (tmp_path / "spending.sqlite").write_text("no database, " * 100)
@@ -195,6 +197,7 @@ from octavo.flows.batch_runner import bounded
 from octavo.processors.ask import dispatch, replies
 from octavo.processors.pack import windows as pack
 from octavo.schemas.compile.compiler import compile_question
+from octavo.processors.state import database
 from octavo.schemas.errors import BudgetReached, ProviderUnavailable
 from octavo.schemas.job import Job
 from octavo.schemas.pipeline import Page

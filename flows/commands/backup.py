@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from octavo.flows import settings
-from octavo.processors.ask.replies import copy_database
+from octavo.processors.state import database
 from octavo.processors.store.warehouse import hold
 from octavo.schemas.errors import SettingsError, StorageError, UsageError, system_message
 
@@ -21,6 +21,11 @@ LEDGER, OF_FOLDER, OF_HOME = "ledger.sqlite", ("ledger.sqlite", "corrections.sql
 
 def carry(action: str, out: Path, *, to: Path | None, source: Path | None) -> list[str]:
     """Back up, or restore, as it was typed. Raises UsageError where the other folder is not named, and what the two raise."""
+    if database.is_shared():
+        message = f"What was paid and said is kept in the database that {database.VARIABLE} names."
+        raise SettingsError(
+            message, about=database.VARIABLE, next_step="Back it up as any database: `pg_dump`, `pg_restore`."
+        )
     if action == "backup" and to:
         return backup(out, to)
     if action == "restore" and source:
@@ -69,7 +74,7 @@ def _restored(kept: Path, place: Path) -> str:
 
 
 def _copied(source: Path, target: Path) -> Path:
-    copy_database(source, target)
+    database.copy(source, target)
     return target
 
 

@@ -14,7 +14,7 @@ from octavo.schemas.job import Job
 def waiting(out: Path) -> list[replies.Order]:
     """Batches of an output folder that are not over. Raises SettingsError and StorageError."""
     ledger = out / "ledger.sqlite"
-    if not ledger.is_file():
+    if not replies.has_ledger(ledger):
         raise SettingsError(
             f"There is no ledger in {out}.", about="out", next_step="`octavo run INBOX --out DIR` makes one."
         )

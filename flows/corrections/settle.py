@@ -37,7 +37,7 @@ class Overlay:
     @property
     def store(self) -> CorrectionStore | None:
         """The open file; None as long as nobody has corrected anything."""
-        self._store = self._store or corrections_of(self._folder)
+        self._store = self._store or corrections_of(self._folder, often=True)
         return self._store
 
     def over(self, question: Question, record: Record, engine: str, model: str, run: str) -> Record:

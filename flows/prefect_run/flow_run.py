@@ -169,7 +169,7 @@ async def _linked(ended: Outcome) -> str:
     if not ended.changed:
         return ""
     try:
-        path = await html_report.keep_report(Path(ended.out), ended.run, PICTURES)
+        path = await html_report.keep_report(settings.out_folder(ended.out), ended.run, PICTURES)
     except OctavoError as error:  # the tables are written: a page less is no reason for red
         return f"\nThere is no report for the browser: {error}\n"
     command = f"octavo review --out {shlex.quote(ended.out)}"

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from octavo.flows.review.workspace import CLAIM_MINUTES, Row, Visitor, Workspace
-from octavo.processors.store.warehouse import Claim, lapse
+from octavo.processors.store.warehouse import Claim, has_corrections, lapse
 from octavo.schemas.tables import SHIPPED_VIEWS
 
 A_PAGE = 50  # values of one page of the queue
@@ -114,7 +114,7 @@ def _facets(workspace: Workspace) -> dict[str, list[tuple[str, int]]]:
 
 def settled_since(workspace: Workspace) -> set[tuple[str, str, str]]:
     """The fields about which something was said that the tables do not have yet."""
-    keys = workspace.store.unsettled() if workspace.out.joinpath("corrections.sqlite").exists() else {}
+    keys = workspace.store.unsettled() if has_corrections(workspace.out) else {}
     return {(one.document, one.question, one.field) for key in keys for one in workspace.store.in_force(*key)}
 
 

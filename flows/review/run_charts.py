@@ -16,6 +16,7 @@ from markupsafe import Markup
 from octavo.flows.corrections.labels_of import Band, bands
 from octavo.flows.review import listing
 from octavo.flows.review.workspace import Row, Workspace
+from octavo.processors.store.warehouse import has_corrections
 
 WIDTH, BAR, GAP, LABEL = 560, 18, 8, 190  # in units of the picture
 STEPS = 48  # columns of a chart over time
@@ -217,7 +218,7 @@ def _fields(workspace: Workspace) -> Chart | None:
 
 def calibration(workspace: Workspace) -> Chart | None:
     """How right each band of confidence was, of what people judged."""
-    if not workspace.out.joinpath("corrections.sqlite").exists():
+    if not has_corrections(workspace.out):
         return None
     return calibration_of(bands(workspace.store.each()))
 

@@ -20,7 +20,7 @@ from octavo.flows.corrections.current import KnownSchemas, schemas_of
 from octavo.flows.corrections.entry import Desk
 from octavo.flows.corrections.settle import settle
 from octavo.processors.read.pages import Reader
-from octavo.processors.store.warehouse import CorrectionStore, Warehouse, hold
+from octavo.processors.store.warehouse import CorrectionStore, Warehouse, has_corrections, hold
 from octavo.schemas.errors import DocumentError, Locked, OctavoError, SettingsError
 from octavo.schemas.pipeline import Document
 
@@ -85,7 +85,7 @@ class Workspace:
     def store(self) -> CorrectionStore:
         """The file of corrections, made when it is first needed; who only looks makes none."""
         if self._store is None:
-            there = not self.read_only or (self.out / "corrections.sqlite").exists()
+            there = not self.read_only or has_corrections(self.out)
             self._store = CorrectionStore(self.out if there else None)
         return self._store
 

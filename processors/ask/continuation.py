@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 from octavo.processors.ask.api.chat import Completion, read_completion
 from octavo.processors.ask.api.stream import CUT, LIMITS, STREAM_FROM_TOKENS, SWITCHES
 from octavo.processors.ask.fingerprint import next_fingerprint
+from octavo.processors.state.database import DatabaseRow
 from octavo.schemas.pipeline import Reply, Request, Usage
 
 MOST = 4  # steps after the first; a reply that needs more is not ending
@@ -41,11 +41,11 @@ class Link:
     """A request that has a reply: its fingerprint, its row in the ledger, and what the reply says."""
 
     fingerprint: str
-    row: sqlite3.Row
+    row: DatabaseRow
     completion: Completion
 
 
-def links(fingerprint: str, find: Callable[[str], sqlite3.Row | None]) -> list[Link]:
+def links(fingerprint: str, find: Callable[[str], DatabaseRow | None]) -> list[Link]:
     """A request and its steps, as far as they have replies. `find` looks one up in the ledger."""
     found: list[Link] = []
     while len(found) <= MOST and (row := find(fingerprint)) is not None:

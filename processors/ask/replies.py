@@ -25,7 +25,6 @@ from octavo.processors.ask.api.tool_calls import ToolCall
 from octavo.processors.ask.batch.batches import Batches
 from octavo.processors.ask.batch.calls import BatchCalls, Rules, cancel
 from octavo.processors.ask.batch.orders import Order, Orders, pending
-from octavo.processors.ask.database import copy as copy_database
 from octavo.processors.ask.dispatch import Dispatcher, ledger_row
 from octavo.processors.ask.exact import ENGINE as EXACT_ENGINE
 from octavo.processors.ask.exact import MEDIA_TYPES as EXACT_TYPES
@@ -33,7 +32,7 @@ from octavo.processors.ask.exact import MODEL as EXACT_MODEL
 from octavo.processors.ask.exact import answers as answers_exactly
 from octavo.processors.ask.exact import reply as exact_reply
 from octavo.processors.ask.fingerprint import fingerprint
-from octavo.processors.ask.ledger import Ledger, parts_of
+from octavo.processors.ask.ledger import Ledger, has_ledger, parts_of
 from octavo.processors.ask.money.balance import Balance, read_balance
 from octavo.processors.ask.money.budget import Budget, Caps, Hear, quiet
 from octavo.processors.ask.money.spending import spent_in
@@ -50,8 +49,8 @@ from octavo.schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply
 
 __all__ = [
     "EXACT_ENGINE", "EXACT_MODEL", "EXACT_TYPES", "Account", "Asker", "Caps", "Order", "ToolCall",
-    "Traffic", "Turn", "answers_exactly", "call_counts", "cancel", "copy_database", "exact_reply", "look_up", "notes", "pending",
-    "spent_in", "statement",
+    "Traffic", "Turn", "answers_exactly", "call_counts", "cancel", "exact_reply", "has_ledger", "look_up", "notes",
+    "pending", "spent_in", "statement",
 ]  # fmt: skip
 
 WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = (

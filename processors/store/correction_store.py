@@ -1,4 +1,4 @@
-"""What people say about values, on disk at once: one SQLite file beside the ledger, also written while a run holds the folder.
+"""What people say about values, on disk at once: a store beside the ledger, also written while a run holds the folder.
 
 In: corrections, undoings, claims of documents. Out: what is in force, and what the tables do not have yet.
 
@@ -11,21 +11,19 @@ the two costs nothing. A correction is never deleted: who takes one back stamps 
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from octavo.processors.state import database
+from octavo.processors.state.database import DatabaseRow, Schema, Statements
 from octavo.schemas.corrections import Correction, ValuePlace
 from octavo.schemas.errors import StorageError
 
 FILE = "corrections.sqlite"
-BUSY_S = 60.0  # how long a writer waits for another one
-_SCHEMA = """
+FIRST = """
 CREATE TABLE IF NOT EXISTS corrections (
     number INTEGER PRIMARY KEY AUTOINCREMENT, document TEXT NOT NULL, question TEXT NOT NULL,
     field TEXT NOT NULL, verdict TEXT NOT NULL, said TEXT NOT NULL, who TEXT NOT NULL, at TEXT NOT NULL, undone_at TEXT,
@@ -39,10 +37,11 @@ CREATE TABLE IF NOT EXISTS unsettled (
 CREATE TABLE IF NOT EXISTS stamps (last INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS claims (document TEXT PRIMARY KEY, holder TEXT NOT NULL, who TEXT NOT NULL, until TEXT NOT NULL);
 """
-_VERSION = 1
+SCHEMA = Schema((FIRST,))  # a new step goes at the end, and none is ever changed
 _COLUMNS = "number, document, question, said, who, at"
 
 Key = tuple[str, str]  # document and question
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,67 +55,60 @@ class Claim:
 
 
 class CorrectionStore:
-    """The open file of one output folder. Any thread may use it; each write is on the disk when its call returns."""
+    """The open store of one output folder. Any thread may use it; each write is on the disk when its call returns."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Open or make the file; without a folder it is in memory, for who only looks. Raises StorageError."""
-        self.path = folder / FILE if folder else Path(":memory:")
-        self._lock = threading.Lock()
+        """Open or make the store; without a folder it is in memory, for who only looks. Raises StorageError."""
+        self.path = folder / FILE if folder else database.MEMORY
         try:
-            self._db = sqlite3.connect(
-                self.path, timeout=BUSY_S, check_same_thread=False, isolation_level=None
-            )
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            if self._db.execute("PRAGMA user_version").fetchone()[0] > _VERSION:
-                raise StorageError(
-                    f"{self.path} was written by a newer Octavo.",
-                    about=str(self.path),
-                    next_step="Update Octavo.",
-                )
-            self._db.executescript(_SCHEMA)
-            self._db.execute(f"PRAGMA user_version = {_VERSION}")
-        except sqlite3.Error as error:
-            raise _refused(self.path, error) from error
+            self._store = database.opened(self.path, SCHEMA)
+        except database.TROUBLE as error:
+            raise _refused(self.path, error) from None
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
+        """Close the store."""
+        self._store.close()
 
     def put(self, corrections: Sequence[Correction], answer: Mapping[str, Any], batch: str) -> list[int]:
         """Put down corrections of one answer at once; gives their numbers.
 
         `answer` is the answer as it stands in the tables, kept if none is kept yet; `batch` names what is taken back together.
         """
-        with self._writing() as db:
-            numbers = [_insert(db, one, batch) for one in corrections]
+
+        def put(store: Statements) -> list[int]:
+            numbers = [_insert(store, one, batch) for one in corrections]
             for key in dict.fromkeys((one.document, one.question) for one in corrections):
-                db.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?)", (*key, json.dumps(answer)))
-                _unsettle(db, key)
-        return numbers
+                store.execute(
+                    "INSERT INTO answers VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (*key, json.dumps(answer))
+                )
+                _unsettle(store, key)
+            return numbers
+
+        return self._written(put)
 
     def undo(self, who: str, at: datetime) -> list[Correction]:
         """Take back the last thing that a person said, and give it; nothing when there is nothing left."""
-        with self._writing() as db:
-            last = db.execute(
+
+        def undone(store: Statements) -> list[DatabaseRow]:
+            last = store.execute(
                 "SELECT batch FROM corrections WHERE who = ? AND undone_at IS NULL ORDER BY number DESC LIMIT 1",
                 (who,),
             ).fetchone()
             if last is None:
                 return []
-            rows = db.execute(
+            rows = store.execute(
                 f"SELECT {_COLUMNS} FROM corrections WHERE batch = ? AND undone_at IS NULL ORDER BY number",  # noqa: S608 - our own words
                 (last["batch"],),
             ).fetchall()
-            db.execute(
+            store.execute(
                 "UPDATE corrections SET undone_at = ? WHERE batch = ? AND undone_at IS NULL",
                 (at.isoformat(), last["batch"]),
             )
-            for key in {(row["document"], row["question"]) for row in rows}:
-                _unsettle(db, key)
-        return [_correction(row) for row in rows]
+            for key in {(row["document"], row["question"]): None for row in rows}:
+                _unsettle(store, key)
+            return rows
+
+        return [_correction(row) for row in self._written(undone)]
 
     def in_force(self, document: str, question: str) -> list[Correction]:
         """What holds for one answer, in the order in which it was said."""
@@ -131,108 +123,115 @@ class CorrectionStore:
 
     def corrected(self) -> set[Key]:
         """The answers about which something is in force."""
-        with self._reading() as db:
-            found = db.execute("SELECT DISTINCT document, question FROM corrections WHERE undone_at IS NULL")
-            return {(row["document"], row["question"]) for row in found}
+        found = self._read("SELECT DISTINCT document, question FROM corrections WHERE undone_at IS NULL")
+        return {(row["document"], row["question"]) for row in found}
 
     def count(self) -> int:
         """How many are in force."""
-        with self._reading() as db:
-            return int(db.execute("SELECT count(*) FROM corrections WHERE undone_at IS NULL").fetchone()[0])
+        return int(self._read("SELECT count(*) FROM corrections WHERE undone_at IS NULL")[0][0])
 
     def answer(self, document: str, question: str) -> dict[str, Any] | None:
         """The answer below the corrections, as it was put; None when none is kept."""
-        with self._reading() as db:
-            row = db.execute(
-                "SELECT answer FROM answers WHERE document = ? AND question = ?", (document, question)
-            ).fetchone()
-        return None if row is None else dict(json.loads(row["answer"]))
+        rows = self._read(
+            "SELECT answer FROM answers WHERE document = ? AND question = ?", (document, question)
+        )
+        return dict(json.loads(rows[0]["answer"])) if rows else None
 
     def put_answers(self, answers: Mapping[Key, Mapping[str, Any]]) -> None:
         """Later answers take the place of those that are kept."""
-        with self._writing() as db:
+        sql = "INSERT INTO answers VALUES (?, ?, ?) ON CONFLICT (document, question) DO UPDATE SET answer = excluded.answer"
+
+        def put(store: Statements) -> None:
             for key, answer in answers.items():
-                db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", (*key, json.dumps(answer)))
+                store.execute(sql, (*key, json.dumps(answer)))
+
+        self._written(put)
 
     def unsettle(self, keys: Iterable[Key]) -> None:
         """Say that the tables have to be looked at for these answers."""
-        with self._writing() as db:
-            for key in keys:
-                _unsettle(db, key)
+        listed = list(keys)
+
+        def unsettled(store: Statements) -> None:
+            for key in listed:
+                _unsettle(store, key)
+
+        self._written(unsettled)
 
     def unsettled(self) -> dict[Key, int]:
         """The answers whose row is still to be made, each with a stamp for `settled`."""
-        with self._reading() as db:
-            return {
-                (row["document"], row["question"]): int(row["stamp"])
-                for row in db.execute("SELECT document, question, stamp FROM unsettled")
-            }
+        rows = self._read("SELECT document, question, stamp FROM unsettled")
+        return {(row["document"], row["question"]): int(row["stamp"]) for row in rows}
 
     def settled(self, stamps: Mapping[Key, int]) -> None:
         """The tables have what was in force when these stamps were read. What was said since stays unsettled."""
-        with self._writing() as db:
+        sql = "DELETE FROM unsettled WHERE document = ? AND question = ? AND stamp = ?"
+
+        def settled(store: Statements) -> None:
             for (document, question), stamp in stamps.items():
-                db.execute(
-                    "DELETE FROM unsettled WHERE document = ? AND question = ? AND stamp = ?",
-                    (document, question, stamp),
-                )
+                store.execute(sql, (document, question, stamp))
+
+        self._written(settled)
 
     def claim(self, documents: Sequence[str], claim: Claim, now: datetime) -> str:
         """Claim the first of these documents that nobody else holds, and let go of others of this holder; "" when all are held."""
-        with self._writing() as db:
-            db.execute("DELETE FROM claims WHERE until <= ? OR holder = ?", (now.isoformat(), claim.holder))
-            held = {row["document"] for row in db.execute("SELECT document FROM claims")}
+
+        def claimed(store: Statements) -> str:
+            values = (now.isoformat(), claim.holder)
+            store.execute("DELETE FROM claims WHERE until <= ? OR holder = ?", values)
+            held = {row["document"] for row in store.execute("SELECT document FROM claims").fetchall()}
             chosen = next((one for one in documents if one not in held), "")
             if chosen:
-                db.execute(
-                    "INSERT INTO claims VALUES (?, ?, ?, ?)",
-                    (chosen, claim.holder, claim.who, claim.until.isoformat()),
-                )
-        return chosen
+                taken = (chosen, claim.holder, claim.who, claim.until.isoformat())
+                store.execute("INSERT INTO claims VALUES (?, ?, ?, ?)", taken)
+            return chosen
+
+        return self._written(claimed)
 
     def claims(self, now: datetime) -> list[Claim]:
         """The claims that have not lapsed."""
-        with self._reading() as db:
-            rows = db.execute(
-                "SELECT document, holder, who, until FROM claims WHERE until > ?", (now.isoformat(),)
-            )
-            return [
-                Claim(row["document"], row["holder"], row["who"], datetime.fromisoformat(row["until"]))
-                for row in rows
-            ]
+        rows = self._read(
+            "SELECT document, holder, who, until FROM claims WHERE until > ?", (now.isoformat(),)
+        )
+        return [
+            Claim(row["document"], row["holder"], row["who"], datetime.fromisoformat(row["until"]))
+            for row in rows
+        ]
 
-    def _rows(self, condition: str, values: Sequence[Any]) -> list[sqlite3.Row]:
-        query = f"SELECT {_COLUMNS} FROM corrections WHERE {condition} ORDER BY number"  # noqa: S608 - our own words
-        with self._reading() as db:
-            return db.execute(query, values).fetchall()
+    def _rows(self, condition: str, values: Sequence[Any]) -> list[DatabaseRow]:
+        return self._read(f"SELECT {_COLUMNS} FROM corrections WHERE {condition} ORDER BY number", values)  # noqa: S608 - our own words
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def _read(self, sql: str, values: Sequence[Any] = ()) -> list[DatabaseRow]:
         try:
-            with self._lock:
-                yield self._db
-        except sqlite3.Error as error:
-            raise _refused(self.path, error) from error
+            return self._store.read(sql, values)
+        except database.TROUBLE as error:
+            raise _refused(self.path, error) from None
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, on the disk when it is left."""
-        with self._reading() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+    def _written(self, work: Callable[[Statements], Result]) -> Result:
+        """Do some work in one transaction, on the disk when it is left."""
+        try:
+            return self._store.write(work)
+        except database.TROUBLE as error:
+            raise _refused(self.path, error) from None
 
 
-def corrections_of(folder: Path) -> CorrectionStore | None:
-    """The corrections of an output folder; None where nobody has corrected anything, so that no file is made for looking."""
-    return CorrectionStore(folder) if (folder / FILE).exists() else None
+def corrections_of(folder: Path, *, often: bool = False) -> CorrectionStore | None:
+    """The corrections of an output folder; None where nobody has corrected anything, so that no store is made for looking.
+
+    Who looks `often` gets one all the same where hosts share it: to look whether it is there costs a connection each time.
+    """
+    is_there = (often and database.is_shared()) or has_corrections(folder)
+    return CorrectionStore(folder) if is_there else None
 
 
-def _insert(db: sqlite3.Connection, one: Correction, batch: str) -> int:
+def has_corrections(folder: Path) -> bool:
+    """Whether anybody has corrected anything in an output folder. Raises StorageError."""
+    try:
+        return database.exists(folder / FILE, SCHEMA)
+    except database.TROUBLE as error:
+        raise _refused(folder / FILE, error) from None
+
+
+def _insert(store: Statements, one: Correction, batch: str) -> int:
     told = asdict(one)
     said = {
         name: told[name]
@@ -248,8 +247,9 @@ def _insert(db: sqlite3.Connection, one: Correction, batch: str) -> int:
             "verdict",
         )
     }
-    row = db.execute(
-        "INSERT INTO corrections (document, question, field, verdict, said, who, at, batch) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    row = store.execute(
+        "INSERT INTO corrections (document, question, field, verdict, said, who, at, batch) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        " RETURNING number",
         (
             one.document,
             one.question,
@@ -260,18 +260,22 @@ def _insert(db: sqlite3.Connection, one: Correction, batch: str) -> int:
             one.at.isoformat(),
             batch,
         ),
-    )
-    return int(row.lastrowid or 0)
+    ).fetchone()
+    return int(row["number"])
 
 
-def _unsettle(db: sqlite3.Connection, key: Key) -> None:
+def _unsettle(store: Statements, key: Key) -> None:
     """Mark an answer, with a stamp that no mark had before."""
-    if not db.execute("UPDATE stamps SET last = last + 1").rowcount:
-        db.execute("INSERT INTO stamps VALUES (1)")
-    db.execute("INSERT OR REPLACE INTO unsettled SELECT ?, ?, last FROM stamps", key)
+    last = store.execute("UPDATE stamps SET last = last + 1 RETURNING last").fetchone()
+    if last is None:
+        store.execute("INSERT INTO stamps VALUES (1)")
+    store.execute(
+        "INSERT INTO unsettled VALUES (?, ?, ?) ON CONFLICT (document, question) DO UPDATE SET stamp = excluded.stamp",
+        (*key, last["last"] if last else 1),
+    )
 
 
-def _correction(row: sqlite3.Row) -> Correction:
+def _correction(row: DatabaseRow) -> Correction:
     said = json.loads(row["said"])
     place, anchors = ValuePlace(**said.pop("place")), tuple(said.pop("anchors"))
     return Correction(
@@ -287,11 +291,8 @@ def _correction(row: sqlite3.Row) -> Correction:
 
 
 def _refused(path: Path, error: Exception) -> StorageError:
-    return StorageError(
-        f"The corrections in {path} cannot be read or written: {error}.",
-        about=str(path),
-        next_step="Check the disk and the rights of the folder; what was said before is kept.",
-    )
+    step = "Check the disk and the rights of the folder; what was said before is kept."
+    return database.refused("The corrections in", path, error, step)
 
 
 def lapse(now: datetime, minutes: float) -> datetime:

@@ -10,11 +10,12 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
+from octavo.processors.state import folder_lock
 from octavo.schemas.errors import Locked, StorageError
 
 TEMPORARY = ".octavo-"  # how the names of unfinished files begin; the next holder of the folder removes them
@@ -46,11 +47,12 @@ def voiced(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path, now: datetime) -> Iterator[None]:
+def locked(folder: Path, now: datetime) -> Iterator[Callable[[], AbstractContextManager[None]]]:
     """Hold `folder` alone until the block ends; makes the folder if need be, and writes and removes a probe.
 
-    The kernel gives the lock back when the process dies, also by kill -9. `now` (UTC) is what others are told about the start.
-    Raises Locked when another holds it, StorageError when the folder cannot be written.
+    The kernel gives the lock back when the process dies, also by kill -9. `now` (UTC) is what others are told about the start. Where hosts
+    share a state, the folder is held among all of them (`state/folder_lock`); what is given is to be held around what must not be done
+    by who has lost it. Raises Locked when another holds it, StorageError when the folder cannot be written.
     """
     with voiced(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +62,8 @@ def locked(folder: Path, now: datetime) -> Iterator[None]:
             _take(descriptor, folder)
             _sign(descriptor, now)
             _probe(folder)
-        yield
+        with folder_lock.locked(folder, now) as everywhere:
+            yield everywhere.guard if everywhere else nullcontext
     finally:
         os.close(descriptor)
 

@@ -16,7 +16,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +24,13 @@ import duckdb
 
 from octavo.processors.store import catalog, changes, disk, earlier, parquet, succession, views
 from octavo.processors.store.changes import Change
-from octavo.processors.store.correction_store import Claim, CorrectionStore, corrections_of, lapse
+from octavo.processors.store.correction_store import (
+    Claim,
+    CorrectionStore,
+    corrections_of,
+    has_corrections,
+    lapse,
+)
 from octavo.processors.store.object_store import ObjectStore
 from octavo.processors.store.publication import (
     fetch_corrections,
@@ -48,6 +54,7 @@ __all__ = [
     "Warehouse",
     "WarehouseReader",
     "corrections_of",
+    "has_corrections",
     "hold",
     "lapse",
     "rebuild",
@@ -116,10 +123,10 @@ def hold(
     0 by every commit. The work folder of tables on a bucket is held together with their prefix, and brought up to what stands there.
     Raises Locked (exit 75), naming the process that holds it, and StorageError (exit 74) when the folder cannot be written.
     """
-    with disk.locked(folder, clock()):
+    with disk.locked(folder, clock()) as guard:
         published = publication_of(folder, folder / WAREHOUSE)
         with published.held(clock()) if published else nullcontext():
-            warehouse = Warehouse(folder, publish_every_s=publish_every_s)
+            warehouse = Warehouse(folder, publish_every_s=publish_every_s, guard=guard)
             warehouse.recover()
             try:
                 yield warehouse
@@ -173,10 +180,14 @@ class Warehouse(WarehouseReader):
         file: str = WAREHOUSE,
         publishes: bool = True,
         publish_every_s: float = 0.0,
+        guard: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        """`publishes` says whether its rows are written as Parquet too, and `publish_every_s` how soon after they were last; see `hold`."""
+        """`publishes`: its rows are written as Parquet too, `publish_every_s` after they were last.
+
+        `guard` is held while a commit is put in place.
+        """
         super().__init__(folder, file=file)
-        self._publishes = publishes
+        self._publishes, self._guard = publishes, guard
         self._publish_every_s = publish_every_s
         self._put_off: list[Change] = []
         self._is_behind = False
@@ -282,7 +293,8 @@ class Warehouse(WarehouseReader):
                 catalog.copy(self.path, temporary)
             with catalog.attached(temporary, read_only=False) as connection:
                 self._change(connection, staged, differs, asked)
-            disk.replace(temporary, self.path)
+            with self._guard():
+                disk.replace(temporary, self.path)
         finally:
             disk.sweep(self.folder)
 

@@ -2,30 +2,37 @@
 
 The order of writing is the order of a call, once more: the intent is committed before the upload, the file's id before the batch is
 made, the batch's id before anything waits for it, and replies before anything looks at them. A request in a batch is an attempt that was
-`sent`. The tables stand in the file of the `ledger`, whose words for a request are used here, opened by `database`; each step is one
+`sent`. The tables stand in the store of the `ledger`, whose words for a request are used here; each step is one
 transaction. Orders change their state; attempts, replies and ends are only added to. Sums are whole nano-dollars (`nano_usd`), and
 `usage` has a word for tokens that nobody told.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
-from octavo.processors.ask import database
 from octavo.processors.ask.api.usage import NOT_TOLD
-from octavo.processors.ask.ledger import INSERT_END, INSERT_REQUEST, STEPS, ending
+from octavo.processors.ask.ledger import (
+    INSERT_ATTEMPT,
+    INSERT_END,
+    INSERT_REPLY,
+    INSERT_REQUEST,
+    SCHEMA,
+    ending,
+)
 from octavo.processors.ask.nano_usd import nano, usd
-from octavo.schemas.errors import StorageError
+from octavo.processors.state import database
+from octavo.processors.state.database import Statements
 from octavo.schemas.pipeline import Usage
 
-INSERT_ATTEMPT = "INSERT INTO attempts (request, run, sent_at, reserved_nano) VALUES (?, ?, ?, ?)"
+Result = TypeVar("Result")
+
 INSERT_BATCH = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -89,57 +96,59 @@ class Orders:
             sum(worst_usd),
         )
         order = Order(*head, file="", batch="", state="intended", said="")
-        with _transaction(self._path) as ledger:
-            ledger.executemany(INSERT_REQUEST, rows)
+
+        def intended(ledger: Statements) -> None:
+            for row in rows:
+                ledger.execute(INSERT_REQUEST, row)
             ledger.execute(INSERT_BATCH, astuple(order))
             for row, worst in zip(rows, worst_usd, strict=True):
-                attempt = ledger.execute(
-                    INSERT_ATTEMPT, (row["request"], self._run, made_at, nano(worst))
-                ).lastrowid
+                values = (row["request"], self._run, made_at, nano(worst))
+                (attempt,) = ledger.execute(INSERT_ATTEMPT, values).fetchone()
                 ledger.execute(
                     "INSERT INTO batch_lines VALUES (?, ?, ?)", (order.intent, row["request"], attempt)
                 )
+
+        _written(self._path, intended)
         return order
 
     def uploaded(self, order: Order, file: str) -> Order:
         """Put down the id of the uploaded file."""
-        with _transaction(self._path) as ledger:
-            ledger.execute(
-                "UPDATE batches SET file = ?, state = 'uploaded' WHERE intent = ?", (file, order.intent)
-            )
+        sql = "UPDATE batches SET file = ?, state = 'uploaded' WHERE intent = ?"
+        _written(self._path, lambda ledger: ledger.execute(sql, (file, order.intent)))
         return replace(order, file=file, state="uploaded")
 
     def ordered(self, order: Order, batch: str) -> Order:
         """Put down the id of the batch."""
-        with _transaction(self._path) as ledger:
-            ledger.execute(
-                "UPDATE batches SET batch = ?, state = 'ordered' WHERE intent = ?", (batch, order.intent)
-            )
+        sql = "UPDATE batches SET batch = ?, state = 'ordered' WHERE intent = ?"
+        _written(self._path, lambda ledger: ledger.execute(sql, (batch, order.intent)))
         return replace(order, batch=batch, state="ordered")
 
     def dropped(self, order: Order, said: str) -> None:
         """Put down that nothing came of an order before there was a batch, so that nothing of it was paid."""
-        with _transaction(self._path) as ledger:
+
+        def drop(ledger: Statements) -> None:
             for attempt, _ in _lines(ledger, order).values():
                 ledger.execute(INSERT_END, ending(attempt, 0.0, said))
             ledger.execute(
                 "UPDATE batches SET state = 'dropped', said = ? WHERE intent = ?", (said, order.intent)
             )
 
+        _written(self._path, drop)
+
     def done(self, order: Order, ended: Mapping[str, Ended], *, seconds: float, said: str) -> None:
         """Put down what became of every request of an order, and that it is over."""
-        with _transaction(self._path) as ledger:
+
+        def end(ledger: Statements) -> None:
             for request, (attempt, _) in _lines(ledger, order).items():
-                end = ended[request]
-                if end.raw is not None:
-                    ledger.execute(
-                        "INSERT INTO replies VALUES (?, ?, ?, ?, ?)",
-                        (attempt, request, end.raw, seconds, _now()),
-                    )
-                ledger.execute(INSERT_END, ending(attempt, end.billed_usd, end.reason or None, end.usage))
+                one = ended[request]
+                if one.raw is not None:
+                    ledger.execute(INSERT_REPLY, (attempt, request, one.raw, seconds, _now()))
+                ledger.execute(INSERT_END, ending(attempt, one.billed_usd, one.reason or None, one.usage))
             ledger.execute(
                 "UPDATE batches SET state = 'done', said = ? WHERE intent = ?", (said, order.intent)
             )
+
+        _written(self._path, end)
 
     def open(self) -> list[Order]:
         """Orders of this account that are not over, in the order in which they were made."""
@@ -151,38 +160,31 @@ class Orders:
 
     def worst_usd(self, order: Order) -> dict[str, float]:
         """The requests of an order, and what each may cost at the most."""
-        with _transaction(self._path) as ledger:
-            return {request: worst_usd for request, (_, worst_usd) in _lines(ledger, order).items()}
+        lines = _written(self._path, lambda ledger: _lines(ledger, order))
+        return {request: worst_usd for request, (_, worst_usd) in lines.items()}
 
 
 def pending(ledger: Path) -> list[Order]:
     """Orders that are not over, of any account, in the order in which they were made. Raises StorageError."""
-    with _transaction(ledger) as connection:
-        database.migrate(connection, STEPS, ledger)  # a ledger of an older version has no such table
-        rows = connection.execute(
-            "SELECT * FROM batches WHERE state NOT IN ('done', 'dropped') ORDER BY rowid"
-        )
-        return [Order(*row) for row in rows]
+    names = ", ".join(field.name for field in fields(Order))
+    sql = f"SELECT {names} FROM batches WHERE state NOT IN ('done', 'dropped') ORDER BY rowid"  # noqa: S608 - our own words
+    return _written(ledger, lambda store: [Order(*row) for row in store.execute(sql).fetchall()])
 
 
-def _lines(ledger: sqlite3.Connection, order: Order) -> dict[str, tuple[int, float]]:
+def _lines(ledger: Statements, order: Order) -> dict[str, tuple[int, float]]:
     """The requests of an order, with the number of the attempt and the worst case in USD."""
     sql = "SELECT request, attempt, reserved_nano FROM batch_lines JOIN attempts USING (attempt, request) WHERE intent = ?"
-    return {
-        request: (attempt, usd(nanos)) for request, attempt, nanos in ledger.execute(sql, (order.intent,))
-    }
+    rows = ledger.execute(sql, (order.intent,)).fetchall()
+    return {request: (attempt, usd(nanos)) for request, attempt, nanos in rows}
 
 
-@contextmanager
-def _transaction(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection whose work is committed at the end. A new one each time, since steps are rare and come from any thread."""
+def _written(path: Path, work: Callable[[Statements], Result]) -> Result:
+    """Do some work in one transaction. The store is opened each time, since steps are rare and come from any thread."""
     try:
-        with closing(database.connect(path)) as connection, connection:
-            yield connection
-    except sqlite3.Error as error:
-        raise StorageError(
-            f"The ledger {path} cannot be used: {error}.", next_step="Free space, then run again."
-        ) from error
+        with closing(database.opened(path, SCHEMA)) as store:
+            return store.write(work)
+    except (OSError, *database.TROUBLE) as error:
+        raise database.refused("The ledger", path, error, "Free space, then run again.") from None
 
 
 def _now() -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from octavo.processors.ask.money.spending import Shortage, Spending, scopes
+from octavo.processors.ask.money.spending import Shortage, Spending, is_kept, scopes
 from octavo.processors.ask.nano_usd import nano, nano_cap, shown, usd
 from octavo.processors.ask.waits import said_when_late
 from octavo.schemas.errors import BudgetReached
@@ -206,7 +206,7 @@ class Budget:
 
     def _charge_shared(self, billed: int, batch: str) -> dict[str, int]:
         """Put down a bill without looking at the caps; gives what is billed by scope. Who ordered may have had caps when we have none."""
-        if self.caps.file is None or not (self.caps.shared or self.caps.file.exists()):
+        if self.caps.file is None or not (self.caps.shared or is_kept(self.caps.file)):
             return {}
         call = self._file().named(batch)
         if not call and self.caps.shared and billed:

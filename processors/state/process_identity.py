@@ -11,6 +11,11 @@ def holder(pid: int) -> str:
     return f"{os.uname().nodename} {pid} {_began(pid)}"
 
 
+def same_process(one: str, other: str) -> bool:
+    """Whether two names, with whatever stands behind them, are of one process."""
+    return one.split(" ")[:3] == other.split(" ")[:3]
+
+
 def is_here(name: str) -> bool:
     """Whether the process lives on this machine."""
     host, pid, _ = name.split(" ")
