@@ -19,7 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from octavo.flows import settings
+from octavo.flows import leases, settings
 from octavo.flows.answering import answer as answering
 from octavo.flows.answering.bulk import fill_ledger
 from octavo.flows.consent import Agreed, Estimate
@@ -119,6 +119,8 @@ async def run(
             _make_tables(warehouse, asked, at_once=warehouse.path.exists() or ingest not in steps)
             context, done = opening, Done(changed=opening.corrections.look_over(warehouse))
             note = runs.begin(context, started)
+            ledger, notice = context.asker.ledger, context.asker.notice
+            await leases.none_left(ledger, notice, lambda: bool(context.stop.error))
             try:
                 for step in steps:
                     done = await step(context, done)
@@ -204,7 +206,7 @@ async def opened(
             count.attend(asker)
             hooks.stop.tell, hooks.stop.traffic = asker.end, asker.traffic
             inbox = read.address(job.inbox)
-            yield RunContext(
+            context = RunContext(
                 job,
                 asked,
                 limits,
@@ -219,6 +221,8 @@ async def opened(
                 out,
                 overlay,
             )
+            async with hooks.workers.attend(context):
+                yield context
 
 
 def refuse_other_inbox(warehouse: Warehouse, job: Job, *, reads: bool = True) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from octavo.processors.state import folder_id
 from octavo.processors.state.address import VARIABLE, Address, address_of
 from octavo.processors.state.dialect import Database, DatabaseRow, Schema, Statements, StateTrouble, Step
-from octavo.processors.state.process_identity import same_process
+from octavo.processors.state.process_identity import holder, is_gone, same_process
 from octavo.processors.state.sqlite import SqliteDatabase, copy
 from octavo.schemas.errors import SettingsError, StorageError
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MEMORY", "TROUBLE", "VARIABLE", "Database", "DatabaseRow", "Schema", "Statements", "Step",
-    "copy", "exists", "is_shared", "opened", "refused", "same_process", "shared_store",
+    "copy", "exists", "holder", "is_gone", "is_shared", "opened", "refused", "same_process", "shared_store",
 ]  # fmt: skip
 
 TROUBLE = (sqlite3.Error, StateTrouble)

@@ -44,9 +44,10 @@ class Shortage:
     may_free: bool  # whether a living process holds a reservation, which its bill may lower
 
 
-def scopes(day: str, project: str) -> tuple[str, ...]:
-    """What a call counts towards: its UTC day and month (`2026-11-23` and `2026-11`), and its project when it has one."""
-    return (f"day {day}", f"month {day[:7]}", *((f"project {project}",) if project else ()))
+def scopes(day: str, project: str, run: str = "") -> tuple[str, ...]:
+    """What a call counts towards: its UTC day and month (`2026-11-23` and `2026-11`), its project and its run where they are named."""
+    named = {"project": project, "run": run}
+    return (f"day {day}", f"month {day[:7]}", *(f"{kind} {name}" for kind, name in named.items() if name))
 
 
 def spent_in(path: Path) -> dict[str, tuple[float, float]]:
@@ -90,7 +91,7 @@ class Spending:
                 "INSERT INTO calls (project, run, day, holder, reserved_nano) VALUES (?, ?, ?, ?, ?) RETURNING call",
                 (self.project, self.run, day, self._store.me, nanos),
             ).fetchone()
-            _count(store, scopes(day, self.project), billed=0, held=nanos)
+            _count(store, scopes(day, self.project, self.run), billed=0, held=nanos)
             return int(added["call"])
 
         return self._written(reserved)
@@ -101,7 +102,9 @@ class Spending:
         def settled(store: Statements) -> dict[str, int]:
             row = store.execute("SELECT * FROM calls WHERE call = ?", (call,)).fetchone()
             _settle(store, row, billed, lost=False)
-            return {scope: _total(store, scope)[0] for scope in scopes(row["day"], row["project"])}
+            return {
+                scope: _total(store, scope)[0] for scope in scopes(row["day"], row["project"], row["run"])
+            }
 
         return self._written(settled)
 
@@ -168,7 +171,7 @@ def _settle(store: Statements, row: DatabaseRow, billed: int, *, lost: bool) -> 
     )
     values = (billed, int(lost), row["call"])
     store.execute("UPDATE calls SET billed_nano = ?, lost = ? WHERE call = ?", values)
-    _count(store, scopes(row["day"], row["project"]), billed=billed - was_billed, held=-was_held)
+    _count(store, scopes(row["day"], row["project"], row["run"]), billed=billed - was_billed, held=-was_held)
 
 
 def _total(store: Statements, scope: str) -> tuple[int, int]:
