@@ -296,7 +296,7 @@ class Ledger:
             " FROM attempts a LEFT JOIN ends e USING (attempt) LEFT JOIN replies r USING (attempt)"
             " WHERE a.run = ? AND attempt NOT IN (SELECT attempt FROM batch_lines)"
         )
-        ((replies, nanos),) = self._reader.read(sql, (run,))
+        ((replies, nanos),) = self._read(sql, (run,))
         return int(replies), usd(nanos)
 
     def tokens_since(self, provider: str, sent_at: str) -> int:
