@@ -35,6 +35,7 @@ from octavo.processors.ask.fingerprint import fingerprint
 from octavo.processors.ask.ledger import Ledger, has_ledger, parts_of
 from octavo.processors.ask.money.balance import Balance, read_balance
 from octavo.processors.ask.money.budget import Budget, Caps, Hear, quiet
+from octavo.processors.ask.moving_in import move_ledger, move_pace, move_spending
 from octavo.processors.ask.pace.limits import day_began, fitting
 from octavo.processors.ask.pace.pace import RateLimiter
 from octavo.processors.ask.pace.shared import SharedLimits, account_name
@@ -49,7 +50,7 @@ from octavo.schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply
 __all__ = [
     "EXACT_ENGINE", "EXACT_MODEL", "EXACT_TYPES", "Account", "Asker", "Caps", "Order", "ToolCall",
     "Traffic", "Turn", "answers_exactly", "cancel", "exact_reply", "has_ledger",
-    "look_up", "pending", "statement",
+    "look_up", "move_ledger", "move_pace", "move_spending", "pending", "statement",
 ]  # fmt: skip
 
 WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = (

@@ -22,12 +22,14 @@ import duckdb
 
 from octavo.processors.store import catalog, changes, disk, earlier, parquet, succession, views
 from octavo.processors.store.changes import Change
+from octavo.processors.store.correction_store import FILE as CORRECTIONS
 from octavo.processors.store.correction_store import (
     Claim,
     CorrectionStore,
     corrections_of,
     has_corrections,
     lapse,
+    move_corrections,
 )
 from octavo.processors.store.reader import WAREHOUSE, ColumnInfo, TableInfo, WarehouseReader
 from octavo.processors.store.succession import Asked
@@ -35,6 +37,7 @@ from octavo.schemas.errors import StorageError
 from octavo.schemas.tables import FIXED
 
 __all__ = [
+    "CORRECTIONS",
     "Asked",
     "Change",
     "Claim",
@@ -47,6 +50,7 @@ __all__ = [
     "has_corrections",
     "hold",
     "lapse",
+    "move_corrections",
 ]
 
 ASIDE = ".plan"  # folder of what a plan has read, which is in no table yet; what a run would read then, it need not read again
