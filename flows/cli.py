@@ -216,6 +216,15 @@ def rebuild(args: argparse.Namespace) -> int:
     return 0
 
 
+def migrate(args: argparse.Namespace) -> int:
+    """Move the ledger, the corrections and what was spent from files into the PostgreSQL database that OCTAVO_STATE names."""
+    from octavo.flows.commands import migrate
+
+    for sentence in migrate.migrate(Path(args.out)):
+        show.note(sentence)
+    return 0
+
+
 def evaluate(args: argparse.Namespace) -> int:
     """Compare the answers with labels: precision, recall and F1 by field, pages of evidence, cost a page."""
     from octavo.flows.commands import evaluate
@@ -379,6 +388,7 @@ COMMANDS = {
         ledger,
         metrics,
         rebuild,
+        migrate,
         models,
         doctor,
         serve,

@@ -35,12 +35,14 @@ __all__ = [
     "passwords",
     "provider_of",
     "read_limits",
+    "refuse_without_state",
     "tokenizer_path",
     "typed",
     "vocabulary",
 ]
 
 UNKNOWN = AccountLimits(0, 0, 0, 0)
+STATE = "OCTAVO_STATE"  # the PostgreSQL database that hosts share
 ASSUMED_TIER = 1  # the first that is paid for
 
 
@@ -167,6 +169,13 @@ def caps(job: Job, environ: Mapping[str, str] = os.environ) -> Caps:
         raise SettingsError(message, about="project", next_step="Name it with --project.")
     amounts = (job.budget_usd, job.budget_day_usd, job.budget_month_usd, job.budget_project_usd)
     return Caps(*amounts, job.project, data_folder(environ) / "spending.sqlite")
+
+
+def refuse_without_state(environ: Mapping[str, str] = os.environ) -> None:
+    """Raises SettingsError where no state is named that hosts share."""
+    if not environ.get(STATE):
+        step = f"Set it, as in {STATE}=postgresql://USER@HOST:5432/DATABASE."
+        raise SettingsError(f"{STATE} names no database to move anything to.", about=STATE, next_step=step)
 
 
 def limits(job: Job, unknown: AccountLimits = UNKNOWN) -> AccountLimits:

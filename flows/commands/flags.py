@@ -81,6 +81,7 @@ def _query_flags(commands: Mapping[str, parsing.Parser]) -> None:
     _add_format(command, ("table", "json", "csv", "parquet"))
     _add_out(command)
     _add_out(commands["tables"])
+    _add_out(commands["migrate"])
     command = commands["ledger"]
     actions = ("show", "replay", "backup", "restore")
     command.add_argument(

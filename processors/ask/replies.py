@@ -37,6 +37,7 @@ from octavo.processors.ask.ledger import Ledger, has_ledger, parts_of
 from octavo.processors.ask.money.balance import Balance, read_balance
 from octavo.processors.ask.money.budget import Budget, Caps, Hear, quiet
 from octavo.processors.ask.money.spending import spent_in
+from octavo.processors.ask.moving_in import move_ledger, move_pace, move_spending
 from octavo.processors.ask.pace.limits import day_began, fitting
 from octavo.processors.ask.pace.pace import RateLimiter
 from octavo.processors.ask.pace.shared import SharedLimits, account_name
@@ -50,8 +51,8 @@ from octavo.schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply
 
 __all__ = [
     "EXACT_ENGINE", "EXACT_MODEL", "EXACT_TYPES", "Account", "Asker", "Caps", "Order", "ToolCall",
-    "Traffic", "Turn", "answers_exactly", "call_counts", "cancel", "exact_reply", "has_ledger", "look_up", "notes",
-    "pending", "spent_in", "statement",
+    "Traffic", "Turn", "answers_exactly", "call_counts", "cancel", "exact_reply", "has_ledger", "look_up", "move_ledger",
+    "move_pace", "move_spending", "notes", "pending", "spent_in", "statement",
 ]  # fmt: skip
 
 WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = (

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -130,10 +131,9 @@ def _refuse_unnamed(path: Path, address: Address | None) -> None:
 def _postgres(address: Address) -> ModuleType:
     """The door to the server, which needs an extra. Raises SettingsError without it."""
     try:
-        from octavo.processors.state import postgres
+        return import_module("octavo.processors.state.postgres")
     except ImportError as error:
         message = f"{VARIABLE} names {address.place}, and the library for PostgreSQL is not here: {error}."
         raise SettingsError(
             message, about=VARIABLE, next_step="Install it: pip install 'octavo[postgres]'"
         ) from None
-    return postgres

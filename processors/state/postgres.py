@@ -16,6 +16,7 @@ lost its power. No clock of any host is needed, and a process that is only slow 
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import threading
@@ -46,7 +47,7 @@ from octavo.processors.state.postgres_rows import (
     session_settings,
 )
 from octavo.processors.state.process_identity import holder
-from octavo.schemas.errors import StorageError
+from octavo.processors.state.sqlite import newer
 
 FIRST_PATIENCE_S = 5.0  # for a server that is just being started, when nothing is begun yet
 LONGEST_PAUSE_S = 1.0  # between tries
@@ -62,6 +63,9 @@ CREATE TABLE holders (
 CREATE TABLE moved (source TEXT PRIMARY KEY, at TIMESTAMPTZ NOT NULL DEFAULT now());
 """
 SHARED_STEPS = (SHARED,)  # of the schema `octavo`; a new one goes at the end, and none is ever changed
+logging.getLogger("psycopg").setLevel(
+    logging.ERROR
+)  # it warns of broken connections, of which we say what is to be said
 PASSING = ("starting up", "shutting down", "recovery mode", "too many clients", "connection slots")
 
 
@@ -292,7 +296,7 @@ class PostgresDatabase:
 
     def _take_steps(self, link: psycopg.Connection[Any], steps: Sequence[str]) -> None:
         """Take the steps that the tables have not taken yet, each whole, and one opening at a time."""
-        place, version = self.place, -1
+        place, version = self.place, _known_version(link, self.place)
         while version < len(steps):
             with link.transaction():
                 link.execute("SELECT pg_advisory_xact_lock(%s)", (_key(f"steps {place}"),))
@@ -300,8 +304,8 @@ class PostgresDatabase:
                 if version < len(steps):
                     link.execute(steps[version])
                     link.execute(f"UPDATE {place}.octavo_version SET version = version + 1")  # noqa: S608 - our own words
-            if version > len(steps):
-                raise _newer(self.name, version, len(steps))
+        if version > len(steps):
+            raise newer(self.name, version, len(steps))
 
     @contextmanager
     def _words(self) -> Iterator[None]:
@@ -359,6 +363,16 @@ def _check(address: Address) -> None:
         raise unusable(f"{VARIABLE} is no address of a PostgreSQL database.") from None
 
 
+def _known_version(link: psycopg.Connection[Any], place: str) -> int:
+    """How many steps the tables of a namespace have taken, for who only looks; -1 where there are none."""
+    name = f"{place}.octavo_version"
+    row = link.execute("SELECT to_regclass(%s)", (name,)).fetchone()
+    if row is None or row[0] is None:
+        return -1
+    found = link.execute(f"SELECT version FROM {name}").fetchone()  # noqa: S608 - our own words
+    return int(found["version"]) if found else -1
+
+
 def _version(link: psycopg.Connection[Any], place: str) -> int:
     """How many steps the tables of a namespace have taken; makes the namespace."""
     link.execute(f"CREATE SCHEMA IF NOT EXISTS {place}")
@@ -367,11 +381,6 @@ def _version(link: psycopg.Connection[Any], place: str) -> int:
     if row is None:
         link.execute(f"INSERT INTO {place}.octavo_version VALUES (0)")  # noqa: S608 - our own words
     return int(row["version"]) if row else 0
-
-
-def _newer(name: str, version: int, known: int) -> StorageError:
-    message = f"{name} was written by a newer Octavo (schema {version}, this one knows {known})."
-    return StorageError(message, about=name, next_step="Update Octavo, or use another folder.")
 
 
 def _key(name: str) -> int:

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from octavo.processors.state import database
-from octavo.processors.state.database import DatabaseRow, Schema, Statements
+from octavo.processors.state.database import Database, DatabaseRow, Schema, Statements
+from octavo.processors.state.moving import copy_table, move
 from octavo.schemas.corrections import Correction, ValuePlace
-from octavo.schemas.errors import StorageError
+from octavo.schemas.errors import SettingsError, StorageError
 
 FILE = "corrections.sqlite"
 FIRST = """
@@ -221,6 +222,26 @@ def corrections_of(folder: Path, *, often: bool = False) -> CorrectionStore | No
     """
     is_there = (often and database.is_shared()) or has_corrections(folder)
     return CorrectionStore(folder) if is_there else None
+
+
+def move_corrections(folder: Path) -> int | None:
+    """Move the file of an output folder into the state that hosts share; gives how many rows, None where there is no file.
+
+    Raises SettingsError when the state has corrections of that folder already, and StorageError.
+    """
+
+    def copied(source: Database, store: Statements) -> int:
+        if store.execute("SELECT number FROM corrections LIMIT 1").fetchone():
+            message = f"The state has corrections of {folder} already, and {folder / FILE} has others."
+            raise SettingsError(
+                message, about="out", next_step="Nothing was changed. Use another folder with --out."
+            )
+        rows = copy_table(source, store, "corrections", number="number")
+        return rows + sum(
+            copy_table(source, store, table) for table in ("answers", "unsettled", "stamps", "claims")
+        )
+
+    return move("The corrections in", folder / FILE, SCHEMA, copied)
 
 
 def has_corrections(folder: Path) -> bool:

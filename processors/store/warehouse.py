@@ -24,12 +24,14 @@ import duckdb
 
 from octavo.processors.store import catalog, changes, disk, earlier, parquet, succession, views
 from octavo.processors.store.changes import Change
+from octavo.processors.store.correction_store import FILE as CORRECTIONS
 from octavo.processors.store.correction_store import (
     Claim,
     CorrectionStore,
     corrections_of,
     has_corrections,
     lapse,
+    move_corrections,
 )
 from octavo.processors.store.object_store import ObjectStore
 from octavo.processors.store.publication import (
@@ -45,6 +47,7 @@ from octavo.schemas.errors import Locked, SettingsError, StorageError
 from octavo.schemas.tables import FIXED
 
 __all__ = [
+    "CORRECTIONS",
     "Asked",
     "Change",
     "Claim",
@@ -57,6 +60,7 @@ __all__ = [
     "has_corrections",
     "hold",
     "lapse",
+    "move_corrections",
     "rebuild",
     "up_to_date",
     "work_folder",

@@ -91,7 +91,7 @@ class Spending:
                 "INSERT INTO calls (project, run, day, holder, reserved_nano) VALUES (?, ?, ?, ?, ?) RETURNING call",
                 (self.project, self.run, day, self._store.me, nanos),
             ).fetchone()
-            _count(store, scopes(day, self.project, self.run), billed=0, held=nanos)
+            add_up(store, scopes(day, self.project, self.run), billed=0, held=nanos)
             return int(added["call"])
 
         return self._written(reserved)
@@ -171,7 +171,7 @@ def _settle(store: Statements, row: DatabaseRow, billed: int, *, lost: bool) -> 
     )
     values = (billed, int(lost), row["call"])
     store.execute("UPDATE calls SET billed_nano = ?, lost = ? WHERE call = ?", values)
-    _count(store, scopes(row["day"], row["project"], row["run"]), billed=billed - was_billed, held=-was_held)
+    add_up(store, scopes(row["day"], row["project"], row["run"]), billed=billed - was_billed, held=-was_held)
 
 
 def _total(store: Statements, scope: str) -> tuple[int, int]:
@@ -179,7 +179,8 @@ def _total(store: Statements, scope: str) -> tuple[int, int]:
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-def _count(store: Statements, counted: Sequence[str], *, billed: int, held: int) -> None:
+def add_up(store: Statements, counted: Sequence[str], *, billed: int, held: int) -> None:
+    """Add to what is billed and reserved in some scopes, in nano-dollars."""
     for scope in counted:
         store.execute(
             "INSERT INTO totals VALUES (?, ?, ?) ON CONFLICT (scope) DO UPDATE SET"
