@@ -142,11 +142,13 @@ def test_a_view_is_written_when_a_table_that_it_reads_changed(tmp_path: Path) ->
         )
 
 
+@pytest.mark.parametrize("apart", [2, 999])
 def test_a_large_table_is_spread_and_only_its_changed_files_are_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: int
 ) -> None:
-    """Above the bound a table has 2, 4, 8, ... files by hash of the document; one document changes one file."""
+    """Above the bound a table has 2, 4, 8, ... files by hash of the document, taken apart first or not; one document changes one file."""
     monkeypatch.setattr("octavo.processors.store.parquet.BUCKET_ROWS", 50)
+    monkeypatch.setattr("octavo.processors.store.parquet._APART", apart)
     with hold(tmp_path) as warehouse:
         warehouse.commit(pages(50))
         assert list(files(warehouse, "pages")) == ["000-of-001.parquet"]
@@ -159,6 +161,14 @@ def test_a_large_table_is_spread_and_only_its_changed_files_are_written(
         assert read(warehouse, "pages") == warehouse.rows("pages")
         warehouse.commit([Change(tables.PAGES, (), {(rows.sha(str(number)),) for number in range(10, 300)})])
         assert list(files(warehouse, "pages")) == ["000-of-001.parquet"]
+        assert read(warehouse, "pages") == warehouse.rows("pages")
+
+
+def test_a_bucket_that_needs_more_memory_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of the file is bounded; rows that do not fit beside it are written all the same."""
+    monkeypatch.setattr("octavo.processors.store.parquet._CACHE_MB", 1)
+    with hold(tmp_path) as warehouse:
+        warehouse.commit(pages(2_000, text="much text " * 200))
         assert read(warehouse, "pages") == warehouse.rows("pages")
 
 

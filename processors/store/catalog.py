@@ -113,6 +113,19 @@ def outdated(connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(scalar(connection, query) != f"{_STORAGE}+")
 
 
+@contextmanager
+def sparing(connection: duckdb.DuckDBPyConnection, limit_mb: int) -> Iterator[None]:
+    """Within the block DuckDB has so much memory, for rows at work and for what it keeps of the file; nothing is spilled.
+
+    Raises duckdb.OutOfMemoryException where that does not do.
+    """
+    connection.execute(f"SET memory_limit = '{limit_mb}MB'")
+    try:
+        yield
+    finally:
+        connection.execute("RESET memory_limit")
+
+
 def _memory() -> duckdb.DuckDBPyConnection:
     """A database in memory to which no file is attached."""
     try:

@@ -3,24 +3,30 @@
 In: an open warehouse. Out: files that carry the generation of their rows, so that the next run sees what a crash left behind.
 A table of up to 25,000 rows is one bucket; a larger one is spread over 2, 4, 8, ... by a hash of its first key column. A view of ours is
 one file, written when a table that it reads has changed.
-Imports the helpers `catalog`, for its words of SQL, `disk`, because every file of the folder is replaced in the same way, and `views`,
-which knows ours.
+Imports the helpers `catalog`, for its words of SQL, `disk`, because every file of the folder is replaced in the same way, `views`, which
+knows ours, and `spread`, which takes a large table apart.
 """
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from octavo.processors.store import catalog, disk, views
+from octavo.processors.store import catalog, disk, spread, views
 
 BUCKET_ROWS = 25_000  # rows of a table that still go into one file; they are sorted in memory, 75 MB of pages
 _ROW_GROUP = 5_000  # rows of a row group, which is what is held in memory
 _GENERATION = b"octavo.generation"
+_APART = 16  # files of a table that are worth a pass that takes it apart first; with 8 it was 3.4 s beside 2.1, measured 2026-11
+_CACHE_MB = 128  # of the warehouse that DuckDB keeps in memory meanwhile; else it keeps all that it has read
+_SPREAD = f"{disk.TEMPORARY}spread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +50,13 @@ def publish(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
     buckets = buckets_of(connection)
     old = [bucket for bucket in buckets if _generation(root / bucket.file) != bucket.generation]
     described = catalog.described(connection) if old else {}
-    for bucket in old:
-        write(connection, root / bucket.file, bucket, *described.get(bucket.table, ("", [])))
+    for table, group in groupby(old, key=lambda bucket: bucket.table):
+        some, (meaning, columns) = list(group), described.get(table, ("", []))
+        try:
+            with catalog.sparing(connection, _CACHE_MB):
+                _write_table(connection, root, some, meaning, columns)
+        except duckdb.OutOfMemoryException:  # a view over all rows, or rows that are large
+            _write_table(connection, root, some, meaning, columns)
     _sweep(root, {root / bucket.file for bucket in buckets})
 
 
@@ -87,11 +98,37 @@ def _bucket_count(rows: int) -> int:
     return count
 
 
-def write(
-    connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket, meaning: str, columns: catalog.Shape
-) -> None:
+def write(connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket) -> None:
     """Write one bucket, whole or not at all."""
-    rows = _rows(connection, bucket, columns)
+    meaning, columns = catalog.shape(connection, bucket.table) or ("", [])
+    _write(target, bucket, _rows(connection, bucket, columns), meaning, columns)
+
+
+def _write_table(
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    buckets: Sequence[Bucket],
+    meaning: str,
+    columns: catalog.Shape,
+) -> None:
+    """Write some files of one table or view."""
+    if buckets[0].is_view or len(buckets) < _APART:
+        for bucket in buckets:
+            _write(root / bucket.file, bucket, _rows(connection, bucket, columns), meaning, columns)
+        return
+    table, of = buckets[0].table, buckets[0].of
+    numbers = [bucket.number for bucket in buckets]
+    with spread.taken_apart(connection, table, of, numbers, root / _SPREAD) as files:
+        for bucket in buckets:
+            connection.register("__spread", spread.rows_in(files[bucket.number]))
+            rows = _ordered(connection, "__spread", "", table, columns)
+            _write(root / bucket.file, bucket, rows, meaning, columns)
+            connection.unregister("__spread")
+
+
+def _write(
+    target: Path, bucket: Bucket, rows: pa.RecordBatchReader, meaning: str, columns: catalog.Shape
+) -> None:
     fields = [rows.schema.field(name).with_metadata({"meaning": text}) for name, _, text in columns]
     schema = pa.schema(fields, metadata={_GENERATION: str(bucket.generation), b"meaning": meaning})
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -111,15 +148,20 @@ def _rows(
             _ROW_GROUP
         )
     where = f"WHERE {catalog.slot(bucket.table)} % {bucket.of} = {bucket.number}" if bucket.of > 1 else ""
-    order = catalog.ordering(bucket.table, [name for name, _, _ in columns])
-    query = catalog.fill(
-        "FROM $table $where ORDER BY $order", table=catalog.quoted(bucket.table), where=where, order=order
-    )
+    return _ordered(connection, catalog.quoted(bucket.table), where, bucket.table, columns)
+
+
+def _ordered(
+    connection: duckdb.DuckDBPyConnection, source: str, where: str, table: str, columns: catalog.Shape
+) -> pa.RecordBatchReader:
+    order = catalog.ordering(table, [name for name, _, _ in columns])
+    query = catalog.fill("FROM $source $where ORDER BY $order", source=source, where=where, order=order)
     return connection.sql(query).to_arrow_reader(_ROW_GROUP)
 
 
 def _sweep(root: Path, wanted: set[Path]) -> None:
     """Remove files of ours that are not wanted, and what a killed run left unfinished. Files of others stay."""
+    shutil.rmtree(root / _SPREAD, ignore_errors=True)
     for path in root.glob("*/*.parquet"):
         if path not in wanted and (path.name.startswith(disk.TEMPORARY) or _generation(path) is not None):
             path.unlink()

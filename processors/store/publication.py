@@ -150,7 +150,7 @@ class Publication:
     ) -> TableFile:
         local = self._folder / f"{disk.TEMPORARY}upload.parquet"
         try:
-            parquet.write(connection, local, bucket, *(catalog.shape(connection, bucket.table) or ("", [])))
+            parquet.write(connection, local, bucket)
             path = f"tables/{bucket.table}/{name}-{commit}.parquet"
             rows, size, sha256 = pq.read_metadata(local).num_rows, local.stat().st_size, _sha256(local)
             self._store.upload(path, local)

@@ -67,8 +67,10 @@ def _settled(
     """The slots that changed, with the table that they are of."""
     for table in answers:
         yield from _settled_answers(connection, table)
-    if "rejects" in there:
+    if "rejects" in there and _has_orphans(connection, "rejects", "documents"):
         yield "rejects", _deleted(connection, "rejects", _ORPHAN)
+    if not _has_orphans(connection, "pages", "documents"):
+        return
     silent = (
         catalog.fill(" AND document NOT IN (SELECT document FROM $table)", table=catalog.quoted(table))
         for table in answers
@@ -78,19 +80,24 @@ def _settled(
 
 def _settled_answers(connection: duckdb.DuckDBPyConnection, table: str) -> Iterator[tuple[str, set[int]]]:
     yield table, _slots(connection, _PLACED, table)
-    yield table, _slots(connection, _MOVED, table)
-    yield table, _deleted(connection, table, _GONE)
-    yield (
-        "evidence",
-        _deleted(
-            connection,
-            "evidence",
-            "question = $name AND document NOT IN (SELECT document FROM $table)",
-            table,
-        ),
-    )
-    former = f"($orphan OR {_asked_before(connection, table)})"
+    former = _asked_before(connection, table)
+    if _has_orphans(connection, table, "documents"):
+        yield table, _slots(connection, _MOVED, table)
+        yield table, _deleted(connection, table, _GONE)
+        former = f"($orphan OR {former})"
+    if _has_orphans(connection, "evidence", table, f"question = {catalog.literal(table)}"):
+        condition = "question = $name AND document NOT IN (SELECT document FROM $table)"
+        yield "evidence", _deleted(connection, "evidence", condition, table)
     yield table, _slots(connection, catalog.fill(_FORMER, former=former, table="$table", slot="$slot"), table)
+
+
+def _has_orphans(
+    connection: duckdb.DuckDBPyConnection, name: str, parent: str, condition: str = "true"
+) -> bool:
+    """Whether the table has rows of documents of which `parent` has none. Mostly not, and this is the cheapest way to know."""
+    query = "SELECT count(*) FROM (FROM $of WHERE $condition) ANTI JOIN $parent USING (document)"
+    parts = {"of": catalog.quoted(name), "parent": catalog.quoted(parent), "condition": condition}
+    return bool(catalog.scalar(connection, catalog.fill(query, **parts)))
 
 
 def _asked_before(connection: duckdb.DuckDBPyConnection, table: str) -> str:

@@ -121,7 +121,7 @@ def once(top: Path, documents: int, name: str, base_url: str) -> Figures:
 
     def watched() -> None:
         with subprocess.Popen(
-            command(top, name, base_url), env=environ(), stdout=subprocess.DEVNULL
+            command(top, name, base_url), env=environ(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
             while process.poll() is None:
                 watch(process.pid, top / "out" / "warehouse.duckdb", memory, seen, spent)
