@@ -301,27 +301,27 @@ def test_commands_of_the_page_run(place: Path, environ: dict[str, str]) -> None:
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL server of its own, as the compose file has one."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    programs = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"))]
     if not programs or os.getuid():
         pytest.skip("PostgreSQL is not on this machine, or only root may start it")
     folder = tmp_path_factory.mktemp("postgres")
     folder.chmod(0o777)
     for parent in folder.parents[:2]:
         parent.chmod(0o755)
-    port, data = free_port(), folder / "data"
+    port, data = free_port(), str(folder / "data")
     as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
     (folder / "word").write_text("secret")
     subprocess.run(
         [
             *as_user,
-            programs[-1] / "initdb",
+            f"{programs[-1]}/initdb",
             "-D",
             data,
             "-U",
             "prefect",
             "--auth=scram-sha-256",
             "--pwfile",
-            folder / "word",
+            str(folder / "word"),
         ],
         check=True,
         capture_output=True,
@@ -330,13 +330,13 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = subprocess.Popen(
             [
                 *as_user,
-                programs[-1] / "postgres",
+                f"{programs[-1]}/postgres",
                 "-D",
                 data,
                 "-p",
                 str(port),
                 "-k",
-                folder,
+                str(folder),
                 "-h",
                 "127.0.0.1",
                 "-c",
@@ -345,10 +345,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             stdout=log,
             stderr=log,
         )
-    ready = [programs[-1] / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
+    ready = [f"{programs[-1]}/pg_isready", "-h", "127.0.0.1", "-p", str(port)]
     wait_for(lambda: subprocess.run(ready, check=False, capture_output=True).returncode == 0, "PostgreSQL")
     subprocess.run(
-        [programs[-1] / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "prefect", "prefect"],
+        [f"{programs[-1]}/createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "prefect", "prefect"],
         env={**os.environ, "PGPASSWORD": "secret"},
         check=False,
         capture_output=True,
@@ -382,7 +382,9 @@ def test_services_of_the_compose_file_work_together(
             wait_for(lambda: b"' started!" in (tmp_path / "log").read_bytes(), "the worker", 400)
         for block in (block for block in blocks() if "Secret" in block or "deployment run" in block):
             words = (
-                script(block, place).replace("http://127.0.0.1:4200/api", api).replace("tables", "scheduled")
+                script(block, place)
+                .replace("http://127.0.0.1:4200/api", api)
+                .replace("octavo/tables", "octavo/scheduled")
             )
             done = subprocess.run(
                 ["sh", "-e", "-c", words],
