@@ -152,15 +152,16 @@ def test_the_image_is_built_by_hand(tmp_path: Path) -> None:
             names = subprocess.run(
                 ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
             ).stdout
-            copying = ["rsync", "-a", "--files-from=-", "--from0", f"{ROOT}/", f"{work}/"]
-            subprocess.run(copying, input=names, check=True)
+            packing = ["tar", "--create", "--null", "--files-from=-"]
+            packed = subprocess.run(packing, cwd=ROOT, input=names, capture_output=True, check=True).stdout
+            subprocess.run(["tar", "--extract"], cwd=work, input=packed, check=True)
         elif word == "COPY":
             *sources, _ = rest.split()
             for source in sources:
                 shutil.copy(ROOT / source, work / source)
         elif word == "RUN" and not rest.startswith("useradd"):
             subprocess.run(
-                ["sh", "-e", "-c", rest.replace("RUN python ", "")],
+                ["sh", "-e", "-c", re.sub("^python ", f"{sys.executable} ", rest)],
                 cwd=work,
                 env=environ,
                 check=True,
