@@ -39,7 +39,8 @@ class Job(BaseModel):
         description="Take the rows of files that are gone out of the tables, also when they are more than a tenth of all.",
     )
     out: str = Field(
-        default="out", description="Folder that receives warehouse.duckdb, tables/ and the ledger."
+        default="out",
+        description="Folder that receives warehouse.duckdb, tables/ and the ledger; or s3://bucket/prefix for tables.",
     )
     extract: list[str] = Field(
         default_factory=list,

@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -26,13 +27,19 @@ INVOICES = [
 ]
 
 
-def job_in(folder: Path, kimi: Running, **more: object) -> Job:
+def job_in(folder: Path, kimi: Running, **more: Any) -> Job:
     """A job over three letters, with limits that nobody waits for."""
     inbox = folder / "inbox"
     inbox.mkdir(exist_ok=True)
     for number, text in enumerate(INVOICES):
         (inbox / f"{number}.txt").write_text(text)
-    limits = {"concurrency": 4, "rpm": 10**6, "tpm": 10**9, "isolation": "document", "budget_day_usd": 5}
+    limits: dict[str, Any] = {
+        "concurrency": 4,
+        "rpm": 10**6,
+        "tpm": 10**9,
+        "isolation": "document",
+        "budget_day_usd": 5,
+    }
     return Job(
         inbox=str(inbox),
         out=str(folder / "out"),

@@ -152,15 +152,16 @@ def test_the_image_is_built_by_hand(tmp_path: Path) -> None:
             names = subprocess.run(
                 ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
             ).stdout
-            copying = ["rsync", "-a", "--files-from=-", "--from0", f"{ROOT}/", f"{work}/"]
-            subprocess.run(copying, input=names, check=True)
+            packing = ["tar", "--create", "--null", "--files-from=-"]
+            packed = subprocess.run(packing, cwd=ROOT, input=names, capture_output=True, check=True).stdout
+            subprocess.run(["tar", "--extract"], cwd=work, input=packed, check=True)
         elif word == "COPY":
             *sources, _ = rest.split()
             for source in sources:
                 shutil.copy(ROOT / source, work / source)
         elif word == "RUN" and not rest.startswith("useradd"):
             subprocess.run(
-                ["sh", "-e", "-c", rest.replace("RUN python ", "")],
+                ["sh", "-e", "-c", re.sub("^python ", f"{sys.executable} ", rest)],
                 cwd=work,
                 env=environ,
                 check=True,
@@ -301,27 +302,27 @@ def test_commands_of_the_page_run(place: Path, environ: dict[str, str]) -> None:
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL server of its own, as the compose file has one."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    programs = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"))]
     if not programs or os.getuid():
         pytest.skip("PostgreSQL is not on this machine, or only root may start it")
     folder = tmp_path_factory.mktemp("postgres")
     folder.chmod(0o777)
     for parent in folder.parents[:2]:
         parent.chmod(0o755)
-    port, data = free_port(), folder / "data"
+    port, data = free_port(), str(folder / "data")
     as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
     (folder / "word").write_text("secret")
     subprocess.run(
         [
             *as_user,
-            programs[-1] / "initdb",
+            f"{programs[-1]}/initdb",
             "-D",
             data,
             "-U",
             "prefect",
             "--auth=scram-sha-256",
             "--pwfile",
-            folder / "word",
+            str(folder / "word"),
         ],
         check=True,
         capture_output=True,
@@ -330,13 +331,13 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = subprocess.Popen(
             [
                 *as_user,
-                programs[-1] / "postgres",
+                f"{programs[-1]}/postgres",
                 "-D",
                 data,
                 "-p",
                 str(port),
                 "-k",
-                folder,
+                str(folder),
                 "-h",
                 "127.0.0.1",
                 "-c",
@@ -345,10 +346,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             stdout=log,
             stderr=log,
         )
-    ready = [programs[-1] / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
+    ready = [f"{programs[-1]}/pg_isready", "-h", "127.0.0.1", "-p", str(port)]
     wait_for(lambda: subprocess.run(ready, check=False, capture_output=True).returncode == 0, "PostgreSQL")
     subprocess.run(
-        [programs[-1] / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "prefect", "prefect"],
+        [f"{programs[-1]}/createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "prefect", "prefect"],
         env={**os.environ, "PGPASSWORD": "secret"},
         check=False,
         capture_output=True,
@@ -382,7 +383,9 @@ def test_services_of_the_compose_file_work_together(
             wait_for(lambda: b"' started!" in (tmp_path / "log").read_bytes(), "the worker", 400)
         for block in (block for block in blocks() if "Secret" in block or "deployment run" in block):
             words = (
-                script(block, place).replace("http://127.0.0.1:4200/api", api).replace("tables", "scheduled")
+                script(block, place)
+                .replace("http://127.0.0.1:4200/api", api)
+                .replace("octavo/tables", "octavo/scheduled")
             )
             done = subprocess.run(
                 ["sh", "-e", "-c", words],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -208,3 +210,26 @@ def test_an_inbox_that_is_the_output_is_refused(bucket: str) -> None:
     """Tables would be read as documents, so the two prefixes differ."""
     with pytest.raises(SettingsError, match="the inbox and the output"):
         list(discover(bucket, ReadLimits(), bucket))
+
+
+def test_the_page_about_tables_on_s3_is_true(bucket: str, tmp_path: Path) -> None:
+    """The commands and the program of docs/sql.md run: job, query, rebuilding, and reading by the manifest without Octavo."""
+    section = (
+        (ROOT / "docs" / "sql.md")
+        .read_text(encoding="utf-8")
+        .partition("## Tables on S3")[2]
+        .partition("\n## ")[0]
+    )
+    section = section.replace("s3://papers/inbox", bucket).replace("s3://papers/tables", f"{bucket}/tables")
+    blocks = dict(re.findall(r"```(\w+)\n(.*?)```", section, re.DOTALL))
+    commands = blocks["sh"].replace("--budget-usd 5", "--offline")
+    shell = f'octavo() {{ "{sys.executable}" -m octavo "$@"; }}\n{commands}'
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["sh", "-e", "-c", shell], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "copy" / "warehouse.duckdb").is_file()
+    python = [sys.executable, "-c", blocks["python"]]
+    done = subprocess.run(python, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
+    assert "a.pdf" in done.stdout

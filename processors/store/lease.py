@@ -22,7 +22,7 @@ from datetime import datetime
 from octavo.processors.store.object_store import READ_S, ObjectStore, Overtaken
 from octavo.schemas.errors import Locked, StorageError
 
-KEY = "lock.json"
+KEY = "octavo-lock.json"
 RENEW_S, DEAD_S = 60.0, 300.0
 
 _log = logging.getLogger("octavo.store")

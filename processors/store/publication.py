@@ -39,6 +39,9 @@ from octavo.processors.store.object_store import ObjectStore, Overtaken, checked
 from octavo.schemas.errors import SettingsError, StorageError
 
 NOTE = "remote.json"
+_OURS = re.compile(  # keys that a run makes; whatever else lies below the prefix is somebody's, such as documents in a folder `tables`
+    r"tables/[a-z_][a-z0-9_]*/\d{3}-of-\d{3}-[0-9a-f]{12}[.]parquet|corrections/[0-9a-f]{12}[.]sqlite|tables/probe-[0-9a-f]{12}"
+)
 _BATCH_ROWS = 5_000  # of a file that comes back, which is what is held in memory
 
 _log = logging.getLogger("octavo.store")
@@ -183,7 +186,7 @@ class Publication:
             key
             for below in ("tables/", "corrections/")
             for key in self._store.keys(below)
-            if key not in known
+            if key not in known and _OURS.fullmatch(key)
         ]
         if lost and last.commit:
             at = now.isoformat(timespec="seconds")
