@@ -24,6 +24,9 @@ SUMMARY = (
 
 Status = Literal["ok", "empty", "skipped", "error"]
 TextFrom = Literal["file", "layer", "ocr"]
+OcrWord = tuple[
+    int, int, float
+]  # first character, one past the last, and how sure OCR is of its doubtfullest letter, 0 to 1
 Grade = Literal["exact", "loose", "missing"]
 ProvedBy = Literal[
     "", "row", "page", "document", "meaning"
@@ -101,6 +104,7 @@ class Page:
         tuple[int, int], ...
     ] = ()  # spans of running headers and footers that stand on an earlier page too
     hidden_chars: int = 0  # characters of the text that nobody sees on the page
+    ocr_words: tuple[OcrWord, ...] = ()  # where `text_from` is "ocr"
 
     @property
     def shown(self) -> str:
@@ -129,6 +133,7 @@ class Part:
     text_from: TextFrom = "file"
     repeated: tuple[tuple[int, int], ...] = ()  # as in `Page`, in characters of this text
     role: Role = "whole"
+    ocr_words: tuple[OcrWord, ...] = ()  # as in `Page`, in characters of this text
 
     @property
     def shown(self) -> str:
@@ -142,12 +147,18 @@ class Part:
             for first, last in self.repeated
             if first < end and last > start
         )
+        words = tuple(
+            (first - start, last - start, sure)
+            for first, last, sure in self.ocr_words
+            if first < end and last > start
+        )
         return replace(
             self,
             start=self.start + start,
             end=self.start + end,
             text=self.text[start:end],
             repeated=tuple(inside),
+            ocr_words=words,
         )
 
 
@@ -321,6 +332,7 @@ class Evidence:
     by: ProvedBy = ""
     who: str = ""  # who corrected it
     corrected_at: datetime | None = None  # UTC
+    ocr_confidence: float | None = None  # of the doubtfullest word of the quote, where OCR here read it
 
 
 @dataclass(frozen=True, slots=True)

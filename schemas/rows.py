@@ -7,7 +7,7 @@ from typing import Any
 
 from octavo.schemas.columns import native_record
 from octavo.schemas.errors import SchemaError
-from octavo.schemas.pipeline import Evidence, Question, Record, Reject
+from octavo.schemas.pipeline import Evidence, Page, Question, Record, Reject
 
 Row = dict[str, Any]
 
@@ -58,6 +58,7 @@ def evidence_rows(record: Record) -> list[Row]:
             "span_start": evidence.start,
             "span_end": evidence.end,
             "quote": evidence.quote,
+            "ocr_confidence": evidence.ocr_confidence,
             "request": evidence.request or record.request,
             "corrected_by": evidence.who or None,
             "corrected_at": evidence.corrected_at,
@@ -89,6 +90,7 @@ def evidence_of(row: Mapping[str, Any]) -> Evidence:
         by=row["proved_by"] or "",
         who=row.get("corrected_by") or "",
         corrected_at=row.get("corrected_at"),
+        ocr_confidence=row.get("ocr_confidence"),
     )
 
 
@@ -104,4 +106,24 @@ def reject_row(reject: Reject, question: Question, engine: str, model: str, run:
         "model": model,
         "question_fingerprint": question.fingerprint,
         "run": run,
+    }
+
+
+def page_row(page: Page, tokens: int) -> Row:
+    """One row of `pages`."""
+    width, height = page.image_px or (None, None)
+    return {
+        "document": page.document,
+        "page": page.number,
+        "text": page.text,
+        "chars": len(page.text),
+        "tokens": tokens,
+        "image_width_px": width,
+        "image_height_px": height,
+        "text_from": page.text_from,
+        "repeated": [{"start": start, "stop": stop} for start, stop in page.repeated],
+        "hidden_chars": page.hidden_chars,
+        "ocr_words": [
+            {"start": start, "stop": stop, "confidence": sure} for start, stop, sure in page.ocr_words
+        ],
     }

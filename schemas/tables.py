@@ -31,8 +31,8 @@ from octavo.schemas.columns import (
 from octavo.schemas.corrections import CORRECTIONS
 from octavo.schemas.errors import SchemaError
 from octavo.schemas.list_views import list_views
-from octavo.schemas.pipeline import Document, Page, Question
-from octavo.schemas.rows import evidence_rows, record_row, reject_row
+from octavo.schemas.pipeline import Document, Question
+from octavo.schemas.rows import evidence_rows, page_row, record_row, reject_row
 
 Row = dict[str, Any]
 
@@ -47,6 +47,7 @@ __all__ = [
     "arrow",
     "brought_up",
     "evidence_rows",
+    "page_row",
     "question_table",
     "record_row",
     "reject_row",
@@ -69,6 +70,7 @@ _SHARES = pa.list_(
     )
 )
 _DOUBTS = pa.list_(pa.struct([("question", TEXT), ("field", TEXT), ("detail", TEXT)]))
+_WORDS = pa.list_(pa.struct([("start", WHOLE), ("stop", WHOLE), ("confidence", REAL)]))
 _SPANS = pa.list_(pa.struct([("start", WHOLE), ("stop", WHOLE)]))
 
 _DOCUMENT = ("document", TEXT, "SHA-256 of the document's bytes")
@@ -132,6 +134,11 @@ PAGES = Table(
             "Running headers and footers that stand on an earlier page too: first character, one past the last",
         ),
         ("hidden_chars", WHOLE, "Characters of the text that nobody sees on the page"),
+        (
+            "ocr_words",
+            _WORDS,
+            "Where text_from is ocr: its words, and how sure the engine is of each, 0 to 1",
+        ),
     ),
     "The text of every page that was read",
 )
@@ -162,6 +169,11 @@ EVIDENCE = Table(
         ("span_start", WHOLE, "First character of the value on its page, from 0"),
         ("span_end", WHOLE, "One past the last character of the value on its page"),
         ("quote", TEXT, "The characters of the span"),
+        (
+            "ocr_confidence",
+            REAL,
+            "How sure OCR is of the doubtfullest word of the quote, 0 to 1; null for other text",
+        ),
         _REQUEST,
         ("corrected_by", TEXT, "Who corrected it; null unless state is corrected"),
         ("corrected_at", MOMENT, "When it was corrected, UTC; null unless state is corrected"),
@@ -380,21 +392,4 @@ def document_row(document: Document, reader: str, inbox: str = "") -> Row:
         "modified_at": document.properties.modified_at,
         "outline": [asdict(heading) for heading in document.properties.outline],
         "reader": reader,
-    }
-
-
-def page_row(page: Page, tokens: int) -> Row:
-    """One row of `pages`."""
-    width, height = page.image_px or (None, None)
-    return {
-        "document": page.document,
-        "page": page.number,
-        "text": page.text,
-        "chars": len(page.text),
-        "tokens": tokens,
-        "image_width_px": width,
-        "image_height_px": height,
-        "text_from": page.text_from,
-        "repeated": [{"start": start, "stop": stop} for start, stop in page.repeated],
-        "hidden_chars": page.hidden_chars,
     }

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from octavo.processors.check.confidence import SURE, confidence
 from octavo.processors.check.ground import evidence, ground
 from octavo.processors.check.window_text import WindowText
 from octavo.schemas.pipeline import Evidence, Field, Kind, Part, TextFrom
@@ -161,6 +162,21 @@ def test_misread_letters(kind: Kind, value: Any, text: str, quote: str) -> None:
     found = prove_one(kind, value, text, "ocr")
     assert (found.grade, found.quote) == ("loose" if quote else "missing", quote)
     assert kind != "text" or prove_one(kind, value, text).grade == "missing"
+
+
+def test_a_word_of_which_ocr_is_unsure_is_a_doubt() -> None:
+    """The doubtfullest word of a value's quote counts; below 0.8 it is noted, and the value goes to a person. Other text has none."""
+    text = "Seller ACME TRADING Total 6.28"
+    words = ((0, 6, 0.99), (7, 11, 0.98), (12, 19, 0.93), (20, 25, 1.0), (26, 30, 0.41))
+    part = Part("d", 1, 1, 0, len(text), text, 9, text_from="ocr", ocr_words=words)
+    source = WindowText([part.cut(3, len(text))])
+    fields = (Field("seller", "text"), Field("total", "decimal"))
+    record = {"seller": "ACME TRADING", "total": Decimal("6.28")}
+    seller, total = (evidence(leaf, source, "d") for leaf in ground(fields, record, source, "d"))
+    assert (seller.ocr_confidence, seller.notes) == (0.93, ())
+    assert (total.ocr_confidence, total.notes) == (0.41, ("unclear",))
+    assert (confidence(total) or 1) < SURE
+    assert prove_one("decimal", Decimal("6.28"), text).ocr_confidence is None
 
 
 @given(

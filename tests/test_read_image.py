@@ -94,3 +94,59 @@ def test_the_limit_on_pixels_means_what_it_says() -> None:
     assert image.read(Source(data, ReadLimits(max_pixels=200_000_000))).leaves[0].image_px
     with pytest.raises(DocumentError, match="max_pixels"):
         image.read(Source(data, ReadLimits(max_pixels=100_000_000)))
+
+
+def greys(data: bytes) -> tuple[float, float]:
+    """How bright the first stroke of the black square is, and the paper beside it, in the picture of a page."""
+    shown = Image.open(io.BytesIO(image.render(Source(data, ReadLimits()), [1])[1])).convert("L")
+    return make.grey(shown, (10, 10)), make.grey(shown, (60, 10))
+
+
+SQUARE = Image.new("L", (80, 40), 255)
+SQUARE.paste(0, (0, 0, 20, 20))
+NEGATIVE = SQUARE.point(lambda value: 255 - value)
+
+
+def deep(kind: str, scale: int, base: int = 0, hot: int = 0) -> bytes:
+    """The square in 16 bits, of which the picture uses a part; one pixel may be a fault of the sensor."""
+    picture = SQUARE.convert("I").point(lambda value: value * scale + base).convert("I;16")
+    if hot:
+        picture.putpixel((70, 30), hot)
+    return saved(picture, kind)
+
+
+def see_through(mode: str, ink: int) -> bytes:
+    """The square as ink on nothing."""
+    bands = len(mode) - 1
+    return saved(Image.merge(mode, [*[Image.new("L", SQUARE.size, ink)] * bands, NEGATIVE]), "PNG")
+
+
+MODES = {
+    "1 bit": saved(SQUARE.convert("1"), "PNG"),
+    "1 bit by Group 4": saved(SQUARE.convert("1"), "TIFF", compression="group4"),
+    "16 bits": deep("PNG", 257),
+    "16 bits, of which 12 are used": deep("TIFF", 16),
+    "16 bits on a dark level": deep("PNG", 100, base=3000),
+    "16 bits with a hot pixel": deep("PNG", 16, hot=65_535),
+    "palette": saved(SQUARE.convert("RGB").quantize(4), "PNG"),
+    "ink on nothing": see_through("LA", 0),
+    "ink on nothing in colour": see_through("RGBA", 0),
+    "CMYK by Adobe, which inverts": saved(SQUARE.convert("RGB").convert("CMYK"), "JPEG", quality=95),
+    "CMYK": saved(SQUARE.convert("RGB").convert("CMYK"), "TIFF"),
+}
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_ink_is_dark_and_paper_is_white_in_every_mode(name: str) -> None:
+    """However a file stores its pixels, black is black and the paper is white."""
+    ink, paper = greys(MODES[name])
+    assert ink < 30
+    assert paper > 225
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_white_ink_on_nothing_is_seen(mode: str) -> None:
+    """Light letters that are made for a dark page do not vanish on white."""
+    ink, paper = greys(see_through(mode, 255))
+    assert ink > 225
+    assert paper < 30

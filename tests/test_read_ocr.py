@@ -11,9 +11,17 @@ import pytest
 from PIL import Image
 
 from octavo.processors.read import ocr
-from octavo.processors.read.ocr import Box, available, lines
+from octavo.processors.read.ocr import available
+from octavo.processors.read.ocr_lines import Box, in_rows
+from octavo.processors.read.ocr_script import SeenPage
 from octavo.processors.read.pages import FoundFile, Reader, Reading, ReadLimits, discover
 from tests.documents import make
+
+
+def lines(boxes: list[Box]) -> str:
+    """Boxes as the text of a page."""
+    return "\n".join(" ".join(box.text for box in row) for row in in_rows(boxes))
+
 
 needs_engine = pytest.mark.skipif(not available(), reason="the extra `ocr` is not installed")
 
@@ -56,12 +64,12 @@ def test_scans_become_text(tmp_path: Path) -> None:
     assert (white.document.status, white.document.reason) == ("empty", "no_text")
 
 
-def recognised(pixels: bytes) -> str:
+def recognised(pixels: bytes) -> SeenPage:
     """In place of the engine: the size of the picture as its words. Small ones end as a fault in a library would."""
     with Image.open(io.BytesIO(pixels)) as picture:
         if picture.height < 100:
             raise BaseException("the engine fell over")  # noqa: TRY002 - as a panic of a library in Rust, which is no Exception
-        return f"seen at {picture.size}"
+        return SeenPage(f"seen at {picture.size}")
 
 
 async def streamed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Reading]:
@@ -78,7 +86,7 @@ async def test_the_same_scan_is_seen_once(tmp_path: Path, monkeypatch: pytest.Mo
     seen: list[int] = []
     recognise = Reader._recognise
 
-    async def counted(self: Reader, picture: bytes) -> str:
+    async def counted(self: Reader, picture: bytes) -> SeenPage:
         seen.append(len(picture))
         return await recognise(self, picture)
 

@@ -8,6 +8,7 @@
     nowhere                      0.05          0.05          0.05; but implied 0.90, to be seen in a picture 0.75
     then, each that applies      normalised x 0.97   the model wrote it in another form than it was asked for
                                  noisy      x 0.85   it stands there with other letters, as after OCR
+                                 unclear    x 0.85   OCR is unsure of a word of it
                                  repaired   x 0.90   an answer about it was not accepted before
                                  conflict   x 0.50   parts of the document disagree
                                  disagreed  x 0.40   two passes disagree
@@ -47,6 +48,7 @@ EXCUSES = {"implied": 0.90, "seen": 0.75}  # of a value that need not stand in t
 FACTORS = {
     "normalised": 0.97,
     "noisy": 0.85,
+    "unclear": 0.85,
     "repaired": 0.90,
     "conflict": 0.50,
     "disagreed": 0.40,

@@ -17,10 +17,11 @@ from octavo.processors.check.hits import Hit, Span
 from octavo.processors.check.label_lines import label_spans
 from octavo.processors.check.window_text import WindowText
 from octavo.schemas.columns import written
-from octavo.schemas.pipeline import Evidence, Field, Kind, ProvedBy
+from octavo.schemas.pipeline import Evidence, Field, Kind, Part, ProvedBy
 
 _NUMBER = re.compile(r"\[\d+\]")
 _ANCHOR = Field("", "text")
+CLEAR = 0.8  # how sure OCR is of a word that counts as read
 LONE_ROW = 1  # characters of the row of an only item that is known: its line
 
 
@@ -75,7 +76,9 @@ def evidence(leaf: FieldValue, source: WindowText, document: str, notes: tuple[s
         is_picture = len({part.page for part in own}) == 1 and not any(part.text.strip() for part in own)
         return replace(bare, page=own[0].page if is_picture else None)
     part, start, end = source.place(leaf.hit)
-    doubt = (leaf.hit.doubt,) if leaf.hit.doubt else ()
+    sure = _ocr_confidence(part, start, end)
+    unclear = sure is not None and sure < CLEAR
+    doubt = (*((leaf.hit.doubt,) if leaf.hit.doubt else ()), *(("unclear",) if unclear else ()))
     return replace(
         bare,
         grade=leaf.hit.grade,
@@ -85,7 +88,14 @@ def evidence(leaf: FieldValue, source: WindowText, document: str, notes: tuple[s
         quote=source.quote(leaf.hit),
         notes=(*notes, *doubt),
         detail=leaf.hit.why,
+        ocr_confidence=sure,
     )
+
+
+def _ocr_confidence(part: Part, start: int, end: int) -> float | None:
+    """How sure OCR is of the doubtfullest word between two characters of a page; None for text of a file."""
+    first, last = start - part.start, end - part.start
+    return min((sure for at, to, sure in part.ocr_words if at < last and to > first), default=None)
 
 
 class _ValueWalk:

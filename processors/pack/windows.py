@@ -111,6 +111,7 @@ def _part(page: Page, pages: int, count: Count) -> Part:
         page.image,
         page.text_from,
         page.repeated,
+        ocr_words=page.ocr_words,
     )
 
 

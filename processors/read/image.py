@@ -30,6 +30,8 @@ Image.MAX_IMAGE_PIXELS = (
     None  # the library's own limit would refuse what the setting allows; `max_pixels` counts
 )
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side
+_HOT = 0.001  # share of the lightest pixels that may be faults
+_SEEN, _LIGHT = 96, 200  # of 255: what of a see-through picture is seen, and what would not be on white
 _MOVING = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
 _ONE_FRAME = frozenset(
     {*_MOVING, "MPO", "HEIF"}
@@ -91,12 +93,34 @@ def _jpeg(picture: Image.Image) -> bytes:
 
 
 def _rgb(picture: Image.Image) -> Image.Image:
-    """RGB on white: palettes are resolved, see-through paper becomes white, 16-bit greys are scaled instead of clipped."""
+    """RGB on paper: palettes are resolved, what is see-through becomes paper, greys of 16 bits are scaled instead of clipped."""
     if picture.mode.startswith("I;16") or picture.mode in {"I", "F"}:
-        low, high = picture.getextrema()
-        span = float(high) - float(low) or 1.0  # type: ignore[arg-type]  # one band: two numbers
-        return picture.convert("F").point(lambda value: (value - float(low)) * 255 / span).convert("RGB")  # type: ignore[arg-type]
+        return _scaled(picture.convert("F")).convert("RGB")
     if "A" in picture.getbands() or "transparency" in picture.info:
-        paper = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(paper, picture.convert("RGBA")).convert("RGB")
+        ink = picture.convert("RGBA")
+        paper = Image.new("RGBA", picture.size, "black" if _is_light(ink) else "white")
+        return Image.alpha_composite(paper, ink).convert("RGB")
     return picture.convert("RGB")
+
+
+def _scaled(greys: Image.Image) -> Image.Image:
+    """Greys of any depth as 8 bits, from the darkest to the white of the paper: a hot pixel of a sensor is no paper."""
+    low, high = map(float, greys.getextrema())  # type: ignore[arg-type]  # one band: two numbers
+    rough = _spread(greys, low, high).histogram()
+    left = sum(rough) * _HOT
+    lightest = 255
+    while lightest and (left := left - rough[lightest]) >= 0:
+        lightest -= 1
+    return _spread(greys, low, low + (high - low) * (lightest + 1) / 256)
+
+
+def _spread(greys: Image.Image, low: float, high: float) -> Image.Image:
+    scale = 255 / (high - low or 1.0)
+    return greys.point(lambda value: value * scale - low * scale).convert("L")  # clips
+
+
+def _is_light(ink: Image.Image) -> bool:
+    """Whether all that can be seen of a picture with see-through parts is nearly white, as if made for a dark page."""
+    seen = ink.getchannel("A").point(lambda alpha: 255 * (alpha > _SEEN))
+    greys = ink.convert("L").histogram(seen)
+    return sum(greys) > 0 and sum(greys[:_LIGHT]) == 0 and seen.histogram()[0] > 0

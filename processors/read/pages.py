@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from itertools import islice
@@ -24,15 +24,18 @@ from weakref import WeakValueDictionary
 
 from octavo.processors.read import kinds, remote
 from octavo.processors.read import ocr as ocr_engine
+from octavo.processors.read.after_ocr import seen_pages
 from octavo.processors.read.content import PlacedWords, ReadLimits
 from octavo.processors.read.cutout import cropped
 from octavo.processors.read.discover import FoundFile, display, outermost, walk
+from octavo.processors.read.ocr_lines import Box
+from octavo.processors.read.ocr_script import SeenPage
 from octavo.processors.read.workers import tasks
 from octavo.processors.read.workers.duplicates import Duplicates
 from octavo.processors.read.workers.sandbox import BUSY, Sandbox
 from octavo.processors.read.workers.worker import ReaderTerms, Reading, document_of, failed, look_again
 from octavo.schemas.errors import DocumentError, SettingsError, describe
-from octavo.schemas.pipeline import Document, Page
+from octavo.schemas.pipeline import Document
 from octavo.schemas.text import invoice_page
 
 __all__ = [
@@ -42,7 +45,7 @@ __all__ = [
 
 ocr_available = ocr_engine.available
 
-READER_VERSION = "5"  # goes up when the same bytes give another text
+READER_VERSION = "6"  # goes up when the same bytes give another text
 
 READERS = {  # media type -> file in this folder
     "application/pdf": "pdf.pages",
@@ -204,7 +207,7 @@ class Reader:
         """The part of a picture (JPEG) between left, top, right and bottom, each a share of its size. Raises DocumentError."""
         return await self._sandbox.run(cropped, picture, window, timeout_s=self._limits.timeout_s)
 
-    async def recognised(self, picture: bytes) -> list[ocr_engine.Box]:
+    async def recognised(self, picture: bytes) -> list[Box]:
         """The lines that local OCR sees in a picture (JPEG), in pixels of it. Raises DocumentError; `ocr` must be on."""
         assert self._ocr is not None
         return await self._ocr.run(ocr_engine.boxes_in, picture, timeout_s=self._limits.ocr_timeout_s)
@@ -331,7 +334,7 @@ class Reader:
     async def _with_ocr(self, found: FoundFile, reading: Reading) -> Reading:
         """The reading with the text of its pictures; a document in which nothing was found is empty, and says so."""
         wanted = [page.number for page in reading.pages if page.image_px is not None]
-        texts: dict[int, str] = {}
+        seen: dict[int, SeenPage] = {}
         trouble: dict[int, DocumentError] = {}
         for start in range(0, len(wanted), _PAGES_A_TASK):
             try:
@@ -341,18 +344,17 @@ class Reader:
                 continue
             for number, picture in pictures.items():
                 try:
-                    texts[number] = await self._recognise(picture)
+                    seen[number] = await self._recognise(picture)
                 except DocumentError as error:
                     trouble[number] = error
-        pages = tuple(_recognised(page, texts.get(page.number, "")) for page in reading.pages)
-        return _after_ocr(reading.document, pages, trouble)
+        return seen_pages(reading, seen, trouble)
 
-    async def _recognise(self, picture: bytes) -> str:
+    async def _recognise(self, picture: bytes) -> SeenPage:
         assert self._ocr is not None
-        text: str = await _timely(
+        page: SeenPage = await _timely(
             self._ocr.run(ocr_engine.recognise, picture, timeout_s=self._limits.ocr_timeout_s)
         )
-        return text
+        return page
 
 
 async def _timely(call: Awaitable[Any]) -> Any:
@@ -371,30 +373,3 @@ def _given_up(reading: Reading) -> Reading:
     return (
         replace(reading, document=replace(document, reason="timeout")) if document.reason == BUSY else reading
     )
-
-
-def _recognised(page: Page, text: str) -> Page:
-    """The page with the text of its picture, where that says more than the text it has."""
-    return (
-        replace(page, text=text, text_from="ocr", repeated=(), hidden_chars=0)
-        if len(text) > len(page.text)
-        else page
-    )
-
-
-def _after_ocr(document: Document, pages: tuple[Page, ...], trouble: Mapping[int, DocumentError]) -> Reading:
-    """The document as OCR leaves it: read, in part or whole; empty; or in trouble, when that is all that came out."""
-    detail = " ".join(
-        filter(
-            None,
-            [document.detail, *(f"OCR stopped at page {page}: {error}" for page, error in trouble.items())],
-        )
-    )
-    if any(page.text.strip() for page in pages):
-        return Reading(replace(document, detail=detail), pages)
-    if trouble:
-        return Reading(
-            replace(document, status="error", reason=next(iter(trouble.values())).reason, detail=detail)
-        )
-    detail = f"OCR found no text on its {len(pages)} page(s). {detail}".strip()
-    return Reading(replace(document, status="empty", reason="no_text", detail=detail), pages)

@@ -66,17 +66,28 @@ def _groups(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> 
 
 
 def _pages(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> dict[str, list[Page]]:
-    query = """SELECT document, page, text, image_width_px, image_height_px, text_from, repeated, hidden_chars FROM pages
-               WHERE document IN (SELECT unnest(?::TEXT[])) ORDER BY document, page"""
+    query = "FROM pages WHERE document IN (SELECT unnest(?::TEXT[])) ORDER BY document, page"
     found: dict[str, list[Page]] = {}
-    for one, number, text, width, height, text_from, repeated, hidden in connection.execute(
-        query, [list(documents)]
-    ).fetchall():
-        image_px = None if width is None else (width, height)
-        spans = tuple((span["start"], span["stop"]) for span in repeated or ())
-        page = Page(one, number, text, image_px, text_from=text_from, repeated=spans, hidden_chars=hidden)
-        found.setdefault(one, []).append(page)
+    for row in connection.sql(query, params=[list(documents)]).to_arrow_table().to_pylist():
+        found.setdefault(row["document"], []).append(_page(row))
     return found
+
+
+def _page(row: Row) -> Page:
+    """The page of a row; one of an earlier version has no words of OCR."""
+    width, height = row["image_width_px"], row["image_height_px"]
+    return Page(
+        row["document"],
+        row["page"],
+        row["text"],
+        None if width is None else (width, height),
+        text_from=row["text_from"],
+        repeated=tuple((span["start"], span["stop"]) for span in row["repeated"] or ()),
+        hidden_chars=row["hidden_chars"],
+        ocr_words=tuple(
+            (word["start"], word["stop"], word["confidence"]) for word in row.get("ocr_words") or ()
+        ),
+    )
 
 
 def extents(connection: duckdb.DuckDBPyConnection, documents: Sequence[str]) -> list[Row]:

@@ -5,7 +5,7 @@
 -- question: Name of the question, which is the name of its table; null for a document that could not be read
 -- field: Path of the field; null for a whole document
 -- value: The value as text
--- reason: The reason of a reject or of a document's status; failed, incomplete, conflict, disagreed, contradicted, unbalanced, ambiguous, unproved, unsure, nothing_found, less_filled; differs, where an invoice and the XML in it say otherwise; or a flag of a document that was read with a doubt
+-- reason: The reason of a reject or of a document's status; failed, incomplete, conflict, disagreed, contradicted, unbalanced, ambiguous, unproved, unclear, unsure, nothing_found, less_filled; differs, where an invoice and the XML in it say otherwise; or a flag of a document that was read with a doubt
 -- detail: The sentence for a person
 -- confidence: How likely the value is right, 0 to 1; 0 for what was not accepted at all
 WITH paths AS (SELECT document, min(path) AS path FROM documents GROUP BY document),
@@ -26,12 +26,13 @@ doubts AS (
             WHEN list_contains(e.notes, 'unbalanced') THEN 'unbalanced'
             WHEN list_contains(e.notes, 'ambiguous') THEN 'ambiguous'
             WHEN e.grade = 'missing' THEN 'unproved'
+            WHEN list_contains(e.notes, 'unclear') THEN 'unclear'
             ELSE 'unsure'
         END,
         e.detail, coalesce(e.confidence, 0.0)
     FROM evidence e JOIN paths d ON d.document = e.document
     WHERE e.state = 'failed' OR (e.state = 'missing' AND e.detail <> '')
-        OR list_has_any(e.notes, ['disagreed', 'conflict', 'contradicted', 'unbalanced', 'ambiguous'])
+        OR list_has_any(e.notes, ['disagreed', 'conflict', 'contradicted', 'unbalanced', 'ambiguous', 'unclear'])
         OR (e.confidence < 0.9 AND e.proved_by IS DISTINCT FROM 'meaning')
     UNION ALL
     SELECT r.document, d.path, NULL, r.question, NULL, NULL, 'nothing_found', r.detail, 0.0
@@ -40,7 +41,7 @@ doubts AS (
     UNION ALL
     SELECT document, path, NULL, NULL, NULL, NULL, flag, detail, 0.5
     FROM (SELECT document, path, unnest(flags) AS flag, detail FROM documents WHERE status = 'ok')
-    WHERE flag IN ('uncertain_encoding', 'formulas_without_values')
+    WHERE flag IN ('uncertain_encoding', 'formulas_without_values', 'garbled_text', 'ocr_unread', 'ocr_unsure')
     UNION ALL
     SELECT seen.document, pdf.path, seen.page, seen.question, seen.field, seen.value, 'differs',
         'Its XML, ' || xml.path || ', says ' || stated.value || '.', 0.1

@@ -115,7 +115,7 @@ def ask(text: str, model: type[BaseModel]) -> dict[str, Any]:
 def with_ocr(one: Labelled) -> str:
     """The text of a document, of a picture as rapidocr reads it."""
     path = Path(CORPUS / one.document)
-    return recognise(path.read_bytes()) if path.suffix == ".jpg" else one.text
+    return recognise(path.read_bytes()).text if path.suffix == ".jpg" else one.text
 
 
 def same(given: Any, wanted: Any) -> bool:

@@ -17,6 +17,7 @@ from itertools import groupby
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from octavo.processors.read import legible
 from octavo.processors.read.content import (
     JPEG_QUALITY,
     Content,
@@ -26,6 +27,7 @@ from octavo.processors.read.content import (
     Source,
     over,
 )
+from octavo.processors.read.legible import GARBLED
 from octavo.processors.read.pdf import (
     chars,
     check_boxes,
@@ -68,6 +70,7 @@ class _Task:
     has_form: bool
     told: set[str] = field(default_factory=set)  # names of form fields
     lost: list[int] = field(default_factory=list)  # pages that cannot be loaded
+    garbled: list[int] = field(default_factory=list)  # pages whose letters make no words
     unseen: list[int] = field(default_factory=list)  # pages without text whose pictures cannot be decoded
     forms: list[list[str]] = field(default_factory=list)
     notes: list[PageComments] = field(default_factory=list)
@@ -227,7 +230,8 @@ def _leaf(task: _Task, page: pypdfium2.PdfPage, index: int) -> PageContent:
             task.broken[index] = (joined, text)
         if not text:
             return PageContent("", scan.size_px(page) if scan.is_drawn(sheet) else None)
-        if scan.is_junk(text):
+        if legible.is_junk(text) or legible.is_garbled(text):
+            task.garbled.append(index + 1)
             return PageContent(text, scan.size_px(page))
         if (
             task.is_short
@@ -244,7 +248,7 @@ def _looked_at(task: _Task, sheet: PageChars, index: int, leaf: PageContent) -> 
     share = scan.picture_share(sheet, drawn)
     if share >= scan.WHOLE_PAGE and scan.is_layer(drawn):
         return replace(
-            leaf, image_px=scan.size_px(sheet.page) if scan.is_poor(leaf.text) else None, text_from="layer"
+            leaf, image_px=scan.size_px(sheet.page) if legible.is_poor(leaf.text) else None, text_from="layer"
         )
     hidden = _hidden(task, sheet, index, drawn)
     picture = scan.size_px(sheet.page) if scan.needs_sight(share, leaf.text) else None
@@ -366,6 +370,7 @@ def _flags(file: OpenedPdf, task: _Task, leaves: Sequence[PageContent]) -> tuple
         "hidden_text": hidden,
         "javascript": marks.has_javascript(file.data),
         "damaged_pages": damaged,
+        GARBLED: task.garbled,
     }
     return tuple(name for name, holds in signs.items() if holds)
 
@@ -380,7 +385,7 @@ def _detail(file: OpenedPdf, task: _Task, *left_out: str) -> str:
     )
     cut = [str(number) for number, notes in enumerate(task.notes, start=1) if notes.is_cut]
     first = f"Not all comments were taken of page(s) {', '.join(cut)}, which have too many." if cut else ""
-    return " ".join(filter(None, [repaired, lost, unseen, first, *left_out]))
+    return " ".join(filter(None, [repaired, lost, unseen, legible.sentence(task.garbled), first, *left_out]))
 
 
 def _jpeg(document: pypdfium2.PdfDocument, index: int) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import islice
@@ -26,19 +25,6 @@ _ENOUGH_TEXT = 1_500  # characters beside a picture, with which the picture is d
 _LARGE_PICTURE = 0.3
 _LITTLE_TEXT = 200
 _THUMBNAIL_PX = 64  # enough to tell an empty page from a drawn one
-_JUNK = re.compile("[\ue000-\uf8ff\ufffd\x00-\x08\x0e-\x1f]")  # private use, unknown and control characters
-_LONGEST_JUDGED = 20_000  # characters of a layer
-_GOOD_SHARE = 0.965  # of a layer's tokens like words or numbers: the good ones of the corpus have 0.97 to 1, the poor ones 0.76 to 0.96
-_PLAIN = re.compile(
-    r"""["'(\[“‘«*§$€£#—–-]*(?:
-        [^\W\d_]?[^\W\d_A-ZÀ-Þ]+ | [^\W\d_a-zß-ÿ]{2,} | [AIaio] | [A-Z]\. |   # word, WORD, Word, I, J.
-        (?:[^\W_]{1,20}[-'’/.&=:@—–]+)+[^\W_]{0,20} |                           # well-known, it's, U.S.A, NAME=Jane
-        [-+]?[$€£]?\d[\d.,:/%-]* | \d+(?:st|nd|rd|th) | [A-Z]{1,3}-?\d+ |        # 1,200.00, 2nd, A4
-        [-–—•|&§"“”;:!?*]                                                         # marks of their own
-    )(?:\([^\W_]{1,3}\))*["')\]”’».,;:?!*%—–-]*""",
-    re.VERBOSE,
-)
-_VOWEL = re.compile("[aeiouyàâäåæéèêëïîíìôöòóøùúûüœAEIOUYÀÂÄÅÆÉÈÊËÏÎÍÌÔÖÒÓØÙÚÛÜŒ]")
 
 
 def is_drawn(sheet: PageChars) -> bool:
@@ -90,13 +76,6 @@ def _has_pixels(picture: pypdfium2.PdfImage) -> bool:
     return True
 
 
-def is_junk(text: str) -> bool:
-    """Whether a tenth of the characters says nothing: the font has no way back to Unicode."""
-    if "\ufffd" not in text and text.replace("\n", "").replace("\xa0", "").replace("\t", "").isprintable():
-        return False
-    return len(_JUNK.findall(text)) * 10 > len(text) - text.count(" ")
-
-
 def picture_share(sheet: PageChars, drawn: Drawn) -> float:
     """Share of the page under its pictures; strips of a scan add up, so it may pass 1."""
     return _share(sheet, chars.bounds(drawn.of(IMAGE))) if IMAGE in drawn.kinds else 0.0
@@ -116,30 +95,6 @@ def is_layer(drawn: Drawn) -> bool:
         return True
     last_picture = max(place for place, kind in enumerate(drawn.kinds) if kind == IMAGE)
     return drawn.kinds[:last_picture].count(TEXT) * 10 > len(modes) * 9
-
-
-def is_poor(text: str) -> bool:
-    """Whether a layer of OCR is worth another reading: too many of its tokens are neither words nor numbers."""
-    return readable_share(text) < _GOOD_SHARE
-
-
-def readable_share(text: str) -> float:
-    """Share of the tokens that look like a word, a number or a mark of their own; 0 without any.
-
-    >>> readable_share("The price is $1,200.00 (net).")
-    1.0
-    >>> readable_share("Tbe prXce 1s ,~l 2O0.O0 ;{et")
-    0.3333333333333333
-    """
-    tokens = text[:_LONGEST_JUDGED].split()
-    return sum(map(_is_readable, tokens)) / len(tokens) if tokens else 0.0
-
-
-def _is_readable(token: str) -> bool:
-    if not _PLAIN.fullmatch(token):
-        return False
-    letters = [char for char in token if char.isalpha()]
-    return len(letters) < 3 or not token.isascii() or _VOWEL.search(token) is not None or token.isupper()
 
 
 def needs_sight(share: float, text: str) -> bool:
