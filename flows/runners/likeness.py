@@ -15,7 +15,6 @@ from octavo.flows import settings
 from octavo.flows.runners.parcel import Terms
 from octavo.processors.ask.replies import Asker
 from octavo.processors.read.pages import READER_VERSION
-from octavo.processors.store.warehouse import Warehouse
 from octavo.schemas.errors import SettingsError
 from octavo.schemas.job import Job
 
@@ -56,7 +55,7 @@ def refuse_other_program(terms: Terms) -> None:
 
 def refuse_other_folder(terms: Terms, job: Job) -> None:
     """Raise SettingsError where the output folder is not seen, or its ledger is a file that another machine writes."""
-    if not Warehouse(Path(job.out)).path.exists():
+    if not (Path(job.out) / "lock").exists():  # which the run holds; its tables come with the first documents
         raise _unlike(
             f"does not see the output folder {job.out}",
             "Put it on a folder that is at the same path on all machines, and name it with --out.",

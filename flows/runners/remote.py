@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from octavo.flows import leases
+from octavo.flows import leases, settings
 from octavo.flows.answering.window_answers import Answers
 from octavo.flows.context import RunContext
 from octavo.flows.runners import likeness
@@ -206,7 +206,7 @@ def _anywhere(job: Job) -> Job:
         update={
             "runner": "here",
             "inbox": whole(job.inbox),
-            "out": whole(job.out),
+            "out": str(settings.out_folder(job.out).absolute()),
             "extract": [_whole_spec(spec) for spec in job.extract],
             "catalogue": job.catalogue and whole(job.catalogue),
             "password_file": job.password_file and whole(job.password_file),
