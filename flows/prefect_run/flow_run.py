@@ -7,6 +7,7 @@ Prefect sees short labels and counts only. Batches and their results stay in thi
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -95,7 +96,9 @@ async def _worked(
     asked = any(
         getattr(job, kind) for kind in asks
     )  # who only reads needs no key, whatever the job could ask
-    key = await key_in_block(job.key_secret if asked else "")
+    key = await in_block(job.key_secret if asked else "", "key_secret")
+    if job.state_secret:
+        os.environ[settings.STATE] = await in_block(job.state_secret, "state_secret")
     account = settings.account(job, key=key, key_needed=asked)
     notices, wait = Notices(str(flow_run.id)), Wait(job)
     approve = caller.approve or consent.by_job(
@@ -138,8 +141,8 @@ def refuse_idle(job: Job, steps: Sequence[order.Step], asks: Sequence[order.Asks
         )
 
 
-async def key_in_block(name: str) -> str:
-    """The key from the Prefect Secret block of that name; "" for no name, and then the environment is looked at."""
+async def in_block(name: str, field: str) -> str:
+    """What is in the Prefect Secret block that a field of the job names; "" for no name, and then the environment is looked at."""
     if not name:
         return ""
     try:
@@ -147,7 +150,7 @@ async def key_in_block(name: str) -> str:
     except ValueError:  # what Prefect raises when there is no such block
         message = f"There is no Secret block named {name} on this Prefect server."
         raise SettingsError(
-            message, about="key_secret", next_step="Create it in the UI under Blocks, type Secret."
+            message, about=field, next_step="Create it in the UI under Blocks, type Secret."
         ) from None
     return str(block.get())
 
