@@ -1,12 +1,12 @@
-"""The name of a Prefect Secret block in, the key that it holds out. Prefect is imported when there is a name."""
+"""The name of a Prefect Secret block in, what it holds out. Prefect is imported when there is a name."""
 
 from __future__ import annotations
 
 from octavo.schemas.errors import SettingsError
 
 
-async def key_in_block(name: str) -> str:
-    """The key from the Prefect Secret block of that name; "" for no name, and then the environment is looked at. Raises SettingsError."""
+async def in_block(name: str, field: str) -> str:
+    """What is in the Secret block that a field of the job names; "" for no name, and then the environment counts. Raises SettingsError."""
     if not name:
         return ""
     from prefect.blocks.system import Secret
@@ -16,6 +16,6 @@ async def key_in_block(name: str) -> str:
     except ValueError:  # what Prefect raises when there is no such block
         message = f"There is no Secret block named {name} on this Prefect server."
         raise SettingsError(
-            message, about="key_secret", next_step="Create it in the UI under Blocks, type Secret."
+            message, about=field, next_step="Create it in the UI under Blocks, type Secret."
         ) from None
     return str(block.get())

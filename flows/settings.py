@@ -76,6 +76,10 @@ def account(
         base_url = (job.base_url or environ.get(provider.base_url_env) or provider.base_url).rstrip("/")
         variable = job.key_env or provider.key_env
     _check_address(base_url)
+    if job.state_secret and not environ.get(STATE):
+        message = f"The state is in the Secret block {job.state_secret} of a Prefect server, and this run reports to none."
+        step = f"Name the server in PREFECT_API_URL, or leave --state-secret out and set {STATE}."
+        raise SettingsError(message, about="state_secret", next_step=step)
     model = catalogue(job.catalogue).model(_model_id(job, provider), provider, base_url)
     if job.mode != "live" and not (model.batch_factor and provider.batch):
         message = f"{model.id} at {provider.name} takes no batches."

@@ -158,6 +158,10 @@ class Job(BaseModel):
     key_secret: str = Field(
         default="", description="Prefect Secret block that holds the key; wins over key_env."
     )
+    state_secret: str = Field(
+        default="",
+        description="Prefect Secret block that holds the address of the state that hosts share; wins over OCTAVO_STATE.",
+    )
     password: SkipJsonSchema[list[SecretStr]] = Field(
         default_factory=list,
         exclude=True,  # lives as long as the process: it is in no row, no file, no form and no parameter of Prefect

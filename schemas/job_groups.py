@@ -53,6 +53,7 @@ GROUPS = (
             "provider": "Provider",
             "model": "Model",
             "key_secret": "Secret block with the key",
+            "state_secret": "Secret block with the shared state",
             "budget_usd": "Budget of this run (USD)",
             "approved": "Spend without a budget",
             "approve_above_usd": "Ask a person above (USD)",

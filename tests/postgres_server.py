@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-USER, PASSWORD = "octavo", "canary-pass/word%1"  # the second is looked for in all that is written
+USER, PASSWORD = "tester", "canary-pass/word%1"  # the second is looked for in all that is written
 QUOTED = "canary-pass%2Fword%251"
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 MISSING = "PostgreSQL's server is not here (Debian: apt-get install postgresql)"

@@ -176,7 +176,9 @@ async def test_tables_are_the_same(
     kimi.config.timing = False
     undisturbed, job = job_of(kimi, inbox, "here"), job_of(kimi, inbox, runner)
     ended, other = await run(undisturbed), await run(job)
-    assert (other.rows, other.exit_code, other.asked) == (ended.rows, ended.exit_code, ended.asked), other.sentences
+    assert (other.rows, other.exit_code, other.asked) == (ended.rows, ended.exit_code, ended.asked), (
+        other.sentences
+    )
     assert other.cost_usd == pytest.approx(ended.cost_usd)
     assert tables(job) == tables(undisturbed)
     again = await run(job)

@@ -25,7 +25,7 @@ from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 
 ROOT = Path(__file__).resolve().parents[1]
-OTHERS = ("prefect", "production", "sql")  # whose commands have tests of their own
+OTHERS = ("prefect", "production", "shared-state", "sql")  # whose commands have tests of their own
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 ALL = "\n".join([README, *PAGES.values()])
@@ -116,7 +116,7 @@ def test_every_make_target_is_named(target: str) -> None:
         *(view.name for view in views.load(views.SHIPPED)),
         *(deployment.flow for deployment in deployments.DEPLOYMENTS),
         *pages.READERS,
-        *(f"OCTAVO_{name}" for name in ("TOKENIZER",)),
+        *(f"OCTAVO_{name}" for name in ("STATE", "TOKENIZER")),
     ],
 )
 def test_everything_is_named(name: str) -> None:

@@ -325,7 +325,7 @@ def test_the_password_is_nowhere(tmp_path: Path, postgres: Server, shared_state:
     url = postgres.url(shared_state)
     words = ["run", str(tmp_path / "inbox"), "--offline", "--extract", "letter", "--json"]
     said = b""
-    for address, code in ((url, 0), (postgres.url("nowhere"), 74), (url.replace("octavo:", "x:"), 74)):
+    for address, code in ((url, 0), (postgres.url("nowhere"), 74), (url.replace("tester:", "x:"), 74)):
         environ = {
             **os.environ,
             "OCTAVO_STATE": address,

@@ -7,6 +7,7 @@ Prefect sees short labels and counts only. Batches and their results stay in thi
 from __future__ import annotations
 
 import math
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -32,7 +33,7 @@ from octavo.flows.prefect_run.run_states import Wait, tolerantly
 from octavo.flows.prefect_run.task_runs import in_task_runs
 from octavo.flows.review import html_report
 from octavo.flows.runners.chosen import workers_of
-from octavo.flows.secret_block import key_in_block
+from octavo.flows.secret_block import in_block
 from octavo.processors.store.warehouse import Warehouse
 from octavo.schemas.errors import NotApproved, OctavoError, SameJobWaits, SettingsError
 from octavo.schemas.job import Job
@@ -98,7 +99,9 @@ async def _worked(
     asked = any(
         getattr(job, kind) for kind in asks
     )  # who only reads needs no key, whatever the job could ask
-    key = await key_in_block(job.key_secret if asked else "")
+    key = await in_block(job.key_secret if asked else "", "key_secret")
+    if job.state_secret:
+        os.environ[settings.STATE] = await in_block(job.state_secret, "state_secret")
     account = settings.account(job, key=key, key_needed=asked)
     notices, wait = Notices(str(flow_run.id)), Wait(job)
     approve = caller.approve or consent.by_job(

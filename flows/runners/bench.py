@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -20,7 +21,7 @@ from octavo.flows.context import RunContext
 from octavo.flows.hooks import Hooks
 from octavo.flows.runners import likeness
 from octavo.flows.runners.parcel import Terms
-from octavo.flows.secret_block import key_in_block
+from octavo.flows.secret_block import in_block
 from octavo.processors.store.warehouse import Warehouse
 from octavo.schemas.errors import Interrupted, OctavoError, StorageError, describe
 from octavo.schemas.job import Job
@@ -128,11 +129,13 @@ async def opened_bench(terms: Terms) -> Bench:
     """All that a run works with, open. Raises SettingsError when it is not the same that its driver has, and StorageError."""
     job = Job.model_validate_json(terms.job)
     likeness.refuse_other_program(terms)
+    if job.state_secret and not os.environ.get(settings.STATE):
+        os.environ[settings.STATE] = await in_block(job.state_secret, "state_secret")
     likeness.refuse_other_folder(terms, job)
     job = job.model_copy(update={"workers": terms.processes})
     questions = [one for one in order.questions(job) if one.fingerprint in terms.questions]
     likeness.refuse_other_questions(terms, [question.fingerprint for question in questions])
-    key = await key_in_block(job.key_secret if questions else "")
+    key = await in_block(job.key_secret if questions else "", "key_secret")
     account = settings.account(job, key=key, key_needed=bool(questions))
     account = replace(account, caps=replace(account.caps, together=True))
     async with AsyncExitStack() as stack:
