@@ -189,4 +189,7 @@ class Interrupted(OctavoError):
     def __init__(self, signal_number: int) -> None:
         """`signal_number` as in the standard library's `signal`."""
         super().__init__("The run was asked to end.", next_step="Run it again: it goes on where it stopped.")
+        self.args = (
+            signal_number,
+        )  # what unpickling calls the class with when the error comes from a worker process
         self.exit_code = 128 + signal_number  # type: ignore[misc] # the one class whose code is known only now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,9 @@ from pathlib import Path
 from octavo.flows.prefect_run.processes import descendants
 from tests.prefect_server import ROOT, wait_for
 
-DASK = [sys.executable, "-m", "dask"]
+PAGE = (ROOT / "docs" / "runners.md").read_text(encoding="utf-8")
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
+PORT, WORKERS = "8786", "--nworkers 2"  # of the page
 QUIET = {
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "2",
     "DASK_DISTRIBUTED__WORKER__DAEMON": "True",
@@ -30,9 +33,9 @@ class Cluster:
         self.address = f"tcp://127.0.0.1:{self.port}"
         self.log = folder / "dask.log"
         self._environ = {**os.environ, **environ, **QUIET}
-        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port))
+        self.scheduler = self._start("dask scheduler ")
         wait_for(lambda: "Scheduler at" in self.said(), "it", 120)
-        self.workers = self._start("worker", self.address, "--nworkers", str(workers), "--nthreads", "2")
+        self.workers = self._start("dask worker ", workers)
         wait_for(lambda: self.said().count("Registered to") >= workers, "it", 120)
 
     def said(self) -> str:
@@ -52,8 +55,11 @@ class Cluster:
                     os.kill(pid, signal.SIGKILL)
             program.wait()
 
-    def _start(self, *words: str) -> subprocess.Popen[bytes]:
-        command = [*DASK, *words, "--no-dashboard"]
+    def _start(self, beginning: str, workers: int = 2) -> subprocess.Popen[bytes]:
+        """A program as the page has it, at our port."""
+        (line,) = (line for line in COMMANDS if line.startswith(beginning))
+        words = line.replace(PORT, str(self.port)).replace(WORKERS, f"--nworkers {workers}").split()
+        command = [sys.executable, "-m", *words, "--no-dashboard"]
         with self.log.open("ab") as log:
             return subprocess.Popen(command, env=self._environ, cwd=ROOT, stdout=log, stderr=log)
 

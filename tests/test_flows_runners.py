@@ -23,16 +23,24 @@ from octavo.flows.outcome.outcome import Outcome
 from octavo.flows.prefect_run.processes import descendants
 from octavo.flows.runners import likeness, remote
 from octavo.flows.runners.chosen import workers_of
-from octavo.flows.runners.parcel import Parcel, pack_readings, pack_tasks, readings_of, tasks_of
+from octavo.flows.runners.parcel import (
+    Delivery,
+    Parcel,
+    Terms,
+    pack_readings,
+    pack_tasks,
+    readings_of,
+    tasks_of,
+)
 from octavo.flows.stored_replies import WindowTask
 from octavo.processors.ask.ledger import Ledger
 from octavo.processors.pack import windows as pack
 from octavo.processors.read.pages import Reading
 from octavo.processors.store.warehouse import Warehouse
-from octavo.schemas.errors import SettingsError, UsageError
+from octavo.schemas.errors import BudgetReached, Interrupted, SettingsError, UsageError
 from octavo.schemas.job import Job
 from octavo.schemas.pipeline import Document, Page
-from tests.dask_workers import Cluster, dask_cluster
+from tests.dask_workers import COMMANDS, PORT, Cluster, dask_cluster
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
@@ -208,8 +216,11 @@ async def test_a_worker_that_is_killed_costs_what_it_had_in_flight(
     wait_for(lambda: len(dask.worker_pids()) == 2, "it", 120)
 
 
-async def test_a_batch_that_kills_every_worker_gets_a_row(kimi: Running, inbox: Path) -> None:
+async def test_a_batch_that_kills_every_worker_gets_a_row(
+    kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What kills each worker that takes it is given up after a few, alone, with its reason; all else is answered."""
+    monkeypatch.setattr(remote, "WINDOWS_PER_PARCEL", (2, 2))
     kimi.config.timing = False
     (inbox / "slip05.txt").write_text("Parcel slip 5\nsender: Killer\nweight: 1\n", encoding="utf-8")
     job = job_of(kimi, inbox, "processes:2")
@@ -229,7 +240,7 @@ def test_a_run_that_ends_leaves_nothing_to_be_paid_twice(
     kimi.config.ttft_s = 1.5
     job = job_of(kimi, inbox, "processes:2")
     first = start(job)
-    wait_for(lambda: len(kimi.paid()) >= 4 and in_flight(kimi), "it", 120)
+    wait_for(lambda: first.poll() is not None or (len(kimi.paid()) >= 4 and in_flight(kimi)), "it", 240)
     workers = [pid for pid in descendants(first.pid) if Path(f"/proc/{pid}").exists()]
     first.send_signal(number)
     _, said = first.communicate(timeout=120)
@@ -337,18 +348,36 @@ def test_a_parcel_holds_no_secret_and_shows_no_text(kimi: Running, inbox: Path) 
     assert readings_of(pack_readings([(1, [reading])])) == [(1, [reading])]
     job = remote._anywhere(job_of(kimi, inbox, "processes", extract=["invoice", "own.py:Own", "a/b.json#/x"]))
     assert job.extract == ["invoice", f"{Path.cwd()}/own.py:Own", f"{Path.cwd()}/a/b.json#/x"]
-    terms = remote.Terms(
-        "1", "run", job.model_dump_json(), (), settings.account(job).key[:0], "l", "h", "m", 1
-    )
+    terms = Terms("1", "run", job.model_dump_json(), (), settings.account(job).key[:0], "l", "h", "m", 1)
     parcel = Parcel(terms, "ask", 1, packed)
     assert KEY.encode() not in pickle.dumps(parcel)
     assert "Confidential" not in repr(parcel) + str(parcel) + repr(packed)
+
+
+def test_the_page_is_true(inbox: Path, dask: Cluster) -> None:
+    """The runs that docs/runners.md shows go well, on the cluster that it shows."""
+    shown = [command for command in COMMANDS if command.startswith("octavo run")]
+    assert len(shown) == 2
+    for command in shown:
+        words = command.replace(PORT, str(dask.port)).replace("data/samples", str(inbox))
+        words = words.replace("--out out", f"--out {inbox.parent}/out").replace("octavo", "-m octavo", 1)
+        done = subprocess.run(
+            [sys.executable, *words.split()], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2, done.stderr  # for the broken file
 
 
 def test_dask_shows_neither_key_nor_text(dask: Cluster) -> None:
     """The logs of scheduler and workers hold neither, whatever died before."""
     assert KEY not in dask.said()
     assert "Sender Number" not in dask.said()
+
+
+def test_errors_come_over_whole() -> None:
+    """An error that a worker hands over has its words, its next step and its exit code on this side, too."""
+    for error in (Interrupted(2), SettingsError("No.", about="x", next_step="Do."), BudgetReached("Over.")):
+        came = pickle.loads(pickle.dumps(Delivery(error=error))).error
+        assert (str(came), came.exit_code, came.about) == (str(error), error.exit_code, error.about)
 
 
 def test_a_lease_is_given_up_by_who_is_gone_or_asked(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ class DaskCluster:
     ) -> None:
         await self._leave()
 
-    async def run(self, parcel: Parcel) -> Delivery:
+    async def run(self, parcel: Parcel, tries: int = TRIES) -> Delivery:  # noqa: ARG002 - the scheduler's choice
         """What came of a batch, from whichever worker did it."""
         if self._lost:
             raise self._gone()

@@ -42,8 +42,8 @@ class Pool(Protocol):
         """Let go of them, or end those that were started for us, whatever they are doing."""
         ...
 
-    async def run(self, parcel: Parcel) -> Delivery:
-        """What came of a batch. Raises TooManyDeaths and PoolLost."""
+    async def run(self, parcel: Parcel, tries: int = TRIES) -> Delivery:
+        """What came of a batch, which may kill so many workers, where that is ours to say. Raises TooManyDeaths and PoolLost."""
         ...
 
     async def settle(self) -> None:

@@ -16,8 +16,9 @@ from typing import Any, Self
 from pebble import ProcessExpired, ProcessPool
 
 from octavo.flows.runners.parcel import Delivery, Parcel
-from octavo.flows.runners.pool import TRIES, TooManyDeaths, cores, share
+from octavo.flows.runners.pool import TRIES, PoolLost, TooManyDeaths, cores, share
 from octavo.flows.runners.worker import work
+from octavo.schemas.errors import describe
 
 CLOSING_S = 1.0  # how long workers have to close the ledger when the run is over; they look twice as often
 
@@ -43,24 +44,34 @@ class Processes:
             await asyncio.to_thread(self._pool.join)
         self._folder.cleanup()
 
-    async def run(self, parcel: Parcel) -> Delivery:
+    async def run(self, parcel: Parcel, tries: int = TRIES) -> Delivery:
         """What came of a batch; a worker that dies is replaced, and its batch tried again."""
-        deaths = 0
+        deaths = losses = 0
         while True:
             pool = self._started()
             try:
                 return await asyncio.wrap_future(pool.schedule(work, args=(parcel,)))
             except ProcessExpired:
                 deaths += 1
-                if deaths == TRIES:
+                if deaths >= tries:
                     raise TooManyDeaths(deaths) from None
-            except BrokenProcessPool:  # an idle one died
-                self._pool = None if self._pool is pool else self._pool
+            except BrokenProcessPool as error:  # an idle one died, or said what nobody understands
+                losses += 1
+                self._drop(pool)
+                if losses >= TRIES:
+                    message = f"The worker processes do not hold ({describe(error)})."
+                    raise PoolLost(message, next_step="Run again, or with --runner here.") from None
 
     async def settle(self) -> None:
         """They see by themselves that the run is over."""
         if self._pool is not None:
             await asyncio.sleep(CLOSING_S)
+
+    def _drop(self, pool: ProcessPool) -> None:
+        """End a pool that is broken; the next batch begins another one."""
+        if self._pool is pool:
+            self._pool = None
+            pool.stop()  # type: ignore[no-untyped-call]
 
     def _started(self) -> ProcessPool:
         if self._pool is None:

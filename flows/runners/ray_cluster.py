@@ -39,7 +39,7 @@ class RayCluster:
         nodes = [node for node in self._ray.nodes() if node["Alive"]]
         self.slots = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self.processes = share(max(1, self.slots // max(1, len(nodes))))
-        self._work = self._ray.remote(work).options(num_cpus=1, max_retries=TRIES - 1, name="octavo")
+        self._work = self._ray.remote(work).options(num_cpus=1, name="octavo")
         return self
 
     async def __aexit__(
@@ -47,12 +47,12 @@ class RayCluster:
     ) -> None:
         await asyncio.to_thread(self._ray.shutdown)
 
-    async def run(self, parcel: Parcel) -> Delivery:
+    async def run(self, parcel: Parcel, tries: int = TRIES) -> Delivery:
         """What came of a batch, from whichever worker did it."""
         try:
-            delivery: Delivery = await self._work.remote(parcel)
+            delivery: Delivery = await self._work.options(max_retries=tries - 1).remote(parcel)
         except (self._ray.exceptions.WorkerCrashedError, self._ray.exceptions.OutOfMemoryError):
-            raise TooManyDeaths(TRIES) from None
+            raise TooManyDeaths(tries) from None
         except self._ray.exceptions.RayError as error:
             step = f"Install Octavo {likeness.program()} on all nodes, start Ray, and run again: what is done is kept."
             raise PoolLost(f"Ray could not work on a batch ({describe(error)}).", next_step=step) from None

@@ -25,7 +25,7 @@ from octavo.flows.answering.window_answers import Answers
 from octavo.flows.context import RunContext
 from octavo.flows.runners import likeness
 from octavo.flows.runners.parcel import Delivery, Packed, Parcel, Terms, pack_plain, pack_tasks, readings_of
-from octavo.flows.runners.pool import Pool, PoolLost, TooManyDeaths
+from octavo.flows.runners.pool import TRIES, Pool, PoolLost, TooManyDeaths
 from octavo.flows.stored_replies import WindowTask
 from octavo.processors.read import pages as read
 from octavo.schemas.errors import DocumentError, OctavoError, WorkersLost
@@ -87,11 +87,11 @@ class RemoteWorkers:
             async for result in near(batch):
                 yield result
 
-    async def _made(self, kind: str, run: RunContext, batch: Sequence[Any]) -> list[Any]:
+    async def _made(self, kind: str, run: RunContext, batch: Sequence[Any], tries: int = TRIES) -> list[Any]:
         parcel = Parcel(self._terms_of(run), kind, next(self._numbers), _packed(kind, batch))
         self._out += 1
         try:
-            delivery = await self._pool.run(parcel)
+            delivery = await self._pool.run(parcel, tries)
         except TooManyDeaths as deaths:
             return await self._apart(kind, run, batch, deaths)
         except PoolLost as error:
@@ -108,11 +108,10 @@ class RemoteWorkers:
         if len(batch) == 1:
             return [_given_up(kind, batch[0], str(deaths))]
         middle = len(batch) // 2
-        return [
-            result
-            for half in (batch[:middle], batch[middle:])
-            for result in await self._made(kind, run, half)
-        ]
+        results: list[Any] = []
+        for half in (batch[:middle], batch[middle:]):
+            results += await self._made(kind, run, half, TRIES if len(half) == 1 else 1)
+        return results
 
     def _taken(self, kind: str, run: RunContext, delivery: Delivery) -> list[Any]:
         """The results, and what comes beside them."""
