@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
+from octavo.processors.state import folder_id
 from octavo.processors.store import books as books_of
 from octavo.processors.store import lease, manifest, object_store, publication
 from octavo.processors.store.warehouse import (
@@ -205,12 +206,16 @@ def test_two_writers_never_mix(hosts: tuple[Path, Path]) -> None:
     """A run whose lease was taken while it slept cannot commit over the other's tables, and begins with them the next time."""
     ours, theirs = hosts
     commit(ours, 1)
-    with hold(ours) as asleep:
-        store = object_store.ObjectStore(URL)
-        store.put_if(lease.KEY, b'{"released": true, "sign": "test"}', store.etag(lease.KEY))
-        commit(theirs, 7)
-        with pytest.raises(StorageError, match="Another run has written"):
+    store = object_store.ObjectStore(URL)
+
+    def sleep_and_commit() -> None:
+        with hold(ours) as asleep:
+            store.put_if(lease.KEY, b'{"released": true, "sign": "test"}', store.etag(lease.KEY))
+            commit(theirs, 7)
             asleep.commit(committer.changes(2))
+
+    with pytest.raises(StorageError, match="Another run has written"):
+        sleep_and_commit()
     assert generation(theirs) == 7
     with hold(ours):
         assert generation(ours) == 7
@@ -404,6 +409,13 @@ def test_tables_that_somebody_removed_go_up_again(hosts: tuple[Path, Path], way:
     with hold(hosts[0]):
         pass
     assert there().tables["pages"].rows == Warehouse(hosts[0]).size("pages")
+
+
+def test_hosts_share_a_state_by_the_url(hosts: tuple[Path, Path]) -> None:
+    """In the state that hosts share, the work folders of one URL are one folder: one ledger, one lock, the same corrections."""
+    ours, theirs = (folder_id.claim(folder, "state") for folder in hosts)
+    assert ours == theirs
+    assert folder_id.read(hosts[0]) == ours
 
 
 def test_a_plan_on_another_host_begins_with_the_tables(hosts: tuple[Path, Path]) -> None:

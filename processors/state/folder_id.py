@@ -6,6 +6,7 @@ in a database says so, so that nobody begins a second ledger beside it and pays 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -16,6 +17,7 @@ from octavo.processors.state.address import VARIABLE
 from octavo.schemas.errors import SettingsError, StorageError, system_message
 
 FILE = "state.json"
+REMOTE = "remote.json"  # in the work folder of tables on a bucket: the `url` by which it is the same one on every host
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def read(folder: Path) -> FolderId | None:
 def claim(folder: Path, state: str) -> FolderId:
     """The name of a folder, made the first time. Raises SettingsError when another state has its rows, StorageError, and OSError."""
     if (named := read(folder)) is None:
-        _make(folder, FolderId(secrets.token_hex(8), state))
+        _make(folder, FolderId(_of_url(folder) or secrets.token_hex(8), state))
         named = read(folder)
         assert named is not None
     if named.state != state:
@@ -62,6 +64,15 @@ def claim(folder: Path, state: str) -> FolderId:
             next_step=f"Name that database in {VARIABLE}, or use another folder with --out.",
         )
     return named
+
+
+def _of_url(folder: Path) -> str:
+    """The name of a work folder, from the URL for which it works; "" for any other folder."""
+    try:
+        url = str(json.loads((folder / REMOTE).read_text(encoding="utf-8"))["url"])
+    except FileNotFoundError:
+        return ""
+    return hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
 def _make(folder: Path, folder_id: FolderId) -> None:

@@ -32,13 +32,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from octavo.processors.state import folder_id
 from octavo.processors.store import books, catalog, correction_store, disk, manifest, parquet
 from octavo.processors.store.lease import leased
 from octavo.processors.store.manifest import Manifest, TableFile, TableState
 from octavo.processors.store.object_store import ObjectStore, Overtaken, checked
 from octavo.schemas.errors import SettingsError, StorageError
 
-NOTE = "remote.json"
+NOTE = folder_id.REMOTE
 _OURS = re.compile(  # keys that a run makes; whatever else lies below the prefix is somebody's, such as documents in a folder `tables`
     r"tables/[a-z_][a-z0-9_]*/\d{3}-of-\d{3}-[0-9a-f]{12}[.]parquet|corrections/[0-9a-f]{12}[.]sqlite|tables/probe-[0-9a-f]{12}"
 )
@@ -111,6 +112,7 @@ class Publication:
         Raises StorageError when the bucket does not answer or another host has committed; the tables there are as they were then.
         """
         now = now or datetime.now(UTC)
+        self._confirm()
         before, commit = self._last(), secrets.token_hex(6)
         after = self._uploaded(connection, before, commit)
         if after.same_as(before) and self._note.get("etag"):
@@ -129,6 +131,15 @@ class Publication:
             raise StorageError(message, about=self.url, next_step=step) from None
         self._keep(following.without(outlived), etag)
         self._remove(outlived)
+
+    def _confirm(self) -> None:
+        """Look whether a manifest whose confirmation was lost is there all the same; then it is what the next one follows."""
+        if not (intended := self._note.get("intended")):
+            return
+        found = self._store.get(manifest.KEY)
+        there = manifest.parsed(found.data, self.url) if found else None
+        if found and there and there.commit == intended:
+            self._keep(there, found.etag)
 
     # --- up ---------------------------------------------------------------------------------------------------------
 
