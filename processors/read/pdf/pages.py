@@ -42,6 +42,7 @@ from octavo.processors.read.pdf import (
     ruled_lines,
     scan,
     seams,
+    vertical,
     written,
     xfa,
 )
@@ -274,7 +275,8 @@ def _characters(hidden: Iterable[tuple[int, int]]) -> int:
 def _parts(sheet: PageChars) -> list[written.Piece]:
     """The text in reading order, with the states of its check boxes."""
     glyphs = check_boxes.of_glyphs(sheet.text)
-    return check_boxes.applied(_ordered(sheet), glyphs) if glyphs else _ordered(sheet)
+    drawn = vertical.pieces(sheet) or _ordered(sheet)
+    return check_boxes.applied(drawn, glyphs) if glyphs else drawn
 
 
 def _ordered(sheet: PageChars) -> list[written.Piece]:

@@ -58,13 +58,19 @@ def _as_drawn(cells: Sequence[Cell]) -> list[Piece]:
 
 def _lines(table: Grid, text: str) -> Iterator[Piece]:
     """A table row by row. Text that stands alone below its first row goes on with a cell, or is a title: it has no bars before it."""
-    for number, row in enumerate(table.rows):
+    for number, row in enumerate(_without_empty_columns(table.rows)):
         filled = [place for place, column in enumerate(row) if column]
         if not filled:
             continue
         is_text = len(filled) == 1 and number > 0 and not row[filled[0]][0].is_numeric
         alone = not table.is_ruled and (is_text or text[row[filled[0]][-1].end - 1] == ":")
         yield from _row(row, filled[0] if alone else 0, filled[-1], text)
+
+
+def _without_empty_columns(rows: Sequence[Row]) -> list[Row]:
+    """The rows without columns in which nothing stands at all, head and body: lines around nothing, as along the edge of a form."""
+    used = {place for row in rows for place, column in enumerate(row) if column}
+    return [[column for place, column in enumerate(row) if place in used] for row in rows]
 
 
 def _row(row: Row, first: int, last: int, text: str) -> Iterator[Piece]:
