@@ -12,8 +12,9 @@ from octavo.flows.context import RunContext
 from octavo.flows.stored_replies import WindowTask
 from octavo.processors.pack import windows as pack
 from octavo.schemas.pipeline import SUMMARY, Part, Window
-from octavo.schemas.text.printed_rows import likely_items
+from octavo.schemas.text.printed_lists import PrintedList
 
+Lists = Sequence[PrintedList]  # what the documents of a window print, in their order
 LIMITS = {
     "concurrency": "calls in flight",
     "rpm": "requests a minute",
@@ -30,13 +31,13 @@ def estimate(run: RunContext) -> Estimate:
     stored = list(backlog.stored(run, pending))
     documents = [] if run.job.replay else sorted(set[str]().union(*pending.values()))
     plan = packing.arranged(run, documents)
-    work: list[tuple[Window, Mapping[str, Collection[str]], int]] = [
-        (window, pending, items) for window, items in _windows(run, plan)
+    work: list[tuple[Window, Mapping[str, Collection[str]], Lists]] = [
+        (window, pending, lists) for window, lists in _windows(run, plan)
     ]
-    work += [(task.window, task.wanted, 0) for task in stored if not (task.stored or run.job.replay)]
+    work += [(task.window, task.wanted, ()) for task in stored if not (task.stored or run.job.replay)]
     second = [] if run.job.replay else list(_second_passes(run, stored))
     scale = run.count.mean / run.count.factor
-    calls = [list(_calls(run, window, wanted, items)) for window, wanted, items in work]
+    calls = [list(_calls(run, window, wanted, lists)) for window, wanted, lists in work]
     calls += [[call] for _, call in second]
     windows = [window for window, *_ in work] + [window for window, _ in second]
     calls += [
@@ -82,15 +83,15 @@ def _assumed(run: RunContext) -> str:
     return f"{whose} {what}, since yours are not told ({flag}{', '.join(f'--{name}' for name in missing)})"
 
 
-def _windows(run: RunContext, plan: packing.Plan) -> Iterator[tuple[Window, int]]:
-    """The windows of a plan, without text, and the items of lists in each: a part for each document, several windows for a long one."""
+def _windows(run: RunContext, plan: packing.Plan) -> Iterator[tuple[Window, Lists]]:
+    """The windows of a plan, without text, and the lists in each: a part for each document, several windows for a long one."""
     for group in plan.groups:
-        yield _window(group.sizes), sum(likely_items(size.rows) for size in group.sizes)
+        yield _window(group.sizes), [size.printed for size in group.sizes]
     space = packing.alone(run).alone
     for size in plan.long:
         number, tokens = pack.pieces(size.tokens, space, size.rows)
         piece = pack.Size(size.document, tokens, chars=size.chars // number)
-        yield from ((_window([piece]), likely_items(size.rows) // number) for _ in range(number))
+        yield from ((_window([piece]), [size.printed.part(number)]) for _ in range(number))
 
 
 def _second_passes(run: RunContext, stored: Sequence[WindowTask]) -> Iterator[tuple[Window, pack.Call]]:
@@ -159,20 +160,21 @@ def _window(sizes: Sequence[pack.Size]) -> Window:
 
 
 def _calls(
-    run: RunContext, window: Window, wanted: Mapping[str, Collection[str]], items: int
+    run: RunContext, window: Window, wanted: Mapping[str, Collection[str]], lists: Lists
 ) -> Iterator[pack.Call]:
-    """The call for each question about a window. Later questions about the same documents find their prefix cached."""
+    """The calls for each question about a window. Later questions about the same documents find their prefix cached."""
     cached = 0
+    printed = dict(zip(window.documents, lists, strict=False))
     for question in run.questions:
         if parts := tuple(part for part in window.parts if part.document in wanted.get(question.name, ())):
             shown = Window(parts, sum(part.tokens for part in parts))
+            own = [printed.get(document, PrintedList()) for document in shown.documents]
+            characters = sum(part.end - part.start for part in parts)
             for reading in run.readings(question):
-                prompt = shown.tokens + run.asker.overhead_tokens(reading, len(shown.documents))
-                characters = sum(part.end - part.start for part in parts)
-                reply = run.asker.expected.likely(question, len(shown.documents), characters, items)
-                thoughts = run.asker.expected.thoughts(question)
-                yield pack.Call(
-                    prompt, cached, reply + thoughts, run.asker.reply_tokens(shown, reading, items)
-                )
+                prompt = shown.tokens + run.asker.overhead_tokens(reading, len(own))
+                reply = run.asker.expected.likely(question, len(own), characters, own)
+                limit = run.asker.reply_tokens(shown, reading, own)
+                first = pack.Call(prompt, cached, reply + run.asker.expected.thoughts(question), limit)
+                yield from pack.carried_on(first) if run.asker.account.model.partial else [first]
                 cached = shown.tokens
             cached = shown.tokens if shown == window else 0

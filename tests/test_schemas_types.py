@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -12,12 +13,26 @@ import pytest
 from octavo.processors.check.own_code import checked, filled
 from octavo.processors.check.validate import fit
 from octavo.schemas.compile.compiler import compile_question
+from octavo.schemas.compile.own_answers import checks
+from octavo.schemas.errors import SchemaError
 from octavo.schemas.pipeline import Evidence, Question, Record
 from octavo.schemas.rows import record_row
 from tests.types_table import table
 
 DOCS = Path(__file__).parents[1] / "docs" / "schemas.md"
-HEAD = "from datetime import *\nfrom decimal import Decimal\nfrom enum import Enum, IntEnum\nfrom typing import *\nfrom pydantic import *\n"
+HEAD = """
+import re
+import pydantic.dataclasses
+from collections import deque
+from dataclasses import dataclass
+from datetime import *
+from decimal import Decimal
+from enum import Enum, IntEnum
+from ipaddress import IPv4Address
+from typing import *
+from pydantic import *
+from typing_extensions import TypedDict
+"""
 
 
 def test_the_table_of_types_is_what_the_compiler_makes() -> None:
@@ -55,6 +70,13 @@ class Spot(NamedTuple):
     long_name: str
 class Tags(RootModel[list[str]]):
     pass
+@dataclass
+class Line:
+    what: str
+    amount: Decimal = Decimal(0)
+class Leg(TypedDict, total=False):
+    goal: Required[str]
+    miles: int
 """
 WAYS: tuple[tuple[str, Any, Any], ...] = (
     ("Decimal", "1.08543", Decimal("1.08543")),
@@ -77,6 +99,16 @@ WAYS: tuple[tuple[str, Any, Any], ...] = (
     ("HttpUrl | None", "http://a.b/c", "http://a.b/c"),
     ("Tags", ["x"], ["x"]),
     ("Any", "x", "x"),
+    ("Line", {"what": "x", "amount": None}, {"what": "x", "amount": Decimal(0)}),
+    ("list[Line]", [{"what": "x", "amount": "2.5"}], [{"what": "x", "amount": Decimal("2.5")}]),
+    ("list[Leg]", [{"goal": "Kiel", "miles": None}], [{"goal": "Kiel", "miles": None}]),
+    ("deque[str]", ["b", "a"], ["b", "a"]),
+    ("Iterable[int]", [2, 1], [2, 1]),
+    ("Json[list[int]]", "[1, 2]", "[1, 2]"),
+    ("complex", "1+2j", "1+2j"),
+    ("re.Pattern", "a+b", "a+b"),
+    ("IPv4Address", "10.0.0.1", "10.0.0.1"),
+    ("dict[str, dict[str, int]]", [{"key": "a", "value": [{"key": "b", "value": 1}]}], [{"key": "a", "value": [{"key": "b", "value": 1}]}]),
 )  # fmt: skip
 
 
@@ -86,6 +118,59 @@ def test_a_value_of_each_type_is_kept(tmp_path: Path, annotation: str, answer: A
     question = compiled(tmp_path, f"{KINDS}class Thing(BaseModel):\n    a: {annotation}\n")
     assert row(question, {"a": answer})["a"] == value
     assert row(question, {"a": None})["a"] in (None, [])
+
+
+LIKE_MODELS = {
+    "a dataclass": "@dataclass\nclass Thing:\n    {doc}\n    name: {name}\n    n: int = 7\n",
+    "a typed dict": "class Thing(TypedDict, total=False):\n    {doc}\n    name: Required[{name}]\n    n: int\n",
+    "a named tuple": "class Thing(NamedTuple):\n    {doc}\n    name: {name}\n    n: int = 7\n",
+}
+
+
+@pytest.mark.parametrize("case", LIKE_MODELS)
+def test_what_has_typed_fields_is_a_model(tmp_path: Path, case: str) -> None:
+    """A dataclass, a TypedDict and a NamedTuple are asked about as a model with the same fields, words and defaults."""
+    name = "Annotated[str, Field(description='Its name.', max_length=3)]"
+    question = compiled(tmp_path, LIKE_MODELS[case].format(doc="'''A thing.'''", name=name))
+    assert question.instruction.splitlines()[:2] == [
+        "A thing.",
+        "name (text, at most 3 characters): Its name.",
+    ]
+    found = row(question, {"name": "abc", "n": None})
+    assert (found["name"], found["n"]) == ("abc", None if "typed" in case else 7)
+    assert fit(question, {"name": "abcd", "n": 1}).problems
+
+
+def test_what_a_dataclass_says_of_itself_is_a_doubt(tmp_path: Path) -> None:
+    """`__post_init__` that raises marks the values of its record, and loses none."""
+    source = "@dataclass\nclass Thing:\n    a: int\n    b: int\n    def __post_init__(self):\n        assert self.a < self.b, 'a below b'\n"
+    question = compiled(tmp_path, source)
+    value = fit(question, {"a": 2, "b": 1}).value
+    assert value == {"a": 2, "b": 1}
+    (((_, words)),) = checks(question, value)
+    assert "__post_init__ says: a below b" in words
+
+
+NO_COLUMN = {
+    "SecretStr": "The field a of Thing cannot be a column: A SecretStr hides its value",
+    "list[SecretBytes]": "A SecretBytes hides its value",
+    "Callable[[int], int]": "no objects of a class",
+    "type[int]": "no objects of a class",
+    "Strange": "no objects of a class",
+    "Counted": "The dataclass Counted has validators",
+}
+
+
+@pytest.mark.parametrize("annotation", NO_COLUMN)
+def test_what_no_document_says_is_refused(tmp_path: Path, annotation: str) -> None:
+    """A type that no text can be, or whose value would be hidden, is refused before anything is asked, in the words of Python."""
+    source = (
+        "class Strange:\n    pass\n@pydantic.dataclasses.dataclass\nclass Counted:\n    x: int\n    @field_validator('x')\n"
+        "    def up(cls, x): return x + 1\n"
+        f"class Thing(BaseModel):\n    model_config = {{'arbitrary_types_allowed': True}}\n    a: {annotation}\n"
+    )
+    with pytest.raises(SchemaError, match=re.escape(NO_COLUMN[annotation])):
+        compiled(tmp_path, source)
 
 
 def test_names_of_a_model_come_back(tmp_path: Path) -> None:

@@ -61,16 +61,26 @@ TYPES: tuple[
     ),
     ("Part | Cat", '{"anyOf": [{"$ref": "#/$defs/Part"}, {"$ref": "#/$defs/Cat"}]}'),
     ("Part | str", '{"anyOf": [{"$ref": "#/$defs/Part"}, {"type": "string"}]}'),
+    ("ADataclass", '{"$ref": "#/$defs/Part"}'),
+    ("ATypedDict", '{"$ref": "#/$defs/Part"}'),
+    ("deque[str]", ""),
+    ("Json[list[int]]", ""),
+    ("IPv4Address", '{"type": "string", "format": "ipv4"}'),
     ("Tree", '{"$ref": "#/$defs/Tree"}'),
     ("bytes", '{"type": "bytes"}'),
+    ("Callable[[int], int]", ""),
 )
 _MODELS = """
+from collections import deque
+from dataclasses import dataclass
 from datetime import *
+from ipaddress import IPv4Address
 from decimal import Decimal
 from enum import Enum
 from typing import *
 from uuid import UUID
 from pydantic import *
+from typing_extensions import TypedDict
 class Color(Enum):
     RED = "red"
 class Part(BaseModel):
@@ -81,6 +91,11 @@ class Cat(BaseModel):
 class Dog(BaseModel):
     kind: Literal["dog"]
     breed: str
+@dataclass
+class ADataclass:
+    x: str
+class ATypedDict(TypedDict):
+    x: str
 class Tree(BaseModel):
     inner: "Tree | None"
 class Thing(BaseModel):

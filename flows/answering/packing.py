@@ -5,7 +5,6 @@ What is planned needs sizes only, which stand in the table `pages`; text is fetc
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -14,7 +13,8 @@ from octavo.flows import settings
 from octavo.flows.context import RunContext
 from octavo.processors.pack import windows as pack
 from octavo.schemas.pipeline import Question, Window
-from octavo.schemas.text.printed_rows import item_tokens, likely_items, rows_in
+from octavo.schemas.text.printed_lists import PrintedList, printed
+from octavo.schemas.text.printed_rows import item_tokens
 
 SHORT_ROW = 20  # characters of a row of a table, at the least; how many rows a longer document has is counted
 LOOKED_AT = 1_000  # shorter documents whose rows are counted as well, in 0.2 s; which ones is chance, since they come by their hashes
@@ -154,25 +154,33 @@ def _with_rows(run: RunContext, sizes: Sequence[pack.Size]) -> list[pack.Size]:
         {size.document for size in short[LOOKED_AT:]},
     )
     looked_at = [size.document for size in sizes if size.document not in guessed]
-    rows = Counter(page.document for page in run.warehouse.pages_of(looked_at) for _ in rows_in(page.text))
-    share = sum(rows[size.document] for size in short) / max(1, chars)
+    lists = {
+        document: printed(page.text for page in pages)
+        for document, pages in groupby(run.warehouse.pages_of(looked_at), key=lambda page: page.document)
+    }
+    known = [lists[size.document] for size in short if size.document in lists]
+    rows, entries = (
+        sum(one.rows for one in known) / max(1, chars),
+        sum(one.likely for one in known) / max(1, chars),
+    )
     return [
-        replace(
-            size,
-            rows=min(most, round(share * size.chars)) if size.document in guessed else rows[size.document],
-        )
+        replace(size, rows=shown.rows, printed=shown)
         for size in sizes
+        for shown in [
+            lists.get(size.document)
+            or PrintedList(min(most, round(rows * size.chars)), round(entries * size.chars))
+        ]
     ]
 
 
 def _work(run: RunContext, sizes: Sequence[pack.Size]) -> pack.Work:
     """What the planner has to know of documents and questions."""
     asker, tokens = run.asker, [size.tokens for size in sizes]
-    characters, items = sum(size.chars for size in sizes), sum(likely_items(size.rows) for size in sizes)
+    characters, lists = sum(size.chars for size in sizes), [size.printed for size in sizes]
     questions = tuple(
         (
             asker.overhead_tokens(question, 1),
-            asker.expected.likely(question, len(sizes), characters, items) // max(len(sizes), 1),
+            asker.expected.likely(question, len(sizes), characters, lists) // max(len(sizes), 1),
             asker.expected.reserve([question], sum(tokens) // max(len(sizes), 1)),
         )
         for question in _readings(run)

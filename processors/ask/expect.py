@@ -18,17 +18,23 @@ changes never makes another request.
 from __future__ import annotations
 
 import json
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
 from octavo.schemas.pipeline import Question, Reply, Request, Window
-from octavo.schemas.text.printed_rows import LIST_ITEMS, item_tokens, likely_items, name_tokens, rows_in
+from octavo.schemas.text.printed_lists import PrintedList, answer_tokens, list_tokens, printed
+from octavo.schemas.text.printed_rows import item_tokens, likely_items, name_tokens
 
 REPLY_MARGIN_TOKENS = 256  # for the envelope and what the estimate misses
 LENGTH_SHARE_TOKENS = 4_000  # most that a document's length adds to its share of the reply budget
-LEAST = 5  # replies from which a limit is learned
+ENVELOPE_TOKENS = 4  # of a reply for each document: its id or `record`, braces
+LISTS = 1.3  # times what the lists of a document are expected to have, as the limit of a reply
+LEAST = 5  # replies from which a limit is learned, and documents from which a mean is ...
+LEAST_CHARACTERS = 20_000  # ... or so many characters of longer ones
+UNLIKE = 2  # times as long as the mean a list is when nobody asked about one like it before
+ALIKE = 0.001  # share below which windows are too alike to tell what makes replies long
 RECENT = 200  # replies that are remembered of each question and size
 QUANTILE = 0.98
 MARGIN = (
@@ -82,17 +88,17 @@ class ReplyLength:
         self._known: dict[str, dict[int, deque[Seen]]] = {}
         self._thoughts: dict[str, dict[int, deque[Seen]]] = {}
 
-    def tokens(self, question: Question, window: Window, items: int = 0) -> int:
+    def tokens(self, question: Question, window: Window, lists: Sequence[PrintedList] = ()) -> int:
         """The most that a reply should have: learned, or as the schema lets expect when too little is known of documents so long.
 
-        The thoughts of a model that thinks are in it. `items` are those of lists, where the window is planned and has no text yet.
+        The thoughts of a model that thinks are in it. `lists` are those of its documents, where the window is planned and has no text yet.
         """
         documents, characters = measure((part.document, part.start, part.end) for part in window.parts)
         seen = self._of(question.fingerprint).get(_size(documents, characters), ())
         words = (
             _learned(seen, documents)
             if len(seen) >= LEAST
-            else estimate(question, window, items, plain=self._plain)
+            else estimate(question, window, lists, plain=self._plain)
         )
         return words + self._room_to_think(
             self._thoughts[question.fingerprint].get(_size(documents, characters), ()), documents
@@ -116,35 +122,39 @@ class ReplyLength:
         """Tokens to keep free in a window for the reply about one document of so many tokens. What is learned does not change it."""
         return max(question.reply_tokens for question in questions) + min(tokens // 2, LENGTH_SHARE_TOKENS)
 
-    def likely(self, question: Question, documents: int, characters: int, items: int = 0) -> int:
+    def likely(
+        self, question: Question, documents: int, characters: int, lists: Sequence[PrintedList] = ()
+    ) -> int:
         """What a reply about so many documents of so many characters will have: as earlier replies had, else as the schema says.
 
-        A mean needs fewer replies than a limit: those about LEAST documents, as long as these or of the nearest length there is. `items`
-        is how many the lists in the reply should have, by the tables of the documents.
+        A mean needs fewer replies than a limit: those about LEAST documents, as long as these or of the nearest length there is. `lists`
+        are those that the documents print.
         """
-        item = item_tokens(question.fields, plain=self._plain)
-        of_size = {
-            size: seen
-            for size, seen in self._of(question.fingerprint).items()
-            if sum(one.documents for one in seen) >= LEAST
-        }
+        of_size = self._enough(question)
         if not of_size:
-            usual = question.reply_tokens + (name_tokens(question.fields) if self._plain else 0)
-            return usual * documents + item * max(0, items - LIST_ITEMS * documents)
+            shown = [*lists, *[PrintedList()] * (documents - len(lists))]
+            return ENVELOPE_TOKENS * documents + ceil(answer_tokens(question, shown, plain=self._plain))
         wanted = _size(documents, characters)
         nearest = min(of_size, key=lambda size: (abs(size - wanted), size))
-        learned = ceil(
-            documents
-            * sum(one.tokens for one in of_size[nearest])
-            / sum(one.documents for one in of_size[nearest])
-        )
-        return learned if nearest == wanted else max(learned, item * items)
+        learned = _mean(of_size[nearest], documents, characters if abs(nearest - wanted) <= 1 else 0)
+        listed = [list_tokens(question.fields, one, plain=self._plain) for one in lists]
+        if nearest != wanted:
+            return max(learned, ceil(sum(listed)))
+        each = learned / max(1, documents)
+        return learned + ceil(sum(one - each for one in listed if one > UNLIKE * each))
 
     def knows(self, question: Question) -> bool:
         """Whether `likely` goes by earlier replies to a question, or by its schema."""
-        return any(
-            sum(one.documents for one in seen) >= LEAST for seen in self._of(question.fingerprint).values()
-        )
+        return bool(self._enough(question))
+
+    def _enough(self, question: Question) -> dict[int, deque[Seen]]:
+        """The replies to a question by size, where there are enough for a mean."""
+        return {
+            size: seen
+            for size, seen in self._of(question.fingerprint).items()
+            if sum(one.documents for one in seen) >= LEAST
+            or sum(one.characters for one in seen) >= LEAST_CHARACTERS
+        }
 
     def note(self, request: Request, reply: Reply) -> None:
         """Learn from a reply that came just now. What is asked again tells little: it is what something was wrong with."""
@@ -180,23 +190,29 @@ class ReplyLength:
                 known[question].setdefault(one.size, deque(maxlen=RECENT)).append(one)
 
 
-def estimate(question: Question, window: Window, items: int = 0, *, plain: bool = False) -> int:
-    """What the schema lets expect. A longer document may need more, and one with a list needs it for every row of its tables.
+def estimate(
+    question: Question, window: Window, lists: Sequence[PrintedList] = (), *, plain: bool = False
+) -> int:
+    """What the schema lets expect. A longer document may need more, and one with a list needs it for every entry that it prints.
 
     `plain` is for records that have the names of their fields.
     """
     item = item_tokens(question.fields, plain=plain)
     usual = question.reply_tokens + (name_tokens(question.fields) if plain else 0)
-    sizes, rows = Counter[str](), Counter[str]()
+    sizes, texts = Counter[str](), defaultdict[str, list[str]](list)
     for part in window.parts:
         sizes[part.document] += part.tokens
         if item and part.role in ("whole", "piece", "again"):
-            rows[part.document] += sum(1 for _ in rows_in(part.text))
-    more = (
-        max(min(size // 2, LENGTH_SHARE_TOKENS), item * likely_items(rows[document]))
-        for document, size in sizes.items()
-    )
-    return len(sizes) * usual + sum(more) + item * items + REPLY_MARGIN_TOKENS
+            texts[part.document].append(part.text)
+    planned = dict(zip(sizes, lists, strict=False))
+    more = 0
+    for document, size in sizes.items():
+        shown = planned.get(document) or printed(texts[document])
+        listed = item * likely_items(shown.rows)
+        if shown.entries:
+            listed = max(listed, ceil(LISTS * list_tokens(question.fields, shown, plain=plain)))
+        more += max(min(size // 2, LENGTH_SHARE_TOKENS), listed)
+    return len(sizes) * usual + more + REPLY_MARGIN_TOKENS
 
 
 def measure(parts: Parts) -> tuple[int, int]:
@@ -215,6 +231,32 @@ def seen(parts: Parts, tokens: int, finish_reason: str) -> Seen | None:
     if not documents or not tokens or finish_reason not in ("stop", "length"):
         return None
     return Seen(documents, characters, tokens * (CENSORED if finish_reason == "length" else 1))
+
+
+def _mean(windows: Sequence[Seen], documents: int, characters: int = 0) -> int:
+    """What replies have in the mean for so many documents of so many characters: a part for each document, and one for each character.
+
+    Least squares without negative parts. Where the windows were too alike to tell the two, what explains them better counts, and documents
+    where both do. Without `characters` documents are all that counts.
+    """
+    sums = [
+        sum(one.documents**2 for one in windows),
+        sum(one.documents * one.characters for one in windows),
+        sum(one.characters**2 for one in windows),
+        sum(one.documents * one.tokens for one in windows),
+        sum(one.characters * one.tokens for one in windows),
+    ]
+    dd, dc, cc, dt, ct = map(float, sums)
+    if not characters:
+        return ceil(documents * sum(one.tokens for one in windows) / sum(one.documents for one in windows))
+    each, more = dt / dd, 0.0
+    determinant = dd * cc - dc * dc
+    if determinant > ALIKE * dd * cc:
+        each, more = (dt * cc - ct * dc) / determinant, (ct * dd - dt * dc) / determinant
+    if min(each, more) < 0 or determinant <= ALIKE * dd * cc:
+        by_characters = ct * ct / cc > dt * dt / dd * (1 + ALIKE)
+        each, more = (0.0, ct / cc) if by_characters else (dt / dd, 0.0)
+    return ceil(documents * each + characters * more)
 
 
 def _learned(windows: Sequence[Seen], documents: int) -> int:

@@ -48,6 +48,7 @@ from octavo.schemas.compile.piecewise import shown_in
 from octavo.schemas.compile.row_codec import Legend
 from octavo.schemas.errors import AccessRefused, BudgetReached, Interrupted, OctavoError, RequestError
 from octavo.schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply, Request, Window
+from octavo.schemas.text.printed_lists import PrintedList
 
 __all__ = [
     "EXACT_ENGINE", "EXACT_MODEL", "EXACT_TYPES", "Account", "Asker", "Caps", "Order", "ToolCall",
@@ -175,12 +176,12 @@ class Asker:
             map(self._count, prompts.frame(question, self.account.form(question), documents))
         )
 
-    def reply_tokens(self, window: Window, question: Question, items: int = 0) -> int:
+    def reply_tokens(self, window: Window, question: Question, lists: Sequence[PrintedList] = ()) -> int:
         """The most a reply may have: what replies to this question had so far, or what its schema lets expect, and room to think.
 
-        `items` are those that lists may have, where the window has no text yet.
+        `lists` are what its documents print, where the window has no text yet.
         """
-        tokens = self.expected.tokens(question, window, items)
+        tokens = self.expected.tokens(question, window, lists)
         return min(tokens, self.account.model.max_output_tokens or tokens)
 
     def room(self, questions: Sequence[Question], max_documents: int) -> tuple[int, int]:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
+from octavo.schemas.text.printed_lists import PrintedList
+
 PLACES = 100  # in a window, when nobody says how many documents it may have: so many short documents ...
 PLACES_OF_ONE = 5  # ... and 20 of any length, since mixing up grows with what is read and written, and not with the number alone
 PLACE_TOKENS, PLACE_REPLY_TOKENS = (
@@ -24,7 +26,8 @@ LOOK = 100  # groups that are tried for a document, so that a folder of a millio
 class Size:
     """A document before its text is fetched: tokens in a window with its marks, tokens kept free for its reply, characters, places.
 
-    `rows` are those of tables of which every row may be wanted; 0 where there are none, or few.
+    `rows` are those of tables of which every row may be wanted; 0 where there are none, or few. `printed` says more of its lists, where
+    lists are asked for.
     """
 
     document: str
@@ -33,6 +36,7 @@ class Size:
     chars: int = 0
     places: int = 1
     rows: int = 0
+    printed: PrintedList = field(default_factory=PrintedList)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,9 @@ AGAIN_LIMIT = 3  # times as long a reply may be then, as `ask.replies` has it
 COMPLAINT_TOKENS = 700  # at the most told of what was wrong, in 2,000 characters (`check.reask`)
 
 
+MOST_STEPS = 4  # in which a reply that is cut short is carried on, as `ask.continuation` has it
+
+
 class Call(NamedTuple):
     """One request, in tokens. `cached` is a part of the prompt; `limit` is the most that the reply may have."""
 
@@ -75,6 +78,21 @@ class Cost:
     worst_usd: float = 0.0
     minutes: float = 0.0
     most_usd: float = 0.0
+
+
+def carried_on(call: Call) -> list[Call]:
+    """A call as those that its reply takes when it is longer than its limit: each step reads again what was said, the rest from the cache.
+
+    >>> carried_on(Call(1_000, 0, 250, 100))
+    [Call(prompt=1000, cached=0, reply=100, limit=100), Call(prompt=1100, cached=1000, reply=100, limit=100), \
+Call(prompt=1200, cached=1000, reply=50, limit=100)]
+    """
+    steps = min(MOST_STEPS, max(0, -(-call.reply // max(1, call.limit)) - 1))
+    made = [call._replace(reply=min(call.reply, call.limit) if steps else call.reply)]
+    for step in range(1, steps + 1):
+        said = step * call.limit
+        made.append(Call(call.prompt + said, call.prompt, min(call.limit, call.reply - said), call.limit))
+    return made
 
 
 def cost(

@@ -14,7 +14,7 @@ from octavo.processors.pack.book import PAGE_MARK_TOKENS, ROLE_TOKENS, page_mark
 from octavo.processors.pack.calibration import Calibration
 from octavo.processors.pack.cut import Room, cover, cut, has_many_rows, pieces, room
 from octavo.processors.pack.groups import PLACES, Frame, Group, Size, even, fewest, places
-from octavo.processors.pack.plan import Call, Choice, Cost, Terms, Work, choose, cost
+from octavo.processors.pack.plan import Call, Choice, Cost, Terms, Work, carried_on, choose, cost
 from octavo.processors.pack.tokens import VOCABULARY_SHA256, Count, counter, image_tokens, rough
 from octavo.schemas.pipeline import Page, Part, Role, Window
 
@@ -27,7 +27,8 @@ Extent = tuple[
 
 __all__ = [
     "DOCUMENT_MARK_TOKENS", "PAGE_MARK_TOKENS", "PLACES", "ROLE_TOKENS", "VOCABULARY_SHA256", "Bounds", "Calibration", "Call", "Choice",
-    "Cost", "Count", "Extent", "Frame", "Group", "Size", "Terms", "Work", "choose", "cost", "counter", "even", "extent", "fewest", "groups",
+    "Cost", "Count", "Extent", "Frame", "Group", "Size", "Terms", "Work",
+    "carried_on", "choose", "cost", "counter", "even", "extent", "fewest", "groups",
     "halves", "image_tokens", "page_of", "pieces", "place", "places", "position", "rest", "rough", "same", "shown", "size_of", "tokens_of",
     "whole", "window_of", "windows",
 ]  # fmt: skip

@@ -35,8 +35,8 @@ from octavo.schemas.compile.fit_names import table_name
 from octavo.schemas.compile.found import FoundSchema, found_schema
 from octavo.schemas.compile.json_schema import Node, read
 from octavo.schemas.compile.mfjs import INSTANT_FORM, MAX_BYTES, MOMENT_FORM, wire
-from octavo.schemas.compile.model_schema import schema_of
-from octavo.schemas.compile.own_model import as_record, checked, forgiving, unused_code
+from octavo.schemas.compile.model_schema import schema_of, unused_code
+from octavo.schemas.compile.own_model import as_record, checked, forgiving
 from octavo.schemas.compile.validators import model_of
 from octavo.schemas.errors import SchemaError
 from octavo.schemas.list_views import renamed

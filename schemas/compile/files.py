@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from octavo.schemas.compile.as_model import as_model, is_like_a_model
 from octavo.schemas.errors import SchemaError
 
 
@@ -31,10 +32,12 @@ def user_model(path: Path, name: str, spec: str) -> type[BaseModel]:
     found = {
         key: value
         for key, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, BaseModel) and value.__module__ == module.__name__
+        if isinstance(value, type)
+        and (issubclass(value, BaseModel) or is_like_a_model(value))
+        and value.__module__ == module.__name__
     }
     if name in found:
-        return found[name]
+        return found[name] if issubclass(found[name], BaseModel) else as_model(found[name])
     known = ", ".join(f"{path.name}:{key}" for key in found) or "no pydantic model"
     why = (
         f"has no pydantic model called {name!r}"

@@ -135,6 +135,8 @@ def no_type(declared: Any) -> Advice:
     """Why a type makes no column, and what to write instead."""
     if declared == "bytes":
         return Advice("a document's text has no bytes", "use text (str)")
+    if declared == "class":
+        return Advice("a document's text has no objects of a class", "use text (str) or a model with fields")
     if isinstance(declared, str) and declared not in (*TYPES, "null"):
         return Advice(f"there is no type {declared!r}", f"write one of {', '.join(TYPES)}")
     return Advice("a column has one type", f"write one of {', '.join(TYPES)}, with or without null")

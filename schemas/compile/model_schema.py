@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import BytesSchema, DatetimeSchema, DecimalSchema, TimedeltaSchema
+from pydantic_core.core_schema import (
+    BytesSchema,
+    CallableSchema,
+    DatetimeSchema,
+    DecimalSchema,
+    IsInstanceSchema,
+    IsSubclassSchema,
+    TimedeltaSchema,
+)
 
 from octavo.schemas.errors import SchemaError, describe
 
@@ -21,6 +30,35 @@ def schema_of(
         why = error.message if isinstance(error, PydanticUserError) else describe(error)
         message = f"The schema {spec} cannot be compiled: {why}."
         raise SchemaError(message, about=spec, next_step="Change the field and try again.") from error
+
+
+def unused_code(model: type[BaseModel]) -> list[str]:
+    """Sentences on code of the model that changes no column."""
+    told = []
+    code = model.__pydantic_decorators__
+    for name, one in code.field_serializers.items():
+        columns = ", ".join(one.info.fields)
+        told.append(
+            f"the column of {columns} holds its value, and what the serializer {name} writes only where that is of the same type."
+        )
+    if code.model_serializers:
+        told.append(
+            f"the serializer {', '.join(code.model_serializers)} of the whole model is not used: columns are its fields."
+        )
+    for inner in {one for info in model.model_fields.values() for one in _models(info.annotation)}:
+        if inner.model_computed_fields:
+            names = ", ".join(inner.model_computed_fields)
+            told.append(
+                f"{names} of {inner.__name__} is computed inside a record and no column; compute it with SQL."
+            )
+    return told
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
 
 
 class _Generator(GenerateJsonSchema):
@@ -42,6 +80,21 @@ class _Generator(GenerateJsonSchema):
         """No column: a document's text has none."""
         del schema
         return {"type": "bytes"}
+
+    def is_instance_schema(self, schema: IsInstanceSchema) -> JsonSchemaValue:
+        """No column: a document's text has no objects."""
+        del schema
+        return {"type": "class"}
+
+    def is_subclass_schema(self, schema: IsSubclassSchema) -> JsonSchemaValue:
+        """No column either: a document's text has no classes."""
+        del schema
+        return {"type": "class"}
+
+    def callable_schema(self, schema: CallableSchema) -> JsonSchemaValue:
+        """No column either: a document's text has no functions."""
+        del schema
+        return {"type": "class"}
 
     def decimal_schema(self, schema: DecimalSchema) -> JsonSchemaValue:
         """A number whose `multipleOf` says how many digits follow the point."""

@@ -12,6 +12,8 @@ of another type than its column's stays as it was before the model's code.
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
@@ -69,9 +71,7 @@ def held(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: held(inner) for key, inner in value.items()}
     return (
-        [held(inner) for inner in value]
-        if isinstance(value, list | tuple | AbstractSet) and not isinstance(value, str)
-        else value
+        [held(inner) for inner in value] if isinstance(value, list | tuple | deque | AbstractSet) else value
     )
 
 
@@ -119,7 +119,9 @@ def plain(value: Any) -> Any:
         return value.value
     if isinstance(value, timedelta):
         return _DURATION.dump_python(value, mode="json")
-    return value
+    if isinstance(value, re.Pattern):
+        return value.pattern
+    return str(value).strip("()") if isinstance(value, complex) else value
 
 
 def _named(fields: Sequence[Field], step: Step) -> Field | None:
@@ -202,7 +204,7 @@ def _as_list(field: Field, value: Any, before: Any) -> list[Any] | None:
     if isinstance(value, AbstractSet):
         was = [str(one) for one in before] if isinstance(before, list) else []
         return sorted(value, key=lambda one: (_index(was, str(plain(one))), str(plain(one))))
-    return list(value) if isinstance(value, list | tuple) else None
+    return list(value) if isinstance(value, list | tuple | deque) else None
 
 
 def _index(values: Sequence[str], value: str) -> int:

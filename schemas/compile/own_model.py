@@ -12,21 +12,26 @@ whole record says, or whatever else the model's code raises, is a doubt about th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
 from functools import cache, wraps
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
+    Json,
     ModelWrapValidatorHandler,
     PlainValidator,
     RootModel,
+    Secret,
+    SecretBytes,
+    SecretStr,
+    TypeAdapter,
     WrapValidator,
     create_model,
     field_validator,
@@ -35,6 +40,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticOmit, PydanticUseDefault
 
+from octavo.schemas.compile.as_model import as_model, is_like_a_model
 from octavo.schemas.compile.found import ITEMS
 from octavo.schemas.compile.own_form import Places
 from octavo.schemas.errors import SchemaError, describe
@@ -48,6 +54,7 @@ _REFUSALS = (
     PydanticUseDefault,
 )  # by which a validator speaks to pydantic
 _VALIDATORS = (AfterValidator, BeforeValidator, PlainValidator, WrapValidator)
+_STREAMS = (Iterable, Iterator, Generator)
 _CONFIG: dict[str, Any] = {
     "extra": "forbid",
     "strict": False,
@@ -100,7 +107,7 @@ class OwnAnswer(BaseModel):
 
 
 def forgiving(model: type[BaseModel]) -> type[BaseModel]:
-    """The model for one answer. Raises SchemaError for what cannot be made so: dataclasses and typed dicts."""
+    """The model for one answer. Raises SchemaError for what cannot be made so, such as a Secret."""
     return _made(model, "forgiving")
 
 
@@ -122,8 +129,7 @@ def as_record(model: type[BaseModel]) -> type[BaseModel]:
 @cache
 def _made(model: type[BaseModel], use: Use) -> type[BaseModel]:
     fields = {
-        name: (_field_type(info.annotation, info.metadata, use) | None, None)
-        for name, info in model.model_fields.items()
+        name: (_named_type(model, name, info, use) | None, None) for name, info in model.model_fields.items()
     }
     return create_model(
         model.__name__,
@@ -137,35 +143,6 @@ def _made(model: type[BaseModel], use: Use) -> type[BaseModel]:
         | _place_code(model),
         **cast("Any", fields),
     )
-
-
-def unused_code(model: type[BaseModel]) -> list[str]:
-    """Sentences on code of the model that changes no column."""
-    told = []
-    code = model.__pydantic_decorators__
-    for name, one in code.field_serializers.items():
-        columns = ", ".join(one.info.fields)
-        told.append(
-            f"the column of {columns} holds its value, and what the serializer {name} writes only where that is of the same type."
-        )
-    if code.model_serializers:
-        told.append(
-            f"the serializer {', '.join(code.model_serializers)} of the whole model is not used: columns are its fields."
-        )
-    for inner in {one for info in model.model_fields.values() for one in _models(info.annotation)}:
-        if inner.model_computed_fields:
-            names = ", ".join(inner.model_computed_fields)
-            told.append(
-                f"{names} of {inner.__name__} is computed inside a record and no column; compute it with SQL."
-            )
-    return told
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models(inner)
 
 
 def _place_code(model: type[BaseModel]) -> dict[str, Any]:
@@ -234,7 +211,8 @@ def _after_code(model: type[BaseModel], use: Use) -> dict[str, Any]:
     if own is None or own is vars(BaseModel)["model_post_init"] or own.__name__ == "init_private_attributes":
         return {}
     required = {name for name, info in model.model_fields.items() if not _may_be_none(info)}
-    return {"model_post_init": _check(own, "model_post_init", "after", required, is_heard=use == "checked")}
+    name = getattr(own, "said_as", "model_post_init")
+    return {"model_post_init": _check(own, name, "after", required, is_heard=use == "checked")}
 
 
 def _guarded(
@@ -326,10 +304,33 @@ def _may_be_none(info: FieldInfo) -> bool:
 # --- its types, with null everywhere -------------------------------------------------------------------------------------
 
 
+def _named_type(model: type[BaseModel], name: str, info: FieldInfo, use: Use) -> Any:
+    try:
+        return _field_type(info.annotation, info.metadata, use)
+    except SchemaError as error:
+        if error.about == f"{model.__name__}.{name}" or "." in error.about:
+            raise
+        message = f"The field {name} of {model.__name__} cannot be a column: {error.message}"
+        raise SchemaError(message, about=f"{model.__name__}.{name}", next_step=error.next_step) from error
+
+
 def _field_type(annotation: Any, metadata: Sequence[Any], use: Use) -> Any:
+    if annotation is Json or any(
+        isinstance(one, cast("type", Json)) for one in metadata
+    ):  # its column holds the text
+        held: Any = Json if annotation is Json else cast("Any", Json)[annotation]
+        return Annotated[str, AfterValidator(_as_written(TypeAdapter(held)))]
     kept = [made for one in metadata if (made := _metadata(one, use)) is not None]
     inner = _type(annotation, use)
     return Annotated[(inner, *kept)] if kept else inner
+
+
+def _as_written(kind: TypeAdapter[Any]) -> Callable[[str], str]:
+    def run(text: str) -> str:
+        kind.validate_python(text)
+        return text
+
+    return run
 
 
 def _metadata(one: Any, use: Use) -> Any:
@@ -357,6 +358,8 @@ def _type(annotation: Any, use: Use) -> Any:
         return annotation
     if origin is None:
         return _class(annotation, use)
+    if origin in _STREAMS:
+        origin = list  # one that is gone through once could not be checked and kept
     is_record = origin is tuple and Ellipsis not in args
     return origin[tuple(_type(arg, use) | None if is_record else _type(arg, use) for arg in args)]
 
@@ -384,10 +387,12 @@ def _class(kind: type, use: Use) -> Any:
         return kind if has_code else _field_type(info.annotation, info.metadata, use)
     if issubclass(kind, BaseModel):
         return _made(kind, use)
-    if dataclasses.is_dataclass(kind) or is_typeddict(kind):
+    if issubclass(kind, Secret | SecretStr | SecretBytes):
         raise SchemaError(
-            f"{kind.__name__} is no pydantic model.",
+            f"A {kind.__name__} hides its value, and a table shows it.",
             about=kind.__name__,
-            next_step="Derive it from pydantic.BaseModel.",
+            next_step="Use str, or leave the field out.",
         )
+    if is_like_a_model(kind):
+        return _made(as_model(cast("Any", kind)), use)
     return kind
