@@ -206,7 +206,9 @@ def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> Non
     report = artifacts["octavo-outcome"]["data"]
     assert report.startswith(Warehouse(tmp_path / "out").rows("runs")[0]["report"])
     assert artifacts["octavo-outcome"]["description"] == "All went well."
-    (page,) = re.findall(r"\[(\S+\.html)\]\(file:///", report)  # the report that a browser shows is linked, and is there
+    (page,) = re.findall(
+        r"\[(\S+\.html)\]\(file:///", report
+    )  # the report that a browser shows is linked, and is there
     assert "invoice_uk.pdf" in Path(page).read_text(encoding="utf-8")
     assert re.search(
         r"\*\*All went well\.\*\*.*2 added, 0 changed.*invoice\.grand_total +\| 2 +\| 100%", report, re.DOTALL

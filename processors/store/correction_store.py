@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from octavo.schemas.corrections import Correction, ValuePlace
+from octavo.schemas.corrections import PERSON, Correction, ValuePlace
 from octavo.schemas.errors import StorageError
 
 FILE = "corrections.sqlite"
@@ -153,6 +153,14 @@ class CorrectionStore:
         with self._writing() as db:
             for key, answer in answers.items():
                 db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", (*key, json.dumps(answer)))
+
+    def filled(self) -> dict[Key, dict[str, Any]]:
+        """The answers that people filled in where no model gave one, as they are kept, of which something is in force."""
+        query = """SELECT document, question, answer FROM answers a WHERE json_extract(answer, '$.engine') = ? AND EXISTS
+                   (SELECT 1 FROM corrections c WHERE c.document = a.document AND c.question = a.question AND undone_at IS NULL)"""
+        with self._reading() as db:
+            rows = db.execute(query, (PERSON,)).fetchall()
+        return {(row["document"], row["question"]): dict(json.loads(row["answer"])) for row in rows}
 
     def unsettle(self, keys: Iterable[Key]) -> None:
         """Say that the tables have to be looked at for these answers."""
