@@ -137,7 +137,7 @@ async def run(
                 with suppress(StorageError):  # which may be the very trouble
                     runs.end(context, outcome(context, done), note)
                 raise
-            done = replace(done, changed=context.corrections.settle(warehouse) or done.changed)
+            done = replace(done, changed=context.corrections.look_over(warehouse) or done.changed)
             ended = outcome(context, done)
             runs.end(context, ended, note)
     return ended

@@ -16,6 +16,7 @@ from octavo.schemas.columns import MOMENT, REAL, TEXT, WHOLE, Column, Table
 from octavo.schemas.pipeline import Grade
 
 Verdict = Literal["right", "changed", "absent", "row_added", "row_removed"]
+PERSON = "person"  # the engine of an answer that no model gave and people filled in
 VERDICTS: tuple[Verdict, ...] = ("right", "changed", "absent", "row_added", "row_removed")
 
 

@@ -79,7 +79,7 @@ _REQUEST = ("request", TEXT, "Fingerprint of the request that gave the answer; s
 _ENGINE = (
     "engine",
     TEXT,
-    "What answered: a provider; offline for rules on this machine; xml for an electronic invoice that states it",
+    "What answered: a provider; offline for rules on this machine; xml for a stated electronic invoice; person for what people filled in",
 )
 _MODEL = ("model", TEXT, "Model id")
 _FINGERPRINT = ("question_fingerprint", TEXT, "Fingerprint of the question as it was asked")

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from octavo.flows import cli, order, settings
+from octavo.flows.answering.staging import StagedAnswers
 from octavo.flows.corrections.current import schemas_of
 from octavo.flows.corrections.entry import Desk, Saying, say
 from octavo.flows.corrections.labels_of import bands
@@ -29,7 +30,7 @@ from octavo.schemas.errors import SettingsError
 from octavo.schemas.job import Job
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
-from tests.emulator.oracle import labelled_lines
+from tests.emulator.oracle import enveloped, labelled_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -96,12 +97,13 @@ def evidence(job: Job, field: str) -> dict[str, Any]:
     return dict(found)
 
 
-def correct(job: Job, field: str, value: Any, verdict: str = "changed") -> None:
-    """Ann says something of the first slip, and nothing is committed."""
+def correct(job: Job, field: str, value: Any, verdict: str = "changed", path: str = "slip0.txt") -> None:
+    """Ann says something of a slip, and nothing is committed."""
     with closing(CorrectionStore(Path(job.out))) as store:
         reader = Warehouse(Path(job.out))
         desk = Desk(reader, store, schemas_of(reader))
-        say(desk, Saying(row(job)["document"], "parcel", field, verdict, value), "Ann", NOW)
+        (document,) = (one.sha256 for one in reader.documents() if one.path == path)
+        say(desk, Saying(document, "parcel", field, verdict, value), "Ann", NOW)
 
 
 def settled(job: Job) -> bool:
@@ -216,6 +218,174 @@ async def test_a_kill_between_word_and_commit_loses_nothing(kimi: Running, job: 
     await run(kimi, job)
     assert (str(row(job)["weight"]), evidence(job, "weight")["corrected_by"]) == ("9.90", "Ann")
     assert len(Warehouse(Path(job.out)).rows("corrections")) == 1
+
+
+@contextmanager
+def silent(kimi: Running, text: str) -> Iterator[list[str]]:
+    """Kimi has no answer about documents with this text; gives what it was asked meanwhile."""
+    asked: list[str] = []
+
+    def answered(body: dict[str, Any]) -> Any:
+        asked.append(json.dumps(body))
+        found = labelled_lines(body)
+        return enveloped(body, {}) if text in asked[-1] else found
+
+    kimi.config.oracle = answered
+    try:
+        yield asked
+    finally:
+        kimi.config.oracle = labelled_lines
+
+
+@pytest.fixture
+async def rejected(kimi: Running, job: Job) -> Job:
+    """That job with a third parcel to which there is no answer."""
+    inbox = shutil.copytree(job.inbox, Path(job.out).parent / "inbox")
+    (inbox / "slip2.txt").write_text(
+        "Parcel slip 2\nnobody knows its sender, it weighs 4.50\n", encoding="utf-8"
+    )
+    shutil.rmtree(job.out)
+    own = job.model_copy(update={"inbox": str(inbox)})
+    with silent(kimi, "Parcel slip 2"):
+        await run(kimi, own)
+    assert [one["reason"] for one in Warehouse(Path(own.out)).rows("rejects")] == ["missing_in_reply"]
+    return own
+
+
+def fill(job: Job, capsys: pytest.CaptureFixture[str], *lines: str) -> str:
+    """`octavo correct` takes lines about the third parcel; gives what it says."""
+    file = Path(job.out).parent / "filled.csv"
+    file.write_text("\n".join(["document,schema,field,value,verdict", *lines]))
+    cli.main(["correct", str(file), "--out", job.out, "--who", "Ann"])
+    return capsys.readouterr().err
+
+
+def third(job: Job) -> tuple[Any, ...]:
+    """What the tables say of the third parcel: who answered, weight, sender, whether it is of earlier days, and reasons of rejects."""
+    tables = Warehouse(Path(job.out))
+    query = "SELECT engine, weight, sender, former FROM parcel WHERE path = 'slip2.txt'"
+    rows = [
+        (one["engine"], str(one["weight"]), one["sender"], one["former"])
+        for one in tables.query(query).to_pylist()
+    ]
+    return (*rows, *(one["reason"] for one in tables.rows("rejects")))
+
+
+FILLED = ("person", "4.50", None, False)
+
+
+async def test_what_was_rejected_is_filled_in_by_hand_and_not_asked_again(
+    kimi: Running, rejected: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An answer that a person gives where no model did stands instead of the reject, costs nothing more, and is a label.
+
+    Taking it back gives the reject again.
+    """
+    assert third(rejected) == ("missing_in_reply",)
+    assert "that could be right" in fill(rejected, capsys, "slip2.txt,parcel,sender,,right")
+    assert "taken: 1 (1 changed)" in fill(rejected, capsys, 'slip2.txt,parcel,weight,"4,50",')
+    assert third(rejected) == (FILLED,)
+    proofs = Warehouse(Path(rejected.out)).query(
+        "SELECT field, state, corrected_by, page, quote FROM evidence e JOIN parcel USING (document, question) "
+        "WHERE path = 'slip2.txt' ORDER BY field DESC"
+    )
+    assert [tuple(one.values()) for one in proofs.to_pylist()] == [
+        ("weight", "corrected", "Ann", 1, "4.50"),
+        ("sender", "missing", None, None, ""),
+    ]
+    with silent(kimi, "Parcel slip 2") as asked:
+        assert not (await run(kimi, rejected)).changed
+        await run(kimi, rejected, replay=True)
+    assert (asked, third(rejected)) == ([], (FILLED,))
+    gold = tmp_path / "gold.json"
+    assert cli.main(["correct", "--export", str(gold), "--out", rejected.out]) == 0
+    assert [one["values"] for one in json.loads(gold.read_text())] == [{"weight": "4.50"}]
+    with closing(CorrectionStore(Path(rejected.out))) as store:
+        store.undo("Ann", NOW)
+    assert settled(rejected)
+    assert third(rejected) == ("missing_in_reply",)
+
+
+async def test_what_was_filled_in_by_hand_outlives_models_and_the_tables(
+    kimi: Running, rejected: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another model that has no answer either takes nothing away, and tables that are made anew have it without asking.
+
+    Where a model has an answer at last, its values stand in all fields but those that the person filled.
+    """
+    fill(rejected, capsys, "slip2.txt,parcel,weight,4.50,")
+    with silent(kimi, "Parcel slip 2"):
+        await run(kimi, rejected, model="kimi-k3")
+    assert third(rejected) == (FILLED,)
+    (Path(rejected.out) / "warehouse.duckdb").unlink()
+    with silent(kimi, "Parcel slip 2") as asked:
+        await run(kimi, rejected, model="kimi-k3")
+    assert (asked, third(rejected)) == ([], (FILLED,))
+    schema(Path(rejected.out).parent, sender=TEXT, weight=MONEY, colour=TEXT)
+    kimi.config.oracle = lambda body: json.loads(
+        json.dumps(labelled_lines(body)).replace('"sender": null', '"sender": "nobody"')
+    )
+    try:
+        await run(kimi, rejected, model="kimi-k3")
+    finally:
+        kimi.config.oracle = labelled_lines
+    ((engine, weight, sender, former),) = third(rejected)
+    assert (engine != "person", weight, sender, former) == (True, "4.50", "nobody", False)
+
+
+async def test_a_kill_while_somebody_fills_in_loses_nothing(kimi: Running, rejected: Job) -> None:
+    """Killed by -9 the moment a filled field was acknowledged: the row comes with the next run, which asks nothing."""
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom tests.test_flows_corrections import correct\n"
+        "from octavo.schemas.job import Job\n"
+        "correct(Job.model_validate_json(sys.argv[1]), 'weight', '4.50', path='slip2.txt')\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    child = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", code, rejected.model_dump_json()],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert child.returncode == -signal.SIGKILL
+    assert third(rejected) == ("missing_in_reply",)
+    with silent(kimi, "Parcel slip 2") as asked:
+        await run(kimi, rejected)
+    assert (asked, third(rejected)) == ([], (FILLED,))
+
+
+async def test_an_answer_that_came_while_somebody_corrected_the_one_before_is_not_lost(
+    kimi: Running, job: Job
+) -> None:
+    """A word about the old answer, said while the new one waits for its commit, is laid over the new one, whose other values stand."""
+    kept: list[str] = []
+
+    def meanwhile(body: dict[str, Any]) -> Any:
+        found = labelled_lines(body)
+        if not kept:  # after the run has looked at what was said before, and before its answers are committed
+            kept.append("said")
+        return json.loads(json.dumps(found).replace("Sender Number 0", "Other Sender"))
+
+    kimi.config.oracle = meanwhile
+    taken = StagedAnswers._taken
+
+    def said_first(self: StagedAnswers) -> Any:
+        if kept:
+            kept.clear()
+            correct(job, "weight", "9.90")
+        return taken(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StagedAnswers, "_taken", said_first)
+        try:
+            await run(kimi, job, model="kimi-k3")
+        finally:
+            kimi.config.oracle = labelled_lines
+    assert (row(job)["model"], str(row(job)["weight"]), row(job)["sender"]) == (
+        "kimi-k3",
+        "9.90",
+        "Other Sender",
+    )
 
 
 async def test_what_is_wrong_is_said_and_put_nowhere(kimi: Running, job: Job) -> None:

@@ -21,7 +21,10 @@ from octavo.schemas.pipeline import Part, Question
 
 
 def answered(run: RunContext) -> dict[str, set[str]]:
-    """For each question the documents that it need not be asked about. An answer of two passes is enough where one is wanted."""
+    """For each question the documents that it need not be asked about.
+
+    An answer of two passes is enough where one is wanted, and so is one that people filled in where this very asking brought none.
+    """
     account = run.asker.account
     enough = {
         question.name: [
@@ -36,7 +39,9 @@ def answered(run: RunContext) -> dict[str, set[str]]:
     }
     exactly = (replies.EXACT_MODEL, replies.EXACT_ENGINE)
     return {
-        name: by_asking[name] | run.warehouse.answered(name, known, *exactly)
+        name: by_asking[name]
+        | run.warehouse.answered(name, known, *exactly)
+        | run.corrections.filled(name, known, account.model.id, account.engine)
         for name, known in enough.items()
     }
 

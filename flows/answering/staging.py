@@ -48,6 +48,9 @@ class StagedAnswers:
         }
         self._records: list[tuple[Record, Row]] = []
         self._rejects: list[Reject] = []
+        self._as_it_came: list[
+            tuple[Record, Question, str, str, str]
+        ] = []  # of which nothing was said, and engine, model and run
         self._answered = {name for name, documents in answered.items() if documents}
         self._settled_since = {
             key for name, documents in answered.items() for key in self._outdated(name, documents)
@@ -70,6 +73,7 @@ class StagedAnswers:
             if reject.reason == NOT_APPLICABLE and self._overlay.holds(key[1], key[0])
         ]:
             answers.records.append((0, _silent(self._questions[key[0]], failed.pop(key))))
+        left_to_people = self._leave_to_people(failed)
         ordered = sorted(answers.records, key=lambda item: (item[1].question, item[1].document, item[0]))
         for key, group in groupby(ordered, key=lambda item: (item[1].question, item[1].document)):
             question = (self._once if key in answers.single_pass else self._questions)[key[0]]
@@ -81,7 +85,7 @@ class StagedAnswers:
                     failed[key] = misfit
                 else:
                     self.tally.put_record(record, question, waits=key in failed)
-        said = {(record.question, record.document) for _, record in answers.records}
+        said = left_to_people | {(record.question, record.document) for _, record in answers.records}
         self.settled += len(said | {key for key, reject in failed.items() if reject.reason != WAITING})
         self._rejects += failed.values()
         for reject in failed.values():
@@ -94,9 +98,30 @@ class StagedAnswers:
         self.tally.single_pass += len(answers.single_pass)
         self.tally.repaired |= answers.repaired
 
+    def _leave_to_people(self, failed: dict[Key, Reject]) -> set[Key]:
+        """Take out the rejects of answers that people filled in, and give their keys: those stand, and are asked for no more."""
+        account = self._asker.account
+        found = {
+            key: reject
+            for key, reject in failed.items()
+            if reject.reason not in PASSING and not reject.kept and self._overlay.fills(key[1], key[0])
+        }
+        for (name, document), reject in found.items():
+            question = self._questions[name]
+            row = tables.reject_row(reject, question, account.engine, account.model.id, self._asker.run)
+            self._overlay.refused(question, row)
+            self._answered.add(name)
+            self.tally.documents.add(document)
+            del failed[name, document]
+        return set(found)
+
     def _as_people_left(self, record: Record, question: Question, by: tuple[str, str] | None) -> Record:
         """The record with what people said about it laid over."""
-        return self._overlay.over(question, record, *self._answered_by(by), self._asker.run)
+        made_by = (*self._answered_by(by), self._asker.run)
+        left = self._overlay.over(question, record, *made_by)
+        if left is record:
+            self._as_it_came.append((record, question, *made_by))
+        return left
 
     def _answered_by(self, by: tuple[str, str] | None) -> tuple[str, str]:
         """Engine and model of an answer."""
@@ -149,6 +174,8 @@ class StagedAnswers:
 
     def _taken(self) -> tuple[list[Change], dict[str, Asked]]:
         """What waits, as changes, and the questions that were asked; nothing waits any more."""
+        self._overlay.catch_up(self._as_it_came)
+        self._as_it_came = []
         changes = [change for question in self._questions.values() for change in self._changes(question)]
         changes.append(Change(tables.REQUESTS, list(self._asker.bills(sorted(self._requests)))))
         if self._settled_since:

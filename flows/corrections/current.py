@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from octavo.flows.corrections.answer_below import answer_below, fields_of
 from octavo.processors.check import records as check
 from octavo.processors.store.warehouse import CorrectionStore, WarehouseReader
-from octavo.schemas import tables
-from octavo.schemas.columns import Table, field_of
 from octavo.schemas.compile.compiler import compile_question
-from octavo.schemas.corrections import Correction, as_json
+from octavo.schemas.corrections import PERSON, Correction
 from octavo.schemas.errors import SchemaError
 from octavo.schemas.pipeline import Evidence, Field, Question, Record
-from octavo.schemas.rows import evidence_of
-
-MADE_BY = ("engine", "model", "run", "question_fingerprint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +26,11 @@ class Current:
     question: Question | None
     answer: Mapping[str, Any]  # as it is kept, for who corrects it first
     corrections: Sequence[Correction]
+
+    @property
+    def by_person(self) -> bool:
+        """Whether no model gave it, and people fill it in."""
+        return bool(self.answer["engine"] == PERSON)
 
     def proofs(self) -> dict[str, Evidence]:
         """The evidence by field."""
@@ -43,49 +44,16 @@ def current(
     question: str,
     known: Question | None = None,
 ) -> Current | None:
-    """The answer to a question about a document; None where there is none."""
+    """The answer to a question about a document, an empty one where none was accepted; None where there is none to correct."""
     table = reader.answer_table(question)
     row = reader.answers_of(question, [document]).get(document) if table else None
-    if table is None or row is None:
+    answer = answer_below(reader, store, table, document, row) if table else None
+    if table is None or answer is None:
         return None
-    answer = store.answer(document, question) or answer_of(
-        row, reader.evidence_of(question, [document]), table
-    )
     corrections = store.in_force(document, question)
     fields = fields_of(table)
     record = laid_over(fields, document, question, answer, corrections)
     return Current(record, fields, known, answer, corrections)
-
-
-def fields_of(table: Table) -> tuple[Field, ...]:
-    """The fields of a table of answers, as its columns tell them."""
-    return tuple(
-        field_of(column.name, column.type, column.meaning)
-        for column in table.columns
-        if column.name not in tables.META
-    )
-
-
-def as_answer(record: Record, made_by: Mapping[str, str]) -> dict[str, Any]:
-    """An answer as it is kept: JSON."""
-    evidence = [{**asdict(item), "corrected_at": None} for item in record.evidence]
-    own = {"value": as_json(record.value), "evidence": evidence, "conflicts": list(record.conflicts)}
-    return {**own, **{name: made_by[name] for name in MADE_BY}, "request": record.request}
-
-
-def answer_of(row: Mapping[str, Any], evidence: Sequence[Mapping[str, Any]], table: Table) -> dict[str, Any]:
-    """The same of a row that nobody has corrected yet."""
-    names = [one.name for one in fields_of(table)]
-    proofs = tuple(map(evidence_of, evidence))
-    record = Record(
-        row["document"],
-        table.name,
-        {name: row[name] for name in names},
-        proofs,
-        row["request"] or "",
-        tuple(row["conflicts"] or ()),
-    )
-    return as_answer(record, {name: row[name] or "" for name in MADE_BY})
 
 
 def laid_over(

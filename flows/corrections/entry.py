@@ -51,7 +51,7 @@ class Desk:
         found = current(self.reader, self.store, document, question)
         if found is None:
             raise SettingsError(
-                f"There is no answer to {question} about this document.",
+                f"There is no answer to {question} about this document, and no reject in whose place one could be filled in.",
                 about="document",
                 next_step="A run makes one.",
             )
@@ -133,6 +133,12 @@ def _bare(stands: Current, saying: Saying, verdict: Verdict) -> Correction:
 def _right(_: Desk, stands: Current, saying: Saying) -> Correction:
     if _field(stands, saying.field).kind in ("record", "list"):
         raise SettingsError(f"{saying.field} is no single value.", about="field", next_step="Name one in it.")
+    if stands.by_person and value_at(stands.record.value, saying.field) is None:
+        raise SettingsError(
+            "No model gave a value here that could be right.",
+            about="value",
+            next_step="Write it, or say `absent` where the document has none.",
+        )
     return _bare(stands, saying, "right")
 
 

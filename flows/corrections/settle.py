@@ -9,21 +9,23 @@ meanwhile (`settle`): a run at its start, its commits and its end, and `octavo r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from octavo.flows.corrections.current import answer_of, as_answer, fields_of, laid_over
+from octavo.flows.corrections.answer_below import answer_below, as_answer, by_person, fields_of
+from octavo.flows.corrections.current import laid_over
 from octavo.processors.check import records as check
 from octavo.processors.store.warehouse import Change, CorrectionStore, Warehouse, corrections_of
 from octavo.schemas import tables
 from octavo.schemas.columns import Table, native_record
-from octavo.schemas.corrections import correction_row
+from octavo.schemas.corrections import PERSON, Correction, correction_row
 from octavo.schemas.pipeline import Question, Record
 
 AT_ONCE = 1_000  # answers of one commit
 
 Row = dict[str, Any]
+Key = tuple[str, str]  # document and question
 
 
 class Overlay:
@@ -42,16 +44,56 @@ class Overlay:
 
     def over(self, question: Question, record: Record, engine: str, model: str, run: str) -> Record:
         """The record as people left it; what the model says is kept for when a correction is taken back."""
-        corrections = self.store.in_force(record.document, record.question) if self.store else []
-        if not corrections or self.store is None:
+        if self.store is None:
             return record
-        made_by = {"engine": engine, "model": model, "run": run, "question_fingerprint": question.fingerprint}
-        self.store.put_answers({(record.document, record.question): as_answer(record, made_by)})
+        key = (record.document, record.question)
+        corrections = self.store.in_force(*key)
+        if corrections or self.store.answer(*key):  # also one that was corrected once, and may be again
+            self.keep({key: _made(question, record, engine, model, run)})
         return check.corrected(question.fields, record, corrections)
+
+    def keep(self, answers: Mapping[Key, Mapping[str, Any]]) -> None:
+        """Later answers take the place of those that lie below corrections."""
+        if self.store:
+            self.store.put_answers(answers)
+
+    def catch_up(self, staged: Iterable[tuple[Record, Question, str, str, str]]) -> None:
+        """Of answers that were staged as they came, lay over what was said since: they are kept, and the next `settle` does the rest."""
+        if self.store is None or not (said := self.store.corrected()):
+            return
+        late = {
+            (record.document, record.question): _made(question, record, *by)
+            for record, question, *by in staged
+            if (record.document, record.question) in said
+        }
+        self.store.put_answers(late)
+        self.store.unsettle(late)
 
     def holds(self, document: str, question: str) -> bool:
         """Whether something is said about an answer."""
         return bool(self.store and self.store.in_force(document, question))
+
+    def fills(self, document: str, question: str) -> bool:
+        """Whether people filled in an answer that no model gave."""
+        answer = self.store.answer(document, question) if self.store else None
+        return bool(answer and answer["engine"] == PERSON) and self.holds(document, question)
+
+    def filled(self, question: str, fingerprints: Collection[str], model: str, engine: str) -> set[str]:
+        """The documents whose answer people filled in after it was asked for in this way, so that it need not be asked for again."""
+        asked = {(fingerprint, model, engine) for fingerprint in fingerprints}
+        found = self.store.filled() if self.store else {}
+        return {
+            document
+            for (document, name), answer in found.items()
+            if name == question and _asked_as(answer.get("rejected") or {}) in asked
+        }
+
+    def refused(self, question: Question, rejected: Row) -> None:
+        """Another model or question has no answer either to what people filled in: theirs stands, and remembers this reject."""
+        key = (rejected["document"], rejected["question"])
+        self.keep({key: by_person(question.fields, *key, rejected)})
+        if self.store:
+            self.store.unsettle([key])
 
     def settle(self, warehouse: Warehouse) -> bool:
         """Bring the tables up to what was said; gives whether that changed them."""
@@ -103,18 +145,50 @@ def _changes(
     table = warehouse.answer_table(question)
     if table is None:
         return
-    fields = fields_of(table)
+    stored = warehouse.answers_of(question, documents)
+    found = {one: answer_below(warehouse, store, table, one, stored.get(one)) for one in documents}
+    answers = {one: answer for one, answer in found.items() if answer is not None}
+    yield from _instead_of_rejects(warehouse, table, answers, said)
+    store.put_answers(
+        {(one, question): answer for one, answer in answers.items() if answer != store.answer(one, question)}
+    )
     made: list[tuple[Row, Record]] = []
-    for document, row in warehouse.answers_of(question, documents).items():
-        answer = store.answer(document, question) or answer_of(
-            row, warehouse.evidence_of(question, [document]), table
-        )
-        record = laid_over(fields, document, question, answer, said[document])
-        made.append((_row(table, row, answer, record), record))
+    for document, answer in answers.items():
+        if said[document] or answer["engine"] != PERSON:
+            record = laid_over(fields_of(table), document, question, answer, said[document])
+            before = stored.get(document) or _placeless(table, document)
+            made.append((_row(table, before, answer, record), record))
     if made:
         yield Change(table, [row for row, _ in made])
         proofs = [proof for _, record in made for proof in tables.evidence_rows(record)]
         yield Change(tables.EVIDENCE, proofs, {(record.document, question) for _, record in made})
+
+
+def _instead_of_rejects(
+    warehouse: Warehouse,
+    table: Table,
+    answers: Mapping[str, Mapping[str, Any]],
+    said: Mapping[str, Sequence[Correction]],
+) -> Iterator[Change]:
+    """Answers that people filled in stand instead of their rejects; who takes back all that was said has the reject again."""
+    by_person = {document: answer for document, answer in answers.items() if answer["engine"] == PERSON}
+    if not by_person:
+        return
+    empty = {document for document in by_person if not said[document]}
+    back = [
+        by_person[one]["rejected"]
+        for one in sorted(empty)
+        if by_person[one]["rejected"] and not warehouse.reject_of(table.name, one)
+    ]
+    yield Change(tables.REJECTS, back, {(one, table.name) for one in by_person.keys() - empty})
+    if empty:
+        yield Change(table, (), {(one,) for one in empty})
+        yield Change(tables.EVIDENCE, (), {(one, table.name) for one in empty})
+
+
+def _placeless(table: Table, document: str) -> Row:
+    """What every row of an answer has, of one that is not stored yet; the store finds its path."""
+    return {"document": document, "path": "", "inbox": "", "question": table.name, "former": False}
 
 
 def _row(table: Table, stored: Row, answer: Mapping[str, Any], record: Record) -> Row:
@@ -126,7 +200,30 @@ def _row(table: Table, stored: Row, answer: Mapping[str, Any], record: Record) -
 
 def _unsettle_missing(warehouse: Warehouse, store: CorrectionStore) -> None:
     """Find answers of which the tables say something else than the file, as when the tables were made anew or are those of a backup."""
+    _unsettle_filled(warehouse, store)
     stored = warehouse.rows(tables.CORRECTIONS.name, ["document", "question", "number"])
     there = {(row["document"], row["question"], row["number"]) for row in stored}
     wanted = {(one.document, one.question, one.number) for one in store.each()}
     store.unsettle(sorted({key[:2] for key in there ^ wanted}))
+
+
+def _unsettle_filled(warehouse: Warehouse, store: CorrectionStore) -> None:
+    """Find what people filled in that has no row, as when its document was gone and is back."""
+    by_question: dict[str, list[str]] = defaultdict(list)
+    for document, question in store.filled():
+        by_question[question].append(document)
+    for question, documents in by_question.items():
+        there = warehouse.answers_of(question, documents) if warehouse.has(question) else {}
+        store.unsettle((document, question) for document in documents if document not in there)
+
+
+def _made(question: Question, record: Record, engine: str, model: str, run: str) -> dict[str, Any]:
+    made_by = {"engine": engine, "model": model, "run": run, "question_fingerprint": question.fingerprint}
+    return as_answer(record, made_by)
+
+
+def _asked_as(rejected: Row) -> tuple[str, str, str]:
+    fingerprint, model, engine = (
+        rejected.get(name) or "" for name in ("question_fingerprint", "model", "engine")
+    )
+    return fingerprint, model, engine

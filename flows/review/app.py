@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -72,24 +72,36 @@ def make_app(workspace: Workspace) -> ASGIApp:
         Route("/favicon.ico", lambda _: RedirectResponse("/static/icon.svg", 303)),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]
-    app = Starlette(
-        routes=routes, lifespan=lifespan, exception_handlers={OctavoError: _told, KeyError: _unknown}
-    )
+    trouble = _Trouble(workspace, templates)
+    handlers = {OctavoError: trouble.refusal, KeyError: trouble.unknown, 404: trouble.no_address}
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
     return Gate(app, workspace)
 
 
-async def _told(request: Request, error: Exception) -> Response:
-    """What went wrong, in its own sentence."""
-    if request.method == "POST":
-        return JSONResponse({"error": str(error)}, 422)
-    return PlainTextResponse(str(error), 409)
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """What went wrong, in its own sentence: as JSON for what was posted, as a page for who looks."""
 
+    workspace: Workspace
+    templates: Jinja2Templates
 
-async def _unknown(request: Request, _: Exception) -> Response:
-    words_ = "There is no such document here."
-    return (
-        JSONResponse({"error": words_}, 404) if request.method == "POST" else PlainTextResponse(words_, 404)
-    )
+    async def refusal(self, request: Request, error: Exception) -> Response:
+        """A refusal."""
+        return self._answer(request, str(error), 422 if request.method == "POST" else 409)
+
+    async def unknown(self, request: Request, _: Exception) -> Response:
+        """A document that is not there."""
+        return self._answer(request, "There is no such document here.", 404)
+
+    async def no_address(self, request: Request, _: Exception) -> Response:
+        """An address that leads nowhere."""
+        return self._answer(request, "There is nothing at this address.", 404)
+
+    def _answer(self, request: Request, sentence: str, status: int) -> Response:
+        if request.method == "POST":
+            return JSONResponse({"error": sentence}, status)
+        own = {"visitor": request.scope["visitor"], "trouble": "", "here": "", "sentence": sentence}
+        return self.templates.TemplateResponse(request, "error.html", own, status)
 
 
 class _Views:
@@ -144,7 +156,14 @@ class _Views:
         if not found:
             raise KeyError(document)
         number = max(1, _whole(request, "page"))
-        return self._page(request, "document", document=found, **_shown_page(self._workspace, found, number))
+        return self._page(
+            request,
+            "document",
+            document=found,
+            fillable=listing.fillable(self._workspace, found),
+            address=_value_address,
+            **_shown_page(self._workspace, found, number),
+        )
 
     async def documents(self, request: Request) -> Response:
         """All documents."""
@@ -229,19 +248,32 @@ class _Views:
     def _ordered(self, document: str, filters: Filters, here: Mapping[str, Any]) -> list[tuple[str, str]]:
         """The doubts of a document behind where one is, in the order of the forms."""
         rows = doubts.of_document(self._workspace, document, filters)
+        own = str(here.get("question") or "")
         found: list[tuple[str, str]] = []
-        for question in sorted({row["question"] for row in rows}):
-            paths = paths_of(sections(self._workspace.desk.current(document, question)))
-            wanted = {row["field"] for row in rows if row["question"] == question}
-            at = str(here.get("field") or "") if here.get("question") == question else ""
-            ordered = [path for path in paths if path in wanted] + sorted(wanted - set(paths))
-            behind = paths.index(at) if at in paths else -1
-            rest = [
-                path for path in ordered if path != at and (path not in paths or paths.index(path) > behind)
-            ]
-            if question >= str(here.get("question") or ""):
-                found += [(question, path) for path in rest]
+        for question in sorted({row["question"] for row in rows} | ({own} if own else set())):
+            if question >= own:
+                wanted = {row["field"] for row in rows if row["question"] == question}
+                at = str(here.get("field") or "") if question == own else None
+                found += [(question, path) for path in self._behind(document, question, wanted, at)]
         return found
+
+    def _behind(self, document: str, question: str, wanted: set[str], at: str | None) -> list[str]:
+        """The fields of one form to go to, behind the one where one is; of a form that one fills in, each that is still empty."""
+        try:
+            stands = self._workspace.desk.current(document, question)
+        except SettingsError:  # what one looked at is gone by now
+            return []
+        paths = paths_of(sections(stands))
+        if at is not None:
+            wanted = wanted - {"", at}
+            if stands.by_person:
+                wanted |= (
+                    set(paths)
+                    - {one.field for one in stands.record.evidence if one.state == "corrected"}
+                    - {at}
+                )
+        behind = paths.index(at) if at in paths else -1
+        return sorted(wanted - set(paths)) + [path for path in paths[behind + 1 :] if path in wanted]
 
     async def back(self, request: Request) -> Response:
         """The value that was looked at before."""

@@ -34,7 +34,8 @@ class Filters:
 
     def where(self) -> tuple[str, list[Any]]:
         """The condition and its parameters."""
-        terms = ["question IS NOT NULL", "document IS NOT NULL", "field IS NOT NULL"]
+        # without a field: a whole answer that was rejected, to be filled in; that a bill is no contract needs no look
+        terms = ["question IS NOT NULL", "document IS NOT NULL", "reason <> 'nothing_found'"]
         values: list[Any] = []
         for name, column in (("schema", "question"), ("field", _PLAIN_FIELD), ("reason", "reason")):
             if wanted := getattr(self, name):
@@ -61,7 +62,7 @@ def doubts() -> str:
 def listed(workspace: Workspace, filters: Filters, start: int) -> list[Row]:
     """One page of the queue."""
     where, values = filters.where()
-    query = """SELECT document, path, page, question, field, value, reason, detail, confidence FROM ($doubts)
+    query = """SELECT document, path, page, question, coalesce(field, '') AS field, value, reason, detail, confidence FROM ($doubts)
                WHERE $where ORDER BY confidence, path, question, field LIMIT ? OFFSET ?"""
     done = settled_since(workspace)
     found = workspace.rows(query, [*values, A_PAGE + len(done), start], doubts=doubts(), where=where)
@@ -84,7 +85,7 @@ def _done_since(workspace: Workspace, where: str, values: Sequence[Any]) -> int:
     done = settled_since(workspace)
     if not done:
         return 0
-    query = "SELECT document, question, field FROM ($doubts) WHERE $where AND document IN (SELECT unnest(?::TEXT[]))"
+    query = "SELECT document, question, coalesce(field, '') AS field FROM ($doubts) WHERE $where AND document IN (SELECT unnest(?::TEXT[]))"
     documents = sorted({document for document, _, _ in done})
     rows = workspace.rows(query, [*values, documents], doubts=doubts(), where=where)
     return sum((row["document"], row["question"], row["field"]) in done for row in rows)
@@ -115,13 +116,17 @@ def _facets(workspace: Workspace) -> dict[str, list[tuple[str, int]]]:
 def settled_since(workspace: Workspace) -> set[tuple[str, str, str]]:
     """The fields about which something was said that the tables do not have yet."""
     keys = workspace.store.unsettled() if has_corrections(workspace.out) else {}
-    return {(one.document, one.question, one.field) for key in keys for one in workspace.store.in_force(*key)}
+    said = [one for key in keys for one in workspace.store.in_force(*key)]
+    whole = {
+        (one.document, one.question, "") for one in said
+    }  # what is begun to be filled in is rejected no more
+    return whole | {(one.document, one.question, one.field) for one in said}
 
 
 def of_document(workspace: Workspace, document: str, filters: Filters | None = None) -> list[Row]:
     """The doubts about one document that are left."""
     where, values = (filters or Filters()).where()
-    query = "SELECT question, field, reason, confidence FROM ($doubts) WHERE $where AND document = ?"
+    query = "SELECT question, coalesce(field, '') AS field, reason, confidence FROM ($doubts) WHERE $where AND document = ?"
     done = settled_since(workspace)
     rows = workspace.rows(query, [*values, document], doubts=doubts(), where=where)
     return [row for row in rows if (document, row["question"], row["field"]) not in done]

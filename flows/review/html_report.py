@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from octavo.flows.corrections.answer_below import fields_of
 from octavo.flows.corrections.current import Current
 from octavo.flows.review import doubts, listing, page_view, run_charts
 from octavo.flows.review.doubts import Filters
@@ -102,8 +103,6 @@ def _table(workspace: Workspace, name: str) -> Mapping[str, Any]:
     """The records of one table: path and its first plain columns."""
     table = workspace.reader.answer_table(name)
     assert table is not None
-    from octavo.flows.corrections.current import fields_of
-
     columns = [one.name for one in fields_of(table) if one.kind not in ("list", "record")][:COLUMNS]
     query = "SELECT path, $columns FROM $table ORDER BY path LIMIT $most"
     chosen = ", ".join(map(quoted, columns)) or "document"
@@ -121,6 +120,8 @@ async def _cutouts(workspace: Workspace, most: int) -> Any:
 
 
 async def _cutout(workspace: Workspace, row: Row) -> Cutout:
+    if not row["field"]:  # a whole answer that was rejected
+        return Cutout(row, row["detail"] or words(row["reason"]), None, "")
     stands = workspace.desk.current(row["document"], row["question"])
     cell = cell_at(sections(stands, row["field"]), row["field"])
     why = (cell.doubt if cell else "") or row["detail"] or words(row["reason"])

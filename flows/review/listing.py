@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,20 @@ def questions_about(workspace: Workspace, document: str) -> list[str]:
     """The tables that have an answer about a document."""
     query = "SELECT DISTINCT question FROM evidence WHERE document = ? ORDER BY ALL"
     return [row["question"] for row in workspace.rows(query, [document])]
+
+
+def fillable(workspace: Workspace, document: Mapping[str, Any]) -> list[str]:
+    """The tables for which a person can fill in what no model answered: those that rejected it, or all for what could not be read."""
+    if document["status"] in ("error", "empty"):
+        return workspace.cached("answer tables", lambda: _answer_tables(workspace))
+    query = "SELECT question FROM rejects WHERE document = ? ORDER BY reason = 'not_applicable', question"
+    return [row["question"] for row in workspace.rows(query, [document["document"]])]
+
+
+def _answer_tables(workspace: Workspace) -> list[str]:
+    query = "SELECT DISTINCT table_name AS name FROM duckdb_columns() WHERE database_name = 'warehouse' AND schema_name = 'main'"
+    query += " AND column_name = 'question_fingerprint' ORDER BY 1"
+    return [row["name"] for row in workspace.rows(query) if workspace.reader.answer_table(row["name"])]
 
 
 def request_of(workspace: Workspace, request: str) -> Row | None:

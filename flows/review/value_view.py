@@ -23,9 +23,8 @@ def value_view(workspace: Workspace, document: str, question: str, field: str, p
     stands = workspace.desk.current(document, question)
     parts = sections(stands, field)
     rows = doubts.in_order(doubts.of_document(workspace, document), paths_of(parts))
-    field = field or next(
-        (row["field"] for row in rows if row["question"] == question), next(iter(paths_of(parts)), "")
-    )
+    doubted = (row["field"] for row in rows if row["question"] == question and row["field"])
+    field = field or next(doubted, next(iter(paths_of(parts)), ""))
     cell = cell_at(parts, field)
     proof = stands.proofs().get(field)
     number = page or (proof.page if proof and proof.page else 1)
@@ -41,7 +40,7 @@ def value_view(workspace: Workspace, document: str, question: str, field: str, p
     return {
         "document": about,
         "question": question,
-        "questions": listing.questions_about(workspace, document),
+        "questions": sorted({question, *listing.questions_about(workspace, document)}),
         "sections": parts,
         "field": field,
         "cell": cell,
@@ -52,6 +51,8 @@ def value_view(workspace: Workspace, document: str, question: str, field: str, p
         "blocks": list(page_view.blocks(shown.text, marks)) if shown and not pictured else [],
         "doubts": rows,
         "conflicts": stands.record.conflicts,
+        "by_person": stands.by_person,
+        "rejected": stands.answer.get("rejected") or {},
         "checked": stands.question is not None,
         "call": listing.request_of(workspace, (proof.request if proof else "") or stands.record.request),
         "engine": stands.answer["engine"],

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from octavo.processors.state import database
 from octavo.processors.state.database import Database, DatabaseRow, Schema, Statements
 from octavo.processors.state.moving import copy_table, move
-from octavo.schemas.corrections import Correction, ValuePlace
+from octavo.schemas.corrections import PERSON, Correction, ValuePlace
 from octavo.schemas.errors import SettingsError, StorageError
 
 FILE = "corrections.sqlite"
@@ -147,6 +147,17 @@ class CorrectionStore:
                 store.execute(sql, (*key, json.dumps(answer)))
 
         self._written(put)
+
+    def filled(self) -> dict[Key, dict[str, Any]]:
+        """The answers that people filled in where no model gave one, as they are kept, of which something is in force."""
+        query = (
+            "SELECT document, question, answer FROM answers a WHERE EXISTS (SELECT 1 FROM corrections c"
+            " WHERE c.document = a.document AND c.question = a.question AND undone_at IS NULL)"
+        )
+        kept = {
+            (row["document"], row["question"]): dict(json.loads(row["answer"])) for row in self._read(query)
+        }
+        return {key: answer for key, answer in kept.items() if answer["engine"] == PERSON}
 
     def unsettle(self, keys: Iterable[Key]) -> None:
         """Say that the tables have to be looked at for these answers."""

@@ -230,6 +230,22 @@ class WarehouseReader:
         rows: list[Row] = self.query(query, [question, list(documents)]).to_pylist()
         return rows
 
+    def reject_of(self, question: str, document: str) -> Row | None:
+        """The row of `rejects` of a question about a document; None where there is none."""
+        query = "SELECT * FROM rejects WHERE question = ? AND document = ?"
+        found = self.query(query, [question, document]).to_pylist() if self.has("rejects") else []
+        return found[0] if found else None
+
+    def is_unread(self, document: str) -> bool:
+        """Whether a document is known and nothing of it could be read, so that it is asked about by nobody."""
+        query = "SELECT bool_and(status IN ('error', 'empty')) AS unread FROM documents WHERE document = ?"
+        return bool(self.query(query, [document])["unread"][0].as_py()) if self.has("documents") else False
+
+    def is_corrected(self, question: str, document: str) -> bool:
+        """Whether the row of an answer has what people said about it."""
+        query = "SELECT count(*) AS n FROM corrections WHERE question = ? AND document = ?"
+        return self.has("corrections") and bool(self.query(query, [question, document])["n"][0].as_py())
+
     def tables(self) -> list[TableInfo]:
         """Every table and view by name, with rows, columns and meanings."""
         if not self.path.exists():

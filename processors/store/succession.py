@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import duckdb
 
 from octavo.processors.store import catalog
+from octavo.schemas.corrections import PERSON
 from octavo.schemas.tables import FIXED
 from octavo.schemas.text import invoice_page
 
@@ -27,6 +28,7 @@ Asked = tuple[list[str], str, str]  # fingerprints that a question may have, mod
 Slots = dict[str, set[int]]
 
 INERT = frozenset({"runs", "requests", "corrections"})  # tables of which nothing here depends
+_NO_MODEL = (invoice_page.ENGINE, PERSON)  # engines whose answers are of no model
 
 _ORPHAN = "document NOT IN (SELECT document FROM documents WHERE document IS NOT NULL)"
 
@@ -101,13 +103,15 @@ def _has_orphans(
 
 
 def _asked_before(connection: duckdb.DuckDBPyConnection, table: str) -> str:
-    """The condition under which a row of a table is of an earlier question or model; what a document states needs no model."""
+    """The condition under which a row of a table is of an earlier question or model; what a document or a person states needs no model."""
     stored = sorted(_last_asked(connection, table))
     if not stored:
         return "false"
     now = ", ".join(f"({', '.join(map(catalog.literal, one))})" for one in stored)
     asked = ", ".join(catalog.literal(fingerprint) for fingerprint, _, _ in stored)
-    stated = f"(engine = {catalog.literal(invoice_page.ENGINE)} AND question_fingerprint IN ({asked}))"
+    stated = (
+        f"(engine IN ({', '.join(map(catalog.literal, _NO_MODEL))}) AND question_fingerprint IN ({asked}))"
+    )
     return f"((question_fingerprint, model, engine) NOT IN ({now}) AND NOT {stated})"
 
 

@@ -27,8 +27,8 @@ async function post(address, body) {
 
 async function load(address, { push = true, only = null } = {}) {
   const answer = await fetch(address);
-  if (!answer.ok) { status(await answer.text()); return; }
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!answer.ok) { status((fresh.getElementById("sentence") || fresh.body).textContent.trim()); return; }
   const main = fresh.getElementById("view");
   const old = view();
   const samePage = !only && old.dataset.document === main.dataset.document && old.dataset.page === main.dataset.page
