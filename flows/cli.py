@@ -73,15 +73,8 @@ def run(args: argparse.Namespace) -> int:
         if args.prefect or os.environ.get("PREFECT_API_URL"):
             from octavo.flows.commands.run_in_prefect import report_to_prefect
 
-            work = report_to_prefect(
-                job,
-                report.tell,
-                approve=approve,
-                stop=stop,
-                patience_s=args.wait_s,
-                asks=report.asks,
-                say=report.note,
-            )
+            told = {"asks": report.asks, "say": report.note, "patience_s": args.wait_s}
+            work = report_to_prefect(job, report.tell, approve=approve, stop=stop, **told)
         else:
             from octavo.flows import folder_queue, order
             from octavo.flows.runners.chosen import workers_of
@@ -220,8 +213,7 @@ def migrate(args: argparse.Namespace) -> int:
     """Move the ledger, the corrections and what was spent from files into the PostgreSQL database that OCTAVO_STATE names."""
     from octavo.flows.commands import migrate
 
-    for sentence in migrate.migrate(Path(args.out)):
-        show.note(sentence)
+    show.notes(migrate.migrate(Path(args.out)))
     return 0
 
 
@@ -239,8 +231,7 @@ def evaluate(args: argparse.Namespace) -> int:
     if args.pairs:
         evaluate.write_pairs(report, args.pairs)
     wrong = [report.nothing] if report.nothing else short
-    for sentence in wrong:
-        show.note(sentence)
+    show.notes(wrong)
     return 2 if wrong else 0
 
 
@@ -278,8 +269,7 @@ def correct(args: argparse.Namespace) -> int:
         )
         return 0
     taken = correct.take(args.file, Path(args.out), args.who or entry.user())
-    for sentence in taken.sentences():
-        show.note(sentence)
+    show.notes(taken.sentences())
     return 2 if taken.refused else 0
 
 
