@@ -31,7 +31,7 @@ LOST_S = (
 SAY_FROM_S = 2.0  # a wait that lasts so long is said
 
 
-class Notes(Protocol):
+class LedgerNotes(Protocol):
     """The notes of a ledger."""
 
     def keep(self, name: str, value: str) -> None:
@@ -73,7 +73,7 @@ class Pulse:
 class Lease:
     """That this process works on a batch."""
 
-    def __init__(self, notes: Notes, run: str, batch: int) -> None:
+    def __init__(self, notes: LedgerNotes, run: str, batch: int) -> None:
         self._notes = notes
         self._owner = uuid.uuid4().hex
         self._beats = 0
@@ -100,12 +100,12 @@ def stamp(beats: int, **more: Any) -> str:
     return json.dumps({"holder": holder(os.getpid()), "beats": beats, **more})
 
 
-async def vacated(lease: Lease, notes: Notes, run: str, batch: int) -> None:
+async def vacated(lease: Lease, notes: LedgerNotes, run: str, batch: int) -> None:
     """Return when nobody else works on a batch; who does is asked to let go."""
     await _alone(notes, _of(run, batch), lease.name, lambda _: None, lambda: lease.is_wanted)
 
 
-async def none_left(notes: Notes, say: Callable[[str], None], is_over: Callable[[], bool]) -> None:
+async def none_left(notes: LedgerNotes, say: Callable[[str], None], is_over: Callable[[], bool]) -> None:
     """Return when no worker of an earlier run works on the folder any more, or when this run is over itself; a long wait is said."""
 
     def tell(left: int) -> None:
@@ -116,7 +116,7 @@ async def none_left(notes: Notes, say: Callable[[str], None], is_over: Callable[
 
 
 async def _alone(
-    notes: Notes, beginning: str, own: str, tell: Callable[[int], None], is_over: Callable[[], bool]
+    notes: LedgerNotes, beginning: str, own: str, tell: Callable[[int], None], is_over: Callable[[], bool]
 ) -> None:
     pulse, began, asked, told = Pulse(), time.monotonic(), set[str](), False
     while others := {name: value for name, value in notes.notes(beginning).items() if name != own}:

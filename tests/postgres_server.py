@@ -27,9 +27,9 @@ MISSING = "PostgreSQL's server is not here (Debian: apt-get install postgresql)"
 class Server:
     """A server that can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, syncs: bool = False) -> None:
         """Make its folder, which belongs to who may run it: the server refuses to be run by root."""
-        self.folder, self._programs = folder, BINARIES[-1].parent
+        self.folder, self._programs, self._syncs = folder, BINARIES[-1].parent, syncs
         self.port = _free_port()
         self._as = _ordinary_user() if os.geteuid() == 0 else None
         if self._as:
@@ -55,7 +55,7 @@ class Server:
         options = (
             f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200"
         )
-        options += " -c fsync=off -c full_page_writes=off"  # no test cuts the power
+        options += "" if self._syncs else " -c fsync=off -c full_page_writes=off"  # no test cuts the power
         words = [
             "-D",
             str(self.folder / "data"),
@@ -123,12 +123,14 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """A server until the block ends."""
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="octavo-postgres-", dir=memory if memory.is_dir() else None))
+def serving(*, memory: bool = True) -> Iterator[Server]:
+    """A server until the block ends; in `memory` it is faster than on a disk, and syncs nothing."""
+    place = Path("/dev/shm")
+    folder = Path(
+        tempfile.mkdtemp(prefix="octavo-postgres-", dir=place if memory and place.is_dir() else None)
+    )
     folder.chmod(0o755)
-    server = Server(folder)
+    server = Server(folder, syncs=not memory)
     try:
         yield server
     finally:

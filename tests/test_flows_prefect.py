@@ -24,6 +24,8 @@ from tests.browser import browser
 from tests.emulator.config import Config
 from tests.emulator.fixture import running
 from tests.emulator.oracle import labelled_lines
+from tests.postgres_server import PASSWORD
+from tests.postgres_server import Server as PostgresServer
 from tests.prefect_server import ROOT, Server, prefect_server, serving, wait_for
 from tests.signalled import assert_drained, ended_by, slips, slow, start
 
@@ -530,6 +532,23 @@ def test_key_from_a_secret_block_leaks_nowhere(
     logs = json.dumps(server.ask("/logs/filter", {"limit": 200})) + json.dumps(server.runs(inbox))
     assert KEY not in done.stdout + done.stderr + logs
     assert KEY.encode() not in written + stored(server)
+
+
+def test_address_of_the_state_comes_from_a_secret_block(
+    server: Server, inbox: Path, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """The state that hosts share is where the block says, and the password in it is in no output, log, parameter or table."""
+    python(server, SAVE, "octavo-state", CANARY=postgres.url(postgres.new_database()))
+    job = {"inbox": str(inbox), "out": str(tmp_path / "out"), "extract": ["invoice"], "offline": True}
+    (tmp_path / "job.yaml").write_text(json.dumps(job | {"state_secret": "octavo-state"}))
+    done = server.octavo("run", "--job", str(tmp_path / "job.yaml"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "state.json").exists()
+    assert not (tmp_path / "out" / "ledger.sqlite").exists()
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    logs = json.dumps(server.ask("/logs/filter", {"limit": 200})) + json.dumps(server.runs(inbox))
+    assert PASSWORD not in done.stdout + done.stderr + logs
+    assert PASSWORD.encode() not in written + stored(server)
 
 
 @pytest.mark.prove

@@ -26,7 +26,7 @@ from octavo.flows.runners.chosen import workers_of
 from octavo.flows.runners.parcel import (
     Delivery,
     Parcel,
-    Terms,
+    RunTerms,
     pack_readings,
     pack_tasks,
     readings_of,
@@ -348,7 +348,7 @@ def test_a_parcel_holds_no_secret_and_shows_no_text(kimi: Running, inbox: Path) 
     assert readings_of(pack_readings([(1, [reading])])) == [(1, [reading])]
     job = remote._anywhere(job_of(kimi, inbox, "processes", extract=["invoice", "own.py:Own", "a/b.json#/x"]))
     assert job.extract == ["invoice", f"{Path.cwd()}/own.py:Own", f"{Path.cwd()}/a/b.json#/x"]
-    terms = Terms("1", "run", job.model_dump_json(), (), settings.account(job).key[:0], "l", "h", "m", 1)
+    terms = RunTerms("1", "run", job.model_dump_json(), (), settings.account(job).key[:0], "l", "h", "m", 1)
     parcel = Parcel(terms, "ask", 1, packed)
     assert KEY.encode() not in pickle.dumps(parcel)
     assert "Confidential" not in repr(parcel) + str(parcel) + repr(packed)

@@ -20,7 +20,7 @@ from octavo.flows import leases, order, settings
 from octavo.flows.context import RunContext
 from octavo.flows.hooks import Hooks
 from octavo.flows.runners import likeness
-from octavo.flows.runners.parcel import Terms
+from octavo.flows.runners.parcel import RunTerms
 from octavo.flows.secret_block import in_block
 from octavo.processors.store.warehouse import Warehouse
 from octavo.schemas.errors import Interrupted, OctavoError, StorageError, describe
@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 class Bench:
     """The open run, and its batches in work."""
 
-    def __init__(self, terms: Terms, run: RunContext, stack: AsyncExitStack) -> None:
+    def __init__(self, terms: RunTerms, run: RunContext, stack: AsyncExitStack) -> None:
         self.terms, self.run = terms, run
         self.is_closed = self.has_yielded = False
         self._stack = stack
@@ -125,7 +125,7 @@ class Bench:
             self.run.stop.end(error)
 
 
-async def opened_bench(terms: Terms) -> Bench:
+async def opened_bench(terms: RunTerms) -> Bench:
     """All that a run works with, open. Raises SettingsError when it is not the same that its driver has, and StorageError."""
     job = Job.model_validate_json(terms.job)
     likeness.refuse_other_program(terms)

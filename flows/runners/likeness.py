@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from octavo.flows import settings
-from octavo.flows.runners.parcel import Terms
+from octavo.flows.runners.parcel import RunTerms
 from octavo.processors.ask.replies import Asker
 from octavo.processors.read.pages import READER_VERSION
 from octavo.schemas.errors import SettingsError
@@ -44,7 +44,7 @@ def home(environ: Mapping[str, str] = os.environ) -> str:
     return f"{machine()} {seen.st_dev} {seen.st_ino}"
 
 
-def refuse_other_program(terms: Terms) -> None:
+def refuse_other_program(terms: RunTerms) -> None:
     """Raise SettingsError where another Octavo is installed."""
     if terms.version != program():
         raise _unlike(
@@ -53,7 +53,7 @@ def refuse_other_program(terms: Terms) -> None:
         )
 
 
-def refuse_other_folder(terms: Terms, job: Job) -> None:
+def refuse_other_folder(terms: RunTerms, job: Job) -> None:
     """Raise SettingsError where the output folder is not seen, or its ledger is a file that another machine writes."""
     if not (Path(job.out) / "lock").exists():  # which the run holds; its tables come with the first documents
         raise _unlike(
@@ -67,7 +67,7 @@ def refuse_other_folder(terms: Terms, job: Job) -> None:
         )
 
 
-def refuse_other_questions(terms: Terms, fingerprints: Sequence[str]) -> None:
+def refuse_other_questions(terms: RunTerms, fingerprints: Sequence[str]) -> None:
     """Raise SettingsError where a schema's file is another one."""
     if tuple(fingerprints) != terms.questions:
         raise _unlike(
@@ -76,7 +76,7 @@ def refuse_other_questions(terms: Terms, fingerprints: Sequence[str]) -> None:
         )
 
 
-def refuse_other_account(terms: Terms, asker: Asker) -> None:
+def refuse_other_account(terms: RunTerms, asker: Asker) -> None:
     """Raise SettingsError where the ledger, the key or the folder of shared limits is another one."""
     if asker.ledger_name != terms.ledger:
         raise _unlike("has another ledger than this run", "Give all of them the same --out and OCTAVO_STATE.")

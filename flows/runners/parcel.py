@@ -22,7 +22,7 @@ AS_IT_IS = "surrogatepass"  # a text may hold what is no character; it is refuse
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RunTerms:
     """What a worker has to know of a run, and what it has to have in common with who started it."""
 
     version: str  # of Octavo and its readers
@@ -42,7 +42,7 @@ class Terms:
 class Parcel:
     """A batch for a worker."""
 
-    terms: Terms
+    terms: RunTerms
     kind: str
     number: int
     content: Packed = field(repr=False)

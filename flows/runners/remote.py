@@ -24,7 +24,15 @@ from octavo.flows import leases, settings
 from octavo.flows.answering.window_answers import Answers
 from octavo.flows.context import RunContext
 from octavo.flows.runners import likeness
-from octavo.flows.runners.parcel import Delivery, Packed, Parcel, Terms, pack_plain, pack_tasks, readings_of
+from octavo.flows.runners.parcel import (
+    Delivery,
+    Packed,
+    Parcel,
+    RunTerms,
+    pack_plain,
+    pack_tasks,
+    readings_of,
+)
 from octavo.flows.runners.pool import TRIES, Pool, PoolLost, TooManyDeaths
 from octavo.flows.stored_replies import WindowTask
 from octavo.processors.read import pages as read
@@ -51,7 +59,7 @@ class RemoteWorkers:
         self.at_once, self.files, self.windows = 1, FILES_PER_PARCEL, WINDOWS_UNKNOWN
         self._pool = pool
         self._numbers = itertools.count(1)
-        self._terms: Terms | None = None
+        self._terms: RunTerms | None = None
         self._out = 0  # batches that are with workers
         self._counted_at = 0.0
 
@@ -133,10 +141,10 @@ class RemoteWorkers:
             run.count.look_up()
             self._counted_at = time.monotonic()
 
-    def _terms_of(self, run: RunContext) -> Terms:
+    def _terms_of(self, run: RunContext) -> RunTerms:
         if self._terms is None or (self._terms.run, self._terms.budget_usd) != (run.name, _left_usd(run)):
             budget = run.asker.budget
-            self._terms = Terms(
+            self._terms = RunTerms(
                 likeness.program(),
                 run.name,
                 _anywhere(run.job).model_dump_json(),

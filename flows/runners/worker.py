@@ -21,7 +21,7 @@ from octavo.flows.runners.parcel import (
     Delivery,
     Packed,
     Parcel,
-    Terms,
+    RunTerms,
     pack_plain,
     pack_readings,
     tasks_of,
@@ -71,7 +71,7 @@ class Station:
             return Delivery(defect=_where(error))
         return Delivery(results, stopped=bench.run.stop.error, notices=bench.notices())
 
-    async def _bench_of(self, terms: Terms) -> Bench:
+    async def _bench_of(self, terms: RunTerms) -> Bench:
         """The run that a batch is of, opened with its first batch; the one before it is closed then."""
         async with self._opening:
             if self._bench is None or self._bench.terms != terms or self._bench.is_over:
