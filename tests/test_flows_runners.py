@@ -243,12 +243,13 @@ def test_a_run_that_ends_leaves_nothing_to_be_paid_twice(
     wait_for(lambda: first.poll() is not None or (len(kimi.paid()) >= 4 and in_flight(kimi)), "it", 240)
     workers = [pid for pid in descendants(first.pid) if Path(f"/proc/{pid}").exists()]
     first.send_signal(number)
+    first.wait(120)  # else a killed one is there still, and its workers wait for its word
     _, said = first.communicate(timeout=120)
     assert first.returncode == (-9 if number == signal.SIGKILL else 130), said
     kimi.config.ttft_s = 0.1
     second = start(job)
     _, said = second.communicate(timeout=120)
-    assert second.returncode == 2, said
+    assert second.returncode == 0, said  # the broken file is of the first run
     assert kimi.asked_twice() == []
     assert Warehouse(Path(job.out)).size("parcel") == SLIPS
     wait_for(lambda: not any(map(_lives, workers)), "it", 60)
