@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -68,22 +69,26 @@ def main() -> None:
     )
     for size in flags.sizes:
         with tempfile.TemporaryDirectory() as name, emulator(*KIMI) as base_url:
-            runs = measured(Path(name), size, flags.long, base_url)
-        if flags.json:
-            keep(flags.json, size, runs)
+            for runs in measured(Path(name), size, flags.long, base_url):
+                if flags.json:
+                    keep(flags.json, size, runs)
 
 
-def measured(top: Path, slips: int, long: int, base_url: str) -> list[Figures]:
-    """All runs over one folder."""
+def measured(top: Path, slips: int, long: int, base_url: str) -> Iterator[list[Figures]]:
+    """All runs over one folder, after each what there is by then."""
     (top / "parcel.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
     documents = make(top / "in", slips, slips // long)
     runs = [once(top, documents, "read", base_url)]
+    yield runs
     for name in KEPT:
         copy(top / "out" / name, top / "kept" / name)
-    runs += [once(top, documents, name, base_url) for name in ("ask", "nothing")]
+    for name in ("ask", "nothing"):
+        runs.append(once(top, documents, name, base_url))
+        yield runs
     for name in KEPT:
         copy(top / "kept" / name, top / "out" / name)
-    return [*runs, once(top, documents, "recall", base_url)]
+    runs.append(once(top, documents, "recall", base_url))
+    yield runs
 
 
 def make(folder: Path, slips: int, long: int) -> int:

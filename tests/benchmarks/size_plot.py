@@ -19,7 +19,7 @@ RUNS = ("read", "ask", "recall", "nothing")
 def main(source: Path, target: Path) -> None:
     """Four small plots in one file."""
     found = json.loads(source.read_text(encoding="utf-8"))
-    mpl.rcParams["svg.hashsalt"] = "octavo"  # the same figures are the same file
+    mpl.rcParams |= {"svg.hashsalt": "octavo", "svg.fonttype": "none"}  # the same figures are the same file
     figure = Figure(figsize=(10, 7), layout="constrained")
     (cpu, memory), (commits, sizes) = figure.subplots(2, 2)
     by_run = {
