@@ -366,27 +366,10 @@ def _unread() -> bool:
 COMMANDS = {
     function.__name__: function
     for function in (
-        run,
-        plan,
-        prompt,
-        sql,
-        tables,
-        review,
-        correct,
-        report,
-        batch,
-        ledger,
-        metrics,
-        rebuild,
-        migrate,
-        models,
-        doctor,
-        serve,
-        ask,
-        chat,
-        mcp,
+        run, plan, prompt, sql, tables, review, correct, report, batch, ledger, metrics, rebuild, migrate, models, doctor,
+        serve, ask, chat, mcp,
     )
-} | {"eval": evaluate}
+} | {"eval": evaluate}  # fmt: skip
 
 
 def parser() -> parsing.Parser:
