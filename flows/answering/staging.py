@@ -18,7 +18,9 @@ from octavo.schemas import tables
 from octavo.schemas.errors import SchemaError
 from octavo.schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject
 
-COMMIT_EVERY_S = 600.0  # the longest that answers wait: at a million documents a commit takes some ten seconds
+COMMIT_EVERY_S = (
+    600.0  # the longest that answers wait: at a million documents a commit takes some ten seconds
+)
 COMMIT_FIRST_S, COMMIT_SHARE = 5.0, 0.05  # the shortest, and the share of the time that may go into commits
 
 Row = dict[str, Any]
