@@ -232,6 +232,13 @@ def test_a_page_is_read_however_it_lies(degrees: int) -> None:
 
 
 @needs_engine
+def test_pale_print_is_read() -> None:
+    """Print that is hardly darker than its paper is stretched before it is read."""
+    paper = make.paper(BILL, (500, 260)).point(lambda level: 228 + level * 27 // 255)
+    assert ocr.recognise(jpeg(paper)).text.splitlines() == BILL
+
+
+@needs_engine
 def test_marks_stand_where_the_words_are_on_a_turned_page() -> None:
     """Boxes are told in pixels of the picture as it is given: upside down, the total stands at the top."""
     paper = make.paper(BILL, (500, 260)).rotate(180)

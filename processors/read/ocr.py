@@ -21,6 +21,7 @@ LONGEST_SIDE_PX = (
     1600  # 0.8 GB resident at 1200 x 1600 with one line a batch; 2000 passes 1 GB, measured 2026-11
 )
 _ASKED_WAY_UP = 15  # lines, the longest, of which the classifier says which way up they are: 3 ms each
+_PALE = 128  # of 255: a picture with less between ink and paper is stretched
 _LEAST_SURE = 0.5  # a line below it is none: as the engine's own default
 _UPRIGHT_TRIED = (
     2  # vertical lines that are read letter by letter, to tell them from a page that lies on its side
@@ -79,12 +80,16 @@ def _in_order(turned: _Turned, lines: Sequence[SeenLine]) -> list[list[Box]]:
 def _pixels(jpeg: bytes) -> tuple[Any, float]:
     """The picture as the engine takes it, OpenCV's order, blue first; and the factor by which the given one is larger."""
     import numpy as np
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as picture:
         width = picture.width
         picture.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX))
-        return np.asarray(picture.convert("RGB"))[:, :, ::-1], width / picture.width
+        shown = picture.convert("RGB")
+    darkest, lightest = shown.convert("L").getextrema()
+    if lightest - darkest < _PALE:  # type: ignore[operator]  # one band: two numbers
+        shown = ImageOps.autocontrast(shown, preserve_tone=True)
+    return np.asarray(shown)[:, :, ::-1], width / shown.width
 
 
 def _upright(pixels: Any) -> _Turned:
