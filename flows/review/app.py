@@ -47,7 +47,7 @@ def make_app(workspace: Workspace) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        settling = asyncio.create_task(workspace.keep_settling())
+        settling = asyncio.create_task(workspace.keep_settling(doubts.renew))
         yield
         settling.cancel()
         with suppress(asyncio.CancelledError):

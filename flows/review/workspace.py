@@ -21,7 +21,7 @@ from octavo.flows.corrections.entry import Desk
 from octavo.flows.corrections.settle import settle
 from octavo.processors.read.pages import Reader
 from octavo.processors.store.warehouse import CorrectionStore, Warehouse, has_corrections, hold
-from octavo.schemas.errors import DocumentError, Locked, OctavoError, SettingsError
+from octavo.schemas.errors import DocumentError, Locked, OctavoError, SettingsError, system_message
 from octavo.schemas.pipeline import Document
 
 CLAIM_MINUTES = 10.0  # after which a document that nobody touches is anybody's again
@@ -89,6 +89,11 @@ class Workspace:
             self._store = CorrectionStore(self.out if there else None)
         return self._store
 
+    @property
+    def has_corrections(self) -> bool:
+        """Whether anybody has corrected anything, so that who only looks makes no file."""
+        return has_corrections(self.out)
+
     def close(self) -> None:
         """Stop the workers and close the file."""
         for reader in filter(None, (self._pages, self._ocr)):
@@ -128,7 +133,14 @@ class Workspace:
 
     def cached(self, name: str, make: Callable[[], T], patience_s: float = 0.0) -> T:
         """What `make` gives, made anew when the tables have changed and it is older than that."""
-        stat = self.reader.path.stat()
+        try:
+            stat = self.reader.path.stat()
+        except OSError as error:
+            raise SettingsError(
+                f"The tables in {self.out} are gone: {system_message(error)}.",
+                about="out",
+                next_step="End this, and start it with a folder that has some.",
+            ) from None
         version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         kept = self._kept.get(name)
         if kept is None or (kept.version != version and time.monotonic() - kept.made_at >= patience_s):
@@ -193,8 +205,9 @@ class Workspace:
         self.settle_trouble = ""
         return True
 
-    async def keep_settling(self) -> None:
-        """Bring the tables up soon after each word, and look now and then for what was said elsewhere."""
+    async def keep_settling(self, renew: Callable[[Workspace], None]) -> None:
+        """Bring the tables up soon after each word, look now and then for what was said elsewhere, and renew what views wait for."""
+        await asyncio.to_thread(renew, self)
         while True:
             try:
                 await asyncio.wait_for(self.said.wait(), SETTLE_AGAIN_S)
@@ -204,6 +217,7 @@ class Workspace:
                 await asyncio.sleep(SETTLE_AFTER_S)
                 self.said.clear()
             await asyncio.to_thread(self.settle_now)
+            await asyncio.to_thread(renew, self)
 
 
 def jpeg_size(picture: bytes) -> tuple[int, int]:

@@ -122,6 +122,17 @@ class CorrectionStore:
         """All that is in force, by number."""
         return (_correction(row) for row in self._rows("undone_at IS NULL", ()))
 
+    def since(self, number: int) -> list[Correction]:
+        """What was said after that number and is in force."""
+        return [_correction(row) for row in self._rows("number > ? AND undone_at IS NULL", (number,))]
+
+    def last_settled(self) -> int:
+        """The number up to which the tables have all that is in force."""
+        query = """SELECT coalesce(
+                       (SELECT min(number) - 1 FROM corrections c JOIN unsettled u USING (document, question) WHERE undone_at IS NULL),
+                       (SELECT max(number) FROM corrections), 0)"""
+        return int(self._read(query)[0][0])
+
     def corrected(self) -> set[Key]:
         """The answers about which something is in force."""
         found = self._read("SELECT DISTINCT document, question FROM corrections WHERE undone_at IS NULL")

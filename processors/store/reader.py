@@ -5,7 +5,7 @@ A reader opens the file for each question and leaves it again, since the file is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,9 +71,16 @@ class WarehouseReader:
             for batch in connection.sql(query).to_arrow_reader(_ROWS_AT_ONCE):
                 yield from batch.to_pylist()
 
-    def query(self, statement: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """The result of one of our own statements, with `?` for parameters. For SQL of others there is `query/sql`."""
+    def query(
+        self, statement: str, parameters: Sequence[Any] = (), beside: Mapping[str, pa.Table] | None = None
+    ) -> pa.Table:
+        """The result of one of our own statements, with `?` for parameters. For SQL of others there is `query/sql`.
+
+        `beside` has rows that the statement reads beside those of the warehouse, by name.
+        """
         with self._open() as connection:
+            for name, rows in (beside or {}).items():
+                connection.register(name, rows)
             return connection.sql(statement, params=list(parameters)).to_arrow_table()
 
     def inboxes(self) -> list[str]:

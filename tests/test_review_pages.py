@@ -1,0 +1,129 @@
+"""Pages in `octavo review`: turned ones and several of a document, marked where an eye sees the words."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pikepdf
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser
+from reportlab.pdfgen.canvas import Canvas
+
+from octavo.flows import cli
+from tests.documents import make
+from tests.review_app import Watched, chromium, reviewing, watched
+from tests.test_review_app import document, value_of
+
+DARK, LIGHT = 110, 150  # of 255: ink, and paper
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with chromium() as started:
+        yield started
+
+
+def turned() -> bytes:
+    """A receipt of three pages; the first is drawn upright and shown turned to the right."""
+
+    def draw(canvas: Canvas) -> None:
+        for number in range(1, 4):
+            canvas.setFont("Helvetica", 14)
+            canvas.drawString(90, 700, f"Receipt 4711, page {number}")
+            canvas.drawString(90, 660, "Merchant: Turned Ltd")
+            canvas.drawString(90, 620, "Date 2026-03-04")
+            canvas.drawString(90, 580, f"Total {number}2.50 EUR")
+            canvas.showPage()
+
+    with pikepdf.open(io.BytesIO(make.pdf(draw))) as file, io.BytesIO() as target:
+        file.pages[0].rotate(90, relative=False)
+        file.save(target)
+        return target.getvalue()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tables of a turned receipt."""
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "inbox").mkdir()
+    (folder / "inbox" / "turned.pdf").write_bytes(turned())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OCTAVO_HOME", str(folder / "home"))
+        cli.main(["run", str(folder / "inbox"), *asked(folder / "out"), "--quiet"])
+    return folder / "out"
+
+
+def asked(out: Path) -> list[str]:
+    """The flags of a run that costs nothing."""
+    return ["--offline", "--extract", "receipt", "--out", str(out)]
+
+
+@pytest.fixture
+def reviewer(made: Path, browser: Browser) -> Iterator[Watched]:
+    """Somebody who has opened the link of these tables. Nothing may go wrong in the browser meanwhile."""
+    with reviewing(made) as link:
+        window = watched(browser, link)
+        yield window
+        assert window.faults == []
+        window.page.context.close()
+
+
+def lies_on_ink(reviewer: Watched) -> bool:
+    """Whether the mark in focus has dark pixels within, and none on its upper and lower edge."""
+    box = reviewer.page.locator("svg .mark.focused").first.bounding_box()
+    assert box
+    reviewer.page.locator("[data-picture] svg").evaluate("svg => svg.style.visibility = 'hidden'")
+    picture = Image.open(io.BytesIO(reviewer.page.screenshot())).convert("L")
+    left, top = int(box["x"]), int(box["y"])
+    right, bottom = int(box["x"] + box["width"]), int(box["y"] + box["height"])
+    inside = picture.crop((left, top, right, bottom)).tobytes()
+    edges = [int(picture.getpixel((x, y))) for x in range(left, right) for y in (top, bottom)]  # type: ignore[arg-type]
+    return min(inside) < DARK and min(edges) > LIGHT
+
+
+def test_a_turned_page_is_marked_as_it_is_shown(made: Path, reviewer: Watched) -> None:
+    """On a page that its file shows turned, the mark stands around the ink of the value, and dragging over it fills the field."""
+    reviewer.open(f"/value/{document(made, 'turned.pdf')}/receipt?field=purchase_date")
+    page = reviewer.page
+    box = page.locator("svg .mark.focused").first.bounding_box()
+    assert box
+    assert box["height"] > box["width"]  # the words run downwards
+    before = value_of(reviewer, "purchase_date")
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 3)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 3)
+    page.mouse.up()
+    assert (before, value_of(reviewer, "purchase_date")) == ("2026-03-04", "2026-03-04")
+    page.keyboard.press("Escape")
+    assert lies_on_ink(reviewer)
+
+
+def test_space_turns_pages_and_plus_and_minus_make_them_larger_and_smaller(
+    made: Path, reviewer: Watched
+) -> None:
+    """Space goes to the next page and from the last to the first, + and - change the size, and ? shows all keys."""
+    reviewer.open(f"/value/{document(made, 'turned.pdf')}/receipt?field=total")
+    page = reviewer.page
+    shown = [page.get_attribute("#view", "data-page")]
+    for _ in range(3):
+        with page.expect_response(re.compile("/words/")):
+            page.keyboard.press("Space")
+        reviewer.settled()
+        shown.append(page.get_attribute("#view", "data-page"))
+    first = int(shown[0] or 0)
+    assert [int(one or 0) for one in shown] == [(first - 1 + step) % 3 + 1 for step in range(4)]
+    widths = []
+    for key in ("+", "-", "-"):
+        page.keyboard.press(key)
+        widths.append(page.locator("[data-picture]").bounding_box()["width"])  # type: ignore[index]
+    assert widths == sorted(widths, reverse=True)
+    assert len(set(widths)) == len(widths)
+    page.keyboard.press("?")
+    assert {"Space", "+", "-", "?"} <= set(page.locator("dialog#help kbd").all_inner_texts())
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog#help").is_visible()
