@@ -76,13 +76,14 @@ def run(args: argparse.Namespace) -> int:
             )
         else:
             from octavo.flows import folder_queue, order
+            from octavo.flows.runners.chosen import workers_of
 
             account = settings.account(job, key_needed=asks)
             if asks and not account.model.priced:
                 report.note(
                     f"No price of {account.model.id} is known, so what this run costs is not counted."
                 )
-            hooks = Hooks(on_progress=report.tell, approve=approve, stop=stop)
+            hooks = Hooks(report.tell, approve=approve, stop=stop, workers=workers_of(job))
             again = partial(order.run, job, account, settings.vocabulary(), hooks=hooks)
             work = folder_queue.in_turn(
                 again, job, order.ASKS, patience_s=args.wait_s, say=report.wait, stop=stop

@@ -1,4 +1,4 @@
-"""How who starts a run takes part in it: hears how far it is, agrees to its price, may stop it, and runs its batches."""
+"""How who starts a run takes part in it: hears how far it is, agrees to its price, may stop it, and says who runs its batches, and how."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from octavo.flows.batch_runner import BatchRunner, run_in_process
+from octavo.flows.batch_runner import BatchRunner, InProcess, Workers, run_in_process
 from octavo.flows.consent import Approve, always
 from octavo.processors.ask.replies import Traffic
 from octavo.schemas.errors import OctavoError
@@ -53,3 +53,4 @@ class Hooks:
     approve: Approve = always
     stop: StopSignal = field(default_factory=StopSignal)
     each: BatchRunner = run_in_process
+    workers: Workers = field(default_factory=InProcess)

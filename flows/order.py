@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from octavo.flows import settings
+from octavo.flows import leases, settings
 from octavo.flows.answering import answer as answering
 from octavo.flows.answering.bulk import fill_ledger
 from octavo.flows.consent import Agreed, Estimate
@@ -119,6 +119,8 @@ async def run(
             )  # so that who looks on finds them, and their views, empty
             context, done = opening, Done(changed=opening.corrections.look_over(warehouse))
             note = runs.begin(context, started)
+            ledger, notice = context.asker.ledger, context.asker.notice
+            await leases.none_left(ledger, notice, lambda: bool(context.stop.error))
             try:
                 for step in steps:
                     done = await step(context, done)
@@ -195,7 +197,7 @@ async def opened(
             count.attend(asker)
             hooks.stop.tell, hooks.stop.traffic = asker.end, asker.traffic
             inbox = read.address(job.inbox)
-            yield RunContext(
+            context = RunContext(
                 job,
                 asked,
                 limits,
@@ -210,6 +212,8 @@ async def opened(
                 out,
                 overlay,
             )
+            async with hooks.workers.attend(context):
+                yield context
 
 
 def refuse_other_inbox(warehouse: Warehouse, job: Job, *, reads: bool = True) -> None:

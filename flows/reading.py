@@ -310,13 +310,13 @@ async def _settle_twins(staged: _StagedPages) -> None:
 
 async def _read(run: RunContext, staged: _StagedPages) -> None:
     """Read the files in batches. How many there are is known when the last one was listed."""
-    done = 0
+    done, workers = 0, run.hooks.workers
     run.hooks.on_progress("read", 0, None)
     committing = asyncio.Lock()  # batches overlap
 
     async def read_batch(batch: Sequence[read.FoundFile]) -> None:
         nonlocal done
-        async with aclosing(run.reader.stream(batch)) as readings:
+        async with aclosing(workers.do("read", run.reader.stream, run, batch)) as readings:
             async for files, some in readings:
                 for reading in some:
                     staged.put(reading)
@@ -327,17 +327,18 @@ async def _read(run: RunContext, staged: _StagedPages) -> None:
                 if run.stop.error:
                     return
 
-    async with aclosing(run.hooks.each("read", read_batch, _batches(_discovered(run, staged)))) as batches:
+    found = _batches(_discovered(run, staged), workers.files or sys.maxsize)
+    async with aclosing(run.hooks.each("read", read_batch, found, workers.at_once)) as batches:
         async for _ in batches:
             if run.stop.error:
                 return
     run.hooks.on_progress("read", done, done)
 
 
-def _batches(found: Iterator[read.FoundFile]) -> Iterator[list[read.FoundFile]]:
-    """Files in batches that grow, so that a large folder is neither many batches nor in memory at once."""
+def _batches(found: Iterator[read.FoundFile], most: int) -> Iterator[list[read.FoundFile]]:
+    """Files in batches that grow up to `most`, so that a large folder is neither many batches nor in memory at once."""
     seen = 0
-    while batch := list(islice(found, max(FILES_PER_BATCH, seen // GROWTH))):
+    while batch := list(islice(found, min(most, max(FILES_PER_BATCH, seen // GROWTH)))):
         seen += len(batch)
         yield batch
 

@@ -54,12 +54,13 @@ class TokenCounter:
         """Begin with what earlier runs on this ledger learned, and learn from every call of this one."""
         if self._learns:
             self._ledger = asker.ledger
-            self._know(
-                pack.Calibration(
-                    tuple((one, billed) for one, billed in json.loads(self._ledger.note(self._name) or "[]"))
-                )
-            )
+            self.look_up()
             asker.teach(self._learn)
+
+    def look_up(self) -> None:
+        """Take over what other processes of the run have learned since."""
+        if self._learns and (seen := self._ledger.note(self._name)):
+            self._know(pack.Calibration(tuple((one, billed) for one, billed in json.loads(seen))))
 
     def _learn(self, body: Mapping[str, Any], billed: int) -> None:
         self._bills += 1

@@ -13,6 +13,7 @@
       NotApproved               4   the price was said and nobody agreed to it; nothing is asked, what was read is kept
       ResultCut                 5   a query has more rows than were written
       UsageError               64   the command line cannot be understood: an unknown flag or command, a value missing or wrong
+      WorkersLost              69   no worker can be reached any more (their scheduler is gone); what is done is kept
       StorageError             74   the output folder cannot be written
       Locked                   75   another run holds the output folder
         SameJobWaits           75   and a run of the very same job waits for it already
@@ -148,6 +149,12 @@ class UsageError(OctavoError):
     exit_code = 64
 
 
+class WorkersLost(OctavoError):
+    """No worker can be reached any more, as when their scheduler is gone. What they had paid for is kept."""
+
+    exit_code = 69
+
+
 class StorageError(OctavoError):
     """The output folder cannot be written."""
 
@@ -182,4 +189,7 @@ class Interrupted(OctavoError):
     def __init__(self, signal_number: int) -> None:
         """`signal_number` as in the standard library's `signal`."""
         super().__init__("The run was asked to end.", next_step="Run it again: it goes on where it stopped.")
+        self.args = (
+            signal_number,
+        )  # what unpickling calls the class with when the error comes from a worker process
         self.exit_code = 128 + signal_number  # type: ignore[misc] # the one class whose code is known only now

@@ -15,6 +15,7 @@ FailOn = Literal["new", "any", "never"]
 ReplyForm = Literal["keyed", "entries", "rows"]
 Isolation = Literal["window", "document"]
 Mode = Literal["live", "batch", "batch-only"]
+RUNNER = r"^(here|processes(:[1-9][0-9]?)?|(dask|ray)(:.+)?)$"
 SummaryStyle = Literal["", "one-paragraph", "bullets", "executive"]
 
 
@@ -194,6 +195,11 @@ class Job(BaseModel):
         default=4,
         ge=0,
         description="Most files inside one another; 2 reads what is attached to a mail in a zip.",
+    )
+    runner: str = Field(
+        default="here",
+        pattern=RUNNER,
+        description="Who works on batches: here; processes, or processes:N; dask or dask:ADDRESS; ray or ray:ADDRESS.",
     )
     workers: int = Field(
         default=0, ge=0, le=256, description="Processes that read files; 0 for one a core, at most 4."

@@ -102,6 +102,12 @@ GROUPS = (
         },
     ),
     FormGroup(
+        "machines",
+        "Where batches are worked on",
+        "In this process",
+        {"runner": "Runner"},
+    ),
+    FormGroup(
         "reading",
         "Limits of reading",
         "30 s, 1 GB and 2,000 pages a file",

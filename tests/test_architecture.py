@@ -46,6 +46,8 @@ LEADS_INSIDE = (
 ONE_DOOR = {  # library -> files or rooms that may import it
     "openai": ("processors/ask/api/chat",),
     "prefect": ("flows/",),
+    "distributed": ("flows/runners/dask_cluster",),
+    "ray": ("flows/runners/ray_cluster",),
     "duckdb": ("processors/store/", "processors/query/"),
     "pypdfium2": ("processors/read/",),
     "pypdf": ("processors/read/pdf/",),

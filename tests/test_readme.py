@@ -23,7 +23,7 @@ from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 
 ROOT = Path(__file__).resolve().parents[1]
-OTHERS = ("prefect", "sql")  # whose commands have tests of their own
+OTHERS = ("prefect", "runners", "sql")  # whose commands have tests of their own
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 ALL = "\n".join([README, *PAGES.values()])

@@ -15,6 +15,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from octavo.flows.answering import backlog, stated
 from octavo.flows.answering.contents import visible, with_text
@@ -50,14 +51,14 @@ async def answer(run: RunContext, tally: Tally, bought: Collection[str]) -> bool
     done = backlog.answered(run)
     pending = backlog.pending(run, done)
     exactly = stated.taken(run, pending)
-    total = sum(map(len, [*pending.values(), *exactly.values()]))
+    total, workers = sum(map(len, [*pending.values(), *exactly.values()])), run.hooks.workers
     run.hooks.on_progress("ask", 0, total)
     staged = StagedAnswers(run, tally, done)
     for answers in await stated.answer(run, exactly, pending):
         staged.put(answers)
 
     async def answer_batch(tasks: Sequence[WindowTask]) -> None:
-        async with aclosing(_answers(run, tasks)) as found:
+        async with aclosing(workers.do("ask", partial(answers_to, run), run, tasks)) as found:
             async for answers in found:
                 staged.put(answers, bought)
                 run.hooks.on_progress("ask", staged.settled, total)
@@ -65,8 +66,9 @@ async def answer(run: RunContext, tally: Tally, bought: Collection[str]) -> bool
 
     try:
         stored = backlog.stored(run, pending)
-        tasks = _by_turns(_batches(backlog.fresh(run, pending)), _batches(stored))
-        async with aclosing(run.hooks.each("ask", answer_batch, tasks)) as batches:
+        most = workers.windows or WINDOWS_PER_BATCH
+        tasks = _by_turns(_batches(backlog.fresh(run, pending), most), _batches(stored, most))
+        async with aclosing(run.hooks.each("ask", answer_batch, tasks, workers.at_once)) as batches:
             async for _ in batches:
                 pass
     except asyncio.CancelledError:
@@ -102,7 +104,7 @@ def _cut_short(run: RunContext) -> list[Reject]:
     return [Reject(*one, "", WAITING, CUT_SHORT) for one in waiting if one not in told]
 
 
-async def _answers(run: RunContext, tasks: Sequence[WindowTask]) -> AsyncGenerator[Answers]:
+async def answers_to(run: RunContext, tasks: Sequence[WindowTask]) -> AsyncGenerator[Answers]:
     """Work on the windows of a batch at once, as far as the pace allows, and give what came of each; pieces of a document together.
 
     The questions of one window follow one another.
@@ -159,12 +161,12 @@ def _cut(task: WindowTask) -> str:
     return next((part.document for part in task.window.parts if part.role == "piece"), "")
 
 
-def _batches(tasks: Iterable[WindowTask]) -> Iterator[Batch]:
+def _batches(tasks: Iterable[WindowTask], most: int) -> Iterator[Batch]:
     """Tasks in batches that are neither too many windows nor too much text, and never part the windows of one document."""
     batch: Batch = []
     held = 0
     for task in tasks:
-        full = len(batch) >= WINDOWS_PER_BATCH or held + task.window.tokens > TOKENS_PER_BATCH
+        full = len(batch) >= most or held + task.window.tokens > TOKENS_PER_BATCH
         if batch and full and batch[-1].window.documents[-1:] != task.window.documents[:1]:
             yield batch
             batch, held = [], 0

@@ -148,6 +148,8 @@ def _said(error: ValidationError, given: Collection[str]) -> Iterator[str]:
                 yield "No inbox: name the folder to read."
             case "extra_forbidden":
                 yield f"{name}: a job has no such field. {nearest(name, Job.model_fields)}".rstrip()
+            case "string_pattern_mismatch" if field == "runner":
+                yield f"{name}: {trouble['input']!r} is no runner: here, processes, processes:N, dask, dask:ADDRESS, ray, ray:ADDRESS."
             case "literal_error":
                 known = [word for word in get_args(Job.model_fields[field].annotation) if word]
                 yield f"{name}: {trouble['input']!r} is none of {', '.join(known)}. {nearest(str(trouble['input']), known)}".rstrip()

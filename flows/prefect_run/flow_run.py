@@ -16,7 +16,6 @@ from typing import Any
 
 from prefect import get_run_logger
 from prefect.artifacts import acreate_markdown_artifact
-from prefect.blocks.system import Secret
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
@@ -31,6 +30,8 @@ from octavo.flows.prefect_run import approval, liveness
 from octavo.flows.prefect_run.artifacts import Notices, progress
 from octavo.flows.prefect_run.run_states import Wait, tolerantly
 from octavo.flows.prefect_run.task_runs import in_task_runs
+from octavo.flows.runners.chosen import workers_of
+from octavo.flows.secret_block import key_in_block
 from octavo.processors.store.warehouse import Warehouse
 from octavo.schemas.errors import NotApproved, OctavoError, SameJobWaits, SettingsError
 from octavo.schemas.job import Job
@@ -109,7 +110,7 @@ async def _worked(
             wait.over()
             on_progress(stage, done, total)
 
-        hooks = Hooks(heard, notices.hear, approve, stop, in_task_runs())
+        hooks = Hooks(heard, notices.hear, approve, stop, in_task_runs(), workers_of(job))
         work = partial(order.run, job, account, settings.vocabulary(), steps=steps, asks=asks, hooks=hooks)
         return await in_turn(work, job, asks, patience_s=caller.patience_s, say=wait.say, stop=stop)
 
@@ -136,20 +137,6 @@ def refuse_idle(job: Job, steps: Sequence[order.Step], asks: Sequence[order.Asks
             about="out",
             next_step="Run the flow ingest first, or process-folder, which does all steps.",
         )
-
-
-async def key_in_block(name: str) -> str:
-    """The key from the Prefect Secret block of that name; "" for no name, and then the environment is looked at."""
-    if not name:
-        return ""
-    try:
-        block: Secret[str] = await Secret.aload(name)
-    except ValueError:  # what Prefect raises when there is no such block
-        message = f"There is no Secret block named {name} on this Prefect server."
-        raise SettingsError(
-            message, about="key_secret", next_step="Create it in the UI under Blocks, type Secret."
-        ) from None
-    return str(block.get())
 
 
 async def show(ended: Outcome) -> None:

@@ -83,7 +83,10 @@ def in_task_runs() -> BatchRunner:
     numbers: Counter[str] = Counter()
 
     async def each(
-        label: str, function: Callable[[Any], Awaitable[Any]], items: Iterable[Any]
+        label: str,
+        function: Callable[[Any], Awaitable[Any]],
+        items: Iterable[Any],
+        at_once: int = IN_FLIGHT,
     ) -> AsyncGenerator[Any]:
         runs: list[_TaskRun] = []
 
@@ -97,7 +100,7 @@ def in_task_runs() -> BatchRunner:
             return runs[-1].do(function(item))
 
         try:
-            async for result in bounded(inside, items, IN_FLIGHT):
+            async for result in bounded(inside, items, at_once):
                 yield result
         finally:
             if runs:

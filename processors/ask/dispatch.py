@@ -50,7 +50,8 @@ class Dispatcher:
 
     `heard` is set once the provider has answered anything, `over` says why nothing is asked, and `learn` gets the JSON of each call with
     the prompt tokens that it was billed.
-    `words` gets what a stream says while it comes. `paid` counts replies that were bought, `refused` calls that were told to come later.
+    `words` gets what a stream says while it comes. `paid` counts replies that were bought, `refused` calls that were told to come later,
+    `elsewhere` replies that other processes bought for this run.
     """
 
     account: Account
@@ -65,6 +66,7 @@ class Dispatcher:
     heard: bool = False
     paid: int = 0
     refused: int = 0
+    elsewhere: int = 0
     over: OctavoError | None = None
     learn: Callable[[Mapping[str, Any], int], None] = lambda _, __: None
     words: Callable[[str], None] = lambda _: None

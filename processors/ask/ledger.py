@@ -264,6 +264,16 @@ class Ledger:
         ).fetchone()
         return int(count), usd(nanos)
 
+    def spent_by(self, run: str) -> tuple[int, float]:
+        """Replies that the calls of a run got, and USD that these calls cost, at worst where no bill is known; without those of batches."""
+        replies, nanos = self._reader.execute(
+            "SELECT count(r.attempt), coalesce(sum(coalesce(e.billed_nano, a.reserved_nano)), 0)"
+            " FROM attempts a LEFT JOIN ends e USING (attempt) LEFT JOIN replies r USING (attempt)"
+            " WHERE a.run = ? AND attempt NOT IN (SELECT attempt FROM batch_lines)",
+            (run,),
+        ).fetchone()
+        return int(replies), usd(nanos)
+
     def tokens_since(self, provider: str, sent_at: str) -> int:
         """Tokens (prompt and reply limit) of the calls that left at that time or later, without those that were surely refused.
 

@@ -9,10 +9,10 @@ The order of a call is the ledger's: pace, reserve, `sent` on disk, call, raw re
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +25,7 @@ from octavo.processors.ask.api.tool_calls import ToolCall
 from octavo.processors.ask.batch.batches import Batches
 from octavo.processors.ask.batch.calls import BatchCalls, Rules, cancel
 from octavo.processors.ask.batch.orders import Order, Orders, pending
+from octavo.processors.ask.bill_rows import bill_row
 from octavo.processors.ask.dispatch import Dispatcher, ledger_row
 from octavo.processors.ask.exact import ENGINE as EXACT_ENGINE
 from octavo.processors.ask.exact import MEDIA_TYPES as EXACT_TYPES
@@ -38,6 +39,7 @@ from octavo.processors.ask.money.budget import Budget, Caps, Hear, quiet
 from octavo.processors.ask.pace.limits import day_began, fitting
 from octavo.processors.ask.pace.pace import RateLimiter
 from octavo.processors.ask.pace.shared import SharedLimits, account_name
+from octavo.processors.ask.process_identity import holder, is_gone
 from octavo.processors.ask.spend_report import statement
 from octavo.processors.ask.traffic import Traffic
 from octavo.processors.ask.turns import Messages, Turn, prompt_tokens, turn_of, turn_request
@@ -48,7 +50,7 @@ from octavo.schemas.pipeline import ASKED_BEFORE, Part, Purpose, Question, Reply
 
 __all__ = [
     "EXACT_ENGINE", "EXACT_MODEL", "EXACT_TYPES", "Account", "Asker", "Caps", "Order", "ToolCall",
-    "Traffic", "Turn", "answers_exactly", "cancel", "exact_reply", "look_up", "pending", "statement",
+    "Traffic", "Turn", "answers_exactly", "cancel", "exact_reply", "holder", "is_gone", "look_up", "pending", "statement",
 ]  # fmt: skip
 
 WINDOW_MARGIN, WINDOW_MARGIN_TOKENS = (
@@ -259,7 +261,28 @@ class Asker:
         """Calls and dollars of this run so far."""
         in_flight, allowed = self.pace.in_flight
         spent, cap = self.budget.spent_usd, self.budget.caps.run_usd
-        return Traffic(self._paying.paid, in_flight, allowed, self._paying.refused, spent, cap)
+        answered = self._paying.paid + self._paying.elsewhere
+        return Traffic(answered, in_flight, allowed, self._paying.refused, spent, cap)
+
+    def count_others(self) -> None:
+        """Count the calls that other processes made for this run, as the ledger has them. Who asks this makes no calls itself."""
+        self._paying.elsewhere, spent_usd = self.ledger.spent_by(self.run)
+        self.budget.count(spent_usd)
+
+    @property
+    def account_name(self) -> str:
+        """The name of the account, from which its key cannot be read."""
+        return account_name(self.account.base_url, self.account.key)
+
+    @property
+    def ledger_name(self) -> str:
+        """The name of the ledger, wherever it is opened."""
+        return hashlib.sha256(b"octavo ledger\n" + self.ledger.secret).hexdigest()[:24]
+
+    def notice(self, sentence: str) -> None:
+        """Take a notice of another process that works on the run; what was said of the same matter before is not said again."""
+        if sentence.partition(":")[0] not in {known.partition(":")[0] for known in self.notices}:
+            self._notice(sentence)
 
     def teach(self, learn: Callable[[Mapping[str, Any], int], None]) -> None:
         """Tell `learn` the JSON of each call from now on, and the prompt tokens that it was billed."""
@@ -345,31 +368,7 @@ class Asker:
     def bills(self, fingerprints: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Requests with a reply, each step of them, and what they used and cost, as rows for the table `requests`."""
         for link in (link for name in fingerprints for link in continuation.links(name, self.ledger.bill)):
-            row, done = link.row, link.completion
-            yield {
-                **{
-                    name: row[name]
-                    for name in (
-                        "request",
-                        "question",
-                        "engine",
-                        "provider",
-                        "model",
-                        "round",
-                        "attempts",
-                        "seconds",
-                    )
-                },
-                "documents": sorted(set(json.loads(row["ids"]).values())),
-                "prompt_tokens": done.usage.prompt_tokens,
-                "reply_tokens": done.usage.reply_tokens,
-                "cached_tokens": done.usage.cached_tokens,
-                "cache_write_tokens": done.usage.cache_write_tokens,
-                "reasoning_tokens": done.usage.reasoning_tokens,
-                "cost_usd": row["cost_usd"],
-                "finish_reason": done.finish_reason,
-                "sent_at": datetime.fromisoformat(row["sent_at"]),
-            }
+            yield bill_row(link)
 
     def _notice(self, sentence: str) -> None:
         self.notices.append(sentence)

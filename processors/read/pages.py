@@ -37,7 +37,7 @@ from octavo.schemas.text import invoice_page
 
 __all__ = [
     "EXTRAS", "READERS", "READER_VERSION", "FoundFile", "PlacedWords", "ReadLimits", "Reader", "Reading",
-    "address", "discover", "ocr_available",
+    "address", "discover", "given_up", "ocr_available",
 ]  # fmt: skip
 
 ocr_available = ocr_engine.available
@@ -90,6 +90,11 @@ def discover(
     if place := remote.url(inbox):
         return remote.walk(place, limits.max_file_bytes, limits.max_depth)
     return walk(remote.folder(inbox), limits.max_file_bytes, limits.max_depth, skip)
+
+
+def given_up(found: FoundFile, error: DocumentError) -> Reading:
+    """The reading of a file that nobody could read."""
+    return Reading(failed(document_of(found), error))
 
 
 def address(inbox: Path | str) -> str:

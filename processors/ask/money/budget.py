@@ -31,7 +31,10 @@ def quiet(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Most that may be spent, in USD; 0 for no cap. `file` holds what all runs spend: day, month and project need it."""
+    """Most that may be spent, in USD; 0 for no cap. `file` holds what all runs spend: day, month and project need it.
+
+    `together` says that several processes work on the run, so that its own cap is kept in the file too.
+    """
 
     run_usd: float = 0.0
     day_usd: float = 0.0
@@ -39,22 +42,23 @@ class Caps:
     project_usd: float = 0.0
     project: str = ""
     file: Path | None = None
+    together: bool = False
 
     @property
     def shared(self) -> bool:
         """Whether calls are counted together with those of other runs."""
-        return self.file is not None and bool(
-            self.day_usd or self.month_usd or self.project_usd or self.project
-        )
+        kept = (self.day_usd, self.month_usd, self.project_usd, self.project, self.together)
+        return self.file is not None and any(kept)
 
     @property
     def lowest_usd(self) -> float:
         """The lowest cap; 0 when there is none."""
         return min(filter(None, (self.run_usd, self.day_usd, self.month_usd, self.project_usd)), default=0.0)
 
-    def by_scope(self, day: str) -> dict[str, int]:
-        """The caps beyond the run's, in nano-dollars, by the scope that they bound on that day."""
-        return {scope: cap for scope in scopes(day, self.project) if (cap := self.of(scope))}
+    def by_scope(self, day: str, run: str = "") -> dict[str, int]:
+        """The caps that are kept in the file, in nano-dollars, by the scope that they bound on that day; the run's if it is `together`."""
+        bound = scopes(day, self.project, run if self.together else "")
+        return {scope: cap for scope in bound if (cap := self.of(scope))}
 
     def of(self, scope: str) -> int:
         """The cap of a scope such as `run` or `day 2026-11-23` in nano-dollars; 0 for none."""
@@ -90,7 +94,7 @@ class Budget:
         """Start with nothing spent by this run. `hear` gets a sentence at each of ALERTS, `say` one about a long wait; `now` is in UTC."""
         self.caps = caps or Caps()
         self._run, self._hear, self._say, self._now = run, hear, say, now
-        self._spent = self._held = 0
+        self._spent = self._held = self._elsewhere = 0
         self._is_quoted = False  # whether the cap of the run is what was said, and nobody's choice
         self._turn = asyncio.Lock()  # held by the one call that is next to be let go
         self._freed = asyncio.Event()
@@ -103,6 +107,11 @@ class Budget:
     @property
     def spent_usd(self) -> float:
         """What the calls of this run have cost."""
+        return usd(self._spent + self._elsewhere)
+
+    @property
+    def own_usd(self) -> float:
+        """The same without the calls of other processes."""
         return usd(self._spent)
 
     @property
@@ -119,6 +128,20 @@ class Budget:
         before = self.caps.run_usd
         self.lower(most_usd)
         self._is_quoted = self.caps.run_usd != before
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether the cap of the run is what it was said to cost at the most."""
+        return self._is_quoted
+
+    def share(self, run_usd: float, *, quoted: bool) -> None:
+        """Keep this cap (0 for none) together with other processes that work on the same run."""
+        self.caps = replace(self.caps, run_usd=run_usd, together=True)
+        self._is_quoted = quoted
+
+    def count(self, spent_usd: float) -> None:
+        """Take over what the calls of this run cost that other processes made."""
+        self._elsewhere = nano(spent_usd)
 
     async def reserve(self, worst_usd: float) -> Reservation:
         """Set the worst case aside; wait while calls in flight may still free money; raise BudgetReached when none can."""
@@ -175,7 +198,7 @@ class Budget:
             )
         finally:
             self._freed.set()
-        self._alert({"run": self._spent, **totals})
+        self._alert(totals)
 
     async def charge(self, batch: str, billed_usd: float) -> None:
         """Add the bill of a batch that an earlier run reserved and ordered; it counts whatever the caps are."""
@@ -183,7 +206,7 @@ class Budget:
         self._spent += billed
         async with self._turn:
             totals = await asyncio.to_thread(self._charge_shared, billed, batch)
-        self._alert({"run": self._spent, **totals})
+        self._alert(totals)
 
     def close(self) -> None:
         """Close the shared file, if it was needed."""
@@ -194,7 +217,7 @@ class Budget:
         """Reserve under all caps, here and in the shared file; 0 when there is no such file."""
         self._freed.clear()
         cap = self.caps.of("run")
-        if cap and self._spent + self._held + worst > cap:
+        if cap and not self.caps.together and self._spent + self._held + worst > cap:
             return Shortage("run", self._spent, self._held, may_free=False)
         if not (self.caps.shared and worst):
             return 0
@@ -202,7 +225,7 @@ class Budget:
 
     def _take_shared(self, worst: int) -> int | Shortage:
         day = self._day()
-        return self._file().reserve(worst, day, self.caps.by_scope(day))
+        return self._file().reserve(worst, day, self.caps.by_scope(day, self._run))
 
     def _charge_shared(self, billed: int, batch: str) -> dict[str, int]:
         """Put down a bill without looking at the caps; gives what is billed by scope. Who ordered may have had caps when we have none."""
@@ -228,7 +251,7 @@ class Budget:
         """The error that names the cap, what stands against it, and when or how to go on."""
         cap = self.caps.of(short.scope)
         held = f", {shown(short.open)} is reserved" if short.open else ""
-        is_quoted = short.scope == "run" and self._is_quoted
+        is_quoted = _is_run(short.scope) and self._is_quoted
         what = f"price that was said at the most, {shown(cap)}," if is_quoted else _budget(short.scope, cap)
         message = f"The {what} is reached: {shown(short.billed)} is spent{held}"
         message = f"{message}, and the next call may cost {shown(worst)}."
@@ -240,10 +263,12 @@ class Budget:
         )
 
     def _alert(self, totals: Mapping[str, int]) -> None:
-        """Say for each cap the highest share that is spent, once."""
+        """Say for each cap the highest share that is spent, once. `totals` are those of the file, in which our own run may stand, too."""
+        if not self.caps.together:
+            totals = {"run": self._spent, **{scope: of for scope, of in totals.items() if not _is_run(scope)}}
         for scope, billed in totals.items():
             cap = self.caps.of(scope)
-            alerts = () if scope == "run" and self._is_quoted else ALERTS
+            alerts = () if _is_run(scope) and self._is_quoted else ALERTS
             passed = [percent for percent in alerts if cap and billed * 100 >= cap * percent]
             if passed:
                 self._tell(
@@ -259,6 +284,10 @@ class Budget:
 
 
 QUOTED = "More was asked again than usual; see `octavo sql 'FROM rejects'`. Run again to go on at a price that is said anew."
+
+
+def _is_run(scope: str) -> bool:
+    return scope.partition(" ")[0] == "run"
 
 
 def _budget(scope: str, cap: int) -> str:

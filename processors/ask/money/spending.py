@@ -46,9 +46,10 @@ class Shortage:
     may_free: bool  # whether a living process holds a reservation, which its bill may lower
 
 
-def scopes(day: str, project: str) -> tuple[str, ...]:
-    """What a call counts towards: its UTC day and month (`2026-11-23` and `2026-11`), and its project when it has one."""
-    return (f"day {day}", f"month {day[:7]}", *((f"project {project}",) if project else ()))
+def scopes(day: str, project: str, run: str = "") -> tuple[str, ...]:
+    """What a call counts towards: its UTC day and month (`2026-11-23` and `2026-11`), its project and its run where they are named."""
+    named = {"project": project, "run": run}
+    return (f"day {day}", f"month {day[:7]}", *(f"{kind} {name}" for kind, name in named.items() if name))
 
 
 class Spending:
@@ -81,7 +82,7 @@ class Spending:
             added = self._connection.execute(
                 "INSERT INTO calls (project, run, day, holder, reserved_nano) VALUES (?, ?, ?, ?, ?)", values
             )
-            self._count(scopes(day, self.project), billed=0, held=nanos)
+            self._count(scopes(day, self.project, self.run), billed=0, held=nanos)
             return added.lastrowid or 0
 
     def settle(self, call: int, billed: int) -> dict[str, int]:
@@ -89,7 +90,7 @@ class Spending:
         with self._transaction():
             row = self._connection.execute("SELECT * FROM calls WHERE call = ?", (call,)).fetchone()
             self._settle(row, billed, lost=False)
-            return {scope: self._total(scope)[0] for scope in scopes(row["day"], row["project"])}
+            return {scope: self._total(scope)[0] for scope in scopes(row["day"], row["project"], row["run"])}
 
     def name(self, call: int, batch: str) -> None:
         """Keep a reservation for a batch, also when this process is gone."""
@@ -118,7 +119,8 @@ class Spending:
         self._connection.execute(
             "UPDATE calls SET billed_nano = ?, lost = ? WHERE call = ?", (billed, lost, row["call"])
         )
-        self._count(scopes(row["day"], row["project"]), billed=billed - was_billed, held=-was_held)
+        counted = scopes(row["day"], row["project"], row["run"])
+        self._count(counted, billed=billed - was_billed, held=-was_held)
 
     def _write_off(self) -> None:
         """Count the reservations of processes that are gone as spent: nobody knows, and nobody will."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import multiprocessing
 import os
 import resource
 import signal
@@ -37,7 +38,7 @@ _WALL = (
     4  # times the limit by the clock: a worker that shares its core with three others, or waits for a disk
 )
 _OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit
-_starting = threading.Lock()
+_starting, _starting_at_all = threading.Lock(), threading.Lock()
 
 
 class Sandbox:
@@ -207,6 +208,17 @@ def _without_main() -> Iterator[None]:
 
 class _Process(ForkServerProcess):
     """A worker process that does not import the program's main module."""
+
+    def start(self) -> None:
+        """Subtle: workers of Dask are daemons, which multiprocessing forbids to have children; theirs end when their pipes do."""
+        ours = multiprocessing.current_process()._config  # type: ignore[attr-defined]  # noqa: SLF001
+        with _starting_at_all:
+            kept = ours.get("daemon")
+            ours["daemon"] = False
+            try:
+                super().start()
+            finally:
+                ours["daemon"] = kept
 
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802  # the name multiprocessing calls
