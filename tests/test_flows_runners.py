@@ -21,7 +21,7 @@ from octavo.flows import leases, order, settings
 from octavo.flows.hooks import Hooks
 from octavo.flows.outcome.outcome import Outcome
 from octavo.flows.prefect_run.processes import descendants
-from octavo.flows.runners import likeness, remote
+from octavo.flows.runners import likeness, remote_workers
 from octavo.flows.runners.chosen import workers_of
 from octavo.flows.runners.parcel import (
     Delivery,
@@ -220,7 +220,7 @@ async def test_a_batch_that_kills_every_worker_gets_a_row(
     kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What kills each worker that takes it is given up after a few, alone, with its reason; all else is answered."""
-    monkeypatch.setattr(remote, "WINDOWS_PER_PARCEL", (2, 2))
+    monkeypatch.setattr(remote_workers, "WINDOWS_PER_PARCEL", (2, 2))
     kimi.config.timing = False
     (inbox / "slip05.txt").write_text("Parcel slip 5\nsender: Killer\nweight: 1\n", encoding="utf-8")
     job = job_of(kimi, inbox, "processes:2")
@@ -347,7 +347,9 @@ def test_a_parcel_holds_no_secret_and_shows_no_text(kimi: Running, inbox: Path) 
     assert tasks_of(pickle.loads(pickle.dumps(packed))) == [task, task]
     reading = Reading(Document("a", b"a", "d"), (page, page))
     assert readings_of(pack_readings([(1, [reading])])) == [(1, [reading])]
-    job = remote._anywhere(job_of(kimi, inbox, "processes", extract=["invoice", "own.py:Own", "a/b.json#/x"]))
+    job = remote_workers._anywhere(
+        job_of(kimi, inbox, "processes", extract=["invoice", "own.py:Own", "a/b.json#/x"])
+    )
     assert job.extract == ["invoice", f"{Path.cwd()}/own.py:Own", f"{Path.cwd()}/a/b.json#/x"]
     terms = RunTerms("1", "run", job.model_dump_json(), (), settings.account(job).key[:0], "l", "h", "m", 1)
     parcel = Parcel(terms, "ask", 1, packed)
@@ -424,6 +426,6 @@ def test_time_is_not_wasted() -> None:
     code = (
         "import sys; from octavo.flows.runners.chosen import workers_of; from octavo.schemas.job import Job;"
     )
-    code += "workers_of(Job(inbox='.')); print({'distributed', 'ray', 'octavo.flows.runners.remote'} & set(sys.modules))"
+    code += "workers_of(Job(inbox='.')); print({'distributed', 'ray', 'octavo.flows.runners.remote_workers'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -16,7 +16,7 @@ def workers_of(job: Job) -> Workers:
         message = "Passwords that are given by --password stay in this process, and workers would need them."
         step = "Put them into a file that workers can read, named with --password-file, or use --runner here."
         raise SettingsError(message, about="password", next_step=step)
-    from octavo.flows.runners.remote import RemoteWorkers
+    from octavo.flows.runners.remote_workers import RemoteWorkers
 
     if kind == "processes":
         from octavo.flows.runners.process_pool import Processes
