@@ -191,7 +191,7 @@ def test_batches_grow_and_are_listed_as_they_are_wanted() -> None:
             listed += 1
             yield listed
 
-    batches = reading._batches(names())
+    batches = reading._batches(names(), most=10**9)
     assert len(next(batches)) == listed == 100
     assert sum(1 for _ in batches) < 250
 

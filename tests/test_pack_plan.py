@@ -21,7 +21,8 @@ FREE = pack.Terms(prices_usd=(0, 0, 0), tokens_per_second=40, limits=(15, 0, 0, 
 def sizes_of(folder: Sequence[tuple[int, ...]]) -> list[pack.Size]:
     """Documents d0, d1, ... with tokens, tokens of the reply, and places."""
     return [
-        pack.Size(f"d{at}", tokens, reply, 0, *places) for at, (tokens, reply, *places) in enumerate(folder)
+        pack.Size(f"d{at}", tokens, reply, places=(places or [1])[0])
+        for at, (tokens, reply, *places) in enumerate(folder)
     ]
 
 

@@ -28,13 +28,13 @@ def is_gone(name: str) -> bool:
 
 
 def _began(pid: int) -> str:
-    """Field 22 of /proc/PID/stat (proc_pid_stat(5)), counted behind the name, which may hold spaces; "" when there is no such process."""
+    """Field 22 of /proc/PID/stat (proc_pid_stat(5)), counted behind the name, which may hold spaces.
+
+    "" when there is no such process, or one that has ended and whose parent has not asked how.
+    """
     try:
-        return (
-            Path(f"/proc/{pid}/stat")
-            .read_text(encoding="utf-8", errors="replace")
-            .rpartition(")")[2]
-            .split()[19]
-        )
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        fields = text.rpartition(")")[2].split()
+        return "" if fields[0] in ("Z", "X") else fields[19]
     except (OSError, IndexError):
         return ""
