@@ -5,8 +5,8 @@
 In: the Kimi vocabulary; data/samples, made bills and, where it is there, the corpus. A perfect reader answers: labels, and what these leave
 open as offline rules read it; of a long document all that a piece shows; of a summary sentences of the document.
 Out: a line for each kind and half of its documents: calls, dollars expected, the bill, their ratio, and the ratio of reply tokens. A second
-line is of the same folder with new documents, once replies are known. Constants were chosen by the tuned half; two of them were raised later
-for samples that lie in both halves, so what is held out here is not wholly unseen.
+line is of the same folder with new documents, once replies are known. Constants were chosen by the tuned half; two of them were raised
+later for samples that lie in both halves, so what is held out here is not wholly unseen.
 """
 
 from __future__ import annotations
