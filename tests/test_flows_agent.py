@@ -115,6 +115,7 @@ async def test_the_same_question_costs_nothing_again(kimi: Running, out: Path) -
     assert not kimi.asked_twice()
 
 
+@pytest.mark.prove
 async def test_parallel_calls_and_broken_arguments(kimi: Running, out: Path) -> None:
     """Several calls of one turn are answered in order by their ids; arguments that are no JSON are told to the model, which goes on."""
     plays(

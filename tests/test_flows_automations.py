@@ -78,6 +78,7 @@ def test_automations_name_every_flow() -> None:
 
 
 @pytest.mark.flow
+@pytest.mark.prove
 def test_the_commands_of_the_page_work(
     kimi: Running, server: Server, hook: tuple[str, list[str]], tmp_path: Path
 ) -> None:

@@ -262,6 +262,7 @@ def test_wrong_parameter_is_refused(server: Server, inbox: Path) -> None:
     assert server.runs(inbox) == []
 
 
+@pytest.mark.prove
 def test_runs_of_a_day_are_numbered(server: Server, tmp_path: Path) -> None:
     """Runs over one folder that begin in the same second have names of their own: folder, day and a number that goes on."""
     inbox = folder(tmp_path / "numbered")
@@ -300,6 +301,7 @@ def test_the_form_opens_with_submit_in_reach(server: Server, tmp_path: Path) -> 
         assert set(GROUPS[1].fields.values()) <= set(page.see(labels))
 
 
+@pytest.mark.prove
 def test_runs_wait_for_their_folder_only(server: Server, inbox: Path, tmp_path: Path) -> None:
     """A run whose output folder another holds waits and says for whom, while one for another folder ends; then it goes on and ends well."""
     with hold(tmp_path / "held"):
@@ -331,7 +333,7 @@ def test_runs_wait_for_their_folder_only(server: Server, inbox: Path, tmp_path: 
         ({"decision": "go on"}, 300, "COMPLETED", "Calls: 1.", 1),
         proofs.slow({"decision": "go on", "budget_usd": 0.000001}, 300, "FAILED", "The budget of", 0),
         proofs.slow({"decision": "stop"}, 300, "CANCELLED", "A person said stop: $0.", 0),
-        (None, 3, "CANCELLED", "Nobody agreed within 0.000833333 h: $0.", 0),
+        proofs.slow(None, 3, "CANCELLED", "Nobody agreed within 0.000833333 h: $0.", 0),
     ],
 )
 def test_a_quote_above_the_limit_waits_for_a_person(
@@ -433,6 +435,7 @@ def test_a_signal_drains_as_without_prefect(server: Server, tmp_path: Path, numb
     assert "asked to end" in run["state"]["message"]
 
 
+@pytest.mark.prove
 def test_a_budget_that_runs_low_is_an_event_and_an_artifact(
     server: Server, inbox: Path, tmp_path: Path
 ) -> None:
@@ -534,6 +537,7 @@ def test_key_from_a_secret_block_leaks_nowhere(
     assert KEY.encode() not in written + stored(server)
 
 
+@pytest.mark.prove
 def test_address_of_the_state_comes_from_a_secret_block(
     server: Server, inbox: Path, tmp_path: Path, postgres: PostgresServer
 ) -> None:

@@ -266,6 +266,7 @@ def environ(place: Path, kimi: Running) -> dict[str, str]:
     }
 
 
+@pytest.mark.prove
 def test_commands_of_the_page_run(place: Path, environ: dict[str, str]) -> None:
     """Every command that needs no Prefect server ends well; those that would change the machine are called as they should."""
     first = "octavo run data/samples --offline --extract invoice --out /var/lib/octavo/tables --quiet"

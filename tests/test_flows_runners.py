@@ -45,6 +45,7 @@ from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
 from tests.prefect_server import ROOT, wait_for
+from tests.proofs import slow
 
 SLIPS = 14
 KEY = "sk-emulator"
@@ -216,6 +217,7 @@ async def test_a_worker_that_is_killed_costs_what_it_had_in_flight(
     wait_for(lambda: len(dask.worker_pids()) == 2, "it", 120)
 
 
+@pytest.mark.prove
 async def test_a_batch_that_kills_every_worker_gets_a_row(
     kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,7 +234,7 @@ async def test_a_batch_that_kills_every_worker_gets_a_row(
     assert kimi.asked_twice() == []  # its reply is in the ledger each time
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, slow(signal.SIGINT)])
 def test_a_run_that_ends_leaves_nothing_to_be_paid_twice(
     kimi: Running, inbox: Path, number: signal.Signals
 ) -> None:
