@@ -19,6 +19,7 @@ from octavo.flows import cli
 from octavo.flows.commands import flags
 from octavo.flows.serving.serve import HEARTBEAT_S, SERVER
 from tests.emulator.fixture import Running
+from tests.postgres_server import Server as PostgresServer
 from tests.prefect_server import free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -301,64 +302,12 @@ def test_commands_of_the_page_run(place: Path, environ: dict[str, str]) -> None:
     assert (place / "var/lib/octavo/restored/warehouse.duckdb").is_file()
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of its own, as the compose file has one."""
-    programs = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"))]
-    if not programs or os.getuid():
-        pytest.skip("PostgreSQL is not on this machine, or only root may start it")
-    folder = tmp_path_factory.mktemp("postgres")
-    folder.chmod(0o777)
-    for parent in folder.parents[:2]:
-        parent.chmod(0o755)
-    port, data = free_port(), str(folder / "data")
-    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    (folder / "word").write_text("secret")
-    subprocess.run(
-        [
-            *as_user,
-            f"{programs[-1]}/initdb",
-            "-D",
-            data,
-            "-U",
-            "prefect",
-            "--auth=scram-sha-256",
-            "--pwfile",
-            str(folder / "word"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [
-                *as_user,
-                f"{programs[-1]}/postgres",
-                "-D",
-                data,
-                "-p",
-                str(port),
-                "-k",
-                str(folder),
-                "-h",
-                "127.0.0.1",
-                "-c",
-                "fsync=off",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-    ready = [f"{programs[-1]}/pg_isready", "-h", "127.0.0.1", "-p", str(port)]
-    wait_for(lambda: subprocess.run(ready, check=False, capture_output=True).returncode == 0, "PostgreSQL")
-    subprocess.run(
-        [f"{programs[-1]}/createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "prefect", "prefect"],
-        env={**os.environ, "PGPASSWORD": "secret"},
-        check=False,
-        capture_output=True,
-    )
-    yield f"postgresql+asyncpg://prefect:secret@127.0.0.1:{port}/prefect"
-    server.terminate()
-    server.wait(30)
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    """A database on PostgreSQL, as the compose file has one."""
+    name = postgres.new_database()
+    yield postgres.url(name).replace("postgresql://", "postgresql+asyncpg://")
+    postgres.drop(name)
 
 
 @pytest.mark.flow

@@ -83,7 +83,9 @@ def counted(workspace: Workspace, filters: Filters) -> int:
     def count() -> int:
         return int(_rows(workspace, query, values, where=where)[0]["n"])
 
-    return max(0, snapshot(workspace).once(f"count {filters}", count) - _done_since(workspace, where, values))
+    return max(
+        0, snapshot(workspace).memoised(f"count {filters}", count) - _done_since(workspace, where, values)
+    )
 
 
 def _done_since(workspace: Workspace, where: str, values: Sequence[Any]) -> int:
@@ -99,7 +101,7 @@ def _done_since(workspace: Workspace, where: str, values: Sequence[Any]) -> int:
 
 def facets(workspace: Workspace) -> dict[str, list[tuple[str, int]]]:
     """The choices of each filter with how many values they have, counted once for each state of the tables."""
-    return snapshot(workspace).once("facets", lambda: _facets(workspace))
+    return snapshot(workspace).memoised("facets", lambda: _facets(workspace))
 
 
 def _facets(workspace: Workspace) -> dict[str, list[tuple[str, int]]]:
@@ -136,7 +138,7 @@ class Snapshot:
     rows: pa.Table
     worked_out: dict[str, Any] = field(default_factory=dict)  # over all of them, by name
 
-    def once(self, name: str, make: Callable[[], T]) -> T:
+    def memoised(self, name: str, make: Callable[[], T]) -> T:
         """What `make` gives, made once."""
         if len(self.worked_out) > FILTERED:
             self.worked_out.clear()
@@ -190,7 +192,7 @@ def claimed(workspace: Workspace, visitor: Visitor, filters: Filters, now: datet
 
     Its doubts may all be settled by now, since the order is not worked out anew for each word; who asks goes on then.
     """
-    queue = snapshot(workspace).once(f"queue {filters}", lambda: _queue(workspace, filters, None))
+    queue = snapshot(workspace).memoised(f"queue {filters}", lambda: _queue(workspace, filters, None))
     waiting = [row for row in queue if visitor.cursor is None or row > visitor.cursor][:LOOKED_AT]
     if not waiting and len(queue) == QUEUED:
         waiting = _queue(workspace, filters, visitor.cursor)[:LOOKED_AT]
