@@ -62,8 +62,10 @@ class _Template:
     def close(self) -> None:
         """End it, as its standard input ends."""
         assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.close()
         self._process.wait(PATIENCE_S)
+        self._process.stdout.close()
 
 
 @functools.cache
