@@ -219,6 +219,15 @@ def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.prove
+def test_a_deployment_gives_batches_to_workers(server: Server, inbox: Path, tmp_path: Path) -> None:
+    """With a runner in its parameters a flow run has the tables of a run in one process, and ends as it does."""
+    job = offline(inbox, tmp_path / "out") | {"machines": {"runner": "processes:2"}}
+    done = server.run("process-folder/folder-to-tables", job)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(Warehouse(tmp_path / "out").rows("invoice")) == 2
+
+
+@pytest.mark.prove
 def test_a_run_with_nothing_new_is_small(server: Server, inbox: Path, tmp_path: Path) -> None:
     """Reading what is known already is one task run, however many files, and a line of the log says what the stage did."""
     for number in range(250):
