@@ -234,6 +234,18 @@ async def test_a_batch_that_kills_every_worker_gets_a_row(
     assert kimi.asked_twice() == []  # its reply is in the ledger each time
 
 
+@pytest.mark.prove
+@pytest.mark.usefixtures("shared_state")
+async def test_workers_share_a_state_on_a_server(kimi: Running, inbox: Path) -> None:
+    """With ledger, limits and lock in PostgreSQL, workers make the same rows, and a later run with other workers asks nothing."""
+    job = job_of(kimi, inbox, "processes:2")
+    for asked in (SLIPS, 0):
+        ended = await order.run(job, settings.account(job), hooks=Hooks(workers=workers_of(job)))
+        assert (ended.asked, ended.rows) == (asked, {"parcel": SLIPS}), ended.sentences
+    assert kimi.asked_twice() == []
+    assert not (Path(job.out) / "ledger.sqlite").exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, slow(signal.SIGINT)])
 def test_a_run_that_ends_leaves_nothing_to_be_paid_twice(
     kimi: Running, inbox: Path, number: signal.Signals
