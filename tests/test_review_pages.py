@@ -1,4 +1,4 @@
-"""Pages in `octavo review`: turned ones and several of a document, marked where an eye sees the words."""
+"""Pages in `octavo review`: turned, scanned and of several pages, marked where an eye sees the words; and values to look at in CI."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from playwright.sync_api import Browser
 from reportlab.pdfgen.canvas import Canvas
 
 from octavo.flows import cli
+from octavo.processors.read.ocr import available
+from tests import command
 from tests.documents import make
 from tests.review_app import Watched, chromium, reviewing, watched
 from tests.test_review_app import document, value_of
@@ -48,10 +50,13 @@ def turned() -> bytes:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tables of a turned receipt."""
+    """Tables of a turned receipt, of a scan, and of a receipt whose day may be one in March or in April."""
     folder = tmp_path_factory.mktemp("pages")
     (folder / "inbox").mkdir()
     (folder / "inbox" / "turned.pdf").write_bytes(turned())
+    doubtful = "Receipt 9\nMerchant: Corner Shop\nDate 03/04/2026\nTotal 12.00 EUR\n"
+    (folder / "inbox" / "corner.txt").write_text(doubtful, encoding="utf-8")
+    make.paper(["Receipt 78", "Total 13.00"]).save(folder / "inbox" / "scan.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OCTAVO_HOME", str(folder / "home"))
         cli.main(["run", str(folder / "inbox"), *asked(folder / "out"), "--quiet"])
@@ -59,8 +64,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def asked(out: Path) -> list[str]:
-    """The flags of a run that costs nothing."""
-    return ["--offline", "--extract", "receipt", "--out", str(out)]
+    """The flags of a run that costs nothing and fails by values to look at only."""
+    return ["--offline", "--extract", "receipt", "--fail-on", "never", "--out", str(out)]
 
 
 @pytest.fixture
@@ -127,3 +132,28 @@ def test_space_turns_pages_and_plus_and_minus_make_them_larger_and_smaller(
     assert {"Space", "+", "-", "?"} <= set(page.locator("dialog#help kbd").all_inner_texts())
     page.keyboard.press("Escape")
     assert not page.locator("dialog#help").is_visible()
+
+
+@pytest.mark.skipif(not available(), reason="the extra `ocr` is not installed")
+def test_a_scan_is_marked_by_the_lines_of_local_ocr(made: Path, reviewer: Watched) -> None:
+    """A scan, which has no words of its own, says that its lines are OCR's, and the line of the value is marked on its ink."""
+    reviewer.open(f"/value/{document(made, 'scan.png')}/receipt?field=total")
+    assert "local OCR" in reviewer.page.inner_text("[data-note]")
+    assert value_of(reviewer, "total") == "13.00"
+    assert lies_on_ink(reviewer)
+
+
+def test_ci_fails_when_more_values_wait_than_allowed(made: Path) -> None:
+    """`--fail-on-review N` ends with 2 when more than N values are to be looked at, and the outcome says how many there are."""
+
+    def again(*flags: str) -> tuple[int, str]:
+        home = str(made.parent / "home")
+        ended = command.octavo("run", str(made.parent / "inbox"), *asked(made), *flags, OCTAVO_HOME=home)
+        return ended.returncode, ended.stderr
+
+    told = re.search(r"Values to look at: (\d+)", again()[1])
+    assert told
+    waiting = int(told[1])
+    assert waiting > 0
+    assert again("--fail-on-review", str(waiting))[0] == 0
+    assert again("--fail-on-review", str(waiting - 1))[0] == 2
