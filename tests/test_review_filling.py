@@ -100,7 +100,8 @@ def test_documents_lead_to_the_form(tmp_path: Path, reviewer: Watched) -> None:
     assert GONE in page.inner_text("#form-pane .notice")
     reviewer.open("/documents?kind=failed")
     page.click("td.path a")
-    page.wait_for_selector("main[data-view=document]")
+    page.wait_for_selector("main[data-view=document][data-ready]")
+    page.wait_for_selector("[data-picture]", state="hidden")  # a file that cannot be read has none
     page.click(".fill-in a")
     page.wait_for_selector("main[data-view=value][data-ready]")
     reviewer.open(page.url.removeprefix(reviewer.base) + "?field=total")

@@ -71,6 +71,7 @@ async function drawMarks() {
   const note = main.querySelector("[data-note]");
   note.textContent = words.note;
   note.hidden = !words.note;
+  hideWithoutPicture(main.querySelector("[data-picture] img"));
   const svg = main.querySelector("[data-picture] svg");
   svg.replaceChildren();
   if (!words.width) return;
@@ -81,6 +82,12 @@ async function drawMarks() {
   }
   if (!focused) drawByText(svg);
   (svg.querySelector(".focused") || svg).scrollIntoView({ block: "center", inline: "nearest" });
+}
+
+function hideWithoutPicture(image) { // a damaged file has none, and the note says why
+  const hide = () => { image.closest("[data-picture]").hidden = true; };
+  if (image.complete && !image.naturalWidth) hide();
+  else image.addEventListener("error", hide);
 }
 
 function drawByText(svg) {
