@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import IO, Any
 
@@ -100,11 +101,18 @@ def _become(order: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(order["environ"])
     sys.argv = order["words"]
+    sys.path[0] = order[
+        "cwd"
+    ]  # as `python -m` has it; variables of Python itself are those of the first process
     code: Any = 1
     try:
         runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         code = ended.code
+        if not isinstance(code, int | None):
+            print(code, file=sys.stderr)
+    except BaseException:  # noqa: BLE001 - as Python itself says it, who would end here
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -196,12 +196,11 @@ def _file(job: Job) -> Path:
     return file
 
 
-async def test_a_kill_between_word_and_commit_loses_nothing(kimi: Running, job: Job) -> None:
-    """Killed by -9 the moment a correction was acknowledged, and then everything deleted but the file, it is in the next tables."""
+async def correct_and_die(job: Job, said: str) -> None:
+    """Correct in a process that is killed by -9 the moment the correction was acknowledged; `said` are arguments of `correct`."""
     code = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom tests.test_flows_corrections import correct\n"
-        "from octavo.schemas.job import Job\n"
-        "correct(Job.model_validate_json(sys.argv[1]), 'weight', '9.90')\nos.kill(os.getpid(), signal.SIGKILL)\n"
+        "import os, signal, sys\nfrom tests.test_flows_corrections import correct\nfrom octavo.schemas.job import Job\n"
+        f"correct(Job.model_validate_json(sys.argv[1]), {said})\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
     child = await asyncio.to_thread(
         subprocess.run,
@@ -211,6 +210,11 @@ async def test_a_kill_between_word_and_commit_loses_nothing(kimi: Running, job: 
         check=False,
     )
     assert child.returncode == -signal.SIGKILL
+
+
+async def test_a_kill_between_word_and_commit_loses_nothing(kimi: Running, job: Job) -> None:
+    """Killed by -9 the moment a correction was acknowledged, and then everything deleted but the file, it is in the next tables."""
+    await correct_and_die(job, "'weight', '9.90'")
     assert str(row(job)["weight"]) == "1.50"
     await run(kimi, job)
     assert str(row(job)["weight"]) == "9.90"
@@ -335,19 +339,7 @@ async def test_what_was_filled_in_by_hand_outlives_models_and_the_tables(
 
 async def test_a_kill_while_somebody_fills_in_loses_nothing(kimi: Running, rejected: Job) -> None:
     """Killed by -9 the moment a filled field was acknowledged: the row comes with the next run, which asks nothing."""
-    code = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom tests.test_flows_corrections import correct\n"
-        "from octavo.schemas.job import Job\n"
-        "correct(Job.model_validate_json(sys.argv[1]), 'weight', '4.50', path='slip2.txt')\nos.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    child = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-c", code, rejected.model_dump_json()],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert child.returncode == -signal.SIGKILL
+    await correct_and_die(rejected, "'weight', '4.50', path='slip2.txt'")
     assert third(rejected) == ("missing_in_reply",)
     with silent(kimi, "Parcel slip 2") as asked:
         await run(kimi, rejected)

@@ -236,8 +236,11 @@ async def test_a_batch_that_kills_every_worker_gets_a_row(
 
 @pytest.mark.prove
 @pytest.mark.usefixtures("shared_state")
-async def test_workers_share_a_state_on_a_server(kimi: Running, inbox: Path) -> None:
+async def test_workers_share_a_state_on_a_server(
+    kimi: Running, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With ledger, limits and lock in PostgreSQL, workers make the same rows, and a later run with other workers asks nothing."""
+    monkeypatch.setenv("OCTAVO_HOME", str(tmp_path / "home"))  # which is of that state from now on
     job = job_of(kimi, inbox, "processes:2")
     for asked in (SLIPS, 0):
         ended = await order.run(job, settings.account(job), hooks=Hooks(workers=workers_of(job)))

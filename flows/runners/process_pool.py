@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from types import TracebackType
@@ -18,6 +15,7 @@ from pebble import ProcessExpired, ProcessPool
 from octavo.flows.runners.parcel import Delivery, Parcel
 from octavo.flows.runners.pool import TRIES, PoolLost, TooManyDeaths, cores, share
 from octavo.flows.runners.worker import work
+from octavo.processors.read.pages import without_main
 from octavo.schemas.errors import describe
 
 CLOSING_S = 1.0  # how long workers have to close the ledger when the run is over; they look twice as often
@@ -86,22 +84,10 @@ def _enter(folder: str) -> None:
     tempfile.tempdir = folder
 
 
-@contextmanager
-def _main_alone() -> Iterator[None]:
-    """No path to the program's main module, which a worker would import: a test runner, or all of Prefect."""
-    main = sys.modules["__main__"]
-    spec, file = main.__spec__, getattr(main, "__file__", None)
-    main.__spec__, main.__file__ = None, None
-    try:
-        yield
-    finally:
-        main.__spec__, main.__file__ = spec, file
-
-
 class _Worker(SpawnProcess):
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802  # the name multiprocessing calls
-        with _main_alone():
+        with without_main():
             return SpawnProcess._Popen(process_obj)  # noqa: SLF001
 
 

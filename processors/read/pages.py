@@ -32,7 +32,7 @@ from octavo.processors.read.ocr_lines import Box
 from octavo.processors.read.ocr_script import SeenPage
 from octavo.processors.read.workers import tasks
 from octavo.processors.read.workers.duplicates import Duplicates
-from octavo.processors.read.workers.sandbox import BUSY, Sandbox
+from octavo.processors.read.workers.sandbox import BUSY, Sandbox, without_main
 from octavo.processors.read.workers.worker import ReaderTerms, Reading, document_of, failed, look_again
 from octavo.schemas.errors import DocumentError, SettingsError, describe
 from octavo.schemas.pipeline import Document
@@ -40,7 +40,7 @@ from octavo.schemas.text import invoice_page
 
 __all__ = [
     "EXTRAS", "READERS", "READER_VERSION", "FoundFile", "PlacedWords", "ReadLimits", "Reader", "Reading",
-    "address", "discover", "given_up", "ocr_available",
+    "address", "discover", "given_up", "ocr_available", "without_main",
 ]  # fmt: skip
 
 ocr_available = ocr_engine.available

@@ -195,15 +195,19 @@ def _bare_environment() -> Iterator[None]:
 
 
 @contextmanager
-def _without_main() -> Iterator[None]:
-    """No path to the program's main module: a worker would import it, which for a Prefect run costs seconds and its memory."""
-    main = sys.modules["__main__"]
-    spec, file = main.__spec__, getattr(main, "__file__", None)
-    main.__spec__, main.__file__ = None, None
-    try:
-        yield
-    finally:
-        main.__spec__, main.__file__ = spec, file
+def without_main() -> Iterator[None]:
+    """No path to the program's main module: a worker would import it, which for a Prefect run costs seconds and its memory.
+
+    One process is started at a time, since what a child inherits is that of the whole process while it is started.
+    """
+    with _starting:
+        main = sys.modules["__main__"]
+        spec, file = main.__spec__, getattr(main, "__file__", None)
+        main.__spec__, main.__file__ = None, None
+        try:
+            yield
+        finally:
+            main.__spec__, main.__file__ = spec, file
 
 
 class _Process(ForkServerProcess):
@@ -222,7 +226,7 @@ class _Process(ForkServerProcess):
 
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802  # the name multiprocessing calls
-        with _starting, _without_main():
+        with without_main():
             return ForkServerProcess._Popen(process_obj)  # noqa: SLF001
 
 
