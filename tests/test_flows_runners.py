@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -232,6 +233,21 @@ async def test_a_batch_that_kills_every_worker_gets_a_row(
     assert (reject["reason"], reject["question"]) == ("crashed", "parcel")
     assert "Each of 3 workers that took it died" in reject["detail"]
     assert kimi.asked_twice() == []  # its reply is in the ledger each time
+
+
+def test_pieces_of_one_document_are_never_parted() -> None:
+    """A batch is halved between documents only: pieces become one answer, and half of them would look like a whole one."""
+
+    def task(document: str, role: str) -> Any:
+        part = SimpleNamespace(role=role, document=document)
+        return SimpleNamespace(window=SimpleNamespace(parts=(part,)))
+
+    pieces = [task("long", "piece")] * 4
+    assert remote_workers._middle("ask", pieces) == 0
+    assert remote_workers._middle("ask", [*pieces, task("short", "document")]) == 4
+    assert remote_workers._middle("ask", [task("a", "document")] * 4) == 2
+    assert remote_workers._middle("ask", pieces[:1]) == 0
+    assert remote_workers._middle("read", pieces) == 2
 
 
 @pytest.mark.prove

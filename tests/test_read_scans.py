@@ -183,11 +183,26 @@ def page(text: str, text_from: str = "file") -> Page:
         (page(CODES), CODES.replace("BRKT", "BRKT "), "file"),
         (page("A stamp"), "\n".join(["A stamp", *PROSE]), "ocr"),
         (page("\n".join(PROSE)), "\n".join(PROSE) + "1", "file"),
+        *(
+            (page(""), only, "ocr")
+            for only in ("合計：1,200円", "12,00€", "A1B2C3D4E5", "请求书、已经发送。")
+        ),
+        (page("Page 1"), "東京都、渋谷区。\n請求書を、お送りします。", "ocr"),
     ],
 )
 def test_the_text_that_can_be_read_out_is_kept(own: Page, seen: str, kept: str) -> None:
     """Noise of a file gives way however long it is; good text, part lists too, stays where OCR says the same or less."""
     assert better(own, SeenPage(seen)).text_from == kept
+
+
+def test_few_latin_words_make_no_noise_of_another_script() -> None:
+    """A layer in Russian stays where OCR does not know the script, whatever names and units in Latin letters stand in it."""
+    russian = "Настоящий договор заключён между сторонами, названными ниже. " * 5
+    kept = better(
+        page(f"{russian} OOO XTK BXW PQR DN15 KVBB NYM-J XLPE PVC kWh rpm WxHxD", "layer"),
+        SeenPage("", is_noise=True),
+    )
+    assert kept.text.startswith(russian[:40])
 
 
 def test_noise_of_both_is_no_text() -> None:

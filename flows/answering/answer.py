@@ -109,7 +109,7 @@ async def answers_to(run: RunContext, tasks: Sequence[WindowTask]) -> AsyncGener
 
     The questions of one window follow one another.
     """
-    parted = Counter(map(_cut, tasks))
+    parted = Counter(map(cut_document, tasks))
     pieces: dict[str, list[tuple[WindowTask, Answers]]] = {}
     at_once = READY * run.asker.account.limits.concurrency or len(tasks)
 
@@ -118,7 +118,7 @@ async def answers_to(run: RunContext, tasks: Sequence[WindowTask]) -> AsyncGener
 
     async with aclosing(bounded(answer_task, with_text(run, tasks), at_once)) as answered:
         async for task, answers in answered:
-            document = _cut(task)
+            document = cut_document(task)
             pieces.setdefault(document, []).append((task, answers))
             if not document:
                 yield together(answers for _, answers in pieces.pop(document))
@@ -153,7 +153,7 @@ async def _answer_question(
     return said
 
 
-def _cut(task: WindowTask) -> str:
+def cut_document(task: WindowTask) -> str:
     """The document of which a task shows a piece, and nothing else; "" for a task about whole documents.
 
     Not by all that its window shows: a window of earlier days, once it has its text, shows less when one of its files has gone since.

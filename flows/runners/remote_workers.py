@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from octavo.flows import leases, settings
+from octavo.flows.answering.answer import cut_document
 from octavo.flows.answering.window_answers import Answers
 from octavo.flows.context import RunContext
 from octavo.flows.runners import likeness
@@ -112,13 +113,13 @@ class RemoteWorkers:
     async def _apart(
         self, kind: str, run: RunContext, batch: Sequence[Any], deaths: TooManyDeaths
     ) -> list[Any]:
-        """The halves of a batch that killed its workers; of a single one what stands in its row."""
-        if len(batch) == 1:
-            return [_given_up(kind, batch[0], str(deaths))]
-        middle = len(batch) // 2
+        """The halves of a batch that killed its workers; of one that cannot be halved what stands in its rows."""
+        middle = _middle(kind, batch)
+        if not middle:
+            return _given_up(kind, batch, str(deaths))
         results: list[Any] = []
         for half in (batch[:middle], batch[middle:]):
-            results += await self._made(kind, run, half, TRIES if len(half) == 1 else 1)
+            results += await self._made(kind, run, half, 1 if _middle(kind, half) else TRIES)
         return results
 
     def _taken(self, kind: str, run: RunContext, delivery: Delivery) -> list[Any]:
@@ -236,15 +237,21 @@ def _packed(kind: str, batch: Sequence[Any]) -> Packed:
     )
 
 
-def _given_up(kind: str, one: Any, why: str) -> Any:
-    """What stands in the tables of a file or of a window's documents that nobody could work on."""
+def _middle(kind: str, batch: Sequence[Any]) -> int:
+    """Where a batch is halved, 0 for nowhere: the pieces of one document stay together, since they become one answer."""
+    cuts = [
+        at
+        for at in range(1, len(batch))
+        if kind == "read" or not (cut := cut_document(batch[at])) or cut != cut_document(batch[at - 1])
+    ]
+    return min(cuts, key=lambda at: abs(2 * at - len(batch)), default=0)
+
+
+def _given_up(kind: str, batch: Sequence[Any], why: str) -> list[Any]:
+    """What stands in the tables of a file, or of the documents of some windows, that nobody could work on."""
     if kind == "read":
-        return 1, [read.given_up(one, DocumentError(CRASHED, why, next_step="Look at it alone, here."))]
-    task: WindowTask = one
-    return Answers(
-        rejects=[
-            Reject(document, name, "", CRASHED, why)
-            for name, wanted in task.wanted.items()
-            for document in sorted(wanted)
-        ]
-    )
+        lost = DocumentError(CRASHED, why, next_step="Look at it alone, here.")
+        return [(1, [read.given_up(one, lost)]) for one in batch]
+    tasks: Sequence[WindowTask] = batch
+    wanted = {(document, name) for task in tasks for name, them in task.wanted.items() for document in them}
+    return [Answers(rejects=[Reject(document, name, "", CRASHED, why) for document, name in sorted(wanted)])]

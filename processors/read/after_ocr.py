@@ -63,7 +63,7 @@ def better(page: Page, seen: SeenPage | None) -> Page:
         own = int(own * share * _LAYER) if share > _READABLE else 0
     elif _agree(page.text, seen.text) and len(seen.text) <= _MUCH_MORE * len(page.text):
         return page
-    if ours <= own:
+    if ours <= own and page.text.strip():
         return page
     return replace(page, text=seen.text, text_from="ocr", repeated=(), hidden_chars=0, ocr_words=seen.words)
 

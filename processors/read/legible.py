@@ -27,6 +27,8 @@ _PLAIN = re.compile(
     re.VERBOSE,
 )
 _GOOD_SHARE = 0.965  # of a layer's tokens like words or numbers: the good ones of the corpus have 0.97 to 1, the poor ones 0.76 to 0.96
+_EASTERN = "\u2e80"  # Chinese, Japanese and what follows in Unicode: a token is a sentence with its marks
+_AMOUNT = re.compile(r"[-+]?\d[\d.,]*(?:[%€£$°]|[A-Za-zµ]{1,3}[²³]?)")  # 12,00€, 5kg
 _VOWEL = re.compile("[aeiouyàâäåæéèêëïîíìôöòóøùúûüœAEIOUYÀÂÄÅÆÉÈÊËÏÎÍÌÔÖÒÓØÙÚÛÜŒ]")
 
 _WORD = re.compile(r"(?<![^\s(\"'«„“|/.,:;-])[^\W\d_]{3,}(?![^\s)\"'»“”|/.,:;!?-])")  # of letters alone
@@ -201,11 +203,16 @@ def sentence(pages: Sequence[int]) -> str:
 
 def is_wordless(text: str) -> bool:
     """Whether the Latin letters of a text that is in doubt anyway make no words; capitals and codes are no excuse, and few will do."""
+    latin = "".join(re.findall("[a-zß-öø-ɏ]", text.lower()))
+    if len(latin) * 2 < sum(map(str.isalpha, text)):  # of a text in another script they are names and units
+        return False
     sample = " ".join(re.findall("[a-zß-öø-ɏ]{2,}", text.lower()))[:_SAMPLE]
     return len(sample) > _LEAST_DOUBTED and likeness(sample, "LATIN") < _likely(sample)
 
 
 def _is_readable(token: str) -> bool:
+    if any(char >= _EASTERN for char in token) or _AMOUNT.fullmatch(token):
+        return True
     if not _PLAIN.fullmatch(token):
         return False
     letters = [char for char in token if char.isalpha()]
