@@ -147,7 +147,7 @@ async def test_a_reply_outlives_a_state_that_stays_away(
     monkeypatch.setattr(ledger._store, "_schema", Schema(SCHEMA.steps, patience_s=0.2))
     cable.is_cut = True
     cable.drop()
-    with pytest.raises(StorageError, match=r"OCTAVO_STATE runs.*ledger\.rescued\.jsonl") as caught:
+    with pytest.raises(StorageError, match=r"OCTAVO_STATE runs.*ledger\.\w+\.rescued\.jsonl") as caught:
         await ledger.arrived(attempt, "a", "{}", seconds=1.0, arrived_at=AT)
     assert caught.value.exit_code == 74
     with pytest.raises(StorageError):

@@ -308,7 +308,7 @@ class Ledger:
             "SELECT coalesce(sum(q.prompt_tokens + q.reply_limit), 0)"
             " FROM attempts a JOIN requests q USING (request) LEFT JOIN ends e USING (attempt)"
             " WHERE q.provider = ? AND a.sent_at >= ? AND attempt NOT IN (SELECT attempt FROM batch_lines)"
-            " AND (e.billed_nano IS DISTINCT FROM 0 OR EXISTS (SELECT 1 FROM replies r WHERE r.attempt = a.attempt))",
+            " AND (e.billed_nano IS NULL OR e.billed_nano <> 0 OR EXISTS (SELECT 1 FROM replies r WHERE r.attempt = a.attempt))",
             (provider, sent_at),
         )
         return int(tokens)

@@ -40,6 +40,9 @@ def address_of(environ: Mapping[str, str]) -> Address | None:
     try:
         parts = urlsplit(url)
         known = parts.scheme in ("postgresql", "postgres") and parts.path.strip("/") and parts.port != 0
+        known = (
+            known and "@" not in parts.path
+        )  # a password with a slash that is not written as %2F, which would be shown
     except ValueError:  # a port that is no number
         known = False
     if not known:

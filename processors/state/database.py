@@ -69,7 +69,9 @@ def exists(path: Path, schema: Schema) -> bool:
             _refuse_unnamed(path, address)
         return path.exists()
     named = folder_id.read(path.parent)
-    return named is not None and bool(_postgres(address).exists(address, _place(path, schema, named)))
+    if named is None and not schema.everybodys:
+        return False
+    return bool(_postgres(address).exists(address, _place(path, schema, named)))
 
 
 def shared_store(
@@ -114,10 +116,13 @@ def refused(what: str, path: Path, error: Exception, next_step: str) -> StorageE
     return StorageError(message, about=str(path), next_step=step)
 
 
-def _place(path: Path, schema: Schema, named: folder_id.FolderId) -> str:
-    """The namespace of a store."""
+def _place(path: Path, schema: Schema, named: folder_id.FolderId | None) -> str:
+    """The namespace of a store; what is everybody's needs no name of a folder."""
     stem = re.sub(r"[^a-z0-9]", "_", path.stem.lower())[:20]
-    return f"octavo_{stem}" if schema.everybodys else f"octavo_{named.folder[:16]}_{stem}"
+    if schema.everybodys:
+        return f"octavo_{stem}"
+    assert named
+    return f"octavo_{named.folder[:16]}_{stem}"
 
 
 def _refuse_unnamed(path: Path, address: Address | None) -> None:

@@ -38,6 +38,11 @@ def move(what: str, path: Path, schema: Schema, copy: Copy) -> int | None:
         )
     if not path.exists():
         return None
+    aside = path.with_name(f"{path.name}{MOVED}")
+    if aside.exists():
+        message = f"{path} came after {aside.name}, which was moved: what they say of the same cannot be put together."
+        step = "Keep both aside, and see what wrote the new one; the state has what was in the first."
+        raise SettingsError(message, about=str(path), next_step=step)
     try:
         with (
             closing(SqliteDatabase(path, schema)) as source,
@@ -49,7 +54,7 @@ def move(what: str, path: Path, schema: Schema, copy: Copy) -> int | None:
                 lambda store: _once(store, f"{named.folder}/{path.stem}", lambda: copy(source, store))
             )
             source.read("PRAGMA wal_checkpoint(TRUNCATE)")
-        path.replace(path.with_name(f"{path.name}{MOVED}"))
+        path.replace(aside)
     except (OSError, *TROUBLE) as error:
         raise refused(what, path, error, "Run it again: nothing is copied twice.") from None
     return rows

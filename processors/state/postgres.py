@@ -28,6 +28,7 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from octavo.processors.state.address import VARIABLE, Address, unusable
 from octavo.processors.state.dialect import (
@@ -138,8 +139,9 @@ class PostgresDatabase:
                 if alone:
                     link.execute("SELECT pg_advisory_xact_lock(%s)", (_key(f"store {self.place}"),))
                 link.execute(
-                    "UPDATE octavo.sessions SET last = %s, at = now() WHERE name = %s",
-                    (self._number, self.me),
+                    "INSERT INTO octavo.sessions (name, key, last) VALUES (%s, %s, %s)"
+                    " ON CONFLICT (name) DO UPDATE SET last = excluded.last, at = now()",
+                    (self.me, _key(self.me), self._number),
                 )
                 given.append(work(_Transaction(link)))
                 link.execute("COMMIT")
@@ -207,9 +209,14 @@ class PostgresDatabase:
                         self._connect(until)
                     assert self._connection is not None
                     given = work(self._connection)
-                except psycopg.Error:
+                except psycopg.Error as error:
                     if not self._is_broken():
                         self._roll_back()
+                        if (
+                            isinstance(error, DeadlockDetected | SerializationFailure)
+                            and time.monotonic() < until
+                        ):
+                            continue  # the server has undone all of it, and the other one goes on
                         raise
                     if time.monotonic() >= until:
                         self._gave_up = True
@@ -273,9 +280,9 @@ class PostgresDatabase:
             time.sleep(0.02)
 
     def _enlist(self, link: psycopg.Connection[Any]) -> None:
-        """Have a row in which the last transaction is noted, and drop the rows of who is gone for a day."""
+        """Have a row in which the last transaction is noted, and drop the rows of who is gone for a month: a host may sleep."""
         link.execute(
-            "DELETE FROM octavo.sessions WHERE at < now() - interval '1 day' AND pg_try_advisory_xact_lock_shared(key)"
+            "DELETE FROM octavo.sessions WHERE at < now() - interval '30 days' AND pg_try_advisory_xact_lock_shared(key)"
         )
         link.execute(
             "INSERT INTO octavo.sessions (name, key, last) VALUES (%s, %s, 0) ON CONFLICT (name) DO NOTHING",
