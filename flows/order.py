@@ -120,8 +120,8 @@ async def run(
             context, done = opening, Done(changed=opening.corrections.look_over(warehouse))
             note = runs.begin(context, started)
             ledger, notice = context.asker.ledger, context.asker.notice
-            await leases.none_left(ledger, notice, lambda: bool(context.stop.error))
             try:
+                await leases.none_left(ledger, notice, lambda: bool(context.stop.error))
                 for step in steps:
                     done = await step(context, done)
                     context = replace(context, absent=done.found.absent)

@@ -35,7 +35,7 @@ from octavo.flows.review import html_report
 from octavo.flows.runners.chosen import workers_of
 from octavo.flows.secret_block import in_block
 from octavo.processors.store.warehouse import Warehouse
-from octavo.schemas.errors import NotApproved, OctavoError, SameJobWaits, SettingsError
+from octavo.schemas.errors import NotApproved, OctavoError, SameJobWaits, SettingsError, describe
 from octavo.schemas.job import Job
 from octavo.schemas.job_groups import as_in_form
 from octavo.schemas.tables import DOCUMENTS
@@ -160,8 +160,9 @@ async def _linked(ended: Outcome) -> str:
         return ""
     try:
         path = await html_report.keep_report(settings.out_folder(ended.out), ended.run, PICTURES)
-    except OctavoError as error:  # the tables are written: a page less is no reason for red
-        return f"\nThere is no report for the browser: {error}\n"
+    except Exception as error:  # noqa: BLE001 - told here: the tables are written, and a page less is no reason for red
+        why = str(error) if isinstance(error, OctavoError) else describe(error)
+        return f"\nThere is no report for the browser: {why}\n"
     command = f"octavo review --out {shlex.quote(ended.out)}"
     return f"\nReport for the browser: [{path}]({path.absolute().as_uri()}). Its values are corrected by `{command}`.\n"
 

@@ -122,7 +122,10 @@ async def _cutouts(workspace: Workspace, most: int) -> Any:
 async def _cutout(workspace: Workspace, row: Row) -> Cutout:
     if not row["field"]:  # a whole answer that was rejected
         return Cutout(row, row["detail"] or words(row["reason"]), None, "")
-    stands = workspace.desk.current(row["document"], row["question"])
+    try:
+        stands = workspace.desk.current(row["document"], row["question"])
+    except OctavoError as error:  # an answer that a run has taken back since; the report says so in its place
+        return Cutout(row, row["detail"] or words(row["reason"]), None, str(error))
     cell = cell_at(sections(stands, row["field"]), row["field"])
     why = (cell.doubt if cell else "") or row["detail"] or words(row["reason"])
     about = listing.answers_of(workspace, row["document"])

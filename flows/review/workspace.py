@@ -21,7 +21,7 @@ from octavo.flows.corrections.entry import Desk
 from octavo.flows.corrections.settle import settle
 from octavo.processors.read.pages import Reader
 from octavo.processors.store.warehouse import CorrectionStore, Warehouse, has_corrections, hold
-from octavo.schemas.errors import DocumentError, Locked, OctavoError, SettingsError, system_message
+from octavo.schemas.errors import DocumentError, Locked, OctavoError, SettingsError, describe, system_message
 from octavo.schemas.pipeline import Document
 
 CLAIM_MINUTES = 10.0  # after which a document that nobody touches is anybody's again
@@ -207,7 +207,7 @@ class Workspace:
 
     async def keep_settling(self, renew: Callable[[Workspace], None]) -> None:
         """Bring the tables up soon after each word, look now and then for what was said elsewhere, and renew what views wait for."""
-        await asyncio.to_thread(renew, self)
+        await asyncio.to_thread(self._try, renew)
         while True:
             try:
                 await asyncio.wait_for(self.said.wait(), SETTLE_AGAIN_S)
@@ -217,7 +217,15 @@ class Workspace:
                 await asyncio.sleep(SETTLE_AFTER_S)
                 self.said.clear()
             await asyncio.to_thread(self.settle_now)
-            await asyncio.to_thread(renew, self)
+            await asyncio.to_thread(self._try, renew)
+
+    def _try(self, renew: Callable[[Workspace], None]) -> None:
+        """Renew; what fails is said in `settle_trouble`, and tried again next time."""
+        try:
+            renew(self)
+        except Exception as error:  # noqa: BLE001 - such as tables that are away for a moment; who goes on correcting must be settled
+            why = str(error) if isinstance(error, OctavoError) else describe(error)
+            self.settle_trouble = f"The list of values is not up to date: {why}"
 
 
 def jpeg_size(picture: bytes) -> tuple[int, int]:
