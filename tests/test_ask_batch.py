@@ -264,7 +264,6 @@ async def test_an_interrupted_wait_says_how_to_go_on(kimi: Running, inbox: Path)
     assert (count(kimi, "batch_create"), kimi.paid()) == (1, [])
 
 
-@pytest.mark.prove
 async def test_a_batch_that_waits_counts_for_other_runs(
     kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -441,7 +440,7 @@ asyncio.run(order.run(job, account))
         ("BatchCalls.create", "after", 1),  # the batch is made, its id is not on disk
         pytest.param("BatchCalls.status", "before", 1, marks=pytest.mark.prove),  # in progress
         slow("BatchCalls.content", "before", 1),  # over, nothing fetched
-        slow("Orders.done", "before", 1),  # fetched, not on disk
+        ("Orders.done", "before", 1),  # fetched, not on disk
         pytest.param("BatchCalls.delete", "before", 1, marks=pytest.mark.prove),  # on disk, files not removed
     ],
 )

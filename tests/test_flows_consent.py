@@ -148,7 +148,7 @@ def at_a_terminal(words: list[str], answer: str) -> tuple[int, str]:
     return process.wait(PATIENCE_S), shown.decode()
 
 
-@pytest.mark.parametrize(("answer", "code", "paid"), [("y", 0, 1), slow("", 4, 0)])
+@pytest.mark.parametrize(("answer", "code", "paid"), [slow("y", 0, 1), ("", 4, 0)])
 def test_a_person_is_asked(kimi: Running, flags: list[str], answer: str, code: int, paid: int) -> None:
     """At a terminal the price is said and a yes awaited, also where there is a budget; anything else is a no, and exit code 4."""
     ended, shown = at_a_terminal([*flags, "--budget-usd", "1"], answer)

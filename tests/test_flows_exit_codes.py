@@ -113,7 +113,6 @@ def test_an_address_that_nobody_answers_is_told_by_the_code(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("kind", [slow("server_unavailable"), "server_error"])
-@pytest.mark.prove
 def test_a_provider_that_answers_nothing_else_is_away(kind: str, tmp_path: Path) -> None:
     """Every call is told to come later for as long as one is tried: the provider is away (69), which is no failure of a document."""
     with running(Config(tier=5, timing=False, faults=[Fault(kind)])) as kimi:

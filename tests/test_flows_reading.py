@@ -107,7 +107,6 @@ async def test_a_folder_of_hazards_has_a_row_for_each(tmp_path: Path) -> None:
     assert {"good", "words"} <= set(texts)
 
 
-@pytest.mark.prove
 async def test_a_twin_without_pages_is_trouble_and_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +127,6 @@ async def test_a_twin_without_pages_is_trouble_and_is_read_again(
     assert len(Warehouse(tmp_path / "out").rows("pages")) == 2
 
 
-@pytest.mark.prove
 async def test_an_archive_with_trouble_inside_is_read_again(tmp_path: Path) -> None:
     """A file inside an archive that lacked its password is read when a later run has it, although the archive is the same."""
     put(tmp_path, a_zip=make.zipped({"x.pdf": hostile.locked_pdf(PASSWORD), "y.txt": b"y"}))
