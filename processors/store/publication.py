@@ -177,15 +177,14 @@ class Publication:
         path = self._folder / correction_store.FILE
         if not path.exists():
             return dict(before.corrections)
-        state = _said(path)
-        if before.corrections.get("state") == state:
+        if before.corrections.get("state") == _said(path):
             return dict(before.corrections)
         local, key = self._folder / f"{disk.TEMPORARY}upload.sqlite", f"corrections/{commit}.sqlite"
         try:
             with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(local)) as to:
                 source.backup(to)
             self._store.upload(key, local)
-            return {"path": key, "sha256": _sha256(local), "state": state}
+            return {"path": key, "sha256": _sha256(local), "state": _said(local)}  # more may have been said meanwhile
         finally:
             local.unlink(missing_ok=True)
 
