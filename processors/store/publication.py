@@ -184,7 +184,11 @@ class Publication:
             with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(local)) as to:
                 source.backup(to)
             self._store.upload(key, local)
-            return {"path": key, "sha256": _sha256(local), "state": _said(local)}  # more may have been said meanwhile
+            return {
+                "path": key,
+                "sha256": _sha256(local),
+                "state": _said(local),
+            }  # more may have been said meanwhile
         finally:
             local.unlink(missing_ok=True)
 
