@@ -14,6 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from octavo.flows import threads
 from octavo.flows.context import RunContext
 from octavo.flows.tally import FIRST, Failure
 from octavo.processors.read import pages as read
@@ -27,10 +28,7 @@ GROWTH = 50  # ... and later ones are a share of all before them: 200 task runs 
 COMMIT_FIRST_S, COMMIT_EVERY_S = 5.0, 30.0  # the first is soon, since it makes the tables of a new folder
 COMMIT_EVERY_CHARS = 30_000_000  # of text that waits in memory
 COMMIT_EVERY_ROWS = 10_000
-ASIDE_AT_ONCE, ASIDE_ROWS = (
-    500,
-    2_000,
-)  # paths that are taken over from a plan with one look-up, and that wait for it
+ASIDE_AT_ONCE, ASIDE_ROWS = 500, 2_000  # paths taken over from a plan with one look-up, and that wait for it
 MOST_VANISHED = 0.1  # share of the known files that may be gone before a person is asked: an unmounted share looks like an empty folder
 
 
@@ -303,6 +301,8 @@ async def read_inbox(run: RunContext, aside: Warehouse | None = None) -> Ingeste
     if not run.stop.error:  # else not all was seen, so nothing is known to be gone
         await _settle_twins(staged)
         await staged.settle_absence(accepted=run.job.accept_vanished)
+        kept = await asyncio.to_thread(threads.keep_lone_quotations, staged.warehouse, staged.count)
+        staged.found.tables_changed |= kept
     return staged.found
 
 

@@ -70,6 +70,8 @@ class Properties:
     created_at: datetime | None = None  # with a time zone; UTC where the file names none
     modified_at: datetime | None = None
     outline: tuple[Heading, ...] = ()
+    message_id: str = ""  # of a mail, without its angle brackets
+    in_reply_to: str = ""  # the `message_id` of the mail that this one answers
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,8 @@ DOCUMENTS = Table(
         ("author", TEXT, "Author, as the file says"),
         ("created_at", MOMENT, "When it was made, as the file says, UTC"),
         ("modified_at", MOMENT, "When it was changed last, as the file says, UTC"),
+        ("message_id", TEXT, "Of a mail: its Message-ID"),
+        ("in_reply_to", TEXT, "Of a mail: the message_id of the mail that it answers"),
         ("outline", _OUTLINE, "Outline of the file: level from 1, title, page from 1"),
         ("reader", TEXT, "Version of the reader that made the pages"),
     ),
@@ -390,6 +392,8 @@ def document_row(document: Document, reader: str, inbox: str = "") -> Row:
         "author": document.properties.author,
         "created_at": document.properties.created_at,
         "modified_at": document.properties.modified_at,
+        "message_id": document.properties.message_id or None,
+        "in_reply_to": document.properties.in_reply_to or None,
         "outline": [asdict(heading) for heading in document.properties.outline],
         "reader": reader,
     }

@@ -16,6 +16,7 @@ from email.policy import default
 from octavo.processors.read import appointment, html, quoted, signed, text, tnef
 from octavo.processors.read.content import Content, Inner, PageContent, Source, clean, over
 from octavo.schemas.errors import DocumentError
+from octavo.schemas.pipeline import Properties
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _SIGNED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
@@ -23,6 +24,8 @@ _CALENDAR = "text/calendar"
 _WORD = re.compile(r"\w+")
 _TNEF = b"\x78\x9f\x3e\x22"  # the first bytes of a winmail.dat
 _FORWARDED = re.compile(r"(?:fwd?|wg|tr|rv|i|enc|doorst|vs|vb|转发)\s*[:：]", re.IGNORECASE)
+_ID = re.compile(r"<([^<>]+)>")
+_LONGEST_ID = 2_000  # characters of a header in which its last id is looked for; RFC 5322 has lines of 998
 _RICHER = 1.25  # times as many different words, and an HTML part says what the plain one keeps to itself
 _LONGEST_HEADER = 100_000  # characters, some two thousand recipients; the parser of a longer one can take all time and memory
 _LONGEST_SUBJECT = 80  # characters that name a forwarded mail
@@ -53,9 +56,9 @@ def read(source: Source) -> Content:
     leaf, flags = _leaf(
         _headers(outer, message), bodies, [file.name for file in attached], is_reply=_is_reply(outer)
     )
-    return Content(
-        (leaf,), f"{len(attached)} file(s) attached." if attached else "", flags, inner=tuple(attached)
-    )
+    detail = f"{len(attached)} file(s) attached." if attached else ""
+    thread = Properties(message_id=_id(outer, "Message-ID"), in_reply_to=_answered(outer))
+    return Content((leaf,), detail, flags, thread, tuple(attached))
 
 
 def _leaf(
@@ -76,6 +79,17 @@ def _is_reply(message: EmailMessage) -> bool:
     """Whether a mail answers another one, which its program says; a forwarded one has what it brings from there."""
     names = {key.lower() for key, _ in message.raw_items()}
     return bool(names & {"in-reply-to", "references"}) and not _FORWARDED.match(_header(message, "Subject"))
+
+
+def _answered(message: EmailMessage) -> str:
+    """The id of the mail that a mail answers: the last of its references where it says no more."""
+    return _id(message, "In-Reply-To") or _id(message, "References")
+
+
+def _id(message: EmailMessage, name: str) -> str:
+    """The last message id in a header, without its angle brackets."""
+    raw = "".join(str(value) for key, value in message.raw_items() if key.lower() == name.lower())
+    return next(reversed(_ID.findall(raw[-_LONGEST_ID:])), "").strip()
 
 
 def _opened(message: EmailMessage) -> EmailMessage:

@@ -45,7 +45,7 @@ __all__ = [
 
 ocr_available = ocr_engine.available
 
-READER_VERSION = "6"  # goes up when the same bytes give another text
+READER_VERSION = "7"  # goes up when the same bytes give another text
 
 READERS = {  # media type -> file in this folder
     "application/pdf": "pdf.pages",

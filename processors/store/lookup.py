@@ -34,7 +34,13 @@ _PAGES_AT_ONCE = 2_000  # pages held in memory
 def document(row: Row) -> Document:
     """The noun of a row of `documents`."""
     outline = tuple(Heading(**heading) for heading in row["outline"])
-    properties = Properties(row["title"], row["author"], row["created_at"], row["modified_at"], outline)
+    thread = (
+        row.get("message_id") or "",
+        row.get("in_reply_to") or "",
+    )  # which an earlier version did not store
+    properties = Properties(
+        row["title"], row["author"], row["created_at"], row["modified_at"], outline, *thread
+    )
     apart = ("sha256", "flags", "properties")
     same = {name: row[name] for name in Document.__dataclass_fields__ if name not in apart}
     return Document(sha256=row["document"] or "", flags=tuple(row["flags"]), properties=properties, **same)

@@ -122,6 +122,16 @@ class WarehouseReader:
                    AND ? IN ('', inbox) AND document NOT IN (SELECT document FROM pages) ORDER BY path"""
         return [lookup.document(row) for row in self.query(query, [inbox]).to_pylist()]
 
+    def lone_replies(self, flag: str) -> list[Row]:
+        """The rows of documents with this flag that answer a mail which was not read, or lies here no longer."""
+        shape = self._shape("documents")
+        if not any(name == "in_reply_to" for name, *_ in shape or ()):
+            return []
+        query = """SELECT * FROM documents WHERE status = 'ok' AND list_contains(flags, ?) AND coalesce(in_reply_to, '') NOT IN (
+                   SELECT message_id FROM documents WHERE status = 'ok' AND message_id IS NOT NULL) ORDER BY path"""
+        rows: list[Row] = self.query(query, [flag]).to_pylist()
+        return rows
+
     def readable(self, inbox: str = "") -> set[str]:
         """The documents, of one inbox where it is named, that were read and have pages."""
         if self._shape("documents") is None or self._shape("pages") is None:
