@@ -33,7 +33,7 @@ lint: $(READY)
 	$(BIN)/lint-imports --no-cache
 
 prove: $(READY)
-	$(BIN)/pytest -m prove
+	$(BIN)/pytest -m "prove or hypothesis" --hypothesis-profile full # properties with all their examples
 
 # A virtual environment with exactly the versions of the lock, each checked by its hash.
 $(READY): requirements.lock pyproject.toml

@@ -9,12 +9,15 @@ import hypothesis
 import pytest
 
 from octavo.processors.ask.providers import catalogue
+from tests import proofs
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
 from tests.postgres_server import BINARIES, MISSING, Server, serving
 
-hypothesis.settings.register_profile("octavo", deadline=None)  # machines are noisy, and no test is timed
+for profile, factor in proofs.PROFILES.items():  # machines are noisy, and no test is timed
+    examples = round(100 * factor)
+    hypothesis.settings.register_profile(profile, deadline=None, max_examples=examples)
 hypothesis.settings.load_profile("octavo")
 
 # Files that take long, which begin first, so that they are not what is left at the end.

@@ -279,6 +279,7 @@ async def test_over_standard_input_and_output(out: Path) -> None:
     assert found.structured_content["rows"] == [[3]]
 
 
+@pytest.mark.prove
 def test_a_client_that_vanishes_leaves_no_process(out: Path) -> None:
     """When the client's end of the pipe closes while a query runs, the server and its query end."""
     endless = (

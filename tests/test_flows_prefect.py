@@ -499,6 +499,7 @@ def test_notices_of_a_run_are_one_table(server: Server) -> None:
     assert table["description"] == "Three."
 
 
+@pytest.mark.prove
 def test_a_run_that_cannot_begin_has_its_page_too(server: Server, tmp_path: Path) -> None:
     """The reason is in the report of the run, and before anybody opens it in what lists of artifacts show; `runs` has it, too."""
     server.octavo(
@@ -512,6 +513,7 @@ def test_a_run_that_cannot_begin_has_its_page_too(server: Server, tmp_path: Path
     assert run["state"]["message"] in row["outcome"]
 
 
+@pytest.mark.prove
 def test_locked_folder_is_a_sentence(server: Server, inbox: Path, tmp_path: Path) -> None:
     """A folder that another run holds ends with exit code 75 and who holds it, not with a traceback."""
     with hold(tmp_path / "out"):
@@ -596,6 +598,7 @@ def test_cancelling_leaves_the_folder_free(server: Server, secret: str, inbox: P
         assert len(warehouse.documents()) == 2
 
 
+@pytest.mark.prove
 def test_serve_ends_its_runs_before_its_worker(
     server: Server, secret: str, inbox: Path, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def planned(server: Server, deployment: str, parameters: Any) -> list[Any]:
     return [run for run in server.ask("/flow_runs/filter", wanted) if run["parameters"] == parameters]
 
 
+@pytest.mark.prove
 def test_a_schedule_starts_runs_that_take_only_what_is_new(server: Server, tmp_path: Path) -> None:
     """Runs that an interval schedule starts read what is there, then only the file that came meanwhile, and change nothing after that."""
     inbox, out = tmp_path / "inbox", tmp_path / "out"
