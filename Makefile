@@ -13,7 +13,7 @@ FAST := tests/test_architecture.py tests/test_doctests.py $(wildcard tests/test_
   tests/test_ask_budget.py tests/test_ask_expect.py tests/test_ask_prompts.py tests/test_ask_refusals.py tests/test_ask_stream.py \
   tests/test_flows_usage.py tests/test_flows_tracked.py
 
-.PHONY: demo check test lint prove lock samples clean
+.PHONY: demo check test lint style types contracts fast prove lock samples clean
 
 demo: $(READY)
 	@rm -rf out/demo
@@ -23,17 +23,27 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not prove" # one more than cores: Prefect's servers are waited for
 
-check: lint
-	$(BIN)/pytest -n 2 $(FAST)
+# All parts at once, each shown when it ends; the format is looked at first, since that is what is forgotten.
+check: style
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target types contracts fast
 
-lint: $(READY)
-	$(BIN)/ruff check .
+lint: style types contracts
+
+style: $(READY)
 	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)
 	$(BIN)/mypy
+
+contracts: $(READY)
 	$(BIN)/lint-imports --no-cache
 
+fast: $(READY)
+	$(BIN)/pytest -n 2 -m "not prove" $(FAST) --deselect tests/test_architecture.py::test_contracts_hold
+
 prove: $(READY)
-	$(BIN)/pytest -m prove
+	$(BIN)/pytest -m "prove or hypothesis" --hypothesis-profile full # properties with all their examples
 
 # A virtual environment with exactly the versions of the lock, each checked by its hash.
 $(READY): requirements.lock pyproject.toml

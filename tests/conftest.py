@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from octavo.processors.ask.providers import catalogue
+from tests import proofs
 from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.oracle import labelled_lines
 from tests.postgres_server import BINARIES, MISSING, Server, serving
+from tests.prefect_server import Server as PrefectServer
+from tests.prefect_server import prefect_server
 
-hypothesis.settings.register_profile("octavo", deadline=None)  # machines are noisy, and no test is timed
+for profile, factor in proofs.PROFILES.items():  # machines are noisy, and no test is timed
+    examples = round(100 * factor)
+    hypothesis.settings.register_profile(profile, deadline=None, max_examples=examples)
 hypothesis.settings.load_profile("octavo")
+
+# Files with one Prefect server for all, which takes half a minute to start: they go to one process, in this order. The last deploys anew.
+SERVED = ("test_flows_prefect", "test_flows_schedule", "test_installed")
 
 # Files that take long, which begin first, so that they are not what is left at the end.
 LONG = (
-    "test_flows_prefect",
-    "test_flows_schedule",
+    *SERVED,
     "test_flows_days",
-    "test_ask_kill",
     "test_flows_order",
     "test_flows_long",
     "test_flows_cli",
     "test_ask_batch",
     "test_store_crash",
-    "test_flows_automations",
-    "test_installed",
     "test_readme",
 )
 
@@ -41,6 +47,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long."""
     rank = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+class ByServer(LoadFileScheduling):  # type: ignore[misc]
+    """Gives each file to one process, and all that share a server to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "served" if Path(file).stem in SERVED else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Share out the tests."""
+    return ByServer(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +84,13 @@ def postgres() -> Iterator[Server]:
         pytest.skip(MISSING)
     with serving() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """A Prefect server with all deployments and a worker, for the files of SERVED."""
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as started:
+        yield started
 
 
 @pytest.fixture

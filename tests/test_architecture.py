@@ -67,6 +67,7 @@ ONE_DOOR = {  # library -> files or rooms that may import it
 }
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     """The syntax tree of a file."""
     return ast.parse(path.read_text(encoding="utf-8"))

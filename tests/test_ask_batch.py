@@ -153,6 +153,7 @@ async def test_nothing_is_left_with_the_provider(kimi: Running, inbox: Path) -> 
     assert (again.changed, again.asked, count(kimi, "batch_create")) == (False, 0, 1)
 
 
+@pytest.mark.prove
 async def test_large_work_is_several_files(kimi: Running, inbox: Path) -> None:
     """A file has no more lines and bytes than the provider takes; each is a batch of its own, and all are waited for."""
     job = job_of(kimi, inbox)
@@ -209,6 +210,7 @@ async def test_an_expired_batch_keeps_what_it_answered(kimi: Running, inbox: Pat
     assert kimi.asked_twice() == []
 
 
+@pytest.mark.prove
 async def test_a_batch_that_is_not_accepted_is_asked_live(kimi: Running, inbox: Path) -> None:
     """A file that fails validation costs nothing; each request has that reason in the ledger and is asked live."""
     job = job_of(kimi, inbox)
@@ -492,6 +494,7 @@ async def test_a_lost_answer_to_an_order_makes_no_second_batch(
     assert (ended.exit_code, count(kimi, "batch_create"), len(kimi.paid())) == (0, 1, 6)
 
 
+@pytest.mark.prove
 async def test_trouble_at_the_door_is_waited_out(kimi: Running, inbox: Path) -> None:
     """Uploads, orders and looks that the provider asks to make later are made later, and no document is lost."""
     kimi.config.faults += [

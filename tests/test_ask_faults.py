@@ -26,7 +26,7 @@ def said(folder: Path) -> Said:
     return make(folder, DOCUMENTS)
 
 
-@pytest.mark.parametrize(("kind", "streamed"), slow_but(range(0, len(CASES), 4), CASES))
+@pytest.mark.parametrize(("kind", "streamed"), slow_but(range(0, len(CASES), 8), CASES))
 def test_a_fault_costs_no_row_and_no_call_in_vain(
     folder: Path, said: Said, kind: str, *, streamed: bool
 ) -> None:
@@ -46,6 +46,7 @@ def test_a_fault_costs_no_row_and_no_call_in_vain(
 
 
 @pytest.mark.parametrize(("streamed", "plain"), [slow(False, True), (True, False)])
+@pytest.mark.prove
 def test_a_tenth_of_all_requests_goes_wrong(tmp_path: Path, *, streamed: bool, plain: bool) -> None:
     """With all kinds at once, all rows are right and no more is paid than has to be; a run that was ended fills its windows anew."""
     said = make(tmp_path, MIXED)

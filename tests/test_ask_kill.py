@@ -24,7 +24,6 @@ from tests.emulator.config import Config
 from tests.emulator.fixture import Running, running
 from tests.emulator.journal import Entry
 from tests.emulator.oracle import labelled_lines
-from tests.proofs import slow
 
 ROOT = Path(__file__).resolve().parents[1]
 SLIPS, AT_ONCE = 60, 6
@@ -156,7 +155,8 @@ def kill_once(kimi: Running, inbox: Path, out: Path, dice: random.Random) -> tup
     return len(lost), arrived, len(kimi.log.entries)
 
 
-@pytest.mark.parametrize("kills", [2, slow(200)])
+@pytest.mark.prove
+@pytest.mark.parametrize("kills", [200])
 def test_kill_9_at_random_moments(kimi: Running, inbox: Path, tmp_path: Path, kills: int) -> None:
     """Paid again is at most what was in flight at each kill, nothing that had arrived is asked again, and the tables are the same."""
     seed = int(os.environ.get("OCTAVO_SEED", random.SystemRandom().randrange(10**6)))

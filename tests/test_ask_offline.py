@@ -27,6 +27,7 @@ from octavo.schemas.extraction.resume import Resume
 from octavo.schemas.extraction.summary import Summary
 from octavo.schemas.pipeline import Part, Question, Window
 from octavo.schemas.text.values import amounts_in, currency_in, dates_in
+from tests import proofs
 from tests.benchmarks import makers, offline_quality
 
 CORPUS = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"
@@ -576,7 +577,7 @@ def check_text(value: Any, schema: dict[str, Any], text: str, name: str) -> None
 
 
 @given(text=TEXTS, model=st.sampled_from([None, Invoice, Receipt, Contract, Resume, Paper, Letter]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=proofs.examples(300), deadline=None)
 def test_every_answer_has_the_types_of_the_schema_and_stands_in_the_text(
     text: str, model: type[BaseModel] | None
 ) -> None:

@@ -23,10 +23,12 @@ from octavo.processors.ask.pace.pace import RateLimiter
 from octavo.processors.ask.pace.pauses import Pauses
 from octavo.processors.ask.providers import AccountLimits, catalogue
 from octavo.schemas.errors import AccessRefused, BudgetReached, RequestRefused
+from tests import proofs
 from tests.benchmarks.pace import overloads
 from tests.emulator.config import Config
 from tests.emulator.limits import Org, Ticket
 from tests.false_time import VirtualLoop, now, run
+from tests.proofs import slow
 
 SPAN_S = MINUTE_S + SLACK_S
 
@@ -132,7 +134,7 @@ async def ask_all(pace: RateLimiter, account: Account, sizes: list[int]) -> None
     await asyncio.gather(*(ask(pace, account, tokens) for tokens in sizes))
 
 
-@settings(max_examples=50)
+@settings(max_examples=proofs.examples(50))
 @given(st.lists(st.integers(1, 90), max_size=60), st.integers(1, 10), st.integers(90, 300))
 def test_no_sliding_minute_is_over_the_limits(sizes: list[int], rpm: int, tpm: int) -> None:
     """In any minute, wherever it begins, at most `rpm` requests and `tpm` tokens leave, and in the end all have left."""
@@ -149,7 +151,7 @@ async def leave_all(sizes: list[int], rpm: int, tpm: int) -> list[tuple[float, i
     return await leave(paced(rpm=rpm, tpm=tpm), sizes)
 
 
-@settings(max_examples=60)
+@settings(max_examples=proofs.examples(60))
 @given(
     sizes=st.lists(st.integers(1, 1_500), min_size=1, max_size=60),
     rpm=st.integers(1, 40),
@@ -181,7 +183,7 @@ def test_no_kind_of_minute_refuses(
 
 
 @pytest.mark.parametrize("told", [True, False])
-@settings(max_examples=30)
+@settings(max_examples=proofs.examples(30))
 @given(
     sizes=st.lists(st.integers(1, 400), min_size=1, max_size=80),
     concurrency=st.integers(1, 12),
@@ -372,9 +374,9 @@ def test_nobody_waits_for_an_account_that_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("concurrency", "rpm", "tpm"), [(1, 3, 500_000), (15, 100, 2_000_000), (100, 300, 5_000_000)]
+    ("concurrency", "rpm", "tpm"), [(1, 3, 500_000), (15, 100, 2_000_000), slow(100, 300, 5_000_000)]
 )
-@pytest.mark.parametrize(("tokens", "reply_s"), [(3_000, 5.0), (3_000, 40.0), (245_000, 35.0)])
+@pytest.mark.parametrize(("tokens", "reply_s"), [(3_000, 5.0), slow(3_000, 40.0), slow(245_000, 35.0)])
 def test_limits_that_are_not_told_are_found(
     concurrency: int, rpm: int, tpm: int, tokens: int, reply_s: float
 ) -> None:
@@ -412,6 +414,7 @@ def test_slots_are_found_soon_and_few_are_refused_for_it() -> None:
     assert account.refused <= 6
 
 
+@pytest.mark.prove
 def test_limits_lowered_midway_are_kept_and_tried_again() -> None:
     """When limits fall, few requests are refused; when they are back, they are used again after a while."""
     account = Account(100, 300, 5_000_000)

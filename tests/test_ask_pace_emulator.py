@@ -23,7 +23,7 @@ from tests.benchmarks.pace import WORKS, Work, measure
 from tests.emulator.config import Config, Fault
 from tests.emulator.server import Emulator
 from tests.false_time import emulated, now, run, wall
-from tests.proofs import slow
+from tests.proofs import slow, slow_but
 
 QUESTION = compile_question("letter")
 
@@ -64,7 +64,7 @@ async def ask_all(asking: Asker, numbers: range) -> None:
         pytest.param(5, "bucket:2", marks=pytest.mark.prove),
     ],
 )
-@pytest.mark.parametrize("work", WORKS, ids=[work.name for work in WORKS])
+@pytest.mark.parametrize("work", slow_but([2], WORKS), ids=[work.name for work in WORKS])
 def test_a_tier_is_used_and_never_passed(tier: int, window: str, work: Work) -> None:
     """With the tier told, 95 % of the limit that binds are used in any kind of minute, nothing is refused and nothing is lost.
 
@@ -133,6 +133,7 @@ def test_headers_tell_limits(tmp_path: Path) -> None:
     assert run(told()) == {"concurrency": 0, "rpm": 100, "tpm": 0, "tpd": 0}
 
 
+@pytest.mark.prove
 def test_openais_headers_tell_limits(tmp_path: Path) -> None:
     """OpenAI's limits are known from the first reply on, whatever the catalogue assumes, so that nothing is ever refused."""
 
@@ -153,6 +154,7 @@ def test_openais_headers_tell_limits(tmp_path: Path) -> None:
     assert limits == {"concurrency": 0, "rpm": 90, "tpm": 300_000, "tpd": 0}
 
 
+@pytest.mark.prove
 def test_what_the_catalogue_assumes_is_no_limit(tmp_path: Path) -> None:
     """At Z.ai asking begins with the calls in flight that are assumed, and finds what the account allows; none is lost."""
 

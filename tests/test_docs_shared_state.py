@@ -9,12 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.postgres_server import Server
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "shared-state.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.prove
 def test_every_command_works(tmp_path: Path, postgres: Server) -> None:
     """The role and the database of the page are made, and its octavo commands end with exit code 0, one after the other."""
     statements = "".join(re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)).replace("'...'", "'pass'")

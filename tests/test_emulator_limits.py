@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import proofs
 from tests.emulator.catalogue import TIERS
 from tests.emulator.client import K26, OFF, body, error, get, post, sdk
 from tests.emulator.clock import Clock
@@ -237,7 +238,7 @@ def test_overload_grows_with_load() -> None:
         assert kimi.breaches() == []
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=proofs.examples(50), deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0.0, 30.0), st.integers(1, 400)), max_size=60),
     st.sampled_from(["none", "actual"]),

@@ -112,6 +112,7 @@ def test_the_commands_of_the_page_work(
 
 
 @pytest.mark.flow
+@pytest.mark.prove
 def test_failures_and_notices_reach_a_person(
     server: Server, hook: tuple[str, list[str]], tmp_path: Path
 ) -> None:

@@ -278,6 +278,7 @@ def third(job: Job) -> tuple[Any, ...]:
 FILLED = ("person", "4.50", None, False)
 
 
+@pytest.mark.prove
 async def test_what_was_rejected_is_filled_in_by_hand_and_not_asked_again(
     kimi: Running, rejected: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -337,6 +338,7 @@ async def test_what_was_filled_in_by_hand_outlives_models_and_the_tables(
     assert (engine != "person", weight, sender, former) == (True, "4.50", "nobody", False)
 
 
+@pytest.mark.prove
 async def test_a_kill_while_somebody_fills_in_loses_nothing(kimi: Running, rejected: Job) -> None:
     """Killed by -9 the moment a filled field was acknowledged: the row comes with the next run, which asks nothing."""
     await correct_and_die(rejected, "'weight', '4.50', path='slip2.txt'")

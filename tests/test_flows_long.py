@@ -163,6 +163,7 @@ async def test_a_piece_that_failed_names_its_pages(kimi: Running, job: Job) -> N
     assert kimi.asked_twice() == []
 
 
+@pytest.mark.prove
 async def test_kill_9_between_the_pieces_then_the_same_table(kimi: Running, job: Job) -> None:
     """A run that is killed while pieces are answered is taken up from the ledger, and ends in the table of an undisturbed one."""
     kimi.config.timing, kimi.config.tokens_per_s = True, 4_000.0
@@ -221,6 +222,7 @@ async def test_pieces_of_another_cut_are_used(kimi: Running, job: Job) -> None:
     assert not any(article(1) in "".join(shown(body, "").values()) for body in asked)
 
 
+@pytest.mark.prove
 async def test_a_cut_document_is_replayed(kimi: Running, job: Job, tmp_path: Path) -> None:
     """Replies about the pieces are checked again under another schema, without a call, and merged as before."""
     kimi.config.oracle = reader(
@@ -242,6 +244,7 @@ async def test_a_cut_document_is_replayed(kimi: Running, job: Job, tmp_path: Pat
     assert [row["items"] for row in bills(job)] == [before[0]["items"]]
 
 
+@pytest.mark.prove
 async def test_a_field_of_a_piece_is_asked_again(kimi: Running, job: Job, tmp_path: Path) -> None:
     """What one piece says wrongly is asked again of that piece, that field alone; a replay under another schema finds both replies."""
 

@@ -27,6 +27,7 @@ from octavo.flows.prefect_run.processes import descendants
 from octavo.processors.query import sql
 from octavo.processors.store.warehouse import hold
 from tests import told_folder
+from tests.command import octavo
 from tests.prefect_server import wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -279,6 +280,7 @@ async def test_over_standard_input_and_output(out: Path) -> None:
     assert found.structured_content["rows"] == [[3]]
 
 
+@pytest.mark.prove
 def test_a_client_that_vanishes_leaves_no_process(out: Path) -> None:
     """When the client's end of the pipe closes while a query runs, the server and its query end."""
     endless = (
@@ -341,8 +343,6 @@ def test_http_lets_in_nobody_else(address: str, headers: dict[str, str], status:
 
 def test_a_token_that_is_guessed_is_refused(out: Path) -> None:
     """A short token of one's own is refused, with what to do."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "OCTAVO_MCP_TOKEN": "short"}
-    words = [sys.executable, "-m", "octavo", "mcp", "--out", str(out), "--http", "0"]
-    done = subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
+    done = octavo("mcp", "--out", str(out), "--http", "0", OCTAVO_MCP_TOKEN="short")
     assert done.returncode == 1
     assert "Unset it" in done.stderr

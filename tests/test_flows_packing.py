@@ -120,6 +120,7 @@ async def test_a_run_costs_what_was_said(kimi: Running, inbox: Path, counted: st
     assert ended.asked == said.cost.requests == said.windows
 
 
+@pytest.mark.prove
 async def test_the_first_run_costs_about_what_was_said(kimi: Running, inbox: Path) -> None:
     """Before any reply, prompts are within 10 % of the plan; replies are as long as the schema lets expect, which is a guess."""
     said, ended = await run(kimi, job_of(kimi, inbox))
@@ -202,6 +203,7 @@ async def test_one_call_teaches_how_long_replies_are(kimi: Running, inbox: Path)
     assert not (await order.plan(job, settings.account(job, {}, key=kimi.key))).learned
 
 
+@pytest.mark.prove
 async def test_windows_keep_to_the_tokens_of_the_job(kimi: Running, inbox: Path) -> None:
     """`max_window_tokens` binds what documents have in one call; each document is asked about once all the same."""
     said, ended = await run(kimi, job_of(kimi, inbox, max_window_tokens=3_000, max_documents_per_window=100))
@@ -229,6 +231,7 @@ async def test_short_documents_cost_little_beside_their_text(kimi: Running, inbo
     assert sum(entry.prompt_tokens for entry in kimi.paid()) <= 1.05 * texts
 
 
+@pytest.mark.prove
 async def test_all_calls_of_the_account_are_used(kimi: Running, inbox: Path) -> None:
     """Tier 1 has 15 calls in flight: 120 documents that fit into 12 windows make 15 when that costs little, and the plan says why."""
     for path in inbox.iterdir():

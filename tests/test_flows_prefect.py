@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from tests.emulator.fixture import running
 from tests.emulator.oracle import labelled_lines
 from tests.postgres_server import PASSWORD
 from tests.postgres_server import Server as PostgresServer
-from tests.prefect_server import ROOT, Server, prefect_server, serving, wait_for
+from tests.prefect_server import ROOT, Server, serving, wait_for
 from tests.signalled import assert_drained, ended_by, slips, slow, start
 
 pytestmark = pytest.mark.flow
@@ -111,17 +111,30 @@ SAVE = "import os, sys; from prefect.blocks.system import Secret; Secret(value=o
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all tests here: starting one takes half a minute."""
-    with prefect_server(tmp_path_factory.mktemp("prefect")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def secret(server: Server) -> str:
     """The name of a Secret block that holds the key."""
     python(server, SAVE, BLOCK, CANARY=KEY)
     return BLOCK
+
+
+@dataclass(frozen=True)
+class Good:
+    """A run over a good folder, which several tests look at."""
+
+    done: subprocess.CompletedProcess[str]
+    run: Any
+    out: Path
+
+
+@pytest.fixture(scope="module")
+def good(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Good:
+    """A run by the command of README, over a folder of its own."""
+    top = tmp_path_factory.mktemp("runs")
+    inbox = folder(top / "good", "invoice_us.pdf", "invoice_uk.pdf")
+    job = json.dumps(offline(inbox, top / "out", summarize="bullets"))
+    (command,) = (line for line in readme_commands() if line.startswith("prefect deployment run"))
+    done = shell(server, re.sub(r"job='.*?'", f"job='{job}'", command))
+    return Good(done, server.runs(inbox)[0], top / "out")
 
 
 @pytest.fixture
@@ -178,11 +191,22 @@ def start_waiting(server: Server, inbox: Path, out: Path, silent: socket.socket,
         "key_secret": secret,
         "budget_usd": 1,
     }
-    started = server.prefect(
-        "deployment", "run", "process-folder/folder-to-tables", "--param", f"job={json.dumps(job)}"
-    )
-    assert started.returncode == 0, started.stderr
+    server.begin("process-folder/folder-to-tables", job)
     wait_for(lambda: "octavo-ask" in server.artifacts(server.runs(inbox)[0]), "the first question", 120)
+
+
+def readme_commands() -> list[str]:
+    """The prefect commands of README, each on a line."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    return [line for line in readme.splitlines() if line.startswith("prefect ")]
+
+
+def shell(server: Server, command: str) -> subprocess.CompletedProcess[str]:
+    """A command of Prefect as a shell takes it."""
+    return subprocess.run(
+        ["sh", "-c", command.replace("prefect ", f"{sys.executable} -m prefect ", 1)],
+        cwd=ROOT, env=server.environ, check=False, capture_output=True, text=True, timeout=400,
+    )  # fmt: skip
 
 
 def stored(server: Server) -> bytes:
@@ -190,13 +214,10 @@ def stored(server: Server) -> bytes:
     return b"".join(path.read_bytes() for path in server.home.rglob("*") if path.is_file())
 
 
-def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> None:
+def test_good_folder_exits_0(server: Server, good: Good) -> None:
     """A shell script sees exit code 0; the run stands under the name of its folder with its tasks and a table of its outcome."""
-    done = server.run(
-        "process-folder/folder-to-tables", offline(inbox, tmp_path / "out", summarize="bullets")
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (run,) = server.runs(inbox)
+    assert good.done.returncode == 0, good.done.stdout + good.done.stderr
+    run = good.run
     assert run["state_type"] == "COMPLETED"
     assert re.fullmatch(rf"good {run['expected_start_time'][:10]} #\d+", run["name"])
     assert sorted(run["tags"]) == ["asks-model", "octavo"]
@@ -206,7 +227,7 @@ def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> Non
     assert {task["name"] for task in tasks} == {"read 1", "ask 1"}
     artifacts = server.artifacts(run)
     report = artifacts["octavo-outcome"]["data"]
-    assert report.startswith(Warehouse(tmp_path / "out").rows("runs")[0]["report"])
+    assert report.startswith(Warehouse(good.out).rows("runs")[0]["report"])
     assert artifacts["octavo-outcome"]["description"] == "All went well."
     (page,) = re.findall(
         r"\[(\S+\.html)\]\(file:///", report
@@ -215,7 +236,7 @@ def test_good_folder_exits_0(server: Server, inbox: Path, tmp_path: Path) -> Non
     assert re.search(
         r"\*\*All went well\.\*\*.*2 added, 0 changed.*invoice\.grand_total +\| 2 +\| 100%", report, re.DOTALL
     ), report
-    assert len(Warehouse(tmp_path / "out").rows("invoice")) == 2
+    assert len(Warehouse(good.out).rows("invoice")) == 2
 
 
 @pytest.mark.prove
@@ -315,14 +336,7 @@ def test_runs_wait_for_their_folder_only(server: Server, inbox: Path, tmp_path: 
     """A run whose output folder another holds waits and says for whom, while one for another folder ends; then it goes on and ends well."""
     with hold(tmp_path / "held"):
         for out in ("held", "free"):
-            words = (
-                "deployment",
-                "run",
-                "ingest/read-files",
-                "--param",
-                f"job={json.dumps(offline(inbox, tmp_path / out))}",
-            )
-            assert server.prefect(*words).returncode == 0
+            server.begin("ingest/read-files", offline(inbox, tmp_path / out))
 
         def state(out: str) -> Any:
             (run,) = (
@@ -485,6 +499,7 @@ def test_a_budget_that_runs_low_is_an_event_and_an_artifact(
     assert {line["message"] for line in logged} >= set(notices)
 
 
+@pytest.mark.prove
 def test_notices_of_a_run_are_one_table(server: Server) -> None:
     """However often something is to be noticed, a run has one table of it, with the latest before the eyes of who opens the run."""
     command = [sys.executable, "-c", NOTICES, "One.", "Two.", "Three."]
@@ -499,6 +514,7 @@ def test_notices_of_a_run_are_one_table(server: Server) -> None:
     assert table["description"] == "Three."
 
 
+@pytest.mark.prove
 def test_a_run_that_cannot_begin_has_its_page_too(server: Server, tmp_path: Path) -> None:
     """The reason is in the report of the run, and before anybody opens it in what lists of artifacts show; `runs` has it, too."""
     server.octavo(
@@ -512,6 +528,7 @@ def test_a_run_that_cannot_begin_has_its_page_too(server: Server, tmp_path: Path
     assert run["state"]["message"] in row["outcome"]
 
 
+@pytest.mark.prove
 def test_locked_folder_is_a_sentence(server: Server, inbox: Path, tmp_path: Path) -> None:
     """A folder that another run holds ends with exit code 75 and who holds it, not with a traceback."""
     with hold(tmp_path / "out"):
@@ -587,7 +604,8 @@ def test_cancelling_leaves_the_folder_free(server: Server, secret: str, inbox: P
     """A run that is cancelled while it waits for the provider ends as cancelled, releases its folder, and leaves no process."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         start_waiting(server, inbox, tmp_path / "out", silent, secret)
-        assert server.prefect("flow-run", "cancel", server.runs(inbox)[0]["id"]).returncode == 0
+        run = server.runs(inbox)[0]["id"]
+        server.ask(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
         wait_for(lambda: server.runs(inbox)[0]["state_type"] == "CANCELLED", "the run to be cancelled", 90)
     commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(server.pid)]
     assert not [command for command in commands if b"prefect.engine" in command or b"forkserver" in command]
@@ -596,36 +614,30 @@ def test_cancelling_leaves_the_folder_free(server: Server, secret: str, inbox: P
         assert len(warehouse.documents()) == 2
 
 
+@pytest.mark.prove
 def test_serve_ends_its_runs_before_its_worker(
     server: Server, secret: str, inbox: Path, tmp_path: Path
 ) -> None:
     """With PREFECT_API_URL `octavo serve` starts a worker only. SIGINT in mid-run ends all of it, and the run does not stay "running"."""
-    (other,) = (
-        pid for pid in descendants(server.pid) if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    )
-    os.kill(other, signal.SIGSTOP)  # so that the run goes to the new worker
-    try:
-        with (
-            socket.create_server(("127.0.0.1", 0)) as silent,
-            serving(server.home, tmp_path / "serve.log", PREFECT_API_URL=server.url) as (process, _),
-        ):
-            assert len(list(descendants(process.pid))) == 1
-            start_waiting(server, inbox, tmp_path / "out", silent, secret)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 0
-    finally:
-        os.kill(other, signal.SIGCONT)
+    with (
+        server.without_worker(),
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        serving(server.home, tmp_path / "serve.log", PREFECT_API_URL=server.url) as (process, _),
+    ):
+        assert len(list(descendants(process.pid))) == 1
+        start_waiting(server, inbox, tmp_path / "out", silent, secret)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
     assert server.runs(inbox)[0]["state_type"] == "CRASHED"
     with hold(tmp_path / "out") as warehouse:
         assert len(warehouse.documents()) == 2
 
 
-def test_ui_shows_the_run(server: Server, inbox: Path, tmp_path: Path) -> None:
+def test_ui_shows_the_run(server: Server, good: Good, tmp_path: Path) -> None:
     """A browser draws the run and its outcome from the server they came from, whatever the port."""
     if not (chromium := shutil.which("chromium")):
         pytest.skip("there is no Chromium on this machine")
-    server.octavo("run", str(inbox), "--out", str(tmp_path / "out"), "--offline")
-    (run,) = server.runs(inbox)
+    run = good.run
     flags = [
         "--headless",
         "--no-sandbox",
@@ -659,20 +671,12 @@ def test_ui_shows_the_run(server: Server, inbox: Path, tmp_path: Path) -> None:
         assert not [word for word in words if word not in done.stdout], done.stdout
 
 
+@pytest.mark.prove
 def test_the_commands_of_readme_work(server: Server, tmp_path: Path) -> None:
     """Every prefect command in README works as it stands there; only the output folder is another."""
-    readme = (
-        (ROOT / "README.md")
-        .read_text(encoding="utf-8")
-        .replace("\\\n", " ")
-        .replace('"out/samples"', f'"{tmp_path / "out"}"')
-    )
-    commands = [line for line in readme.splitlines() if line.startswith("prefect ")]
+    commands = readme_commands()
     assert len(commands) >= 2
     for command in commands:
-        done = subprocess.run(
-            ["sh", "-c", command.replace("prefect ", f"{sys.executable} -m prefect ", 1)],
-            cwd=ROOT, env=server.environ, check=False, capture_output=True, text=True, timeout=400,
-        )  # fmt: skip
+        done = shell(server, command.replace('"out/samples"', f'"{tmp_path / "out"}"'))
         assert done.returncode == 0, done.stdout + done.stderr
     assert len(Warehouse(tmp_path / "out").rows("invoice")) == 7

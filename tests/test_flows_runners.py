@@ -176,7 +176,7 @@ def in_flight(kimi: Running) -> int:
     return sum(not entry.ended_s for entry in kimi.log.chats())
 
 
-@pytest.mark.parametrize("runner", ["processes:2", "dask"])
+@pytest.mark.parametrize("runner", [slow("processes:2"), "dask"])
 async def test_tables_are_the_same(
     kimi: Running, inbox: Path, runner: str, request: pytest.FixtureRequest
 ) -> None:
@@ -288,6 +288,7 @@ def test_a_run_that_ends_leaves_nothing_to_be_paid_twice(
     wait_for(lambda: not any(map(_lives, workers)), "it", 60)
 
 
+@pytest.mark.prove
 async def test_a_scheduler_that_dies_leaves_a_state_to_go_on_from(
     kimi: Running, inbox: Path, tmp_path: Path, home: Path
 ) -> None:
@@ -390,6 +391,7 @@ def test_a_parcel_holds_no_secret_and_shows_no_text(kimi: Running, inbox: Path) 
     assert "Confidential" not in repr(parcel) + str(parcel) + repr(packed)
 
 
+@pytest.mark.prove
 def test_the_page_is_true(inbox: Path, dask: Cluster) -> None:
     """The runs that docs/runners.md shows go well, on the cluster that it shows."""
     shown = [command for command in COMMANDS if command.startswith("octavo run")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,13 @@ import pytest
 
 from octavo.flows.deployments import DEPLOYMENTS
 from octavo.processors.store.warehouse import Warehouse
-from tests.prefect_server import ROOT, Server, prefect_server, wait_for
+from tests.prefect_server import ROOT, Server, wait_for
 
 pytestmark = pytest.mark.flow
 
 SAMPLES = ROOT / "data" / "samples"
 EVERY_S = 20
 PATIENCE_S = 240.0  # the server plans once a minute, a worker asks every 15 s, and a run starts in 15
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of its own, since what it plans is looked at."""
-    with prefect_server(tmp_path_factory.mktemp("prefect")) as started:
-        yield started
 
 
 def scheduled(server: Server, inbox: Path, state: str) -> list[Any]:
@@ -43,6 +35,7 @@ def planned(server: Server, deployment: str, parameters: Any) -> list[Any]:
     return [run for run in server.ask("/flow_runs/filter", wanted) if run["parameters"] == parameters]
 
 
+@pytest.mark.prove
 def test_a_schedule_starts_runs_that_take_only_what_is_new(server: Server, tmp_path: Path) -> None:
     """Runs that an interval schedule starts read what is there, then only the file that came meanwhile, and change nothing after that."""
     inbox, out = tmp_path / "inbox", tmp_path / "out"
@@ -90,3 +83,4 @@ def test_schedules_in_comments_are_planned(server: Server, tmp_path: Path) -> No
         (schedule,) = deployment["schedules"]
         ahead = partial(planned, server, deployment["id"], schedule["parameters"])
         wait_for(ahead, f"runs of {one.name} ahead", PATIENCE_S)
+        server.ask(f"/deployments/{deployment['id']}/schedules/{schedule['id']}", method="DELETE")

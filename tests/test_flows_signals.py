@@ -31,6 +31,7 @@ def test_a_signal_drains(tmp_path: Path, number: int, code: int) -> None:
         assert len(kimi.paid()) == SLIPS
 
 
+@pytest.mark.prove
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     """Ctrl-C twice: each document has its row or waits, also when its call was in flight, and the summary and `runs` say so."""
     inbox = slips(tmp_path)

@@ -109,6 +109,7 @@ async def test_what_another_model_left_open_is_of_no_concern_for_this_one(kimi: 
     assert Warehouse(Path(job.out)).rows("rejects") == []
 
 
+@pytest.mark.prove
 async def test_a_moved_inbox_takes_no_answer_before_its_successor(kimi: Running, inbox: Path) -> None:
     """A folder that moved with a changed file in it keeps the old answer, `former`, until the new one is there."""
     await run(kimi, job_of(kimi, inbox))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.prefect_server import environ, serving
+from tests.prefect_server import Server, environ, serving
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "data" / "samples"
@@ -90,19 +90,23 @@ def test_the_main_job_runs_outside_the_checkout(site: Path, folder: Path) -> Non
 
 
 @pytest.mark.flow
-def test_flows_are_served_outside_the_checkout(site: Path, folder: Path) -> None:
-    """`octavo serve` of the wheel deploys all flows, and a run of one reads folders beside where it was started."""
+def test_flows_are_served_outside_the_checkout(server: Server, site: Path, folder: Path) -> None:
+    """`octavo serve` of the wheel deploys all flows to a server, and a run of one reads folders beside where it was started."""
     invoices(folder / "inbox")
     home, log = folder / "home", folder / "serve.log"
     home.mkdir()
-    with serving(home, log, cwd=folder, PYTHONPATH=python_path(site, folder)) as (_, port):
+    packages = python_path(site, folder)
+    with (
+        server.without_worker(),
+        serving(home, log, cwd=folder, PYTHONPATH=packages, PREFECT_API_URL=server.url),
+    ):
         asked = command(
             site,
             folder,
             *("prefect", "--no-prompt", "deployment", "run", "process-folder/folder-to-tables"),
             *("--watch", "--watch-timeout", "200", "--param"),
             'job={"inbox": "inbox", "out": "tables", "extract": ["invoice"], "offline": true}',
-            url=f"http://127.0.0.1:{port}/api",
+            url=server.url,
         )
     assert asked.returncode == 0, asked.stdout + asked.stderr + log.read_text()
     assert (folder / "tables" / "warehouse.duckdb").is_file()

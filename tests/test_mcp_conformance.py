@@ -20,6 +20,7 @@ from octavo.flows.mcp.http_door import OneToken
 from octavo.flows.mcp.server import build
 from tests import node_tools, told_folder
 from tests.prefect_server import wait_for
+from tests.proofs import slow_but
 
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "a-token-for-tests-only"
@@ -133,7 +134,7 @@ def test_every_scenario_is_run_or_has_a_reason() -> None:
     assert names == {*SCENARIOS, *OTHERS}
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", slow_but([0, 4, 8], SCENARIOS))
 def test_conformance(address: str, scenario: str) -> None:
     """The official suite finds nothing wrong in a scenario that applies."""
     done = suite("server", "--url", address, "--scenario", scenario)

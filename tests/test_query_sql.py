@@ -153,7 +153,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize(
     ("statement", "word"),
-    slow_but(range(0, len(HOSTILE), 4), HOSTILE),
+    slow_but(range(0, len(HOSTILE), 7), HOSTILE),
     ids=[statement[:60] for statement, _ in HOSTILE],
 )
 def test_a_hostile_statement_ends_with_a_sentence(

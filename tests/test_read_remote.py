@@ -122,6 +122,7 @@ def test_a_vanished_object_is_a_row(bucket: str) -> None:
     assert (reading.document.status, reading.document.reason) == ("error", "vanished")
 
 
+@pytest.mark.prove
 async def test_a_job_over_a_bucket(bucket: str, tmp_path: Path) -> None:
     """A run over a bucket fills the tables, a second one changes nothing, and the credentials are in no file that it leaves."""
     job = Job(inbox=bucket, out=str(tmp_path / "out"), extract=["invoice"], offline=True)
@@ -212,6 +213,7 @@ def test_an_inbox_that_is_the_output_is_refused(bucket: str) -> None:
         list(discover(bucket, ReadLimits(), bucket))
 
 
+@pytest.mark.prove
 def test_the_page_about_tables_on_s3_is_true(bucket: str, tmp_path: Path) -> None:
     """The commands and the program of docs/sql.md run: job, query, rebuilding, and reading by the manifest without Octavo."""
     section = (

@@ -25,6 +25,7 @@ from octavo.processors.read.pages import FoundFile, Reader, Reading, discover
 from octavo.processors.read.pdf import pages as pdf
 from octavo.schemas.pipeline import Page, Part
 from tests.documents import make
+from tests.proofs import slow
 
 needs_engine = pytest.mark.skipif(not ocr.available(), reason="the extra `ocr` is not installed")
 PROSE = [
@@ -235,7 +236,7 @@ BILL = ["Invoice 4711 of Acme", "VAT 6.28", "Total 123.33"]
 
 
 @needs_engine
-@pytest.mark.parametrize("degrees", [90, 180, 270, 8])
+@pytest.mark.parametrize("degrees", [90, slow(180), slow(270), 8])
 def test_a_page_is_read_however_it_lies(degrees: int) -> None:
     """A bill that lies on a side, upside down or askew says the same as the upright one, and each word has its doubt."""
     paper = make.paper(BILL, (500, 260)).convert("L")

@@ -91,6 +91,7 @@ def test_a_rejected_answer_is_in_the_queue_and_filled_in_by_keys(tmp_path: Path,
     assert page.inner_text("h1").startswith("0 values")
 
 
+@pytest.mark.prove
 def test_documents_lead_to_the_form(tmp_path: Path, reviewer: Watched) -> None:
     """From the table of documents one comes to the form of a rejected document, and of one that could not be read."""
     page = reviewer.page

@@ -108,6 +108,7 @@ def test_a_turned_page_is_marked_as_it_is_shown(made: Path, reviewer: Watched) -
     assert lies_on_ink(reviewer)
 
 
+@pytest.mark.prove
 def test_space_turns_pages_and_plus_and_minus_make_them_larger_and_smaller(
     made: Path, reviewer: Watched
 ) -> None:

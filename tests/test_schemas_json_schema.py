@@ -19,6 +19,7 @@ from octavo.schemas.compile.json_schema import MAX_DEPTH, MAX_KEYS
 from octavo.schemas.errors import SchemaError
 from octavo.schemas.pipeline import Question
 from octavo.schemas.tables import META, question_table
+from tests import proofs
 from tests.mfjs import conforms, faults
 
 
@@ -309,7 +310,7 @@ def records(draw: st.DrawFn, depth: int = 3) -> tuple[dict[str, Any], dict[str, 
 
 
 @settings(
-    max_examples=150,
+    max_examples=proofs.examples(150),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -371,7 +372,7 @@ JSON = st.recursive(
 
 
 @settings(
-    max_examples=300,
+    max_examples=proofs.examples(300),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

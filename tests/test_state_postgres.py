@@ -29,6 +29,7 @@ from octavo.processors.store import disk
 from octavo.processors.store.warehouse import Change, hold
 from octavo.schemas.errors import Locked, SettingsError, StorageError
 from octavo.schemas.tables import RUNS
+from tests.command import octavo
 from tests.postgres_proxy import Wire, wire
 from tests.postgres_server import PASSWORD, QUOTED, Server
 from tests.test_ask_ledger import pay, row
@@ -326,21 +327,10 @@ def test_the_password_is_nowhere(tmp_path: Path, postgres: Server, shared_state:
     words = ["run", str(tmp_path / "inbox"), "--offline", "--extract", "letter", "--json"]
     said = b""
     for address, code in ((url, 0), (postgres.url("nowhere"), 74), (url.replace("tester:", "x:"), 74)):
-        environ = {
-            **os.environ,
-            "OCTAVO_STATE": address,
-            "OCTAVO_HOME": str(tmp_path),
-            "PYTHONPATH": str(ROOT),
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "octavo", *words, "--out", str(tmp_path / "out")],
-            cwd=ROOT,
-            env=environ,
-            capture_output=True,
-            check=False,
-        )
+        environ = {"OCTAVO_STATE": address, "OCTAVO_HOME": str(tmp_path)}
+        done = octavo(*words, "--out", str(tmp_path / "out"), **environ)
         assert done.returncode == code, done.stderr
-        said += done.stdout + done.stderr
+        said += (done.stdout + done.stderr).encode()
         words = ["ledger"]  # which is quick
     said += b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"PostgreSQL at 127.0.0.1" in said

@@ -32,6 +32,7 @@ from octavo.processors.store.warehouse import (
 from octavo.schemas.corrections import Correction
 from octavo.schemas.errors import Locked, SettingsError, StorageError
 from tests import committer
+from tests.proofs import slow
 from tests.s3_proxy import Between, proxy
 
 SECRET = "canary-secret-access-key"
@@ -222,7 +223,7 @@ def test_two_writers_never_mix(hosts: tuple[Path, Path]) -> None:
     assert whole(ours) == whole(theirs)
 
 
-@pytest.mark.parametrize("how", ["cut", "lose"])
+@pytest.mark.parametrize("how", [slow("cut"), "lose"])
 def test_a_connection_lost_midway_leaves_one_commit_or_the_other(
     hosts: tuple[Path, Path], between: Between, tmp_path: Path, how: str
 ) -> None:

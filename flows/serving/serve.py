@@ -246,23 +246,33 @@ async def _is_healthy(client: httpx.AsyncClient, url: str) -> bool:
 
 async def _deploy(environ: Mapping[str, str]) -> None:
     """Make the work pool when it is missing, and deploy all flows of prefect.yaml."""
-    if not await _done(["work-pool", "inspect", POOL], environ, must=False):
-        await _done(["work-pool", "create", POOL, "--type", "process"], environ)
+    if await _made_pool():
         show.err.print(f"Made the work pool {POOL}.")
-    await _done(["deploy", "--all", "--prefect-file", str(DEPLOYED)], environ)
+    await _run_to_end(["deploy", "--all", "--prefect-file", str(DEPLOYED)], environ)
     show.err.print(f"Deployed {', '.join(deployment.name for deployment in DEPLOYMENTS)}.", soft_wrap=True)
 
 
-async def _done(words: list[str], environ: Mapping[str, str], *, must: bool = True) -> bool:
-    """Run a command of Prefect to its end; gives whether it went well, and raises SettingsError when it must."""
+async def _made_pool() -> bool:
+    """Whether the work pool was missing and is made. In this process, which Prefect is for: a command of its own takes seconds to start."""
+    work_pool = await asyncio.to_thread(importlib.import_module, "octavo.flows.prefect_run.work_pool")
+    from prefect.exceptions import PrefectException
+
+    try:
+        return bool(await work_pool.make_when_missing())
+    except (httpx.HTTPError, PrefectException) as error:
+        message = f"The work pool {POOL} could not be made: {error}."
+        raise SettingsError(message, about="serve", next_step="Correct that and start again.") from error
+
+
+async def _run_to_end(words: list[str], environ: Mapping[str, str]) -> None:
+    """Run a command of Prefect to its end. Raises SettingsError when it does not go well."""
     async with _prefect(words, environ, grace_s=1.0, output=asyncio.subprocess.PIPE) as process:
         output, _ = await process.communicate()
-    if process.returncode and must:
+    if process.returncode:
         message = (
             f"`prefect {' '.join(words)}` failed: {' '.join(output.decode(errors='replace').split())[-500:]}"
         )
         raise SettingsError(message, about="serve", next_step="Correct that and start again.")
-    return process.returncode == 0
 
 
 def _welcome(url: str) -> None:

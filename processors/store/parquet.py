@@ -99,9 +99,11 @@ def _bucket_count(rows: int) -> int:
     return count
 
 
-def write(connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket) -> None:
-    """Write one bucket, whole or not at all."""
-    meaning, columns = catalog.shape(connection, bucket.table) or ("", [])
+def write(
+    connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket, described: catalog.Described
+) -> None:
+    """Write one bucket, whole or not at all. `described` is of all tables of the warehouse as they are."""
+    meaning, columns = described.get(bucket.table, ("", []))
     _write(target, bucket, _rows(connection, bucket, columns), meaning, columns)
 
 

@@ -146,25 +146,33 @@ class Publication:
     def _uploaded(self, connection: duckdb.DuckDBPyConnection, before: Manifest, commit: str) -> Manifest:
         """The manifest of the warehouse as it is, with the files that it needs on the bucket."""
         files: dict[str, list[TableFile]] = {}
+        described = catalog.described(connection)
         for bucket in parquet.buckets_of(connection):
             name = Path(bucket.file).stem
             there = before.file(bucket.table, name, bucket.generation)
-            files.setdefault(bucket.table, []).append(there or self._upload(connection, bucket, name, commit))
-        tables = {name: self._state(connection, name, found) for name, found in files.items()}
+            files.setdefault(bucket.table, []).append(
+                there or self._upload(connection, bucket, described, commit)
+            )
+        tables = {
+            name: TableState(meaning, tuple(columns), tuple(found), books.is_view(connection, name))
+            for name, found in files.items()
+            for meaning, columns in [described.get(name, ("", []))]
+        }
         return Manifest(
             tables=tables, books=books.of(connection), corrections=self._corrections(before, commit)
         )
 
-    def _state(self, connection: duckdb.DuckDBPyConnection, name: str, files: list[TableFile]) -> TableState:
-        meaning, columns = catalog.shape(connection, name) or ("", [])
-        return TableState(meaning, tuple(columns), tuple(files), books.is_view(connection, name))
-
     def _upload(
-        self, connection: duckdb.DuckDBPyConnection, bucket: parquet.Bucket, name: str, commit: str
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        bucket: parquet.Bucket,
+        described: catalog.Described,
+        commit: str,
     ) -> TableFile:
         local = self._folder / f"{disk.TEMPORARY}upload.parquet"
         try:
-            parquet.write(connection, local, bucket)
+            parquet.write(connection, local, bucket, described)
+            name = Path(bucket.file).stem
             path = f"tables/{bucket.table}/{name}-{commit}.parquet"
             rows, size, sha256 = pq.read_metadata(local).num_rows, local.stat().st_size, _sha256(local)
             self._store.upload(path, local)

@@ -268,7 +268,11 @@ class WarehouseReader:
         if not self.path.exists():
             return []
         with self._open() as connection:
-            return [_info(connection, name) for name in catalog.names(connection)]
+            described, rows = catalog.described(connection), catalog.row_counts(connection)
+        return [
+            TableInfo(name, rows[name], tuple(ColumnInfo(*column) for column in columns), meaning)
+            for name, (meaning, columns) in sorted(described.items())
+        ]
 
     @contextmanager
     def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -284,10 +288,3 @@ class WarehouseReader:
     def _shape(self, table: str) -> catalog.Shape | None:
         """The columns of a table; None when there is none of that name, or no warehouse yet."""
         return catalog.shapes(self.path).get(table)
-
-
-def _info(connection: duckdb.DuckDBPyConnection, name: str) -> TableInfo:
-    meaning, columns = catalog.shape(connection, name) or ("", [])
-    return TableInfo(
-        name, catalog.row_count(connection, name), tuple(ColumnInfo(*column) for column in columns), meaning
-    )
