@@ -22,7 +22,7 @@ import pytest
 from octavo.flows import cli, order, settings
 from octavo.flows.answering.staging import StagedAnswers
 from octavo.flows.corrections.current import schemas_of
-from octavo.flows.corrections.entry import Desk, Saying, say
+from octavo.flows.corrections.entry import Desk, Saying, say, state_of
 from octavo.flows.corrections.labels_of import bands
 from octavo.flows.corrections.settle import settle
 from octavo.processors.store.warehouse import CorrectionStore, Warehouse, corrections_of, hold
@@ -110,6 +110,36 @@ def settled(job: Job) -> bool:
     """The tables are brought up to what was said."""
     with hold(Path(job.out)) as warehouse, closing(CorrectionStore(Path(job.out))) as store:
         return settle(warehouse, store)
+
+
+def test_nobody_judges_what_they_have_not_seen(job: Job) -> None:
+    """Who says `right` of an answer that has changed since it was shown is refused, and nothing is put down."""
+    reader = Warehouse(Path(job.out))
+    with closing(CorrectionStore(Path(job.out))) as store:
+        desk = Desk(reader, store, schemas_of(reader))
+        (document,) = (one.sha256 for one in reader.documents() if one.path == "slip0.txt")
+        seen = state_of(desk.current(document, "parcel").record)
+        say(desk, Saying(document, "parcel", "weight", "changed", "9.90", seen=seen), "Ann", NOW)
+        with pytest.raises(SettingsError, match="has changed since"):
+            say(desk, Saying(document, "parcel", "weight", "right", seen=seen), "Bea", NOW)
+        now = state_of(desk.current(document, "parcel").record)
+        say(desk, Saying(document, "parcel", "weight", "right", seen=now), "Bea", NOW)
+        assert [(one.who, one.after) for one in store.each()] == [("Ann", "9.90"), ("Bea", "9.90")]
+
+
+def test_undoing_begins_with_what_one_hand_said(job: Job) -> None:
+    """Of two who speak under one name, each takes back their own words, and never those of the other."""
+    reader = Warehouse(Path(job.out))
+    with closing(CorrectionStore(Path(job.out))) as store:
+        desk = Desk(reader, store, schemas_of(reader))
+        (document,) = (one.sha256 for one in reader.documents() if one.path == "slip0.txt")
+        say(desk, Saying(document, "parcel", "sender", "absent"), "ann", NOW, "earlier")
+        say(desk, Saying(document, "parcel", "weight", "changed", "9.90"), "ann", NOW, "mine")
+        say(desk, Saying(document, "parcel", "weight", "changed", "8.80"), "ann", NOW, "theirs")
+        assert [one.after for one in store.undo("ann", NOW, ["mine"], {"theirs"})] == ["9.90"]
+        assert [one.field for one in store.undo("ann", NOW, ["mine"], {"theirs"})] == ["sender"]
+        assert store.undo("ann", NOW, ["mine"], {"theirs"}) == []
+        assert [one.after for one in store.each()] == ["8.80"]
 
 
 async def test_a_correction_is_in_every_table(kimi: Running, job: Job) -> None:

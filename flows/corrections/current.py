@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,27 @@ class Current:
         """Whether no model gave it, and people fill it in."""
         return bool(self.answer["engine"] == PERSON)
 
+    @property
+    def form_fields(self) -> tuple[Field, ...]:
+        """The fields as a form has them: with what the schema says of each, where it is at hand."""
+        return (*self.question.fields, *self.question.computed) if self.question else self.fields
+
+    @property
+    def fills_in(self) -> bool:
+        """Whether people fill in what no model gave, or what the latest one gave no accepted answer to."""
+        return self.by_person or bool(self.answer.get("rejected"))
+
+    def unfilled(self) -> list[str]:
+        """The plain fields without a value about which nobody has said anything."""
+        return [
+            one
+            for one, value in plain_paths(self.fields, self.record.value)
+            if value is None and one not in self._said()
+        ]
+
+    def _said(self) -> set[str]:
+        return {item.field for item in self.record.evidence if item.state == "corrected"}
+
     def proofs(self) -> dict[str, Evidence]:
         """The evidence by field."""
         return {item.field: item for item in self.record.evidence}
@@ -52,22 +73,50 @@ def current(
         return None
     corrections = store.in_force(document, question)
     fields = fields_of(table)
-    record = laid_over(fields, document, question, answer, corrections)
+    known = with_columns(known, fields)
+    record = laid_over(fields, known, document, question, answer, corrections)
     return Current(record, fields, known, answer, corrections)
+
+
+def plain_paths(
+    fields: Sequence[Field], value: Mapping[str, Any], path: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Every field that holds one value, and every item of a list, with what stands there, in the order of the schema."""
+    for one in fields:
+        own, inner = f"{path}.{one.name}".lstrip("."), value.get(one.name)
+        if one.kind == "record":
+            yield from plain_paths(one.fields, inner or {}, own)
+        elif one.kind != "list":
+            yield own, inner
+        elif one.item is not None:
+            for number, row in enumerate(inner or []):
+                place = f"{own}[{number}]"
+                yield from (
+                    plain_paths(one.item.fields, row or {}, place)
+                    if one.item.kind == "record"
+                    else [(place, row)]
+                )
 
 
 def laid_over(
     fields: Sequence[Field],
+    known: Question | None,
     document: str,
     question: str,
     answer: Mapping[str, Any],
     corrections: Sequence[Correction],
 ) -> Record:
-    """A kept answer in the form of today's columns, with corrections laid over it. What fits no column any more is null."""
+    """A kept answer in the form of today's columns, with corrections laid over it, and what its schema makes of them.
+
+    What fits no column any more is null. `known` is the schema of these columns, None where it is not at hand.
+    """
     value, _ = check.fitted(Field("record", "record", fields=tuple(fields)), answer["value"])
     evidence = tuple(Evidence(**{**item, "notes": tuple(item["notes"])}) for item in answer["evidence"])
     record = Record(document, question, value or {}, evidence, answer["request"], tuple(answer["conflicts"]))
-    return check.corrected(fields, record, corrections)
+    left = check.corrected(fields, record, corrections)
+    if known is None:
+        return check.outdated(left) if corrections else left
+    return check.reconsidered(known, record, left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +159,7 @@ def schemas_of(reader: WarehouseReader) -> KnownSchemas:
 
 def with_columns(known: Question | None, fields: Sequence[Field]) -> Question | None:
     """A schema, if it is the one of these columns; an edited one that has not been asked yet validates nothing."""
-    if known is None or {one.name for one in known.fields} != {one.name for one in fields}:
+    if known is None:
         return None
-    return replace(known)
+    columns = {one.name for one in (*known.fields, *known.computed)}
+    return replace(known) if columns == {one.name for one in fields} else None

@@ -8,20 +8,23 @@ Raises SettingsError with the sentence for that person; then nothing is put down
 from __future__ import annotations
 
 import getpass
+import hashlib
+import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from octavo.flows.corrections.current import Current, KnownSchemas, current, with_columns
+from octavo.flows.corrections.current import Current, KnownSchemas, current
 from octavo.processors.check import records as check
 from octavo.processors.pack import windows as pack
 from octavo.processors.store.warehouse import CorrectionStore, WarehouseReader
-from octavo.schemas.corrections import NOWHERE, Correction, ValuePlace, Verdict
+from octavo.schemas.corrections import NOWHERE, Correction, ValuePlace, Verdict, as_json
 from octavo.schemas.errors import SettingsError
-from octavo.schemas.pipeline import Evidence, Field, Page, Part
+from octavo.schemas.pipeline import Evidence, Field, Page, Part, Record
 
+SEEN = "seen"  # what an error is about whose answer is another than the person saw
 SEARCHED_PAGES = 200  # of a document in which what was typed is looked for
 
 
@@ -36,6 +39,7 @@ class Saying:
     value: Any = None
     place: ValuePlace | None = None
     note: str = ""
+    seen: str = ""  # `state_of` the answer that the person looked at; "" for who looked at none
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +52,14 @@ class Desk:
 
     def current(self, document: str, question: str) -> Current:
         """The answer as it stands. Raises SettingsError where there is none."""
-        found = current(self.reader, self.store, document, question)
+        found = current(self.reader, self.store, document, question, self.schemas.questions.get(question))
         if found is None:
             raise SettingsError(
                 f"There is no answer to {question} about this document, and no reject in whose place one could be filled in.",
                 about="document",
                 next_step="A run makes one.",
             )
-        return replace(found, question=with_columns(self.schemas.questions.get(question), found.fields))
+        return found
 
 
 def user() -> str:
@@ -66,12 +70,23 @@ def user() -> str:
         return "unknown"
 
 
-def say(desk: Desk, saying: Saying, who: str, now: datetime) -> list[Correction]:
-    """Put down what a person says; gives the corrections with their numbers."""
+def say(desk: Desk, saying: Saying, who: str, now: datetime, batch: str = "") -> list[Correction]:
+    """Put down what a person says; gives the corrections with their numbers. `batch` names what is taken back together."""
     stands = desk.current(saying.document, saying.question)
+    if saying.seen and saying.seen != state_of(stands.record):
+        raise SettingsError(
+            "This answer has changed since it was shown here, so nothing was put down.",
+            about=SEEN,
+            next_step="Look at it as it is now, and say it again.",
+        )
     made = list(_corrections(desk, stands, saying, who, now))
-    numbers = desk.store.put(made, stands.answer, secrets.token_hex(8))
+    numbers = desk.store.put(made, stands.answer, batch or secrets.token_hex(8))
     return [replace(one, number=number) for one, number in zip(made, numbers, strict=True)]
+
+
+def state_of(record: Record) -> str:
+    """What tells an answer from what becomes of it, so that nobody judges a value or a row that they have not seen."""
+    return hashlib.sha256(json.dumps(as_json(record.value), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _corrections(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from octavo.flows.corrections.answer_below import answer_below, as_answer, by_person, fields_of
-from octavo.flows.corrections.current import laid_over
+from octavo.flows.corrections.current import laid_over, schemas_of, with_columns
 from octavo.processors.check import records as check
 from octavo.processors.store.warehouse import Change, CorrectionStore, Warehouse, corrections_of
 from octavo.schemas import tables
@@ -35,6 +35,7 @@ class Overlay:
         """Nothing is opened before there is something."""
         self._folder = folder
         self._store: CorrectionStore | None = None
+        self._known: dict[str, Question] = {}  # of this run, whose schemas no row of `runs` names yet
 
     @property
     def store(self) -> CorrectionStore | None:
@@ -47,10 +48,12 @@ class Overlay:
         if self.store is None:
             return record
         key = (record.document, record.question)
+        self._known[question.name] = question
         corrections = self.store.in_force(*key)
         if corrections or self.store.answer(*key):  # also one that was corrected once, and may be again
             self.keep({key: _made(question, record, engine, model, run)})
-        return check.corrected(question.fields, record, corrections)
+        left = check.corrected((*question.fields, *question.computed), record, corrections)
+        return check.reconsidered(question, record, left) if corrections else left
 
     def keep(self, answers: Mapping[Key, Mapping[str, Any]]) -> None:
         """Later answers take the place of those that lie below corrections."""
@@ -61,6 +64,8 @@ class Overlay:
         """Of answers that were staged as they came, lay over what was said since: they are kept, and the next `settle` does the rest."""
         if self.store is None or not (said := self.store.corrected()):
             return
+        staged = list(staged)
+        self._known |= {question.name: question for _, question, *_ in staged}
         late = {
             (record.document, record.question): _made(question, record, *by)
             for record, question, *by in staged
@@ -97,14 +102,18 @@ class Overlay:
 
     def settle(self, warehouse: Warehouse) -> bool:
         """Bring the tables up to what was said; gives whether that changed them."""
-        return bool(self.store and settle(warehouse, self.store))
+        return bool(self.store and self._settle(warehouse, self.store))
 
     def look_over(self, warehouse: Warehouse) -> bool:
         """The same after comparing all, also where the tables were made anew."""
         if self.store is None:
             return False
         _unsettle_missing(warehouse, self.store)
-        return settle(warehouse, self.store)
+        return self._settle(warehouse, self.store)
+
+    def _settle(self, warehouse: Warehouse, store: CorrectionStore) -> bool:
+        named = schemas_of(warehouse).questions if store.unsettled() else {}
+        return settle(warehouse, store, {**named, **self._known})
 
     def close(self) -> None:
         """Close the file, if it was opened."""
@@ -112,14 +121,17 @@ class Overlay:
             self._store.close()
 
 
-def settle(warehouse: Warehouse, store: CorrectionStore) -> bool:
+def settle(warehouse: Warehouse, store: CorrectionStore, known: Mapping[str, Question] | None = None) -> bool:
     """Make the rows of all answers about which something was said or taken back since the last time. The folder must be held.
 
+    `known` has the schemas of the tables by name; without, they are those that the runs name.
     Gives whether the tables changed. Raises StorageError; what was said stays in the file then.
     """
     changed = False
     stamps = store.unsettled()
     keys = sorted(stamps)
+    if keys and known is None:
+        known = schemas_of(warehouse).questions
     for start in range(0, len(keys), AT_ONCE):
         some = keys[start : start + AT_ONCE]
         by_question: dict[str, list[str]] = defaultdict(list)
@@ -128,7 +140,7 @@ def settle(warehouse: Warehouse, store: CorrectionStore) -> bool:
         changes = [
             change
             for question, documents in by_question.items()
-            for change in _changes(warehouse, store, question, documents)
+            for change in _changes(warehouse, store, question, documents, (known or {}).get(question))
         ]
         changed |= warehouse.commit(changes)
         store.settled({key: stamps[key] for key in some})
@@ -136,7 +148,11 @@ def settle(warehouse: Warehouse, store: CorrectionStore) -> bool:
 
 
 def _changes(
-    warehouse: Warehouse, store: CorrectionStore, question: str, documents: Sequence[str]
+    warehouse: Warehouse,
+    store: CorrectionStore,
+    question: str,
+    documents: Sequence[str],
+    known: Question | None,
 ) -> Iterator[Change]:
     """What the corrections in force make of the answers to a question."""
     said = {document: store.in_force(document, question) for document in documents}
@@ -153,9 +169,11 @@ def _changes(
         {(one, question): answer for one, answer in answers.items() if answer != store.answer(one, question)}
     )
     made: list[tuple[Row, Record]] = []
+    fields = fields_of(table)
+    known = with_columns(known, fields)
     for document, answer in answers.items():
         if said[document] or answer["engine"] != PERSON:
-            record = laid_over(fields_of(table), document, question, answer, said[document])
+            record = laid_over(fields, known, document, question, answer, said[document])
             before = stored.get(document) or _placeless(table, document)
             made.append((_row(table, before, answer, record), record))
     if made:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -18,18 +19,18 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp
 
-from octavo.flows.corrections.entry import say
-from octavo.flows.review import doubts, listing, page_view, posted, run_charts
+from octavo.flows.corrections.entry import SEEN, Saying, say
+from octavo.flows.review import doubts, listing, next_value, page_view, posted, run_charts
 from octavo.flows.review.doubts import Filters
-from octavo.flows.review.record_form import cell_at, paths_of, readable, sections, words
+from octavo.flows.review.next_value import Spot, value_address
+from octavo.flows.review.record_form import cell_at, readable, sections, words
 from octavo.flows.review.security import Gate
-from octavo.flows.review.value_view import other_places, value_view
+from octavo.flows.review.value_view import value_view
 from octavo.flows.review.workspace import Visitor, Workspace, utc_now
+from octavo.schemas.corrections import Correction
 from octavo.schemas.errors import DocumentError, OctavoError, SettingsError
 
 HERE = Path(__file__).parent
-TRAIL = 500  # values that k leads back to
-
 View = Callable[[Request], Awaitable[Response]]
 
 
@@ -86,8 +87,9 @@ class _Trouble:
     templates: Jinja2Templates
 
     async def refusal(self, request: Request, error: Exception) -> Response:
-        """A refusal."""
-        return self._answer(request, str(error), 422 if request.method == "POST" else 409)
+        """A refusal; 409 where somebody looks at what is another by now."""
+        is_wrong = request.method == "POST" and getattr(error, "about", "") != SEEN
+        return self._answer(request, str(error), 422 if is_wrong else 409)
 
     async def unknown(self, request: Request, _: Exception) -> Response:
         """A document that is not there."""
@@ -127,22 +129,26 @@ class _Views:
             left=doubts.counted(self._workspace, filters),
             start=start,
             a_page=doubts.A_PAGE,
-            address=_value_address,
+            address=value_address,
         )
 
     async def value(self, request: Request) -> Response:
         """One value: its page beside the record."""
-        document, question = request.path_params["document"], request.path_params["question"]
-        field = request.query_params.get("field", "")
+        spot = Spot.of({**request.path_params, "field": request.query_params.get("field", "")})
+        return self._value(request, spot, _kept(request.query_params), _whole(request, "page"))
+
+    def _value(self, request: Request, spot: Spot, filters: Filters, page: int = 0) -> Response:
         visitor: Visitor = request.scope["visitor"]
         if not self._workspace.read_only:
-            doubts.keep_claim(self._workspace, visitor, document, utc_now())
-        context = value_view(self._workspace, document, question, field, _whole(request, "page"))
+            doubts.keep_claim(self._workspace, visitor, spot.document, utc_now())
+        context = value_view(self._workspace, spot.document, spot.question, spot.field, page)
+        there = Spot(spot.document, spot.question, context["field"])
         return self._page(
             request,
             "value",
-            filters=asdict(_kept(request.query_params)),
-            address=_value_address,
+            filters=asdict(filters),
+            address=value_address,
+            ahead=next_value.ahead(self._workspace, visitor, filters, there),
             **context,
         )
 
@@ -151,7 +157,7 @@ class _Views:
         document = request.path_params["document"]
         about = listing.questions_about(self._workspace, document)
         if about:
-            return RedirectResponse(_value_address(document, about[0], ""), 303)
+            return RedirectResponse(value_address(document, about[0], ""), 303)
         found = listing.answers_of(self._workspace, document)
         if not found:
             raise KeyError(document)
@@ -161,7 +167,7 @@ class _Views:
             "document",
             document=found,
             fillable=listing.fillable(self._workspace, found),
-            address=_value_address,
+            address=value_address,
             **_shown_page(self._workspace, found, number),
         )
 
@@ -199,16 +205,9 @@ class _Views:
         return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 
     async def words(self, request: Request) -> Response:
-        """The words of a page with their boxes, as JSON, and where a field's value stands elsewhere."""
+        """The words of a page with their boxes, as JSON."""
         document, number = request.path_params["document"], request.path_params["number"]
         found = await page_view.words_of(self._workspace, document, number)
-        found["marks"] = []
-        question, field = request.query_params.get("question", ""), request.query_params.get("field", "")
-        if question:
-            stands = self._workspace.desk.current(document, question)
-            marks = page_view.marks_of(stands.record.evidence, number, field)
-            marks += [one for one in other_places(self._workspace, stands, field, number) if one not in marks]
-            found["marks"] = [[one.start, one.end, one.focused] for one in marks]
         return JSONResponse(found)
 
     async def find(self, request: Request) -> Response:
@@ -222,91 +221,66 @@ class _Views:
     async def next(self, request: Request) -> Response:
         """The next value: of this document, else of the next one that nobody else holds."""
         told = await posted.body(request)
+        return JSONResponse(self._step(request, told))
+
+    def _step(self, request: Request, told: Mapping[str, Any]) -> dict[str, Any]:
+        """Address and view of the next value; "" when nothing is left."""
         visitor: Visitor = request.scope["visitor"]
-        filters, here = _filters(told.get("filters") or {}), told.get("here") or {}
-        address = self._after(visitor, filters, here)
-        if address and here.get("document"):
-            visitor.trail = [
-                *visitor.trail,
-                _value_address(here["document"], here["question"], here["field"]),
-            ][-TRAIL:]
-        if not address:
-            visitor.cursor = None  # who begins anew sees what was passed over
-        return JSONResponse({"address": address, "left": doubts.counted(self._workspace, filters)})
-
-    def _after(self, visitor: Visitor, filters: Filters, here: Mapping[str, Any]) -> str:
-        document = str(here.get("document") or "")
-        if document:
-            left = self._ordered(document, filters, here)
-            if left:
-                return _value_address(document, *left[0], filters)
-        while document := doubts.claimed(self._workspace, visitor, filters, utc_now()):
-            if left := self._ordered(document, filters, {}):
-                return _value_address(document, *left[0], filters)
-        return ""
-
-    def _ordered(self, document: str, filters: Filters, here: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """The doubts of a document behind where one is, in the order of the forms."""
-        rows = doubts.of_document(self._workspace, document, filters)
-        own = str(here.get("question") or "")
-        found: list[tuple[str, str]] = []
-        for question in sorted({row["question"] for row in rows} | ({own} if own else set())):
-            if question >= own:
-                wanted = {row["field"] for row in rows if row["question"] == question}
-                at = str(here.get("field") or "") if question == own else None
-                found += [(question, path) for path in self._behind(document, question, wanted, at)]
-        return found
-
-    def _behind(self, document: str, question: str, wanted: set[str], at: str | None) -> list[str]:
-        """The fields of one form to go to, behind the one where one is; of a form that one fills in, each that is still empty."""
-        try:
-            stands = self._workspace.desk.current(document, question)
-        except SettingsError:  # what one looked at is gone by now
-            return []
-        paths = paths_of(sections(stands))
-        if at is not None:
-            wanted = wanted - {"", at}
-            if stands.by_person:
-                wanted |= (
-                    set(paths)
-                    - {one.field for one in stands.record.evidence if one.state == "corrected"}
-                    - {at}
-                )
-        behind = paths.index(at) if at in paths else -1
-        return sorted(wanted - set(paths)) + [path for path in paths[behind + 1 :] if path in wanted]
+        filters = _filters(told.get("filters") or {})
+        there = next_value.step(self._workspace, visitor, filters, Spot.of(told.get("here")), utc_now())
+        if there is None:
+            return {"address": "", "view": ""}
+        return {"address": there.address(filters), "view": _html(self._value(request, there, filters))}
 
     async def back(self, request: Request) -> Response:
         """The value that was looked at before."""
-        visitor: Visitor = request.scope["visitor"]
-        here = (await posted.body(request)).get("here") or {}
-        document, question, field = (str(here.get(name) or "") for name in ("document", "question", "field"))
-        now = _value_address(document, question, field)
-        while visitor.trail and visitor.trail[-1] == now:
-            visitor.trail.pop()
-        return JSONResponse({"address": visitor.trail.pop() if visitor.trail else ""})
+        told = await posted.body(request)
+        return JSONResponse({"address": next_value.back(request.scope["visitor"], Spot.of(told.get("here")))})
 
     async def say(self, request: Request) -> Response:
-        """What a person says of a value."""
+        """What a person says of a value; and the next one, or this one as it is then."""
         self._refuse_if_read_only()
-        visitor: Visitor = request.scope["visitor"]
-        saying = posted.saying(await posted.body(request))
-        made = await asyncio.to_thread(say, self._workspace.desk, saying, visitor.who, utc_now())
+        told = await posted.body(request)
+        saying = posted.saying(told)
+        made = await asyncio.to_thread(self._put, request.scope["visitor"], saying)
         self._workspace.said.set()
+        if told.get("then") == "next":
+            return JSONResponse({"verdict": made.verdict, **self._step(request, told)})
+        spot = Spot(saying.document, saying.question, str(told.get("focus") or saying.field))
+        page = told.get("page")
+        view = self._value(
+            request, spot, _filters(told.get("filters") or {}), page if type(page) is int else 0
+        )
         stands = self._workspace.desk.current(saying.document, saying.question)
         cell = cell_at(sections(stands, saying.field), saying.field)
-        return JSONResponse({"value": cell.value if cell else "", "verdict": made[-1].verdict})
+        return JSONResponse(
+            {"value": cell.value if cell else "", "verdict": made.verdict, "view": _html(view)}
+        )
+
+    def _put(self, visitor: Visitor, saying: Saying) -> Correction:
+        with self._workspace.speaking:
+            batch = secrets.token_hex(8)
+            made = say(self._workspace.desk, saying, visitor.who, utc_now(), batch)
+            visitor.said.append(batch)
+            return made[-1]
 
     async def undo(self, request: Request) -> Response:
         """Take the last word back."""
         self._refuse_if_read_only()
-        visitor: Visitor = request.scope["visitor"]
-        undone = await asyncio.to_thread(self._workspace.store.undo, visitor.who, utc_now())
+        undone = await asyncio.to_thread(self._undo, request.scope["visitor"])
         self._workspace.said.set()
         if not undone:
             return JSONResponse({"address": "", "sentence": "There is nothing to take back."})
         last = undone[0]
-        address = _value_address(last.document, last.question, last.field)
+        address = value_address(last.document, last.question, last.field)
         return JSONResponse({"address": address, "sentence": f"Taken back: {last.field}."})
+
+    def _undo(self, visitor: Visitor) -> list[Correction]:
+        """What this browser said, the last first; then what was said under the same name, but for what another one said that is here."""
+        others = {
+            batch for one in self._workspace.visitors.values() if one is not visitor for batch in one.said
+        }
+        return self._workspace.store.undo(visitor.who, utc_now(), visitor.said, others)
 
     async def who(self, request: Request) -> Response:
         """The name under which this browser speaks."""
@@ -345,13 +319,8 @@ def _kept(given: Mapping[str, Any]) -> Filters:
     return _filters({name: given.get(f"only_{name}") for name in ("schema", "field", "reason", "folder")})
 
 
-def _value_address(
-    document: str, question: str, field: str, filters: Filters | Mapping[str, str] | None = None
-) -> str:
-    told = asdict(filters) if isinstance(filters, Filters) else dict(filters or {})
-    kept = {f"only_{name}": value for name, value in told.items() if value}
-    query = urlencode({name: value for name, value in {"field": field, **kept}.items() if value})
-    return f"/value/{quote(document, safe='')}/{quote(question, safe='')}" + (f"?{query}" if query else "")
+def _html(page: Response) -> str:
+    return bytes(page.body).decode()
 
 
 def _whole(request: Request, name: str) -> int:

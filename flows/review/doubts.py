@@ -1,31 +1,37 @@
 """The queue: what a person should look at, the most doubtful first, without what was said since the tables were written.
 
-The doubts are those of the view `review`, whose text is used as it ships, so that a folder of an earlier version has the same queue.
+The doubts are those of the view `review`, whose text is used as it ships, so that a folder of an earlier version has the same queue. They
+are worked out once for all views and kept in Arrow, sorted; what a view shows of them is a mask or a slice.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
-from string import Template
 from typing import Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from octavo.flows.review.workspace import CLAIM_MINUTES, Row, Visitor, Workspace
-from octavo.processors.store.warehouse import Claim, lapse
+from octavo.processors.store.warehouse import Claim, WarehouseReader, lapse
 from octavo.schemas.tables import SHIPPED_VIEWS
 
 A_PAGE = 50  # values of one page of the queue
 LOOKED_AT = 60  # documents that are tried for one that nobody holds
+CLAIM_AGAIN = timedelta(minutes=CLAIM_MINUTES / 10)
 STALE_S = 60.0  # what is counted and ordered over all doubts may be so old while corrections come in
-QUEUED = 5_000  # documents whose order is known at a time
 SHOWN = 200  # characters of a value in the list
 FILTERED = 200  # choices of filters of which counts and orders are kept
 FACETS = 40  # choices of one filter
+
+T = TypeVar("T")
+Place = tuple[float, str, str]  # of a document in the queue: its least confidence, path and id
+Key = tuple[str, str, str]  # of a doubt: document, question and field
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,97 +43,12 @@ class Filters:
     reason: str = ""
     folder: str = ""
 
-    def where(self) -> tuple[str, list[Any]]:
-        """The condition and its parameters."""
-        # without a field: a whole answer that was rejected, to be filled in; that a bill is no contract needs no look
-        terms = ["question IS NOT NULL", "document IS NOT NULL", "reason <> 'nothing_found'"]
-        values: list[Any] = []
-        for name, column in (("schema", "question"), ("field", _PLAIN_FIELD), ("reason", "reason")):
-            if wanted := getattr(self, name):
-                terms.append(f"{column} = ?")
-                values.append(wanted)
-        if self.folder:
-            terms.append("starts_with(path, ?)")
-            values.append(f"{self.folder}/")
-        return " AND ".join(terms), values
-
-
-T = TypeVar("T")
-Place = tuple[float, str, str]  # of a document in the queue
-_PLAIN_FIELD = r"regexp_replace(field, '\[\d+\]', '[]', 'g')"
-
-
-@cache
-def doubts() -> str:
-    """The SELECT of the view `review` without its order."""
-    text = (SHIPPED_VIEWS / "review.sql").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("--")]
-    return re.sub(r"\nORDER BY [^\n]*;\s*$", "", "\n".join(lines).strip())
-
-
-def listed(workspace: Workspace, filters: Filters, start: int) -> list[Row]:
-    """One page of the queue."""
-    where, values = filters.where()
-    query = """SELECT document, path, page, question, coalesce(field, '') AS field, value, reason, detail, confidence FROM doubts
-               WHERE $where ORDER BY confidence, path, question, field LIMIT ? OFFSET ?"""
-    done = settled_since(workspace)
-    found = _rows(workspace, query, [*values, A_PAGE + len(done), start], where=where)
-    return [row for row in found if (row["document"], row["question"], row["field"]) not in done][:A_PAGE]
-
-
-def counted(workspace: Workspace, filters: Filters) -> int:
-    """How many values are left in the queue."""
-    where, values = filters.where()
-    query = "SELECT count(*) AS n FROM doubts WHERE $where"
-
-    def count() -> int:
-        return int(_rows(workspace, query, values, where=where)[0]["n"])
-
-    return max(
-        0, snapshot(workspace).memoised(f"count {filters}", count) - _done_since(workspace, where, values)
-    )
-
-
-def _done_since(workspace: Workspace, where: str, values: Sequence[Any]) -> int:
-    """How many doubts of the tables are none any more, by what was said since they were written."""
-    done = settled_since(workspace)
-    if not done:
-        return 0
-    query = "SELECT document, question, coalesce(field, '') AS field FROM doubts WHERE $where AND document IN (SELECT unnest(?::TEXT[]))"
-    documents = sorted({document for document, _, _ in done})
-    rows = _rows(workspace, query, [*values, documents], where=where)
-    return sum((row["document"], row["question"], row["field"]) in done for row in rows)
-
-
-def facets(workspace: Workspace) -> dict[str, list[tuple[str, int]]]:
-    """The choices of each filter with how many values they have, counted once for each state of the tables."""
-    return snapshot(workspace).memoised("facets", lambda: _facets(workspace))
-
-
-def _facets(workspace: Workspace) -> dict[str, list[tuple[str, int]]]:
-    where, _ = Filters().where()
-    query = """SELECT question, plain, reason, folder, grouping_id(question, plain, reason, folder) AS g, count(*) AS n FROM (
-                  SELECT question, $plain AS plain, reason, regexp_extract(path, '^(.*)/[^/]*$$', 1) AS folder
-                  FROM doubts WHERE $where)
-               GROUP BY GROUPING SETS ((question), (plain), (reason), (folder)) ORDER BY n DESC"""
-    rows = _rows(workspace, query, where=where, plain=_PLAIN_FIELD)
-    columns = {"schema": "question", "field": "plain", "reason": "reason", "folder": "folder"}
-    found: dict[str, list[tuple[str, int]]] = {}
-    for place, (name, column) in enumerate(columns.items()):
-        bits = 0b1111 ^ (
-            1 << (len(columns) - 1 - place)
-        )  # of `grouping_id`: 1 for each column that is not grouped by
-        found[name] = [(row[column], row["n"]) for row in rows if row["g"] == bits and row[column]][:FACETS]
-    return found
-
-
-def settled_since(workspace: Workspace) -> set[tuple[str, str, str]]:
-    """The fields about which something was said that the list of doubts does not know."""
-    said = workspace.store.since(snapshot(workspace).number) if workspace.has_corrections else []
-    whole = {
-        (one.document, one.question, "") for one in said
-    }  # what is begun to be filled in is rejected no more
-    return whole | {(one.document, one.question, one.field) for one in said}
+    def of(self, rows: pa.Table) -> pa.Table:
+        """Those of the rows that are wanted."""
+        for column, wanted in (("question", self.schema), ("plain", self.field), ("reason", self.reason)):
+            if wanted:
+                rows = rows.filter(pc.equal(rows[column], wanted))
+        return rows.filter(pc.starts_with(rows["path"], f"{self.folder}/")) if self.folder else rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +58,7 @@ class Snapshot:
     number: int
     rows: pa.Table
     worked_out: dict[str, Any] = field(default_factory=dict)  # over all of them, by name
+    documents: dict[str, list[Row]] = field(default_factory=dict)
 
     def memoised(self, name: str, make: Callable[[], T]) -> T:
         """What `make` gives, made once."""
@@ -147,6 +69,30 @@ class Snapshot:
         found: T = self.worked_out[name]
         return found
 
+    def wanted(self, filters: Filters) -> pa.Table:
+        """The doubts that filters leave, the most doubtful first."""
+        return self.memoised(f"rows {filters}", lambda: filters.of(self.rows))
+
+    def about(self, document: str) -> list[Row]:
+        """The doubts about one document."""
+        if len(self.documents) > FILTERED:
+            self.documents.clear()
+        if document not in self.documents:
+            self.documents[document] = self.rows.filter(pc.equal(self.rows["document"], document)).to_pylist()
+        return self.documents[document]
+
+    def queue(self, filters: Filters) -> pa.Table:
+        """The documents that filters leave, each at the place of its most doubtful value."""
+        return self.memoised(f"queue {filters}", lambda: _queue(self.wanted(filters)))
+
+
+@cache
+def doubts() -> str:
+    """The SELECT of the view `review` without its order."""
+    text = (SHIPPED_VIEWS / "review.sql").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("--")]
+    return re.sub(r"\nORDER BY [^\n]*;\s*$", "", "\n".join(lines).strip())
+
 
 def snapshot(workspace: Workspace) -> Snapshot:
     """The list of doubts, worked out once for each state of the tables, and while corrections come in now and then."""
@@ -155,71 +101,145 @@ def snapshot(workspace: Workspace) -> Snapshot:
 
 def renew(workspace: Workspace) -> None:
     """Work it out anew before anybody waits for it."""
-    workspace.cached("doubts", lambda: _snapshot(workspace), STALE_S / 2)
+    found = workspace.cached("doubts", lambda: _snapshot(workspace), STALE_S / 2)
+    found.queue(Filters())
+    found.memoised("facets", lambda: _facets(found.rows))
 
 
 def _snapshot(workspace: Workspace) -> Snapshot:
     number = (
         workspace.store.last_settled() if workspace.has_corrections else 0
     )  # before the tables are looked at
-    query = f"""SELECT document, path, page, question, field, left(value, {SHOWN}) AS value, reason, confidence,
+    # without a field: a whole answer that was rejected, to be filled in; that a bill is no contract needs no look
+    query = rf"""SELECT document, path, page, question, coalesce(field, '') AS field, left(value, {SHOWN}) AS value, reason, confidence,
+                       regexp_replace(field, '\[\d+\]', '[]', 'g') AS plain, regexp_extract(path, '^(.*)/[^/]*$', 1) AS folder,
                        CASE WHEN field IS NULL THEN detail END AS detail
-                FROM ({doubts()}) WHERE document IS NOT NULL AND question IS NOT NULL
-                ORDER BY confidence, path, question, field"""  # noqa: S608 - our own words
-    return Snapshot(number, workspace.reader.query(query))
+                FROM ({doubts()}) WHERE document IS NOT NULL AND question IS NOT NULL AND reason <> 'nothing_found'
+                ORDER BY confidence, path, document, question, field"""  # noqa: S608 - our own words
+    return Snapshot(number, WarehouseReader(workspace.out).query(query).combine_chunks())
 
 
-def _rows(workspace: Workspace, statement: str, parameters: Sequence[Any] = (), **parts: str) -> list[Row]:
-    """Rows out of the list of doubts, which the statement knows as `doubts`."""
-    query = Template(statement).substitute(parts)
-    found: list[Row] = workspace.reader.query(
-        query, parameters, {"doubts": snapshot(workspace).rows}
-    ).to_pylist()
-    return found
+def listed(workspace: Workspace, filters: Filters, start: int) -> list[Row]:
+    """One page of the queue; `start` counts what is left."""
+    rows, done = snapshot(workspace).wanted(filters), _done(workspace, filters)
+    for place in done:
+        start += place <= start
+    found: list[Row] = rows.slice(start, A_PAGE + len(done)).to_pylist()
+    skipped = {place - start for place in done}
+    return [row for number, row in enumerate(found) if number not in skipped][:A_PAGE]
+
+
+def counted(workspace: Workspace, filters: Filters) -> int:
+    """How many values are left in the queue."""
+    return len(snapshot(workspace).wanted(filters)) - len(_done(workspace, filters))
+
+
+def _done(workspace: Workspace, filters: Filters) -> list[int]:
+    """The places of doubts that are none any more, by what was said since the tables were written."""
+    done = settled_since(workspace)
+    if not done:
+        return []
+    rows = snapshot(workspace).wanted(filters)
+    inside = pc.is_in(rows["document"], pa.array(sorted({document for document, _, _ in done}), pa.string()))
+    places = pc.indices_nonzero(inside)
+    found = rows.select(["document", "question", "field"]).take(places).to_pylist()
+    return [
+        place for place, row in zip(places.to_pylist(), found, strict=True) if tuple(row.values()) in done
+    ]
+
+
+def facets(workspace: Workspace) -> dict[str, list[tuple[str, int]]]:
+    """The choices of each filter with how many values they have, counted once for each state of the tables."""
+    found = snapshot(workspace)
+    return found.memoised("facets", lambda: _facets(found.rows))
+
+
+def _facets(rows: pa.Table) -> dict[str, list[tuple[str, int]]]:
+    columns = {"schema": "question", "field": "plain", "reason": "reason", "folder": "folder"}
+    found = {name: _counts(rows[column]) for name, column in columns.items()}
+    folders = found["folder"]
+    found["folder"] = [  # a folder is what lies in it, at any depth
+        (name, sum(count for other, count in folders if f"{other}/".startswith(f"{name}/")))
+        for name, _ in folders[:FACETS]
+    ]
+    return {name: choices[:FACETS] for name, choices in found.items()}
+
+
+def _counts(column: pa.ChunkedArray) -> list[tuple[str, int]]:
+    pairs = [(pair["values"], pair["counts"]) for pair in pc.value_counts(column).to_pylist()]
+    return sorted((pair for pair in pairs if pair[0]), key=lambda pair: (-pair[1], pair[0]))
+
+
+def settled_since(workspace: Workspace) -> set[Key]:
+    """The fields about which something was said that the list of doubts does not know."""
+    said = workspace.store.since(snapshot(workspace).number) if workspace.has_corrections else []
+    whole = {
+        (one.document, one.question, "") for one in said
+    }  # what is begun to be filled in is rejected no more
+    return whole | {(one.document, one.question, one.field) for one in said}
 
 
 def of_document(workspace: Workspace, document: str, filters: Filters | None = None) -> list[Row]:
     """The doubts about one document that are left."""
-    where, values = (filters or Filters()).where()
-    query = "SELECT question, coalesce(field, '') AS field, reason, confidence FROM doubts WHERE $where AND document = ?"
-    done = settled_since(workspace)
-    rows = _rows(workspace, query, [*values, document], where=where)
+    rows, done = snapshot(workspace).about(document), settled_since(workspace)
+    if filters and filters != Filters():
+        rows = filters.of(pa.Table.from_pylist(rows, snapshot(workspace).rows.schema)).to_pylist()
     return [row for row in rows if (document, row["question"], row["field"]) not in done]
 
 
 def claimed(workspace: Workspace, visitor: Visitor, filters: Filters, now: datetime) -> str:
     """The next document of the queue that nobody else looks at, which is this visitor's from now on; "" when there is none.
 
-    Its doubts may all be settled by now, since the order is not worked out anew for each word; who asks goes on then.
+    What is about documents whose doubts are all settled by now is passed over, since the order is not worked out anew for each word.
     """
-    queue = snapshot(workspace).memoised(f"queue {filters}", lambda: _queue(workspace, filters, None))
-    waiting = [row for row in queue if visitor.cursor is None or row > visitor.cursor][:LOOKED_AT]
-    if not waiting and len(queue) == QUEUED:
-        waiting = _queue(workspace, filters, visitor.cursor)[:LOOKED_AT]
+    waiting = _waiting(workspace, visitor.cursor, filters)
     claim = Claim("", visitor.holder, visitor.who, lapse(now, CLAIM_MINUTES))
-    document = workspace.store.claim([row[2] for row in waiting], claim, now)
-    visitor.cursor = next((row for row in waiting if row[2] == document), visitor.cursor)
+    document = workspace.store.claim([one for _, _, one in waiting], claim, now) if waiting else ""
+    visitor.held = (document, now) if document else None
+    visitor.cursor = next((place for place in waiting if place[2] == document), visitor.cursor)
     return document
 
 
-def _queue(workspace: Workspace, filters: Filters, behind: Place | None) -> list[Place]:
-    """Documents with doubts, the most doubtful first: their least confidence, path and id."""
-    where, values = filters.where()
-    after = "HAVING (c, p, document) > (?, ?, ?)" if behind else ""
-    query = """SELECT document, min(confidence) AS c, min(path) AS p FROM doubts
-               WHERE $where GROUP BY document $after ORDER BY c, p, document LIMIT $most"""
-    parts = {"where": where, "after": after, "most": str(QUEUED)}
-    return [
-        (row["c"], row["p"], row["document"])
-        for row in _rows(workspace, query, [*values, *(behind or ())], **parts)
-    ]
+def following(workspace: Workspace, visitor: Visitor, filters: Filters) -> str:
+    """The document that is probably the next one; nobody holds it for that."""
+    return next((one for _, _, one in _waiting(workspace, visitor.cursor, filters)), "")
+
+
+def _waiting(workspace: Workspace, cursor: Place | None, filters: Filters) -> list[Place]:
+    """The first documents behind a place that have doubts left."""
+    queue = snapshot(workspace).queue(filters)
+    begun = {document for document, _, _ in settled_since(workspace)}
+    at = bisect_right(range(len(queue)), cursor, key=lambda row: _place(queue, row)) if cursor else 0
+    found: list[Place] = []
+    while at < len(queue) and len(found) < LOOKED_AT:
+        place = _place(queue, at)
+        if place[2] not in begun or of_document(workspace, place[2], filters):
+            found.append(place)
+        at += 1
+    return found
+
+
+def _place(queue: pa.Table, row: int) -> Place:
+    return queue["confidence"][row].as_py(), queue["path"][row].as_py(), queue["document"][row].as_py()
+
+
+def _queue(rows: pa.Table) -> pa.Table:
+    """Each document once, where it comes first."""
+    numbered = pa.table({"document": rows["document"], "at": pa.array(range(len(rows)), pa.int64())})
+    firsts = numbered.group_by("document").aggregate([("at", "min")])["at_min"]
+    return (
+        rows.select(["confidence", "path", "document"])
+        .take(firsts.take(pc.sort_indices(firsts)))
+        .combine_chunks()
+    )
 
 
 def keep_claim(workspace: Workspace, visitor: Visitor, document: str, now: datetime) -> None:
-    """Go on holding a document that somebody works on."""
-    workspace.store.claim(
-        [document], Claim(document, visitor.holder, visitor.who, lapse(now, CLAIM_MINUTES)), now
-    )
+    """Go on holding a document that somebody works on; put down again now and then, since each time waits for the disk."""
+    if visitor.held and visitor.held[0] == document and now - visitor.held[1] < CLAIM_AGAIN:
+        return
+    claim = Claim(document, visitor.holder, visitor.who, lapse(now, CLAIM_MINUTES))
+    visitor.held = (document, now) if workspace.store.claim([document], claim, now) else None
 
 
 def in_order(rows: Sequence[Row], paths: Sequence[str]) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -61,6 +62,11 @@ def page_of(workspace: Workspace, document: str, number: int) -> Page | None:
     )
 
 
+def text_id(page: Page | None) -> str:
+    """What tells the text of a page from that of an earlier reading of it, since spans are of one of the two."""
+    return hashlib.sha256(page.text.encode("utf-8", "replace")).hexdigest()[:16] if page else ""
+
+
 def marks_of(proofs: Sequence[Evidence], page: int, focus: str) -> list[PageMark]:
     """The spans of one page that evidence speaks of."""
     return [
@@ -75,11 +81,10 @@ async def words_of(workspace: Workspace, document: str, number: int) -> dict[str
 
     `note` says what a person should know of a page whose words nobody can place.
     """
-    inbox, noun = workspace.place(document)
     page = page_of(workspace, document, number)
     text = page.text if page else ""
     try:
-        placed = await workspace.pages.words(inbox, noun, number)
+        placed = await workspace.words(document, number)
     except DocumentError as error:
         return _nothing(str(error))
     if placed and placed.words and not (page and page.text_from == "ocr"):

@@ -48,6 +48,7 @@ def saying(told: Mapping[str, Any]) -> Saying:
         value=value,
         place=_place(told),
         note=str(told.get("note") or ""),
+        seen=str(told.get("seen") or ""),
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from octavo.flows.corrections.current import Current
+from octavo.flows.corrections.entry import value_at
+from octavo.processors.check import records as check
 from octavo.schemas.corrections import as_text
 from octavo.schemas.pipeline import Evidence, Field
 
@@ -15,6 +17,7 @@ ROWS = 200  # of a list that are shown at once, around the one in focus
 SURE = 0.9  # as in the view `review`
 CENTS = 2  # digits after the point that are shown also when they are zeros
 _INDEX = re.compile(r"\[(\d*)\]")
+_NUMBERS = re.compile(r"(\d+)")
 LONG_CHARACTERS = 70  # a value that is longer has a box of several lines
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
 _WHY = {
@@ -84,18 +87,35 @@ class Section:
 def sections(stands: Current, focus: str = "") -> list[Section]:
     """The form: runs of plain fields, and records and lists where they stand in the schema."""
     maker = _Maker(stands.proofs(), stands.record.conflicts, focus)
-    known = stands.question.fields if stands.question else stands.fields
-    return list(maker.sections(known, stands.record.value, ""))
+    return list(maker.sections(stands.form_fields, stands.record.value, ""))
 
 
-def paths_of(parts: Sequence[Section]) -> list[str]:
-    """The paths of all fields in their order."""
-    found: list[str] = []
-    for part in parts:
-        found += [cell.path for cell in part.cells]
-        found += [cell.path for _, cells in part.rows for cell in cells]
-        found += paths_of(part.inner)
-    return found
+def form_paths(stands: Current) -> list[str]:
+    """The paths of all fields in the order of the form, also of rows that are not shown; a list comes before its items."""
+    return list(_form_paths(stands.form_fields, stands.record.value, ""))
+
+
+def _form_paths(fields: Sequence[Field], value: Mapping[str, Any], path: str) -> Iterator[str]:
+    for one in fields:
+        own, inner = f"{path}.{one.name}".lstrip("."), value.get(one.name)
+        if one.kind == "record":
+            yield from _form_paths(one.fields, inner or {}, own)
+            continue
+        yield own
+        if one.kind == "list" and one.item is not None:
+            names = [f".{field.name}" for field in one.item.fields] if one.item.kind == "record" else [""]
+            yield from (f"{own}[{number}]{name}" for number in range(len(inner or [])) for name in names)
+
+
+def lone_cell(stands: Current, path: str) -> FormCell | None:
+    """A field that is no cell of the form, such as one deep in a row; None when the schema has none there."""
+    one = check.field_at(stands.form_fields, check.steps(path))
+    if one is None:
+        return None
+    cell = _Maker(stands.proofs(), stands.record.conflicts, path).cell(
+        path, one, value_at(stands.record.value, path)
+    )
+    return replace(cell, label=readable(path))
 
 
 def cell_at(parts: Sequence[Section], path: str) -> FormCell | None:
@@ -233,6 +253,11 @@ def _plain(text: str, one: Field) -> str:
     whole, _, digits = text.partition(".")
     kept = digits.rstrip("0")
     return text if one.scale <= CENTS else f"{whole}.{kept.ljust(CENTS, '0')}" if kept else whole
+
+
+def natural(path: str) -> list[tuple[int, str]]:
+    """What sorts paths as a person counts: lines[9] comes before lines[10]."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in _NUMBERS.split(path)]
 
 
 def readable(path: str) -> str:

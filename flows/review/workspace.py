@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
@@ -19,17 +20,26 @@ from typing import Any, TypeVar
 from octavo.flows.corrections.current import KnownSchemas, schemas_of
 from octavo.flows.corrections.entry import Desk
 from octavo.flows.corrections.settle import settle
-from octavo.processors.read.pages import Reader
-from octavo.processors.store.warehouse import CorrectionStore, Warehouse, has_corrections, hold
-from octavo.schemas.errors import DocumentError, Locked, OctavoError, SettingsError, describe, system_message
+from octavo.processors.read.pages import PlacedWords, Reader
+from octavo.processors.store.warehouse import (
+    CorrectionStore,
+    FileVersion,
+    SteadyReader,
+    has_corrections,
+    hold,
+)
+from octavo.schemas.errors import DocumentError, Locked, OctavoError, SettingsError, describe
 from octavo.schemas.pipeline import Document
 
 CLAIM_MINUTES = 10.0  # after which a document that nobody touches is anybody's again
 SESSIONS = 200  # browsers that are remembered; the oldest is forgotten
 PICTURES = 48  # rendered pages that are kept, of 0.1 to 0.5 MB
 KEPT = 300  # things that are worked out over all tables
-SETTLE_AFTER_S = 0.3  # of quiet, so that a quick hand makes one commit and not ten
+SETTLE_AFTER_S = 0.5  # of quiet, so that a quick hand makes one commit and not ten
+SETTLE_LATEST_S = 5.0  # when the hand does not rest
+SETTLE_SHARE = 0.25  # of the time may go into commits: large tables take seconds
 SETTLE_AGAIN_S = 3.0  # while a run holds the folder, and to see what was said elsewhere
+UNTOUCHED = ("schemas", "answer tables")  # by corrections
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -39,7 +49,7 @@ T = TypeVar("T")
 class _Kept:
     """Something that was worked out over the tables of one version."""
 
-    version: tuple[int, ...]
+    version: FileVersion
     made_at: float  # monotonic seconds
     value: Any
 
@@ -52,6 +62,8 @@ class Visitor:
     holder: str = field(default_factory=lambda: secrets.token_hex(8))
     who: str = ""
     trail: list[str] = field(default_factory=list)  # addresses of values that were looked at, the latest last
+    said: list[str] = field(default_factory=list)  # batches of corrections, the latest last
+    held: tuple[str, datetime] | None = None  # the document that is claimed, and since when
     cursor: tuple[float, str, str] | None = (
         None  # confidence, path and id of the document that was claimed last
     )
@@ -63,7 +75,7 @@ class Workspace:
     def __init__(self, out: Path, *, who: str, read_only: bool = False, token: str = "") -> None:
         """Raises SettingsError where there are no tables."""
         self.out, self.read_only, self.who = out, read_only, who
-        self.reader = Warehouse(out)
+        self.reader = SteadyReader(out)
         if not self.reader.path.exists() or not self.reader.has("evidence"):
             raise SettingsError(
                 f"There are no tables in {out}.",
@@ -74,12 +86,18 @@ class Workspace:
         self.visitors: OrderedDict[str, Visitor] = OrderedDict()
         self.said = asyncio.Event()
         self.settle_trouble = ""  # why the tables do not have what was said yet
+        self.speaking = (
+            threading.Lock()
+        )  # one says something at a time, so that each has seen what the last one said
         self._store: CorrectionStore | None = None
         self._pages = Reader()
         self._ocr: Reader | None = None
         self._lines: dict[str, tuple[int, int, list[Any]]] = {}
         self._kept: dict[str, _Kept] = {}
         self._pictures: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._words: OrderedDict[tuple[str, int], PlacedWords | None] = OrderedDict()
+        self._making: dict[str, threading.Lock] = {}
+        self._settling_took_s = 0.0
 
     @property
     def store(self) -> CorrectionStore:
@@ -98,6 +116,7 @@ class Workspace:
         """Stop the workers and close the file."""
         for reader in filter(None, (self._pages, self._ocr)):
             reader.__exit__(None, None, None)
+        self.reader.close()
         if self._store:
             self._store.close()
 
@@ -133,22 +152,25 @@ class Workspace:
 
     def cached(self, name: str, make: Callable[[], T], patience_s: float = 0.0) -> T:
         """What `make` gives, made anew when the tables have changed and it is older than that."""
-        try:
-            stat = self.reader.path.stat()
-        except OSError as error:
-            raise SettingsError(
-                f"The tables in {self.out} are gone: {system_message(error)}.",
-                about="out",
-                next_step="End this, and start it with a folder that has some.",
-            ) from None
-        version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        version = self.reader.version()
         kept = self._kept.get(name)
         if kept is None or (kept.version != version and time.monotonic() - kept.made_at >= patience_s):
-            if len(self._kept) > KEPT:
-                self._kept.clear()
-            kept = self._kept[name] = _Kept(version, time.monotonic(), make())
+            kept = self._made(name, make, version, kept)
         found: T = kept.value
         return found
+
+    def _made(self, name: str, make: Callable[[], Any], version: FileVersion, last: _Kept | None) -> _Kept:
+        """Make it, once at a time: who needs it while another makes it has the last one, where patience allows for one."""
+        making = self._making.setdefault(name, threading.Lock())
+        if last is not None and making.locked():
+            return last
+        with making:
+            kept = self._kept.get(name)
+            if kept is None or kept is last:  # else another has made it meanwhile
+                if len(self._kept) > KEPT:
+                    self._kept.clear()
+                kept = self._kept[name] = _Kept(version, time.monotonic(), make())
+            return kept
 
     def place(self, document: str) -> tuple[str, Document]:
         """Inbox and noun of a document. Raises KeyError."""
@@ -169,6 +191,15 @@ class Workspace:
                 self._pictures.popitem(last=False)
         return self._pictures[document, page]
 
+    async def words(self, document: str, page: int) -> PlacedWords | None:
+        """The words of a page with their boxes, read in the sandbox once; None for a kind without. Raises DocumentError and KeyError."""
+        if (document, page) not in self._words:
+            inbox, noun = self.place(document)
+            self._words[document, page] = await self._pages.words(inbox, noun, page)
+            while len(self._words) > PICTURES:
+                self._words.popitem(last=False)
+        return self._words[document, page]
+
     async def cut(self, document: str, page: int, window: tuple[float, float, float, float]) -> bytes:
         """A window of a page as JPEG; left, top, right and bottom are shares of it. Raises DocumentError and KeyError."""
         return await self._pages.cropped(await self.picture(document, page), window)
@@ -182,18 +213,16 @@ class Workspace:
             self._lines[key] = (*jpeg_size(picture), found)
         return self._lines[key]
 
-    @property
-    def pages(self) -> Reader:
-        """The sandbox that reads pages."""
-        return self._pages
-
     def settle_now(self) -> bool:
         """Bring the tables up to what was said; False while a run holds the folder. What fails is said in `settle_trouble`."""
         if self.read_only or not self.store.unsettled():
             return True
+        begun = time.monotonic()
         try:
             with hold(self.out) as warehouse:
-                settle(warehouse, self.store)
+                before = self.reader.version()
+                settle(warehouse, self.store, self.schemas.questions)
+                self._carry_over(before)
         except Locked:
             self.settle_trouble = (
                 "A run holds the folder: what you say is on disk, and in the tables with its next commit."
@@ -203,21 +232,36 @@ class Workspace:
             self.settle_trouble = f"What you say is on disk, and not in the tables yet: {error}"
             return False
         self.settle_trouble = ""
+        self._settling_took_s = time.monotonic() - begun
         return True
+
+    def _carry_over(self, before: FileVersion) -> None:
+        """Keep what corrections do not touch, since no run has changed the tables: this holds the folder."""
+        after = self.reader.version()
+        for name in UNTOUCHED:
+            if (kept := self._kept.get(name)) and kept.version == before:
+                self._kept[name] = replace(kept, version=after)
 
     async def keep_settling(self, renew: Callable[[Workspace], None]) -> None:
         """Bring the tables up soon after each word, look now and then for what was said elsewhere, and renew what views wait for."""
         await asyncio.to_thread(self._try, renew)
         while True:
-            try:
-                await asyncio.wait_for(self.said.wait(), SETTLE_AGAIN_S)
-            except TimeoutError:
-                pass
-            else:
-                await asyncio.sleep(SETTLE_AFTER_S)
-                self.said.clear()
+            await self._hushed()
             await asyncio.to_thread(self.settle_now)
             await asyncio.to_thread(self._try, renew)
+            await asyncio.sleep(self._settling_took_s * (1 / SETTLE_SHARE - 1) if self.said.is_set() else 0)
+
+    async def _hushed(self) -> None:
+        """Wait until somebody says something and then nothing for a moment, or for as long as that may take."""
+        try:
+            await asyncio.wait_for(self.said.wait(), SETTLE_AGAIN_S)
+        except TimeoutError:
+            return
+        latest = time.monotonic() + SETTLE_LATEST_S
+        while self.said.is_set() and time.monotonic() < latest:
+            self.said.clear()
+            await asyncio.sleep(SETTLE_AFTER_S)
+        self.said.clear()
 
     def _try(self, renew: Callable[[Workspace], None]) -> None:
         """Renew; what fails is said in `settle_trouble`, and tried again next time."""

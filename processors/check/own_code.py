@@ -49,9 +49,10 @@ def filled(question: Question, record: Record) -> Record:
     value = with_defaults(asked.fields, record.value) if given else dict(record.value)
     for path in failed & given.keys():
         value = _without(value, path)
-    evidence = [_defaulted(item, given) for item in record.evidence]
     results, troubles = computed(asked, value)
+    results = {name: result for name, result in results.items() if not _is_said(name, record.evidence)}
     why = {paths[0]: words for paths, words in troubles}
+    evidence = [_defaulted(item, given) for item in record.evidence if not _lies_in(item.field, results)]
     evidence += [
         _computed(name, result, why.get(name, ""))
         for name, result in results.items()
@@ -60,6 +61,11 @@ def filled(question: Question, record: Record) -> Record:
     if not (given or results):
         return record
     return replace(record, value={**value, **results}, evidence=tuple(evidence))
+
+
+def _is_said(name: str, evidence: Iterable[Evidence]) -> bool:
+    """Whether a person said what stands in a computed field, which then is what they said."""
+    return any(item.state == "corrected" and _lies_in(item.field, [name]) for item in evidence)
 
 
 def _lies_in(path: str, places: Iterable[str]) -> bool:

@@ -35,6 +35,7 @@ from octavo.processors.check.judging import PROBLEMS_TOLD, Judging
 from octavo.processors.check.merge import merge
 from octavo.processors.check.own_code import checked, filled
 from octavo.processors.check.reask import Reask, ask_again, rephrased, subset
+from octavo.processors.check.reconsider import outdated, reconsidered
 from octavo.processors.check.rules_held import balanced
 from octavo.processors.check.salvage import Entry, Salvaged, salvage
 from octavo.processors.check.validate import only_known, shown, steps
@@ -66,8 +67,10 @@ __all__ = [
     "marked",
     "marks",
     "merge",
+    "outdated",
     "places",
     "rated",
+    "reconsidered",
     "repair",
     "rephrased",
     "short_lists",

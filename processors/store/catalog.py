@@ -64,20 +64,39 @@ def attached(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
     with ExitStack() as trouble:
         memory = _memory()
         trouble.callback(memory.close)
-        try:
+        with voiced(path):
             with memory.cursor() as connection:
                 connection.execute(f"ATTACH {literal(str(path))} AS warehouse ({how})")
-                connection.execute("USE warehouse")
-                connection.execute("SET TimeZone = 'UTC'")
+                _use(connection)
                 yield connection
             memory.execute("DETACH warehouse")
-        except (duckdb.OperationalError, duckdb.FatalException) as error:
-            message = f"{path} cannot be read or written: {str(error).partition(chr(10))[0]}"
-            step = "Free some space if the disk is full. If the file is damaged, move it away and run again: no reply is paid twice."
-            raise StorageError(message, about=str(path), next_step=step) from error
         if not _idle:  # one is enough, and each holds some memory
             trouble.pop_all()
             _idle.append(memory)
+
+
+def _use(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("USE warehouse")
+    connection.execute("SET TimeZone = 'UTC'")
+
+
+@contextmanager
+def beside(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A second connection to the same file: what is registered in it, and rows that it has not given yet, are its own."""
+    with connection.cursor() as another:
+        _use(another)
+        yield another
+
+
+@contextmanager
+def voiced(path: Path) -> Iterator[None]:
+    """Within the block, what DuckDB or the disk refuses is a StorageError that says so of the file."""
+    try:
+        yield
+    except (duckdb.OperationalError, duckdb.FatalException) as error:
+        message = f"{path} cannot be read or written: {str(error).partition(chr(10))[0]}"
+        step = "Free some space if the disk is full. If the file is damaged, move it away and run again: no reply is paid twice."
+        raise StorageError(message, about=str(path), next_step=step) from error
 
 
 def copy(path: Path, target: Path) -> None:

@@ -11,7 +11,7 @@ the two costs nothing. A correction is never deleted: who takes one back stamps 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -87,23 +87,30 @@ class CorrectionStore:
 
         return self._written(put)
 
-    def undo(self, who: str, at: datetime) -> list[Correction]:
-        """Take back the last thing that a person said, and give it; nothing when there is nothing left."""
+    def undo(
+        self, who: str, at: datetime, own: Sequence[str] = (), others: Collection[str] = ()
+    ) -> list[Correction]:
+        """Take back the last thing that a person said, and give it; nothing when there is nothing left.
+
+        `own` names what was said by one hand, which is taken back first; `others` what was said by other hands under the same name.
+        """
 
         def undone(store: Statements) -> list[DatabaseRow]:
-            last = store.execute(
-                "SELECT batch FROM corrections WHERE who = ? AND undone_at IS NULL ORDER BY number DESC LIMIT 1",
-                (who,),
-            ).fetchone()
-            if last is None:
+            query = """SELECT batch FROM corrections WHERE who = ? AND undone_at IS NULL
+                       GROUP BY batch ORDER BY max(number) DESC"""
+            said = [str(row["batch"]) for row in store.execute(query, (who,)).fetchall()]
+            mine = [batch for batch in said if batch in own] or [
+                batch for batch in said if batch not in others
+            ]
+            if not mine:
                 return []
             rows = store.execute(
                 f"SELECT {_COLUMNS} FROM corrections WHERE batch = ? AND undone_at IS NULL ORDER BY number",  # noqa: S608 - our own words
-                (last["batch"],),
+                (mine[0],),
             ).fetchall()
             store.execute(
                 "UPDATE corrections SET undone_at = ? WHERE batch = ? AND undone_at IS NULL",
-                (at.isoformat(), last["batch"]),
+                (at.isoformat(), mine[0]),
             )
             for key in {(row["document"], row["question"]): None for row in rows}:
                 _unsettle(store, key)

@@ -42,6 +42,7 @@ from octavo.processors.store.publication import (
 )
 from octavo.processors.store.publication import rebuild as rebuild_file
 from octavo.processors.store.reader import WAREHOUSE, ColumnInfo, TableInfo, WarehouseReader
+from octavo.processors.store.steady_reader import FileVersion, SteadyReader
 from octavo.processors.store.succession import Asked
 from octavo.schemas.errors import Locked, SettingsError, StorageError
 from octavo.schemas.tables import FIXED
@@ -53,6 +54,8 @@ __all__ = [
     "Claim",
     "ColumnInfo",
     "CorrectionStore",
+    "FileVersion",
+    "SteadyReader",
     "TableInfo",
     "Warehouse",
     "WarehouseReader",

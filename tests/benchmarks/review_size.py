@@ -19,7 +19,7 @@ from octavo.flows.review import doubts
 from octavo.flows.review.app import make_app
 from octavo.flows.review.security import COOKIE
 from octavo.flows.review.workspace import Workspace
-from octavo.processors.store.warehouse import Change, hold
+from octavo.processors.store.warehouse import Change, Warehouse, hold
 from octavo.schemas import tables
 from octavo.schemas.pipeline import Document, Evidence, Page, Record
 from tests.rows import question
@@ -125,7 +125,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = args.out or Path(folder)
         if not (out / "warehouse.duckdb").exists():
-            with hold(out) as warehouse:
+            with hold(out):
+                warehouse = Warehouse(out, publishes=False)  # no view reads the Parquet files
                 for start in range(0, args.documents, BATCH):
                     warehouse.commit(changes(range(start, min(start + BATCH, args.documents))))
         print(f"{args.documents:,} documents, {args.documents * VALUES:,} values, pyarrow {pa.__version__}")

@@ -3,11 +3,13 @@
 
 const ZOOM_STEP = 1.25;
 const MARK_ROOM = 1.5; // points around the words of a mark
+const KNOWN_PAGES = 24; // whose words are kept
 const secret = document.querySelector('meta[name="x-octavo"]').content;
 let zoom = Number(sessionStorage.getItem("zoom")) || 1;
 let words = null; // of the page that is shown
 let marked = null; // what was dragged over for the field in focus
 let busy = false;
+let fetchedAhead = "";
 
 const view = () => document.getElementById("view");
 const focusPath = () => view().dataset.field;
@@ -21,53 +23,79 @@ async function post(address, body) {
     body: JSON.stringify(body),
   });
   const told = await answer.json().catch(() => ({ error: `The server said ${answer.status}.` }));
-  if (told.error) throw new Error(told.error);
+  if (told.error) throw Object.assign(new Error(told.error), { isOld: answer.status === 409 });
   return told;
 }
 
-async function load(address, { push = true, only = null } = {}) {
+async function load(address, options = {}) {
   const answer = await fetch(address);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (!answer.ok) { status((fresh.getElementById("sentence") || fresh.body).textContent.trim()); return; }
+  await put(fresh, address, options);
+}
+
+const placed = (html, address, options) => put(new DOMParser().parseFromString(html, "text/html"), address, options);
+
+async function put(fresh, address, { push = true, only = null } = {}) { // a view that the server made, in its place
   const main = fresh.getElementById("view");
   const old = view();
-  const samePage = !only && old.dataset.document === main.dataset.document && old.dataset.page === main.dataset.page
-    && main.dataset.pictured === "1" && old.dataset.pictured === "1";
+  const { document: id, page, pictured, marks, text } = main.dataset;
+  const samePage = !only && old.dataset.document === id && old.dataset.page === page && pictured === "1" && old.dataset.pictured === "1";
   if (only) {
     document.getElementById(only).replaceWith(main.querySelector(`#${only}`));
-    Object.assign(old.dataset, { page: main.dataset.page });
-  } else if (samePage) {
-    const pane = document.getElementById("page-pane"); // the picture stays as it is; only its marks change
-    main.querySelector("#page-pane").replaceWith(pane);
-    old.replaceWith(main);
+    Object.assign(old.dataset, { page, marks, text });
   } else {
+    if (samePage) main.querySelector("#page-pane").replaceWith(document.getElementById("page-pane")); // only its marks change
     old.replaceWith(main);
   }
   document.title = fresh.title;
   if (push) history.pushState({}, "", address);
   marked = null;
-  await shown(samePage);
+  await shown();
 }
 
-async function shown(keepsPicture) {
+async function shown() {
   const main = view();
   if (main.dataset.view !== "value" && main.dataset.view !== "document") return;
   zoomed();
   const focused = main.querySelector(".field.focus, td.focus");
   if (focused) focused.scrollIntoView({ block: "center" });
-  if (main.dataset.pictured === "1") await drawMarks(keepsPicture);
+  if (main.dataset.pictured === "1") await drawMarks();
   else main.querySelector("mark.focused")?.scrollIntoView({ block: "center" });
   main.dataset.ready = "1";
+  (window.requestIdleCallback || setTimeout)(() => fetchAhead(main));
 }
 
 // --- the page ---------------------------------------------------------------------------------------------------
 
+const known = new Map(); // words of pages by document, page and text, the latest last
+
+function wordsOf(id, page, text) {
+  const key = JSON.stringify([id, page, text]);
+  if (!known.has(key)) {
+    const asked = fetch(`/words/${encodeURIComponent(id)}/${page}`).then((answer) => (answer.ok ? answer.json() : null));
+    known.set(key, asked);
+    asked.then((found) => { if (!found) known.delete(key); }, () => known.delete(key));
+    if (known.size > KNOWN_PAGES) known.delete(known.keys().next().value);
+  }
+  return known.get(key);
+}
+
+function fetchAhead(main) { // the picture and the words of the page that is probably wanted next
+  const next = main === view() && main.dataset.ahead;
+  if (!next || next === fetchedAhead) return;
+  fetchedAhead = next;
+  const [id, page, text] = JSON.parse(next);
+  new Image().src = `/page/${encodeURIComponent(id)}/${page}.jpg`;
+  wordsOf(id, String(page), text).catch(() => {});
+}
+
 async function drawMarks() {
   const main = view();
-  const { document: id, page, question, field } = main.dataset;
-  const answer = await fetch(`/words/${encodeURIComponent(id)}/${page}?${new URLSearchParams({ question, field })}`);
-  if (!answer.ok || view() !== main) return;
-  words = await answer.json();
+  const { document: id, page, text } = main.dataset;
+  const found = await wordsOf(id, page, text || "");
+  if (!found || view() !== main || main.dataset.page !== page) return;
+  words = found;
   const note = main.querySelector("[data-note]");
   note.textContent = words.note;
   note.hidden = !words.note;
@@ -76,11 +104,11 @@ async function drawMarks() {
   svg.replaceChildren();
   if (!words.width) return;
   svg.setAttribute("viewBox", `0 0 ${words.width} ${words.height}`);
-  const focused = words.marks.some(([, , focus]) => focus);
-  for (const [start, end, focus] of words.marks) {
+  const marks = JSON.parse(main.dataset.marks || "[]");
+  for (const [start, end, focus] of marks) {
     for (const box of joined(start, end)) draw(svg, box, focus ? "mark focused" : "mark");
   }
-  if (!focused) drawByText(svg);
+  if (!marks.some(([, , focus]) => focus)) drawByText(svg);
   (svg.querySelector(".focused") || svg).scrollIntoView({ block: "center", inline: "nearest" });
 }
 
@@ -198,7 +226,7 @@ function fill(chosen) {
       end = Math.max(end, to);
     }
   }
-  put(texts.join(" "), end < 0 ? {} : { start, end, quote: words.text.slice(start, end) });
+  write(texts.join(" "), end < 0 ? {} : { start, end, quote: words.text.slice(start, end) });
 }
 
 function fillFromText() {
@@ -210,10 +238,10 @@ function fillFromText() {
   };
   const ends = [at(chosen.anchorNode, chosen.anchorOffset), at(chosen.focusNode, chosen.focusOffset)].sort((a, b) => a - b);
   const quote = chosen.toString().trim();
-  if (quote) put(quote, ends[0] < 0 ? {} : { start: ends[0], end: ends[1], quote });
+  if (quote) write(quote, ends[0] < 0 ? {} : { start: ends[0], end: ends[1], quote });
 }
 
-function put(text, place) {
+function write(text, place) {
   const own = document.activeElement?.dataset?.path ? document.activeElement : control(focusPath());
   if (!own || own.readOnly || own.disabled) return;
   own.value = text;
@@ -229,7 +257,12 @@ async function once(work) {
   if (busy) return; // a second y while the next value is on its way would judge what nobody has seen
   busy = true;
   document.body.dataset.busy = "1";
-  try { await work(); } catch (error) { problem(error.message); } finally { busy = false; delete document.body.dataset.busy; }
+  try { await work(); } catch (error) { await failed(error); } finally { busy = false; delete document.body.dataset.busy; }
+}
+
+async function failed(error) {
+  if (error.isOld) await load(location.href, { push: false }).catch(() => {}); // it shows what has become of the answer
+  problem(error.message);
 }
 
 function problem(text) {
@@ -244,45 +277,84 @@ const here = () => {
 };
 const filters = () => JSON.parse(view().dataset.filters || "{}");
 
+const inValue = () => view().dataset.view === "value";
+
+function edited() { // a field in which something was typed and not kept
+  return [...view().querySelectorAll("[data-path]")].find(isEdited);
+}
+
+const isEdited = (own) => own.value !== own.dataset.before.replace(/\r\n?/g, "\n"); // as a box has its lines
+
+function refuseToLeave() {
+  const own = inValue() && edited();
+  if (!own) return false;
+  problem(`${own.dataset.path} was edited: Enter keeps it, Esc leaves it as it was.`);
+  own.focus();
+  return true;
+}
+
+async function goTo({ address, view: html }) {
+  if (address) { await placed(html, address); return; }
+  if (inValue()) await load("/");
+  status("Nothing is left to look at. Others may hold documents.");
+}
+
 async function next() {
-  const told = await post("/api/next", { here: view().dataset.view === "value" ? here() : {}, filters: filters() });
-  if (!told.address) { status("Nothing is left to look at. Others may hold documents."); if (view().dataset.view === "value") await load("/"); return; }
-  await load(told.address);
+  if (refuseToLeave()) return;
+  await goTo(await post("/api/next", { here: inValue() ? here() : {}, filters: filters() }));
 }
 
 async function back() {
-  const told = await post("/api/back", { here: view().dataset.view === "value" ? here() : {} });
+  if (refuseToLeave()) return;
+  const told = await post("/api/back", { here: inValue() ? here() : {} });
   if (told.address) await load(told.address);
   else status("This is where you began.");
 }
 
 async function say(verdict, value = null, path = focusPath(), more = {}) {
-  return post("/api/say", { ...here(), field: path, verdict, value, ...more });
+  const { seen, page } = view().dataset;
+  return post("/api/say", { ...here(), field: path, verdict, value, seen, page: Number(page), filters: filters(), ...more });
 }
 
 async function judge(verdict) {
-  if (view().dataset.view !== "value" || !focusPath()) return;
+  if (!inValue() || !focusPath()) return;
   const before = focusPath();
-  await say(verdict);
-  await next();
+  const own = control(before);
+  const other = edited();
+  if (other && (other !== own || verdict !== "right")) { refuseToLeave(); return; }
+  const isTyped = verdict === "right" && own && isEdited(own); // right is what is seen
+  const more = { then: "next", here: here(), ...(isTyped ? kindAndPlace(own) : {}) };
+  await goTo(isTyped ? await say(own.value.trim() ? "changed" : "absent", own.value, before, more) : await say(verdict, null, before, more));
   status(`${before}: ${verdict === "right" ? "right" : "not in the document"}.`);
 }
 
+const kindAndPlace = (own) => ({ kind: own.dataset.kind, ...(marked && marked.path === own.dataset.path ? { place: marked } : {}) });
+
 async function keep(own) {
-  const { path, kind, before } = own.dataset;
-  if (own.value === before && !(marked && marked.path === path)) { await again(path); return; }
-  if (own.value.trim() === "") { await say("absent", null, path); await again(path); status(`${path}: not in the document.`); return; }
-  const place = marked && marked.path === path ? { place: marked } : {};
-  const told = await say("changed", own.value, path, { kind, ...place });
-  await again(path);
-  status(`${path}: ${told.value}`);
+  const { path } = own.dataset;
+  if (!isEdited(own) && !(marked && marked.path === path)) { await again(path); return; }
+  const isEmpty = own.value.trim() === "";
+  const told = await say(isEmpty ? "absent" : "changed", isEmpty ? null : own.value, path, kindAndPlace(own));
+  await stay(told.view, path);
+  status(isEmpty ? `${path}: not in the document.` : `${path}: ${told.value}`);
 }
 
-async function again(path) { // the same view with what was said, and the field that was worked on in focus
+function addressOf(path) { // this view with another field in focus, and the page that is shown
   const address = new URL(location.href);
   address.searchParams.set("field", path);
   address.searchParams.set("page", view().dataset.page);
-  await load(address.href, { push: false });
+  return address.href;
+}
+
+async function stay(html, path) { // the same view with what was said
+  const address = addressOf(path);
+  await placed(html, address, { push: false });
+  history.replaceState({}, "", address);
+  document.activeElement?.blur();
+}
+
+async function again(path) {
+  await load(addressOf(path), { push: false });
   document.activeElement?.blur();
 }
 
@@ -293,18 +365,22 @@ async function undo() {
 }
 
 async function row(button) {
+  if (refuseToLeave()) return;
   const { row: path } = button.closest("[data-row]").dataset;
   const list = path.slice(0, path.lastIndexOf("["));
   const number = Number(path.slice(path.lastIndexOf("[") + 1, -1));
-  if (button.dataset.remove !== undefined) await say("row_removed", null, path);
-  else await say("row_moved", number + Number(button.dataset.move), path);
-  await again(focusPath().startsWith(`${list}[`) ? list : focusPath());
-  status(button.dataset.remove !== undefined ? `${path} is removed. u takes it back.` : `${path} is moved.`);
+  const isRemoved = button.dataset.remove !== undefined;
+  const focus = focusPath().startsWith(`${list}[`) ? list : focusPath();
+  const told = isRemoved ? await say("row_removed", null, path, { focus }) : await say("row_moved", number + Number(button.dataset.move), path, { focus });
+  await stay(told.view, focus);
+  status(isRemoved ? `${path} is removed. u takes it back.` : `${path} is moved.`);
 }
 
 async function add(path) {
-  await say("row_added", {}, path);
-  await again(focusPath());
+  if (refuseToLeave()) return;
+  const focus = focusPath();
+  const told = await say("row_added", {}, path, { focus });
+  await stay(told.view, focus);
   const fresh = [...view().querySelectorAll("[data-row]")].find((one) => one.dataset.row === path);
   fresh?.querySelector("[data-path]")?.focus();
 }
@@ -375,6 +451,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("click", (event) => {
+  if (event.target.closest("a") && refuseToLeave()) { event.preventDefault(); return; }
   const button = event.target.closest("button");
   if (!button) return;
   const { verdict, candidate, page, zoom: by, add: place } = button.dataset;
@@ -409,4 +486,4 @@ document.addEventListener("submit", (event) => {
 });
 
 addEventListener("popstate", () => load(location.href, { push: false }));
-shown(false);
+shown();
