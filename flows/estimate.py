@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from octavo.flows import settings
 from octavo.flows.answering import backlog, packing, stated
@@ -15,6 +15,7 @@ from octavo.schemas.pipeline import SUMMARY, Part, Window
 from octavo.schemas.text.printed_lists import PrintedList
 
 Lists = Sequence[PrintedList]  # what the documents of a window print, in their order
+TASKS_AT_ONCE = 500  # windows of which the sizes are looked up together
 LIMITS = {
     "concurrency": "calls in flight",
     "rpm": "requests a minute",
@@ -29,37 +30,50 @@ def estimate(run: RunContext) -> Estimate:
     stated.taken(run, pending)
     changed = sum(len(documents & _answered_otherwise(run, name)) for name, documents in pending.items())
     stored = list(backlog.stored(run, pending))
-    documents = [] if run.job.replay else sorted(set[str]().union(*pending.values()))
-    plan = packing.arranged(run, documents)
-    work: list[tuple[Window, Mapping[str, Collection[str]], Lists]] = [
-        (window, pending, lists) for window, lists in _windows(run, plan)
-    ]
-    work += [(task.window, task.wanted, ()) for task in stored if not (task.stored or run.job.replay)]
-    second = [] if run.job.replay else list(_second_passes(run, stored))
+    whole = _Planned()
+    for plan in packing.planned(run, [] if run.job.replay else sorted(set[str]().union(*pending.values()))):
+        whole.reason = whole.reason or plan.reason
+        for window, lists in _windows(run, plan):
+            whole.add(window, list(_calls(run, window, pending, lists)))
+        summed = [size for size in plan.long if size.document in pending.get(SUMMARY, ())]
+        whole.calls += [[call] for size in summed for call in _reducing(run, size)]
+    if not run.job.replay:
+        for task in stored:
+            if not task.stored:
+                whole.add(task.window, list(_calls(run, task.window, task.wanted, ())))
+        for window, call in _second_passes(run, stored):
+            whole.add(window, [call])
     scale = run.count.mean / run.count.factor
-    calls = [list(_calls(run, window, wanted, lists)) for window, wanted, lists in work]
-    calls += [[call] for _, call in second]
-    windows = [window for window, *_ in work] + [window for window, _ in second]
-    calls += [
-        [call]
-        for size in plan.long
-        if size.document in pending.get(SUMMARY, ())
-        for call in _reducing(run, size)
-    ]
     return Estimate(
         files=sum(run.warehouse.statuses(run.inbox).values()),
-        pages=sum(size["pages"] for size in run.warehouse.extents(sorted(run.warehouse.readable(run.inbox)))),
-        tokens=round(scale * sum(window.tokens for window in windows)),
-        windows=len(windows),
+        pages=run.warehouse.page_count(run.inbox),
+        tokens=round(scale * whole.tokens),
+        windows=whole.windows,
         stored=sum(task.stored is not None for task in stored),
-        reason=plan.reason,
+        reason=whole.reason or packing.arranged(run, ()).reason,
         exact=run.count.exact,
         learned=all(map(run.asker.expected.knows, run.questions)),
-        cost=pack.cost(calls, packing.terms(run), scale, answered=list(_answered(run, stored))),
+        cost=pack.cost(whole.calls, packing.terms(run), scale, answered=list(_answered(run, stored))),
         changed=changed,
         assumed=_assumed(run),
         unpriced=run.asker.account.provider.key_needed and not run.asker.account.model.priced,
     )
+
+
+@dataclass(slots=True)
+class _Planned:
+    """All windows that were planned: how many, their tokens, the calls about each, and why there are so many."""
+
+    windows: int = 0
+    tokens: int = 0
+    reason: str = ""
+    calls: list[list[pack.Call]] = field(default_factory=list)
+
+    def add(self, window: Window, calls: list[pack.Call]) -> None:
+        """Count a window."""
+        self.windows += 1
+        self.tokens += window.tokens
+        self.calls.append(calls)
 
 
 def _answered_otherwise(run: RunContext, name: str) -> set[str]:
@@ -96,14 +110,9 @@ def _windows(run: RunContext, plan: packing.Plan) -> Iterator[tuple[Window, List
 
 def _second_passes(run: RunContext, stored: Sequence[WindowTask]) -> Iterator[tuple[Window, pack.Call]]:
     """The windows whose first pass is in the ledger and whose second is not, without text, and the call for each."""
-    tasks = [task for task in stored if task.stored]
-    sizes = {
-        size.document: size
-        for size in packing.sizes_of(run, sorted({one for task in tasks for one in task.window.documents}))
-    }
-    for question in run.questions:
-        for reading in run.readings(question)[1:]:
-            for task in tasks:
+    for task, sizes in _sized(run, [task for task in stored if task.stored]):
+        for question in run.questions:
+            for reading in run.readings(question)[1:]:
                 left = backlog.second_pass_missing(run, task, question)
                 shown = [_seen(sizes[document], task.window) for document in sorted(left)]
                 if shown:
@@ -116,15 +125,24 @@ def _second_passes(run: RunContext, stored: Sequence[WindowTask]) -> Iterator[tu
 def _answered(run: RunContext, stored: Sequence[WindowTask]) -> Iterator[pack.Call]:
     """The calls whose replies are in the ledger and not yet in the tables: what fails in them is asked again by this run."""
     tasks = [] if run.job.replay else [task for task in stored if task.stored]
-    documents = sorted({one for task in tasks for one in task.window.documents})
-    sizes = {size.document: size for size in packing.sizes_of(run, documents)}
-    for task in tasks:
+    for task, sizes in _sized(run, tasks):
         shown = [_seen(sizes[one], task.window) for one in task.window.documents if one in sizes]
         window = _window(shown)
         for question in run.questions:
             if shown and question.name in task.wanted:
                 prompt = window.tokens + run.asker.overhead_tokens(question, len(shown))
                 yield pack.Call(prompt, 0, 0, run.asker.reply_tokens(window, question))
+
+
+def _sized(
+    run: RunContext, tasks: Sequence[WindowTask]
+) -> Iterator[tuple[WindowTask, Mapping[str, pack.Size]]]:
+    """Tasks with the sizes of the documents of their windows, those of some hundred windows in memory at once."""
+    for start in range(0, len(tasks), TASKS_AT_ONCE):
+        some = tasks[start : start + TASKS_AT_ONCE]
+        documents = sorted({one for task in some for one in task.window.documents})
+        sizes = {size.document: size for size in packing.sizes_of(run, documents)}
+        yield from ((task, sizes) for task in some)
 
 
 def _seen(size: pack.Size, window: Window) -> pack.Size:

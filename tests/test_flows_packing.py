@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from octavo.flows import order, settings
-from octavo.flows.answering import packing
+from octavo.flows.answering import packing, staging
 from octavo.flows.consent import Estimate
 from octavo.flows.hooks import Hooks
 from octavo.flows.outcome.outcome import Outcome
@@ -128,6 +128,42 @@ async def test_the_first_run_costs_about_what_was_said(kimi: Running, inbox: Pat
         said.cost.prompt_tokens, rel=0.1
     )
     assert ended.cost_usd <= said.cost.worst_usd
+
+
+async def test_a_large_folder_is_planned_and_committed_in_parts(
+    kimi: Running, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More documents than are planned at once, or wait at once, are asked about as was said, once, and each has its row and evidence."""
+    monkeypatch.setattr(packing, "PLANNED_AT_ONCE", 50)
+    monkeypatch.setattr(staging, "COMMIT_EVERY_ANSWERS", 30)
+    commits: list[int] = []
+    commit = Warehouse.commit
+
+    def counted(self: Warehouse, batch: Any, asked: Any = None) -> bool:
+        commits.append(sum(len(change.rows) for change in batch if change.table.name == "parcel"))
+        return commit(self, batch, asked)
+
+    monkeypatch.setattr(Warehouse, "commit", counted)
+    said, ended = await run(kimi, job_of(kimi, inbox))
+    assert (ended.exit_code, ended.asked) == (0, said.windows)
+    assert said.windows >= 120 // 10
+    assert len([rows for rows in commits if rows]) > 2
+    assert max(commits) < 120
+    warehouse = Warehouse(inbox.parent / "out")
+    assert (
+        warehouse.size("parcel"),
+        warehouse.size("evidence"),
+        warehouse.page_count(said_inbox(warehouse)),
+    ) == (
+        120,
+        360,
+        120,
+    )
+
+
+def said_inbox(warehouse: Warehouse) -> str:
+    """The inbox of its documents."""
+    return warehouse.inboxes()[0]
 
 
 def labelled(value: Any) -> Any:

@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 
 from octavo.processors.state import folder_id
 from octavo.processors.store import books as books_of
-from octavo.processors.store import lease, manifest, object_store, publication
+from octavo.processors.store import lease, manifest, object_store, parquet, publication, spread
 from octavo.processors.store.warehouse import (
     CorrectionStore,
     Warehouse,
@@ -201,6 +201,97 @@ def test_a_lease_is_renewed_and_lost(hosts: tuple[Path, Path], monkeypatch: pyte
                 break
             threading.Event().wait(0.05)
         assert store.etag(lease.KEY) != first
+
+
+def test_a_lease_outlives_a_reply_that_is_lost(
+    hosts: tuple[Path, Path],
+    between: Between,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A renewal that was done without a reply is known as ours: the lease is renewed again, and given back at the end."""
+    monkeypatch.setattr(lease, "RENEW_S", 0.05)
+    written: list[str] = []
+
+    def rule(method: str, path: str, _: object) -> str | None:
+        if method == "PUT" and "-lock.json" in path:
+            written.append(path)
+            return "lose" if len(written) % 2 else None
+        return None
+
+    with hold(hosts[0]):
+        between.rule = rule
+        for _ in range(100):
+            if len(written) > 6:
+                break
+            threading.Event().wait(0.05)
+        between.rule = lambda *_: None
+    assert len(written) > 6
+    assert "taken over" not in caplog.text
+    there = object_store.ObjectStore(URL).get(lease.KEY)
+    assert there is not None
+    assert json.loads(there.data)["released"]
+
+
+def test_a_publication_that_failed_is_not_tried_again_at_once(
+    hosts: tuple[Path, Path], between: Between
+) -> None:
+    """Where a bucket does not answer, a commit says so, and the folder is let go without waiting for it once more."""
+    commit(hosts[0], 1)
+    tried: list[str] = []
+
+    def rule(method: str, path: str, _: object) -> str | None:
+        if method == "PUT" and ".parquet" in path:
+            tried.append(path)
+            return "cut"
+        return None
+
+    between.rule = rule
+    with pytest.raises(StorageError, match="does not answer"):
+        commit(hosts[0], 2)
+    assert len(tried) == 1
+    between.rule = lambda *_: None
+    commit(hosts[0], 2)
+    assert there().generation == 2
+
+
+def test_many_files_are_taken_from_one_pass(
+    hosts: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A table of many files is taken apart once, whichever way its files go, and they hold what the table holds."""
+    passes: list[str] = []
+    taken_apart = spread.taken_apart
+
+    def counted(connection: Any, table: str, *rest: Any) -> Any:
+        passes.append(table)
+        return taken_apart(connection, table, *rest)
+
+    monkeypatch.setattr(spread, "taken_apart", counted)
+    monkeypatch.setattr(parquet, "BUCKET_ROWS", 1)
+    monkeypatch.setattr(parquet, "_APART", 2)
+    commit(hosts[0], 1)
+    assert passes.count("pages") == 1
+    files = there().tables["pages"].files
+    assert len(files) > 8
+    assert sum(file.rows for file in files) == committer.DOCUMENTS
+    rebuild(URL, tmp_path / "c")
+    assert whole(tmp_path / "c") == whole(hosts[0])
+    assert not list(hosts[0].glob(".octavo-*"))
+
+
+def test_a_view_that_cannot_be_read_stays_behind(hosts: tuple[Path, Path]) -> None:
+    """A view of which somebody has dropped a table keeps nobody from having the rest; it is made again when the table is there."""
+    commit(hosts[0], 1)
+    with hold(hosts[0]) as warehouse:
+        with duckdb.connect(str(warehouse.path)) as connection:
+            connection.execute("DROP TABLE documents")
+        views = {row["name"] for row in there().books["views"] if "documents" in row["reads"]}
+        assert views
+        warehouse.commit(committer.changes(2)[1:])
+    with hold(hosts[1]) as theirs:
+        assert {info.name for info in theirs.tables()} & views == set()
+        theirs.commit(committer.changes(2))
+        assert {info.name for info in theirs.tables()} >= views
 
 
 def test_two_writers_never_mix(hosts: tuple[Path, Path]) -> None:

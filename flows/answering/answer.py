@@ -34,7 +34,9 @@ from octavo.schemas.pipeline import Question, Reject, Request
 from octavo.schemas.tables import REJECTS
 
 WINDOWS_PER_BATCH = 100  # a batch is asked at once: minutes of calls, not one call ...
-TOKENS_PER_BATCH = 4_000_000  # ... and not more text in memory than this
+TOKENS_PER_BATCH = (
+    2_000_000  # ... and not more text in memory than this, several times over with what is sent
+)
 CUT_SHORT = (
     "The run was stopped at once, before there was an answer. Run it again: it goes on where it stopped."
 )

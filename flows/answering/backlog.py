@@ -83,7 +83,14 @@ def stored(run: RunContext, pending: dict[str, set[str]]) -> Iterator[WindowTask
         for document in sorted(pieces.keys() & left):
             left.remove(document)
             partly.append(_partly_answered(run, document, question, pieces[document]))
-    return chain(whole, *partly)
+    return chain(_one_by_one(whole), *partly)
+
+
+def _one_by_one(tasks: list[WindowTask]) -> Iterator[WindowTask]:
+    """Tasks in their order; one that was taken is held here no more."""
+    tasks.reverse()
+    while tasks:
+        yield tasks.pop()
 
 
 def second_pass_missing(run: RunContext, task: WindowTask, question: Question) -> frozenset[str]:

@@ -18,6 +18,7 @@ from octavo.schemas.text.printed_rows import item_tokens
 
 SHORT_ROW = 20  # characters of a row of a table, at the least; how many rows a longer document has is counted
 LOOKED_AT = 1_000  # shorter documents whose rows are counted as well, in 0.2 s; which ones is chance, since they come by their hashes
+PLANNED_AT_ONCE = 10_000  # documents, at the most: their sizes are in memory together; another plan is a window more that is not full
 MOVED = (
     0.05  # share by which the factor of the estimate must have changed before what is left is planned anew
 )
@@ -52,8 +53,25 @@ def arranged(run: RunContext, documents: Sequence[str]) -> Plan:
     )
 
 
+def planned(run: RunContext, documents: Sequence[str]) -> Iterator[Plan]:
+    """Plans for all documents, so many of them at once that memory does not grow with the folder."""
+    return (arranged(run, some) for some in _slices(documents))
+
+
 def packed(run: RunContext, documents: Sequence[str]) -> Iterator[Window]:
     """The windows over all documents, with their text. What is left is planned anew when bills have changed what an estimate is worth."""
+    for some in _slices(documents):
+        yield from _packed(run, some)
+
+
+def _slices(documents: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Documents in parts of about the same size."""
+    number = -(-len(documents) // PLANNED_AT_ONCE)
+    size = -(-len(documents) // number) if number else 1
+    return (documents[start : start + size] for start in range(0, len(documents), size))
+
+
+def _packed(run: RunContext, documents: Sequence[str]) -> Iterator[Window]:
     left = dict.fromkeys(documents)
     while left:
         factor = run.count.factor

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import time
+import zlib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, Self
+
+import pyarrow as pa
 
 from octavo.flows.answering.window_answers import PASSING, Answers
 from octavo.flows.context import RunContext
@@ -15,16 +19,38 @@ from octavo.flows.tally import WAITING, Tally
 from octavo.processors.check import records as check
 from octavo.processors.store.warehouse import Asked, Change
 from octavo.schemas import tables
+from octavo.schemas.columns import Waiting
 from octavo.schemas.errors import SchemaError
 from octavo.schemas.pipeline import NOT_APPLICABLE, Question, Record, Reject
 
 COMMIT_EVERY_S = (
     600.0  # the longest that answers wait: at a million documents a commit takes some ten seconds
 )
+COMMIT_EVERY_ANSWERS = 5_000  # that wait in memory: their rows are there once more while they are stored
 COMMIT_FIRST_S, COMMIT_SHARE = 5.0, 0.05  # the shortest, and the share of the time that may go into commits
 
 Row = dict[str, Any]
 Key = tuple[str, str]  # question and document
+
+
+@dataclass(frozen=True, slots=True)
+class PackedRecord:
+    """A record as it came, in a tenth of its memory; nearly all are never looked at again."""
+
+    data: bytes
+    question: Question
+    made_by: tuple[str, str, str]  # engine, model and run
+
+    @classmethod
+    def of(cls, record: Record, question: Question, made_by: tuple[str, str, str]) -> Self:
+        """Pack a record."""
+        return cls(zlib.compress(pickle.dumps(record), 1), question, made_by)
+
+    @property
+    def record(self) -> Record:
+        """The same record again."""
+        record: Record = pickle.loads(zlib.decompress(self.data))  # noqa: S301 - bytes of this very process
+        return record
 
 
 class StagedAnswers:
@@ -48,11 +74,14 @@ class StagedAnswers:
         self._questions = {
             name: replace(passes[0], fingerprint=passes[-1].fingerprint) for name, passes in readings.items()
         }
-        self._records: list[tuple[Record, Row]] = []
+        self._tables = {name: tables.question_table(one) for name, one in self._questions.items()}
+        self._rows = {name: Waiting(table) for name, table in self._tables.items()}
+        self._evidence = Waiting(tables.EVIDENCE)
+        self._done: dict[str, set[str]] = {name: set() for name in self._questions}  # documents with a row
         self._rejects: list[Reject] = []
-        self._as_it_came: list[
-            tuple[Record, Question, str, str, str]
-        ] = []  # of which nothing was said, and engine, model and run
+        self._as_it_came: dict[
+            tuple[str, str], PackedRecord
+        ] = {}  # by document and question, nothing was said of it
         self._answered = {name for name, documents in answered.items() if documents}
         self._settled_since = {
             key for name, documents in answered.items() for key in self._outdated(name, documents)
@@ -122,7 +151,7 @@ class StagedAnswers:
         made_by = (*self._answered_by(by), self._asker.run)
         left = self._overlay.over(question, record, *made_by)
         if left is record:
-            self._as_it_came.append((record, question, *made_by))
+            self._as_it_came[record.document, record.question] = PackedRecord.of(record, question, made_by)
         return left
 
     def _answered_by(self, by: tuple[str, str] | None) -> tuple[str, str]:
@@ -136,16 +165,17 @@ class StagedAnswers:
             row = tables.record_row(record, question, *self._answered_by(by), self._asker.run)
         except SchemaError as error:
             return Reject(record.document, record.question, record.request, "invalid", error.message)
-        self._records.append((record, row))
+        self._rows[question.name].put([row])
+        self._evidence.put(tables.evidence_rows(record))
+        self._done[question.name].add(record.document)
         return None
 
     async def commit_when_due(self) -> None:
         """Commit when the last one is long ago, so that a long run can be read while it goes on, and little is to be seen after a kill."""
         waited_s = time.monotonic() - self._committed_at
-        if (
-            waited_s > min(COMMIT_EVERY_S, max(COMMIT_FIRST_S, self._took_s / COMMIT_SHARE))
-            and not self._committing.locked()
-        ):
+        is_due = waited_s > min(COMMIT_EVERY_S, max(COMMIT_FIRST_S, self._took_s / COMMIT_SHARE))
+        is_much = sum(map(len, self._done.values())) > COMMIT_EVERY_ANSWERS
+        if (is_due or is_much) and not self._committing.locked():
             await self.commit()
 
     async def commit(self) -> None:
@@ -177,40 +207,46 @@ class StagedAnswers:
     def _taken(self) -> tuple[list[Change], dict[str, Asked]]:
         """What waits, as changes, and the questions that were asked; nothing waits any more."""
         self._overlay.catch_up(self._as_it_came)
-        self._as_it_came = []
-        changes = [change for question in self._questions.values() for change in self._changes(question)]
+        self._as_it_came = {}
+        other = {name: {one.document for one in self._rejects if _is_other(one, name)} for name in self._done}
+        changes = [
+            Change(self._tables[name], self._taken_rows(self._rows[name]), {(one,) for one in other[name]})
+            for name, done in self._done.items()
+            if done or other[name] or not self._warehouse.has(name)
+        ]  # else its columns stay too, as of a question that was answered
+        done = {(document, name) for name, documents in self._done.items() for document in documents}
+        untold = done | {(document, name) for name, documents in other.items() for document in documents}
+        changes.append(Change(tables.EVIDENCE, self._taken_rows(self._evidence), untold))
+        changes.append(Change(tables.REJECTS, list(map(self._reject_row, self._rejects)), done))
         changes.append(Change(tables.REQUESTS, list(self._asker.bills(sorted(self._requests)))))
         if self._settled_since:
             changes.append(Change(tables.REJECTS, (), self._settled_since))
         account = self._asker.account
-        self._answered |= {record.question for record, _ in self._records}
+        self._answered |= {name for name, documents in self._done.items() if documents}
         self._answered |= {reject.question for reject in self._rejects if reject.reason not in PASSING}
-        self._records, self._rejects, self._requests, self._settled_since = [], [], set(), set()
+        self._rejects, self._requests, self._settled_since = [], set(), set()
+        self._done = {name: set() for name in self._questions}
         return changes, {
             name: (_of_today(self._once[name]), account.model.id, account.engine)
             for name in sorted(self._answered)
         }
 
-    def _changes(self, question: Question) -> Iterator[Change]:
-        """Answers replace those of their documents; a reject replaces none, but for one that says there is no such thing to answer."""
+    def _taken_rows(self, waiting: Waiting) -> pa.Table:
+        """All rows that wait for a table. Raises SchemaError for one that it cannot hold."""
+        rows = waiting.taken()
+        if waiting.misfits:
+            raise waiting.misfits[0][1]
+        return rows
+
+    def _reject_row(self, reject: Reject) -> Row:
         account = self._asker.account
-        kept = [(record, row) for record, row in self._records if record.question == question.name]
-        rejects = [reject for reject in self._rejects if reject.question == question.name]
-        done = {(record.document, question.name) for record, _ in kept}
-        other = {(reject.document, question.name) for reject in rejects if reject.reason == NOT_APPLICABLE}
-        table = tables.question_table(question)
-        if (
-            kept or other or not self._warehouse.has(table.name)
-        ):  # else its columns stay too, as of a question that was answered
-            yield Change(table, [row for _, row in kept], {(document,) for document, _ in other})
-        yield Change(
-            tables.EVIDENCE, [row for record, _ in kept for row in tables.evidence_rows(record)], done | other
-        )
-        rows = [
-            tables.reject_row(reject, question, account.engine, account.model.id, self._asker.run)
-            for reject in rejects
-        ]
-        yield Change(tables.REJECTS, rows, done)
+        question = self._questions[reject.question]
+        return tables.reject_row(reject, question, account.engine, account.model.id, self._asker.run)
+
+
+def _is_other(reject: Reject, question: str) -> bool:
+    """Whether a document is known to have no such thing to answer: the one kind of reject that takes the place of an answer."""
+    return reject.question == question and reject.reason == NOT_APPLICABLE
 
 
 def _silent(question: Question, reject: Reject) -> Record:

@@ -9,9 +9,9 @@ meanwhile (`settle`): a run at its start, its commits and its end, and `octavo r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from octavo.flows.corrections.answer_below import answer_below, as_answer, by_person, fields_of
 from octavo.flows.corrections.current import laid_over, schemas_of, with_columns
@@ -26,6 +26,25 @@ AT_ONCE = 1_000  # answers of one commit
 
 Row = dict[str, Any]
 Key = tuple[str, str]  # document and question
+
+
+class StagedAnswer(Protocol):
+    """An answer that waits to be stored: what is in it, to what question, and by which engine, model and run."""
+
+    @property
+    def record(self) -> Record:
+        """The answer."""
+        ...
+
+    @property
+    def question(self) -> Question:
+        """What was asked."""
+        ...
+
+    @property
+    def made_by(self) -> tuple[str, str, str]:
+        """Engine, model and run."""
+        ...
 
 
 class Overlay:
@@ -60,16 +79,14 @@ class Overlay:
         if self.store:
             self.store.put_answers(answers)
 
-    def catch_up(self, staged: Iterable[tuple[Record, Question, str, str, str]]) -> None:
+    def catch_up(self, staged: Mapping[Key, StagedAnswer]) -> None:
         """Of answers that were staged as they came, lay over what was said since: they are kept, and the next `settle` does the rest."""
         if self.store is None or not (said := self.store.corrected()):
             return
         staged = list(staged)
         self._known |= {question.name: question for _, question, *_ in staged}
         late = {
-            (record.document, record.question): _made(question, record, *by)
-            for record, question, *by in staged
-            if (record.document, record.question) in said
+            key: _made(one.question, one.record, *one.made_by) for key, one in staged.items() if key in said
         }
         self.store.put_answers(late)
         self.store.unsettle(late)

@@ -20,14 +20,15 @@ Books = Mapping[str, Any]
 
 
 def of(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """What a warehouse knows beside its rows, as JSON has it."""
-    slots = catalog.generations(connection)
+    """What a warehouse knows beside its rows, as JSON has it. A view that cannot be read is made again by who can."""
+    slots, told = catalog.generations(connection), views.whole(connection)
     return {
         "slots": {table: _runs(of_table) for table, of_table in slots.items()},
         "asked": _rows(connection, "SELECT * FROM octavo.asked ORDER BY ALL"),
         "views": [
             {**row, "sql": _definition(connection, row["name"])}
             for row in _rows(connection, "SELECT * FROM octavo.views ORDER BY name")
+            if row["name"] in told
         ],
     }
 
@@ -80,9 +81,10 @@ def keep(connection: duckdb.DuckDBPyConnection, books: Books, states: Mapping[st
     for row in books["asked"]:
         connection.execute("INSERT INTO octavo.asked VALUES (?, ?, ?, ?)", list(row.values()))
     for row in books["views"]:
-        if row["sql"]:
-            connection.execute(row["sql"])
-            _comment(connection, "VIEW", row["name"], states[row["name"]])
+        if not row["sql"] or row["name"] not in states:
+            continue  # the next commit makes it, if its tables are there
+        connection.execute(row["sql"])
+        _comment(connection, "VIEW", row["name"], states[row["name"]])
         names = ("name", "fingerprint", "owner", "reads", "generation")
         connection.execute(
             "INSERT INTO octavo.views (name, fingerprint, owner, reads, generation) VALUES (?, ?, ?, ?, ?)",

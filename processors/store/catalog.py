@@ -238,22 +238,29 @@ def keep_books(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def generations(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[int, int]]:
-    """For each table the generation in which each of its slots last changed; empty in a file that is new."""
-    if not scalar(
-        connection,
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'warehouse' AND schema_name = 'octavo'",
-    ):
+    """For each table that is there the generation in which each of its slots last changed; empty in a file that is new."""
+    if not _has_books(connection):
         return {}
+    there = set(tables(connection))  # somebody may have dropped one
     rows = connection.execute("SELECT table_name, slot, generation FROM octavo.slots ORDER BY ALL").fetchall()
     return {
         table: {slot: generation for _, slot, generation in group}
         for table, group in groupby(rows, key=lambda row: row[0])
+        if table in there
     }
 
 
 def generation(connection: duckdb.DuckDBPyConnection) -> int:
     """The generation of the warehouse: that of its newest slot, 0 when it is new."""
-    return max((number for slots in generations(connection).values() for number in slots.values()), default=0)
+    query = "SELECT coalesce(max(generation), 0) FROM octavo.slots"
+    return int(scalar(connection, query)) if _has_books(connection) else 0
+
+
+def _has_books(connection: duckdb.DuckDBPyConnection) -> bool:
+    query = (
+        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'warehouse' AND schema_name = 'octavo'"
+    )
+    return bool(scalar(connection, query))
 
 
 def stored_table(connection: duckdb.DuckDBPyConnection, name: str) -> Table:

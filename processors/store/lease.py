@@ -39,6 +39,7 @@ def leased(store: ObjectStore, folder_id: str, now: datetime) -> Iterator[None]:
         "host": socket.gethostname(),
         "started_at": now.isoformat(timespec="seconds"),
         "folder": folder_id,
+        "holder": secrets.token_hex(8),
     }
     held = _Held(store, body, _taken(store, body))
     try:
@@ -102,12 +103,12 @@ class _Held:
         self._ended.set()
         self._thread.join(READ_S)
         with suppress(Overtaken, StorageError):
-            self._store.put_if(KEY, _signed({**self._body, "released": True}), self._etag)
+            self._write({**self._body, "released": True})
 
     def _renew(self) -> None:
         while not self._ended.wait(RENEW_S):
             try:
-                self._etag = self._store.put_if(KEY, _signed(self._body), self._etag)
+                self._write(self._body)
             except Overtaken:
                 _log.warning(
                     "%s was taken over by another run, since this one was silent for too long.",
@@ -116,3 +117,13 @@ class _Held:
                 return
             except StorageError as error:
                 _log.warning("The lease of %s could not be renewed: %s", self._store.url, error.message)
+
+    def _write(self, body: dict[str, object]) -> None:
+        """Write the lease anew. One that is ours under another ETag is from a write of which no reply came."""
+        try:
+            self._etag = self._store.put_if(KEY, _signed(body), self._etag)
+        except Overtaken:
+            there = self._store.get(KEY)
+            if there is None or _read(there.data).get("holder") != self._body["holder"]:
+                raise
+            self._etag = self._store.put_if(KEY, _signed(body), there.etag)

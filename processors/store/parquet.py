@@ -10,7 +10,7 @@ knows ours, and `spread`, which takes a large table apart.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -40,6 +40,11 @@ class Bucket:
     is_view: bool = False
 
     @property
+    def name(self) -> str:
+        """Its place among the files of its table: `000-of-001`."""
+        return Path(self.file).stem
+
+    @property
     def file(self) -> str:
         """Its path below the folder of tables: `invoice/000-of-001.parquet`."""
         return f"{self.table}/{self.number:03d}-of-{self.of:03d}.parquet"
@@ -49,16 +54,9 @@ def publish(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
     """Write the files below `root` that are not as the warehouse has them, and remove those of ours that it does not have."""
     buckets = buckets_of(connection)
     old = [bucket for bucket in buckets if _generation(root / bucket.file) != bucket.generation]
-    described = catalog.described(connection) if old else {}
-    for table, group in groupby(old, key=lambda bucket: bucket.table):
-        some, (meaning, columns) = list(group), described.get(table, ("", []))
-        try:
-            with catalog.sparing(connection, _CACHE_MB):
-                _write_table(connection, root, some, meaning, columns)
-        except duckdb.OutOfMemoryException:  # a view over all rows, or rows that are large
-            _write_table(connection, root, some, meaning, columns)
+    for _ in written(connection, old, lambda bucket: root / bucket.file, root / _SPREAD):
+        pass
     _sweep(root, {root / bucket.file for bucket in buckets})
-    pa.default_memory_pool().release_unused()  # what it keeps for later would stay with a long run
 
 
 def newest(root: Path) -> int:
@@ -79,15 +77,13 @@ def buckets_of(connection: duckdb.DuckDBPyConnection) -> list[Bucket]:
                 if slot == catalog.SHAPE or slot % of == number
             )
             buckets.append(Bucket(table, number, of, last))
-    for name, view in views.ours(connection).items():
-        if (
-            view.reads and view.reads <= tables.keys()
-        ):  # else it is of an earlier version, or somebody has dropped a table
-            last = max(
-                view.generation,
-                *(generation for table in view.reads for generation in tables[table].values()),
-            )
-            buckets.append(Bucket(name, 0, 1, last, is_view=True))
+    for name, view in views.whole(connection).items():
+        of_tables = (
+            generation
+            for table in view.reads
+            for generation in tables.get(table, {catalog.SHAPE: 0}).values()
+        )
+        buckets.append(Bucket(name, 0, 1, max(view.generation, *of_tables), is_view=True))
     return buckets
 
 
@@ -99,39 +95,56 @@ def _bucket_count(rows: int) -> int:
     return count
 
 
-def write(
-    connection: duckdb.DuckDBPyConnection, target: Path, bucket: Bucket, described: catalog.Described
-) -> None:
-    """Write one bucket, whole or not at all. `described` is of all tables of the warehouse as they are."""
-    meaning, columns = described.get(bucket.table, ("", []))
-    _write(target, bucket, _rows(connection, bucket, columns), meaning, columns)
-
-
-def _write_table(
+def written(
     connection: duckdb.DuckDBPyConnection,
-    root: Path,
     buckets: Sequence[Bucket],
-    meaning: str,
-    columns: catalog.Shape,
-) -> None:
+    place: Callable[[Bucket], Path],
+    scratch: Path,
+) -> Generator[Bucket]:
+    """Write buckets to their places, each whole or not at all, and give each as it is there; those of a table stand together.
+
+    A large table is taken apart first, in one pass, in the folder `scratch`, which is there as long as that takes.
+    """
+    described = catalog.described(connection) if buckets else {}
+    for table, group in groupby(buckets, key=lambda bucket: bucket.table):
+        some, shape = list(group), described.get(table, ("", []))
+        done = 0
+        try:
+            with catalog.sparing(connection, _CACHE_MB):
+                for bucket in _table_written(connection, some, shape, place, scratch):
+                    yield bucket
+                    done += 1
+        except duckdb.OutOfMemoryException:  # a view over all rows, or rows that are large
+            yield from _table_written(connection, some[done:], shape, place, scratch)
+
+
+def _table_written(
+    connection: duckdb.DuckDBPyConnection,
+    buckets: Sequence[Bucket],
+    shape: tuple[str, catalog.Shape],
+    place: Callable[[Bucket], Path],
+    scratch: Path,
+) -> Generator[Bucket]:
     """Write some files of one table or view."""
     if buckets[0].is_view or len(buckets) < _APART:
         for bucket in buckets:
-            _write(root / bucket.file, bucket, _rows(connection, bucket, columns), meaning, columns)
+            _write(place(bucket), bucket, _rows(connection, bucket, shape[1]), shape)
+            yield bucket
         return
     table, of = buckets[0].table, buckets[0].of
     numbers = [bucket.number for bucket in buckets]
-    with spread.taken_apart(connection, table, of, numbers, root / _SPREAD) as files:
+    with spread.taken_apart(connection, table, of, numbers, scratch) as files:
         for bucket in buckets:
             connection.register("__spread", spread.rows_in(files[bucket.number]))
-            rows = _ordered(connection, "__spread", "", table, columns)
-            _write(root / bucket.file, bucket, rows, meaning, columns)
+            _write(place(bucket), bucket, _ordered(connection, "__spread", "", table, shape[1]), shape)
             connection.unregister("__spread")
+            yield bucket
 
 
 def _write(
-    target: Path, bucket: Bucket, rows: pa.RecordBatchReader, meaning: str, columns: catalog.Shape
+    target: Path, bucket: Bucket, rows: pa.RecordBatchReader, shape: tuple[str, catalog.Shape]
 ) -> None:
+    meaning, columns = shape
     fields = [rows.schema.field(name).with_metadata({"meaning": text}) for name, _, text in columns]
     schema = pa.schema(fields, metadata={_GENERATION: str(bucket.generation), b"meaning": meaning})
     target.parent.mkdir(parents=True, exist_ok=True)

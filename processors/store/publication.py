@@ -21,7 +21,7 @@ import os
 import re
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,6 +43,7 @@ NOTE = folder_id.REMOTE
 _OURS = re.compile(  # keys that a run makes; whatever else lies below the prefix is somebody's, such as documents in a folder `tables`
     r"tables/[a-z_][a-z0-9_]*/\d{3}-of-\d{3}-[0-9a-f]{12}[.]parquet|corrections/[0-9a-f]{12}[.]sqlite|tables/probe-[0-9a-f]{12}"
 )
+_SCRATCH = f"{disk.TEMPORARY}spread"  # folder in which a large table is taken apart
 _BATCH_ROWS = 5_000  # of a file that comes back, which is what is held in memory
 
 _log = logging.getLogger("octavo.store")
@@ -145,38 +146,44 @@ class Publication:
 
     def _uploaded(self, connection: duckdb.DuckDBPyConnection, before: Manifest, commit: str) -> Manifest:
         """The manifest of the warehouse as it is, with the files that it needs on the bucket."""
-        files: dict[str, list[TableFile]] = {}
+        files: dict[str, dict[str, TableFile | None]] = {}
+        buckets = parquet.buckets_of(connection)
+        for bucket in buckets:
+            there = before.file(bucket.table, bucket.name, bucket.generation)
+            files.setdefault(bucket.table, {})[bucket.name] = there
+        for file, bucket in self._uploads(
+            connection, [one for one in buckets if files[one.table][one.name] is None], commit
+        ):
+            files[bucket.table][bucket.name] = file
         described = catalog.described(connection)
-        for bucket in parquet.buckets_of(connection):
-            name = Path(bucket.file).stem
-            there = before.file(bucket.table, name, bucket.generation)
-            files.setdefault(bucket.table, []).append(
-                there or self._upload(connection, bucket, described, commit)
-            )
         tables = {
-            name: TableState(meaning, tuple(columns), tuple(found), books.is_view(connection, name))
+            name: TableState(
+                meaning, tuple(columns), tuple(filter(None, found.values())), books.is_view(connection, name)
+            )
             for name, found in files.items()
             for meaning, columns in [described.get(name, ("", []))]
         }
         return Manifest(
-            tables=tables, books=books.of(connection), corrections=self._corrections(before, commit)
+            tables=tables,
+            books=books.of(connection),
+            corrections=self._corrections(before, commit),
         )
 
-    def _upload(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        bucket: parquet.Bucket,
-        described: catalog.Described,
-        commit: str,
-    ) -> TableFile:
-        local = self._folder / f"{disk.TEMPORARY}upload.parquet"
+    def _uploads(
+        self, connection: duckdb.DuckDBPyConnection, buckets: Sequence[parquet.Bucket], commit: str
+    ) -> Iterator[tuple[TableFile, parquet.Bucket]]:
+        """Bring files up, one after another; each is here only while it is on its way."""
+        local, scratch = self._folder / f"{disk.TEMPORARY}upload.parquet", self._folder / _SCRATCH
         try:
-            parquet.write(connection, local, bucket, described)
-            name = Path(bucket.file).stem
-            path = f"tables/{bucket.table}/{name}-{commit}.parquet"
-            rows, size, sha256 = pq.read_metadata(local).num_rows, local.stat().st_size, _sha256(local)
-            self._store.upload(path, local)
-            return TableFile(name, path, rows, size, sha256, bucket.generation)
+            with closing(parquet.written(connection, buckets, lambda _: local, scratch)) as written:
+                for bucket in written:
+                    path = f"tables/{bucket.table}/{bucket.name}-{commit}.parquet"
+                    rows, size = pq.read_metadata(local).num_rows, local.stat().st_size
+                    self._store.upload(path, local)
+                    yield (
+                        TableFile(bucket.name, path, rows, size, _sha256(local), bucket.generation),
+                        bucket,
+                    )
         finally:
             local.unlink(missing_ok=True)
 

@@ -140,6 +140,14 @@ class WarehouseReader:
                    WHERE status = 'ok' AND ? IN ('', inbox) AND document IN (SELECT document FROM pages)"""
         return set(self.query(query, [inbox])["document"].to_pylist())
 
+    def page_count(self, inbox: str = "") -> int:
+        """How many pages the documents have, of one inbox where it is named, that were read."""
+        if self._shape("documents") is None or self._shape("pages") is None:
+            return 0
+        query = """SELECT count(*) AS n FROM pages WHERE document IN (
+                       SELECT document FROM documents WHERE status = 'ok' AND ? IN ('', inbox))"""
+        return int(self.query(query, [inbox])["n"][0].as_py())
+
     def of_types(self, media_types: Sequence[str], inbox: str = "") -> dict[str, bool]:
         """The documents of these types that were read, and whether each lies only in a PDF, whose pages show the same."""
         if self._shape("documents") is None:

@@ -121,6 +121,12 @@ def ours(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Made]:
     }
 
 
+def whole(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Made]:
+    """Those of ours that can be read: not one of an earlier version, nor one of which somebody has dropped a table."""
+    there = set(catalog.tables(connection))
+    return {name: one for name, one in ours(connection).items() if one.reads and one.reads <= there}
+
+
 def _stays(made: Made, tables: Sequence[Table]) -> bool:
     """Whether a view is left as it is, since it belongs to a table about whose views the commit says nothing."""
     return bool(made.owner) and made.owner not in {table.name for table in tables if table.views is not None}

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import duckdb
 
-from octavo.processors.store import catalog, changes, disk, earlier, parquet, succession, views
+from octavo.processors.store import catalog, changes, disk, earlier, memory, parquet, succession, views
 from octavo.processors.store.changes import Change
 from octavo.processors.store.correction_store import FILE as CORRECTIONS
 from octavo.processors.store.correction_store import (
@@ -133,13 +133,15 @@ def hold(
     with disk.locked(folder, clock()) as guard:
         published = publication_of(folder, folder / WAREHOUSE)
         with published.held(clock()) if published else nullcontext():
+            memory.keep_little()
             warehouse = Warehouse(folder, publish_every_s=publish_every_s, guard=guard)
             warehouse.recover()
             try:
                 yield warehouse
             except BaseException:
-                with suppress(StorageError):  # what ended the block is the trouble to tell
-                    warehouse.publish()
+                if not warehouse.is_unpublishable:
+                    with suppress(StorageError):  # what ended the block is the trouble to tell
+                        warehouse.publish()
                 raise
             warehouse.publish()
 
@@ -198,6 +200,7 @@ class Warehouse(WarehouseReader):
         self._publish_every_s = publish_every_s
         self._put_off: list[Change] = []
         self._is_behind = False
+        self.is_unpublishable = False  # the last try to write the Parquet files failed
         self._published_at, self._publishing_took_s = time.monotonic(), 0.0
         self.tables_folder = folder / "tables"
         self._views = views.load(shipped_views)
@@ -213,18 +216,22 @@ class Warehouse(WarehouseReader):
         does not fit the new type of its column, which a warning tells. Raises SchemaError for rows that do not fit their table,
         StorageError when the disk refuses; what was committed stays.
         """
-        batch, self._put_off = [*self._put_off, *batch], []
-        views.refuse_namesakes(self._views, (change.table for change in batch))
-        staged = [changes.staged(change) for change in batch]
         with self._committing, disk.voiced(self.folder):
+            before = len(self._put_off)
+            batch = [*self._put_off, *batch]
+            views.refuse_namesakes(self._views, (change.table for change in batch))
+            staged = [changes.staged(change) for change in batch]
             differs = self._difference(staged, asked or {})
             if differs is not None:
-                self._is_behind = True
                 self._replace(staged, differs, asked or {})
+                self._is_behind = True
+            del self._put_off[:before]  # what was put off is put off still when there is trouble
             wait_s = max(self._publish_every_s, self._publishing_took_s / PUBLISH_SHARE)
             is_due = not self._publish_every_s or time.monotonic() - self._published_at > wait_s
             if self._is_behind and is_due:
                 self._publish()
+        if differs is not None:
+            memory.give_back()
         return differs is not None
 
     def publish(self) -> None:
@@ -232,6 +239,7 @@ class Warehouse(WarehouseReader):
         with self._committing, disk.voiced(self.folder):
             if self._is_behind:
                 self._publish()
+                memory.give_back()
 
     def put_off(self, batch: Sequence[Change]) -> None:
         """Make these changes with the next commit, whatever that one is about: two in one cost little more than one."""
@@ -334,13 +342,17 @@ class Warehouse(WarehouseReader):
         if not (self._publishes and self.path.exists()):
             return
         started = time.monotonic()
-        with self._open() as connection:
-            if published := publication_of(self.folder, self.path):
-                published.publish(connection)
-            else:
-                parquet.publish(connection, self.tables_folder)
-        self._is_behind, self._published_at = False, time.monotonic()
-        self._publishing_took_s = self._published_at - started
+        self.is_unpublishable = True
+        try:
+            with self._open() as connection:
+                if published := publication_of(self.folder, self.path):
+                    published.publish(connection)
+                else:
+                    parquet.publish(connection, self.tables_folder)
+            self._is_behind = self.is_unpublishable = False
+        finally:
+            self._published_at = time.monotonic()
+            self._publishing_took_s = self._published_at - started
 
     def _refuse_log(self) -> None:
         log = self.path.with_name(f"{self.path.name}.wal")
