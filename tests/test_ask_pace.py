@@ -450,6 +450,13 @@ def test_one_overload_in_a_hundred_costs_little(reply_s: float, told_s: float | 
     assert done >= 0.9
 
 
+@pytest.mark.parametrize(("reply_s", "least"), [(0.3, 0.3), (3.0, 0.8)])
+def test_many_overloads_among_more_replies_are_no_collapse(reply_s: float, least: float) -> None:
+    """When three calls in ten meet an overload whatever the speed, the others go on: refusals come at once, replies late."""
+    done, _ = run(overloads(0.3, reply_s, told_s=1.0, seconds=100 * reply_s))
+    assert done >= least
+
+
 def test_after_a_trouble_growth_returns() -> None:
     """When half of the calls were refused for a minute and none is any more, all slots are in use again after a minute."""
 

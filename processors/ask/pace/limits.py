@@ -26,8 +26,11 @@ GROW_LEAST, GROW_MOST = (
 )  # ... but so many at least and at most: those on their way when a refusal comes meet it too
 GROW_SLOWLY = 10  # times as long it takes near the number at which refusals began
 BUNCHED_S = 0.005  # more between requests after a refusal though the limit was kept, since they bunch on their way; twice as much each time
-BUNCHED_SHARE = 0.2  # but no more than this share of a request's part (both ours, 2026-11-30)
-FORGOTTEN = 0.999  # what is left of it after each request
+BUNCHED_LEAST, BUNCHED_MOST = (
+    0.03,
+    0.2,
+)  # but so much of a request's part at least at first, and at most (all ours, 2026-11-30)
+FORGOTTEN = 0.9998  # what is left of it after each request
 LEAST_S = 0.001  # shorter differences between moments are rounding
 MISCOUNT = 2.0  # our counts of tokens are corrected by at most this factor
 _TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)(ms|s)?)?")
@@ -124,6 +127,7 @@ class Permit:
     entered_at: float = 0.0  # when it was let go, and with how many tokens
     entered_tokens: int = 0
     at: float = math.inf  # when it left
+    number: int = 0  # of those that left, in their order
     wave: int = 0  # of refusals that was the last one then
     counted: bool = True  # in the minute still
     free_at: float = -math.inf  # since when it might have left
@@ -169,8 +173,9 @@ class Minute:
         if news:
             now = max((one.at for one in self._left if one is not permit and one.tokens), default=-math.inf)
         else:
-            most_s = BUNCHED_SHARE * self.part_s(permit.tokens)
-            self._bunched_s = max(self._bunched_s, min(max(BUNCHED_S, 2 * self._bunched_s), most_s))
+            part_s = self.part_s(permit.tokens)
+            more_s = max(BUNCHED_S, BUNCHED_LEAST * min(part_s, 1.0), 2 * self._bunched_s)
+            self._bunched_s = max(self._bunched_s, min(more_s, BUNCHED_MOST * part_s))
         self._space(permit, now)
 
     def _space(self, permit: Permit, now: float) -> None:

@@ -199,6 +199,7 @@ class RateLimiter:
 
     def _end(self, permit: Permit) -> None:
         """A slot is free again; who never left has used nothing."""
+        self._pauses.ended(permit)
         never = permit.at == math.inf
         if never:
             self._minute.take_back(permit)

@@ -8,8 +8,10 @@ choice it is. It imports `limits` for what a place is, and `waits` for the words
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from octavo.processors.ask.pace.clock import Clock
@@ -22,7 +24,23 @@ OTHERS_WAIT = "since another run of this account was told to wait."
 OTHERS_SHARE = (
     "other runs of this account on this machine use its limits, and this one waits for its share of them."
 )
+LET_IN = 0.8  # overloads that one request that was let in makes up for (ours, 2026-11-30)
 WAVE_S = 10.0  # refusals that are heard within so long may be of one wave (ours, 2026-11-23)
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """Overloads since they last were no more than what was let in, the first departure that met one, and replies since."""
+
+    refusals: int = 0
+    since: float = math.inf
+    replies: int = 0
+
+    def add(self, permit: Permit) -> None:
+        """One more; replies before the first say nothing."""
+        self.replies = self.replies if self.refusals else 0
+        self.refusals += 1
+        self.since = min(self.since, permit.number)
 
 
 class Pauses:
@@ -33,7 +51,9 @@ class Pauses:
         self._clock, self._hear = clock, hear
         self.until = -math.inf
         self._failures = 0  # refusals since a reply came
-        self._excess = 0  # of refusals over replies, since they were even
+        self._going: dict[Permit, None] = {}  # those that left and of which nothing was heard, in their order
+        self._numbers = itertools.count(1)
+        self._trouble = _Trouble()
         self._said_until = self._refused_at = self._held_said = -math.inf
         self._held_since = math.inf
         self._wave = 0  # of refusals that was heard: what left after it is no part of it
@@ -67,12 +87,19 @@ class Pauses:
 
     def started(self, permit: Permit) -> None:
         """A request leaves: later waves are not its own."""
-        permit.wave = self._wave
+        permit.wave, permit.number = self._wave, next(self._numbers)
+        self._going[permit] = None
 
     def succeeded(self, permit: Permit) -> None:
         """A reply came: of those waves after which its request left none was in vain."""
+        self.ended(permit)
         self._passed = max(self._passed, permit.wave)
-        self._failures, self._excess = 0, max(0, self._excess - 1)
+        self._failures = 0
+        self._trouble.replies += 1
+
+    def ended(self, permit: Permit) -> None:
+        """A request is over, however."""
+        self._going.pop(permit, None)
 
     @property
     def vain(self) -> int:
@@ -93,15 +120,22 @@ class Pauses:
         return new
 
     def outnumbered(self, permit: Permit, by: int) -> bool:
-        """Count a refusal that may be its call's own trouble; whether there are so many more of them than replies that it is not.
+        """Count a refusal that may be its call's own trouble; whether so many more of them are than were let in that it is not.
 
-        Then a new wave begins.
+        Then a new wave begins. subtle: refusals come at once and replies late, so what left in between and is not refused was let in.
         """
-        self._excess += 1
-        if self._excess < by:
+        self.ended(permit)
+        self._trouble.add(permit)
+        since = self._trouble.since
+        let_in = LET_IN * (
+            self._trouble.replies + sum(since <= one.number <= permit.number for one in self._going)
+        )
+        if self._trouble.refusals - let_in < by:
             self._failures += 1
+            if self._trouble.refusals <= let_in:
+                self._trouble = _Trouble()
             return False
-        self._excess = 0
+        self._trouble = _Trouble()
         return self.new_wave(permit)
 
     def backoff_s(self, told_s: float | None) -> float:
