@@ -208,8 +208,31 @@ def test_alarms_are_about_what_is_printed() -> None:
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not on this machine")
 def test_alarms_are_rules() -> None:
-    """Prometheus takes the file of alarms."""
+    """Prometheus takes the file of alarms, and each sounds when it should and not before."""
     subprocess.run(["promtool", "check", "rules", str(FILES / "alerts.yaml")], check=True)
+    subprocess.run(["promtool", "test", "rules", str(FILES / "alerts.test.yaml")], check=True)
+
+
+def test_every_alarm_is_tried() -> None:
+    """The file that tries the alarms has for each a time at which it sounds, and one at which it does not."""
+    tried = [
+        case
+        for group in yaml.safe_load((FILES / "alerts.test.yaml").read_text())["tests"]
+        for case in group["alert_rule_test"]
+    ]
+    names = {rule["alert"] for rule in RULES}
+    assert {case["alertname"] for case in tried if "exp_alerts" in case} == names
+    assert {case["alertname"] for case in tried if "exp_alerts" not in case} == names
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_units_say_nothing_twice(unit: Path) -> None:
+    """A setting that holds one value stands once in a unit, where whoever changes it finds it."""
+    lines = unit.read_text(encoding="utf-8").splitlines()
+    names = [
+        line.split("=", 1)[0] for line in lines if "=" in line and not line.startswith(("#", "Environment="))
+    ]
+    assert sorted(set(names)) == sorted(names)
 
 
 def blocks() -> list[str]:
