@@ -63,7 +63,7 @@ class Job(BaseModel):
     fail_on_review: int = Field(
         default=-1,
         ge=-1,
-        description="Most values that may wait in `review` without the run failing; -1 for any number.",
+        description="Most values, unaccepted answers and unread files that may wait without the run failing; -1 for any number.",
     )
     max_fill_drop: float = Field(
         default=0.2,

@@ -143,3 +143,24 @@ def vocabulary() -> bytes:
     if not path.is_file():
         pytest.skip("the Kimi vocabulary is not on this machine")
     return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser for the tests of a file, in which each reviewer has a window with cookies of its own; `review_app` loads it when needed."""
+    from tests.review_app import chromium
+
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def reviewer(out: Path, browser: Any) -> Iterator[Any]:
+    """Somebody who has opened the link to the review of `out`, a fixture of each file. Nothing may go wrong in the browser meanwhile."""
+    from tests.review_app import reviewing, watched
+
+    with reviewing(out) as link:
+        window = watched(browser, link)
+        yield window
+        assert window.faults == []
+        window.page.context.close()

@@ -478,3 +478,29 @@ async def test_bands_tell_how_right_confidence_was(kimi: Running, job: Job) -> N
     with closing(CorrectionStore(Path(job.out))) as store:
         found = [one for one in bands(store.each()) if one.judged]
     assert [(one.right, one.judged) for one in found] == [(1, 2)]
+
+
+async def test_a_former_answer_is_filled_in_where_the_next_model_has_none(
+    kimi: Running, job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An answer of before whose successor was rejected is filled in by hand: it stands for both, and costs nothing more.
+
+    Taking it back gives the reject again, and leaves the answer of before as it was.
+    """
+
+    def first() -> tuple[Any, ...]:
+        rejects = [one["reason"] for one in Warehouse(Path(job.out)).rows("rejects")]
+        return str(row(job)["weight"]), row(job)["sender"], row(job)["former"], *rejects
+
+    with silent(kimi, "Parcel slip 0"):
+        await run(kimi, job, model="kimi-k3")
+    assert first() == ("1.50", "Sender Number 0", True, "missing_in_reply")
+    assert "taken: 1 (1 changed)" in fill(job, capsys, "slip0.txt,parcel,weight,9.90,")
+    assert first() == ("9.90", "Sender Number 0", True)
+    with silent(kimi, "Parcel slip 0") as asked:
+        await run(kimi, job, model="kimi-k3")
+    assert (asked, first()) == ([], ("9.90", "Sender Number 0", True))
+    with closing(CorrectionStore(Path(job.out))) as store:
+        store.undo("Ann", NOW)
+    assert settled(job)
+    assert first() == ("1.50", "Sender Number 0", True, "missing_in_reply")

@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -427,6 +428,24 @@ def test_corrections_go_along(hosts: tuple[Path, Path]) -> None:
     say(ours, "other")
     with pytest.raises(StorageError, match="on another host"), hold(ours):
         pass
+
+
+def test_who_has_corrections_open_goes_on_with_those_of_the_bucket(hosts: tuple[Path, Path]) -> None:
+    """Corrections that come from the bucket come into the file that a review has open: it sees them, and what it says next is not lost."""
+    ours, theirs = hosts
+
+    def absent(field: str) -> Correction:
+        return Correction("d" * 64, "invoice", field, "absent", "x", None, "ann", NOW)
+
+    with closing(CorrectionStore(theirs)) as review:  # opened, and nothing said
+        with closing(CorrectionStore(ours)) as store:
+            store.put([absent("due_date")], {}, "one")
+        commit(ours, 1)
+        commit(theirs, 2)
+        assert [one.field for one in review.each()] == ["due_date"]
+        review.put([absent("number")], {}, "two")
+    with closing(CorrectionStore(theirs)) as store:
+        assert [(one.number, one.field) for one in store.each()] == [(1, "due_date"), (2, "number")]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 row and what is kept are of one answer     what is kept, as it was before anybody corrected it
 row of another answer, not corrected yet   the row: it came while somebody was correcting the one before
+former row, and a reject since             the row or what is kept, which remembers the reject: people fill in what it lacks
 no row, a reject or an unread document     an empty answer by `person`, which remembers the reject
 no row, an answer by `person` is kept      that one: the tables were made anew
 """
@@ -30,11 +31,13 @@ def answer_below(
 ) -> dict[str, Any] | None:
     """The answer, as JSON; None where there is nothing that a person could correct or fill in. `row` is its row, if it has one."""
     kept = store.answer(document, table.name)
+    rejected = reader.reject_of(table.name, document)
     if row is not None:
         if kept and (_are_one(kept, row) or reader.is_corrected(table.name, document)):
-            return kept
-        return answer_of(row, reader.evidence_of(table.name, [document]), table)
-    rejected = reader.reject_of(table.name, document)
+            below = kept
+        else:
+            below = answer_of(row, reader.evidence_of(table.name, [document]), table)
+        return {**below, "rejected": dict(rejected)} if rejected and row.get("former") else below
     if rejected or reader.is_unread(document):
         return by_person(fields_of(table), document, table.name, rejected or {})
     return kept if kept and kept["engine"] == PERSON and document in reader.paths_of([document]) else None
@@ -51,6 +54,11 @@ def by_person(fields: Sequence[Field], document: str, question: str, rejected: R
     fingerprint = rejected.get("question_fingerprint") or ""
     made_by = {"engine": PERSON, "model": "", "run": "", "question_fingerprint": fingerprint}
     return {**as_answer(empty, made_by), "rejected": dict(rejected)}
+
+
+def fills_in(answer: Mapping[str, Any] | None) -> bool:
+    """Whether an answer that is kept stands in the place of a reject or of nothing, and people fill it in."""
+    return bool(answer and (answer["engine"] == PERSON or answer.get("rejected")))
 
 
 def fields_of(table: Table) -> tuple[Field, ...]:

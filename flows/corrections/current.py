@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from octavo.flows.corrections.answer_below import answer_below, fields_of
+from octavo.flows.corrections.answer_below import answer_below, fields_of, fills_in
 from octavo.processors.check import records as check
 from octavo.processors.store.warehouse import CorrectionStore, WarehouseReader
 from octavo.schemas.compile.compiler import compile_question
@@ -40,7 +40,7 @@ class Current:
     @property
     def fills_in(self) -> bool:
         """Whether people fill in what no model gave, or what the latest one gave no accepted answer to."""
-        return self.by_person or bool(self.answer.get("rejected"))
+        return fills_in(self.answer)
 
     def unfilled(self) -> list[str]:
         """The plain fields without a value about which nobody has said anything."""

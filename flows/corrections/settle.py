@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from octavo.flows.corrections.answer_below import answer_below, as_answer, by_person, fields_of
+from octavo.flows.corrections.answer_below import answer_below, as_answer, by_person, fields_of, fills_in
 from octavo.flows.corrections.current import laid_over, schemas_of, with_columns
 from octavo.processors.check import records as check
 from octavo.processors.store.warehouse import Change, CorrectionStore, Warehouse, corrections_of
@@ -96,9 +96,9 @@ class Overlay:
         return bool(self.store and self.store.in_force(document, question))
 
     def fills(self, document: str, question: str) -> bool:
-        """Whether people filled in an answer that no model gave."""
+        """Whether people filled in an answer that no model gave, or the latest one did not."""
         answer = self.store.answer(document, question) if self.store else None
-        return bool(answer and answer["engine"] == PERSON) and self.holds(document, question)
+        return fills_in(answer) and self.holds(document, question)
 
     def filled(self, question: str, fingerprints: Collection[str], model: str, engine: str) -> set[str]:
         """The documents whose answer people filled in after it was asked for in this way, so that it need not be asked for again."""
@@ -113,9 +113,17 @@ class Overlay:
     def refused(self, question: Question, rejected: Row) -> None:
         """Another model or question has no answer either to what people filled in: theirs stands, and remembers this reject."""
         key = (rejected["document"], rejected["question"])
-        self.keep({key: by_person(question.fields, *key, rejected)})
-        if self.store:
-            self.store.unsettle([key])
+        if self.store is None:
+            return
+        kept = self.store.answer(*key)
+        is_former = kept is not None and kept["engine"] != PERSON
+        by_people = (
+            {**(kept or {}), "rejected": dict(rejected)}
+            if is_former
+            else by_person(question.fields, *key, rejected)
+        )
+        self.keep({key: by_people})
+        self.store.unsettle([key])
 
     def settle(self, warehouse: Warehouse) -> bool:
         """Bring the tables up to what was said; gives whether that changed them."""
@@ -206,17 +214,17 @@ def _instead_of_rejects(
     said: Mapping[str, Sequence[Correction]],
 ) -> Iterator[Change]:
     """Answers that people filled in stand instead of their rejects; who takes back all that was said has the reject again."""
-    by_person = {document: answer for document, answer in answers.items() if answer["engine"] == PERSON}
-    if not by_person:
+    filled = {document: answer for document, answer in answers.items() if fills_in(answer)}
+    if not filled:
         return
-    empty = {document for document in by_person if not said[document]}
+    empty = {document for document in filled if not said[document]}
     back = [
-        by_person[one]["rejected"]
+        filled[one]["rejected"]
         for one in sorted(empty)
-        if by_person[one]["rejected"] and not warehouse.reject_of(table.name, one)
+        if filled[one]["rejected"] and not warehouse.reject_of(table.name, one)
     ]
-    yield Change(tables.REJECTS, back, {(one, table.name) for one in by_person.keys() - empty})
-    if empty:
+    yield Change(tables.REJECTS, back, {(one, table.name) for one in filled.keys() - empty})
+    if empty := {one for one in empty if filled[one]["engine"] == PERSON}:  # a former answer stays
         yield Change(table, (), {(one,) for one in empty})
         yield Change(tables.EVIDENCE, (), {(one, table.name) for one in empty})
 

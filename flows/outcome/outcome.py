@@ -56,7 +56,7 @@ class Outcome:
     standing: (
         int  # files, answers and values that failed, in this run or earlier, and still stand so in the tables
     )
-    to_review: int  # values that a person should look at, in all tables
+    to_review: Mapping[str, int]  # what a person should look at, in all tables: values, answers, files
     rejects: int  # answers that were not accepted, in this run or earlier
     not_asked: int  # times a document waits for an answer, since something kept it from being asked
     not_applicable: int  # documents that are not of the kind a question is about
@@ -92,6 +92,12 @@ class Outcome:
     def failed(self) -> int:
         """Files, answers and values that failed in this run."""
         return self.unread + self.failed_answers + self.failed_values
+
+    @property
+    def waiting(self) -> str:
+        """What waits for a person: `14, of which 12 values, 1 answer, 1 file`; "" for nothing."""
+        parts = [f"{count} {what}{'s' if count > 1 else ''}" for what, count in self.to_review.items()]
+        return f"{sum(self.to_review.values())}, of which {', '.join(parts)}" if parts else ""
 
     @property
     def sentences(self) -> list[str]:
@@ -169,7 +175,7 @@ def outcome(run: RunContext, done: Done) -> Outcome:
         notices=tuple(run.asker.notices),
         changed=done.changed or found.tables_changed,
         stopped=str(run.stop.error or ""),
-        exit_code=_exit_code(run, done, standing, waiting),
+        exit_code=_exit_code(run, done, standing, sum(waiting.values())),
     )
 
 
@@ -179,12 +185,16 @@ def _failed_values(run: RunContext) -> int:
     return sum(int(row["n"]) for row in counts if row["state"] == "failed")
 
 
-def _to_review(run: RunContext) -> int:
-    """Values that wait for a person."""
+def _to_review(run: RunContext) -> dict[str, int]:
+    """What waits for a person: values, answers that were not accepted, files that could not be read and that nobody has filled in."""
     if not run.questions or not run.warehouse.has("review"):
-        return 0
-    query = "SELECT count(*) AS n FROM review WHERE document IS NOT NULL AND field IS NOT NULL"
-    return int(run.warehouse.query(query)["n"][0].as_py())
+        return {}
+    query = """SELECT count(*) FILTER (field IS NOT NULL) AS value,
+                      count(*) FILTER (field IS NULL AND question IS NOT NULL AND reason <> 'nothing_found') AS answer,
+                      count(*) FILTER (question IS NULL AND confidence = 0 AND document NOT IN (SELECT document FROM evidence)) AS file
+               FROM review WHERE document IS NOT NULL"""
+    (counts,) = run.warehouse.query(query).to_pylist()
+    return {what: int(count) for what, count in counts.items() if count}
 
 
 def _exit_code(run: RunContext, done: Done, standing: int, to_review: int) -> int:
@@ -304,7 +314,7 @@ def _doubts(ended: Outcome) -> Iterator[str]:
 
 def _review(ended: Outcome) -> str:
     out = "" if ended.out == "out" else f" --out {shlex.quote(ended.out)}"
-    return f"Values to look at: {ended.to_review}; `octavo review{out}` shows them beside their pages."
+    return f"To look at: {ended.waiting}; `octavo review{out}` shows them beside their pages."
 
 
 def _asked(ended: Outcome) -> Iterator[str]:

@@ -24,7 +24,7 @@ def _lines(ended: Outcome) -> Iterator[str]:
     yield from _failures(ended)
     yield from _fields(ended)
     yield from _money(ended)
-    review = f" Values to look at: {ended.to_review}." if ended.to_review else ""
+    review = f" To look at: {ended.waiting}." if ended.to_review else ""
     yield from ("", f"Tables: {_tables(ended.out)}. Run: {ended.run}.{review}")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -42,6 +44,7 @@ def make_app(workspace: Workspace) -> ASGIApp:
         "readable": readable,
         "urlencode": urlencode,
         "read_only": workspace.read_only,
+        "asset": _asset,
     }
     templates.env.filters |= {"seg": lambda text: quote(text, safe="")}
     views = _Views(workspace, templates)
@@ -317,6 +320,12 @@ def _filters(given: Mapping[str, Any]) -> Filters:
 def _kept(given: Mapping[str, Any]) -> Filters:
     """The filters of the queue, as the address of a value keeps them."""
     return _filters({name: given.get(f"only_{name}") for name in ("schema", "field", "reason", "folder")})
+
+
+@cache
+def _asset(name: str) -> str:
+    """The address of a file of ours, which is another one when the file is."""
+    return f"/static/{name}?{hashlib.sha256((HERE / 'static' / name).read_bytes()).hexdigest()[:12]}"
 
 
 def _html(page: Response) -> str:

@@ -37,7 +37,7 @@ PICTURES = 48  # rendered pages that are kept, of 0.1 to 0.5 MB
 KEPT = 300  # things that are worked out over all tables
 SETTLE_AFTER_S = 0.5  # of quiet, so that a quick hand makes one commit and not ten
 SETTLE_LATEST_S = 5.0  # when the hand does not rest
-SETTLE_SHARE = 0.25  # of the time may go into commits: large tables take seconds
+SETTLE_PAUSE_S = 5.0  # at most, and as long as a commit took: those of large tables take seconds
 SETTLE_AGAIN_S = 3.0  # while a run holds the folder, and to see what was said elsewhere
 UNTOUCHED = ("schemas", "answer tables")  # by corrections
 
@@ -249,7 +249,7 @@ class Workspace:
             await self._hushed()
             await asyncio.to_thread(self.settle_now)
             await asyncio.to_thread(self._try, renew)
-            await asyncio.sleep(self._settling_took_s * (1 / SETTLE_SHARE - 1) if self.said.is_set() else 0)
+            await asyncio.sleep(min(self._settling_took_s, SETTLE_PAUSE_S) if self.said.is_set() else 0)
 
     async def _hushed(self) -> None:
         """Wait until somebody says something and then nothing for a moment, or for as long as that may take."""

@@ -167,7 +167,7 @@ class CorrectionStore:
         self._written(put)
 
     def filled(self) -> dict[Key, dict[str, Any]]:
-        """The answers that people filled in where no model gave one, as they are kept, of which something is in force."""
+        """The answers that people filled in where the latest model gave none, as they are kept, of which something is in force."""
         query = (
             "SELECT document, question, answer FROM answers a WHERE EXISTS (SELECT 1 FROM corrections c"
             " WHERE c.document = a.document AND c.question = a.question AND undone_at IS NULL)"
@@ -175,7 +175,11 @@ class CorrectionStore:
         kept = {
             (row["document"], row["question"]): dict(json.loads(row["answer"])) for row in self._read(query)
         }
-        return {key: answer for key, answer in kept.items() if answer["engine"] == PERSON}
+        return {
+            key: answer
+            for key, answer in kept.items()
+            if answer["engine"] == PERSON or answer.get("rejected")
+        }
 
     def unsettle(self, keys: Iterable[Key]) -> None:
         """Say that the tables have to be looked at for these answers."""

@@ -44,6 +44,10 @@ _OURS = re.compile(  # keys that a run makes; whatever else lies below the prefi
     r"tables/[a-z_][a-z0-9_]*/\d{3}-of-\d{3}-[0-9a-f]{12}[.]parquet|corrections/[0-9a-f]{12}[.]sqlite|tables/probe-[0-9a-f]{12}"
 )
 _SCRATCH = f"{disk.TEMPORARY}spread"  # folder in which a large table is taken apart
+NOTHING_SAID = (
+    hashlib.sha256().hexdigest()
+)  # the state of a file that was opened and in which nobody has said anything
+WAIT_S = 30.0  # for who writes corrections meanwhile
 _BATCH_ROWS = 5_000  # of a file that comes back, which is what is held in memory
 
 _log = logging.getLogger("octavo.store")
@@ -244,11 +248,10 @@ class Publication:
         wanted, mine = there.corrections, self._folder / correction_store.FILE
         if not wanted or (mine.exists() and _said(mine) == wanted["state"]):
             return
-        if mine.exists() and _said(mine) != self._last().corrections.get("state"):
+        if not fetch_corrections(self._store, there, self._folder, self._last().corrections.get("state")):
             message = f"Corrections were given in {mine} and on another host, and cannot be put together."
             step = f"Move {mine.name} away, run again, and take its corrections with `octavo correct`."
             raise StorageError(message, about=self.url, next_step=step)
-        fetch_corrections(self._store, there, self._folder)
 
     # --- the note ---------------------------------------------------------------------------------------------------
 
@@ -304,15 +307,55 @@ def _fetch(
         local.unlink(missing_ok=True)
 
 
-def fetch_corrections(store: ObjectStore, there: Manifest, folder: Path) -> None:
-    """Put the corrections that stand on a bucket into a folder, if there are any."""
+def fetch_corrections(store: ObjectStore, there: Manifest, folder: Path, last: str | None = None) -> bool:
+    """Put the corrections that stand on a bucket into a folder, if there are any.
+
+    False when the folder has others than those of state `last`: then they stay. Its file stays the same one, since a review may have it
+    open: who writes there afterwards would write into a file that has no name any more. Raises StorageError.
+    """
     if not there.corrections:
-        return
+        return True
     local, target = folder / f"{disk.TEMPORARY}fetched.sqlite", folder / correction_store.FILE
-    store.download(str(there.corrections["path"]), local, str(there.corrections["sha256"]))
-    for left in ("-wal", "-shm"):
-        target.with_name(target.name + left).unlink(missing_ok=True)
-    disk.replace(local, target)
+    try:
+        store.download(str(there.corrections["path"]), local, str(there.corrections["sha256"]))
+        if target.exists():
+            return _taken_over(local, target, last)
+        for left in ("-wal", "-shm"):
+            target.with_name(target.name + left).unlink(missing_ok=True)
+        disk.replace(local, target)
+        return True
+    finally:
+        local.unlink(missing_ok=True)
+
+
+def _taken_over(source: Path, target: Path, last: str | None) -> bool:
+    """Put the rows of one file of corrections in place of those of another; False when that says something else than `last`."""
+    try:
+        with closing(sqlite3.connect(target, isolation_level=None, timeout=WAIT_S)) as connection:
+            connection.execute("ATTACH ? AS fetched", (str(source),))
+            connection.execute("BEGIN IMMEDIATE")  # from here on nobody says anything
+            if _digest(connection) not in (last, NOTHING_SAID):
+                connection.execute("ROLLBACK")
+                return False
+            for table, is_whole in (("corrections", True), ("answers", True), ("unsettled", False)):
+                if is_whole:
+                    connection.execute(f"DELETE FROM main.{table}")  # noqa: S608 - our own names
+                columns = ", ".join(
+                    row[1] for row in connection.execute(f"PRAGMA fetched.table_info({table})")
+                )
+                connection.execute(
+                    f"INSERT OR REPLACE INTO main.{table} ({columns}) SELECT {columns} FROM fetched.{table}"  # noqa: S608
+                )
+            connection.execute(
+                "UPDATE main.stamps SET last = max(last, coalesce((SELECT last FROM fetched.stamps), 0)) + 1"
+            )
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        message = f"{target} cannot take the corrections of the bucket: {error}."
+        raise StorageError(
+            message, about=str(target), next_step="End what writes there, and run again."
+        ) from None
+    return True
 
 
 def read_manifest(store: ObjectStore) -> Manifest:
@@ -326,14 +369,18 @@ def read_manifest(store: ObjectStore) -> Manifest:
 
 def _said(corrections: Path) -> str:
     """What tells two states of the file of corrections apart: a hash of what was said, taken back and answered."""
-    digest = hashlib.sha256()
     with closing(sqlite3.connect(corrections)) as connection:
-        for query in (
-            "SELECT * FROM corrections ORDER BY number",
-            "SELECT * FROM answers ORDER BY document, question",
-        ):
-            for row in connection.execute(query):
-                digest.update(repr(row).encode())
+        return _digest(connection)
+
+
+def _digest(connection: sqlite3.Connection) -> str:
+    digest = hashlib.sha256()
+    for query in (
+        "SELECT * FROM main.corrections ORDER BY number",
+        "SELECT * FROM main.answers ORDER BY document, question",
+    ):
+        for row in connection.execute(query):
+            digest.update(repr(row).encode())
     return digest.hexdigest()
 
 

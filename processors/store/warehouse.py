@@ -171,7 +171,9 @@ def rebuild(url: str, folder: Path) -> Warehouse:
         store = ObjectStore(url)
         there = read_manifest(store)
         with disk.voiced(folder):
-            fetch_corrections(store, there, folder)
+            if not fetch_corrections(store, there, folder):
+                message = f"{folder} has corrections that {url} has not."
+                raise SettingsError(message, about="out", next_step="Name a new folder with --out.")
             rebuild_file(store, there, folder / WAREHOUSE)
         warehouse = Warehouse(folder)
         warehouse.recover()

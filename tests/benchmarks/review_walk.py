@@ -47,7 +47,7 @@ def judged(reviewer: Watched, *, is_typed: bool) -> None:
         reviewer.press("Enter")
         reviewer.press("j")
         return
-    with reviewer.page.expect_response("**/api/next"):
+    with reviewer.page.expect_response("**/api/say"):
         reviewer.page.keyboard.press("y")
     reviewer.settled()
 
