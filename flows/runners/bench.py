@@ -48,9 +48,8 @@ class Bench:
     async def work(self, number: int, batch: Callable[[], Awaitable[Result]]) -> Result:
         """Work on a batch as soon as nobody else does. Raises what ends the run at once."""
         lease = leases.Lease(self._notes, self.terms.run, number)
-        task = asyncio.ensure_future(self._alone(lease, number, batch))
+        task = asyncio.ensure_future(self._alone(lease, batch))
         self._leases[lease] = task
-        lease.beat()
         try:
             return await task
         except asyncio.CancelledError:
@@ -59,12 +58,11 @@ class Bench:
             del self._leases[lease]
             lease.release()
 
-    async def _alone(
-        self, lease: leases.Lease, number: int, batch: Callable[[], Awaitable[Result]]
-    ) -> Result:
-        await leases.vacated(lease, self._notes, self.terms.run, number)
+    async def _alone(self, lease: leases.Lease, batch: Callable[[], Awaitable[Result]]) -> Result:
+        await leases.vacated(lease, self._notes)
         if lease.is_wanted:
             raise Interrupted(signal.SIGTERM)
+        lease.begin()
         return await batch()
 
     def notices(self) -> tuple[str, ...]:
@@ -78,11 +76,11 @@ class Bench:
         return self.is_closed or self.has_yielded
 
     async def close(self) -> None:
-        """Close all when the last batch has ended."""
+        """Close all when the last batch has ended; until then it is said that we live."""
         if not self.is_closed:
             self.is_closed = True
-            self._watching.cancel()
             await asyncio.gather(*self._leases.values(), return_exceptions=True)
+            self._watching.cancel()
             await self._stack.aclose()
 
     async def _watch(self) -> None:
