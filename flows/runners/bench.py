@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -22,6 +21,7 @@ from octavo.flows.hooks import Hooks
 from octavo.flows.runners import likeness
 from octavo.flows.runners.parcel import RunTerms
 from octavo.flows.secret_block import in_block
+from octavo.flows.state_in_block import shared_state
 from octavo.processors.store.warehouse import Warehouse
 from octavo.schemas.errors import Interrupted, OctavoError, StorageError, describe
 from octavo.schemas.job import Job
@@ -127,8 +127,13 @@ async def opened_bench(terms: RunTerms) -> Bench:
     """All that a run works with, open. Raises SettingsError when it is not the same that its driver has, and StorageError."""
     job = Job.model_validate_json(terms.job)
     likeness.refuse_other_program(terms)
-    if job.state_secret and not os.environ.get(settings.STATE):
-        os.environ[settings.STATE] = await in_block(job.state_secret, "state_secret")
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(shared_state(job.state_secret, wins=False))
+        run = await _opened_run(terms, job, stack)
+        return Bench(terms, run, stack.pop_all())
+
+
+async def _opened_run(terms: RunTerms, job: Job, stack: AsyncExitStack) -> RunContext:
     likeness.refuse_other_folder(terms, job)
     job = job.model_copy(update={"workers": terms.processes})
     questions = [one for one in order.questions(job) if one.fingerprint in terms.questions]
@@ -136,17 +141,16 @@ async def opened_bench(terms: RunTerms) -> Bench:
     key = await in_block(job.key_secret if questions else "", "key_secret")
     account = settings.account(job, key=key, key_needed=bool(questions))
     account = replace(account, caps=replace(account.caps, together=True))
-    async with AsyncExitStack() as stack:
-        opening = order.opened(
-            job,
-            account,
-            settings.vocabulary(),
-            questions,
-            Warehouse(Path(job.out)),
-            name=terms.run,
-            hooks=Hooks(),
-        )
-        run = await stack.enter_async_context(opening)
-        likeness.refuse_other_account(terms, run.asker)
-        run.asker.budget.share(terms.budget_usd, quoted=terms.quoted)
-        return Bench(terms, run, stack.pop_all())
+    opening = order.opened(
+        job,
+        account,
+        settings.vocabulary(),
+        questions,
+        Warehouse(Path(job.out)),
+        name=terms.run,
+        hooks=Hooks(),
+    )
+    run = await stack.enter_async_context(opening)
+    likeness.refuse_other_account(terms, run.asker)
+    run.asker.budget.share(terms.budget_usd, quoted=terms.quoted)
+    return run
