@@ -38,7 +38,7 @@ class LedgerNotes(Protocol):
         """Put a note down, soon."""
         ...
 
-    async def kept(self, name: str, value: str) -> None:
+    async def keep_now(self, name: str, value: str) -> None:
         """Put a note down, and return when it is there for all."""
         ...
 
@@ -89,7 +89,7 @@ class Lease:
         """Say that we are there, so that whoever comes at the same time sees it; who comes last is whom the scheduler chose last."""
         turns = (_turn(value) for name, value in self._notes.notes(self.others).items() if name != self.name)
         self._turn = 1 + max(turns, default=0)
-        await self._notes.kept(self.name, self._stamp())
+        await self._notes.keep_now(self.name, self._stamp())
 
     def begin(self) -> None:
         """Say that we work on it from now on."""

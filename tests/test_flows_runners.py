@@ -477,7 +477,7 @@ async def test_a_worker_that_closes_says_that_it_lives(
     """Calls in flight of a run that a worker leaves are awaited, and nobody takes the worker for lost meanwhile."""
     monkeypatch.setattr(bench, "LOOK_EVERY_S", 0.02)
     ledger = Ledger(tmp_path / "ledger.sqlite")
-    await ledger.kept(leases.DRIVER, leases.stamp(0, run="run", stop=""))
+    await ledger.keep_now(leases.DRIVER, leases.stamp(0, run="run", stop=""))
     asker = SimpleNamespace(ledger=ledger, notices=[])
     run = SimpleNamespace(asker=asker, stop=StopSignal())
     one = bench.Bench(SimpleNamespace(run="run"), run, AsyncExitStack())  # type: ignore[arg-type]

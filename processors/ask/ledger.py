@@ -214,7 +214,7 @@ class Ledger:
         """Put a note down for later runs, soon; a later one of the same name replaces it."""
         self._queue(INSERT_NOTE, (name, value.encode()))
 
-    async def kept(self, name: str, value: str) -> None:
+    async def keep_now(self, name: str, value: str) -> None:
         """Put a note down that is there for all when this returns."""
         await asyncio.wrap_future(self._queue(INSERT_NOTE, (name, value.encode())))
 
