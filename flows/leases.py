@@ -38,6 +38,10 @@ class LedgerNotes(Protocol):
         """Put a note down, soon."""
         ...
 
+    async def keep_now(self, name: str, value: str) -> None:
+        """Put a note down, and return when it is there for all."""
+        ...
+
     def note(self, name: str) -> str:
         """The note of that name; "" when there is none."""
         ...
@@ -71,18 +75,38 @@ class Pulse:
 
 
 class Lease:
-    """That this process works on a batch."""
+    """That this process works on a batch, or waits until nobody else does."""
 
     def __init__(self, notes: LedgerNotes, run: str, batch: int) -> None:
         self._notes = notes
         self._owner = uuid.uuid4().hex
-        self._beats = 0
-        self.name = f"{_of(run, batch)}{self._owner}"
+        self._beats = self._turn = 0
+        self._has_begun = False
+        self.others = _of(run, batch)  # how the notes of all who work on the batch begin
+        self.name = f"{self.others}{self._owner}"
+
+    async def claim(self) -> None:
+        """Say that we are there, so that whoever comes at the same time sees it; who comes last is whom the scheduler chose last."""
+        turns = (_turn(value) for name, value in self._notes.notes(self.others).items() if name != self.name)
+        self._turn = 1 + max(turns, default=0)
+        await self._notes.keep_now(self.name, self._stamp())
+
+    def begin(self) -> None:
+        """Say that we work on it from now on."""
+        self._has_begun = True
+        self.beat()
 
     def beat(self) -> None:
-        """Say that we work on it."""
+        """Say that we live."""
         self._beats += 1
-        self._notes.keep(self.name, stamp(self._beats))
+        self._notes.keep(self.name, self._stamp())
+
+    def precedes(self, name: str, value: str) -> bool:
+        """Whether who left that note makes way for us: who works already, and who waits and came before us."""
+        return bool(json.loads(value).get("begun", True)) or (self._turn, self.name) > (_turn(value), name)
+
+    def _stamp(self) -> str:
+        return stamp(self._beats, turn=self._turn, begun=self._has_begun)
 
     @property
     def is_wanted(self) -> bool:
@@ -100,9 +124,10 @@ def stamp(beats: int, **more: Any) -> str:
     return json.dumps({"holder": holder(os.getpid()), "beats": beats, **more})
 
 
-async def vacated(lease: Lease, notes: LedgerNotes, run: str, batch: int) -> None:
-    """Return when nobody else works on a batch; who does is asked to let go."""
-    await _alone(notes, _of(run, batch), lease.name, lambda _: None, lambda: lease.is_wanted)
+async def vacated(lease: Lease, notes: LedgerNotes) -> None:
+    """Return when nobody else works on a batch, or when we are asked to let go ourselves; who works on it is asked to."""
+    await lease.claim()
+    await _alone(notes, lease.others, lease.name, lambda _: None, lambda: lease.is_wanted, lease.precedes)
 
 
 async def none_left(notes: LedgerNotes, say: Callable[[str], None], is_over: Callable[[], bool]) -> None:
@@ -116,7 +141,12 @@ async def none_left(notes: LedgerNotes, say: Callable[[str], None], is_over: Cal
 
 
 async def _alone(
-    notes: LedgerNotes, beginning: str, own: str, tell: Callable[[int], None], is_over: Callable[[], bool]
+    notes: LedgerNotes,
+    beginning: str,
+    own: str,
+    tell: Callable[[int], None],
+    is_over: Callable[[], bool],
+    makes_way: Callable[[str, str], bool] = lambda _, __: True,
 ) -> None:
     pulse, began, asked, told = Pulse(), time.monotonic(), set[str](), False
     while others := {name: value for name, value in notes.notes(beginning).items() if name != own}:
@@ -125,7 +155,7 @@ async def _alone(
             if pulse.is_lost(name, value):
                 notes.forget(name)
                 notes.forget(f"yield {owner}")
-            elif name not in asked:
+            elif name not in asked and makes_way(name, value):
                 asked.add(name)
                 notes.keep(f"yield {owner}", "please")
         if is_over():
@@ -134,6 +164,10 @@ async def _alone(
             told = True
             tell(len(others))
         await asyncio.sleep(LOOK_S)
+
+
+def _turn(value: str) -> int:
+    return int(json.loads(value).get("turn", 0))
 
 
 def _of(run: str, batch: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pickle
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +21,10 @@ from typing import Any
 import pytest
 
 from octavo.flows import leases, order, settings
-from octavo.flows.hooks import Hooks
+from octavo.flows.hooks import Hooks, StopSignal
 from octavo.flows.outcome.outcome import Outcome
 from octavo.flows.prefect_run.processes import descendants
-from octavo.flows.runners import likeness, remote_workers
+from octavo.flows.runners import bench, likeness, remote_workers
 from octavo.flows.runners.chosen import workers_of
 from octavo.flows.runners.parcel import (
     Delivery,
@@ -440,6 +442,64 @@ def test_a_lease_is_given_up_by_who_is_gone_or_asked(tmp_path: Path) -> None:
     waiting.join(10)
     assert not waiting.is_alive()
     assert ledger.notes("yield") == ledger.notes("lease") == {}
+    ledger.close()
+
+
+async def test_of_two_who_wait_for_a_batch_one_has_it(tmp_path: Path) -> None:
+    """Two workers that were given the same batch never both let go, nor both begin: who came last has it, also from one who has begun."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    first, second, third = (leases.Lease(ledger, "run", 1) for _ in range(3))
+    for one in (first, second):  # both are there before either looks
+        await one.claim()
+    notes = ledger.notes("lease")
+    assert (
+        first.precedes(second.name, notes[second.name]),
+        second.precedes(first.name, notes[first.name]),
+    ) == (
+        False,
+        True,
+    )
+    for holds, comes in ((first, second), (second, third)):
+        waiting = asyncio.ensure_future(leases.vacated(comes, ledger))
+        for _ in range(100):
+            if holds.is_wanted:
+                break
+            await asyncio.sleep(0.05)
+        assert (holds.is_wanted, comes.is_wanted, waiting.done()) == (True, False, False)
+        holds.release()
+        await asyncio.wait_for(waiting, 10)
+        comes.begin()
+    third.release()
+    ledger.close()
+
+
+async def test_a_worker_that_closes_says_that_it_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls in flight of a run that a worker leaves are awaited, and nobody takes the worker for lost meanwhile."""
+    monkeypatch.setattr(bench, "LOOK_EVERY_S", 0.02)
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    await ledger.keep_now(leases.DRIVER, leases.stamp(0, run="run", stop=""))
+    asker = SimpleNamespace(ledger=ledger, notices=[])
+    run = SimpleNamespace(asker=asker, stop=StopSignal())
+    one = bench.Bench(SimpleNamespace(run="run"), run, AsyncExitStack())  # type: ignore[arg-type]
+    begun, flying = asyncio.Event(), asyncio.Event()
+
+    async def batch() -> int:
+        begun.set()
+        await flying.wait()
+        return 7
+
+    work = asyncio.ensure_future(one.work(1, batch))
+    await begun.wait()
+    closing = asyncio.ensure_future(one.close())
+    await asyncio.sleep(0.1)
+    before = ledger.notes("lease")
+    await asyncio.sleep(0.3)
+    assert ledger.notes("lease") != before
+    flying.set()
+    assert await work == 7
+    await closing
     ledger.close()
 
 

@@ -179,6 +179,19 @@ def test_a_run_that_goes_on_is_waited_for(
     assert path.exists()
 
 
+def test_who_has_the_file_open_still_is_refused(
+    out: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that began before the move, and has no call in flight meanwhile, reserves nothing in a file that nobody reads any more."""
+    home = Path(os.environ["OCTAVO_HOME"])
+    purse = Spending(home / "spending.sqlite", project="p", run="other")
+    with closing(purse):
+        named(postgres, monkeypatch)
+        list(migrate(out))
+        with pytest.raises(StorageError, match="was moved into the database that OCTAVO_STATE names"):
+            purse.reserve(nano(0.5), DAY, {})
+
+
 def test_without_a_state_there_is_nowhere_to_move(out: Path) -> None:
     """The sentence says which variable to set, and nothing is changed."""
     with pytest.raises(SettingsError, match="OCTAVO_STATE names no database"):

@@ -7,7 +7,6 @@ Prefect sees short labels and counts only. Batches and their results stay in thi
 from __future__ import annotations
 
 import math
-import os
 import shlex
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -34,6 +33,8 @@ from octavo.flows.prefect_run.task_runs import in_task_runs
 from octavo.flows.review import html_report
 from octavo.flows.runners.chosen import workers_of
 from octavo.flows.secret_block import in_block
+from octavo.flows.state_in_block import shared_state
+from octavo.processors.ask.replies import Account
 from octavo.processors.store.warehouse import Warehouse
 from octavo.schemas.errors import NotApproved, OctavoError, SameJobWaits, SettingsError, describe
 from octavo.schemas.job import Job
@@ -100,9 +101,19 @@ async def _worked(
         getattr(job, kind) for kind in asks
     )  # who only reads needs no key, whatever the job could ask
     key = await in_block(job.key_secret if asked else "", "key_secret")
-    if job.state_secret:
-        os.environ[settings.STATE] = await in_block(job.state_secret, "state_secret")
-    account = settings.account(job, key=key, key_needed=asked)
+    async with shared_state(job.state_secret, wins=True):
+        account = settings.account(job, key=key, key_needed=asked)
+        return await _with_state(job, account, steps, asks, caller, stop)
+
+
+async def _with_state(
+    job: Job,
+    account: Account,
+    steps: Sequence[order.Step],
+    asks: Sequence[order.Asks],
+    caller: Caller,
+    stop: StopSignal,
+) -> Outcome:
     notices, wait = Notices(str(flow_run.id)), Wait(job)
     approve = caller.approve or consent.by_job(
         job, lambda sentence: get_run_logger().info("%s", as_in_form(sentence))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -22,6 +21,7 @@ from octavo.flows.hooks import Hooks
 from octavo.flows.runners import likeness
 from octavo.flows.runners.parcel import RunTerms
 from octavo.flows.secret_block import in_block
+from octavo.flows.state_in_block import shared_state
 from octavo.processors.store.warehouse import Warehouse
 from octavo.schemas.errors import Interrupted, OctavoError, StorageError, describe
 from octavo.schemas.job import Job
@@ -48,9 +48,8 @@ class Bench:
     async def work(self, number: int, batch: Callable[[], Awaitable[Result]]) -> Result:
         """Work on a batch as soon as nobody else does. Raises what ends the run at once."""
         lease = leases.Lease(self._notes, self.terms.run, number)
-        task = asyncio.ensure_future(self._alone(lease, number, batch))
+        task = asyncio.ensure_future(self._alone(lease, batch))
         self._leases[lease] = task
-        lease.beat()
         try:
             return await task
         except asyncio.CancelledError:
@@ -59,12 +58,11 @@ class Bench:
             del self._leases[lease]
             lease.release()
 
-    async def _alone(
-        self, lease: leases.Lease, number: int, batch: Callable[[], Awaitable[Result]]
-    ) -> Result:
-        await leases.vacated(lease, self._notes, self.terms.run, number)
+    async def _alone(self, lease: leases.Lease, batch: Callable[[], Awaitable[Result]]) -> Result:
+        await leases.vacated(lease, self._notes)
         if lease.is_wanted:
             raise Interrupted(signal.SIGTERM)
+        lease.begin()
         return await batch()
 
     def notices(self) -> tuple[str, ...]:
@@ -78,11 +76,11 @@ class Bench:
         return self.is_closed or self.has_yielded
 
     async def close(self) -> None:
-        """Close all when the last batch has ended."""
+        """Close all when the last batch has ended; until then it is said that we live."""
         if not self.is_closed:
             self.is_closed = True
-            self._watching.cancel()
             await asyncio.gather(*self._leases.values(), return_exceptions=True)
+            self._watching.cancel()
             await self._stack.aclose()
 
     async def _watch(self) -> None:
@@ -129,8 +127,13 @@ async def opened_bench(terms: RunTerms) -> Bench:
     """All that a run works with, open. Raises SettingsError when it is not the same that its driver has, and StorageError."""
     job = Job.model_validate_json(terms.job)
     likeness.refuse_other_program(terms)
-    if job.state_secret and not os.environ.get(settings.STATE):
-        os.environ[settings.STATE] = await in_block(job.state_secret, "state_secret")
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(shared_state(job.state_secret, wins=False))
+        run = await _opened_run(terms, job, stack)
+        return Bench(terms, run, stack.pop_all())
+
+
+async def _opened_run(terms: RunTerms, job: Job, stack: AsyncExitStack) -> RunContext:
     likeness.refuse_other_folder(terms, job)
     job = job.model_copy(update={"workers": terms.processes})
     questions = [one for one in order.questions(job) if one.fingerprint in terms.questions]
@@ -138,17 +141,16 @@ async def opened_bench(terms: RunTerms) -> Bench:
     key = await in_block(job.key_secret if questions else "", "key_secret")
     account = settings.account(job, key=key, key_needed=bool(questions))
     account = replace(account, caps=replace(account.caps, together=True))
-    async with AsyncExitStack() as stack:
-        opening = order.opened(
-            job,
-            account,
-            settings.vocabulary(),
-            questions,
-            Warehouse(Path(job.out)),
-            name=terms.run,
-            hooks=Hooks(),
-        )
-        run = await stack.enter_async_context(opening)
-        likeness.refuse_other_account(terms, run.asker)
-        run.asker.budget.share(terms.budget_usd, quoted=terms.quoted)
-        return Bench(terms, run, stack.pop_all())
+    opening = order.opened(
+        job,
+        account,
+        settings.vocabulary(),
+        questions,
+        Warehouse(Path(job.out)),
+        name=terms.run,
+        hooks=Hooks(),
+    )
+    run = await stack.enter_async_context(opening)
+    likeness.refuse_other_account(terms, run.asker)
+    run.asker.budget.share(terms.budget_usd, quoted=terms.quoted)
+    return run

@@ -214,6 +214,10 @@ class Ledger:
         """Put a note down for later runs, soon; a later one of the same name replaces it."""
         self._queue(INSERT_NOTE, (name, value.encode()))
 
+    async def keep_now(self, name: str, value: str) -> None:
+        """Put a note down that is there for all when this returns."""
+        await asyncio.wrap_future(self._queue(INSERT_NOTE, (name, value.encode())))
+
     def note(self, name: str) -> str:
         """The note of that name; "" when there is none."""
         rows = self._read("SELECT value FROM meta WHERE key = ?", (name,))

@@ -1,6 +1,7 @@
 """Files into the state that hosts share: a SQLite store in, the same rows in PostgreSQL out, once, however often it is tried.
 
-All rows of a file are copied in one transaction, which also notes the file's name (`octavo.moved`); then the file is renamed. A kill before
+All rows of a file are copied in one transaction, which also notes the file's name (`octavo.moved`), while nobody else may write to the
+file; then it is sealed for who has it open still, and renamed. A kill before
 the commit leaves nothing behind, one after it leaves a file whose name is noted, which is only renamed the next time.
 """
 
@@ -50,14 +51,32 @@ def move(what: str, path: Path, schema: Schema, copy: Copy) -> int | None:
         ):
             named = read(path.parent)
             assert named is not None
-            rows = target.write(
-                lambda store: _once(store, f"{named.folder}/{path.stem}", lambda: copy(source, store))
-            )
+            name = f"{named.folder}/{path.stem}"
+
+            def moved(file: Statements) -> int:
+                """What others write to the file waits until all is copied, and is refused then."""
+                rows = target.write(lambda store: _once(store, name, lambda: copy(source, store)))
+                if schema.is_guarded:
+                    _seal(file)
+                return rows
+
+            rows = source.write(moved)
             source.read("PRAGMA wal_checkpoint(TRUNCATE)")
         path.replace(aside)
     except (OSError, *TROUBLE) as error:
         raise refused(what, path, error, "Run it again: nothing is copied twice.") from None
     return rows
+
+
+def _seal(file: Statements) -> None:
+    """Let nobody write to the file any more: a run that has it open would put down there, unseen by all, what it spends."""
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+    for (table,) in file.execute(tables).fetchall():
+        for change in ("INSERT", "UPDATE", "DELETE"):
+            file.execute(
+                f"CREATE TRIGGER IF NOT EXISTS moved_{change.lower()}_{table} BEFORE {change} ON {table}"
+                f" BEGIN SELECT RAISE(ABORT, 'it was moved into the database that {VARIABLE} names'); END"
+            )
 
 
 def copy_table(source: Database, store: Statements, table: str, *, number: str = "") -> int:

@@ -160,12 +160,12 @@ def once(top: Path, documents: int, name: str, base_url: str) -> Figures:
 PLACES = {"warehouse": "warehouse.duckdb", "tables": "tables/*/*", "ledger": "ledger.sqlite*"}
 
 
-def command(top: Path, name: str, base_url: str) -> list[str]:
+def command(top: Path, name: str, base_url: str, *, out: str = "out", runner: str = "here") -> list[str]:
     """The command of a run."""
     flags = ["--base-url", base_url, "--tier", "5", "--rpm", "1000000", "--tpm", "1000000000", "--yes"]
     asked = [] if name == "read" else ["--extract", str(top / "parcel.json")]
-    run = [sys.executable, "-m", "octavo.flows.cli", "run", str(top / "in"), "--out", str(top / "out")]
-    return [*run, *asked, *flags]
+    run = [sys.executable, "-m", "octavo.flows.cli", "run", str(top / "in"), "--out", str(top / out)]
+    return [*run, *asked, *flags, "--runner", runner]
 
 
 def watch(pid: int, warehouse: Path, memory: list[float], seen: set[int], spent: dict[str, float]) -> None:
