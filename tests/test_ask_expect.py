@@ -147,6 +147,17 @@ def test_what_explains_the_length_of_replies_counts(question: Question) -> None:
     assert level.likely(question, 1, 40_000) == pytest.approx(300, rel=0.01)
 
 
+def test_a_summary_is_no_longer_than_its_document() -> None:
+    """Of a note of a line no summary is expected that is as long as those of the letters that were summed up before."""
+    summary, expected = compile_question("summary"), ReplyLength(lambda _: ())
+    for number in range(LEAST):
+        shown = window(invoice(number, characters=6_000))
+        expected.tokens(summary, shown)
+        expected.note(request_of(summary, shown), replied(request_of(summary, shown), 300))
+    assert expected.likely(summary, 1, 6_000) == 300
+    assert expected.likely(summary, 1, 200) < 150
+
+
 def test_names_are_a_part_of_what_is_expected(question: Question) -> None:
     """What a schema lets expect is for rows; where records have names these come on top, in the plan and as a limit."""
     rows, plain = ReplyLength(lambda _: ()), ReplyLength(lambda _: (), plain=True)

@@ -43,6 +43,20 @@ TREE = {"type": "object", "properties": {"t": {"$ref": "#/$defs/T"}}}
 BILL = {"type": "object", "properties": {"a": {"$ref": "#/components/schemas/A"}}}
 
 PEOPLE: dict[str, tuple[Any, dict[str, Any]]] = {
+    "what zod writes for values that may not be there": (
+        {"type": "object", "properties": {"note": {"anyOf": [{"not": {}}, TEXT]}, "sum": {"anyOf": [{"type": "number"}, False]}}},
+        {"note": "text", "sum": "number"},
+    ),
+    "rules of texts beside a format that makes another type": (
+        {
+            "type": "object",
+            "properties": {
+                "day": {"type": "string", "format": "date", "pattern": "^[0-9-]+$", "minLength": 10},
+                "sum": {"type": "string", "format": "decimal", "pattern": "^[0-9.]+$"},
+            },
+        },
+        {"day": "date", "sum": "decimal"},
+    ),
     "a job of an extraction service": (
         {"name": "parcel", "data_schema": {"type": "object", "properties": {"to": TEXT}}, "config": {"mode": "fast"}},
         {"to": "text"},
@@ -271,3 +285,11 @@ def test_what_is_done_to_a_schema_is_said_once(tmp_path: Path, caplog: pytest.Lo
         "said_once: answers are not held to not; check that with SQL.",
         "said_once: words that only annotate change nothing: x-order.",
     ]
+
+
+def test_a_step_of_draft_3_is_held_to(tmp_path: Path) -> None:
+    """`divisibleBy` is a limit, as `multipleOf` is, and no mere annotation."""
+    question = compiled(
+        tmp_path, {"type": "object", "properties": {"price": {"type": "number", "divisibleBy": 0.01}}}
+    )
+    assert shape(question.fields[0]) == "decimal"

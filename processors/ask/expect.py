@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
-from octavo.schemas.pipeline import Question, Reply, Request, Window
+from octavo.schemas.pipeline import SUMMARY, Question, Reply, Request, Window
 from octavo.schemas.text.printed_lists import PrintedList, answer_tokens, list_tokens, printed
 from octavo.schemas.text.printed_rows import item_tokens, likely_items, name_tokens
 
@@ -33,6 +33,7 @@ ENVELOPE_TOKENS = 4  # of a reply for each document: its id or `record`, braces
 LISTS = 1.3  # times what the lists of a document are expected to have, as the limit of a reply
 LEAST = 5  # replies from which a limit is learned, and documents from which a mean is ...
 LEAST_CHARACTERS = 20_000  # ... or so many characters of longer ones
+SUMMARY_SHARE = 0.6  # tokens of a summary with its quotes for each character of a document, at most: about twice the document
 UNLIKE = 2  # times as long as the mean a list is when nobody asked about one like it before
 ALIKE = 0.001  # share below which windows are too alike to tell what makes replies long
 RECENT = 200  # replies that are remembered of each question and size
@@ -137,6 +138,8 @@ class ReplyLength:
         wanted = _size(documents, characters)
         nearest = min(of_size, key=lambda size: (abs(size - wanted), size))
         learned = _mean(of_size[nearest], documents, characters if abs(nearest - wanted) <= 1 else 0)
+        if question.name == SUMMARY and characters:
+            learned = min(learned, ENVELOPE_TOKENS * documents + ceil(SUMMARY_SHARE * characters))
         listed = [list_tokens(question.fields, one, plain=self._plain) for one in lists]
         if nearest != wanted:
             return max(learned, ceil(sum(listed)))

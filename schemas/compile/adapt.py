@@ -122,7 +122,7 @@ def _merged(root: Any, schema: dict[str, Any], told: SchemaNotes) -> dict[str, A
 
 def _chosen(root: Any, schema: dict[str, Any], word: str, path: str, told: SchemaNotes) -> dict[str, Any]:
     """One of several schemas, in each of which stands what is beside them, such as their type once more."""
-    listed = schema[word] if isinstance(schema[word], list) else []
+    listed = [one for one in schema[word] if not _is_never(one)] if isinstance(schema[word], list) else []
     beside = {key: value for key, value in schema.items() if key not in (word, *OUTER)}
     outer = {key: schema[key] for key in OUTER if key in schema}
     if beside.get("properties") and not any(_says_more(one) for one in listed):
@@ -159,6 +159,11 @@ def _branch(root: Any, schema: Any, beside: Mapping[str, Any], path: str, told: 
     return {
         word: value for word, value in made.items() if word not in ("grounded", "required_evidence", "rules")
     }
+
+
+def _is_never(schema: Any) -> bool:
+    """Whether a schema takes nothing at all, as zod writes "or not there"."""
+    return schema is False or schema == {"not": {}}
 
 
 def _says_more(schema: Any) -> bool:

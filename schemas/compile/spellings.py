@@ -32,6 +32,14 @@ _FORMATS = {  # by type, which are kept; any other only annotates
     "string": {"date", "date-time", "instant", "email", "uri", "uuid", "time", "decimal", "duration"},
     "number": {"decimal"},
 }
+_FIXED_FORMATS = (
+    "date",
+    "date-time",
+    "instant",
+    "decimal",
+)  # of texts that become another type, to which rules of texts say nothing
+_TEXT_RULES = ("minLength", "maxLength", "pattern")
+_SAME_WORD = {"divisibleBy": "multipleOf"}  # of draft 3
 _SAME_FORMAT = {"datetime": "date-time", "full-date": "date", "url": "uri"}
 _NUMBER = {
     "minimum",
@@ -134,7 +142,8 @@ def is_nullable(schema: Mapping[str, Any]) -> bool:
 
 def _without_annotations(schema: Mapping[str, Any], told: SchemaNotes) -> dict[str, Any]:
     made = {}
-    for word, value in schema.items():
+    for written, value in schema.items():
+        word = _SAME_WORD.get(written, written)
         if word in UNCHECKED:
             told.unchecked.add(word)
         elif word in _EVERYWHERE or word in _REFUSED or any(word in words for words in WORDS.values()):
@@ -179,4 +188,8 @@ def _of_type(schema: dict[str, Any], told: SchemaNotes) -> dict[str, Any]:
         told.annotations.add(f"format {schema['format']}")
         left = {*left, "format"}
     told.annotations |= left - {"format"}
+    if "format" not in left and schema.get("format") in _FIXED_FORMATS:
+        beside = {word for word in _TEXT_RULES if word in schema}
+        told.unchecked |= {f"{word} beside format {schema['format']}" for word in beside}
+        left |= beside
     return {word: value for word, value in schema.items() if word not in left}

@@ -29,7 +29,7 @@ WAVE_S = 10.0  # refusals that are heard within so long may be of one wave (ours
 
 
 @dataclass(slots=True)
-class _Trouble:
+class _Overloads:
     """Overloads since they last were no more than what was let in, the first departure that met one, and replies since."""
 
     refusals: int = 0
@@ -53,7 +53,7 @@ class Pauses:
         self._failures = 0  # refusals since a reply came
         self._going: dict[Permit, None] = {}  # those that left and of which nothing was heard, in their order
         self._numbers = itertools.count(1)
-        self._trouble = _Trouble()
+        self._trouble = _Overloads()
         self._said_until = self._refused_at = self._held_said = -math.inf
         self._held_since = math.inf
         self._wave = 0  # of refusals that was heard: what left after it is no part of it
@@ -133,9 +133,9 @@ class Pauses:
         if self._trouble.refusals - let_in < by:
             self._failures += 1
             if self._trouble.refusals <= let_in:
-                self._trouble = _Trouble()
+                self._trouble = _Overloads()
             return False
-        self._trouble = _Trouble()
+        self._trouble = _Overloads()
         return self.new_wave(permit)
 
     def backoff_s(self, told_s: float | None) -> float:
