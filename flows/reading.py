@@ -248,11 +248,9 @@ class _StagedPages:
         gone = {
             key: row
             for key, row in unmet.items()
-            if row.status != "skipped"
-            and (row.document not in self.met or not row.document)
-            and not self._has_moved(*key)
+            if (row.document not in self.met or not row.document) and not self._has_moved(*key)
         }
-        files = sum(not row.container for row in gone.values())
+        files = sum(not row.container and row.status != "skipped" for row in gone.values())
         if not accepted and files and (files == self.found.known or files > MOST_VANISHED * self.found.known):
             self.found.vanished = files
             self.found.absent = frozenset(row.document for row in gone.values()) - self.met

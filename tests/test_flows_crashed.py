@@ -148,6 +148,32 @@ def test_a_run_whose_worker_was_killed_goes_on(
     wait_for(lambda: state(server, living) == "CRASHED", "the run to be marked as crashed", DEAD_WITHIN_S)
 
 
+def test_a_run_that_is_killed_says_what_to_do(server: Server, inbox: Path, silent: str) -> None:
+    """A run whose worker lives and marks it has, beside what Prefect knows of its end, what to do next."""
+    run = begin_waiting(server, inbox, silent)
+    kill(*processes_of(run))
+    wait_for(lambda: "SIGKILL" in message(server, run), "Prefect to mark the run", DEAD_WITHIN_S)
+    wait_for(
+        lambda: "Run it again: what is paid is kept." in message(server, run), "what to do", DEAD_WITHIN_S
+    )
+    assert state(server, run) == "CRASHED"
+    assert "SIGKILL" in message(server, run)
+
+
+def test_a_run_that_comes_up_without_a_server_is_started_again(server: Server, inbox: Path) -> None:
+    """A run whose process finds no server crashes before its first line, and ends well when the server is back."""
+    run = begin(server, {"inbox": str(inbox), "out": f"{inbox}-out", "extract": ["invoice"], "offline": True})
+    wait_for(lambda: processes_of(run), "the process of the run", START_S)
+    kill(server_of(server.url))
+    wait_for(lambda: answers(server) and state(server, run) == "COMPLETED", "the run to end well", START_S)
+    assert len(Warehouse(Path(f"{inbox}-out")).rows("invoice")) == 1
+
+
+def message(server: Server, run: str) -> str:
+    """What the state of a run says."""
+    return str(server.ask(f"/flow_runs/{run}")["state"]["message"])
+
+
 def kill_a_run_of_the_terminal(server: Server, inbox: Path, silent: str) -> None:
     """Start `octavo run` and kill it when it waits for its provider."""
     words = [

@@ -225,6 +225,9 @@ def test_good_folder_exits_0(server: Server, good: Good) -> None:
     assert run["state"]["message"].startswith(words)
     tasks = server.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
     assert {task["name"] for task in tasks} == {"read 1", "ask 1"}
+    wanted = {"filter": {"resource": {"id": [f"prefect.flow-run.{run['id']}"]}}}
+    events = wait_for(lambda: server.ask("/events/filter", wanted)["events"], "the event of its end")
+    assert [event["event"] for event in events] == ["prefect.flow-run.Completed"]
     artifacts = server.artifacts(run)
     report = artifacts["octavo-outcome"]["data"]
     assert report.startswith(Warehouse(good.out).rows("runs")[0]["report"])

@@ -244,6 +244,19 @@ async def test_a_moved_folder_that_was_planned_first_is_counted_alike(tmp_path: 
     assert (ended.unchanged, ended.added, ended.changed_documents, ended.removed) == (3, 0, 0, 0)
 
 
+async def test_of_a_share_that_is_away_no_row_goes(tmp_path: Path) -> None:
+    """Rows of files that are passed over stay with the others while the inbox is empty, and all go when that is accepted."""
+    put(tmp_path, a_txt=b"a", b_bin=bytes(range(256)))
+    _, before = await ingest(tmp_path)
+    assert {row["status"] for row in before.values()} == {"ok", "skipped"}
+    (tmp_path / "in").rename(tmp_path / "away")
+    (tmp_path / "in").mkdir()
+    ended, rows = await ingest(tmp_path)
+    assert (ended.vanished, ended.removed, rows) == (1, 0, before)
+    ended, rows = await ingest(tmp_path, accept_vanished=True)
+    assert (ended.removed, rows) == (2, {})
+
+
 @pytest.mark.parametrize("moves", [False, True])
 async def test_what_could_not_be_looked_at_is_not_gone(
     moves: bool,  # noqa: FBT001

@@ -53,9 +53,9 @@ HEARTBEAT_S = (
 
 # The UI asks the server it came from, also behind a tunnel; Prefect's default is port 4200. And slots of running flows outlive
 # a restart of the server, which otherwise stops these flows within four minutes.
-# A scheduled run with nothing new leaves 18 kB of events, which with Prefect's indexes are 141 kB of its database (2026-11-30,
-# `tests.benchmarks.prefect_growth`), hence an end to what is kept; the table `runs` of an output folder keeps what changed something.
+# What is kept has an end; the table `runs` of an output folder keeps what changed something. Of events most are not stored at all.
 SERVER = {
+    "PREFECT_SERVER_EVENTS_MESSAGING_BROKER": "octavo.flows.serving.stored_events",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 24 * 3600),
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P2D",

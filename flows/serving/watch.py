@@ -1,6 +1,6 @@
 """What `octavo serve` looks after while it runs: runs whose process died, and runs that do not start when they should.
 
-In: our worker and where to say things. Out: a line for each run that is marked as crashed, and one for each trouble when
+In: our worker and where to say things. Out: a line for each run that is marked as crashed or started again, and one for each trouble when
 it is found and when it is over. The server is the one that PREFECT_API_URL names.
 """
 
@@ -18,6 +18,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 
 from octavo.flows.prefect_run import late_runs
+from octavo.flows.serving.crashed_runs import CrashedRuns
 from octavo.flows.serving.dead_runs import DeadRuns
 from octavo.flows.serving.supervision import Kept, Say
 
@@ -28,11 +29,12 @@ SURE_AFTER = 2  # times that a trouble is found before it is said: a worker take
 
 async def watch(worker: Kept, name: str, say: Say, look_every_s: float = LOOK_EVERY_S) -> None:
     """Look, speak and wait, until it is cancelled; the name is the worker's. A server that does not answer is told, and is not the end."""
-    dead_runs, late, server, looks = DeadRuns(name, lambda: worker.began), Told(say), Told(say), count()
+    dead_runs, crashed_runs = DeadRuns(name, lambda: worker.began), CrashedRuns()
+    late, server, looks = Told(say), Told(say), count()
     async with get_client() as client:
         while True:
             try:
-                for sentence in await dead_runs.mark(client):
+                for sentence in [*await dead_runs.mark(client), *await crashed_runs.attend(client)]:
                     say(sentence)
                 if next(looks) % LATE_EVERY == LATE_EVERY - 1:
                     late.hear(await late_runs.look(client))
