@@ -33,7 +33,7 @@ async def agreed(context: Context, sentence: str, mark: str, most_usd: float) ->
     """
     if context.session.protocol_version not in MODERN_PROTOCOL_VERSIONS:
         answer = await context.elicit(sentence, [AGREE, REFUSE])
-        said = answer.data if isinstance(answer, AcceptedElicitation) else None
+        said: object = answer.data if isinstance(answer, AcceptedElicitation) else None
     else:
         if not _was_asked(context, mark, most_usd):
             return _question(sentence, f"{most_usd!r} {mark}")
