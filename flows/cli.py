@@ -326,8 +326,9 @@ def ask(args: argparse.Namespace) -> int:
 
     job, out = jobs.from_flags(args), Path(args.out)
     conversation = asking.begun(out, go_on=args.go_on)
-    found = asyncio.run(asking.answer(job, args.question, conversation, web=args.web))
-    asking.write(found, out, as_json=args.format == "json")
+    as_json = args.format == "json"
+    found = asyncio.run(asking.answer(job, args.question, conversation, web=args.web, streams=not as_json))
+    asking.write(found, out, as_json=as_json)
     return 0 if found.text.strip() else 2
 
 
@@ -339,7 +340,7 @@ def chat(args: argparse.Namespace) -> int:
     conversation = asking.begun(out, go_on=args.go_on)
     for question in asking.questions():
         try:
-            found = asyncio.run(asking.answer(job, question, conversation, web=args.web))
+            found = asyncio.run(asking.answer(job, question, conversation, web=args.web, streams=True))
         except RequestError as error:
             show.trouble(error)
             continue

@@ -12,9 +12,20 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from string import Template
 from typing import Any
 
+from octavo.flows.lookup_statements import (
+    DOCUMENTS,
+    EVIDENCE,
+    FILES,
+    LEVEL,
+    MEANT,
+    PAGE_TEXTS,
+    PATHS,
+    PLAIN,
+    TEXTS,
+    filled,
+)
 from octavo.processors.query import sql
 from octavo.processors.store.warehouse import TableInfo, Warehouse
 from octavo.schemas.errors import SettingsError
@@ -29,26 +40,7 @@ LIMITS = sql.QueryLimits(
 )  # shorter than a person at a terminal waits
 RESULTS = 8  # of queries that are kept to be read on, of 16 MB at most each
 PROOFS = 200  # rows of evidence that are given at most
-
-# The statements, with $names for what `literal` and numbers fill in.
-_DOCUMENTS = """
-SELECT min(path) AS path, document, min_by(inbox, path) AS inbox, min_by(media_type, path) AS media_type,
-       min_by(page_count, path) AS page_count, max(CASE WHEN path = $name OR document = $name THEN 2 ELSE 1 END) AS fit
-FROM documents WHERE document IS NOT NULL AND ($condition)
-GROUP BY document ORDER BY fit DESC, path LIMIT 20"""
-_FILES = "SELECT path, status, reason, page_count, document FROM documents WHERE $condition ORDER BY path"
-_TEXTS = """
-WITH own AS (
-    SELECT page, chars, image_width_px IS NOT NULL AS is_picture,
-           substring(text, CASE WHEN page = $first THEN $begin ELSE 1 END, $more) AS text
-    FROM pages WHERE document = $document AND page BETWEEN $first AND $last)
-SELECT * FROM (SELECT *, sum(length(text)) OVER (ORDER BY page) - length(text) AS before FROM own)
-WHERE before <= $most ORDER BY page"""
-_PROOFS = """
-WITH paths AS (SELECT document, min(path) AS path FROM documents GROUP BY document)
-SELECT path, document, question AS "table", field, state, value, grade, confidence, page, quote, count(*) OVER () AS n
-FROM evidence JOIN paths USING (document) WHERE $condition
-ORDER BY path, question, field, page LIMIT $most"""
+PAGES_AT_ONCE = 20  # whose texts are taken by one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +239,7 @@ class Lookups:
 
     async def document(self, name: str) -> dict[str, Any]:
         """Path, document (SHA-256), inbox, media_type and page_count of the one document that a path, an end of it, or a hash means."""
-        query = _filled(_DOCUMENTS, name=literal(name), condition=_named(name))
+        query = filled(DOCUMENTS, name=literal(name), condition=_named(name))
         found: list[dict[str, Any]] = (await sql.selecting(self.folder, query, self.limits)).to_pylist()
         best = [row for row in found if row["fit"] == found[0]["fit"]]
         if not best:
@@ -265,17 +257,24 @@ class Lookups:
             )
         return best[0]
 
-    async def found_below(self, below: str) -> list[dict[str, Any]]:
-        """Path, status, reason, page_count and document of every path that begins so, by path."""
-        return await self._found(f"starts_with(path, {literal(below)})")
+    async def level(self, below: str, most: int) -> list[dict[str, Any]]:
+        """Folders (`is_folder`, with their number of `files`) and files directly below the beginning of a path, by name.
+
+        At most so many of a kind, of which there are `of_kind`; a file has path, status, reason, page_count and document.
+        """
+        query = filled(LEVEL, below=literal(below), most=str(most))
+        return list((await sql.selecting(self.folder, query, self.limits)).to_pylist())
+
+    async def paths_with(self, typed: str, most: int) -> tuple[list[str], int]:
+        """The first paths that have these letters, and how many there are."""
+        query = filled(PATHS, typed=literal(typed), most=str(most))
+        found = (await sql.selecting(self.folder, query, self.limits)).to_pylist()
+        return [row["path"] for row in found], found[0]["n"] if found else 0
 
     async def found_at(self, path: str) -> dict[str, Any] | None:
-        """The same of one path; None when nothing was found there."""
-        return next(iter(await self._found(f"path = {literal(path)}")), None)
-
-    async def _found(self, condition: str) -> list[dict[str, Any]]:
-        query = _filled(_FILES, condition=condition)
-        return list((await sql.selecting(self.folder, query, self.limits)).to_pylist())
+        """Path, status, reason, page_count and document of one path; None when nothing was found there."""
+        query = filled(FILES, condition=f"path = {literal(path)}")
+        return next(iter((await sql.selecting(self.folder, query, self.limits)).to_pylist()), None)
 
     async def pages(self, name: str, first: int = 1, last: int = 0, start: int = 0) -> DocumentPages:
         """Pages `first` to `last` (0: as many as fit), the first one from character `start` on; what did not fit is said."""
@@ -298,10 +297,39 @@ class Lookups:
                 return text
             start = found.next_start
 
+    async def paths_meant(self, names: Sequence[str]) -> dict[str, str]:
+        """The path of the one document that each name means: as it stands, as people write it, its end, or a hash. Others are left out."""
+        if not names:
+            return {}
+        query = filled(
+            MEANT,
+            names=", ".join(map(literal, names)),
+            plain_name=filled(PLAIN, text="name"),
+            plain_path=filled(PLAIN, text="path"),
+        )
+        found = (await sql.selecting(self.folder, query, self.limits)).to_pylist()
+        return {row["name"]: row["path"] for row in found}
+
+    async def page_texts(self, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        """The whole texts of pages, each by path and number from 1; without those that there are not."""
+        found: dict[tuple[str, int], str] = {}
+        for at in range(0, len(places), PAGES_AT_ONCE):
+            some = places[at : at + PAGES_AT_ONCE]
+            query = filled(
+                PAGE_TEXTS,
+                paths=", ".join(literal(path) for path, _ in some),
+                numbers=", ".join(str(page) for _, page in some),
+            )
+            table = await sql.selecting(self.folder, query, self.limits)
+            found |= {(row["path"], row["page"]): row["text"] or "" for row in table.to_pylist()}
+            if sql.truncation(table):
+                found |= {place: await self.page_text(*place) for place in some if place not in found}
+        return found
+
     async def _texts(self, document: str, first: int, last: int, start: int) -> list[dict[str, Any]]:
         """The pages, as far as they are read at once: text from `start` on of the first one, and one character more than fits."""
-        query = _filled(
-            _TEXTS,
+        query = filled(
+            TEXTS,
             document=literal(document),
             first=str(first),
             last=str(last),
@@ -323,7 +351,7 @@ class Lookups:
             else "",
         ]
         condition = " AND ".join(filter(None, wanted)) or "true"
-        query = _filled(_PROOFS, condition=condition, most=str(PROOFS))
+        query = filled(EVIDENCE, condition=condition, most=str(PROOFS))
         found = (await sql.selecting(self.folder, query, self.limits)).to_pylist()
         proofs = [FieldProof(**{key: value for key, value in row.items() if key != "n"}) for row in found]
         if not proofs:
@@ -337,11 +365,6 @@ class Lookups:
             else ""
         )
         return ProofList(proofs, note)
-
-
-def _filled(statement: str, **words: str) -> str:
-    """A statement with its words; what stands in them is not looked at again."""
-    return Template(statement).substitute(words)
 
 
 def _named(name: str) -> str:

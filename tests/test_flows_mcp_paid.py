@@ -13,7 +13,8 @@ from fastmcp import Client, FastMCP
 from fastmcp.client.elicitation import ElicitResult
 
 from octavo.flows.lookups import Lookups
-from octavo.flows.mcp.paid_tools import AGREE, add_paid_tools
+from octavo.flows.mcp.paid_tools import add_paid_tools
+from octavo.flows.mcp.price_question import AGREE
 from octavo.flows.mcp.server import build
 from octavo.processors.ask.ledger import Ledger
 from octavo.schemas.job import Job
@@ -51,9 +52,14 @@ def asked(folder: Path, path: str = "slip.txt") -> dict[str, str]:
     return {"path": path, "schema": str(folder / "parcel.json")}
 
 
-@pytest.mark.parametrize("says", [AGREE, "No", slow(None)])
-async def test_the_person_is_asked_with_the_price(kimi: Running, tmp_path: Path, says: str | None) -> None:
-    """Where the client can ask, the person sees the price; with a yes the rows and their proof come, without one nothing is asked."""
+@pytest.mark.parametrize(
+    ("says", "mode"),
+    [(AGREE, "auto"), ("No", "auto"), slow(None, "auto"), slow(AGREE, "legacy"), slow("No", "legacy")],
+)
+async def test_the_person_is_asked_with_the_price(
+    kimi: Running, tmp_path: Path, says: str | None, mode: Any
+) -> None:
+    """Where the client, of either protocol, can ask, the person sees the price; with a yes rows and proof come, else nothing is asked."""
     seen: list[str] = []
 
     async def person(message: str, _type: Any, _params: Any, _context: Any) -> Any:
@@ -61,7 +67,7 @@ async def test_the_person_is_asked_with_the_price(kimi: Running, tmp_path: Path,
         return {"value": says} if says else ElicitResult(action="decline")
 
     server = server_of(kimi, tmp_path)
-    async with Client(server, elicitation_handler=person, mode="legacy") as client:
+    async with Client(server, elicitation_handler=person, mode=mode) as client:
         result = await client.call_tool("extract", asked(tmp_path), raise_on_error=False)
     assert "$" in seen[0]
     assert len(seen) == 1

@@ -1,28 +1,26 @@
 """What a model answered and what its tools have shown come in; the answer that is shown to a person goes out, checked.
 
-Citations that do not hold are struck out, links that no tool has shown are left out, marks that steer a terminal or a browser are taken
-away; each of it is told.
+Citations that do not hold are struck out, links that no page has shown are left out, marks that steer a terminal or a browser are taken
+away, and figures that nobody gave are named; each of it is told.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from octavo.flows.agent.plain_words import inert, inert_name, visible, without_links
 from octavo.flows.agent.toolbox import ToolFindings
 from octavo.flows.lookups import Lookups
 from octavo.processors.check import records as check
-from octavo.schemas.errors import SettingsError
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-_LABELLED = re.compile(r"!?\[([^\]\n]*)\]\(([^)\n]*)\)")  # links and pictures of Markdown
-_TAG = re.compile(r"</?[a-zA-Z][^<>\n]*>|<!--.*?-->", re.DOTALL)
-_ADDRESS = re.compile(
-    r"(?:\b[a-z][a-z0-9+.-]{1,20}://|\b(?:mailto|data|javascript):|\bwww\.)[^\s<>\"'`|]+", re.IGNORECASE
-)
-LEFT_OUT = "(link left out)"
+MOST_CITED = 200  # pages of an answer that are looked at
+_HOLDER = "\ue000{}\ue001"  # stands for a mark while links are taken out; signs of private use, which an answer has no use for
+_HELD = re.compile("\ue000(\\d+)\ue001")
+_PRIVATE = re.compile("[\ue000\ue001]")
+_YEAR_OR_SMALL = re.compile(r"(?:19|20)\d\d|[12]?\d|3[01]")  # figures of a question that an answer may repeat
 
 
 @dataclass(slots=True)
@@ -44,20 +42,15 @@ class AgentAnswer:
 
 async def checked(question: str, said: str, shown: ToolFindings, lookups: Lookups) -> AgentAnswer:
     """The answer to show."""
-    text, left_out = without_links(said, shown.texts)
-    pages = await _texts(lookups, check.marks(text))
-    text, citations = check.cited_answer(text, pages, shown.pages, shown.figures)
-    notices = (
-        [f"{left_out} links or pictures were left out of the answer: no tool has shown them."]
-        if left_out
-        else []
-    )
-    notices += [
-        f"A citation does not hold and is struck out: [{one.path} p. {one.page}] ({one.trouble})."
-        for one in citations
-        if one.trouble
-    ]
-    notices += [f"The model tried what failed or is not allowed: {sentence}" for sentence in shown.failed]
+    said = _PRIVATE.sub("", said)
+    own = check.marks(said, await lookups.paths_meant(check.cited_names(said)))
+    places = list(dict.fromkeys(place for mark in own for place in mark.places))
+    pages = await lookups.page_texts(places[:MOST_CITED])
+    asked = {one for one in check.figures_in(question) if _YEAR_OR_SMALL.fullmatch(one)}
+    seen = asked.union(*map(check.figures_in, shown.words))
+    found, invented = check.cited_answer(said, own, pages, shown.pages, shown.figures, seen)
+    text, left_out = _shown(said, found, [*shown.words, *pages.values()])
+    citations = list(dict.fromkeys(one for mark in found for one in mark.citations))
     rows = shown.rows
     return AgentAnswer(
         question,
@@ -67,51 +60,53 @@ async def checked(question: str, said: str, shown: ToolFindings, lookups: Lookup
         rows.rows if rows else [],
         citations,
         shown.charts,
-        notices,
+        [inert(one) for one in _notices(citations, invented, left_out, shown)],
     )
 
 
-def without_links(said: str, texts: Sequence[str]) -> tuple[str, int]:
-    """An answer in which nothing is fetched or followed: labels instead of links, and only addresses that stand in `texts`.
-
-    An address that a model puts together may carry what it has read to whoever owns it.
-    """
-    left_out = 0
-
-    def label(match: re.Match[str]) -> str:
-        nonlocal left_out
-        left_out += 1
-        name = match.group(1)
-        return f"[{name}]" if check.marks(f"[{name}]") else name
-
-    def address(match: re.Match[str]) -> str:
-        nonlocal left_out
-        written = match.group().rstrip(".,;:!?)")
-        if any(written in text for text in texts):
-            return match.group()
-        left_out += 1
-        return LEFT_OUT + match.group()[len(written) :]
-
-    plain = _TAG.sub(lambda _: "", _LABELLED.sub(label, _CONTROLS.sub("", said)))
-    left_out += len(_TAG.findall(said))
-    return _ADDRESS.sub(address, plain), left_out
+def _shown(said: str, found: list[check.CheckedMark], texts: list[str]) -> tuple[str, int]:
+    """An answer with its marks in one form, those that do not hold struck out, without links; and how many links were left out."""
+    pieces, at = [], 0
+    for number, mark in enumerate(found):
+        pieces += [said[at : mark.start], _HOLDER.format(number)]
+        at = mark.end
+    plain, left_out = without_links("".join([*pieces, said[at:]]), texts)
+    return _HELD.sub(lambda held: _mark(found[int(held[1])]), plain), left_out
 
 
-async def _texts(lookups: Lookups, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
-    """The texts of the pages that are cited, as far as there are such pages."""
-    found: dict[tuple[str, int], str] = {}
-    for path, page in places:
-        try:
-            found[path, page] = await lookups.page_text(path, page)
-        except SettingsError:
-            continue  # there is no such page, which is what the check says
-    return found
+def _mark(mark: check.CheckedMark) -> str:
+    """A mark as it is shown, with the whole path of each document."""
+    pages: dict[str, list[int]] = {}
+    for one in mark.citations:
+        pages.setdefault(one.path, []).append(one.page)
+    named = (
+        f"{inert_name(path)} p{'p' * (len(own) > 1)}. {', '.join(map(str, own))}"
+        for path, own in pages.items()
+    )
+    shown = f"[{'; '.join(named)}]"
+    return shown if mark.holds else f"~~{shown}~~"
+
+
+def _notices(
+    citations: list[check.AnswerCitation], invented: list[str], left_out: int, shown: ToolFindings
+) -> Iterator[str]:
+    if left_out:
+        yield f"{left_out} links or pictures were left out of the answer: no page has shown them."
+    for one in citations:
+        if one.trouble:
+            yield f"A citation does not hold and is struck out: [{one.path} p. {one.page}] ({one.trouble})."
+    if invented:
+        yield f"Neither a row nor a page gives {', '.join(invented)}: the model has worked it out or made it up."
+    if shown.rows and len(shown.rows.rows) < shown.rows.total_rows:
+        yield f"The last statement gives {shown.rows.total_rows:,} rows; {len(shown.rows.rows)} of them were looked at."
+    for sentence in shown.failed:
+        yield f"The model tried what failed or is not allowed: {sentence}"
 
 
 def remarks(answer: AgentAnswer) -> Iterator[str]:
     """What to say below an answer: what it rests on, what was found wrong, and what it cost."""
     for statement in answer.statements:
-        yield f"SQL: {statement}"
+        yield f"SQL: {visible(statement)}"
     yield from answer.notices
     paid = "from the ledger, free" if answer.from_ledger else f"${answer.cost_usd:.4f}"
     yield f"{answer.calls} calls of tools; {paid}."

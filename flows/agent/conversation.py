@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class AskedTurn:
     question: str
     messages: list[Message]
     answer: str = ""
+    figures: list[str] = field(default_factory=list)  # that its rows gave, on which later answers rest too
+    pages: list[tuple[str, int]] = field(default_factory=list)  # that its tools showed
 
 
 @dataclass(slots=True)
@@ -39,10 +41,7 @@ class Conversation:
 
     def save(self, folder: Path) -> None:
         """Keep it in an output folder. Raises StorageError."""
-        turns = [
-            {"question": turn.question, "answer": turn.answer, "messages": turn.messages}
-            for turn in self.turns
-        ]
+        turns = [asdict(turn) for turn in self.turns]
         put(
             folder / FILE,
             json.dumps({"turns": turns}, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass"),
@@ -56,14 +55,19 @@ def last_conversation(folder: Path) -> Conversation:
         return Conversation()
     try:
         data = json.loads(path.read_bytes())
-        return Conversation(
-            [AskedTurn(one["question"], one["messages"], one["answer"]) for one in data["turns"]]
-        )
+        return Conversation([_turn(one) for one in data["turns"]])
     except (OSError, ValueError, LookupError, TypeError) as error:
         message = f"The conversation {path} cannot be read: {system_message(error)}."
         raise StorageError(
             message, next_step="Move it away, or leave --continue out to begin a new one."
         ) from None
+
+
+def _turn(kept: Mapping[str, Any]) -> AskedTurn:
+    places = [(str(path), int(page)) for path, page in kept.get("pages", ())]
+    return AskedTurn(
+        kept["question"], kept["messages"], kept["answer"], list(kept.get("figures", ())), places
+    )
 
 
 def put(path: Path, content: bytes) -> None:
@@ -122,6 +126,15 @@ def _cut(message: Message) -> Message:
         "began": content[:_KEPT_RESULT],
     }
     return {**message, "content": json.dumps(told, ensure_ascii=False)}
+
+
+def shortened(content: str, most: int) -> str:
+    """A tool's result of which the window takes only so many characters, as JSON that says so."""
+    told = {
+        "cut": f"The first {most:,} of {len(content):,} characters: more does not fit. Ask for less: fewer rows or columns, one page.",
+        "began": content[:most],
+    }
+    return json.dumps(told, ensure_ascii=False)
 
 
 def _told(turns: Sequence[AskedTurn]) -> str:

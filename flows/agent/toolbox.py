@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -96,10 +97,9 @@ class ToolFindings:
     rows: QueryRows | None = None  # of the last query
     pages: set[tuple[str, int]] = field(default_factory=set)
     figures: set[str] = field(default_factory=set)
-    texts: list[str] = field(default_factory=list)  # of all results
+    words: list[str] = field(default_factory=list)  # of documents; none that the model wrote itself
     charts: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    web_searches: int = 0
 
 
 @dataclass(slots=True)
@@ -113,22 +113,22 @@ class Toolbox:
         """What a call gives, as JSON; trouble as `error`, from which the model may learn."""
         given = call.values
         if call.name == WEB:
-            self.shown.web_searches += 1
             return (
                 call.arguments
             )  # the provider searches by itself when its arguments come back (documentation of 2026-08-13)
         tool = self._tools().get(call.name)
         if tool is None:
-            return self._error(call, f"There is no tool {call.name!r}. Tools: {', '.join(self._tools())}.")
+            return self._error(
+                call, f"There is no tool {call.name[:80]!r}. Tools: {', '.join(self._tools())}."
+            )
         if given is None:
             return self._error(call, "The arguments are no JSON object. Write them again.")
         try:
             result = json.dumps(await tool(given), ensure_ascii=False, default=str)
         except OctavoError as error:
             return self._error(call, str(error))
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
             return self._error(call, f"The arguments are wrong: {type(error).__name__} {error}.")
-        self.shown.texts.append(result)
         return result
 
     def _error(self, call: ToolCall, sentence: str) -> str:
@@ -161,23 +161,42 @@ class Toolbox:
         if statement not in self.shown.statements:
             self.shown.statements.append(statement)
         self.shown.rows = found
-        self.shown.figures |= check.figures_in(json.dumps([found.total_rows, found.rows], ensure_ascii=False))
+        own = self._own_figures(statement)
+        if own and not self._reads_tables(statement):
+            return  # worked out of figures that nobody has shown
+        given = check.figures_in(json.dumps([found.total_rows, found.rows], ensure_ascii=False))
+        self.shown.figures |= given - own
+
+    def _own_figures(self, statement: str) -> set[str]:
+        """Figures that the model put into a statement itself, which rows that give them back do not prove; years and small ones apart."""
+        known = self.shown.figures.union(*map(check.figures_in, self.shown.words))
+        own = check.figures_in(statement) - known
+        return {one for one in own if not re.fullmatch(r"(?:19|20)\d\d|\d\d?|100", one)}
+
+    def _reads_tables(self, statement: str) -> bool:
+        words = set(re.findall(r"\w+", statement.lower()))
+        return any(
+            words.issuperset(re.findall(r"\w+", table.name.lower())) for table in self.lookups.tables()
+        )
 
     async def _search(self, given: Mapping[str, Any]) -> Any:
         found = await self.lookups.search(str(given["words"]), document=str(given.get("document") or ""))
         self.shown.pages |= {(hit.path, hit.page) for hit in found.hits}
+        self.shown.words += [f"{hit.path}\n{hit.snippet}" for hit in found.hits]
         return asdict(found)
 
     async def _read(self, given: Mapping[str, Any]) -> Any:
         page, start = int(given.get("page") or 1), int(given.get("start") or 0)
         found = await self.lookups.pages(str(given["document"]), page, 0, start)
         self.shown.pages |= {(found.path, one.page) for one in found.pages}
+        self.shown.words += [found.path, *(one.text for one in found.pages)]
         return asdict(found)
 
     async def _evidence(self, given: Mapping[str, Any]) -> Any:
         names = (str(given.get(name) or "") for name in ("document", "field", "table"))
         found = await self.lookups.evidence(*names)
         self.shown.pages |= {(proof.path, proof.page) for proof in found.evidence if proof.page}
+        self.shown.words += [f"{proof.path}\n{proof.value}\n{proof.quote}" for proof in found.evidence]
         return asdict(found)
 
     async def _chart(self, given: Mapping[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,16 +17,25 @@ from octavo.flows import settings
 from octavo.flows.agent import answering_loop
 from octavo.flows.agent.checked_answer import AgentAnswer, remarks
 from octavo.flows.agent.conversation import Conversation, last_conversation
+from octavo.flows.agent.plain_words import visible
 from octavo.flows.commands import show
 from octavo.schemas.errors import SettingsError
 from octavo.schemas.job import Job
 
 SHOWN_CHARACTERS = 2_000  # of an answer that is still coming
 Say = Callable[[str], None]
+_STEERING = re.compile(
+    "[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)  # what JSON leaves as it is, and a terminal does not
 
 
-async def answer(job: Job, question: str, conversation: Conversation, *, web: bool) -> AgentAnswer:
-    """The answer to one question, with the budget of one; the conversation is kept. Raises SettingsError and what asking raises."""
+async def answer(
+    job: Job, question: str, conversation: Conversation, *, web: bool, streams: bool
+) -> AgentAnswer:
+    """The answer to one question, with the budget of one; the conversation is kept. Raises SettingsError and what asking raises.
+
+    With `streams` a terminal on standard output shows the words as they come.
+    """
     job = job if job.budget_usd else job.model_copy(update={"budget_usd": answering_loop.QUESTION_USD})
     try:
         account = settings.account(job)
@@ -35,9 +45,11 @@ async def answer(job: Job, question: str, conversation: Conversation, *, web: bo
         step = 'A question in words needs one; `octavo sql "SELECT ..."` does not.'
         raise SettingsError(error.message.rstrip(",") + ".", about="key", next_step=step) from None
     answering_loop.usable(account, web=web)
+    if web:
+        show.note(f"A search of the web costs ${answering_loop.WEB_USD:.3f} beside its tokens.")
     async with answering_loop.opened(job, account, settings.vocabulary(), hear=show.note) as agent:
         agent.conversation, agent.web = conversation, web
-        with _coming() as agent.say:
+        with _coming(streams=streams) as agent.say:
             found = await agent.ask(question)
     conversation.save(settings.out_folder(job.out))
     return found
@@ -62,7 +74,8 @@ def write(found: AgentAnswer, out: Path, *, as_json: bool) -> None:
             "cost_usd": found.cost_usd,
             "from_ledger": found.from_ledger,
         }
-        sys.stdout.write(json.dumps(line, ensure_ascii=False, indent=1, default=str) + "\n")
+        written = json.dumps(line, ensure_ascii=False, indent=1, default=str)
+        sys.stdout.write(_STEERING.sub(lambda sign: f"\\u{ord(sign.group()):04x}", written) + "\n")
         return
     show.out.print(Text(found.text), soft_wrap=True)
     for path in found.charts:
@@ -73,17 +86,17 @@ def write(found: AgentAnswer, out: Path, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _coming() -> Iterator[Say]:
-    """Shows words as they come where there is a terminal, and takes them away when the answer is there, which is checked first."""
-    if not show.err.is_terminal:
+def _coming(*, streams: bool) -> Iterator[Say]:
+    """Shows words as they come where standard output is a terminal; the answer, which is checked first, takes their place."""
+    if not (streams and show.out.is_terminal):
         yield lambda _: None
         return
     said: list[str] = []
-    with Live(console=show.err, transient=True, refresh_per_second=8) as live:
+    with Live(console=show.out, transient=True, refresh_per_second=8) as live:
 
         def say(words: str) -> None:
             said.append(words)
-            live.update(Text("".join(said)[-SHOWN_CHARACTERS:], style="dim"))
+            live.update(Text(visible("".join(said))[-SHOWN_CHARACTERS:].lstrip(), style="dim"))
 
         yield say
 

@@ -6,6 +6,8 @@ Clients of the protocol until 2025-11 get it on their session, those of 2026-07 
 from __future__ import annotations
 
 import asyncio
+import sys
+import traceback
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -74,3 +76,6 @@ class ChangeFeed(Middleware):
                 await connection.send_resource_list_changed()
             except (anyio.BrokenResourceError, anyio.ClosedResourceError, RuntimeError):
                 self._connections.discard(connection)
+            except Exception:  # noqa: BLE001 - one client's trouble keeps nobody else from hearing
+                self._connections.discard(connection)
+                traceback.print_exc(file=sys.stderr)

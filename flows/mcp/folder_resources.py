@@ -87,26 +87,21 @@ async def tree(lookups: Lookups, path: str) -> dict[str, Any]:
     Raises SettingsError when nothing lies there.
     """
     below = f"{path.strip('/')}/" if path.strip("/") else ""
-    rows = await lookups.found_below(below)
-    folders: dict[str, int] = {}
-    files: list[dict[str, Any]] = []
-    for row in rows:
-        name, slash, _ = row["path"][len(below) :].partition("/")
-        if slash:
-            folders[name] = folders.get(name, 0) + 1
-        else:
-            files.append(
-                {**row, "address": f"octavo://documents/{row['document']}" if row["document"] else None}
-            )
+    rows = await lookups.level(below, MOST_NAMES)
     if not rows and below:
         return await _file(lookups, path)
-    shown = {
-        "path": path,
-        "folders": [{"name": name, "files": count} for name, count in sorted(folders.items())[:MOST_NAMES]],
-        "files": files[:MOST_NAMES],
-    }
-    left = max(0, len(folders) - MOST_NAMES) + max(0, len(files) - MOST_NAMES)
+    folders = [{"name": row["name"], "files": row["files"]} for row in rows if row["is_folder"]]
+    files = [row for row in rows if not row["is_folder"]]
+    shown = {"path": path, "folders": folders, "files": [_listed(row) for row in files]}
+    kinds = {row["is_folder"]: row["of_kind"] for row in rows}
+    left = sum(kinds.values()) - len(rows)
     return {**shown, "note": f"{left:,} more are in the table documents."} if left else shown
+
+
+def _listed(row: dict[str, Any]) -> dict[str, Any]:
+    """A file of the tree, with the address of its document."""
+    named = {name: row[name] for name in ("path", "status", "reason", "page_count", "document")}
+    return {**named, "address": f"octavo://documents/{row['document']}" if row["document"] else None}
 
 
 async def _file(lookups: Lookups, path: str) -> dict[str, Any]:

@@ -18,14 +18,15 @@ from typing import Annotated, Any
 
 import anyio
 from fastmcp import Context, FastMCP
-from fastmcp.server.elicitation import AcceptedElicitation
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from octavo.flows import consent, order, settings
 from octavo.flows.hooks import Hooks, StopSignal
 from octavo.flows.lookups import FieldProof, Lookups
+from octavo.flows.mcp.price_question import Question, agreed, can_ask
 from octavo.flows.outcome.outcome import Outcome
+from octavo.processors.ask.replies import Account
 from octavo.schemas.compile.compiler import shipped
 from octavo.schemas.errors import Interrupted, NotApproved, SettingsError
 from octavo.schemas.job import Job
@@ -34,8 +35,6 @@ from octavo.schemas.sql_names import quoted
 PAYS = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
 )
-AGREE, REFUSE = "Yes, spend it", "No"
-
 SchemaName = Annotated[str, Field(description="What to read out: a schema that the tool names.")]
 FilePath = Annotated[str, Field(description="File or folder below the inbox, such as may/invoice.pdf.")]
 
@@ -64,20 +63,26 @@ class PaidDesk:
         default_factory=asyncio.Lock
     )  # one call at a time, so that none spends what another was promised
 
-    async def answer(self, context: Context, path: str, **asks: Any) -> AskedRows:
-        """Rows and proof about a file or folder. Raises what a run raises, and NotApproved."""
+    async def answer(self, context: Context, path: str, **asks: Any) -> AskedRows | Question:
+        """Rows and proof about a file or folder, or the question that comes first. Raises what a run raises, and NotApproved."""
         async with self.turn:
             return await self._answer(context, path, asks)
 
-    async def _answer(self, context: Context, path: str, asks: dict[str, Any]) -> AskedRows:
+    async def _answer(self, context: Context, path: str, asks: dict[str, Any]) -> AskedRows | Question:
         name = asks["extract"][0] if "extract" in asks else "summary"
         job = self._job(path, name, asks)
         account, vocabulary = settings.account(job), settings.vocabulary()
         price = await order.plan(job, account, vocabulary)
         if not price.free:
-            await self._agreed(context, price)
-        ended = await _drained(context, job, account, vocabulary)
-        self.left_usd -= ended.cost_usd if self.job.budget_usd else 0.0
+            if question := await self._agreed(context, price, job.out):
+                return question
+            if not self.job.budget_usd:  # the price that the person saw is what may be spent
+                job = job.model_copy(update={"budget_usd": price.most_usd})
+        stop = StopSignal()
+        try:
+            ended = await _drained(context, job, account, vocabulary, stop)
+        finally:  # also of a call that was cancelled, or failed half way
+            self.left_usd -= stop.traffic().spent_usd if self.job.budget_usd else 0.0
         return await _rows(settings.out_folder(job.out), name, ended)
 
     def _job(self, path: str, name: str, asks: dict[str, Any]) -> Job:
@@ -95,14 +100,11 @@ class PaidDesk:
         given = {**asks, "inbox": str(inbox), "out": str(place), "budget_usd": max(self.left_usd, 0.0)}
         return Job(**{**self.job.model_dump(), **given})
 
-    async def _agreed(self, context: Context, price: consent.Estimate) -> None:
-        """Ask the person, or look at the budget where nobody can be asked. Raises NotApproved."""
-        said = consent.price(price)
-        if _can_ask(context):
-            answer = await context.elicit(f"{said} Spend it?", [AGREE, REFUSE])
-            if not isinstance(answer, AcceptedElicitation) or answer.data != AGREE:
-                raise NotApproved(f"The price was not agreed to, so nothing was asked: {said}")
-        elif not self.job.budget_usd or price.cost.worst_usd > self.left_usd:
+    async def _agreed(self, context: Context, price: consent.Estimate, mark: str) -> Question | None:
+        """Ask the person, or look at the budget where nobody can be asked. Gives the question where it is to be returned."""
+        if can_ask(context):
+            return await agreed(context, f"{consent.price(price)} Spend it?", mark, price.most_usd)
+        if not self.job.budget_usd or price.most_usd > self.left_usd:
             left = (
                 f"above the ${self.left_usd:.2f} that the budget leaves"
                 if self.job.budget_usd
@@ -110,6 +112,7 @@ class PaidDesk:
             )
             message = f"The price is {consent.dollars(price)}, {left}, and this client cannot ask the person. Nothing was asked."
             raise NotApproved(message, next_step="Start octavo mcp with a higher --budget-usd.")
+        return None
 
 
 def below(inbox: Path, path: str) -> Path:
@@ -125,19 +128,21 @@ def below(inbox: Path, path: str) -> Path:
     return chosen
 
 
-def _can_ask(context: Context) -> bool:
-    capabilities = context.session.client_capabilities
-    return capabilities is not None and capabilities.elicitation is not None
-
-
-async def _drained(context: Context, job: Job, account: Any, vocabulary: bytes | None) -> Outcome:
+async def _drained(
+    context: Context, job: Job, account: Account, vocabulary: bytes | None, stop: StopSignal
+) -> Outcome:
     """The run. When its call is cancelled nothing more is sent, and what is in flight is awaited and kept."""
-    stop, telling = StopSignal(), set[asyncio.Task[None]]()
+    telling = set[asyncio.Task[None]]()
+
+    def told(task: asyncio.Task[None]) -> None:
+        telling.discard(task)
+        if not task.cancelled():
+            task.exception()  # a client that has left hears of no progress, which is no trouble of the run
 
     def tell(stage: str, done: int, total: int | None) -> None:
         task = asyncio.ensure_future(context.report_progress(done, total, stage))
         telling.add(task)
-        task.add_done_callback(telling.discard)
+        task.add_done_callback(told)
 
     work = asyncio.ensure_future(
         order.run(job, account, vocabulary, hooks=Hooks(on_progress=tell, stop=stop))
@@ -174,7 +179,7 @@ def add_paid_tools(server: FastMCP, job: Job) -> None:
         path: FilePath,
         schema: SchemaName,
         context: Context,
-    ) -> AskedRows:
+    ) -> AskedRows | Question:
         """Read a schema's fields out of a file, with the page behind each value. Costs money; the price is said first."""
         if schema not in known:
             raise SettingsError(
@@ -183,6 +188,6 @@ def add_paid_tools(server: FastMCP, job: Job) -> None:
         return await desk.answer(context, path, extract=[schema])
 
     @server.tool(title="Summarize", annotations=PAYS)
-    async def summarize(path: FilePath, context: Context) -> AskedRows:
+    async def summarize(path: FilePath, context: Context) -> AskedRows | Question:
         """Summarize a file with the page behind each statement. Costs money; the price is said first."""
         return await desk.answer(context, path, summarize="one-paragraph")

@@ -102,15 +102,14 @@ def _add_completion(server: FastMCP, lookups: Lookups) -> None:
     ) -> mcp_types.Completion | None:
         """Names of tables and paths of documents, by what is typed so far."""
         if argument.name == "table":
-            names = [table.name for table in lookups.tables()]
+            every = [table.name for table in lookups.tables()]
+            names = [name for name in every if argument.value.lower() in name.lower()]
+            found = len(names)
         elif argument.name in ("document", "path"):
-            names = [row["path"] for row in await lookups.found_below("")]
+            names, found = await lookups.paths_with(argument.value, COMPLETIONS)
         else:
             return None
-        fitting = [name for name in names if argument.value.lower() in name.lower()]
-        return mcp_types.Completion(
-            values=fitting[:COMPLETIONS], total=len(fitting), has_more=len(fitting) > COMPLETIONS
-        )
+        return mcp_types.Completion(values=names[:COMPLETIONS], total=found, has_more=found > COMPLETIONS)
 
 
 def serve_stdio(server: FastMCP) -> None:

@@ -1,26 +1,29 @@
-"""An answer in words and the pages it cites come in; which citations hold, and the answer without those that do not, go out.
+"""An answer in words and the pages it cites come in; which citations hold, and where its marks stand, go out.
 
     Brandt charged 130.00 in June [june/brandt.txt p. 1], 30 % more than in May [may/brandt.txt p. 1].
 
 A citation holds when there is such a page, the page has to do with the sentence (a figure of it, most of its telling words, or it was
 shown to who answered), and every figure of the sentence stands on a page that it cites or in the rows that the answer rests on. A figure
-that the model worked out by itself is in neither, and its citation does not hold.
+that the model worked out by itself is in neither, and its citation does not hold; without a citation it is told.
+
+Names of files may have brackets, commas and whatever else: a mark is what names a path that there is. So the names that may be meant
+(`cited_names`) are looked up first. It imports `answer_figures`, which knows what numbers mean, and `answer_marks`, which finds marks.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-LEAST_SHARE = 0.5  # of the telling words of a sentence without figures that have to stand on the page
-MOST_PAGES = 20  # of one mark that are looked at
-_MARK = re.compile(r"\[(?P<path>[^\[\]\n]{1,400}?),? +pp?\. ?(?P<pages>\d[\d ,;\u2013-]*)\]")
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
-_NUMBER = re.compile(r"\d[\d.,'’\u00a0\u202f]*\d|\d")
-_WORD = re.compile(r"[^\W\d_]{4,}|[\u3400-\u9fff]")
+from octavo.processors.check.answer_figures import figures_in, unproved
+from octavo.processors.check.answer_marks import CitationMark, Place, cited_names, marks
 
-Place = tuple[str, int]  # path of a document, page from 1
+__all__ = ["AnswerCitation", "CheckedMark", "cited_answer", "cited_names", "figures_in", "marks", "unproved"]
+
+LEAST_SHARE = 0.5  # of the telling words of a sentence without figures that have to stand on the page
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
+_WORD = re.compile(r"[^\W\d_]{4,}|[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,66 +35,55 @@ class AnswerCitation:
     trouble: str = ""
 
 
-def marks(answer: str) -> list[Place]:
-    """The pages that an answer cites, each once, in order."""
-    return list(
-        dict.fromkeys(
-            (mark["path"], page) for mark in _MARK.finditer(answer) for page in _pages(mark["pages"])
-        )
-    )
+@dataclass(frozen=True, slots=True)
+class CheckedMark:
+    """Where a mark stands in the answer (end excluded), and what became of its pages."""
+
+    start: int
+    end: int
+    citations: tuple[AnswerCitation, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether all its pages do."""
+        return not any(one.trouble for one in self.citations)
 
 
 def cited_answer(
-    answer: str, pages: Mapping[Place, str], shown: Collection[Place], figures: Collection[str]
-) -> tuple[str, list[AnswerCitation]]:
-    """The answer with the marks that do not hold struck out, and every citation.
+    answer: str,
+    own: Sequence[CitationMark],
+    pages: Mapping[Place, str],
+    shown: Collection[Place],
+    figures: Collection[str],
+    seen: Collection[str],
+) -> tuple[list[CheckedMark], list[str]]:
+    """What became of each mark (`marks`), and the figures of sentences without one that nothing gives.
 
-    `pages` are the texts of the pages that there are, `shown` those that the answer was given, `figures` those in its rows (`figures_in`).
+    `pages` are the texts of the pages that there are, `shown` those that the answer was given, `figures` those in its rows (`figures_in`),
+    `seen` those of everything else that proves a sentence without a mark: words of pages, the question.
     """
-    found: list[AnswerCitation] = []
-    struck: list[str] = []
-    at = 0
-    for start, end in _sentences(answer):
-        own = list(_MARK.finditer(answer, start, end))
-        claim = " ".join(_MARK.split(answer[start:end])[::3])
-        behind = [(mark["path"], page) for mark in own for page in _pages(mark["pages"])]
+    checked: list[CheckedMark] = []
+    invented: list[str] = []
+    everything = set(figures).union(seen, *(figures_in(text) for text in pages.values()))
+    for start, end in _sentences(answer, own):
+        inside = [mark for mark in own if start <= mark.start < end]
+        claim = _without(answer, start, end, inside)
+        if not inside:
+            invented += unproved(claim, everything, figures)
+            continue
+        behind = [place for mark in inside for place in mark.places]
         loose = _loose(claim, behind, pages, figures)
-        for mark in own:
-            checked = [
-                AnswerCitation(*place, _trouble(claim, place, pages, shown) or loose)
-                for place in ((mark["path"], page) for page in _pages(mark["pages"]))
-            ]
-            found += checked
-            bad = any(one.trouble for one in checked)
-            struck += [answer[at : mark.start()], f"~~{mark.group()}~~" if bad else mark.group()]
-            at = mark.end()
-    return "".join([*struck, answer[at:]]), list(dict.fromkeys(found))
+        for mark in inside:
+            judged = (
+                AnswerCitation(*place, _trouble(claim, place, pages, shown) or loose) for place in mark.places
+            )
+            checked.append(CheckedMark(mark.start, mark.end, tuple(judged)))
+    return checked, list(dict.fromkeys(invented))
 
 
-def figures_in(text: str) -> set[str]:
-    """All numbers of a text, in each way in which they may be read, without zeros that say nothing.
-
-    >>> sorted(figures_in("1.234,50 EUR, 1,234 pieces, 100.00"))
-    ['1.234', '100', '1234', '1234.5']
-    """
-    return {reading for number in _NUMBER.findall(text) for reading in _readings(number)}
-
-
-def _readings(number: str) -> set[str]:
-    """A last point or comma is that of decimals, or parts thousands where three digits follow it and no other mark stands before."""
-    whole, mark, rest = re.fullmatch(r"(.*?)(?:([.,])(\d+))?", number).groups()  # type: ignore[union-attr] # it fits all
-    digits = re.sub(r"\D", "", whole)
-    together = (digits + (rest or "")).lstrip("0") or "0"
-    if not mark or mark in whole:
-        return {together}
-    decimals = rest.rstrip("0")
-    read = (digits.lstrip("0") or "0") + (f".{decimals}" if decimals else "")
-    return {read, together} if len(rest) == 3 else {read}
-
-
-def _sentences(answer: str) -> Iterator[tuple[int, int]]:
+def _sentences(answer: str, own: Sequence[CitationMark]) -> Iterator[tuple[int, int]]:
     """Where sentences begin and end, each with the marks behind it: a mark after a full stop belongs to what it follows."""
-    masked = _MARK.sub(lambda mark: "\0" * len(mark.group()), answer)
+    masked = _without(answer, 0, len(answer), own, "\0")
     start = 0
     for gap in _SENTENCE_END.finditer(masked):
         if not masked.startswith("\0", gap.end()):
@@ -100,26 +92,23 @@ def _sentences(answer: str) -> Iterator[tuple[int, int]]:
     yield start, len(answer)
 
 
-def _pages(written: str) -> list[int]:
-    """The pages of a mark: `3, 5-7` is 3, 5, 6, 7."""
-    found: list[int] = []
-    for piece in re.split(r"[,; ]+", re.sub(r" *[\u2013-] *", "-", written.strip())):
-        first, _, last = piece.partition("-")
-        if first.isdigit():
-            end = int(last) if last.isdigit() else int(first)
-            found += range(int(first), min(end, int(first) + MOST_PAGES) + 1)
-    return list(dict.fromkeys(found))[:MOST_PAGES]
+def _without(answer: str, start: int, end: int, own: Sequence[CitationMark], fill: str = " ") -> str:
+    """A piece of an answer with its marks filled up."""
+    pieces, at = [], start
+    for mark in own:
+        pieces += [answer[at : mark.start], fill * (mark.end - mark.start)]
+        at = mark.end
+    return "".join([*pieces, answer[at:end]])
 
 
 def _loose(
     claim: str, behind: Collection[Place], pages: Mapping[Place, str], figures: Collection[str]
 ) -> str:
     """A figure of a claim that stands neither on its pages nor in the rows, as a sentence; "" when there is none."""
-    proved = set(figures).union(*(figures_in(pages.get(place, "")) for place in behind))
-    for number in _NUMBER.findall(claim):
-        if not _readings(number) & proved:
-            return f"{number} stands neither on the page nor in the rows"
-    return ""
+    names = (figures_in(path) for path, _ in behind)
+    proved = set(figures).union(*names, *(figures_in(pages.get(place, "")) for place in behind))
+    missing = unproved(claim, proved, figures)
+    return f"{missing[0]} stands neither on the page nor in the rows" if missing else ""
 
 
 def _trouble(claim: str, place: Place, pages: Mapping[Place, str], shown: Collection[Place]) -> str:

@@ -24,7 +24,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from octavo.processors.check.answer_citations import AnswerCitation, cited_answer, figures_in, marks
+from octavo.processors.check.answer_citations import (
+    AnswerCitation,
+    CheckedMark,
+    cited_answer,
+    cited_names,
+    figures_in,
+    marks,
+)
 from octavo.processors.check.compare_passes import agree
 from octavo.processors.check.complete import counted, gaps, has_lists, marked, short_lists
 from octavo.processors.check.confidence import rated
@@ -45,6 +52,7 @@ from octavo.schemas.pipeline import NOT_APPLICABLE, Part, Question, Record, Reje
 
 __all__ = [
     "AnswerCitation",
+    "CheckedMark",
     "Entered",
     "Reask",
     "agree",
@@ -54,6 +62,7 @@ __all__ = [
     "check",
     "checked",
     "cited_answer",
+    "cited_names",
     "close_rejects",
     "corrected",
     "counted",
