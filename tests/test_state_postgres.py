@@ -327,8 +327,8 @@ def test_the_password_is_nowhere(tmp_path: Path, postgres: Server, shared_state:
     words = ["run", str(tmp_path / "inbox"), "--offline", "--extract", "letter", "--json"]
     said = b""
     for address, code in ((url, 0), (postgres.url("nowhere"), 74), (url.replace("tester:", "x:"), 74)):
-        environ = {"OCTAVO_STATE": address, "OCTAVO_HOME": str(tmp_path)}
-        done = octavo(*words, "--out", str(tmp_path / "out"), **environ)
+        out = ("--out", str(tmp_path / "out"))
+        done = octavo(*words, *out, OCTAVO_STATE=address, OCTAVO_HOME=str(tmp_path))
         assert done.returncode == code, done.stderr
         said += (done.stdout + done.stderr).encode()
         words = ["ledger"]  # which is quick

@@ -83,8 +83,7 @@ class Overlay:
         """Of answers that were staged as they came, lay over what was said since: they are kept, and the next `settle` does the rest."""
         if self.store is None or not (said := self.store.corrected()):
             return
-        staged = list(staged)
-        self._known |= {question.name: question for _, question, *_ in staged}
+        self._known |= {one.question.name: one.question for one in staged.values()}
         late = {
             key: _made(one.question, one.record, *one.made_by) for key, one in staged.items() if key in said
         }
