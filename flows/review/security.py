@@ -45,7 +45,7 @@ _WELCOME = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" cont
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class TurnedAway:
     """Why a request goes no further, as its sender is told: a sentence and what to do, with nothing of what lies behind."""
 
     status: int
@@ -64,19 +64,21 @@ class Refusal:
 NO_METHOD = 405
 _LINK = "Open the link that `octavo review` printed in its terminal. Where that is gone, end it and type `octavo review --out DIR` again."
 _RELOAD = "Load the page again, from the link that `octavo review` printed."
-NO_COOKIE = Refusal(401, "This needs the link with its token.", _LINK)
-OLD_TOKEN = Refusal(403, "This link is of another time.", _LINK)
-FOREIGN_HOST = Refusal(
+NO_COOKIE = TurnedAway(401, "This needs the link with its token.", _LINK)
+OLD_TOKEN = TurnedAway(403, "This link is of another time.", _LINK)
+FOREIGN_HOST = TurnedAway(
     421,
     "This server answers to 127.0.0.1 and localhost only.",
     "Open the printed link as it is. From another machine, type `ssh -L 8700:127.0.0.1:8700 HOST` there first.",
 )
-FOREIGN_PAGE = Refusal(403, "This did not come from a page of the app.", _RELOAD)
-OTHER_METHOD = Refusal(
+FOREIGN_PAGE = TurnedAway(403, "This did not come from a page of the app.", _RELOAD)
+OTHER_METHOD = TurnedAway(
     NO_METHOD, "There is no such method here.", "Pages are got, and words are posted by them."
 )
-NO_JSON = Refusal(415, "What is posted is JSON.", _RELOAD)
-TOO_MUCH = Refusal(413, "This is too much at once.", "Say it in parts: a value has up to 100,000 characters.")
+NO_JSON = TurnedAway(415, "What is posted is JSON.", _RELOAD)
+TOO_MUCH = TurnedAway(
+    413, "This is too much at once.", "Say it in parts: a value has up to 100,000 characters."
+)
 
 
 class Gate:
@@ -137,7 +139,7 @@ def _caching(scope: Scope, status: int) -> str:
     return f"private, max-age={ASSETS_S}" if is_asset else "no-store"
 
 
-def _refusal(scope: Scope, headers: Headers) -> Refusal | None:
+def _refusal(scope: Scope, headers: Headers) -> TurnedAway | None:
     """Why a request is refused whoever sends it; None when it is not."""
     host = headers.get("host", "")
     if _name(host) not in HOSTS or len(headers.getlist("host")) != 1:
