@@ -39,7 +39,7 @@ class RayCluster:
         nodes = [node for node in self._ray.nodes() if node["Alive"]]
         self.slots = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self.processes = share(max(1, self.slots // max(1, len(nodes))))
-        self._work = self._ray.remote(work).options(num_cpus=1, name="octavo")
+        self._work = self._ray.remote(work)
         return self
 
     async def __aexit__(
@@ -50,7 +50,9 @@ class RayCluster:
     async def run(self, parcel: Parcel, tries: int = TRIES) -> Delivery:
         """What came of a batch, from whichever worker did it."""
         try:
-            delivery: Delivery = await self._work.options(max_retries=tries - 1).remote(parcel)
+            delivery: Delivery = await self._work.options(
+                num_cpus=1, name="octavo", max_retries=tries - 1
+            ).remote(parcel)
         except (self._ray.exceptions.WorkerCrashedError, self._ray.exceptions.OutOfMemoryError):
             raise TooManyDeaths(tries) from None
         except self._ray.exceptions.RayError as error:
