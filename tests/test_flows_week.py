@@ -134,6 +134,7 @@ class Week:
         picture = self.page.call("Page.captureScreenshot")["data"]
         folder = Path(os.environ["WEEK_PAGES"])
         (folder / f"{len(self.seen):02} {what}.png").write_bytes(base64.b64decode(picture))
+        self.page.open("about:blank")  # Prefect's pages draw all the time, and that takes a core
 
     def senders(self) -> list[str]:
         """The answers that stand in the tables."""
