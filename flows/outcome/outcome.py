@@ -95,9 +95,10 @@ class Outcome:
 
     @property
     def waiting(self) -> str:
-        """What waits for a person: `14, of which 12 values, 1 answer, 1 file`; "" for nothing."""
+        """What waits for a person: `12 values`, or `14, of which 12 values, 1 answer, 1 file`; "" for nothing."""
         parts = [f"{count} {what}{'s' if count > 1 else ''}" for what, count in self.to_review.items()]
-        return f"{sum(self.to_review.values())}, of which {', '.join(parts)}" if parts else ""
+        total = f"{sum(self.to_review.values())}, of which " if len(parts) > 1 else ""
+        return total + ", ".join(parts)
 
     @property
     def sentences(self) -> list[str]:

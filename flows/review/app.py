@@ -25,6 +25,7 @@ from octavo.flows.corrections.entry import SEEN, Saying, say
 from octavo.flows.review import doubts, listing, next_value, page_view, posted, run_charts
 from octavo.flows.review.doubts import Filters
 from octavo.flows.review.next_value import Spot, value_address
+from octavo.flows.review.prose import with_code
 from octavo.flows.review.record_form import cell_at, readable, sections, words
 from octavo.flows.review.security import Gate
 from octavo.flows.review.value_view import value_view
@@ -46,7 +47,7 @@ def make_app(workspace: Workspace) -> ASGIApp:
         "read_only": workspace.read_only,
         "asset": _asset,
     }
-    templates.env.filters |= {"seg": lambda text: quote(text, safe="")}
+    templates.env.filters |= {"seg": lambda text: quote(text, safe=""), "prose": with_code}
     views = _Views(workspace, templates)
 
     @asynccontextmanager

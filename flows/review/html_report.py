@@ -21,6 +21,7 @@ from octavo.flows.corrections.answer_below import fields_of
 from octavo.flows.corrections.current import Current
 from octavo.flows.review import doubts, listing, page_view, run_charts
 from octavo.flows.review.doubts import Filters
+from octavo.flows.review.prose import with_code
 from octavo.flows.review.record_form import cell_at, readable, sections, words
 from octavo.flows.review.workspace import Row, Workspace
 from octavo.schemas.errors import OctavoError, SettingsError, system_message
@@ -80,6 +81,7 @@ async def keep_report(out: Path, run: str, most: int) -> Path:
 
 def _page(workspace: Workspace, run: Row, cutouts: list[Cutout]) -> str:
     templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True)
+    templates.filters["prose"] = with_code
     left = doubts.counted(workspace, Filters())
     return templates.get_template("report.html").render(
         run=run,

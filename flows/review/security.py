@@ -17,6 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from octavo.flows.review.prose import with_code
 from octavo.flows.review.workspace import Visitor, Workspace
 
 COOKIE = "octavo_review"
@@ -57,7 +58,7 @@ class TurnedAway:
         headers = {"Allow": "GET, HEAD, POST"} if self.status == NO_METHOD else {}
         if method == "POST":
             return JSONResponse({"error": f"{self.sentence} {self.step}"}, self.status, headers)
-        page = _PAGE.format(sentence=escape(self.sentence), step=escape(self.step))
+        page = _PAGE.format(sentence=escape(self.sentence), step=with_code(self.step))
         return HTMLResponse(page, self.status, headers)
 
 
