@@ -168,10 +168,10 @@ class Toolbox:
         self.shown.figures |= given - own
 
     def _own_figures(self, statement: str) -> set[str]:
-        """Figures that the model put into a statement itself, which rows that give them back do not prove; years and small ones apart."""
+        """Figures that a statement brings itself, which rows that give them back do not prove; years, days and small ones apart."""
         known = self.shown.figures.union(*map(check.figures_in, self.shown.words))
         own = check.figures_in(statement) - known
-        return {one for one in own if not re.fullmatch(r"(?:19|20)\d\d|\d\d?|100", one)}
+        return {one for one in own if not re.fullmatch(r"(?:19|20)\d\d|\d\d?|100|\d+-\d\d-\d\d", one)}
 
     def _reads_tables(self, statement: str) -> bool:
         words = set(re.findall(r"\w+", statement.lower()))

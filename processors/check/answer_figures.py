@@ -1,6 +1,6 @@
 """The numbers of a text come in; what each may mean goes out, and which of them something else proves.
 
-figures_in("1.234,50 EUR on 04.05.2026")        -> 1234.5, 4, 5, 2026 and the digits together
+figures_in("1.234,50 EUR on 04.05.2026")        -> 1234.5, 4, 5, 2026 and the digits together, 2026-05-04
 unproved("33.3 % of 12", {"0.33333333"})        -> ["12"]: a quotient of the rows may be rounded, and said in percent
 """
 
@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
+from datetime import date
 from decimal import Decimal
+
+from octavo.schemas.text.dates import FoundValue, dates_in, other_date
 
 _SPACED = "[ \u00a0\u202f'\u2019]"  # between thousands
 _NUMBER = re.compile(rf"\d{{1,3}}(?:{_SPACED}\d{{3}})+(?!\d)(?:[.,]\d+)?|\d[\d.,]*\d|\d")
@@ -25,25 +28,38 @@ QUOTIENT_DECIMALS = (
 
 
 def figures_in(text: str) -> set[str]:
-    """All numbers of a text, in each way in which they may be read, without zeros that say nothing.
+    """All numbers of a text, in each way in which they may be read, without zeros that say nothing; and its dates.
 
     >>> sorted(figures_in("1.234,50 EUR, 1,234 pieces, 100.00"))
     ['1.234', '100', '1234', '1234.5']
     """
-    written = (match.group() for match in _NUMBER.finditer(_HASH.sub(" ", _digits(text))))
-    return {reading for number in written for reading in _all_readings(number)}
+    plain = _HASH.sub(" ", _digits(text))
+    written = (match.group() for match in _NUMBER.finditer(plain))
+    dates = {reading for found in dates_in(plain) for reading in _days(found)}
+    return dates.union(reading for number in written for reading in _all_readings(number))
 
 
 def unproved(claim: str, proved: Collection[str], rows: Collection[str] = ()) -> list[str]:
     """The numbers of a claim that are not among `proved`; those of `rows` may be rounded where they are quotients."""
     text = _LABEL.sub(lambda label: " " * len(label.group()), _digits(claim))
     quotients = [Decimal(one) for one in rows if len(one.partition(".")[2]) >= QUOTIENT_DECIMALS]
-    found: list[str] = []
+    found = [one.text for one in dates_in(text) if _is_other_day(one, proved)]
     for match in _NUMBER.finditer(text):
         percent = bool(_PERCENT.match(text, match.end()))
         if not _stands(match.group(), proved, quotients, percent=percent):
             found.append(match.group())
-    return found
+    return list(dict.fromkeys(found))
+
+
+def _days(found: FoundValue[date]) -> set[str]:
+    """A date as it may be read."""
+    return {day.isoformat() for day in (found.value, other_date(found)) if day}
+
+
+def _is_other_day(found: FoundValue[date], proved: Collection[str]) -> bool:
+    """Whether there are dates of that year, and this one is none of them: then its parts, which may stand in these, prove nothing."""
+    year = f"{found.value.year}-"
+    return _days(found).isdisjoint(proved) and any(one.startswith(year) for one in proved)
 
 
 def _stands(number: str, proved: Collection[str], quotients: Collection[Decimal], *, percent: bool) -> bool:
