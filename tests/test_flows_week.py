@@ -72,12 +72,17 @@ class Week:
     def plan(self, **changes: Any) -> None:
         """Put the schedule in place with another job."""
         self.job |= changes
-        if self.schedule:
-            self.server.ask(f"{self.path}/{self.schedule}", method="DELETE")
-            wait_for(self.is_idle, "runs of the job before to end", PATIENCE_S)
+        self.pause()
         made = {"schedule": {"interval": EVERY_S}, "parameters": {"job": self.job}}
         (found,) = self.server.ask(self.path, [made])
         self.schedule = found["id"]
+
+    def pause(self) -> None:
+        """Take the schedule away until the next plan, and wait for the runs that it began."""
+        if self.schedule:
+            self.server.ask(f"{self.path}/{self.schedule}", method="DELETE")
+            wait_for(self.is_idle, "runs of the job before to end", PATIENCE_S)
+            self.schedule = ""
 
     def is_idle(self) -> bool:
         """Whether no run of the folder is in work or about to be."""
@@ -182,9 +187,11 @@ def files_come_and_go(week: Week) -> None:
     week.lay(*range(1, 13))
     week.plan()
     week.day("twelve files come", "Completed", "12 added")
+    week.pause()  # all three in one run
     week.lay(13)
     week.lay(2, words=" & Sons")
     week.take(1)
+    week.plan()
     week.day("one comes, one is changed, one goes", "Completed", "1 added, 1 changed, 1 removed")
     assert "Sender 2 & Sons Ltd" in week.senders()
     week.day("nothing happens", "Nothing new", "Nothing changed")

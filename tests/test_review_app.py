@@ -231,6 +231,7 @@ def test_two_reviewers_get_other_documents(out: Path, reviewer: Watched, browser
         second.page.fill("[name=who]", "Bea")
         with second.page.expect_response("**/api/who"):
             second.page.keyboard.press("Enter")
+        second.settled()  # a key that is pressed before does nothing
         second.press("j")
         assert second.page.get_attribute("#view", "data-document") != mine
         second.press("y")

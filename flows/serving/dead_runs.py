@@ -44,7 +44,9 @@ class DeadRuns:
     """Looks for runs of dead processes, again and again."""
 
     worker: str  # name of the worker that is started on this machine; what another one started is judged by locks only
-    worker_began: Callable[[], datetime]  # what it was given since is its own care, however long it takes
+    begun: Callable[
+        [], datetime
+    ]  # when worker and server were both there: what was given since is the worker's care, however long it takes
     clock: Callable[[], float] = time.monotonic
     _dead_since: dict[UUID, float] = field(default_factory=dict)
 
@@ -54,7 +56,7 @@ class DeadRuns:
             flow_filter=FlowFilter(name=FlowFilterName(any_=[deployment.flow for deployment in DEPLOYMENTS])),
             flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=LIVE))),
         )
-        lost = self.worker_began() if runs and await self._alone(client) else None
+        lost = self.begun() if runs and await self._alone(client) else None
         dead = {run.id: wait_s for run in runs if (wait_s := _dead_after(run, lost)) is not None}
         self._dead_since = {id_: self._dead_since.get(id_, self.clock()) for id_ in dead}
         sure = [id_ for id_, since in self._dead_since.items() if self.clock() - since >= dead[id_]]
@@ -71,7 +73,8 @@ class DeadRuns:
 def _dead_after(run: FlowRun, lost_before: datetime | None) -> float | None:
     """For how many seconds a run has to look dead to be so; None while it looks alive, or when nobody here can tell.
 
-    Before that moment a run without a lock and a process was given to a worker that is no more; None where there may be others.
+    Before that moment a run without a lock and a process was given to a worker that is no more, or that could not tell its end to a server
+    that was away; None where there may be other workers.
     """
     state = run.state
     if state is None or (state.type == StateType.PAUSED and state.state_details.pause_reschedule):

@@ -104,7 +104,9 @@ async def _until_asked(host: str, port: int) -> int:
 async def _serve(host: str, port: int) -> None:
     end_left_behind()
     async with AsyncExitStack() as stack:
-        url = os.environ.get("PREFECT_API_URL", "").rstrip("/") or await _start_server(stack, host, port)
+        url, server = os.environ.get("PREFECT_API_URL", "").rstrip("/"), None
+        if not url:
+            url, server = await _start_server(stack, host, port)
         environ = {**_environ(), "PREFECT_API_URL": url, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": HEARTBEAT_S}
         os.environ.update(
             {**UNOBSERVED, **TERSE, **BRIEF, "PREFECT_API_URL": url}
@@ -122,7 +124,7 @@ async def _serve(host: str, port: int) -> None:
         watching = await asyncio.to_thread(
             importlib.import_module, "octavo.flows.serving.watch"
         )  # imports Prefect, which takes seconds
-        await watching.watch(worker, name, say)
+        await watching.watch([worker, *filter(None, [server])], name, say)
 
 
 async def _end_runs(worker: Kept) -> None:
@@ -177,8 +179,8 @@ def _environ() -> dict[str, str]:
 # --- the server ----------------------------------------------------------------------------------------------------
 
 
-async def _start_server(stack: AsyncExitStack, host: str, port: int) -> str:
-    """Start a server of our own and keep it running; gives the address of its API."""
+async def _start_server(stack: AsyncExitStack, host: str, port: int) -> tuple[str, Kept]:
+    """Start a server of our own and keep it running; gives the address of its API, and the server."""
     refuse_taken(host, port)
     home = prefect_home()
     home.mkdir(parents=True, exist_ok=True)
@@ -195,7 +197,7 @@ async def _start_server(stack: AsyncExitStack, host: str, port: int) -> str:
         )
     )
     await _wait_until_healthy(url, server.process)
-    return url
+    return url, server
 
 
 def refuse_taken(host: str, port: int) -> None:

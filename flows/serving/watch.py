@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -27,9 +27,12 @@ LATE_EVERY = 6  # looks; what is late costs the server a dozen questions
 SURE_AFTER = 2  # times that a trouble is found before it is said: a worker takes some to begin, and a server to begin again
 
 
-async def watch(worker: Kept, name: str, say: Say, look_every_s: float = LOOK_EVERY_S) -> None:
-    """Look, speak and wait, until it is cancelled; the name is the worker's. A server that does not answer is told, and is not the end."""
-    dead_runs, crashed_runs = DeadRuns(name, lambda: worker.began), CrashedRuns()
+async def watch(ours: Sequence[Kept], name: str, say: Say, look_every_s: float = LOOK_EVERY_S) -> None:
+    """Look, speak and wait, until it is cancelled; the name is the worker's. A server that does not answer is told, and is not the end.
+
+    `ours` is the worker and, where it is our own, the server: who is started again has not heard how the runs before went.
+    """
+    dead_runs, crashed_runs = DeadRuns(name, lambda: max(one.began for one in ours)), CrashedRuns()
     late, server, looks = Told(say), Told(say), count()
     async with get_client() as client:
         while True:

@@ -163,7 +163,7 @@ def readable_share(text: str) -> float:
 
     >>> readable_share("The price is $1,200.00 (net).")
     1.0
-    >>> readable_share("Tbe prXce 1s ,~l 2O0.O0 ;{et")
+    >>> readable_share("Tbe prXce 1~s ,~l 2O0.O0 ;{et")
     0.3333333333333333
     """
     tokens = text[:_LONGEST_JUDGED].split()
