@@ -61,8 +61,8 @@ class CrashedRuns:
 
 
 def never_began(run: FlowRun) -> bool:
-    """Whether a run of a deployment crashed before it did anything."""
-    return run.start_time is None and run.deployment_id is not None
+    """Whether a run of a deployment crashed before it did anything; its time of start says nothing, since a crash sets that too."""
+    return run.run_count == 0 and run.deployment_id is not None
 
 
 def words_of(run: FlowRun) -> str:
