@@ -94,7 +94,7 @@ class Agent:
             said = await self._turn(turn, ends, may_call=not last)
             paid.append(said)
             if said.calls and not last:
-                self.say("\n")
+                self.say("\n" if said.text.strip() else "")
                 turn.messages.append(said.message)
                 for call in said.calls:
                     turn.messages.append(await self._result(toolbox, call, ends, calls))
