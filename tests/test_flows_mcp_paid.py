@@ -81,9 +81,12 @@ async def test_the_person_is_asked_with_the_price(
         assert found["evidence"][0]["quote"] == "Acme Ltd"
 
 
-@pytest.mark.parametrize(("budget_usd", "refused"), [slow(0.0, True), (0.000001, True), (1.0, False)])
+@pytest.mark.parametrize(
+    ("budget_usd", "refused", "mode"),
+    [slow(0.0, True, "legacy"), (0.000001, True, "legacy"), slow(1.0, False, "legacy"), (1.0, False, "auto")],
+)
 async def test_a_client_that_cannot_ask_keeps_to_the_budget(
-    kimi: Running, tmp_path: Path, budget_usd: float, *, refused: bool
+    kimi: Running, tmp_path: Path, budget_usd: float, mode: Any, *, refused: bool
 ) -> None:
     """Where nobody can be asked, what may cost more than the budget leaves is refused with its price, and progress is told."""
     progress: list[float] = []
@@ -92,7 +95,7 @@ async def test_a_client_that_cannot_ask_keeps_to_the_budget(
         progress.append(done)
 
     server = server_of(kimi, tmp_path, budget_usd=budget_usd)
-    async with Client(server, progress_handler=heard, mode="legacy") as client:
+    async with Client(server, progress_handler=heard, mode=mode) as client:
         result = await client.call_tool("extract", asked(tmp_path), raise_on_error=False)
         again = await client.call_tool("extract", asked(tmp_path), raise_on_error=False)
     assert (result.is_error, again.is_error) == (refused, refused)
