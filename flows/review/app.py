@@ -25,9 +25,9 @@ from octavo.flows.corrections.entry import SEEN, Saying, say
 from octavo.flows.review import doubts, listing, next_value, page_view, posted, run_charts
 from octavo.flows.review.doubts import Filters
 from octavo.flows.review.next_value import Spot, value_address
-from octavo.flows.review.prose import with_code
 from octavo.flows.review.record_form import cell_at, readable, sections, words
 from octavo.flows.review.security import Gate
+from octavo.flows.review.sentence_html import with_code
 from octavo.flows.review.value_view import value_view
 from octavo.flows.review.workspace import Visitor, Workspace, utc_now
 from octavo.schemas.corrections import Correction

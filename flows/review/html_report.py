@@ -21,8 +21,8 @@ from octavo.flows.corrections.answer_below import fields_of
 from octavo.flows.corrections.current import Current
 from octavo.flows.review import doubts, listing, page_view, run_charts
 from octavo.flows.review.doubts import Filters
-from octavo.flows.review.prose import with_code
 from octavo.flows.review.record_form import cell_at, readable, sections, words
+from octavo.flows.review.sentence_html import with_code
 from octavo.flows.review.workspace import Row, Workspace
 from octavo.schemas.errors import OctavoError, SettingsError, system_message
 from octavo.schemas.sql_names import quoted

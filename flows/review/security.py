@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from octavo.flows.review.prose import with_code
+from octavo.flows.review.sentence_html import with_code
 from octavo.flows.review.workspace import Visitor, Workspace
 
 COOKIE = "octavo_review"
