@@ -164,3 +164,13 @@ def reviewer(out: Path, browser: Any) -> Iterator[Any]:
         yield window
         assert window.faults == []
         window.page.context.close()
+
+
+@pytest.fixture(scope="module")
+def scripted_kimi() -> Iterator[Any]:
+    """A Kimi of the emulator that each test of a file tells what to say."""
+    from tests.emulator.config import Config
+    from tests.emulator.fixture import running
+
+    with running(Config(tier=5, timing=False, keep_bodies=True)) as emulator:
+        yield emulator
