@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,7 @@ ROWS = 200  # of a page of rows, unless named
 MOST_ROWS = 1_000  # of a page of rows
 HITS, MOST_HITS = 10, 50  # pages that a search gives, unless named, and at most
 TEXT_CHARACTERS = 40_000  # of the pages that are given at once: about 10,000 tokens
-LIMITS = sql.QueryLimits(
-    time_s=30.0, rows=100_000, bytes=16 << 20
-)  # shorter than a person at a terminal waits
+LIMITS = sql.QueryLimits(time_s=30.0, rows=100_000, bytes=16 << 20)  # shorter than a person waits
 RESULTS = 8  # of queries that are kept to be read on, of 16 MB at most each
 PROOFS = 200  # rows of evidence that are given at most
 PAGES_AT_ONCE = 20  # whose texts are taken by one statement
@@ -323,7 +322,9 @@ class Lookups:
             table = await sql.selecting(self.folder, query, self.limits)
             found |= {(row["path"], row["page"]): row["text"] or "" for row in table.to_pylist()}
             if sql.truncation(table):
-                found |= {place: await self.page_text(*place) for place in some if place not in found}
+                for place in set(some) - found.keys():
+                    with suppress(SettingsError):  # there is no such page
+                        found[place] = await self.page_text(*place)
         return found
 
     async def _texts(self, document: str, first: int, last: int, start: int) -> list[dict[str, Any]]:

@@ -104,7 +104,7 @@ class Page:
     text_from: TextFrom = "file"  # "layer": OCR that somebody put behind the picture of a scan; "ocr": ours
     repeated: tuple[
         tuple[int, int], ...
-    ] = ()  # spans of running headers and footers that stand on an earlier page too
+    ] = ()  # spans of running headers and footers that stand on an earlier page too, and of what a mail quotes
     hidden_chars: int = 0  # characters of the text that nobody sees on the page
     ocr_words: tuple[OcrWord, ...] = ()  # where `text_from` is "ocr"
 

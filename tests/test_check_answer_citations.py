@@ -85,6 +85,8 @@ def test_a_name_swallows_no_other_mark() -> None:
         ("On 5 May 2026", "2026-06-05 and 2026-05-06", ["5 May 2026"]),
         ("On May 5th, 2026", "due 05/05/2026", []),
         ("In May 2026", "2026-05-06", []),
+        ("Le total est 1 250,00", "1 chaise, 250,00 EUR", ["1 250,00"]),
+        ("Le total est 1 250,00", "Total 1 250,00 EUR", []),
         ("1. In Q2 it was 80", "80", []),
         ("المبلغ ١٣٠", "130", []),
         ("EUR130 and 131", "130", ["131"]),

@@ -65,7 +65,10 @@ class Agent:
 
     async def ask(self, question: str) -> AgentAnswer:
         """The answer to a question, kept in the conversation. Raises what `Asker.ask` raises, but BudgetReached, which is a notice."""
-        toolbox = Toolbox(self.lookups, _shown_before(self.conversation))
+        toolbox, before = (
+            Toolbox(self.lookups, _shown_before(self.conversation)),
+            _shown_before(self.conversation),
+        )
         turn = AskedTurn(question, [{"role": "user", "content": question}])
         paid: list[Turn] = []
         ends: list[str] = []
@@ -77,7 +80,8 @@ class Agent:
         answer.notices = [*dict.fromkeys(ends), *answer.notices]
         self._sum_up(answer, paid)
         turn.answer = answer.text
-        turn.figures, turn.pages = sorted(toolbox.shown.figures), sorted(toolbox.shown.pages)
+        turn.figures = sorted(toolbox.shown.figures - before.figures)
+        turn.pages = sorted(toolbox.shown.pages - before.pages)
         self.conversation.turns.append(turn)
         return answer
 
@@ -124,7 +128,7 @@ class Agent:
         """What a call gave, as the message that answers it; no more than fits, and nothing after so many calls."""
         content = await toolbox.call(call) if calls < MOST_CALLS else TOO_MANY
         tokens, most = self.count(content), int(self._room * RESULT_SHARE)
-        if tokens > most:
+        if tokens > most and call.name != WEB:  # whose arguments the provider wants back as they are
             ends.append("A result of a tool was longer than the model's window takes, and was cut.")
             content = shortened(content, max(len(content) * most // tokens, 0))
         return {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": content}

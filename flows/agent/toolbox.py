@@ -21,6 +21,11 @@ from octavo.processors.query import sql
 from octavo.schemas.errors import OctavoError
 
 ROWS = 100  # of a query that the model sees at once
+FACTORS = frozenset({"0", "1", "100"})  # with which shown figures become shares and rises
+_READ = re.compile(
+    r'\b(?:from|join|pivot|unpivot|summarize|describe)\s+(?:"?\w+"?\.)?("?\w+"?)', re.IGNORECASE
+)
+_NO_COLUMN = re.compile(r"\bas\s+(?:\w+|\"[^\"]*\")|\b(?:select|distinct|all)\b|'[^']*'", re.IGNORECASE)
 _TEXT, _NUMBER = {"type": "string"}, {"type": "integer"}
 WEB = "$web_search"
 
@@ -161,23 +166,18 @@ class Toolbox:
         if statement not in self.shown.statements:
             self.shown.statements.append(statement)
         self.shown.rows = found
-        own = self._own_figures(statement)
-        if own and not self._reads_tables(statement):
+        known = self.shown.figures.union(*map(check.figures_in, self.shown.words))
+        if _is_constant(statement):
+            return
+        if not self._reads_tables(statement) and check.figures_in(statement) - known - FACTORS:
             return  # worked out of figures that nobody has shown
         given = check.figures_in(json.dumps([found.total_rows, found.rows], ensure_ascii=False))
-        self.shown.figures |= given - own
-
-    def _own_figures(self, statement: str) -> set[str]:
-        """Figures that a statement brings itself, which rows that give them back do not prove; years, days and small ones apart."""
-        known = self.shown.figures.union(*map(check.figures_in, self.shown.words))
-        own = check.figures_in(statement) - known
-        return {one for one in own if not re.fullmatch(r"(?:19|20)\d\d|\d\d?|100|\d+-\d\d-\d\d", one)}
+        self.shown.figures |= given - (_own_figures(statement) - known)
 
     def _reads_tables(self, statement: str) -> bool:
-        words = set(re.findall(r"\w+", statement.lower()))
-        return any(
-            words.issuperset(re.findall(r"\w+", table.name.lower())) for table in self.lookups.tables()
-        )
+        """Whether a table of the folder stands where a statement names what it reads."""
+        read = {name.lower().strip('"') for name in _READ.findall(statement)}
+        return any(table.name.lower() in read for table in self.lookups.tables())
 
     async def _search(self, given: Mapping[str, Any]) -> Any:
         found = await self.lookups.search(str(given["words"]), document=str(given.get("document") or ""))
@@ -210,3 +210,28 @@ class Toolbox:
             self.shown.statements.append(statement)
         self.shown.charts.append(str(path))
         return {"drawn": str(path), "rows": table.num_rows}
+
+
+def _listed(statement: str) -> str:
+    """What a plain SELECT gives back, without what it reads; the whole of any other statement."""
+    is_plain = len(re.findall(r"\bselect\b", statement, re.IGNORECASE)) == 1
+    return re.split(r"\bfrom\b", statement, maxsplit=1, flags=re.IGNORECASE)[0] if is_plain else statement
+
+
+def _is_constant(statement: str) -> bool:
+    """Whether a statement reads a table and gives back nothing of it, so that its rows say what the model has said."""
+    listed = _listed(statement)
+    return (
+        listed != statement
+        and bool(listed.strip())
+        and not re.search(r"[^\W\d]|\*", _NO_COLUMN.sub(" ", listed))
+    )
+
+
+def _own_figures(statement: str) -> set[str]:
+    """Figures that a statement itself gives back, which its rows do not prove; years, days and small ones apart.
+
+    Those of a plain SELECT stand before its FROM: what a condition names is found in the rows, or is not.
+    """
+    own = check.figures_in(_listed(statement))
+    return {one for one in own if not re.fullmatch(r"(?:19|20)\d\d|\d\d?|100|\d+-\d\d-\d\d", one)}

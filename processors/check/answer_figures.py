@@ -68,8 +68,9 @@ def _stands(number: str, proved: Collection[str], quotients: Collection[Decimal]
         return True
     if percent and not {_plain(Decimal(one) / 100) for one in readings}.isdisjoint(proved):
         return True
-    pieces = _pieces(number)
-    return len(pieces) > 1 and all(not _readings(one).isdisjoint(proved) for one in pieces)
+    if not _DATE.fullmatch(number):
+        return False  # the parts of `1 250,00` are no proof of it: a 1 stands on every page
+    return all(not _readings(one).isdisjoint(proved) for one in _pieces(number))
 
 
 def _rounds(number: str, quotients: Collection[Decimal], *, percent: bool) -> bool:
@@ -91,9 +92,9 @@ def _all_readings(number: str) -> Iterator[str]:
 
 def _pieces(number: str) -> list[str]:
     """The parts of what may be a date or several numbers: 04.05.26 is 4, 5 and 2026; `2 100` may be a 2 and a 100."""
-    if date := _DATE.fullmatch(number):
-        parts = [one for one in date.groups() if one and one not in "./"]
-        return [f"20{one}" if at == 2 and len(one) == 2 and date[4] else one for at, one in enumerate(parts)]
+    if day := _DATE.fullmatch(number):
+        parts = [one for one in day.groups() if one and one not in "./"]
+        return [f"20{one}" if at == 2 and len(one) == 2 and day[4] else one for at, one in enumerate(parts)]
     return re.split(_SPACED, number)
 
 

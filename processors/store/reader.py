@@ -122,14 +122,20 @@ class WarehouseReader:
                    AND ? IN ('', inbox) AND document NOT IN (SELECT document FROM pages) ORDER BY path"""
         return [lookup.document(row) for row in self.query(query, [inbox]).to_pylist()]
 
-    def lone_replies(self, flag: str) -> list[Row]:
-        """The rows of documents with this flag that answer a mail which was not read, or lies here no longer."""
+    def lone_replies(self, marked: str, kept: str) -> list[Row]:
+        """The rows of mails flagged `marked` that answer one which was not read, or lies here no longer.
+
+        And of mails flagged `kept` whose pages were read anew since, such as with another path of the same bytes.
+        """
         shape = self._shape("documents")
         if not any(name == "in_reply_to" for name, *_ in shape or ()):
             return []
-        query = """SELECT * FROM documents WHERE status = 'ok' AND list_contains(flags, ?) AND coalesce(in_reply_to, '') NOT IN (
-                   SELECT message_id FROM documents WHERE status = 'ok' AND message_id IS NOT NULL) ORDER BY path"""
-        rows: list[Row] = self.query(query, [flag]).to_pylist()
+        query = """SELECT * FROM documents WHERE status = 'ok' AND document IN (
+                     SELECT document FROM documents WHERE status = 'ok' AND list_contains(flags, ?) AND coalesce(in_reply_to, '') NOT IN (
+                       SELECT message_id FROM documents WHERE status = 'ok' AND message_id IS NOT NULL)
+                     UNION SELECT document FROM documents JOIN pages USING (document) WHERE list_contains(flags, ?) AND len(repeated) > 0)
+                   ORDER BY document, path"""
+        rows: list[Row] = self.query(query, [marked, kept]).to_pylist()
         return rows
 
     def readable(self, inbox: str = "") -> set[str]:
