@@ -25,7 +25,7 @@ async def shared_state(name: str, *, wins: bool) -> AsyncIterator[None]:
 
     `wins`: it is used also where the environment names a state. Raises SettingsError, also when a run of another state goes on.
     """
-    own = _before[0] if _before else os.environ.get(settings.STATE, "")
+    own = _before[0] if _before else os.environ.get(settings.STATE, "").strip()
     address = (await in_block(name, "state_secret")).strip() if name and (wins or not own) else own
     if _runs and _runs[0] != address:
         message = "This process works on a run with another shared state."

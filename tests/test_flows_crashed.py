@@ -16,6 +16,7 @@ import pytest
 
 from octavo.flows.deployments import DEPLOYMENTS
 from octavo.flows.prefect_run.processes import FLOW_RUN, environments
+from octavo.flows.serving.crashed_runs import AGAIN
 from octavo.processors.store.warehouse import Warehouse
 from tests.prefect_server import ROOT, Server, free_port, prefect_server, serving, wait_for
 
@@ -167,6 +168,8 @@ def test_a_run_that_comes_up_without_a_server_is_started_again(server: Server, i
     kill(server_of(server.url))
     wait_for(lambda: answers(server) and state(server, run) == "COMPLETED", "the run to end well", START_S)
     assert len(Warehouse(Path(f"{inbox}-out")).rows("invoice")) == 1
+    told = [one["message"] for one in server.ask(f"/flow_run_states/?flow_run_id={run}", method="GET")]
+    assert AGAIN in told
 
 
 def message(server: Server, run: str) -> str:

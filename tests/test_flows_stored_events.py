@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 
 import pytest
+from prefect.server.events.services import event_persister
 from prefect.server.utilities.messaging import BrokerModule, Message
 from prefect.server.utilities.messaging.memory import Cache
 
@@ -50,6 +52,9 @@ async def test_who_acts_on_events_hears_all(group: str) -> None:
 async def test_who_stores_events_hears_of_ends() -> None:
     """Steps on the way of a run, which have tables of their own, are not written; ends, notices and automations are."""
     assert await heard(stored_events.PERSISTER) == ENDS
+    assert f'group="{stored_events.PERSISTER}"' in inspect.getsource(event_persister), (
+        "Prefect has renamed it"
+    )
 
 
 def test_the_server_takes_it_for_a_broker() -> None:

@@ -139,10 +139,11 @@ async def test_a_slow_wire_is_only_slow(tmp_path: Path, cable: Wire) -> None:
     assert counts(ledger.path) == (10, 10)
 
 
+@pytest.mark.parametrize("earlier", [False, True])
 async def test_a_reply_outlives_a_state_that_stays_away(
-    tmp_path: Path, cable: Wire, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, cable: Wire, monkeypatch: pytest.MonkeyPatch, *, earlier: bool
 ) -> None:
-    """A paid reply that cannot be put down is kept beside the tables, said, and in the ledger with the next run."""
+    """A paid reply that cannot be put down is kept beside the tables, said, and in the ledger next time, also of a version before."""
     ledger = Ledger(tmp_path / "ledger.sqlite")
     attempt = await ledger.sent(row("a"), run="r", sent_at=AT, reserved_usd=0.5)
     monkeypatch.setattr(ledger._store, "_schema", Schema(SCHEMA.steps, patience_s=0.2))
@@ -155,6 +156,11 @@ async def test_a_reply_outlives_a_state_that_stays_away(
         await ledger.sent(row("b"), run="r", sent_at=AT, reserved_usd=0.5)  # so that no call leaves
     cable.is_cut = False
     ledger.close()
+    if earlier:  # which had one file, and might be killed in the middle of a line
+        (kept,) = tmp_path.glob("*.jsonl")
+        text = kept.read_text()
+        kept.unlink()
+        (tmp_path / "ledger.rescued.jsonl").write_text(text + '["arr')
     for _ in range(2):
         later = Ledger(tmp_path / "ledger.sqlite")
         found = later.reply("a")

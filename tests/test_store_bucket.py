@@ -443,7 +443,11 @@ def test_who_has_corrections_open_goes_on_with_those_of_the_bucket(hosts: tuple[
         commit(ours, 1)
         commit(theirs, 2)
         assert [one.field for one in review.each()] == ["due_date"]
+        brought = review.unsettled()
         review.put([absent("number")], {}, "two")
+        assert max(review.unsettled().values()) > max(brought.values(), default=0), (
+            "a stamp that was given before"
+        )
     with closing(CorrectionStore(theirs)) as store:
         assert [(one.number, one.field) for one in store.each()] == [(1, "due_date"), (2, "number")]
 

@@ -87,7 +87,6 @@ async def in_flow_run(job: Job, *, steps: Sequence[order.Step], asks: Sequence[o
         await keep(f"**{words}**\n", words)
         return Failed(message=words)
     caller.ended = ended
-    await show(ended)
     return state_of(ended, asked=bool(caller.approve or job.approve_above_usd))
 
 
@@ -103,7 +102,9 @@ async def _worked(
     key = await in_block(job.key_secret if asked else "", "key_secret")
     async with shared_state(job.state_secret, wins=True):
         account = settings.account(job, key=key, key_needed=asked)
-        return await _with_state(job, account, steps, asks, caller, stop)
+        ended = await _with_state(job, account, steps, asks, caller, stop)
+        await show(ended)  # the report looks into the state too
+        return ended
 
 
 async def _with_state(

@@ -49,8 +49,8 @@ class CrashedRuns:
             ),
         ):
             if never_began(run) and run.id not in self._again:
-                self._again.add(run.id)
                 await client.set_flow_run_state(run.id, Scheduled(message=AGAIN), force=True)
+                self._again.add(run.id)
                 said.append(
                     f"Run {run.name} ({run.id}) ended before it began: {words_of(run)} It is started once more."
                 )

@@ -37,7 +37,9 @@ async def watch(ours: Sequence[Kept], name: str, say: Say, look_every_s: float =
     async with get_client() as client:
         while True:
             try:
-                for sentence in [*await dead_runs.mark(client), *await crashed_runs.attend(client)]:
+                for sentence in await dead_runs.mark(client):
+                    say(sentence)
+                for sentence in await crashed_runs.attend(client):
                     say(sentence)
                 if next(looks) % LATE_EVERY == LATE_EVERY - 1:
                     late.hear(await late_runs.look(client))

@@ -28,9 +28,12 @@ class Rescue:
         self._statements, self._names = statements, {sql: name for name, sql in statements.items()}
         if not is_shared():
             return
-        for path in sorted(ledger.parent.glob(f"{ledger.stem}.*.rescued.jsonl")):
+        first = ledger.with_name(
+            f"{ledger.stem}.rescued.jsonl"
+        )  # the one file of an earlier version, which grew by lines
+        for path in [first, *sorted(ledger.parent.glob(f"{ledger.stem}.*.rescued.jsonl"))]:
             try:
-                lines = path.read_text(encoding="utf-8").splitlines()
+                lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # a line that broke off is none
             except FileNotFoundError:  # another process has taken it in
                 continue
             store.write(partial(self._take_in, lines=[json.loads(line) for line in lines]))

@@ -8,6 +8,7 @@ the commit leaves nothing behind, one after it leaves a file whose name is noted
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -40,7 +41,8 @@ def move(what: str, path: Path, schema: Schema, copy: Copy) -> int | None:
     if not path.exists():
         return None
     aside = path.with_name(f"{path.name}{MOVED}")
-    if aside.exists():
+    comes_again = aside.exists()
+    if comes_again and schema.is_guarded:
         message = f"{path} came after {aside.name}, which was moved: what they say of the same cannot be put together."
         step = "Keep both aside, and see what wrote the new one; the state has what was in the first."
         raise SettingsError(message, about=str(path), next_step=step)
@@ -52,6 +54,8 @@ def move(what: str, path: Path, schema: Schema, copy: Copy) -> int | None:
             named = read(path.parent)
             assert named is not None
             name = f"{named.folder}/{path.stem}"
+            if comes_again:  # what was found of limits since, which takes the place of what was known
+                name += f" {secrets.token_hex(4)}"
 
             def moved(file: Statements) -> int:
                 """What others write to the file waits until all is copied, and is refused then."""

@@ -21,7 +21,7 @@ import os
 import re
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -44,9 +44,9 @@ _OURS = re.compile(  # keys that a run makes; whatever else lies below the prefi
     r"tables/[a-z_][a-z0-9_]*/\d{3}-of-\d{3}-[0-9a-f]{12}[.]parquet|corrections/[0-9a-f]{12}[.]sqlite|tables/probe-[0-9a-f]{12}"
 )
 _SCRATCH = f"{disk.TEMPORARY}spread"  # folder in which a large table is taken apart
-NOTHING_SAID = (
-    hashlib.sha256().hexdigest()
-)  # the state of a file that was opened and in which nobody has said anything
+NOTHING_SAID = hashlib.sha256().hexdigest()  # state of a file in which nobody has said anything
+_LAST_STAMP = """SELECT coalesce(max(last), 0)
+    FROM (SELECT last FROM main.stamps UNION ALL SELECT last FROM fetched.stamps)"""
 WAIT_S = 30.0  # for who writes corrections meanwhile
 _BATCH_ROWS = 5_000  # of a file that comes back, which is what is held in memory
 
@@ -319,7 +319,7 @@ def fetch_corrections(store: ObjectStore, there: Manifest, folder: Path, last: s
     try:
         store.download(str(there.corrections["path"]), local, str(there.corrections["sha256"]))
         if target.exists():
-            return _taken_over(local, target, last)
+            return _taken_over(local, target, (last, there.corrections.get("state"), NOTHING_SAID))
         for left in ("-wal", "-shm"):
             target.with_name(target.name + left).unlink(missing_ok=True)
         disk.replace(local, target)
@@ -328,13 +328,13 @@ def fetch_corrections(store: ObjectStore, there: Manifest, folder: Path, last: s
         local.unlink(missing_ok=True)
 
 
-def _taken_over(source: Path, target: Path, last: str | None) -> bool:
-    """Put the rows of one file of corrections in place of those of another; False when that says something else than `last`."""
+def _taken_over(source: Path, target: Path, known: Collection[str | None]) -> bool:
+    """Put the rows of one file of corrections in place of those of another; False when that is in none of these states."""
     try:
         with closing(sqlite3.connect(target, isolation_level=None, timeout=WAIT_S)) as connection:
             connection.execute("ATTACH ? AS fetched", (str(source),))
             connection.execute("BEGIN IMMEDIATE")  # from here on nobody says anything
-            if _digest(connection) not in (last, NOTHING_SAID):
+            if _digest(connection) not in known:
                 connection.execute("ROLLBACK")
                 return False
             for table, is_whole in (("corrections", True), ("answers", True), ("unsettled", False)):
@@ -346,9 +346,9 @@ def _taken_over(source: Path, target: Path, last: str | None) -> bool:
                 connection.execute(
                     f"INSERT OR REPLACE INTO main.{table} ({columns}) SELECT {columns} FROM fetched.{table}"  # noqa: S608
                 )
-            connection.execute(
-                "UPDATE main.stamps SET last = max(last, coalesce((SELECT last FROM fetched.stamps), 0)) + 1"
-            )
+            (stamp,) = connection.execute(_LAST_STAMP).fetchone()
+            connection.execute("DELETE FROM main.stamps")
+            connection.execute("INSERT INTO main.stamps VALUES (?)", (stamp + 1,))
             connection.execute("COMMIT")
     except sqlite3.Error as error:
         message = f"{target} cannot take the corrections of the bucket: {error}."
