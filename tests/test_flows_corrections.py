@@ -504,3 +504,15 @@ async def test_a_former_answer_is_filled_in_where_the_next_model_has_none(
         store.undo("Ann", NOW)
     assert settled(job)
     assert first() == ("1.50", "Sender Number 0", True, "missing_in_reply")
+
+
+async def test_a_former_answer_whose_successor_is_asked_yet_waits_for_it(
+    kimi: Running, job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who corrects an answer of before while the budget keeps the next model from being asked stands in no model's way."""
+    await run(kimi, job, model="kimi-k3", budget_usd=0.000001)
+    assert {one["reason"] for one in Warehouse(Path(job.out)).rows("rejects")} == {"not_asked"}
+    assert "taken: 1 (1 changed)" in fill(job, capsys, "slip0.txt,parcel,weight,9.90,")
+    assert len(Warehouse(Path(job.out)).rows("rejects"))
+    await run(kimi, job, model="kimi-k3")
+    assert (str(row(job)["weight"]), row(job)["model"], row(job)["former"]) == ("9.90", "kimi-k3", False)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from octavo.processors.store.warehouse import CorrectionStore, WarehouseReader
+from octavo.processors.store.warehouse import TRANSIENT, CorrectionStore, WarehouseReader
 from octavo.schemas import tables
 from octavo.schemas.columns import Table, field_of
 from octavo.schemas.corrections import PERSON, as_json
@@ -37,7 +37,10 @@ def answer_below(
             below = kept
         else:
             below = answer_of(row, reader.evidence_of(table.name, [document]), table)
-        return {**below, "rejected": dict(rejected)} if rejected and row.get("former") else below
+        # what another run may not meet, such as `not_asked`, is no word of the model about it: it is asked yet
+        if rejected and row.get("former") and rejected["reason"] not in TRANSIENT:
+            return {**below, "rejected": dict(rejected)}
+        return below
     if rejected or reader.is_unread(document):
         return by_person(fields_of(table), document, table.name, rejected or {})
     return kept if kept and kept["engine"] == PERSON and document in reader.paths_of([document]) else None

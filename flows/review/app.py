@@ -281,10 +281,10 @@ class _Views:
 
     def _undo(self, visitor: Visitor) -> list[Correction]:
         """What this browser said, the last first; then what was said under the same name, but for what another one said that is here."""
-        others = {
-            batch for one in self._workspace.visitors.values() if one is not visitor for batch in one.said
-        }
-        return self._workspace.store.undo(visitor.who, utc_now(), visitor.said, others)
+        with self._workspace.speaking:
+            here = list(self._workspace.visitors.values())
+            others = {batch for one in here if one is not visitor for batch in one.said}
+            return self._workspace.store.undo(visitor.who, utc_now(), set(visitor.said), others)
 
     async def who(self, request: Request) -> Response:
         """The name under which this browser speaks."""

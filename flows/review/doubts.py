@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -64,9 +64,9 @@ class Snapshot:
         """What `make` gives, made once."""
         if len(self.worked_out) > FILTERED:
             self.worked_out.clear()
-        if name not in self.worked_out:
-            self.worked_out[name] = make()
-        found: T = self.worked_out[name]
+        found: T | None = self.worked_out.get(name)
+        if found is None:
+            found = self.worked_out[name] = make()
         return found
 
     def wanted(self, filters: Filters) -> pa.Table:
@@ -77,9 +77,11 @@ class Snapshot:
         """The doubts about one document."""
         if len(self.documents) > FILTERED:
             self.documents.clear()
-        if document not in self.documents:
-            self.documents[document] = self.rows.filter(pc.equal(self.rows["document"], document)).to_pylist()
-        return self.documents[document]
+        rows = self.documents.get(document)
+        if rows is None:
+            rows = self.rows.filter(pc.equal(self.rows["document"], document)).to_pylist()
+            self.documents[document] = rows
+        return rows
 
     def queue(self, filters: Filters) -> pa.Table:
         """The documents that filters leave, each at the place of its most doubtful value."""
@@ -121,7 +123,7 @@ def _snapshot(workspace: Workspace) -> Snapshot:
 
 def listed(workspace: Workspace, filters: Filters, start: int) -> list[Row]:
     """One page of the queue; `start` counts what is left."""
-    rows, done = snapshot(workspace).wanted(filters), _done(workspace, filters)
+    rows, done = _left(workspace, filters)
     for place in done:
         start += place <= start
     found: list[Row] = rows.slice(start, A_PAGE + len(done)).to_pylist()
@@ -131,20 +133,21 @@ def listed(workspace: Workspace, filters: Filters, start: int) -> list[Row]:
 
 def counted(workspace: Workspace, filters: Filters) -> int:
     """How many values are left in the queue."""
-    return len(snapshot(workspace).wanted(filters)) - len(_done(workspace, filters))
+    rows, done = _left(workspace, filters)
+    return len(rows) - len(done)
 
 
-def _done(workspace: Workspace, filters: Filters) -> list[int]:
-    """The places of doubts that are none any more, by what was said since the tables were written."""
-    done = settled_since(workspace)
+def _left(workspace: Workspace, filters: Filters) -> tuple[pa.Table, list[int]]:
+    """The doubts, and the places of those that are none any more, by what was said since the tables were written."""
+    found = snapshot(workspace)
+    rows, done = found.wanted(filters), settled_since(workspace, found)
     if not done:
-        return []
-    rows = snapshot(workspace).wanted(filters)
+        return rows, []
     inside = pc.is_in(rows["document"], pa.array(sorted({document for document, _, _ in done}), pa.string()))
     places = pc.indices_nonzero(inside)
-    found = rows.select(["document", "question", "field"]).take(places).to_pylist()
-    return [
-        place for place, row in zip(places.to_pylist(), found, strict=True) if tuple(row.values()) in done
+    keys = rows.select(["document", "question", "field"]).take(places).to_pylist()
+    return rows, [
+        place for place, key in zip(places.to_pylist(), keys, strict=True) if tuple(key.values()) in done
     ]
 
 
@@ -170,9 +173,9 @@ def _counts(column: pa.ChunkedArray) -> list[tuple[str, int]]:
     return sorted((pair for pair in pairs if pair[0]), key=lambda pair: (-pair[1], pair[0]))
 
 
-def settled_since(workspace: Workspace) -> set[Key]:
-    """The fields about which something was said that the list of doubts does not know."""
-    said = workspace.store.since(snapshot(workspace).number) if workspace.has_corrections else []
+def settled_since(workspace: Workspace, found: Snapshot) -> set[Key]:
+    """The fields about which something was said that a list of doubts does not know."""
+    said = workspace.store.since(found.number) if workspace.has_corrections else []
     whole = {
         (one.document, one.question, "") for one in said
     }  # what is begun to be filled in is rejected no more
@@ -181,9 +184,14 @@ def settled_since(workspace: Workspace) -> set[Key]:
 
 def of_document(workspace: Workspace, document: str, filters: Filters | None = None) -> list[Row]:
     """The doubts about one document that are left."""
-    rows, done = snapshot(workspace).about(document), settled_since(workspace)
+    found = snapshot(workspace)
+    return _of_document(found, settled_since(workspace, found), document, filters)
+
+
+def _of_document(found: Snapshot, done: Collection[Key], document: str, filters: Filters | None) -> list[Row]:
+    rows = found.about(document)
     if filters and filters != Filters():
-        rows = filters.of(pa.Table.from_pylist(rows, snapshot(workspace).rows.schema)).to_pylist()
+        rows = filters.of(pa.Table.from_pylist(rows, found.rows.schema)).to_pylist()
     return [row for row in rows if (document, row["question"], row["field"]) not in done]
 
 
@@ -202,18 +210,21 @@ def claimed(workspace: Workspace, visitor: Visitor, filters: Filters, now: datet
 
 def following(workspace: Workspace, visitor: Visitor, filters: Filters) -> str:
     """The document that is probably the next one; nobody holds it for that."""
-    return next((one for _, _, one in _waiting(workspace, visitor.cursor, filters)), "")
+    return next((one for _, _, one in _waiting(workspace, visitor.cursor, filters, 1)), "")
 
 
-def _waiting(workspace: Workspace, cursor: Place | None, filters: Filters) -> list[Place]:
+def _waiting(
+    workspace: Workspace, cursor: Place | None, filters: Filters, most: int = LOOKED_AT
+) -> list[Place]:
     """The first documents behind a place that have doubts left."""
-    queue = snapshot(workspace).queue(filters)
-    begun = {document for document, _, _ in settled_since(workspace)}
+    known = snapshot(workspace)
+    queue, done = known.queue(filters), settled_since(workspace, known)
+    begun = {document for document, _, _ in done}
     at = bisect_right(range(len(queue)), cursor, key=lambda row: _place(queue, row)) if cursor else 0
     found: list[Place] = []
-    while at < len(queue) and len(found) < LOOKED_AT:
+    while at < len(queue) and len(found) < most:
         place = _place(queue, at)
-        if place[2] not in begun or of_document(workspace, place[2], filters):
+        if place[2] not in begun or _of_document(known, done, place[2], filters):
             found.append(place)
         at += 1
     return found

@@ -116,7 +116,7 @@ class Gate:
             return None
         token = parse_qs(scope["query_string"].decode("latin-1")).get("token")
         if is_read and scope["path"] == "/" and token:
-            return self._welcome(token[0])
+            return self._welcome(token[0], _cookie(headers))
         visitor = self._workspace.visitor(_cookie(headers))
         if visitor is None:
             return NO_COOKIE.response(method)
@@ -125,8 +125,8 @@ class Gate:
         scope["visitor"] = visitor
         return None
 
-    def _welcome(self, token: str) -> Response:
-        cookie = self._workspace.admit(token)
+    def _welcome(self, token: str, cookie: str) -> Response:
+        cookie = self._workspace.admit(token, cookie)
         if not cookie:
             return OLD_TOKEN.response("GET")
         response = HTMLResponse(_WELCOME)

@@ -1,6 +1,6 @@
 """What the app works with: the tables for reading, the corrections, the sandbox that renders pages, and who is here.
 
-The warehouse is replaced whole by each commit, so nothing of it is kept open; what is worth keeping is kept until its file changes.
+The warehouse is replaced whole by each commit: it stays open, and what was worked out over it is kept, until its file is another.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Workspace:
         self.token = token or secrets.token_urlsafe(24)
         self.visitors: OrderedDict[str, Visitor] = OrderedDict()
         self.said = asyncio.Event()
-        self.settle_trouble = ""  # why the tables do not have what was said yet
+        self._settle_trouble = self._list_trouble = ""
         self.speaking = (
             threading.Lock()
         )  # one says something at a time, so that each has seen what the last one said
@@ -98,6 +98,11 @@ class Workspace:
         self._words: OrderedDict[tuple[str, int], PlacedWords | None] = OrderedDict()
         self._making: dict[str, threading.Lock] = {}
         self._settling_took_s = 0.0
+
+    @property
+    def settle_trouble(self) -> str:
+        """Why the tables do not have what was said yet, or the list of values not what is in the tables."""
+        return " ".join(filter(None, (self._settle_trouble, self._list_trouble)))
 
     @property
     def store(self) -> CorrectionStore:
@@ -124,10 +129,12 @@ class Workspace:
         """Who has this cookie."""
         return self.visitors.get(cookie) if cookie else None
 
-    def admit(self, token: str) -> str:
-        """A cookie for who has the link; "" for who has not."""
+    def admit(self, token: str, known: str = "") -> str:
+        """A cookie for who has the link, the one that they have if it is `known` here; "" for who has not."""
         if not secrets.compare_digest(token.encode(), self.token.encode()):
             return ""
+        if self.visitor(known):
+            return known
         cookie = secrets.token_urlsafe(32)
         self.visitors[cookie] = Visitor(who=self.who)
         while len(self.visitors) > SESSIONS:
@@ -216,6 +223,7 @@ class Workspace:
     def settle_now(self) -> bool:
         """Bring the tables up to what was said; False while a run holds the folder. What fails is said in `settle_trouble`."""
         if self.read_only or not self.store.unsettled():
+            self._settle_trouble = ""
             return True
         begun = time.monotonic()
         try:
@@ -224,14 +232,14 @@ class Workspace:
                 settle(warehouse, self.store, self.schemas.questions)
                 self._carry_over(before)
         except Locked:
-            self.settle_trouble = (
+            self._settle_trouble = (
                 "A run holds the folder: what you say is on disk, and in the tables with its next commit."
             )
             return False
-        except OctavoError as error:
-            self.settle_trouble = f"What you say is on disk, and not in the tables yet: {error}"
+        except Exception as error:  # noqa: BLE001 - such as code of a schema that judges what was corrected; told, and tried again
+            self._settle_trouble = f"What you say is on disk, and not in the tables yet: {_why(error)}"
             return False
-        self.settle_trouble = ""
+        self._settle_trouble = ""
         self._settling_took_s = time.monotonic() - begun
         return True
 
@@ -268,8 +276,13 @@ class Workspace:
         try:
             renew(self)
         except Exception as error:  # noqa: BLE001 - such as tables that are away for a moment; who goes on correcting must be settled
-            why = str(error) if isinstance(error, OctavoError) else describe(error)
-            self.settle_trouble = f"The list of values is not up to date: {why}"
+            self._list_trouble = f"The list of values is not up to date: {_why(error)}"
+        else:
+            self._list_trouble = ""
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, OctavoError) else describe(error)
 
 
 def jpeg_size(picture: bytes) -> tuple[int, int]:

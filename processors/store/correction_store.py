@@ -88,7 +88,7 @@ class CorrectionStore:
         return self._written(put)
 
     def undo(
-        self, who: str, at: datetime, own: Sequence[str] = (), others: Collection[str] = ()
+        self, who: str, at: datetime, own: Collection[str] = (), others: Collection[str] = ()
     ) -> list[Correction]:
         """Take back the last thing that a person said, and give it; nothing when there is nothing left.
 

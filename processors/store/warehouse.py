@@ -33,6 +33,7 @@ from octavo.processors.store.correction_store import (
     lapse,
     move_corrections,
 )
+from octavo.processors.store.lookup import TRANSIENT
 from octavo.processors.store.object_store import ObjectStore
 from octavo.processors.store.publication import (
     fetch_corrections,
@@ -49,6 +50,7 @@ from octavo.schemas.tables import FIXED
 
 __all__ = [
     "CORRECTIONS",
+    "TRANSIENT",
     "Asked",
     "Change",
     "Claim",
