@@ -85,8 +85,13 @@ def say(desk: Desk, saying: Saying, who: str, now: datetime, batch: str = "") ->
 
 
 def state_of(record: Record) -> str:
-    """What tells an answer from what becomes of it, so that nobody judges a value or a row that they have not seen."""
-    return hashlib.sha256(json.dumps(as_json(record.value), sort_keys=True).encode()).hexdigest()[:16]
+    """What tells an answer from what becomes of it, so that nobody judges a value or a row that they have not seen.
+
+    Without computed fields, which follow from the others or, as an age does, from the day.
+    """
+    computed = {item.field for item in record.evidence if "computed" in item.notes}
+    value = {name: one for name, one in record.value.items() if name not in computed}
+    return hashlib.sha256(json.dumps(as_json(value), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _corrections(
